@@ -1,1 +1,19 @@
-//! Embudo.
+//! Embudo turns website visitors into booked sales calls.
+//!
+//! The modules stand in the order in which they may import one another: each uses only those above it.
+//! `docs/ARCHITECTURE.md` walks one hit, one form, one chat and one booking through them.
+
+/// Words that everyone uses: time, ids, addresses, signed tokens, diagnostics.
+pub mod base;
+
+/// Settings: the documented default file, a file over it, variables over both.
+pub mod config;
+
+/// Logs.
+pub mod telemetry;
+
+/// The stores: SQL on two engines; hot state, limits and the live bus in process or on Redis.
+pub mod storage;
+
+/// Facts, appended in the transaction that made them true.
+pub mod events;

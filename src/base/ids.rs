@@ -1,0 +1,104 @@
+//! Identifiers: UUIDv7 (RFC 9562, section 5.7) in newtypes, so that a contact's id is never taken for a visitor's.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The text was not a UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id (expected a UUID)")]
+pub struct InvalidId;
+
+/// Makes a new UUIDv7 as text, for keys that need no type of their own.
+pub fn new_key() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// What all ids have in common, so that `storage` can bind and read every one of them.
+pub trait Id: fmt::Display + Sized {
+    /// Reads the id from its text.
+    fn of_text(text: &str) -> Option<Self>;
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+            #[serde(transparent)]
+            pub struct $name(Uuid);
+
+            impl $name {
+                /// A fresh id; later ids of one process sort after earlier ones.
+                #[allow(clippy::new_without_default, reason = "a fresh id is not a default")]
+                pub fn new() -> Self {
+                    Self(Uuid::now_v7())
+                }
+
+                /// Reads the id from its text.
+                ///
+                /// # Errors
+                /// [`InvalidId`] if the text is not a UUID.
+                pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                    Uuid::try_parse(text).map(Self).map_err(|_| InvalidId)
+                }
+
+                /// The id made from any UUID, for ids that are computed and not drawn.
+                pub fn from_uuid(uuid: Uuid) -> Self {
+                    Self(uuid)
+                }
+            }
+
+            impl fmt::Display for $name {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    self.0.hyphenated().fmt(f)
+                }
+            }
+
+            impl Id for $name {
+                fn of_text(text: &str) -> Option<Self> {
+                    Self::parse(text).ok()
+                }
+            }
+
+            impl std::str::FromStr for $name {
+                type Err = InvalidId;
+                fn from_str(text: &str) -> Result<Self, InvalidId> {
+                    Self::parse(text)
+                }
+            }
+        )*
+    };
+}
+
+ids! {
+    /// A person of the company who uses the console.
+    AccountId,
+    /// One activity of a visitor or contact.
+    ActivityId,
+    /// A hold or booking; the same for life.
+    BookingId,
+    /// A company, found by its e-mail domain.
+    CompanyId,
+    /// A person whose e-mail address we know.
+    ContactId,
+    /// A chat between a visitor and the bot or an SDR.
+    ConversationId,
+    /// A fact that was appended to the outbox.
+    EventId,
+    /// One reported page view or event; drawn by the client.
+    HitId,
+    /// A piece of work in the durable queue.
+    JobId,
+    /// A mail that was or is to be sent.
+    MailId,
+    /// A line in somebody's console.
+    NotificationId,
+    /// One visit: hits of a visitor less than 30 minutes apart.
+    SessionId,
+    /// One filled-in form.
+    SubmissionId,
+    /// One device epoch: a browser as long as one person uses it.
+    VisitorId,
+}

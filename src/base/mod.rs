@@ -1,0 +1,9 @@
+//! Words that everyone uses: time, ids, addresses, signed tokens, diagnostics. No I/O happens here.
+
+pub mod coded;
+pub mod email;
+pub mod ids;
+pub mod language;
+pub mod secret;
+pub mod signing;
+pub mod time;

@@ -1,0 +1,221 @@
+//! Signed, purpose-bound, expiring tokens for links and conversations.
+//!
+//! A token is `base64url(claims as JSON) "." base64url(HMAC-SHA256(key, purpose "." claims))`. The purpose is part of
+//! what is signed and never part of what the bearer may choose: a download link cannot cancel a booking.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::secret::Secret;
+use super::time::Timestamp;
+
+/// What a token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Fetch one gated file. Subject: the asset's id.
+    Asset,
+    /// Play one recording. Subject: the recording's id.
+    Recording,
+    /// Register for one webinar. Subject: the webinar's id.
+    Webinar,
+    /// View, move or cancel one booking. Subject: the booking's id.
+    Booking,
+    /// Take part in one conversation. Subject: the conversation's id.
+    Conversation,
+    /// Submit one form that was really shown. Subject: the form's id.
+    FormNonce,
+}
+
+impl Purpose {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Asset => "asset",
+            Self::Recording => "recording",
+            Self::Webinar => "webinar",
+            Self::Booking => "booking",
+            Self::Conversation => "conversation",
+            Self::FormNonce => "form",
+        }
+    }
+}
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// What it is about, by the purpose.
+    #[serde(rename = "s")]
+    pub subject: String,
+    /// The contact it was made for, if any.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+    /// The visitor (device) it was made for, if any: opening it there confirms the address.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub visitor: Option<String>,
+    /// From this moment on it is worthless.
+    #[serde(rename = "e")]
+    pub expires: Timestamp,
+    /// When it was made.
+    #[serde(rename = "i")]
+    pub issued: Timestamp,
+    /// Unique, so that one token can be revoked.
+    #[serde(rename = "n")]
+    pub nonce: String,
+}
+
+/// Why a token was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not made by us, altered, or made for another purpose.
+    #[error("the link is not valid")]
+    Forged,
+    /// Was valid once. The claims are kept so that a new one can be offered.
+    #[error("the link has expired")]
+    Expired(Box<Claims>),
+}
+
+impl super::coded::Coded for TokenError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Forged => "token.forged",
+            Self::Expired(_) => "token.expired",
+        }
+    }
+}
+
+/// The server's signing key.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    key: Secret,
+}
+
+impl Keys {
+    /// Keys derived from the configured secret (at least 32 characters).
+    pub fn new(secret: &Secret) -> Self {
+        Self { key: secret.clone() }
+    }
+
+    /// Claims about `subject` that expire at `expires`, with a fresh nonce.
+    pub fn claims(subject: impl Into<String>, issued: Timestamp, expires: Timestamp) -> Claims {
+        Claims {
+            subject: subject.into(),
+            contact: None,
+            visitor: None,
+            expires,
+            issued,
+            nonce: random_text(12),
+        }
+    }
+
+    /// Signs `claims` for `purpose`.
+    pub fn sign(&self, purpose: Purpose, claims: &Claims) -> String {
+        let body = serde_json::to_vec(claims).expect("claims hold only texts and numbers");
+        let body = URL_SAFE_NO_PAD.encode(body);
+        let tag = self.tag(purpose, body.as_bytes()).finalize().into_bytes();
+        format!("{body}.{}", URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    /// Reads a token that must have been made for `purpose`.
+    ///
+    /// # Errors
+    /// [`TokenError::Forged`] or [`TokenError::Expired`].
+    pub fn verify(&self, purpose: Purpose, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+        let (body, tag) = token.split_once('.').ok_or(TokenError::Forged)?;
+        let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| TokenError::Forged)?;
+        self.tag(purpose, body.as_bytes()).verify_slice(&tag).map_err(|_| TokenError::Forged)?;
+        let body = URL_SAFE_NO_PAD.decode(body).map_err(|_| TokenError::Forged)?;
+        let claims: Claims = serde_json::from_slice(&body).map_err(|_| TokenError::Forged)?;
+        if claims.expires <= now { Err(TokenError::Expired(Box::new(claims))) } else { Ok(claims) }
+    }
+
+    /// A keyed digest of anything, for identifiers that must not be guessable (cookieless visitors).
+    pub fn digest(&self, label: &str, parts: &[&str]) -> [u8; 32] {
+        let mut mac = self.mac();
+        for part in std::iter::once(&label).chain(parts) {
+            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    fn tag(&self, purpose: Purpose, body: &[u8]) -> Hmac<Sha256> {
+        let mut mac = self.mac();
+        mac.update(purpose.label().as_bytes());
+        mac.update(b".");
+        mac.update(body);
+        mac
+    }
+
+    fn mac(&self) -> Hmac<Sha256> {
+        Hmac::<Sha256>::new_from_slice(self.key.expose().as_bytes()).expect("HMAC takes keys of any length")
+    }
+}
+
+/// `bytes` random bytes from the system as URL-safe text.
+pub fn random_text(bytes: usize) -> String {
+    let mut buffer = vec![0_u8; bytes];
+    getrandom::fill(&mut buffer).expect("the system has a random source");
+    URL_SAFE_NO_PAD.encode(buffer)
+}
+
+/// The SHA-256 of a text in hexadecimal.
+pub fn sha256_hex(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        Keys::new(&Secret::new("a secret of at least thirty-two characters"))
+    }
+
+    #[test]
+    fn a_token_opens_only_what_it_was_made_for() {
+        let claims = Keys::claims("white-paper", Timestamp(0), Timestamp(1_000));
+        let token = keys().sign(Purpose::Asset, &claims);
+        assert_eq!(keys().verify(Purpose::Asset, &token, Timestamp(999)), Ok(claims));
+        assert_eq!(keys().verify(Purpose::Booking, &token, Timestamp(999)), Err(TokenError::Forged));
+    }
+
+    #[test]
+    fn an_expired_token_still_says_what_it_was_about() {
+        let token = keys().sign(Purpose::Asset, &Keys::claims("white-paper", Timestamp(0), Timestamp(1_000)));
+        let refused = keys().verify(Purpose::Asset, &token, Timestamp(1_000));
+        assert!(matches!(refused, Err(TokenError::Expired(claims)) if claims.subject == "white-paper"));
+    }
+
+    #[test]
+    fn a_token_with_one_letter_changed_is_forged() {
+        let token = keys().sign(Purpose::Asset, &Keys::claims("white-paper", Timestamp(0), Timestamp(1_000)));
+        for at in 0..token.len() {
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            let altered = String::from_utf8(bytes).expect("ASCII");
+            if altered != token && !differs_only_in_padding_bits(&altered, &token) {
+                assert_eq!(
+                    keys().verify(Purpose::Asset, &altered, Timestamp(0)),
+                    Err(TokenError::Forged),
+                    "{at}"
+                );
+            }
+        }
+    }
+
+    fn differs_only_in_padding_bits(a: &str, b: &str) -> bool {
+        let tag = |token: &str| URL_SAFE_NO_PAD.decode(token.split_once('.').map_or("", |(_, tag)| tag)).ok();
+        a.split_once('.').map(|p| p.0) == b.split_once('.').map(|p| p.0)
+            && tag(a).is_some()
+            && tag(a) == tag(b)
+    }
+
+    #[test]
+    fn another_servers_token_is_forged() {
+        let other = Keys::new(&Secret::new("another secret of thirty-two characters"));
+        let token = other.sign(Purpose::Asset, &Keys::claims("white-paper", Timestamp(0), Timestamp(1_000)));
+        assert_eq!(keys().verify(Purpose::Asset, &token, Timestamp(0)), Err(TokenError::Forged));
+    }
+}

@@ -1,0 +1,135 @@
+//! Points in time as integer milliseconds UTC, and the clock that tests and the demo can move.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use serde::{Deserialize, Serialize};
+
+/// One second in milliseconds.
+pub const SECOND_MS: i64 = 1_000;
+/// One minute in milliseconds.
+pub const MINUTE_MS: i64 = 60 * SECOND_MS;
+/// One hour in milliseconds.
+pub const HOUR_MS: i64 = 60 * MINUTE_MS;
+/// One day of 24 hours in milliseconds.
+pub const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The milliseconds since the epoch.
+    pub fn as_ms(self) -> i64 {
+        self.0
+    }
+
+    /// This point moved by `ms` (which may be negative); stops at the ends of the range.
+    #[must_use]
+    pub fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds from `earlier` to `self`.
+    pub fn since_ms(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The same instant as jiff sees it; the ends of jiff's range where it lies outside.
+    pub fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        })
+    }
+
+    /// The instant of a jiff timestamp, cut to milliseconds.
+    pub fn from_jiff(instant: jiff::Timestamp) -> Self {
+        Self(instant.as_millisecond())
+    }
+}
+
+/// Writes the instant as RFC 3339 in UTC.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_jiff().fmt(f)
+    }
+}
+
+/// Looks a zone up by its IANA name in the bundled database, never in the system's stale copy.
+pub fn zone(name: &str) -> Option<TimeZone> {
+    TimeZoneDatabase::bundled().get(name).ok()
+}
+
+/// The clock that everything asks. The system's, shifted by an offset; or one that only tests move.
+#[derive(Debug, Clone)]
+pub struct Clock(Arc<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    System { offset_ms: AtomicI64 },
+    Manual { now_ms: AtomicI64 },
+}
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self(Arc::new(Kind::System { offset_ms: AtomicI64::new(0) }))
+    }
+
+    /// A clock that stands still until it is moved.
+    pub fn manual(start: Timestamp) -> Self {
+        Self(Arc::new(Kind::Manual { now_ms: AtomicI64::new(start.0) }))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        match &*self.0 {
+            Kind::System { offset_ms } => {
+                Timestamp(jiff::Timestamp::now().as_millisecond()).plus_ms(offset_ms.load(Ordering::Relaxed))
+            }
+            Kind::Manual { now_ms } => Timestamp(now_ms.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Moves the clock by `ms`. The demo's time machine and the tests do this.
+    pub fn advance(&self, ms: i64) {
+        match &*self.0 {
+            Kind::System { offset_ms: at } | Kind::Manual { now_ms: at } => {
+                at.fetch_add(ms, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How far this clock stands from the system's, in milliseconds; 0 for a manual clock.
+    pub fn offset_ms(&self) -> i64 {
+        match &*self.0 {
+            Kind::System { offset_ms } => offset_ms.load(Ordering::Relaxed),
+            Kind::Manual { .. } => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_only_when_it_is_moved() {
+        let clock = Clock::manual(Timestamp(1_000));
+        assert_eq!(clock.now(), Timestamp(1_000));
+        clock.advance(MINUTE_MS);
+        assert_eq!(clock.now(), Timestamp(61_000));
+    }
+
+    #[test]
+    fn vancouver_keeps_summer_time_from_november_2026_on() {
+        let vancouver = zone("America/Vancouver").expect("the zone is bundled");
+        let january = "2027-01-15T12:00:00Z".parse::<jiff::Timestamp>().expect("valid");
+        assert_eq!(vancouver.to_offset(january).seconds(), -7 * 3600);
+    }
+}

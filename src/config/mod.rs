@@ -1,0 +1,139 @@
+//! Settings: the documented default file, an optional file over it, and variables over both.
+
+mod load;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use load::{DEFAULT, Mistakes};
+
+use crate::base::language::Language;
+use crate::base::secret::Secret;
+
+/// Everything that can be set. `config/default.toml` documents each key.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Config {
+    pub server: Server,
+    pub company: Company,
+    pub storage: Storage,
+    pub definitions: Definitions,
+    pub collector: Collector,
+    pub forms: Forms,
+    pub chat: Chat,
+    pub mail: Mail,
+    pub api: Api,
+    pub outbound: Outbound,
+    pub log: Log,
+    #[serde(rename = "site", default)]
+    pub sites: Vec<SiteSettings>,
+    /// The folder that relative paths of definitions start from.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// Whether the demo's doors are open: the sample company's site and the time machine.
+    #[serde(skip)]
+    pub is_demo: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Server {
+    pub listen: String,
+    pub public_url: String,
+    pub secret: Secret,
+    pub trusted_proxies: Vec<String>,
+    pub workers: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Company {
+    pub name: String,
+    pub bot_name: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Storage {
+    pub data: PathBuf,
+    pub postgres: Secret,
+    pub postgres_pool: usize,
+    pub redis: Secret,
+    pub redis_prefix: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Definitions {
+    pub lifecycle: PathBuf,
+    pub forms: PathBuf,
+    pub content: PathBuf,
+    pub webinars: PathBuf,
+    pub team: PathBuf,
+    pub notify: PathBuf,
+    pub flows: PathBuf,
+    pub assets: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Collector {
+    pub hits_per_minute: u32,
+    pub hits_burst: u32,
+    pub body_bytes: usize,
+    pub batch: usize,
+    pub gather_ms: u64,
+    pub geo_database: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Forms {
+    pub per_minute: u32,
+    pub burst: u32,
+    pub link_days: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Chat {
+    pub messages_per_minute: u32,
+    pub messages_burst: u32,
+    pub opened_per_minute: u32,
+    pub opened_burst: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Mail {
+    pub smtp: Secret,
+    pub from: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Api {
+    pub keys: Vec<Secret>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Outbound {
+    pub allow: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Log {
+    pub format: String,
+    pub level: String,
+}
+
+/// One website, as the file says it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteSettings {
+    pub key: String,
+    pub name: String,
+    pub origins: Vec<String>,
+    #[serde(default)]
+    pub language: Language,
+    #[serde(default)]
+    pub privacy_url: String,
+}
+
+impl Config {
+    /// A definition's path: as it is if absolute, else from the configuration's folder.
+    pub fn path_of(&self, definition: &Path) -> PathBuf {
+        self.folder.join(definition)
+    }
+}

@@ -1,0 +1,110 @@
+//! Facts. A domain appends one in the transaction that made it true; jobs, notifications, webhooks and the live console
+//! read them afterwards. Nobody in the journey calls them.
+
+pub mod outbox;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, EventId, SubmissionId};
+use crate::base::time::Timestamp;
+use crate::storage::Result;
+use crate::storage::db::Tx;
+
+/// Something that happened: noun and past verb, ids only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// Somebody filled in a form.
+    FormSubmitted { contact: ContactId, submission: SubmissionId, form: String },
+    /// A contact entered a stage.
+    StageChanged { contact: ContactId, from: String, to: String, rule: String },
+    /// A contact registered for a webinar.
+    WebinarRegistered { contact: ContactId, webinar: String },
+    /// A contact was there.
+    WebinarAttended { contact: ContactId, webinar: String },
+    /// A contact was registered and not there.
+    WebinarMissed { contact: ContactId, webinar: String },
+    /// A viewer has seen at least this share of a recording.
+    RecordingWatched { contact: Option<ContactId>, recording: String, percent: i64 },
+    /// A conversation began.
+    ConversationOpened { conversation: ConversationId, contact: Option<ContactId> },
+    /// A visitor waits for a person.
+    HandoffRequested { conversation: ConversationId, contact: Option<ContactId> },
+    /// A person took the conversation over.
+    HandoffAccepted { conversation: ConversationId, contact: Option<ContactId>, account: AccountId },
+    /// Nobody took it in time.
+    HandoffExpired { conversation: ConversationId, contact: Option<ContactId> },
+    /// A conversation is over.
+    ConversationClosed { conversation: ConversationId, contact: Option<ContactId> },
+    /// A call is booked.
+    BookingConfirmed { booking: BookingId, contact: ContactId },
+    /// A call was moved.
+    BookingRescheduled { booking: BookingId, contact: ContactId, sequence: i64 },
+    /// A call was cancelled.
+    BookingCancelled { booking: BookingId, contact: ContactId, sequence: i64 },
+    /// A call took place, or did not.
+    BookingOutcomeSet { booking: BookingId, contact: ContactId, outcome: String },
+}
+
+impl Event {
+    /// The fact's name, as it stands in the outbox.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::FormSubmitted { .. } => "form_submitted",
+            Self::StageChanged { .. } => "stage_changed",
+            Self::WebinarRegistered { .. } => "webinar_registered",
+            Self::WebinarAttended { .. } => "webinar_attended",
+            Self::WebinarMissed { .. } => "webinar_missed",
+            Self::RecordingWatched { .. } => "recording_watched",
+            Self::ConversationOpened { .. } => "conversation_opened",
+            Self::HandoffRequested { .. } => "handoff_requested",
+            Self::HandoffAccepted { .. } => "handoff_accepted",
+            Self::HandoffExpired { .. } => "handoff_expired",
+            Self::ConversationClosed { .. } => "conversation_closed",
+            Self::BookingConfirmed { .. } => "booking_confirmed",
+            Self::BookingRescheduled { .. } => "booking_rescheduled",
+            Self::BookingCancelled { .. } => "booking_cancelled",
+            Self::BookingOutcomeSet { .. } => "booking_outcome_set",
+        }
+    }
+
+    /// The contact it is about, if it is about one.
+    pub fn contact(&self) -> Option<ContactId> {
+        match self {
+            Self::FormSubmitted { contact, .. }
+            | Self::StageChanged { contact, .. }
+            | Self::WebinarRegistered { contact, .. }
+            | Self::WebinarAttended { contact, .. }
+            | Self::WebinarMissed { contact, .. }
+            | Self::BookingConfirmed { contact, .. }
+            | Self::BookingRescheduled { contact, .. }
+            | Self::BookingCancelled { contact, .. }
+            | Self::BookingOutcomeSet { contact, .. } => Some(*contact),
+            Self::RecordingWatched { contact, .. }
+            | Self::ConversationOpened { contact, .. }
+            | Self::HandoffRequested { contact, .. }
+            | Self::HandoffAccepted { contact, .. }
+            | Self::HandoffExpired { contact, .. }
+            | Self::ConversationClosed { contact, .. } => *contact,
+        }
+    }
+}
+
+/// An event as it stands in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its id; part of every consequence's dedupe key.
+    pub id: EventId,
+    /// What happened.
+    pub event: Event,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Appends a fact in the caller's transaction.
+///
+/// # Errors
+/// As the store says.
+pub async fn append(tx: &mut Tx, event: &Event, now: Timestamp) -> Result<EventId> {
+    outbox::append(tx, event, now).await
+}

@@ -1,0 +1,48 @@
+//! The table of facts, and of which of them still wait for their consequences.
+
+use super::{Event, Recorded};
+use crate::base::ids::EventId;
+use crate::base::time::Timestamp;
+use crate::storage::db::{Queries, Tx};
+use crate::storage::{Error, Result};
+use crate::{params, sql};
+
+pub(super) async fn append(tx: &mut Tx, event: &Event, now: Timestamp) -> Result<EventId> {
+    let id = EventId::new();
+    let payload = serde_json::to_value(event).map_err(|error| Error::Engine(error.to_string()))?;
+    tx.execute(
+        sql!("insert into events (id, kind, contact_id, payload, at) values ($1, $2, $3, $4, $5)"),
+        params![id, event.kind(), event.contact(), payload, now],
+    )
+    .await?;
+    Ok(id)
+}
+
+/// The oldest facts without consequences, locked for this transaction; other nodes pass over them.
+///
+/// # Errors
+/// As the store says.
+pub async fn waiting(tx: &mut Tx, most: i64) -> Result<Vec<Recorded>> {
+    let rows = tx
+        .query(
+            sql!(
+                "select id, payload, at from events
+                 where dispatched_at is null
+                 order by id limit $1 {skip_locked}"
+            ),
+            params![most],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok(Recorded { id: row.get("id")?, event: row.json("payload")?, at: row.get("at")? }))
+        .collect()
+}
+
+/// Notes that the consequences of a fact stand in the queue.
+///
+/// # Errors
+/// As the store says.
+pub async fn mark_dispatched(tx: &mut Tx, id: EventId, now: Timestamp) -> Result<()> {
+    tx.execute(sql!("update events set dispatched_at = $2 where id = $1"), params![id, now]).await?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! The tables' history. Forward only, and compatible with the version that still runs: expand, backfill, contract.
+
+/// One step. The texts are equal unless the engines' guards differ.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// Its number; steps run in this order, each once.
+    pub number: i64,
+    /// What it brings.
+    pub name: &'static str,
+    /// The text for SQLite.
+    pub sqlite: &'static str,
+    /// The text for PostgreSQL.
+    pub postgres: &'static str,
+}
+
+const fn shared(number: i64, name: &'static str, text: &'static str) -> Migration {
+    Migration { number, name, sqlite: text, postgres: text }
+}
+
+/// The journey's tables.
+pub const JOURNEY: &[Migration] = &[
+    shared(1, "start", include_str!("../migrations/0001_start.sql")),
+    Migration {
+        number: 2,
+        name: "no double booking",
+        sqlite: include_str!("../migrations/0002_no_double_booking.sqlite.sql"),
+        postgres: include_str!("../migrations/0002_no_double_booking.postgres.sql"),
+    },
+];
+
+/// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on
+/// PostgreSQL it stands beside the journey's, so its numbers start at 1000.
+pub const HITS: &[Migration] = &[Migration {
+    number: 1000,
+    name: "hits",
+    sqlite: include_str!("../migrations/hits/0001_hits.sqlite.sql"),
+    postgres: include_str!("../migrations/hits/0001_hits.postgres.sql"),
+}];
+
+/// Where the done steps are noted.
+pub(super) const LEDGER: &str =
+    "create table if not exists migrations (number bigint primary key, name text not null)";

@@ -1,0 +1,232 @@
+//! SQL on SQLite or PostgreSQL: one concrete [`Db`], one text per statement.
+//!
+//! A statement is written once with [`sql!`](crate::sql), binds `$1…`, and holds no engine's own words but those of
+//! [`dialect`]. Reads go through [`Db::read`]; everything that changes rows goes through a [`Tx`].
+
+mod dialect;
+mod migrate;
+mod postgres;
+mod row;
+mod sqlite;
+mod value;
+
+use std::future::Future;
+use std::path::Path;
+
+pub use migrate::{HITS, JOURNEY, Migration};
+pub use row::{FromValue, Row};
+pub use value::Value;
+
+use super::Result;
+
+/// A statement's text. Made by [`sql!`](crate::sql), so that a test can find and prepare every one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sql(pub &'static str);
+
+/// Writes a statement. The text must be a literal: `tests/it/contracts/db.rs` prepares each on both engines.
+#[macro_export]
+macro_rules! sql {
+    ($text:literal) => {
+        $crate::storage::db::Sql($text)
+    };
+}
+
+/// The values of a statement's binds, in order.
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => {
+        &[$($crate::storage::db::Value::from($value)),*]
+    };
+}
+
+/// The database of one deployment.
+#[derive(Clone)]
+pub enum Db {
+    /// One file on this machine.
+    Sqlite(sqlite::Sqlite),
+    /// A server that many nodes share.
+    Postgres(postgres::Postgres),
+}
+
+/// What can run statements: a [`Tx`], or [`Reads`] outside of one.
+pub trait Queries: Send {
+    /// Runs a statement and returns its rows.
+    fn query(&mut self, sql: Sql, params: &[Value]) -> impl Future<Output = Result<Vec<Row>>> + Send;
+
+    /// Runs a statement and returns its first row, if there is one.
+    fn query_opt(&mut self, sql: Sql, params: &[Value]) -> impl Future<Output = Result<Option<Row>>> + Send {
+        async move { Ok(self.query(sql, params).await?.into_iter().next()) }
+    }
+}
+
+impl Db {
+    /// Opens (and makes, if need be) the file at `path` and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`Unavailable`](super::Error::Unavailable) if the file cannot be opened, [`Engine`](super::Error::Engine) if a
+    /// migration fails.
+    pub async fn open_sqlite(path: &Path, migrations: &'static [Migration]) -> Result<Self> {
+        let sqlite = sqlite::Sqlite::open(path, migrations).await?;
+        Ok(Self::Sqlite(sqlite))
+    }
+
+    /// Connects to the PostgreSQL server at `url` and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`Unavailable`](super::Error::Unavailable) if the server cannot be reached.
+    pub async fn open_postgres(
+        url: &str,
+        pool_size: usize,
+        migrations: &'static [Migration],
+    ) -> Result<Self> {
+        let postgres = postgres::Postgres::open(url, pool_size, migrations).await?;
+        Ok(Self::Postgres(postgres))
+    }
+
+    /// A handle for reads outside of a transaction.
+    pub fn read(&self) -> Reads<'_> {
+        Reads(self)
+    }
+
+    /// Begins a transaction. On SQLite it is the only writer until it ends (`begin immediate`).
+    ///
+    /// # Errors
+    /// [`Unavailable`](super::Error::Unavailable) if no connection can be had.
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(match self {
+            Self::Sqlite(db) => Tx(Inner::Sqlite(db.begin().await?)),
+            Self::Postgres(db) => Tx(Inner::Postgres(db.begin().await?)),
+        })
+    }
+
+    /// Runs one changing statement in a transaction of its own; returns the number of rows it touched.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn execute(&self, sql: Sql, params: &[Value]) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        let touched = tx.execute(sql, params).await?;
+        tx.commit().await?;
+        Ok(touched)
+    }
+
+    /// Runs one statement for every row of binds in one transaction that is on disk when this returns. `lock` is taken
+    /// first where writers are not serialised anyway. The hit log's group commit stands on this.
+    ///
+    /// # Errors
+    /// As the engine says; then none of the rows took effect.
+    pub async fn execute_many(&self, lock: &str, sql: Sql, rows: Vec<Vec<Value>>) -> Result<()> {
+        match self {
+            Self::Sqlite(db) => db.execute_many(sql, rows).await,
+            Self::Postgres(db) => db.execute_many(lock, sql, rows).await,
+        }
+    }
+
+    /// Prepares a statement without running it. For the test that holds every statement against both engines.
+    ///
+    /// # Errors
+    /// What the engine dislikes about the text.
+    pub async fn prepare(&self, text: &str) -> Result<()> {
+        match self {
+            Self::Sqlite(db) => db.prepare(text).await,
+            Self::Postgres(db) => db.prepare(text).await,
+        }
+    }
+
+    /// The engine's name, for people.
+    pub fn engine(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+}
+
+/// Reads outside of a transaction.
+#[derive(Clone, Copy)]
+pub struct Reads<'a>(&'a Db);
+
+impl Queries for Reads<'_> {
+    async fn query(&mut self, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
+        match self.0 {
+            Db::Sqlite(db) => db.query(sql, params).await,
+            Db::Postgres(db) => db.query(sql, params).await,
+        }
+    }
+}
+
+/// A transaction. Dropping it without [`commit`](Tx::commit) undoes everything.
+pub struct Tx(Inner);
+
+enum Inner {
+    Sqlite(sqlite::SqliteTx),
+    Postgres(postgres::PostgresTx),
+}
+
+impl Queries for Tx {
+    async fn query(&mut self, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
+        match &mut self.0 {
+            Inner::Sqlite(tx) => tx.query(sql, params).await,
+            Inner::Postgres(tx) => tx.query(sql, params).await,
+        }
+    }
+}
+
+impl Tx {
+    /// Runs a changing statement and returns the number of rows it touched.
+    ///
+    /// # Errors
+    /// [`Conflict`](super::Error::Conflict) if a constraint refuses. On PostgreSQL the transaction is then void unless
+    /// the statement stood after a [`savepoint`](Self::savepoint).
+    pub async fn execute(&mut self, sql: Sql, params: &[Value]) -> Result<u64> {
+        match &mut self.0 {
+            Inner::Sqlite(tx) => tx.execute(sql, params).await,
+            Inner::Postgres(tx) => tx.execute(sql, params).await,
+        }
+    }
+
+    /// Waits until no other transaction holds the lock of this name; held until the end. SQLite has one writer anyway.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn lock(&mut self, name: &str) -> Result<()> {
+        match &mut self.0 {
+            Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(tx) => tx.lock(name).await,
+        }
+    }
+
+    /// Marks a point that [`rollback_to_savepoint`](Self::rollback_to_savepoint) returns to.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn savepoint(&mut self) -> Result<()> {
+        self.batch("savepoint s").await
+    }
+
+    /// Undoes what was done since the last [`savepoint`](Self::savepoint).
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn rollback_to_savepoint(&mut self) -> Result<()> {
+        self.batch("rollback to savepoint s").await
+    }
+
+    async fn batch(&mut self, text: &'static str) -> Result<()> {
+        match &mut self.0 {
+            Inner::Sqlite(tx) => tx.batch(text).await,
+            Inner::Postgres(tx) => tx.batch(text).await,
+        }
+    }
+
+    /// Makes it all true, durably.
+    ///
+    /// # Errors
+    /// As the engine says; then nothing of it is true.
+    pub async fn commit(self) -> Result<()> {
+        match self.0 {
+            Inner::Sqlite(tx) => tx.commit().await,
+            Inner::Postgres(tx) => tx.commit().await,
+        }
+    }
+}

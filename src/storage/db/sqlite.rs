@@ -1,0 +1,227 @@
+//! SQLite: one writing connection, a few reading ones, each on a thread of its own.
+//!
+//! `rusqlite` blocks, so every connection lives on its own thread and takes closures from a channel; nothing blocks
+//! the threads that answer requests. The writer is behind a queue: whoever holds it has the only transaction.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+
+use super::{Migration, Row, Sql, Value, dialect, migrate};
+use crate::storage::{Error, Result};
+
+const READERS: usize = 4;
+const STATEMENT_CACHE: usize = 256;
+
+/// A handle to one file.
+#[derive(Clone)]
+pub struct Sqlite {
+    writer: Arc<Mutex<Thread>>,
+    readers: Arc<[Thread]>,
+    next_reader: Arc<AtomicUsize>,
+}
+
+impl Sqlite {
+    pub(super) async fn open(path: &Path, migrations: &'static [Migration]) -> Result<Self> {
+        let writer = Thread::start(path, false)?;
+        writer.run(move |connection| bring_up_to_date(connection, migrations)).await?;
+        let readers = (0..READERS).map(|_| Thread::start(path, true)).collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            writer: Arc::new(Mutex::new(writer)),
+            readers: readers.into(),
+            next_reader: Arc::new(AtomicUsize::new(0)),
+        })
+    }
+
+    pub(super) async fn query(&self, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
+        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed) % self.readers.len();
+        let reader = self.readers.get(turn).expect("the remainder is below the number of readers");
+        let params = params.to_vec();
+        reader.run(move |connection| query(connection, sql, &params)).await
+    }
+
+    pub(super) async fn begin(&self) -> Result<SqliteTx> {
+        let thread = self.writer.clone().lock_owned().await;
+        thread.run(|connection| Ok(connection.execute_batch("begin immediate")?)).await?;
+        Ok(SqliteTx { thread, is_open: true })
+    }
+
+    pub(super) async fn execute_many(&self, sql: Sql, rows: Vec<Vec<Value>>) -> Result<()> {
+        let writer = self.writer.lock().await;
+        writer
+            .run(move |connection| {
+                let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+                {
+                    let mut statement = tx.prepare_cached(&dialect::sqlite(sql.0))?;
+                    for row in &rows {
+                        statement.execute(rusqlite::params_from_iter(row))?;
+                    }
+                }
+                Ok(tx.commit()?)
+            })
+            .await
+    }
+
+    pub(super) async fn prepare(&self, text: &str) -> Result<()> {
+        let text = dialect::sqlite(text);
+        self.writer.lock().await.run(move |connection| Ok(connection.prepare(&text).map(drop)?)).await
+    }
+}
+
+/// The writer, held for one transaction.
+pub struct SqliteTx {
+    thread: OwnedMutexGuard<Thread>,
+    is_open: bool,
+}
+
+impl SqliteTx {
+    pub(super) async fn query(&mut self, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
+        let params = params.to_vec();
+        self.thread.run(move |connection| query(connection, sql, &params)).await
+    }
+
+    pub(super) async fn execute(&mut self, sql: Sql, params: &[Value]) -> Result<u64> {
+        let params = params.to_vec();
+        self.thread
+            .run(move |connection| {
+                let touched = connection
+                    .prepare_cached(&dialect::sqlite(sql.0))?
+                    .execute(rusqlite::params_from_iter(&params))?;
+                Ok(u64::try_from(touched).unwrap_or(u64::MAX))
+            })
+            .await
+    }
+
+    pub(super) async fn batch(&mut self, text: &'static str) -> Result<()> {
+        self.thread.run(move |connection| Ok(connection.execute_batch(text)?)).await
+    }
+
+    pub(super) async fn commit(mut self) -> Result<()> {
+        self.thread.run(|connection| Ok(connection.execute_batch("commit")?)).await?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl Drop for SqliteTx {
+    fn drop(&mut self) {
+        if self.is_open {
+            // The thread takes jobs in order: the next transaction begins after this one is undone.
+            self.thread.post(Box::new(|connection| {
+                if let Err(error) = connection.execute_batch("rollback") {
+                    tracing::warn!(error = %error, "could not undo a transaction");
+                }
+            }));
+        }
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// A connection on its own thread. The thread ends when the handle is dropped.
+struct Thread(mpsc::UnboundedSender<Job>);
+
+impl Thread {
+    fn start(path: &Path, is_reader: bool) -> Result<Self> {
+        let mut connection = open(path, is_reader)?;
+        let (sender, mut jobs) = mpsc::unbounded_channel::<Job>();
+        std::thread::Builder::new()
+            .name(if is_reader { "sqlite-reader" } else { "sqlite-writer" }.to_owned())
+            .spawn(move || {
+                while let Some(job) = jobs.blocking_recv() {
+                    job(&mut connection);
+                }
+            })
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(Self(sender))
+    }
+
+    fn post(&self, job: Job) {
+        // Fails only when the thread is gone, and with it the connection and its transaction.
+        drop(self.0.send(job));
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, answer) = oneshot::channel();
+        self.post(Box::new(move |connection| drop(sender.send(job(connection)))));
+        answer.await.map_err(|_| Error::Unavailable("the connection's thread has ended".to_owned()))?
+    }
+}
+
+fn open(path: &Path, is_reader: bool) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | if is_reader {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+        };
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    if !is_reader {
+        // FULL: a commit is on the disk before it is acknowledged, also if the power fails.
+        connection.execute_batch(
+            "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
+             pragma journal_size_limit = 67108864;",
+        )?;
+    }
+    Ok(connection)
+}
+
+fn bring_up_to_date(connection: &mut Connection, migrations: &[Migration]) -> Result<()> {
+    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    tx.execute_batch(migrate::LEDGER)?;
+    for step in migrations {
+        let is_done: bool = tx.query_row(
+            "select exists (select 1 from migrations where number = ?1)",
+            [step.number],
+            |row| row.get(0),
+        )?;
+        if !is_done {
+            tx.execute_batch(step.sqlite)?;
+            tx.execute("insert into migrations (number, name) values (?1, ?2)", (step.number, step.name))?;
+        }
+    }
+    Ok(tx.commit()?)
+}
+
+fn query(connection: &Connection, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
+    let mut statement = connection.prepare_cached(&dialect::sqlite(sql.0))?;
+    let names: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        let values = (0..names.len()).map(|at| Ok(read(row.get_ref(at)?))).collect::<Result<Vec<_>>>()?;
+        out.push(Row::new(names.clone(), values));
+    }
+    Ok(out)
+}
+
+fn read(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Int(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Real(number) => ValueRef::Real(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}

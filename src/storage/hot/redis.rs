@@ -1,0 +1,103 @@
+//! Hot state on Redis: one round trip a call.
+
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use redis::{AsyncCommands, Script};
+
+use super::{HotStore, Touched};
+use crate::base::time::Timestamp;
+use crate::storage::Result;
+use crate::storage::redis::Redis;
+
+/// Redis forgets a record this long after it has expired by our own clock, which is the one that counts.
+const GRACE_MS: i64 = 60_000;
+
+/// KEYS[1] the record; ARGV: proposal, now, ttl, grace. Answers {is_new, value, count, last_at or -1}.
+static TOUCH: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"local found = redis.call('hmget', KEYS[1], 'value', 'count', 'last_at', 'expires')
+          local now, ttl = tonumber(ARGV[2]), tonumber(ARGV[3])
+          if found[1] and tonumber(found[4]) > now then
+              local count, last_at = tonumber(found[2]) + 1, math.max(tonumber(found[3]), now)
+              redis.call('hset', KEYS[1], 'count', count, 'last_at', last_at, 'expires', last_at + ttl)
+              redis.call('pexpire', KEYS[1], ttl + tonumber(ARGV[4]))
+              return {0, found[1], count, tonumber(found[3])}
+          end
+          redis.call('del', KEYS[1])
+          redis.call('hset', KEYS[1], 'value', ARGV[1], 'count', 1, 'last_at', now, 'expires', now + ttl)
+          redis.call('pexpire', KEYS[1], ttl + tonumber(ARGV[4]))
+          return {1, ARGV[1], 1, -1}",
+    )
+});
+
+/// The store on Redis.
+pub struct RedisHot(Redis);
+
+impl RedisHot {
+    /// Uses this connection.
+    pub fn new(redis: Redis) -> Self {
+        Self(redis)
+    }
+}
+
+#[async_trait]
+impl HotStore for RedisHot {
+    async fn touch(&self, key: &str, proposal: &str, now: Timestamp, ttl_ms: i64) -> Result<Touched> {
+        let (is_new, value, count, last_at): (bool, String, i64, i64) = TOUCH
+            .key(self.0.keys.record(key))
+            .arg(proposal)
+            .arg(now.as_ms())
+            .arg(ttl_ms)
+            .arg(GRACE_MS)
+            .invoke_async(&mut self.0.connection.clone())
+            .await?;
+        Ok(Touched { value, is_new, count, last_at: (last_at >= 0).then_some(Timestamp(last_at)) })
+    }
+
+    async fn get(&self, key: &str, now: Timestamp) -> Result<Option<String>> {
+        let (value, expires): (Option<String>, Option<i64>) =
+            self.0.connection.clone().hmget(self.0.keys.record(key), &["value", "expires"]).await?;
+        Ok(value.filter(|_| expires.is_some_and(|expires| expires > now.as_ms())))
+    }
+
+    async fn put(&self, key: &str, value: &str, now: Timestamp, ttl_ms: i64) -> Result<()> {
+        let key = self.0.keys.record(key);
+        redis::pipe()
+            .atomic()
+            .hset_multiple(&key, &[("value", value), ("count", "1")])
+            .ignore()
+            .hset_multiple(&key, &[("last_at", now.as_ms()), ("expires", now.plus_ms(ttl_ms).as_ms())])
+            .ignore()
+            .pexpire(&key, ttl_ms.saturating_add(GRACE_MS))
+            .ignore()
+            .query_async::<()>(&mut self.0.connection.clone())
+            .await?;
+        Ok(())
+    }
+
+    async fn remove(&self, key: &str) -> Result<()> {
+        Ok(self.0.connection.clone().del(self.0.keys.record(key)).await?)
+    }
+
+    async fn mark(&self, set: &str, member: &str, until: Timestamp) -> Result<()> {
+        Ok(self.0.connection.clone().zadd(self.0.keys.marks(set), member, until.as_ms()).await?)
+    }
+
+    async fn unmark(&self, set: &str, member: &str) -> Result<()> {
+        Ok(self.0.connection.clone().zrem(self.0.keys.marks(set), member).await?)
+    }
+
+    async fn marked(&self, set: &str, now: Timestamp) -> Result<Vec<String>> {
+        let key = self.0.keys.marks(set);
+        let (mut names,): (Vec<String>,) = redis::pipe()
+            .atomic()
+            .zrembyscore(&key, "-inf", now.as_ms())
+            .ignore()
+            .zrange(&key, 0, -1)
+            .query_async(&mut self.0.connection.clone())
+            .await?;
+        names.sort_unstable();
+        Ok(names)
+    }
+}

@@ -1,0 +1,63 @@
+//! Limits counted on Redis, so that all nodes count together.
+
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use redis::Script;
+
+use super::{Limits, Local, Quota, TooMany};
+use crate::base::time::Timestamp;
+use crate::storage::redis::Redis;
+
+/// GCRA: the record is the theoretical arrival time of the next request that would be one too many.
+/// KEYS[1]; ARGV: now, milliseconds per request, burst. Answers the wait in milliseconds, 0 if allowed.
+static GCRA: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"local now, step, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+          local arrival = math.max(tonumber(redis.call('get', KEYS[1]) or 0), now)
+          local wait = arrival + step - burst * step - now
+          if wait > 0 then return math.ceil(wait) end
+          redis.call('set', KEYS[1], arrival + step, 'px', math.ceil(arrival + step - now) + 1000)
+          return 0",
+    )
+});
+
+/// The limits on Redis.
+pub struct RedisLimits {
+    redis: Redis,
+    local: Local,
+}
+
+impl RedisLimits {
+    /// Uses this connection.
+    pub fn new(redis: Redis) -> Self {
+        Self { redis, local: Local::default() }
+    }
+}
+
+#[async_trait]
+impl Limits for RedisLimits {
+    async fn check(
+        &self,
+        bucket: &'static str,
+        key: &str,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<(), TooMany> {
+        let wait: redis::RedisResult<i64> = GCRA
+            .key(self.redis.keys.limit(bucket, key))
+            .arg(now.as_ms())
+            .arg(60_000.0 / f64::from(quota.per_minute.max(1)))
+            .arg(quota.burst.max(1))
+            .invoke_async(&mut self.redis.connection.clone())
+            .await;
+        match wait {
+            Ok(0) => Ok(()),
+            Ok(retry_after_ms) => Err(TooMany { retry_after_ms }),
+            Err(error) => {
+                tracing::warn!(error = %error, "limits are counted on this node only: Redis does not answer");
+                self.local.check(bucket, key, quota, now).await
+            }
+        }
+    }
+}

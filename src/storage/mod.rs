@@ -1,0 +1,70 @@
+//! Where things are kept. This module knows no business noun: it opens the back ends that the configuration names.
+
+pub mod bus;
+pub mod db;
+pub mod hot;
+pub mod limits;
+pub mod redis;
+
+mod error;
+
+pub use error::Error;
+
+/// The answer of everything that touches a store.
+pub type Result<T> = std::result::Result<T, Error>;
+
+use std::sync::Arc;
+
+use self::bus::Bus;
+use self::db::Db;
+use self::hot::HotStore;
+use self::limits::Limits;
+use crate::config;
+
+/// Every store of one node.
+#[derive(Clone)]
+pub struct Stores {
+    /// The journey's tables.
+    pub db: Db,
+    /// The hit log's table: a file of its own on SQLite, the same server on PostgreSQL.
+    pub hits: Db,
+    /// Sessions, presence, small caches.
+    pub hot: Arc<dyn HotStore>,
+    /// How often somebody may do something.
+    pub limits: Arc<dyn Limits>,
+    /// Wake-ups.
+    pub bus: Arc<dyn Bus>,
+}
+
+impl Stores {
+    /// Opens what the settings name. The only place that picks back ends.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if one of them cannot be reached.
+    pub async fn open(settings: &config::Storage) -> Result<Self> {
+        let (db, hits) = if settings.postgres.is_empty() {
+            std::fs::create_dir_all(&settings.data)
+                .map_err(|error| Error::Unavailable(format!("{}: {error}", settings.data.display())))?;
+            let db = Db::open_sqlite(&settings.data.join("embudo.db"), db::JOURNEY).await?;
+            (db, Db::open_sqlite(&settings.data.join("hits.db"), db::HITS).await?)
+        } else {
+            let url = settings.postgres.expose();
+            let db = Db::open_postgres(url, settings.postgres_pool, db::JOURNEY).await?;
+            // A pool of its own, so that a burst of hits does not keep the journey waiting.
+            (db, Db::open_postgres(url, settings.postgres_pool.div_ceil(2), db::HITS).await?)
+        };
+        if settings.redis.is_empty() {
+            let (hot, limits, bus) =
+                (hot::Memory::default(), limits::Local::default(), bus::Local::default());
+            return Ok(Self { db, hits, hot: Arc::new(hot), limits: Arc::new(limits), bus: Arc::new(bus) });
+        }
+        let redis = redis::Redis::connect(settings.redis.expose(), &settings.redis_prefix).await?;
+        Ok(Self {
+            db,
+            hits,
+            hot: Arc::new(hot::RedisHot::new(redis.clone())),
+            limits: Arc::new(limits::RedisLimits::new(redis.clone())),
+            bus: Arc::new(bus::RedisBus::connect(redis).await?),
+        })
+    }
+}

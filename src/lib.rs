@@ -1,1 +1,3 @@
 //! Embudo.
+
+pub mod base;

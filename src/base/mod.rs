@@ -1,9 +1,12 @@
 //! Words that everyone uses: time, ids, addresses, signed tokens, diagnostics. No I/O happens here.
 
 pub mod coded;
+pub mod diagnostic;
 pub mod email;
+pub mod expr;
 pub mod ids;
 pub mod language;
 pub mod secret;
 pub mod signing;
 pub mod time;
+pub mod yaml;

@@ -1,0 +1,108 @@
+// The one script of the hosted pages. Everything works without it; with it,
+//  - forms carry the visitor of this browser, so that her earlier visits become hers,
+//  - the link in a mail is confirmed when it is opened on the device that asked for it,
+//  - times are shown in the zone of whoever reads them.
+(function () {
+  "use strict";
+
+  var stored = { visitor: "", consent: "" };
+  try {
+    stored.visitor = localStorage.getItem("embudo.visitor") || "";
+    stored.consent = localStorage.getItem("embudo.consent") || "";
+  } catch (_) {
+    // Storage is switched off: the page works for a stranger.
+  }
+  var allowed = stored.consent !== "" && stored.consent !== "none";
+
+  var zone = "";
+  try {
+    zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  } catch (_) {
+    // An old browser keeps the times of the page.
+  }
+
+  function each(selector, act) {
+    Array.prototype.forEach.call(document.querySelectorAll(selector), act);
+  }
+
+  function fill(name, value) {
+    each('input[type="hidden"][name="' + name + '"]', function (input) {
+      if (!input.value) input.value = value;
+    });
+  }
+  fill("visitor", allowed ? stored.visitor : "");
+  fill("consent", stored.consent);
+  fill("zone", zone);
+
+  // The answer to a form may name another visitor: another person uses this browser now.
+  each("[data-visitor]", function (place) {
+    if (!allowed) return;
+    try {
+      localStorage.setItem("embudo.visitor", place.getAttribute("data-visitor"));
+    } catch (_) {
+      // Nothing is lost: the server knows the visitor by the form.
+    }
+  });
+
+  each("[data-token]", function (place) {
+    if (!allowed || !stored.visitor || !window.fetch) return;
+    fetch("/v1/confirm", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token: place.getAttribute("data-token"), visitor: stored.visitor }),
+      keepalive: true,
+    }).catch(function () {
+      // Confirmation is an extra: the page does what it promised without it.
+    });
+  });
+
+  // A form is sent once, however often its button is pressed; a page that comes back from history is fresh.
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (form.getAttribute("aria-busy") === "true") event.preventDefault();
+    else form.setAttribute("aria-busy", "true");
+    // A download leaves the page where it is.
+    setTimeout(function () {
+      form.removeAttribute("aria-busy");
+    }, 4000);
+  });
+  window.addEventListener("pageshow", function () {
+    each("form[aria-busy]", function (form) {
+      form.removeAttribute("aria-busy");
+    });
+  });
+
+  // ---- times ----
+
+  function written(at, options) {
+    options.timeZone = zone;
+    return new Intl.DateTimeFormat(document.documentElement.lang === "es" ? "es-ES" : "en-GB", options).format(at);
+  }
+
+  function label(at) {
+    var parts = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "shortOffset" }).formatToParts(at);
+    var offset = parts.filter(function (part) {
+      return part.type === "timeZoneName";
+    })[0].value.replace("GMT", "UTC").replace("-", "\u2212");
+    return zone.split("/").pop().replace(/_/g, " ") + " (" + offset + ")";
+  }
+
+  if (!zone) return;
+  each("time[data-zone]", function (time) {
+    var shown = time.getAttribute("data-zone");
+    var at = new Date(time.getAttribute("datetime"));
+    if (shown === zone || isNaN(at.getTime())) return;
+    try {
+      var day = written(at, { weekday: "long", day: "numeric", month: "long" }).replace(",", "");
+      var text = day.charAt(0).toUpperCase() + day.slice(1) + ", " + written(at, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+      var name = label(at);
+      var beside = time.parentNode.querySelector(".zone");
+      time.title = time.textContent + (beside ? " " + beside.textContent : "");
+      time.textContent = text;
+      time.setAttribute("data-zone", zone);
+      if (beside) beside.textContent = name + ", " + time.getAttribute("data-yours");
+    } catch (_) {
+      // Times of the page stay: they name their zone.
+    }
+  });
+})();

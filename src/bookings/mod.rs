@@ -1,0 +1,4 @@
+//! Booked calls.
+pub mod slots;
+pub mod team;
+pub mod wall;

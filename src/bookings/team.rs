@@ -1,0 +1,179 @@
+//! The team: who holds which meetings, and when they work. Read from `config/team.yaml`.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::base::email::Email;
+use crate::base::language::Language;
+
+/// What a rep does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Sales development: first calls.
+    Sdr,
+    /// Account executive: accepts what the first call found.
+    Ae,
+}
+
+/// A stretch of a working day in minutes after midnight on the rep's wall clock: `[from, to)`, `to` at most 1440.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hours {
+    /// First minute, 0 to 1439.
+    pub from: u16,
+    /// First minute after it, 1 to 1440.
+    pub to: u16,
+}
+
+/// The working hours of an ordinary week.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Week {
+    /// Each weekday's stretches, earliest first.
+    pub monday: Vec<Hours>,
+    /// See `monday`.
+    pub tuesday: Vec<Hours>,
+    /// See `monday`.
+    pub wednesday: Vec<Hours>,
+    /// See `monday`.
+    pub thursday: Vec<Hours>,
+    /// See `monday`.
+    pub friday: Vec<Hours>,
+    /// See `monday`.
+    pub saturday: Vec<Hours>,
+    /// See `monday`.
+    pub sunday: Vec<Hours>,
+}
+
+impl Week {
+    /// The stretches of one weekday.
+    pub fn on(&self, weekday: Weekday) -> &[Hours] {
+        match weekday {
+            Weekday::Monday => &self.monday,
+            Weekday::Tuesday => &self.tuesday,
+            Weekday::Wednesday => &self.wednesday,
+            Weekday::Thursday => &self.thursday,
+            Weekday::Friday => &self.friday,
+            Weekday::Saturday => &self.saturday,
+            Weekday::Sunday => &self.sunday,
+        }
+    }
+}
+
+/// Somebody who holds meetings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rep {
+    /// The name that bookings store; never changes.
+    pub id: String,
+    /// The address of the console account this rep logs in with.
+    pub account: Email,
+    /// What people call them.
+    pub name: String,
+    /// Where their invitations go.
+    pub email: Email,
+    /// The zone of their working hours.
+    pub zone: TimeZone,
+    /// What they speak.
+    pub languages: Vec<Language>,
+    /// What they do.
+    pub role: Role,
+    /// Between reps who have equally many calls, the lower number goes first.
+    pub priority: u32,
+    /// Their ordinary week.
+    pub hours: Week,
+    /// Days that differ from it; an empty list is a day off. The team's closed days are in here too.
+    pub overrides: BTreeMap<Date, Vec<Hours>>,
+}
+
+impl Rep {
+    /// The stretches that this rep works on a date of their own calendar.
+    pub fn hours_on(&self, date: Date) -> &[Hours] {
+        self.overrides.get(&date).map_or_else(|| self.hours.on(date.weekday()), Vec::as_slice)
+    }
+
+    /// Whether they speak the language.
+    pub fn speaks(&self, language: Language) -> bool {
+        self.languages.contains(&language)
+    }
+}
+
+/// A text in every language of the product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// In English.
+    pub en: String,
+    /// In Spanish.
+    pub es: String,
+}
+
+impl Text {
+    /// The text in one language.
+    pub fn get(&self, language: Language) -> &str {
+        match language {
+            Language::En => &self.en,
+            Language::Es => &self.es,
+        }
+    }
+}
+
+/// A kind of meeting that can be booked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meeting {
+    /// The name in links and in the database.
+    pub id: String,
+    /// What it is called.
+    pub title: Text,
+    /// What it is about, in a sentence or two.
+    pub description: Text,
+    /// How long it takes.
+    pub duration_ms: i64,
+    /// Time kept free before it.
+    pub buffer_before_ms: i64,
+    /// Time kept free after it.
+    pub buffer_after_ms: i64,
+    /// How far ahead it must be booked.
+    pub notice_ms: i64,
+    /// How many days after today it can be booked, by the calendar of `zone`.
+    pub window_days: u16,
+    /// The distance between two starts; divides a day.
+    pub interval_ms: i64,
+    /// The zone on whose wall clock the starts are aligned.
+    pub zone: TimeZone,
+    /// Where it takes place: a link, or a text.
+    pub location: Text,
+    /// The ids of the reps who hold it, in order.
+    pub reps: Vec<String>,
+}
+
+/// Everyone and everything that can be booked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Team {
+    /// The people, in the file's order.
+    pub reps: Vec<Rep>,
+    /// The meetings, in the file's order.
+    pub meetings: Vec<Meeting>,
+}
+
+impl Team {
+    /// The meeting with this id.
+    pub fn meeting(&self, id: &str) -> Option<&Meeting> {
+        self.meetings.iter().find(|meeting| meeting.id == id)
+    }
+
+    /// The rep with this id.
+    pub fn rep(&self, id: &str) -> Option<&Rep> {
+        self.reps.iter().find(|rep| rep.id == id)
+    }
+
+    /// The rep who logs in with this account's address.
+    pub fn rep_of_account(&self, account: &Email) -> Option<&Rep> {
+        self.reps.iter().find(|rep| rep.account == *account)
+    }
+
+    /// Those who hold a meeting, in its order.
+    pub fn reps_of(&self, meeting: &Meeting) -> Vec<&Rep> {
+        meeting.reps.iter().filter_map(|id| self.rep(id)).collect()
+    }
+}

@@ -1,0 +1,290 @@
+//! The scoring half of `lifecycle.yaml`: rules, caps, half-lives and bands.
+
+use super::condition::{Condition, Symbols};
+use super::score::{Grade, Level};
+use crate::base::diagnostic::Mark;
+use crate::base::localized::Localized;
+use crate::base::time::DAY_MS;
+use crate::base::yaml::{Map, View};
+
+/// Both axes.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// Who they are.
+    pub fit: Fit,
+    /// What they did.
+    pub engagement: Engagement,
+}
+
+/// The axis of fit. Facts do not fade.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// Most points.
+    pub cap: f64,
+    /// Least points for A, B and C; D is the rest.
+    pub grades: [f64; 3],
+    /// The rules, in the order of the file.
+    pub rules: Vec<FitRule>,
+}
+
+/// Points for a fact.
+#[derive(Debug, Clone)]
+pub struct FitRule {
+    /// Its name in explanations.
+    pub id: String,
+    /// Its words in explanations.
+    pub label: Localized,
+    /// When it counts.
+    pub condition: Condition,
+    /// Points, negative to take some away.
+    pub points: f64,
+}
+
+/// The axis of engagement.
+#[derive(Debug, Clone)]
+pub struct Engagement {
+    /// Most points.
+    pub cap: f64,
+    /// After how long half of the points are left, unless the rule says otherwise.
+    pub half_life_ms: i64,
+    /// Activities older than this count nothing.
+    pub window_ms: i64,
+    /// Least points for levels 1, 2 and 3; 4 is the rest.
+    pub levels: [f64; 3],
+    /// Groups of rules that share a cap.
+    pub groups: Vec<Group>,
+    /// The rules, in the order of the file.
+    pub rules: Vec<EngagementRule>,
+}
+
+/// Rules that together give at most `cap` points.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its name.
+    pub id: String,
+    /// Its words in explanations.
+    pub label: Localized,
+    /// Most points.
+    pub cap: f64,
+}
+
+/// Points for what somebody did.
+#[derive(Debug, Clone)]
+pub struct EngagementRule {
+    /// Its name in explanations.
+    pub id: String,
+    /// Its words in explanations.
+    pub label: Localized,
+    /// The group whose cap it shares.
+    pub group: String,
+    /// What sets it off.
+    pub trigger: Trigger,
+    /// Points, negative to take some away.
+    pub points: f64,
+    /// After how long half of the points are left, if not as usual.
+    pub half_life_ms: Option<i64>,
+    /// How often it counts in one day (UTC).
+    pub max_per_day: Option<u32>,
+    /// Most points of this rule, before decay.
+    pub max_total: Option<f64>,
+    /// Whether it counts once for each subject (webinar, file, recording), the newest time.
+    pub once_per_subject: bool,
+}
+
+/// What sets an engagement rule off.
+#[derive(Debug, Clone)]
+pub enum Trigger {
+    /// Each activity of a kind, if the condition holds for it.
+    On {
+        /// The kind, such as `asset.downloaded`.
+        kind: String,
+        /// What its subject and props must be like.
+        condition: Option<Condition>,
+    },
+    /// A state of affairs, counted once as long as it holds.
+    When(Condition),
+}
+
+impl Fit {
+    /// The grade that so many points give.
+    pub fn grade(&self, points: f64) -> Grade {
+        let reached = self.grades.iter().position(|least| points >= *least).unwrap_or(3);
+        Grade::ALL.get(reached).copied().unwrap_or(Grade::D)
+    }
+
+    /// The least points for a grade.
+    pub fn least(&self, grade: Grade) -> f64 {
+        let index = Grade::ALL.iter().position(|known| *known == grade);
+        index.and_then(|index| self.grades.get(index)).copied().unwrap_or(0.0)
+    }
+}
+
+impl Engagement {
+    /// The level that so many points give.
+    pub fn level(&self, points: f64) -> Level {
+        let reached = self.levels.iter().position(|least| points >= *least).unwrap_or(3);
+        Level::ALL.get(reached).copied().unwrap_or(Level(4))
+    }
+
+    /// The least points for a level.
+    pub fn least(&self, level: Level) -> f64 {
+        let index = Level::ALL.iter().position(|known| *known == level);
+        index.and_then(|index| self.levels.get(index)).copied().unwrap_or(0.0)
+    }
+}
+
+/// Reads `fit` and `engagement`; what is wrong goes to the report.
+pub fn read(map: &mut Map<'_>) -> Option<Definition> {
+    let fit = map.required("fit").and_then(fit);
+    let engagement = map.required("engagement").and_then(engagement);
+    Some(Definition { fit: fit?, engagement: engagement? })
+}
+
+fn fit(view: View<'_>) -> Option<Fit> {
+    let mut map = view.map()?;
+    let cap = map.required("cap").and_then(positive);
+    let grades = map.required("grades").and_then(|view| bands(view, ["A", "B", "C", "D"]));
+    let mut seen = Vec::new();
+    let rules = map.required("rules").and_then(View::list).unwrap_or_default();
+    let rules = rules.into_iter().filter_map(|view| fit_rule(view, &mut seen)).collect();
+    map.finish();
+    Some(Fit { cap: cap?, grades: grades?, rules })
+}
+
+fn fit_rule<'a>(view: View<'a>, seen: &mut Vec<(String, &'a Mark)>) -> Option<FitRule> {
+    let mut map = view.map()?;
+    let id = map.required("id").and_then(|view| rule_id(view, seen));
+    let label = map.required("label").and_then(Localized::read);
+    let condition = map.required("if").and_then(|view| Condition::read(view, Symbols::Facts));
+    let points = map.required("points").and_then(View::float);
+    map.finish();
+    Some(FitRule { id: id?, label: label?, condition: condition?, points: points? })
+}
+
+fn engagement(view: View<'_>) -> Option<Engagement> {
+    let mut map = view.map()?;
+    let cap = map.required("cap").and_then(positive);
+    let half_life_ms = map.optional("half_life").map_or(Some(14 * DAY_MS), length);
+    let window_ms = map.optional("window").map_or(Some(90 * DAY_MS), length);
+    let levels = map.required("levels").and_then(|view| bands(view, ["1", "2", "3", "4"]));
+    let groups: Vec<Group> = map
+        .required("groups")
+        .and_then(View::map)
+        .map(|groups| groups.entries().into_iter().filter_map(|(id, view)| group(&id.value, view)).collect())
+        .unwrap_or_default();
+    let mut seen = Vec::new();
+    let rules = map.required("rules").and_then(View::list).unwrap_or_default();
+    let rules = rules.into_iter().filter_map(|view| engagement_rule(view, &groups, &mut seen)).collect();
+    map.finish();
+    Some(Engagement {
+        cap: cap?,
+        half_life_ms: half_life_ms?,
+        window_ms: window_ms?,
+        levels: levels?,
+        groups,
+        rules,
+    })
+}
+
+fn group(id: &str, view: View<'_>) -> Option<Group> {
+    let mut map = view.map()?;
+    let cap = map.required("cap").and_then(positive);
+    let label = map.required("label").and_then(Localized::read);
+    map.finish();
+    Some(Group { id: id.to_owned(), label: label?, cap: cap? })
+}
+
+fn engagement_rule<'a>(
+    view: View<'a>,
+    groups: &[Group],
+    seen: &mut Vec<(String, &'a Mark)>,
+) -> Option<EngagementRule> {
+    let mut map = view.map()?;
+    let id = map.required("id").and_then(|view| rule_id(view, seen));
+    let label = map.required("label").and_then(Localized::read);
+    let group = map.required("group").and_then(|view| {
+        let text = view.str()?;
+        if !groups.iter().any(|group| group.id == text) {
+            let known = groups.iter().map(|group| group.id.as_str());
+            view.error("L102", format!("there is no group \"{text}\"")).did_you_mean(&text, known);
+        }
+        Some(text)
+    });
+    let on = map.optional("on");
+    let when = map.optional("when");
+    let condition = map.optional("where").map(|view| Condition::read(view, Symbols::Activity));
+    let trigger = match (on, when) {
+        (Some(on), None) => match (on.str(), condition) {
+            (Some(kind), None) => Some(Trigger::On { kind, condition: None }),
+            (Some(kind), Some(Some(condition))) => Some(Trigger::On { kind, condition: Some(condition) }),
+            (None, _) | (_, Some(None)) => None,
+        },
+        (None, Some(when)) => Condition::read(when, Symbols::Facts).map(Trigger::When),
+        (Some(_), Some(_)) | (None, None) => {
+            view.error("L103", "a rule needs either `on` or `when`").hint(
+                "`on: webinar.registered` counts each time it happens, `when: …` counts once while it holds",
+            );
+            None
+        }
+    };
+    let points = map.required("points").and_then(View::float);
+    let half_life_ms = map.optional("half_life").and_then(length);
+    let max_per_day = map.optional("max_per_day").and_then(|view| {
+        view.parsed("a whole number from 1 on", |text| text.parse().ok().filter(|most: &u32| *most > 0))
+    });
+    let max_total = map.optional("max_total").and_then(positive);
+    let once_per_subject = map.optional("once_per").and_then(|view| view.one_of(&["subject"])).is_some();
+    map.finish();
+    Some(EngagementRule {
+        id: id?,
+        label: label?,
+        group: group?,
+        trigger: trigger?,
+        points: points?,
+        half_life_ms,
+        max_per_day,
+        max_total,
+        once_per_subject,
+    })
+}
+
+/// A rule's name, which stands once in its list.
+pub(crate) fn rule_id<'a>(view: View<'a>, seen: &mut Vec<(String, &'a Mark)>) -> Option<String> {
+    let id = view.str()?;
+    if !id.split('.').all(crate::base::yaml::is_name) {
+        return view.wrong("a name of small letters, digits, `_`, `-` and `.`");
+    }
+    if let Some((_, first)) = seen.iter().find(|(known, _)| *known == id) {
+        view.error("L101", format!("the rule \"{id}\" stands twice"))
+            .hint(format!("the first one is at {first}"));
+    }
+    seen.push((id.clone(), view.at()));
+    Some(id)
+}
+
+/// Four bands whose least points fall from one to the next and end at 0.
+fn bands(view: View<'_>, names: [&'static str; 4]) -> Option<[f64; 3]> {
+    let mut map = view.map()?;
+    let [first, second, third, last] = names;
+    let least = [first, second, third, last].map(|name| map.required(name).and_then(View::float));
+    map.finish();
+    let [Some(a), Some(b), Some(c), Some(d)] = least else { return None };
+    if !(a > b && b > c && c > d && d == 0.0) {
+        view.error("L104", format!("the bands {} must fall and end at 0", names.join(", ")))
+            .hint(format!("such as {{{first}: 75, {second}: 50, {third}: 25, {last}: 0}}"));
+        return None;
+    }
+    Some([a, b, c])
+}
+
+fn positive(view: View<'_>) -> Option<f64> {
+    view.parsed("a number above 0", |text| text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0))
+}
+
+fn length(view: View<'_>) -> Option<i64> {
+    let length = view.duration_ms()?;
+    if length <= 0 {
+        return view.wrong("a length of time above 0");
+    }
+    Some(length)
+}

@@ -1,0 +1,141 @@
+//! What scoring and the stages know about a contact.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::titles;
+use crate::base::email::Email;
+use crate::base::ids::ActivityId;
+use crate::base::time::Timestamp;
+
+/// Something a visitor or contact did, as `activities` holds it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Activity {
+    /// Its id.
+    pub id: ActivityId,
+    /// What happened, such as `webinar.registered`.
+    pub kind: String,
+    /// What it was about, such as the webinar's id or the page's path.
+    pub subject: Option<String>,
+    /// Further details.
+    pub props: BTreeMap<String, Value>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Activity {
+    /// A whole or broken number among the details; 0 when there is none.
+    pub fn number(&self, name: &str) -> f64 {
+        self.props.get(name).and_then(Value::as_f64).unwrap_or(0.0)
+    }
+}
+
+/// Facts about the person, as far as rules can ask for them. An unknown text is empty, an unknown number 0.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Facts {
+    /// The address' domain.
+    pub email_domain: String,
+    /// Whether the address is not of a free mail provider.
+    pub corporate_email: bool,
+    /// What they do, in their words.
+    pub job_title: String,
+    /// `c_level`, `vp`, `director`, `manager` or `staff`.
+    pub seniority: String,
+    /// `sales`, `people`, `finance` …
+    pub department: String,
+    /// How many people work there.
+    pub employees: i64,
+    /// The company's industry.
+    pub industry: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// `en` or `es`.
+    pub language: String,
+    /// Answers to the four questions, by slot: `budget`, `authority`, `need`, `timeline`.
+    pub bant: BTreeMap<String, String>,
+}
+
+/// The four qualifying questions.
+pub const BANT: [&str; 4] = ["budget", "authority", "need", "timeline"];
+
+/// Answers that mean no, in the languages we speak.
+const NO: &[&str] = &["no", "none", "not_yet", "ninguno", "ninguna", "nada", "0"];
+
+impl Facts {
+    /// Facts from the address and the fields that are stored about a contact (`job_title`, `employees`, `bant.need` …).
+    pub fn of(email: &Email, language: &str, fields: &BTreeMap<String, String>) -> Self {
+        let text = |name: &str| fields.get(name).map(|value| value.trim().to_owned()).unwrap_or_default();
+        let job_title = text("job_title");
+        let or = |given: String, read: Option<&str>| {
+            if given.is_empty() { read.unwrap_or("").to_owned() } else { given }
+        };
+        Self {
+            email_domain: email.domain().to_owned(),
+            corporate_email: !email.is_free_mail(),
+            seniority: or(text("seniority"), titles::seniority(&job_title).map(titles::Seniority::word)),
+            department: or(text("department"), titles::department(&job_title)),
+            employees: employees(&text("employees")),
+            industry: text("industry").to_lowercase(),
+            country: text("country").to_uppercase(),
+            language: language.to_owned(),
+            bant: BANT
+                .iter()
+                .map(|slot| ((*slot).to_owned(), text(&format!("bant.{slot}"))))
+                .filter(|(_, answer)| !answer.is_empty())
+                .collect(),
+            job_title,
+        }
+    }
+
+    /// How many of the four questions are answered.
+    pub fn bant_known(&self) -> usize {
+        self.bant.len()
+    }
+
+    /// How many of the four questions are answered with anything but a no.
+    pub fn bant_positive(&self) -> usize {
+        self.bant.values().filter(|answer| !NO.contains(&answer.to_lowercase().as_str())).count()
+    }
+}
+
+/// A head count from `250`, `1,200`, `51-200` (the lower end) or `500+`.
+fn employees(text: &str) -> i64 {
+    let text = text.replace([',', '.', ' '], "");
+    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(fields: &[(&str, &str)]) -> Facts {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Facts::of(&Email::parse("nikki@acme.example").expect("valid"), "en", &fields)
+    }
+
+    #[test]
+    fn a_job_title_fills_seniority_and_department_unless_they_were_given() {
+        let read = facts(&[("job_title", "Directora de Formación")]);
+        assert_eq!((read.seniority.as_str(), read.department.as_str()), ("director", "learning"));
+        let given = facts(&[("job_title", "Directora de Formación"), ("department", "people")]);
+        assert_eq!(given.department, "people");
+    }
+
+    #[test]
+    fn head_counts_are_read_as_people_write_them() {
+        for (text, count) in
+            [("250", 250), ("1,200", 1200), ("51-200", 51), ("500+", 500), ("many", 0), ("", 0)]
+        {
+            assert_eq!(facts(&[("employees", text)]).employees, count, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_no_is_known_but_not_positive() {
+        let facts = facts(&[("bant.budget", "no"), ("bant.need", "Reading clubs"), ("bant.authority", " ")]);
+        assert_eq!((facts.bant_known(), facts.bant_positive()), (2, 1));
+    }
+}

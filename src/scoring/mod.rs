@@ -1,0 +1,15 @@
+//! How well somebody fits and how engaged she is: two axes, scored from facts and activities.
+//!
+//! Scores are never stored. They are a pure function of the definition, the facts and the activities at one moment,
+//! see [`score`]; the rows of a score add up to it, and each names the rule and the activity behind it.
+
+pub mod condition;
+pub mod definition;
+pub mod facts;
+pub mod score;
+pub mod store;
+pub mod titles;
+
+pub use definition::Definition;
+pub use facts::{Activity, Facts};
+pub use score::{Axis, Evidence, Grade, Level, Row, Score, score};

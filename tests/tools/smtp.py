@@ -2,7 +2,8 @@
 
     smtp.py FOLDER [PORT]
 
-Prints `port N` once it listens. Every mail it answers with 250 is a file in FOLDER (0001.eml, ...).
+Prints `port N` once it listens. Every mail it keeps is a file in FOLDER as it came (0001.eml)
+and as a reader sees it (0001.json).
 A line on its standard input sets how it behaves from now on; it answers with the same line.
 
     accept   takes everything (the start)
@@ -16,6 +17,9 @@ Ends when its standard input ends, so it never outlives the test that started it
 """
 
 import asyncio
+import email
+import email.policy
+import json
 import logging
 import pathlib
 import sys
@@ -51,10 +55,35 @@ class Desk:
 
     def keep(self, envelope: Envelope) -> None:
         self.kept += 1
-        head = f"X-Envelope-From: {envelope.mail_from}\r\nX-Envelope-To: {', '.join(envelope.rcpt_tos)}\r\n"
-        draft = self.folder / f"{self.kept:04}.part"
-        draft.write_bytes(head.encode() + envelope.original_content)
-        draft.rename(draft.with_suffix(".eml"))
+        name = self.folder / f"{self.kept:04}"
+        name.with_suffix(".eml").write_bytes(envelope.original_content)
+        draft = name.with_suffix(".part")
+        draft.write_text(json.dumps(told(envelope)))
+        draft.rename(name.with_suffix(".json"))
+
+
+def told(envelope: Envelope) -> dict:
+    """The mail as a reader sees it, read by Python's own mail library."""
+    mail = email.message_from_bytes(envelope.original_content, policy=email.policy.default)
+    parts = {}
+    for part in mail.walk():
+        kind = part.get_content_type()
+        if kind in ("text/plain", "text/html", "text/calendar"):
+            # a calendar keeps its line ends: they are part of its format
+            words = part.get_payload(decode=True).decode(part.get_content_charset("utf-8"))
+            parts.setdefault(kind, words if kind == "text/calendar" else words.replace("\r\n", "\n"))
+    return {
+        "envelope_from": envelope.mail_from,
+        "envelope_to": envelope.rcpt_tos,
+        "from": str(mail["from"]),
+        "to": str(mail["to"]),
+        "subject": str(mail["subject"]),
+        "message_id": str(mail["message-id"]),
+        "headers": {key.lower(): str(value) for key, value in mail.items()},
+        "text": parts.get("text/plain", ""),
+        "html": parts.get("text/html", ""),
+        "calendar": parts.get("text/calendar"),
+    }
 
 
 async def serve(folder: pathlib.Path, port: int) -> None:

@@ -1,1 +1,8 @@
+//! The integration tests, by capability, against a real app with stores of its own.
+//!
+//! `STORES=embedded` (the default) runs them on SQLite and in-process stores, `STORES=postgres+redis` on
+//! the servers of EMBUDO_TEST_POSTGRES_URL and EMBUDO_TEST_REDIS_URL; `scripts/test` does both.
 
+mod support;
+
+mod architecture;

@@ -17,3 +17,19 @@ pub mod storage;
 
 /// Facts, appended in the transaction that made them true.
 pub mod events;
+
+// The journey, in the order in which a visitor lives it. It never names a web framework, a template or a channel.
+
+/// The websites that may report hits, fill in forms and chat.
+pub mod sites;
+
+/// Who somebody is: devices, people, and how sure we are.
+pub mod contacts;
+
+/// Calls: free times, holds, bookings.
+pub mod bookings;
+
+// Consequences.
+
+/// Templates, texts in two languages, dates as people write them.
+pub mod render;

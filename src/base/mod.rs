@@ -6,6 +6,7 @@ pub mod email;
 pub mod expr;
 pub mod ids;
 pub mod language;
+pub mod localized;
 pub mod secret;
 pub mod signing;
 pub mod time;

@@ -1,0 +1,511 @@
+//! The tables of people, devices, facts and consents.
+
+use serde_json::Value as Json;
+
+use super::{
+    Activity, Company, Consent, ConsentRecord, Contact, Field, Identification, Step, Trust, Visit, Visitor,
+};
+use crate::base::email::Email;
+use crate::base::ids::{AccountId, ActivityId, CompanyId, ContactId, VisitorId, new_key};
+use crate::base::language::Language;
+use crate::base::signing::sha256_hex;
+use crate::base::time::Timestamp;
+use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::{Error, Result};
+use crate::{params, sql};
+
+fn contact_of(row: &Row) -> Result<Contact> {
+    let email: String = row.get("email")?;
+    Ok(Contact {
+        id: row.get("id")?,
+        email: Email::parse(&email)
+            .map_err(|_| Error::Shape { column: "email".to_owned(), wanted: "an e-mail address" })?,
+        first_name: row.get("first_name")?,
+        last_name: row.get("last_name")?,
+        company: row.get("company_id")?,
+        language: row.get("language")?,
+        time_zone: row.get("time_zone")?,
+        owner: row.get("owner_id")?,
+        stage: row.get("stage")?,
+        stage_since: row.get("stage_since")?,
+        created_at: row.get("created_at")?,
+        last_seen_at: row.get("last_seen_at")?,
+    })
+}
+
+/// The contact of this id.
+///
+/// # Errors
+/// As the store says.
+pub async fn find(q: &mut impl Queries, id: ContactId) -> Result<Option<Contact>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id, email, first_name, last_name, company_id, language, time_zone, owner_id, stage,
+                     stage_since, created_at, last_seen_at
+                 from contacts where id = $1"
+            ),
+            params![id],
+        )
+        .await?;
+    row.as_ref().map(contact_of).transpose()
+}
+
+/// The contact of this address.
+///
+/// # Errors
+/// As the store says.
+pub async fn find_by_email(q: &mut impl Queries, email: &Email) -> Result<Option<Contact>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id, email, first_name, last_name, company_id, language, time_zone, owner_id, stage,
+                     stage_since, created_at, last_seen_at
+                 from contacts where email = $1"
+            ),
+            params![email.as_str()],
+        )
+        .await?;
+    row.as_ref().map(contact_of).transpose()
+}
+
+pub(super) async fn insert(
+    tx: &mut Tx,
+    who: &Identification<'_>,
+    company: Option<CompanyId>,
+    now: Timestamp,
+) -> Result<Contact> {
+    let id = ContactId::new();
+    tx.execute(
+        sql!(
+            "insert into contacts (id, email, company_id, language, time_zone, stage, stage_since, created_at,
+                 updated_at, last_seen_at)
+             values ($1, $2, $3, $4, $5, 'visitor', $6, $6, $6, $6)"
+        ),
+        params![id, who.email.as_str(), company, who.language, who.time_zone, now],
+    )
+    .await?;
+    Ok(Contact {
+        id,
+        email: who.email.clone(),
+        first_name: None,
+        last_name: None,
+        company,
+        language: who.language,
+        time_zone: who.time_zone.map(str::to_owned),
+        owner: None,
+        stage: "visitor".to_owned(),
+        stage_since: now,
+        created_at: now,
+        last_seen_at: now,
+    })
+}
+
+pub(super) async fn touch(tx: &mut Tx, id: ContactId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!("update contacts set last_seen_at = $2, updated_at = $2 where id = $1 and last_seen_at < $2"),
+        params![id, now],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn set_owner(tx: &mut Tx, id: ContactId, owner: AccountId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!("update contacts set owner_id = $2, updated_at = $3 where id = $1"),
+        params![id, owner, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The company of this id.
+///
+/// # Errors
+/// As the store says.
+pub async fn company(q: &mut impl Queries, id: CompanyId) -> Result<Option<Company>> {
+    let row = q.query_opt(sql!("select id, domain, name from companies where id = $1"), params![id]).await?;
+    row.map(|row| Ok(Company { id: row.get("id")?, domain: row.get("domain")?, name: row.get("name")? }))
+        .transpose()
+}
+
+pub(super) async fn company_of_domain(tx: &mut Tx, domain: &str, now: Timestamp) -> Result<CompanyId> {
+    // A first guess at the name, until somebody says better: `acme.example` is `Acme`.
+    let label = domain.split('.').next().unwrap_or(domain);
+    let mut letters = label.chars();
+    let name: String =
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    tx.execute(
+        sql!(
+            "insert into companies (id, domain, name, created_at) values ($1, $2, $3, $4)
+             on conflict (domain) do nothing"
+        ),
+        params![CompanyId::new(), domain, name, now],
+    )
+    .await?;
+    let row = tx.query_opt(sql!("select id from companies where domain = $1"), params![domain]).await?;
+    row.ok_or_else(|| Error::Engine("a company vanished while it was made".to_owned()))?.get("id")
+}
+
+/// The other people of a company, the most recently seen first.
+///
+/// # Errors
+/// As the store says.
+pub async fn company_colleagues(
+    q: &mut impl Queries,
+    company: CompanyId,
+    but: ContactId,
+) -> Result<Vec<Contact>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, email, first_name, last_name, company_id, language, time_zone, owner_id, stage,
+                     stage_since, created_at, last_seen_at
+                 from contacts where company_id = $1 and id <> $2
+                 order by last_seen_at desc limit 50"
+            ),
+            params![company, but],
+        )
+        .await?;
+    rows.iter().map(contact_of).collect()
+}
+
+fn visitor_of(row: &Row) -> Result<Visitor> {
+    Ok(Visitor {
+        id: row.get("id")?,
+        site: row.get("site")?,
+        contact: row.get("contact_id")?,
+        trust: Trust::of_level(row.get("trust")?),
+        consent: Consent::of_word(&row.get::<String>("consent")?),
+        first_seen_at: row.get("first_seen_at")?,
+        last_seen_at: row.get("last_seen_at")?,
+    })
+}
+
+/// The device epoch of this id.
+///
+/// # Errors
+/// As the store says.
+pub async fn visitor(q: &mut impl Queries, id: VisitorId) -> Result<Option<Visitor>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id, site, contact_id, trust, consent, first_seen_at, last_seen_at
+                 from visitors where id = $1"
+            ),
+            params![id],
+        )
+        .await?;
+    row.as_ref().map(visitor_of).transpose()
+}
+
+/// The device epoch on which a contact was seen last.
+///
+/// # Errors
+/// As the store says.
+pub async fn latest_visitor(q: &mut impl Queries, contact: ContactId) -> Result<Option<Visitor>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id, site, contact_id, trust, consent, first_seen_at, last_seen_at
+                 from visitors where contact_id = $1
+                 order by last_seen_at desc limit 1"
+            ),
+            params![contact],
+        )
+        .await?;
+    row.as_ref().map(visitor_of).transpose()
+}
+
+/// Notes that a device was seen, and what it consents to now.
+///
+/// # Errors
+/// As the store says.
+pub async fn see_visitor(
+    tx: &mut Tx,
+    id: VisitorId,
+    site: &str,
+    consent: Consent,
+    first_touch: Option<&Json>,
+    at: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into visitors (id, site, trust, consent, first_touch, first_seen_at, last_seen_at)
+             values ($1, $2, 0, $3, $4, $5, $5)
+             on conflict (id) do update set
+                 consent = excluded.consent,
+                 first_touch = coalesce(visitors.first_touch, excluded.first_touch),
+                 first_seen_at = case when excluded.first_seen_at < visitors.first_seen_at
+                     then excluded.first_seen_at else visitors.first_seen_at end,
+                 last_seen_at = case when excluded.last_seen_at > visitors.last_seen_at
+                     then excluded.last_seen_at else visitors.last_seen_at end"
+        ),
+        params![id, site, consent.word(), first_touch, at],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn bind_visitor(
+    tx: &mut Tx,
+    id: VisitorId,
+    who: &Identification<'_>,
+    contact: ContactId,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into visitors (id, site, contact_id, trust, consent, first_seen_at, last_seen_at)
+             values ($1, $2, $3, $4, $5, $6, $6)
+             on conflict (id) do update set
+                 contact_id = excluded.contact_id,
+                 trust = case when excluded.trust > visitors.trust then excluded.trust else visitors.trust end,
+                 last_seen_at = excluded.last_seen_at"
+        ),
+        params![id, who.site, contact, who.trust.level(), who.consent.word(), now],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn set_trust(tx: &mut Tx, id: VisitorId, trust: Trust, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!("update visitors set trust = $2, last_seen_at = $3 where id = $1"),
+        params![id, trust.level(), now],
+    )
+    .await?;
+    Ok(())
+}
+
+fn field_of(row: &Row) -> Result<Field> {
+    Ok(Field {
+        name: row.get("name")?,
+        value: row.get("value")?,
+        source: row.get("source")?,
+        trust: Trust::of_level(row.get("trust")?),
+        at: row.get("at")?,
+        is_suggestion: row.get::<String>("status")? == "suggested",
+    })
+}
+
+/// Every fact about a person, suggestions after what is current.
+///
+/// # Errors
+/// As the store says.
+pub async fn fields(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Field>> {
+    let rows = q
+        .query(
+            sql!(
+                "select name, status, value, source, trust, at from contact_fields
+                 where contact_id = $1 order by status, name"
+            ),
+            params![contact],
+        )
+        .await?;
+    rows.iter().map(field_of).collect()
+}
+
+pub(super) async fn field(q: &mut impl Queries, contact: ContactId, name: &str) -> Result<Option<Field>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select name, status, value, source, trust, at from contact_fields
+                 where contact_id = $1 and name = $2 and status = 'current'"
+            ),
+            params![contact, name],
+        )
+        .await?;
+    row.as_ref().map(field_of).transpose()
+}
+
+#[allow(clippy::too_many_arguments, reason = "a fact has these columns")]
+pub(super) async fn put_field(
+    tx: &mut Tx,
+    contact: ContactId,
+    name: &str,
+    value: &str,
+    source: &str,
+    trust: Trust,
+    is_current: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let status = if is_current { "current" } else { "suggested" };
+    tx.execute(
+        sql!(
+            "insert into contact_fields (contact_id, name, status, value, source, trust, at)
+             values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict (contact_id, name, status) do update set
+                 value = excluded.value, source = excluded.source, trust = excluded.trust, at = excluded.at"
+        ),
+        params![contact, name, status, value, source, trust.level(), now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Keeps the columns that lists sort and search by in step with the facts.
+pub(super) async fn mirror_field(
+    tx: &mut Tx,
+    contact: ContactId,
+    name: &str,
+    value: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let statement = match name {
+        "first_name" => sql!("update contacts set first_name = $2, updated_at = $3 where id = $1"),
+        "last_name" => sql!("update contacts set last_name = $2, updated_at = $3 where id = $1"),
+        "language" => sql!("update contacts set language = $2, updated_at = $3 where id = $1"),
+        "time_zone" => sql!("update contacts set time_zone = $2, updated_at = $3 where id = $1"),
+        _ => return Ok(()),
+    };
+    tx.execute(statement, params![contact, value, now]).await?;
+    Ok(())
+}
+
+pub(super) async fn insert_activity(
+    tx: &mut Tx,
+    contact: Option<ContactId>,
+    visitor: Option<VisitorId>,
+    kind: &str,
+    subject: Option<&str>,
+    props: &Json,
+    at: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into activities (id, contact_id, visitor_id, kind, subject, props, at)
+             values ($1, $2, $3, $4, $5, $6, $7)"
+        ),
+        params![ActivityId::new(), contact, visitor, kind, subject, props, at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// What a person did, on any device and before they were known, the latest first.
+///
+/// # Errors
+/// As the store says.
+pub async fn activities(q: &mut impl Queries, contact: ContactId, most: i64) -> Result<Vec<Activity>> {
+    let rows = q
+        .query(
+            sql!(
+                "select kind, subject, props, at from activities
+                 where contact_id = $1
+                    or (contact_id is null and visitor_id in (select id from visitors where contact_id = $1))
+                 order by at desc, id desc limit $2"
+            ),
+            params![contact, most],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Activity {
+                kind: row.get("kind")?,
+                subject: row.get("subject")?,
+                props: row.json("props")?,
+                at: row.get("at")?,
+            })
+        })
+        .collect()
+}
+
+/// A person's visits that they consented to, the latest first.
+///
+/// # Errors
+/// As the store says.
+pub async fn visits(q: &mut impl Queries, contact: ContactId, most: i64) -> Result<Vec<Visit>> {
+    let rows = q
+        .query(
+            sql!(
+                "select started_at, last_at, pages, engaged_ms, trail, channel, source, campaign, country, device,
+                     browser
+                 from visits
+                 where visitor_id in (select id from visitors where contact_id = $1) and consent <> 'none'
+                 order by started_at desc limit $2"
+            ),
+            params![contact, most],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Visit {
+                started_at: row.get("started_at")?,
+                last_at: row.get("last_at")?,
+                pages: row.get("pages")?,
+                engaged_ms: row.get("engaged_ms")?,
+                trail: row.json::<Vec<Step>>("trail")?,
+                channel: row.get("channel")?,
+                source: row.get("source")?,
+                campaign: row.get("campaign")?,
+                country: row.get("country")?,
+                device: row.get("device")?,
+                browser: row.get("browser")?,
+            })
+        })
+        .collect()
+}
+
+#[allow(clippy::too_many_arguments, reason = "a ledger entry has these columns")]
+pub(super) async fn insert_consent(
+    tx: &mut Tx,
+    contact: Option<ContactId>,
+    visitor: Option<VisitorId>,
+    purpose: &str,
+    action: &str,
+    text: Option<(&str, Language, &str)>,
+    page: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    let mut hash = None;
+    if let Some((id, language, body)) = text {
+        let digest = sha256_hex(body);
+        tx.execute(
+            sql!(
+                "insert into consent_texts (hash, text_id, language, body, first_used_at)
+                 values ($1, $2, $3, $4, $5) on conflict (hash) do nothing"
+            ),
+            params![&digest, id, language, body, now],
+        )
+        .await?;
+        hash = Some(digest);
+    }
+    tx.execute(
+        sql!(
+            "insert into consents (id, contact_id, visitor_id, purpose, action, text_hash, page, at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)"
+        ),
+        params![new_key(), contact, visitor, purpose, action, hash, page, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A person's entries in the consent ledger, the latest first.
+///
+/// # Errors
+/// As the store says.
+pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<ConsentRecord>> {
+    let rows = q
+        .query(
+            sql!(
+                "select c.purpose, c.action, t.body, c.page, c.at
+                 from consents c left join consent_texts t on t.hash = c.text_hash
+                 where c.contact_id = $1 order by c.at desc, c.id desc"
+            ),
+            params![contact],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(ConsentRecord {
+                purpose: row.get("purpose")?,
+                action: row.get("action")?,
+                text: row.get("body")?,
+                page: row.get("page")?,
+                at: row.get("at")?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,141 @@
+//! The websites that may report hits, fill in forms and chat.
+
+use std::collections::BTreeMap;
+
+use crate::base::language::Language;
+use crate::config::SiteSettings;
+
+/// One website.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The snippet's `data-site`.
+    pub key: String,
+    /// The name people see.
+    pub name: String,
+    /// Where its pages come from, as browsers write it (`https://faro.example`).
+    pub origins: Vec<String>,
+    /// Used when a visitor's is not known.
+    pub language: Language,
+    /// Its privacy notice; empty if it has none.
+    pub privacy_url: String,
+}
+
+impl Site {
+    /// Whether pages of this origin belong to the site.
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        self.origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// Whether a page's address belongs to the site.
+    pub fn allows_url(&self, url: &url::Url) -> bool {
+        self.allows_origin(&url.origin().ascii_serialization())
+    }
+
+    /// The address of the site's first origin, for links back to it.
+    pub fn home(&self) -> &str {
+        self.origins.first().map_or("", String::as_str)
+    }
+}
+
+/// Why a request is not taken as one of a site's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No site has this key.
+    #[error("no site has this key; check `data-site` in the snippet")]
+    Unknown,
+    /// The site exists, and the request comes from somewhere else.
+    #[error("this origin is not one of the site's; add it to `origins`")]
+    ForeignOrigin,
+}
+
+impl crate::base::coded::Coded for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "site.unknown",
+            Self::ForeignOrigin => "site.foreign_origin",
+        }
+    }
+}
+
+/// All sites of this server.
+#[derive(Debug, Clone, Default)]
+pub struct Sites(BTreeMap<String, Site>);
+
+impl Sites {
+    /// The sites that the settings list.
+    pub fn new(settings: &[SiteSettings]) -> Self {
+        Self(
+            settings
+                .iter()
+                .map(|site| {
+                    let site = Site {
+                        key: site.key.clone(),
+                        name: site.name.clone(),
+                        origins: site.origins.clone(),
+                        language: site.language,
+                        privacy_url: site.privacy_url.clone(),
+                    };
+                    (site.key.clone(), site)
+                })
+                .collect(),
+        )
+    }
+
+    /// The site of this key.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`].
+    pub fn find(&self, key: &str) -> Result<&Site, Error> {
+        self.0.get(key).ok_or(Error::Unknown)
+    }
+
+    /// The site of this key, if a browser's `Origin` header (or its absence) does not speak against it.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] or [`Error::ForeignOrigin`].
+    pub fn find_for(&self, key: &str, origin: Option<&str>, own_origin: &str) -> Result<&Site, Error> {
+        let site = self.find(key)?;
+        let is_ours = origin.is_none_or(|origin| origin == own_origin || site.allows_origin(origin));
+        if is_ours { Ok(site) } else { Err(Error::ForeignOrigin) }
+    }
+
+    /// Every site, by key.
+    pub fn all(&self) -> impl Iterator<Item = &Site> {
+        self.0.values()
+    }
+
+    /// Whether any site's pages come from this origin.
+    pub fn any_allows_origin(&self, origin: &str) -> bool {
+        self.all().any(|site| site.allows_origin(origin))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_origin_is_not_a_site_of_ours() {
+        let sites = Sites::new(&[SiteSettings {
+            key: "faro".to_owned(),
+            name: "Librería Faro".to_owned(),
+            origins: vec!["https://faro.example".to_owned()],
+            language: Language::Es,
+            privacy_url: String::new(),
+        }]);
+        let own = "https://embudo.example";
+        assert!(sites.find_for("faro", Some("https://faro.example"), own).is_ok());
+        assert!(sites.find_for("faro", Some(own), own).is_ok());
+        assert!(sites.find_for("faro", None, own).is_ok());
+        for foreign in
+            ["https://evil.example", "http://faro.example", "https://faro.example.evil.example", "null"]
+        {
+            assert_eq!(
+                sites.find_for("faro", Some(foreign), own).map(|_| ()),
+                Err(Error::ForeignOrigin),
+                "{foreign}"
+            );
+        }
+        assert_eq!(sites.find("fargo").map(|_| ()), Err(Error::Unknown));
+    }
+}

@@ -1,0 +1,16 @@
+declare module '*.css' {
+  const text: string;
+  export default text;
+}
+
+interface Navigator {
+  /** Global Privacy Control: the visitor asks every site not to share or sell. */
+  globalPrivacyControl?: boolean;
+}
+
+interface Window {
+  embudo?: import('./host').Embudo;
+  trustedTypes?: {
+    createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
+  };
+}

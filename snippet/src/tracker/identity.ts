@@ -1,0 +1,42 @@
+// Who this browser is, as far as it agreed to be someone.
+
+import type { Consent, Host } from '../shared/host';
+import { read, write } from '../shared/store';
+import { uuid7 } from '../shared/uuid7';
+import { options, zone } from './config';
+
+/** Filled in `index.ts`. It also remembers what stands in no store: they may be forbidden, or not be used without consent. */
+export const host = {} as Host;
+
+/** Global Privacy Control is an answer already: no. */
+export const consent = (): Consent => {
+  const value = navigator.globalPrivacyControl || read('optout') ? '' : read('consent') || host.agreed || options.consent;
+  return value == 'analytics' || value == 'full' ? value : 'none';
+};
+
+const visitor = (): string | null => {
+  if (consent() == 'none') return null;
+  write('visitor', (host.known = read('visitor') || host.known || uuid7()));
+  return host.known;
+};
+
+export const forget = () => {
+  host.known = null;
+  ['visitor', 'chat', 'outbox'].map((key) => write(key, null));
+  write('hits', null, 1);
+  host.chat?.reset();
+};
+
+export const agree = (to: string) => {
+  write('consent', (host.agreed = to));
+  if (consent() == 'none') forget();
+};
+
+/** What every door wants to know about who asks. */
+export const sender = (language: string) => ({
+  site: options.site!,
+  visitor: visitor(),
+  consent: consent(),
+  language,
+  zone: zone(),
+});

@@ -23,6 +23,12 @@ pub mod events;
 /// The websites that may report hits, fill in forms and chat.
 pub mod sites;
 
+/// What the snippet reports, parsed, labelled and kept in a durable log.
+pub mod hits;
+
+/// Hits of one visit belong together.
+pub mod sessions;
+
 /// Who somebody is: devices, people, and how sure we are.
 pub mod contacts;
 
@@ -33,3 +39,19 @@ pub mod bookings;
 
 /// Templates, texts in two languages, dates as people write them.
 pub mod render;
+
+// What keeps it running.
+
+/// The way of a hit: worked out, made durable, projected.
+pub mod ingest;
+
+/// Everything that one running server consists of.
+pub mod app;
+
+// The edges: extract, one call into the domain, render.
+
+/// The doors: collector, pages, chat, API, console.
+pub mod http;
+
+/// The commands.
+pub mod cli;

@@ -1,6 +1,7 @@
 //! Words that everyone uses: time, ids, addresses, signed tokens, diagnostics. No I/O happens here.
 
 pub mod coded;
+pub mod consent;
 pub mod diagnostic;
 pub mod email;
 pub mod expr;

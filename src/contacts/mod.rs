@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::base::coded::Coded;
+pub use crate::base::consent::Consent;
 use crate::base::email::Email;
 use crate::base::ids::{AccountId, CompanyId, ContactId, VisitorId};
 use crate::base::language::Language;
@@ -64,39 +65,6 @@ impl Trust {
     /// Whether what is stored about the person may be shown, filled in or skipped.
     pub fn may_see_stored(self) -> bool {
         self >= Self::Confirmed
-    }
-}
-
-/// What a visitor allowed us to remember.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Consent {
-    /// Nothing is stored at the device; hits are counted without an identifier.
-    #[default]
-    None,
-    /// The device may be recognised.
-    Analytics,
-    /// And addressed personally.
-    Full,
-}
-
-impl Consent {
-    /// The word for it, as it is stored.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Analytics => "analytics",
-            Self::Full => "full",
-        }
-    }
-
-    /// The consent of a stored word.
-    pub fn of_word(word: &str) -> Self {
-        match word {
-            "analytics" => Self::Analytics,
-            "full" => Self::Full,
-            _ => Self::None,
-        }
     }
 }
 

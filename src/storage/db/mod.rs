@@ -133,6 +133,14 @@ impl Db {
         }
     }
 
+    /// Whether the engine answers.
+    ///
+    /// # Errors
+    /// [`Unavailable`](super::Error::Unavailable) if it does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.read().query(crate::sql!("select 1 as one"), &[]).await.map(drop)
+    }
+
     /// The engine's name, for people.
     pub fn engine(&self) -> &'static str {
         match self {

@@ -1,0 +1,50 @@
+//! The commands: one file each, one line here.
+
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+#[derive(Parser)]
+#[command(name = "embudo", version, about = "Turns website visitors into booked sales calls.")]
+struct Arguments {
+    /// The settings; every key also as EMBUDO__SECTION__KEY.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve all doors, and do the work that waits.
+    Serve(serve::Arguments),
+}
+
+/// Runs the command that the program's arguments name.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Serve(own) => settings(arguments.config).and_then(|config| serve::run(&own, config)),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn settings(file: Option<PathBuf>) -> anyhow::Result<Config> {
+    Ok(Config::load(file.as_deref(), std::env::vars())?)
+}
+
+/// Runs a command that waits for things.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

@@ -1,0 +1,70 @@
+//! `embudo serve`.
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::base::time::Clock;
+use crate::config::Config;
+use crate::{http, telemetry};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// What this process does: `web` answers requests, `worker` does the work that waits.
+    #[arg(long, value_delimiter = ',', default_value = "web,worker")]
+    roles: Vec<Role>,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    Web,
+    Worker,
+}
+
+/// Serves until the process is told to stop.
+pub fn run(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> {
+    telemetry::start(&config.log);
+    super::block_on(async {
+        let app = Arc::new(App::build(config, Clock::system()).await?);
+        serve(app, &arguments.roles, || {}).await
+    })
+}
+
+/// Serves `app` until SIGTERM or SIGINT; calls `ready` once it answers.
+pub async fn serve(app: Arc<App>, roles: &[Role], ready: impl FnOnce()) -> anyhow::Result<ExitCode> {
+    let mut stop = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let server = match roles.contains(&Role::Web) {
+        true => Some(http::serve(app.clone(), listen(&app.config.server.listen)?)?),
+        false => None,
+    };
+    let handle = server.as_ref().map(|server| server.handle());
+    let web = server.map(tokio::spawn);
+    tracing::info!(server.address = %app.config.server.listen, "Serving");
+    ready();
+    tokio::select! {
+        _ = stop.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("Stopping");
+    if let (Some(handle), Some(web)) = (handle, web) {
+        handle.stop(true).await;
+        web.await??;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Binds the address, and says what to do when it is taken.
+fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| {
+        format!(
+            "cannot listen on {address}. If another program (or another Embudo) has the port, stop it or choose \
+             another with EMBUDO__SERVER__LISTEN=127.0.0.1:PORT"
+        )
+    })
+}

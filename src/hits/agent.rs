@@ -1,0 +1,70 @@
+//! Device, browser and system from the `User-Agent` header, behind a cache because a look-up takes microseconds.
+
+use quick_cache::sync::Cache;
+use woothee::parser::Parser;
+
+const CACHED: usize = 4_096;
+const UNKNOWN: &str = "unknown";
+
+/// What a browser says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// `desktop`, `mobile`, `other` or `unknown`.
+    pub device: String,
+    pub browser: String,
+    pub os: String,
+}
+
+/// Reads user agents.
+pub struct Agents {
+    parser: Parser,
+    known: Cache<String, Agent>,
+}
+
+impl Default for Agents {
+    fn default() -> Self {
+        Self { parser: Parser::new(), known: Cache::new(CACHED) }
+    }
+}
+
+impl Agents {
+    /// The classes of a `User-Agent` header.
+    pub fn read(&self, header: &str) -> Agent {
+        if let Some(agent) = self.known.get(header) {
+            return agent;
+        }
+        let agent = self.parser.parse(header).map_or_else(
+            || Agent { device: UNKNOWN.to_owned(), browser: UNKNOWN.to_owned(), os: UNKNOWN.to_owned() },
+            |found| Agent {
+                device: match found.category {
+                    "pc" => "desktop",
+                    "smartphone" | "mobilephone" => "mobile",
+                    _ => "other",
+                }
+                .to_owned(),
+                browser: found.name.to_owned(),
+                os: found.os.to_owned(),
+            },
+        );
+        self.known.insert(header.to_owned(), agent.clone());
+        agent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_is_told_from_a_desktop() {
+        let agents = Agents::default();
+        let desktop = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                       Chrome/140.0.0.0 Safari/537.36";
+        assert_eq!(agents.read(desktop).device, "desktop");
+        assert_eq!(agents.read(desktop).browser, "Chrome");
+        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                     Version/18.0 Mobile/15E148 Safari/604.1";
+        assert_eq!(agents.read(phone).device, "mobile");
+        assert_eq!(agents.read("").device, "unknown");
+    }
+}

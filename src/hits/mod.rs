@@ -1,0 +1,119 @@
+//! What the snippet reports: page views and events, read from hostile JSON into [`Hit`]s that can only be valid.
+
+mod agent;
+mod bots;
+mod geo;
+mod log;
+mod parse;
+mod source;
+mod store;
+
+pub use agent::{Agent, Agents};
+pub use bots::bot_reason;
+pub use geo::Geo;
+pub use log::HitLog;
+pub use parse::{BATCH_MOST, parse};
+pub use source::{Source, source_of};
+pub use store::{after, newest};
+
+use serde_json::Value as Json;
+
+use crate::base::coded::Coded;
+use crate::base::consent::Consent;
+use crate::base::ids::{HitId, SessionId, VisitorId};
+use crate::base::time::Timestamp;
+
+/// The name of a page view; every other name is an event.
+pub const PAGE: &str = "page";
+/// The name of the hit that tells how long a page was really looked at.
+pub const ENGAGEMENT: &str = "engagement";
+
+/// One reported page view or event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// Drawn by the client, so that a repeated hit is known.
+    pub id: HitId,
+    pub site: String,
+    pub name: String,
+    /// When it happened by our clock: received, less the time it waited in the client's queue.
+    pub at: Timestamp,
+    pub host: String,
+    /// Path with query, without what marks a campaign.
+    pub path: String,
+    pub title: Option<String>,
+    pub referrer: Option<url::Url>,
+    /// The whole address, for the source.
+    pub url: url::Url,
+    /// The device epoch; none without consent.
+    pub visitor: Option<VisitorId>,
+    pub consent: Consent,
+    pub language: Option<String>,
+    pub engaged_ms: i64,
+    /// How far the page was scrolled, 0 to 100.
+    pub scroll: i64,
+    pub props: Json,
+}
+
+/// A hit with everything that is worked out about it: a row of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Its place in the log; 0 before it is written.
+    pub seq: i64,
+    pub id: HitId,
+    pub site: String,
+    pub at: Timestamp,
+    pub received_at: Timestamp,
+    pub visitor: VisitorId,
+    pub session: SessionId,
+    pub name: String,
+    pub host: String,
+    pub path: String,
+    pub title: Option<String>,
+    pub referrer: Option<String>,
+    pub source: Source,
+    pub country: Option<String>,
+    pub agent: Agent,
+    pub language: Option<String>,
+    pub consent: Consent,
+    /// Why it is taken for a machine's, if it is. It is kept all the same.
+    pub bot_reason: Option<String>,
+    pub engaged_ms: i64,
+    pub scroll: i64,
+    pub props: Json,
+}
+
+/// Why a hit is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not JSON, or not an object or array of objects.
+    #[error("the body is not a hit or a list of hits: {0}")]
+    Malformed(String),
+    /// A member is missing or impossible.
+    #[error("`{field}` {problem}")]
+    Field {
+        /// Its name.
+        field: &'static str,
+        /// What is wrong with it, and what is accepted.
+        problem: &'static str,
+    },
+    /// More hits than one body may hold.
+    #[error("a body may hold at most {most} hits")]
+    TooMany {
+        /// The limit.
+        most: usize,
+    },
+    /// The log cannot take it now.
+    #[error("hits cannot be stored at the moment")]
+    Unavailable,
+}
+
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "hit.malformed",
+            Self::Field { .. } => "hit.field",
+            Self::TooMany { .. } => "hit.too_many",
+            Self::Unavailable => "hit.unavailable",
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The site's door: the scripts that pages load, and the hits that they report.
+
+mod hit;
+mod scripts;
+
+use actix_web::web;
+
+use super::cors;
+
+/// Mounts the door.
+pub fn routes(doors: &mut web::ServiceConfig) {
+    doors
+        .service(
+            web::resource("/v1/hit")
+                .route(web::post().to(hit::take))
+                .route(web::method(actix_web::http::Method::OPTIONS).to(cors::preflight_anybody)),
+        )
+        .route("/e.js", web::get().to(scripts::tracker))
+        .route("/chat.js", web::get().to(scripts::chat))
+        .route("/forms.js", web::get().to(scripts::forms));
+}

@@ -1,0 +1,172 @@
+//! The one table of error codes, and how an error becomes an answer (problem details, RFC 9457).
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ContentType, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::{Map, Value as Json, json};
+
+use crate::base::coded::Coded;
+
+/// One line a code: its status, and a title that is the same for every occurrence.
+pub const CODES: &[(&str, u16, &str)] = &[
+    ("account.disabled", 403, "This account is disabled"),
+    ("account.forbidden", 403, "Your role may not do this"),
+    ("account.login_failed", 401, "The address or the password is wrong"),
+    ("account.not_logged_in", 401, "Log in first"),
+    ("api.key_unknown", 401, "The API key is missing or unknown"),
+    ("booking.already_cancelled", 409, "The call is already cancelled"),
+    ("booking.hold_expired", 409, "The time was not kept any longer"),
+    ("booking.idempotency_key_invalid", 400, "The Idempotency-Key cannot be used"),
+    ("booking.idempotency_key_reused", 422, "The Idempotency-Key was used for another request"),
+    ("booking.meeting_unknown", 404, "There is no such kind of meeting"),
+    ("booking.outcome_too_early", 409, "The call has not begun"),
+    ("booking.slot_past", 422, "The time lies in the past or too near"),
+    ("booking.slot_taken", 409, "The time is taken"),
+    ("booking.slot_unknown", 422, "The time is not offered"),
+    ("booking.too_many_holds", 429, "Too many times are kept"),
+    ("booking.unknown", 404, "There is no such call"),
+    ("booking.zone_unknown", 422, "The time zone is not known"),
+    ("chat.client_id_reused", 409, "This message id was used for another message"),
+    ("chat.closed", 409, "The conversation is over"),
+    ("chat.conversation_unknown", 404, "There is no such conversation"),
+    ("chat.flow_unknown", 404, "There is no such flow"),
+    ("chat.message_invalid", 422, "The message cannot be understood"),
+    ("chat.not_allowed", 409, "This is not possible now"),
+    ("chat.question_over", 409, "This question is not open"),
+    ("contact.unknown", 404, "There is no such contact"),
+    ("csrf.failed", 403, "The form is not ours or too old"),
+    ("form.invalid", 422, "Some answers are missing or wrong"),
+    ("form.nonce_invalid", 422, "The form was not loaded from here or is too old"),
+    ("form.unknown", 404, "There is no such form"),
+    ("hit.field", 400, "A member of the hit is missing or wrong"),
+    ("hit.malformed", 400, "The body is not a hit"),
+    ("hit.too_many", 400, "Too many hits in one body"),
+    ("hit.unavailable", 503, "Hits cannot be stored at the moment"),
+    ("internal", 500, "Something went wrong here"),
+    ("limit.too_many", 429, "Too many requests"),
+    ("request.malformed", 400, "The request cannot be read"),
+    ("request.not_found", 404, "There is nothing here"),
+    ("request.too_large", 413, "The body is too large"),
+    ("site.foreign_origin", 403, "This origin is not one of the site's"),
+    ("site.unknown", 404, "No site has this key"),
+    ("store.conflict", 409, "Somebody else was faster"),
+    ("store.failed", 500, "Something went wrong here"),
+    ("store.unavailable", 503, "The store cannot be reached at the moment"),
+    ("token.expired", 410, "The link has expired"),
+    ("token.forged", 404, "The link is not valid"),
+    ("token.revoked", 410, "The link was withdrawn"),
+];
+
+/// An error on its way to a client.
+#[derive(Debug)]
+pub struct Problem {
+    code: &'static str,
+    detail: String,
+    extras: Vec<(&'static str, Json)>,
+}
+
+impl Problem {
+    /// A problem of this code. The detail is for people; what failed inside stays inside.
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), extras: Vec::new() }
+    }
+
+    /// Adds a member to the document.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Json>) -> Self {
+        self.extras.push((name, value.into()));
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What happened, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    fn row(&self) -> (StatusCode, &'static str) {
+        let found = CODES.iter().find(|(code, ..)| *code == self.code);
+        let (status, title) =
+            found.map_or((500, "Something went wrong here"), |(_, status, title)| (*status, *title));
+        (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), title)
+    }
+
+    /// The document's members.
+    pub fn document(&self) -> Json {
+        let (status, title) = self.row();
+        let mut document = Map::new();
+        document.insert("type".to_owned(), json!("about:blank"));
+        document.insert("title".to_owned(), json!(title));
+        document.insert("status".to_owned(), json!(status.as_u16()));
+        document.insert("code".to_owned(), json!(self.code));
+        document.insert("detail".to_owned(), json!(self.detail));
+        for (name, value) in &self.extras {
+            document.insert((*name).to_owned(), value.clone());
+        }
+        Json::Object(document)
+    }
+}
+
+impl<E: Coded> From<E> for Problem {
+    fn from(error: E) -> Self {
+        let code = error.code();
+        let extras = error.extras();
+        if code.starts_with("store.") && code != "store.conflict" {
+            tracing::error!(error = %error, error.code = code, "a request failed");
+            return Self::new(code, "Please try again in a moment.");
+        }
+        Self { code, detail: error.to_string(), extras }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.row().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        response.content_type("application/problem+json");
+        let wait =
+            self.extras.iter().find(|(name, _)| *name == "retry_after_ms").and_then(|(_, ms)| ms.as_i64());
+        let wait_s =
+            wait.map(|ms| ms.div_euclid(1_000) + 1).or((self.status_code().as_u16() == 503).then_some(2));
+        if let Some(wait_s) = wait_s {
+            response.insert_header((RETRY_AFTER, wait_s.to_string()));
+        }
+        response.body(self.document().to_string())
+    }
+}
+
+/// An answer in HTML.
+pub fn html(status: StatusCode, body: String) -> HttpResponse {
+    HttpResponse::build(status).insert_header(ContentType::html()).body(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_names_every_code_once() {
+        assert!(CODES.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn a_store_that_failed_tells_the_client_nothing_of_its_insides() {
+        let error = crate::storage::Error::Engine("secret table".to_owned());
+        assert!(!Problem::from(error).document().to_string().contains("secret"));
+    }
+}

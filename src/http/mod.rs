@@ -1,0 +1,88 @@
+//! The doors. A handler extracts, makes one call into the domain, and renders.
+
+mod collect;
+mod cors;
+mod ops;
+
+pub mod error;
+pub mod request;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::dev::{Server, Service};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Compress;
+use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
+
+use crate::app::App;
+use error::Problem;
+
+/// What every handler can ask for: the server, and which proxies are believed.
+pub type Shared = web::Data<App>;
+
+/// Headers that every answer carries unless a door says otherwise.
+const HEADERS: &[(&str, &str)] =
+    &[("x-content-type-options", "nosniff"), ("referrer-policy", "strict-origin-when-cross-origin")];
+
+/// Serves all doors on `listener` until the server is told to stop.
+///
+/// # Errors
+/// If the listener cannot be used.
+pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
+    let workers = match app.config.server.workers {
+        0 => std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
+        workers => workers,
+    };
+    let (proxies, wrong) = request::Proxies::read(&app.config.server.trusted_proxies);
+    if !wrong.is_empty() {
+        let problem = format!("server.trusted_proxies: not an address or network: {}", wrong.join(", "));
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, problem));
+    }
+    let shared = web::Data::from(app);
+    let proxies = web::Data::new(proxies);
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(shared.clone())
+            .app_data(proxies.clone())
+            .app_data(body_limits(shared.config.collector.body_bytes))
+            .app_data(web::FormConfig::default().limit(64 * 1024).error_handler(|error, _| malformed(error)))
+            .app_data(web::QueryConfig::default().error_handler(|error, _| malformed(error)))
+            .app_data(web::PathConfig::default().error_handler(|_, _| not_found().into()))
+            .wrap(Compress::default())
+            .wrap_fn(|request, service| {
+                let answer = service.call(request);
+                async move {
+                    let mut answer = answer.await?;
+                    for (name, value) in HEADERS {
+                        let name = HeaderName::from_static(name);
+                        if !answer.headers().contains_key(&name) {
+                            answer.headers_mut().insert(name, HeaderValue::from_static(value));
+                        }
+                    }
+                    Ok(answer)
+                }
+            })
+            .configure(ops::routes)
+            .configure(collect::routes)
+            .default_service(web::to(|| async { Err::<HttpResponse, Problem>(not_found()) }))
+    })
+    .workers(workers)
+    .shutdown_timeout(5)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(server)
+}
+
+fn body_limits(bytes: usize) -> web::PayloadConfig {
+    web::PayloadConfig::new(bytes)
+}
+
+fn malformed(error: impl std::fmt::Display) -> actix_web::Error {
+    Problem::new("request.malformed", error.to_string()).into()
+}
+
+fn not_found() -> Problem {
+    Problem::new("request.not_found", "Check the address.")
+}

@@ -1,0 +1,8 @@
+//! The way of a hit: worked out in named steps, made durable, projected afterwards.
+
+mod pipeline;
+mod project;
+mod store;
+
+pub use pipeline::{Collector, Sender, Taken};
+pub use project::project;

@@ -1,0 +1,117 @@
+//! From what a browser sent to a durable row: label bot → source → country → device → session → log.
+//!
+//! Nothing here reads a contact, and no lock is shared by all visitors.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::base::signing::Keys;
+use crate::base::time::Timestamp;
+use crate::hits::{self, Agents, Geo, Hit, HitLog, Recorded, bot_reason, source_of};
+use crate::sessions;
+use crate::storage::hot::HotStore;
+
+/// What the request says about who sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Sender<'a> {
+    pub address: IpAddr,
+    /// The address's network, for the digest of those who allow no identifier.
+    pub network: &'a str,
+    pub user_agent: &'a str,
+}
+
+/// What became of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Hits that are on disk now.
+    pub accepted: usize,
+    /// Why they were set aside, if they were labelled as a machine's.
+    pub bot_reason: Option<&'static str>,
+    /// Whether one of them opened a page.
+    pub has_page: bool,
+}
+
+/// Takes hits.
+pub struct Collector {
+    log: HitLog,
+    hot: Arc<dyn HotStore>,
+    keys: Keys,
+    geo: Geo,
+    agents: Agents,
+}
+
+impl Collector {
+    /// A collector that writes to `log`.
+    pub fn new(log: HitLog, hot: Arc<dyn HotStore>, keys: Keys, geo: Geo, agents: Agents) -> Self {
+        Self { log, hot, keys, geo, agents }
+    }
+
+    /// Works the hits out and returns when they are on disk.
+    ///
+    /// # Errors
+    /// [`hits::Error::Unavailable`] if they are not; then the client keeps them.
+    pub async fn take(
+        &self,
+        hits: Vec<Hit>,
+        sender: Sender<'_>,
+        now: Timestamp,
+    ) -> Result<Taken, hits::Error> {
+        let bot_reason = bot_reason(sender.user_agent);
+        let has_page = hits.iter().any(|hit| hit.name == hits::PAGE);
+        let accepted = hits.len();
+        let mut rows = Vec::with_capacity(accepted);
+        for hit in hits {
+            rows.push(self.work_out(hit, sender, bot_reason, now).await);
+        }
+        self.log.append(rows).await?;
+        Ok(Taken { accepted, bot_reason, has_page })
+    }
+
+    async fn work_out(
+        &self,
+        hit: Hit,
+        sender: Sender<'_>,
+        bot_reason: Option<&'static str>,
+        now: Timestamp,
+    ) -> Recorded {
+        let visitor = hit.visitor.unwrap_or_else(|| {
+            sessions::cookieless(&self.keys, &hit.site, sender.network, sender.user_agent, hit.at)
+        });
+        let session = match sessions::attach(self.hot.as_ref(), &hit.site, visitor, hit.at).await {
+            Ok(session) => session.id,
+            Err(error) => {
+                // A visit of its own is a small untruth; a lost hit would be a larger one.
+                tracing::warn!(error = %error, "a hit got a visit of its own: hot state does not answer");
+                crate::base::ids::SessionId::new()
+            }
+        };
+        Recorded {
+            seq: 0,
+            source: source_of(&hit.url, hit.referrer.as_ref()),
+            country: self.geo.country(sender.address),
+            agent: self.agents.read(sender.user_agent),
+            id: hit.id,
+            site: hit.site,
+            at: hit.at,
+            received_at: now,
+            visitor,
+            session,
+            name: hit.name,
+            host: hit.host,
+            path: hit.path,
+            title: hit.title,
+            referrer: hit.referrer.map(|referrer| origin_and_path(&referrer)),
+            language: hit.language,
+            consent: hit.consent,
+            bot_reason: bot_reason.map(str::to_owned),
+            engaged_ms: hit.engaged_ms,
+            scroll: hit.scroll,
+            props: hit.props,
+        }
+    }
+}
+
+/// A referrer without its query, which is somebody else's and may hold names.
+fn origin_and_path(url: &url::Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}

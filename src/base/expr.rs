@@ -286,6 +286,21 @@ impl Expr {
         &self.uses
     }
 
+    /// The fields that certainly have a value whenever this condition holds.
+    ///
+    /// What cannot be evaluated does not hold, so every field read by a part joined with `&&` is there, unless
+    /// that part has a way around it (`||`, `?:`, `!`).
+    pub fn guarantees(&self) -> Vec<&str> {
+        let mut sure = Vec::new();
+        conjuncts(self.program.expression(), &mut |part| {
+            if !has_way_around(part) {
+                let read: Vec<String> = paths(part);
+                sure.extend(self.uses.iter().map(|used| used.path.as_str()).filter(|p| read.iter().any(|r| r == p)));
+            }
+        });
+        sure
+    }
+
     /// Evaluates; the error is a sentence for the trace.
     pub fn eval(&self, context: &Context) -> Result<Json, String> {
         let mut cel = cel::Context::with_env(ENV.clone());
@@ -761,6 +776,40 @@ fn path(expr: &IdedExpr) -> Option<String> {
     }
 }
 
+/// The parts of an expression that must all hold.
+fn conjuncts(expr: &IdedExpr, each: &mut impl FnMut(&IdedExpr)) {
+    match &expr.expr {
+        Cel::Call(call) if call.func_name == cel::common::ast::operators::LOGICAL_AND => {
+            for part in &call.args {
+                conjuncts(part, each);
+            }
+        }
+        _ => each(expr),
+    }
+}
+
+fn has_way_around(expr: &IdedExpr) -> bool {
+    use cel::common::ast::operators as op;
+    match &expr.expr {
+        Cel::Call(call) => {
+            matches!(call.func_name.as_str(), op::LOGICAL_OR | op::LOGICAL_NOT | op::CONDITIONAL)
+                || call.target.iter().any(|target| has_way_around(target))
+                || call.args.iter().any(has_way_around)
+        }
+        Cel::Comprehension(_) => true,
+        _ => false,
+    }
+}
+
+/// The dotted names that stand in an expression.
+fn paths(expr: &IdedExpr) -> Vec<String> {
+    match &expr.expr {
+        Cel::Call(call) => call.target.iter().map(|t| &**t).chain(&call.args).flat_map(paths).collect(),
+        Cel::List(list) => list.elements.iter().flat_map(paths).collect(),
+        _ => path(expr).into_iter().collect(),
+    }
+}
+
 /// The id of the leftmost part.
 fn head(expr: &IdedExpr) -> u64 {
     match &expr.expr {
@@ -897,6 +946,14 @@ mod tests {
         let notes = parse("contact.known and visits > 1").unwrap_err();
         assert!(notes[0].contains("E101") && notes[0].contains("write && for and"), "{notes:?}");
         assert!(parse("contact.known &&").is_err());
+    }
+
+    #[test]
+    fn a_condition_guarantees_what_it_cannot_do_without() {
+        let sure = |text: &str| parse(text).unwrap().guarantees().join(" ");
+        assert_eq!(sure("contact.known && has(contact.first_name)"), "contact.known contact.first_name");
+        assert_eq!(sure("webinar.state == \"no_show\" && (visits > 1 || score > 2.0)"), "webinar.state");
+        assert_eq!(sure("!has(contact.first_name)"), "");
     }
 
     #[test]

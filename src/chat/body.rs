@@ -1,0 +1,244 @@
+//! What stands in the log of a conversation: the bodies of its events, as the wire carries them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::time::Timestamp;
+
+/// Who has the word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The flow speaks.
+    Bot,
+    /// A person has been asked for.
+    Waiting,
+    /// A person speaks; the flow is silent.
+    Human,
+    /// It is over.
+    Closed,
+}
+
+impl Mode {
+    /// The word that the store and the wire know it by.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Bot => "bot",
+            Mode::Waiting => "waiting",
+            Mode::Human => "human",
+            Mode::Closed => "closed",
+        }
+    }
+
+    /// The mode of a stored word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Mode::Bot, Mode::Waiting, Mode::Human, Mode::Closed].into_iter().find(|mode| mode.word() == word)
+    }
+}
+
+/// Who wrote an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    Visitor,
+    Bot,
+    Agent,
+    System,
+}
+
+impl Author {
+    /// The word that the store and the wire know it by.
+    pub fn word(self) -> &'static str {
+        match self {
+            Author::Visitor => "visitor",
+            Author::Bot => "bot",
+            Author::Agent => "agent",
+            Author::System => "system",
+        }
+    }
+
+    /// The author of a stored word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Author::Visitor, Author::Bot, Author::Agent, Author::System].into_iter().find(|a| a.word() == word)
+    }
+}
+
+/// A person as the other side sees her.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Face {
+    pub name: String,
+    pub initials: String,
+}
+
+impl Face {
+    /// The face of a name: “Mike Ross” has the initials MR.
+    pub fn of(name: &str) -> Self {
+        let initials = name.split_whitespace().take(2).filter_map(|word| word.chars().next());
+        Face { name: name.to_owned(), initials: initials.flat_map(char::to_uppercase).collect() }
+    }
+}
+
+/// One answer to choose from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    pub id: String,
+    pub label: String,
+}
+
+/// A free time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
+}
+
+/// What kind of answer a question takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Input {
+    Choice {
+        choices: Vec<Choice>,
+    },
+    Text {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        placeholder: Option<String>,
+        multiline: bool,
+    },
+    Email {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        placeholder: Option<String>,
+    },
+    Phone {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        placeholder: Option<String>,
+    },
+    Number {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        placeholder: Option<String>,
+    },
+    Slot {
+        meeting: String,
+        slots: Vec<Slot>,
+        zone: String,
+        more: bool,
+    },
+}
+
+/// How far a form has come: question 2 of 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub step: usize,
+    pub of: usize,
+}
+
+/// A track of subtitles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caption {
+    pub src: String,
+    pub language: String,
+    pub label: String,
+}
+
+/// A recording as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Video {
+    pub recording: String,
+    pub title: String,
+    pub src: String,
+    pub poster: Option<String>,
+    pub captions: Vec<Caption>,
+    pub duration_s: u32,
+    pub watched_percent: u8,
+}
+
+/// A booked call as the visitor sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Booked {
+    pub booking: String,
+    pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
+    pub zone: String,
+    pub with: String,
+    pub manage: String,
+    pub location: Option<String>,
+}
+
+/// The body of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Body {
+    Text { text: String },
+    Video(Video),
+    Ask { question: String, text: String, input: Input, progress: Option<Progress> },
+    Invalid { question: String, text: String },
+    Choice { question: String, choice: String, label: String },
+    Answer { question: String, text: String },
+    Slot { question: String, starts_at: Timestamp },
+    Status { mode: Mode, agent: Option<Face>, text: Option<String> },
+    Booked(Booked),
+    End { outcome: String },
+}
+
+impl Body {
+    pub fn text(text: impl Into<String>) -> Self {
+        Body::Text { text: text.into() }
+    }
+}
+
+/// What a visitor sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Said {
+    Text {
+        text: String,
+    },
+    Choice {
+        question: String,
+        choice: String,
+    },
+    Answer {
+        question: String,
+        value: String,
+    },
+    Slot {
+        question: String,
+        #[serde(default)]
+        starts_at: Option<Timestamp>,
+        #[serde(default)]
+        none_fit: bool,
+    },
+    HumanRequested,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn bodies_are_written_as_the_contract_says() {
+        let ask = Body::Ask {
+            question: "offer".into(),
+            text: "Now?".into(),
+            input: Input::Choice { choices: vec![Choice { id: "now".into(), label: "Now".into() }] },
+            progress: None,
+        };
+        assert_eq!(
+            serde_json::to_value(&ask).unwrap(),
+            json!({"type":"ask","question":"offer","text":"Now?","input":{"kind":"choice","choices":[{"id":"now","label":"Now"}]},"progress":null})
+        );
+        let status = Body::Status { mode: Mode::Human, agent: Some(Face::of("Mike Ross")), text: None };
+        assert_eq!(
+            serde_json::to_value(&status).unwrap(),
+            json!({"type":"status","mode":"human","agent":{"name":"Mike Ross","initials":"MR"},"text":null})
+        );
+    }
+
+    #[test]
+    fn what_visitors_send_is_read() {
+        let none: Said = serde_json::from_value(json!({"type":"slot","question":"pick","none_fit":true})).unwrap();
+        assert_eq!(none, Said::Slot { question: "pick".into(), starts_at: None, none_fit: true });
+        let human: Said = serde_json::from_value(json!({"type":"human_requested"})).unwrap();
+        assert_eq!(human, Said::HumanRequested);
+        assert!(serde_json::from_value::<Said>(json!({"type":"eval"})).is_err());
+    }
+}

@@ -32,6 +32,12 @@ pub mod sessions;
 /// Who somebody is: devices, people, and how sure we are.
 pub mod contacts;
 
+/// How well somebody fits and how engaged they are.
+pub mod scoring;
+
+/// The lifecycle: in which stage somebody is, since when, and why.
+pub mod stages;
+
 /// Calls: free times, holds, bookings.
 pub mod bookings;
 

@@ -192,63 +192,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::language::Language;
-    use crate::base::time::{HOUR_MS, MINUTE_MS, zone};
-    use crate::bookings::team::{Hours, Role, Text, Week};
+    use crate::base::time::{HOUR_MS, MINUTE_MS};
+    use crate::bookings::team::examples::{meeting, rep};
+    use crate::bookings::team::{Hours, Week};
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_jiff(text.parse().expect("an instant"))
-    }
-
-    fn tz(name: &str) -> TimeZone {
-        zone(name).expect("bundled")
-    }
-
-    fn text(text: &str) -> Text {
-        Text { en: text.to_owned(), es: text.to_owned() }
-    }
-
-    /// Works from 9 to 17 on weekdays.
-    fn rep(id: &str, zone: &str) -> Rep {
-        let day = vec![Hours { from: 540, to: 1020 }];
-        Rep {
-            id: id.to_owned(),
-            account: format!("{id}@faro.example").try_into().expect("an address"),
-            name: id.to_owned(),
-            email: format!("{id}@faro.example").try_into().expect("an address"),
-            zone: tz(zone),
-            languages: vec![Language::En],
-            role: Role::Sdr,
-            priority: 1,
-            hours: Week {
-                monday: day.clone(),
-                tuesday: day.clone(),
-                wednesday: day.clone(),
-                thursday: day.clone(),
-                friday: day,
-                saturday: vec![],
-                sunday: vec![],
-            },
-            overrides: Default::default(),
-        }
-    }
-
-    /// Half an hour on the half hour, no buffers, no notice, two weeks.
-    fn meeting(zone: &str) -> Meeting {
-        Meeting {
-            id: "discovery".to_owned(),
-            title: text("Discovery call"),
-            description: text("A first talk."),
-            duration_ms: 30 * MINUTE_MS,
-            buffer_before_ms: 0,
-            buffer_after_ms: 0,
-            notice_ms: 0,
-            window_days: 14,
-            interval_ms: 30 * MINUTE_MS,
-            zone: tz(zone),
-            location: text("https://meet.faro.example/discovery"),
-            reps: vec![],
-        }
     }
 
     fn starts(meeting: &Meeting, reps: &[&Rep], busy: &Busy, day: &str, now: &str) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! The team: who holds which meetings, and when they work. Read from `config/team.yaml`.
+//! The team: who holds which meetings, and when they work. `team_file.rs` reads it from `config/team.yaml`.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::email::Email;
 use crate::base::language::Language;
+use crate::base::localized::Localized;
 
 /// What a rep does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,34 +100,15 @@ impl Rep {
     }
 }
 
-/// A text in every language of the product.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
-    /// In English.
-    pub en: String,
-    /// In Spanish.
-    pub es: String,
-}
-
-impl Text {
-    /// The text in one language.
-    pub fn get(&self, language: Language) -> &str {
-        match language {
-            Language::En => &self.en,
-            Language::Es => &self.es,
-        }
-    }
-}
-
 /// A kind of meeting that can be booked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meeting {
     /// The name in links and in the database.
     pub id: String,
     /// What it is called.
-    pub title: Text,
+    pub title: Localized,
     /// What it is about, in a sentence or two.
-    pub description: Text,
+    pub description: Localized,
     /// How long it takes.
     pub duration_ms: i64,
     /// Time kept free before it.
@@ -142,7 +124,7 @@ pub struct Meeting {
     /// The zone on whose wall clock the starts are aligned.
     pub zone: TimeZone,
     /// Where it takes place: a link, or a text.
-    pub location: Text,
+    pub location: Localized,
     /// The ids of the reps who hold it, in order.
     pub reps: Vec<String>,
 }
@@ -175,5 +157,59 @@ impl Team {
     /// Those who hold a meeting, in its order.
     pub fn reps_of(&self, meeting: &Meeting) -> Vec<&Rep> {
         meeting.reps.iter().filter_map(|id| self.rep(id)).collect()
+    }
+}
+
+/// People and meetings for the tests of this domain.
+#[cfg(test)]
+pub mod examples {
+    use super::*;
+    use crate::base::time::{MINUTE_MS, zone};
+
+    fn text(text: &str) -> Localized {
+        Localized::new(text, text)
+    }
+
+    /// Somebody who works from 9 to 17 on weekdays and speaks English.
+    pub fn rep(id: &str, zone_name: &str) -> Rep {
+        let day = vec![Hours { from: 540, to: 1020 }];
+        Rep {
+            id: id.to_owned(),
+            account: Email::parse(&format!("{id}@faro.example")).expect("an address"),
+            name: id.to_owned(),
+            email: Email::parse(&format!("{id}@faro.example")).expect("an address"),
+            zone: zone(zone_name).expect("bundled"),
+            languages: vec![Language::En],
+            role: Role::Sdr,
+            priority: 1,
+            hours: Week {
+                monday: day.clone(),
+                tuesday: day.clone(),
+                wednesday: day.clone(),
+                thursday: day.clone(),
+                friday: day,
+                saturday: vec![],
+                sunday: vec![],
+            },
+            overrides: BTreeMap::new(),
+        }
+    }
+
+    /// Half an hour on the half hour, no buffers, no notice, two weeks ahead.
+    pub fn meeting(zone_name: &str) -> Meeting {
+        Meeting {
+            id: "discovery".to_owned(),
+            title: text("Discovery call"),
+            description: text("A first talk."),
+            duration_ms: 30 * MINUTE_MS,
+            buffer_before_ms: 0,
+            buffer_after_ms: 0,
+            notice_ms: 0,
+            window_days: 14,
+            interval_ms: 30 * MINUTE_MS,
+            zone: zone(zone_name).expect("bundled"),
+            location: text("https://meet.faro.example/discovery"),
+            reps: vec![],
+        }
     }
 }

@@ -26,6 +26,15 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// Something that happens at `now`.
+    pub fn new(kind: &str, subject: impl Into<Option<String>>, props: Value, now: Timestamp) -> Self {
+        let props = match props {
+            Value::Object(props) => props.into_iter().collect(),
+            _ => BTreeMap::new(),
+        };
+        Self { id: ActivityId::new(), kind: kind.to_owned(), subject: subject.into(), props, at: now }
+    }
+
     /// A whole or broken number among the details; 0 when there is none.
     pub fn number(&self, name: &str) -> f64 {
         self.props.get(name).and_then(Value::as_f64).unwrap_or(0.0)
@@ -86,6 +95,17 @@ impl Facts {
                 .filter(|(_, answer)| !answer.is_empty())
                 .collect(),
             job_title,
+        }
+    }
+
+    /// Takes the country of the latest visit where nobody said one.
+    pub fn learn_from(&mut self, activities: &[Activity]) {
+        if self.country.is_empty() {
+            let of_visit =
+                |activity: &&Activity| activity.props.get("country").and_then(Value::as_str).is_some();
+            let latest = activities.iter().filter(of_visit).max_by_key(|activity| activity.at);
+            let country = latest.and_then(|activity| activity.props.get("country")).and_then(Value::as_str);
+            self.country = country.unwrap_or_default().to_uppercase();
         }
     }
 

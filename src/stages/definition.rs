@@ -254,6 +254,10 @@ fn read_back<'a>(view: View<'a>, stages: &[Stage], seen: &mut Vec<(String, &'a M
     let reasons = map.optional("reasons").map(View::strings).unwrap_or_default();
     let new_journey = map.optional("new_journey").and_then(View::bool).unwrap_or(false);
     map.finish();
+    if let Some(id) = id.as_ref().filter(|id| !id.starts_with("back.")) {
+        view.error("L207", format!("the way back \"{id}\" must be called back.…"))
+            .hint("its name is how a way back is told from a clause in the history");
+    }
     let (from, to) = (from?, to?);
     let order = |name: &str| stages.iter().position(|stage| stage.id == name);
     if order(&to) >= order(&from) {

@@ -3,6 +3,7 @@
 pub mod bus;
 pub mod db;
 pub mod hot;
+pub mod idempotency;
 pub mod limits;
 pub mod redis;
 

@@ -1,0 +1,85 @@
+//! Why a booking was refused.
+
+use serde_json::{Value, json};
+
+use super::Time;
+use crate::base::coded::Coded;
+use crate::storage;
+
+/// What can go wrong with a booking.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no meeting of this name.
+    #[error("there is no meeting of this name")]
+    MeetingUnknown,
+    /// There is no time zone of this name.
+    #[error("there is no time zone of this name; write it as Europe/Madrid")]
+    ZoneUnknown,
+    /// The time lies in the past.
+    #[error("this time is already past")]
+    SlotPast,
+    /// The meeting's minimum notice does not allow it any more.
+    #[error("this time is too soon to be booked")]
+    SlotTooSoon,
+    /// The meeting never begins at this time: outside the hours, the grid or the booking window.
+    #[error("this time is not offered")]
+    SlotUnknown,
+    /// Somebody else has it. The alternatives are the free times nearest to it, earliest first.
+    #[error("this time has just been taken")]
+    SlotTaken {
+        /// Up to three.
+        alternatives: Vec<Time>,
+    },
+    /// There is no booking of this id, or it is not this visitor's.
+    #[error("there is no such booking")]
+    Unknown,
+    /// The hold ran out before it was confirmed.
+    #[error("the time was kept for a while and has been released")]
+    HoldExpired,
+    /// It was cancelled before.
+    #[error("this call is already cancelled")]
+    AlreadyCancelled,
+    /// The call has begun, so that it can be neither moved nor cancelled.
+    #[error("this call has already begun")]
+    Over,
+    /// The call has not begun, so that nobody can say how it went.
+    #[error("this call has not begun yet")]
+    NotOver,
+    /// Somebody else changed it at the same moment.
+    #[error("this call was changed at the same moment; look at it again")]
+    Changed,
+    /// This person has as many calls ahead as one person may.
+    #[error("you already have several calls ahead; move or cancel one of them")]
+    TooMany,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] storage::Error),
+}
+
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::MeetingUnknown => "booking.meeting_unknown",
+            Self::ZoneUnknown => "booking.zone_unknown",
+            Self::SlotPast => "booking.slot_past",
+            Self::SlotTooSoon => "booking.slot_too_soon",
+            Self::SlotUnknown => "booking.slot_unknown",
+            Self::SlotTaken { .. } => "booking.slot_taken",
+            Self::Unknown => "booking.unknown",
+            Self::HoldExpired => "booking.hold_expired",
+            Self::AlreadyCancelled => "booking.already_cancelled",
+            Self::Over => "booking.over",
+            Self::NotOver => "booking.not_over",
+            Self::Changed => "booking.changed",
+            Self::TooMany => "booking.too_many",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn extras(&self) -> Vec<(&'static str, Value)> {
+        match self {
+            Self::SlotTaken { alternatives } => vec![("alternatives", json!(alternatives))],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Calendar invitations: one event per booking, asked for, moved and cancelled by the same UID.
+//!
+//! iTIP (RFC 5546) as mail programs really want it: `METHOD` is `REQUEST` or `CANCEL`, the UID stays for life, the
+//! sequence rises, times are in UTC (nobody's stale zone data can move them), the organiser is the service's own
+//! mailbox that also sends the mail, without a name, and both people are attendees. What visitors typed goes in only
+//! as escaped text without control characters, so that it cannot begin a line of its own.
+
+use icalendar::{Calendar, Component, Event, EventLike, EventStatus, Property};
+
+use super::Booking;
+use super::team::{Meeting, Rep};
+use crate::base::email::Email;
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+
+/// Longest text of one property, in characters; longer ones end in an ellipsis.
+const TEXT_LENGTH: usize = 2_000;
+
+/// What the receiver's calendar is to do. Must also stand in the mail part's content type (RFC 6047, 2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Enter the event, or replace it.
+    Request,
+    /// Take it out.
+    Cancel,
+}
+
+impl Method {
+    /// As it stands in the file and in the content type.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Request => "REQUEST",
+            Self::Cancel => "CANCEL",
+        }
+    }
+}
+
+/// Everything an invitation says.
+#[derive(Debug, Clone, Copy)]
+pub struct Invite<'a> {
+    /// What is booked; its id is the UID, its sequence the event's.
+    pub booking: &'a Booking,
+    /// What kind of meeting.
+    pub meeting: &'a Meeting,
+    /// Who holds it.
+    pub rep: &'a Rep,
+    /// Who booked it: the name as they typed it, perhaps empty, and the address.
+    pub visitor: (&'a str, &'a Email),
+    /// The service's mailbox, which sends the mail too.
+    pub organizer: &'a Email,
+    /// The link by which it can be moved or cancelled; only in the visitor's copy.
+    pub manage: Option<&'a str>,
+    /// The language of the copy.
+    pub language: Language,
+}
+
+impl Invite<'_> {
+    /// The file's text, with CRLF and folded lines.
+    pub fn ics(&self, method: Method, now: Timestamp) -> String {
+        let mut event = Event::new();
+        event
+            .uid(&uid(self.booking, self.organizer))
+            .add_property("DTSTAMP", utc(now))
+            .add_property("DTSTART", utc(self.booking.starts_at))
+            .add_property("DTEND", utc(self.booking.ends_at))
+            .add_property("SEQUENCE", self.booking.sequence.to_string())
+            .add_property("SUMMARY", text(&self.summary()))
+            .add_property("DESCRIPTION", text(&self.description()))
+            .add_property("LOCATION", text(self.booking.location.as_deref().unwrap_or_default()))
+            .add_property("ORGANIZER", format!("mailto:{}", self.organizer))
+            .append_multi_property(attendee(&self.rep.name, &self.rep.email, "ACCEPTED"))
+            .append_multi_property(attendee(self.visitor.0, self.visitor.1, "ACCEPTED"))
+            .add_property("TRANSP", "OPAQUE");
+        if let Some(manage) = self.manage {
+            event.add_property("URL", manage);
+        }
+        event.status(match method {
+            Method::Request => EventStatus::Confirmed,
+            Method::Cancel => EventStatus::Cancelled,
+        });
+        let mut calendar = Calendar::empty();
+        calendar
+            .append_property(Property::new("VERSION", "2.0"))
+            .append_property(Property::new("PRODID", "-//Embudo//Bookings//EN"))
+            .append_property(Property::new("CALSCALE", "GREGORIAN"))
+            .append_property(Property::new("METHOD", method.word()))
+            .push(event.done());
+        calendar.to_string()
+    }
+
+    fn summary(&self) -> String {
+        let title = self.meeting.title.get(self.language);
+        match self.visitor.0.trim() {
+            "" => format!("{title}: {}", self.rep.name),
+            visitor => format!("{title}: {visitor} / {}", self.rep.name),
+        }
+    }
+
+    fn description(&self) -> String {
+        let mut parts = vec![self.meeting.description.get(self.language).to_owned()];
+        if let Some(notes) = self.booking.notes.as_deref().filter(|notes| !notes.trim().is_empty()) {
+            parts.push(notes.trim().to_owned());
+        }
+        if let Some(manage) = self.manage {
+            let words = match self.language {
+                Language::En => "Change or cancel",
+                Language::Es => "Cambiar o cancelar",
+            };
+            parts.push(format!("{words}: {manage}"));
+        }
+        parts.join("\n\n")
+    }
+}
+
+/// The event's name in every calendar it ever gets into; the same for the booking's life.
+pub fn uid(booking: &Booking, organizer: &Email) -> String {
+    format!("{}@{}", booking.id, organizer.domain())
+}
+
+fn attendee(name: &str, email: &Email, answer: &str) -> Property {
+    let mut property = Property::new("ATTENDEE", format!("mailto:{email}"));
+    let name = parameter(name);
+    if !name.is_empty() {
+        property.add_parameter("CN", &name);
+    }
+    property
+        .add_parameter("CUTYPE", "INDIVIDUAL")
+        .add_parameter("ROLE", "REQ-PARTICIPANT")
+        .add_parameter("PARTSTAT", answer)
+        // Answers would go to a mailbox that nobody reads; our own link does it better.
+        .add_parameter("RSVP", "FALSE")
+        .done()
+}
+
+/// A text value without control characters but for line breaks; the library escapes what is special in it.
+fn text(value: &str) -> String {
+    let value = value.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}', '\u{85}'], "\n");
+    shortened(value.chars().filter(|c| *c == '\n' || !c.is_control()).collect(), TEXT_LENGTH)
+}
+
+/// A parameter's value: it cannot hold double quotes (RFC 5545, 3.1) or line breaks, so they are taken out.
+fn parameter(value: &str) -> String {
+    let breaks = ['\u{2028}', '\u{2029}'];
+    let clean: String =
+        value.chars().filter(|c| *c != '"' && !c.is_control() && !breaks.contains(c)).collect();
+    shortened(clean.trim().to_owned(), 120)
+}
+
+fn shortened(value: String, most: usize) -> String {
+    if value.chars().count() <= most {
+        return value;
+    }
+    value.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// `20261123T080000Z` (RFC 5545, 3.3.5, form 2).
+fn utc(at: Timestamp) -> String {
+    at.to_jiff().strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use icalendar::parser::{read_calendar, unfold};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::bookings::examples::booking;
+    use crate::bookings::team::examples;
+
+    fn organizer() -> Email {
+        Email::parse("bookings@faro.example").expect("an address")
+    }
+
+    fn file(name: &str, notes: &str, method: Method) -> String {
+        let mut booking = booking();
+        booking.notes = Some(notes.to_owned());
+        booking.location = Some("https://meet.faro.example/discovery".to_owned());
+        let email = Email::parse("nikki@acme.example").expect("an address");
+        let invite = Invite {
+            booking: &booking,
+            meeting: &examples::meeting("Europe/Madrid"),
+            rep: &examples::rep("mike", "Europe/Madrid"),
+            visitor: (name, &email),
+            organizer: &organizer(),
+            manage: Some("https://embudo.example/b/TOKEN"),
+            language: Language::Es,
+        };
+        invite.ics(method, Timestamp::from_jiff("2026-11-21T10:00:00Z".parse().expect("an instant")))
+    }
+
+    /// The event's properties as (name, value), read back by the parser.
+    fn properties(file: &str) -> Vec<(String, String)> {
+        let unfolded = unfold(file);
+        let calendar = read_calendar(&unfolded).unwrap_or_else(|error| panic!("{error}\n{file}"));
+        assert_eq!(calendar.components.len(), 1, "{file}");
+        calendar.components[0]
+            .properties
+            .iter()
+            .map(|property| (property.name.as_str().to_owned(), property.val.as_str().to_owned()))
+            .collect()
+    }
+
+    fn value(file: &str, name: &str) -> String {
+        properties(file).into_iter().find(|(n, _)| n == name).map(|(_, value)| value).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_request_holds_what_the_strict_mail_programs_ask_for() {
+        let file = file("Nikki Grant", "We are 120 people", Method::Request);
+        assert!(file.contains("\r\nMETHOD:REQUEST\r\n"), "{file}");
+        assert!(
+            file.contains("\r\nORGANIZER:mailto:bookings@faro.example\r\n"),
+            "bare, as Gmail wants it: {file}"
+        );
+        assert_eq!(value(&file, "UID"), format!("{}@faro.example", booking().id));
+        assert_eq!(value(&file, "DTSTART"), "20261123T080000Z");
+        assert_eq!(value(&file, "DTEND"), "20261123T082000Z");
+        assert_eq!(value(&file, "DTSTAMP"), "20261121T100000Z");
+        assert_eq!(value(&file, "SEQUENCE"), "0");
+        assert_eq!(value(&file, "STATUS"), "CONFIRMED");
+        assert_eq!(properties(&file).iter().filter(|(name, _)| name == "ATTENDEE").count(), 2);
+        assert!(value(&file, "DESCRIPTION").contains("https://embudo.example/b/TOKEN"));
+        assert!(file.lines().all(|line| line.len() <= 75 + 1), "folded at 75 octets: {file}");
+        assert!(!file.replace("\r\n", "").contains(['\r', '\n']), "only CRLF");
+        assert!(!file.contains("TZID") && !file.contains("VTIMEZONE"));
+    }
+
+    #[test]
+    fn a_cancellation_names_the_same_event_and_says_that_it_is_off() {
+        let cancel = file("Nikki", "", Method::Cancel);
+        assert!(cancel.contains("\r\nMETHOD:CANCEL\r\n"));
+        assert_eq!(value(&cancel, "STATUS"), "CANCELLED");
+        assert_eq!(value(&cancel, "UID"), value(&file("Nikki", "", Method::Request), "UID"));
+    }
+
+    #[test]
+    fn what_a_visitor_types_cannot_begin_a_line_or_leave_its_quotes() {
+        for evil in [
+            "x\r\nATTENDEE:mailto:eve@x.example",
+            "x\nBEGIN:VALARM",
+            "x\u{2028}DTSTART:20260101T000000Z",
+            "x\u{85}METHOD:PUBLISH",
+            "\";RSVP=TRUE:mailto:eve@x.example",
+            "a;b,c\\n:d\"e",
+            "\u{0}\u{b}END:VEVENT",
+        ] {
+            let file = file(evil, evil, Method::Request);
+            let names: Vec<String> = properties(&file).into_iter().map(|(name, _)| name).collect();
+            assert_eq!(names, EXPECTED, "{evil:?}\n{file}");
+            assert_eq!(value(&file, "DTSTART"), "20261123T080000Z");
+            assert!(!file.contains("mailto:eve@x.example\r\n"), "{file}");
+        }
+    }
+
+    /// The properties of every request, in the file's order.
+    const EXPECTED: [&str; 14] = [
+        "DESCRIPTION",
+        "DTEND",
+        "DTSTAMP",
+        "DTSTART",
+        "LOCATION",
+        "ORGANIZER",
+        "SEQUENCE",
+        "STATUS",
+        "SUMMARY",
+        "TRANSP",
+        "UID",
+        "URL",
+        "ATTENDEE",
+        "ATTENDEE",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_note_comes_back_as_it_was_typed(name in "\\PC{0,40}", notes in "[\\PC\n]{0,200}") {
+            let file = file(&name, &notes, Method::Request);
+            let names: Vec<String> = properties(&file).into_iter().map(|(name, _)| name).collect();
+            prop_assert_eq!(names, EXPECTED);
+            let description = value(&file, "DESCRIPTION");
+            let notes = text(notes.trim());
+            prop_assert!(description.contains(&notes), "{:?} in {:?}", notes, description);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The table of holds and bookings.
+
+use std::collections::HashMap;
+
+use super::assign::Standing;
+use super::slots::Span;
+use super::{Booking, Error, Holder, Outcome, State};
+use crate::base::email::Email;
+use crate::base::ids::{BookingId, ContactId};
+use crate::base::time::{DAY_MS, Timestamp};
+use crate::storage::Result;
+use crate::storage::db::{Queries, Row, Tx};
+use crate::{params, sql};
+
+/// How long before the cycle a call still counts for who was assigned last.
+const LAST_ASSIGNED_MS: i64 = 31 * DAY_MS;
+
+pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into bookings (id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at,
+                 block_from, block_to, state, hold_expires_at, sequence, time_zone, language, location, notes,
+                 assignment, created_at, updated_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+        ),
+        params![
+            booking.id,
+            &booking.meeting,
+            &booking.rep,
+            booking.contact,
+            booking.visitor,
+            booking.conversation,
+            booking.starts_at,
+            booking.ends_at,
+            booking.block.from,
+            booking.block.to,
+            booking.state.word(),
+            booking.hold_expires_at,
+            booking.sequence,
+            &booking.time_zone,
+            booking.language,
+            booking.location.as_ref(),
+            booking.notes.as_ref(),
+            assignment(booking),
+            booking.created_at,
+            booking.updated_at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Writes `new` over `old`, if `old` is still what stands there.
+///
+/// # Errors
+/// [`Error::Changed`] if somebody else was faster.
+pub async fn replace(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Result<()> {
+    let touched = tx
+        .execute(
+            sql!(
+                "update bookings
+                 set rep = $4, contact_id = $5, starts_at = $6, ends_at = $7, block_from = $8, block_to = $9,
+                     state = $10, hold_expires_at = $11, sequence = $12, time_zone = $13, location = $14, notes = $15,
+                     assignment = $16, outcome = $17, outcome_at = $18, cancel_reason = $19, updated_at = $20
+                 where id = $1 and state = $2 and sequence = $3"
+            ),
+            params![
+                old.id,
+                old.state.word(),
+                old.sequence,
+                &new.rep,
+                new.contact,
+                new.starts_at,
+                new.ends_at,
+                new.block.from,
+                new.block.to,
+                new.state.word(),
+                new.hold_expires_at,
+                new.sequence,
+                &new.time_zone,
+                new.location.as_ref(),
+                new.notes.as_ref(),
+                assignment(new),
+                new.outcome.map(Outcome::word),
+                new.outcome_at,
+                new.cancel_reason.as_ref(),
+                new.updated_at,
+            ],
+        )
+        .await?;
+    if touched == 1 { Ok(()) } else { Err(Error::Changed) }
+}
+
+fn assignment(booking: &Booking) -> String {
+    booking
+        .assignment
+        .as_ref()
+        .and_then(|reason| serde_json::to_string(reason).ok())
+        .unwrap_or_else(|| "{}".to_owned())
+}
+
+pub async fn find(q: &mut impl Queries, id: BookingId) -> Result<Option<Booking>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
+                     block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
+                     outcome, outcome_at, cancel_reason, created_at, updated_at
+                 from bookings
+                 where id = $1"
+            ),
+            params![id],
+        )
+        .await?;
+    row.as_ref().map(booking).transpose()
+}
+
+/// What blocks somebody's calendar and begins within `span`.
+pub async fn blocking(q: &mut impl Queries, span: Span, now: Timestamp) -> Result<Vec<Booking>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
+                     block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
+                     outcome, outcome_at, cancel_reason, created_at, updated_at
+                 from bookings
+                 where starts_at >= $1 and starts_at < $2
+                   and (state = 'confirmed' or (state = 'hold' and hold_expires_at > $3))"
+            ),
+            params![span.from, span.to, now],
+        )
+        .await?;
+    rows.iter().map(booking).collect()
+}
+
+pub async fn between(q: &mut impl Queries, span: Span) -> Result<Vec<Booking>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
+                     block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
+                     outcome, outcome_at, cancel_reason, created_at, updated_at
+                 from bookings
+                 where state in ('confirmed', 'cancelled') and starts_at >= $1 and starts_at < $2
+                 order by starts_at, id"
+            ),
+            params![span.from, span.to],
+        )
+        .await?;
+    rows.iter().map(booking).collect()
+}
+
+pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Booking>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
+                     block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
+                     outcome, outcome_at, cancel_reason, created_at, updated_at
+                 from bookings
+                 where contact_id = $1 and state in ('confirmed', 'cancelled')
+                 order by starts_at desc, id"
+            ),
+            params![contact],
+        )
+        .await?;
+    rows.iter().map(booking).collect()
+}
+
+fn booking(row: &Row) -> Result<Booking> {
+    let wrong = |column: &str, wanted| crate::storage::Error::Shape { column: column.to_owned(), wanted };
+    let state: String = row.get("state")?;
+    let outcome: Option<String> = row.get("outcome")?;
+    Ok(Booking {
+        id: row.get("id")?,
+        meeting: row.get("meeting")?,
+        rep: row.get("rep")?,
+        contact: row.get("contact_id")?,
+        visitor: row.get("visitor_id")?,
+        conversation: row.get("conversation_id")?,
+        starts_at: row.get("starts_at")?,
+        ends_at: row.get("ends_at")?,
+        block: Span::new(row.get("block_from")?, row.get("block_to")?),
+        state: State::of_word(&state).ok_or_else(|| wrong("state", "a booking's state"))?,
+        hold_expires_at: row.get("hold_expires_at")?,
+        sequence: row.get("sequence")?,
+        time_zone: row.get("time_zone")?,
+        language: row.get("language")?,
+        location: row.get("location")?,
+        notes: row.get("notes")?,
+        assignment: row.json("assignment").ok(),
+        outcome: match outcome {
+            Some(word) => Some(Outcome::of_word(&word).ok_or_else(|| wrong("outcome", "a call's outcome"))?),
+            None => None,
+        },
+        outcome_at: row.get("outcome_at")?,
+        cancel_reason: row.get("cancel_reason")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+    })
+}
+
+pub async fn expire_holds_of(tx: &mut Tx, rep: &str, now: Timestamp) -> Result<u64> {
+    tx.execute(
+        sql!(
+            "update bookings
+             set state = 'expired', updated_at = $2
+             where rep = $1 and state = 'hold' and hold_expires_at <= $2"
+        ),
+        params![rep, now],
+    )
+    .await
+}
+
+/// The reps who have a hold that ran out, in the order of their ids.
+pub async fn reps_with_old_holds(q: &mut impl Queries, now: Timestamp) -> Result<Vec<String>> {
+    let rows = q
+        .query(
+            sql!(
+                "select distinct rep
+                 from bookings
+                 where state = 'hold' and hold_expires_at <= $1
+                 order by rep"
+            ),
+            params![now],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("rep")).collect()
+}
+
+/// Lets go of everything that this holder holds.
+pub async fn release_holds(tx: &mut Tx, holder: &Holder, now: Timestamp) -> Result<u64> {
+    if *holder == Holder::default() {
+        return Ok(0);
+    }
+    tx.execute(
+        sql!(
+            "update bookings
+             set state = 'expired', updated_at = $3
+             where state = 'hold' and (visitor_id = $1 or conversation_id = $2)"
+        ),
+        params![holder.visitor, holder.conversation, now],
+    )
+    .await
+}
+
+/// What every rep has since the cycle began.
+pub async fn standings(q: &mut impl Queries, cycle_start: Timestamp) -> Result<HashMap<String, Standing>> {
+    let rows = q
+        .query(
+            sql!(
+                "select rep, max(created_at) as last_assigned_at,
+                     sum(case when starts_at >= $1 and (outcome is null or outcome <> 'no_show') then 1 else 0 end)
+                         as level
+                 from bookings
+                 where state in ('hold', 'confirmed') and starts_at >= $2
+                 group by rep"
+            ),
+            params![cycle_start, cycle_start.plus_ms(-LAST_ASSIGNED_MS)],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let standing =
+                Standing { level: row.get("level")?, last_assigned_at: row.get("last_assigned_at")? };
+            Ok((row.get("rep")?, standing))
+        })
+        .collect()
+}
+
+/// The account that owns the contact.
+pub async fn owner(q: &mut impl Queries, contact: ContactId) -> Result<Option<Email>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select a.email as email
+                 from contacts c
+                 join accounts a on a.id = c.owner_id
+                 where c.id = $1 and a.disabled_at is null"
+            ),
+            params![contact],
+        )
+        .await?;
+    let email: Option<String> = row.map(|row| row.get("email")).transpose()?;
+    Ok(email.and_then(|email| Email::parse(&email).ok()))
+}
+
+/// How many calls a contact has ahead.
+pub async fn count_ahead(q: &mut impl Queries, contact: ContactId, now: Timestamp) -> Result<i64> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select count(*) as ahead
+                 from bookings
+                 where contact_id = $1 and state = 'confirmed' and starts_at > $2"
+            ),
+            params![contact, now],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| row.get("ahead"))
+}

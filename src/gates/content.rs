@@ -1,0 +1,130 @@
+//! Gated files as `content.yaml` says them.
+
+use super::form::name;
+use crate::base::localized::Localized;
+use crate::base::time::DAY_MS;
+use crate::base::yaml::{Map, View};
+
+/// One gated file, in every language.
+#[derive(Debug, Clone)]
+pub struct Asset {
+    /// Its name in the definitions; never part of an address.
+    pub id: String,
+    /// `white_paper`, `ebook`, `checklist` …
+    pub kind: String,
+    /// Its title.
+    pub title: Localized,
+    /// What is in it.
+    pub description: Option<Localized>,
+    /// The file's name in the content folder.
+    pub file: Localized,
+    /// How it reaches people.
+    pub deliver: Deliver,
+    /// How long a link to it is good.
+    pub valid_ms: i64,
+}
+
+/// How a file reaches people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deliver {
+    /// Opened right away.
+    Inline,
+    /// Only by mail, which proves the address.
+    Email,
+    /// Both.
+    Both,
+}
+
+impl Deliver {
+    /// Whether the answer to the form holds the link.
+    pub fn is_inline(self) -> bool {
+        match self {
+            Self::Inline | Self::Both => true,
+            Self::Email => false,
+        }
+    }
+
+    /// Whether a mail with the link is sent.
+    pub fn is_by_email(self) -> bool {
+        match self {
+            Self::Email | Self::Both => true,
+            Self::Inline => false,
+        }
+    }
+}
+
+/// Reads `content.yaml`.
+pub(super) fn read(map: &mut Map<'_>) -> Vec<Asset> {
+    let mut assets: Vec<Asset> = Vec::new();
+    for view in map.required("assets").and_then(View::list).unwrap_or_default() {
+        let Some(asset) = read_asset(view) else { continue };
+        if assets.iter().any(|known| known.id == asset.id) {
+            view.error("C103", format!("the asset \"{}\" stands twice", asset.id)).done();
+        }
+        assets.push(asset);
+    }
+    assets
+}
+
+fn read_asset(view: View<'_>) -> Option<Asset> {
+    let mut map = view.map()?;
+    let id = map.required("id").and_then(name);
+    let kind = map.required("kind").and_then(name);
+    let title = map.required("title").and_then(Localized::read);
+    let description = map.optional("description").and_then(Localized::read);
+    let file = map.required("file").and_then(file_names);
+    let deliver =
+        map.optional("deliver").map_or(Some("both"), |view| view.one_of(&["inline", "email", "both"]));
+    let valid_days = map.optional("valid_days").and_then(|view| {
+        view.parsed("1 to 365 days", |text| text.parse().ok().filter(|days| (1..=365).contains(days)))
+    });
+    map.finish();
+    let deliver = match deliver? {
+        "inline" => Deliver::Inline,
+        "email" => Deliver::Email,
+        _ => Deliver::Both,
+    };
+    Some(Asset {
+        id: id?,
+        kind: kind?,
+        title: title?,
+        description,
+        file: file?,
+        deliver,
+        valid_ms: valid_days.unwrap_or(7_i64) * DAY_MS,
+    })
+}
+
+/// Names of files inside a folder: no path leads out of it.
+pub fn file_names(view: View<'_>) -> Option<Localized> {
+    let names = Localized::read(view)?;
+    for name in [&names.en, &names.es] {
+        if !is_file_name(name) {
+            view.error("C104", format!("\"{name}\" is not the name of a file in the content folder"))
+                .hint("a name without slashes that does not begin with a dot");
+            return None;
+        }
+    }
+    Some(names)
+}
+
+/// Whether a text names a file and cannot lead out of its folder.
+pub fn is_file_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name.len() <= 200
+        && name.chars().all(|c| c.is_alphanumeric() || "._- ".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        for name in ["../secret", "a/b.pdf", "a\\b.pdf", ".env", "", "/etc/passwd", "a\0.pdf"] {
+            assert!(!is_file_name(name), "{name}");
+        }
+        assert!(is_file_name("reading-guide.en.pdf"));
+    }
+}

@@ -1,0 +1,167 @@
+//! Why somebody is where she is, and what is missing for the next stage.
+
+use serde::Serialize;
+
+use super::definition::{Definition, Stage};
+use super::rules::{self, Miss};
+use super::{Error, Grounds, Offer, store};
+use crate::base::ids::ContactId;
+use crate::base::localized::Localized;
+use crate::base::time::Timestamp;
+use crate::scoring::Score;
+use crate::storage::db::Queries;
+
+/// The whole answer: stage, reason, scores row by row, history, what is missing.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    /// Whom it is about.
+    pub contact: ContactId,
+    /// Her address.
+    pub email: String,
+    /// The moment it is true for.
+    pub at: Timestamp,
+    /// Where she is, and why.
+    pub stage: Passage,
+    /// Where she was before, oldest first; the last one is `stage`.
+    pub history: Vec<Passage>,
+    /// Both axes with every row.
+    pub score: Score,
+    /// What is missing for the next stage, the nearest first; nothing in the last stage.
+    pub next: Option<NextStage>,
+    /// The decisions that people can take now.
+    pub offers: Vec<Offer>,
+}
+
+/// One interval, in words.
+#[derive(Debug, Clone, Serialize)]
+pub struct Passage {
+    /// The stage.
+    pub id: String,
+    /// Its name for people.
+    pub label: Localized,
+    /// The role that looks after the people in it.
+    pub owner: String,
+    /// From.
+    pub since: Timestamp,
+    /// To, if it is over.
+    pub until: Option<Timestamp>,
+    /// The journey, from 1.
+    pub journey: i64,
+    /// The clause or way back that led here.
+    pub rule: String,
+    /// The rule in words.
+    pub rule_label: Localized,
+    /// `rule`, `account:ID` or `api`.
+    pub actor: String,
+    /// The reason that a person gave.
+    pub reason: Option<String>,
+    /// What the rule saw.
+    pub grounds: Grounds,
+    /// The version of the lifecycle that moved her, and the beginning of its hash.
+    pub version: Option<i64>,
+    /// The version's hash.
+    pub hash: String,
+}
+
+/// What is missing for the next stage.
+#[derive(Debug, Clone, Serialize)]
+pub struct NextStage {
+    /// The stage.
+    pub id: String,
+    /// Its name for people.
+    pub label: Localized,
+    /// Its clauses, the nearest first.
+    pub misses: Vec<Miss>,
+}
+
+/// Explains a contact as of `now`.
+///
+/// # Errors
+/// [`Error::NoContact`], or as the store says.
+pub async fn explain(
+    q: &mut impl Queries,
+    definition: &Definition,
+    contact: ContactId,
+    now: Timestamp,
+) -> Result<Explanation, Error> {
+    let known = store::contact(q, contact).await?.ok_or(Error::NoContact)?;
+    let person = super::person(q, definition, contact, now).await?;
+    let position = super::position(q, definition, contact, now).await?;
+    let mut history = Vec::new();
+    for interval in store::intervals(q, contact).await? {
+        let version = store::version(q, &interval.lifecycle_hash).await?;
+        history.push(passage(definition, interval, version));
+    }
+    let stage = history.iter().rev().find(|passage| passage.until.is_none()).cloned();
+    let stage = stage.unwrap_or_else(|| beginning(definition, known.first_seen_at));
+    let next = definition.next(&position.stage).map(|next| NextStage {
+        id: next.id.clone(),
+        label: next.label.clone(),
+        misses: rules::misses(definition, &person, &position, next),
+    });
+    let offers = super::offers(definition, &person, &position);
+    Ok(Explanation {
+        contact,
+        email: known.email,
+        at: now,
+        stage,
+        history,
+        score: person.score,
+        next,
+        offers,
+    })
+}
+
+fn passage(definition: &Definition, interval: store::Interval, version: Option<i64>) -> Passage {
+    let stage = definition.stage(&interval.stage);
+    Passage {
+        label: stage.map_or_else(|| plain(&interval.stage), |stage| stage.label.clone()),
+        owner: stage.map(|stage| stage.owner.clone()).unwrap_or_default(),
+        id: interval.stage,
+        since: interval.entered_at,
+        until: interval.left_at,
+        journey: interval.journey,
+        rule_label: rule_label(definition, &interval.rule),
+        rule: interval.rule,
+        actor: interval.actor,
+        reason: interval.reason,
+        grounds: interval.grounds,
+        version,
+        hash: interval.lifecycle_hash,
+    }
+}
+
+/// Somebody who was never moved stands in the first stage since she was first seen.
+fn beginning(definition: &Definition, since: Timestamp) -> Passage {
+    let first: &Stage = definition.first();
+    Passage {
+        id: first.id.clone(),
+        label: first.label.clone(),
+        owner: first.owner.clone(),
+        since,
+        until: None,
+        journey: 1,
+        rule: "start".to_owned(),
+        rule_label: rule_label(definition, "start"),
+        actor: super::Actor::Rule.word(),
+        reason: None,
+        grounds: Grounds::default(),
+        version: Some(definition.version),
+        hash: definition.hash.clone(),
+    }
+}
+
+fn rule_label(definition: &Definition, rule: &str) -> Localized {
+    let clauses = definition.stages.iter().flat_map(|stage| &stage.clauses);
+    let clause = clauses.filter(|clause| clause.id == rule).map(|clause| clause.label.clone()).next();
+    let way = definition.back.iter().find(|way| way.id == rule).map(|way| way.label.clone());
+    clause.or(way).unwrap_or_else(|| match rule {
+        "start" => Localized::new("First seen", "Primera visita"),
+        "skipped" => Localized::new("Passed on the way", "Etapa pasada de largo"),
+        other => plain(other),
+    })
+}
+
+fn plain(text: &str) -> Localized {
+    Localized::new(text, text)
+}

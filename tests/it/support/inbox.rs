@@ -111,7 +111,9 @@ impl Inbox {
         paths.sort();
         paths
             .iter()
-            .map(|path| serde_json::from_slice(&fs::read(path).expect("readable")).expect("smtp.py's own shape"))
+            .map(|path| {
+                serde_json::from_slice(&fs::read(path).expect("readable")).expect("smtp.py's own shape")
+            })
             .collect()
     }
 

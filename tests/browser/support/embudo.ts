@@ -1,0 +1,113 @@
+// A server of its own for every walk: `embudo demo` in a fresh folder on a free port, with a real mail server.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type Browser, type BrowserContext, type BrowserContextOptions, expect, test as base } from '@playwright/test'
+import { MailServer, root } from './mail.ts'
+
+export type Language = 'en' | 'es'
+
+/** Where people of each language sit. */
+const PLACES: Record<Language, BrowserContextOptions> = {
+  en: { locale: 'en-GB', timezoneId: 'Europe/London' },
+  es: { locale: 'es-MX', timezoneId: 'America/Mexico_City' },
+}
+
+export class Embudo {
+  private constructor(
+    readonly url: string,
+    readonly mail: MailServer,
+    readonly folder: string,
+    private readonly child: ChildProcess,
+    private readonly said: string[],
+  ) {}
+
+  static async start(environment: Record<string, string> = {}): Promise<Embudo> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'embudo-walk-'))
+    const mail = await MailServer.start(path.join(folder, 'mails'))
+    const port = await freePort()
+    const bin = path.resolve(root, process.env.EMBUDO_BIN ?? 'target/debug/embudo')
+    const said: string[] = []
+    const child = spawn(bin, ['demo', '--port', String(port), '--folder', path.join(folder, 'demo')], {
+      cwd: root,
+      env: { ...process.env, EMBUDO__MAIL__SMTP: `smtp+plain://127.0.0.1:${mail.port}`, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text) => said.push(String(text)))
+    const embudo = new Embudo(`http://127.0.0.1:${port}`, mail, folder, child, said)
+    await embudo.becomesReady()
+    return embudo
+  }
+
+  private async becomesReady(): Promise<void> {
+    const until = Date.now() + 20_000
+    while (Date.now() < until) {
+      if (this.child.exitCode !== null) break
+      const answer = await fetch(`${this.url}/health/ready`).catch(() => null)
+      if (answer?.ok) return
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    throw new Error(`the demo is not ready:\n${this.output()}`)
+  }
+
+  /** All that the server printed. */
+  output(): string {
+    return this.said.join('')
+  }
+
+  /** Moves the demo's clock: what is due meanwhile happens. */
+  async later(hours: number): Promise<void> {
+    const answer = await fetch(`${this.url}/demo/clock`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ advance_ms: hours * 3_600_000 }),
+    })
+    expect(answer.ok, `the time machine: ${answer.status} ${await answer.text()}`).toBe(true)
+  }
+
+  stop(): void {
+    this.child.kill('SIGTERM')
+    this.mail.stop()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** A fresh device of somebody who speaks `language`. */
+export async function device(browser: Browser, language: Language, options: BrowserContextOptions = {}): Promise<BrowserContext> {
+  const context = await browser.newContext({
+    ...PLACES[language],
+    viewport: { width: 1280, height: 860 },
+    reducedMotion: 'reduce',
+    ...options,
+  })
+  // Nothing on any page may fail silently.
+  context.on('weberror', (error) => {
+    throw error.error()
+  })
+  return context
+}
+
+export const test = base.extend<{ embudo: Embudo; stores: Record<string, string> }>({
+  stores: [{}, { option: true }],
+  embudo: async ({ stores }, use, info) => {
+    const embudo = await Embudo.start(stores)
+    await use(embudo)
+    if (info.status !== info.expectedStatus) await info.attach('server', { body: embudo.output() })
+    embudo.stop()
+  },
+})
+
+export { expect }
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve((address as { port: number }).port))
+    })
+  })
+}

@@ -38,6 +38,12 @@ pub mod scoring;
 /// The lifecycle: in which stage somebody is, since when, and why.
 pub mod stages;
 
+/// Gated content: forms, the files they unlock, signed links.
+pub mod gates;
+
+/// Webinars: registration, attendance, recordings.
+pub mod webinars;
+
 /// Calls: free times, holds, bookings.
 pub mod bookings;
 

@@ -254,7 +254,8 @@ pub async fn submit(
     if let (Some(asked), Some(true)) = (&what.form.consent, what.answers.agreed) {
         let text = (asked.id.as_str(), what.language, asked.text.get(what.language));
         let (contact, visitor) = (Some(contact), Some(visitor));
-        contacts::record_consent(tx, contact, visitor, &asked.id, "granted", Some(text), what.page, now).await?;
+        contacts::record_consent(tx, contact, visitor, &asked.id, "granted", Some(text), what.page, now)
+            .await?;
     }
     let id = store::insert(tx, what, contact, visitor, now).await?;
     let props = json!({"page": what.page, "delivers": what.form.delivers});

@@ -1,0 +1,276 @@
+//! Webinars as `webinars.yaml` says them.
+
+use crate::base::diagnostic::Report;
+use crate::base::language::Language;
+use crate::base::localized::Localized;
+use crate::base::time::{HOUR_MS, MINUTE_MS, Timestamp, zone};
+use crate::base::yaml::{self, View};
+use crate::gates::Catalog;
+use crate::gates::content::{file_names, is_file_name};
+
+/// The webinars of one deployment.
+#[derive(Debug, Clone, Default)]
+pub struct Definition {
+    /// The webinars, in the order of the file.
+    pub webinars: Vec<Webinar>,
+}
+
+/// One webinar.
+#[derive(Debug, Clone)]
+pub struct Webinar {
+    /// Its name in addresses.
+    pub id: String,
+    /// Its title.
+    pub title: Localized,
+    /// What it is about.
+    pub description: Localized,
+    /// When it begins.
+    pub starts_at: Timestamp,
+    /// The zone it was announced in (IANA name).
+    pub zone: String,
+    /// How long it lasts.
+    pub duration_ms: i64,
+    /// How long after the end attendance may still come in.
+    pub grace_ms: i64,
+    /// Who speaks.
+    pub host: Localized,
+    /// The form that registers for it.
+    pub form: String,
+    /// How long before the start to remind.
+    pub remind_ms: Vec<i64>,
+    /// Where it takes place.
+    pub join_url: Option<String>,
+    /// What can be watched afterwards.
+    pub recording: Option<Recording>,
+}
+
+/// A recording.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// Its name.
+    pub id: String,
+    /// Its title.
+    pub title: Localized,
+    /// The file's name in the content folder, by language.
+    pub file: Localized,
+    /// Its length in seconds.
+    pub duration_s: f64,
+    /// Whether it is the short version.
+    pub is_condensed: bool,
+    /// Caption files (WebVTT) in the content folder.
+    pub captions: Vec<(Language, String)>,
+    /// A still image in the content folder.
+    pub poster: Option<String>,
+}
+
+impl Webinar {
+    /// When it ends.
+    pub fn ends_at(&self) -> Timestamp {
+        self.starts_at.plus_ms(self.duration_ms)
+    }
+
+    /// From when on whoever did not attend has missed it.
+    pub fn closes_at(&self) -> Timestamp {
+        self.ends_at().plus_ms(self.grace_ms)
+    }
+}
+
+impl Definition {
+    /// Reads and checks the webinars; everything that is wrong goes to the report.
+    pub fn parse(path: &str, text: &str, catalog: Option<&Catalog>, report: &Report) -> Option<Self> {
+        let doc = yaml::parse(path, text, report)?;
+        let mut map = doc.view(report).map()?;
+        let mut webinars: Vec<Webinar> = Vec::new();
+        for view in map.required("webinars").and_then(View::list).unwrap_or_default() {
+            let Some(webinar) = read(view, catalog) else { continue };
+            if webinars.iter().any(|known| known.id == webinar.id) {
+                view.error("W101", format!("the webinar \"{}\" stands twice", webinar.id)).done();
+            }
+            webinars.push(webinar);
+        }
+        map.finish();
+        for form in catalog.map(|catalog| catalog.forms.as_slice()).unwrap_or_default() {
+            let Some(registers) = &form.registers else { continue };
+            if !webinars.iter().any(|webinar| webinar.id == *registers) {
+                let message = format!("the form \"{}\" registers for the webinar \"{registers}\"", form.id);
+                let known = webinars.iter().map(|webinar| webinar.id.as_str());
+                report
+                    .error(doc.view(report).at(), "W102", format!("{message}, which is not here"))
+                    .did_you_mean(registers, known);
+            }
+        }
+        (!report.has_errors()).then_some(Self { webinars })
+    }
+
+    /// The webinar of this name.
+    pub fn find(&self, id: &str) -> Option<&Webinar> {
+        self.webinars.iter().find(|webinar| webinar.id == id)
+    }
+
+    /// The recording of this name, and the webinar it is of.
+    pub fn recording(&self, id: &str) -> Option<(&Webinar, &Recording)> {
+        self.webinars.iter().find_map(|webinar| {
+            let recording = webinar.recording.as_ref().filter(|recording| recording.id == id)?;
+            Some((webinar, recording))
+        })
+    }
+}
+
+fn read(view: View<'_>, catalog: Option<&Catalog>) -> Option<Webinar> {
+    let mut map = view.map()?;
+    let id = map.required("id").and_then(name);
+    let title = map.required("title").and_then(Localized::read);
+    let description = map.required("description").and_then(Localized::read);
+    let zone_name = map.required("zone").and_then(|view| {
+        let name = view.str()?;
+        if zone(&name).is_none() {
+            return view.wrong("a time zone such as Europe/Madrid");
+        }
+        Some(name)
+    });
+    let starts_at = map.required("starts_at").and_then(|view| starts_at(view, zone_name.as_deref()));
+    let duration_ms = map.required("duration_m").and_then(minutes);
+    let grace_ms = map.optional("grace_m").and_then(minutes);
+    let host = map.required("host").and_then(Localized::read);
+    let form = map.required("form").and_then(|view| {
+        let id = name(view)?;
+        if let Some(catalog) = catalog.filter(|catalog| catalog.form(&id).is_err()) {
+            let known = catalog.forms.iter().map(|form| form.id.as_str());
+            view.error("W103", format!("there is no form \"{id}\"")).did_you_mean(&id, known);
+        }
+        Some(id)
+    });
+    let remind_ms = map.optional("remind_m").map(View::one_or_more).unwrap_or_default();
+    let remind_ms = remind_ms.into_iter().filter_map(minutes).collect();
+    let join_url = map.optional("join_url").and_then(|view| {
+        view.parsed("an https address", |text| text.starts_with("https://").then(|| text.to_owned()))
+    });
+    let recording = map.optional("recording").map(read_recording);
+    map.finish();
+    let recording = match recording {
+        None => None,
+        Some(recording) => Some(recording?),
+    };
+    Some(Webinar {
+        id: id?,
+        title: title?,
+        description: description?,
+        starts_at: starts_at?,
+        zone: zone_name?,
+        duration_ms: duration_ms?,
+        grace_ms: grace_ms.unwrap_or(HOUR_MS / 2),
+        host: host?,
+        form: form?,
+        remind_ms,
+        join_url,
+        recording,
+    })
+}
+
+fn read_recording(view: View<'_>) -> Option<Recording> {
+    let mut map = view.map()?;
+    let id = map.required("id").and_then(name);
+    let title = map.required("title").and_then(Localized::read);
+    let file = map.required("file").and_then(file_names);
+    let duration_s = map.required("duration_s").and_then(|view| {
+        view.parsed("a number of seconds above 0", |text| {
+            text.parse().ok().filter(|s: &f64| *s > 0.0 && s.is_finite())
+        })
+    });
+    let is_condensed = map.optional("condensed").and_then(View::bool).unwrap_or(false);
+    let mut captions = Vec::new();
+    if let Some(list) = map.optional("captions").and_then(View::map) {
+        for (language, file) in list.entries() {
+            match (Language::of_tag(&language.value), file.str().filter(|name| is_file_name(name))) {
+                (Some(language), Some(file)) => captions.push((language, file)),
+                (None, _) | (_, None) => {
+                    file.wrong::<()>("a caption file such as `es: talk.es.vtt`");
+                }
+            }
+        }
+    }
+    let poster = map.optional("poster").and_then(|view| {
+        view.parsed("the name of a file", |text| is_file_name(text).then(|| text.to_owned()))
+    });
+    map.finish();
+    Some(Recording {
+        id: id?,
+        title: title?,
+        file: file?,
+        duration_s: duration_s?,
+        is_condensed,
+        captions,
+        poster,
+    })
+}
+
+/// Local time in the webinar's zone (`2026-12-03T16:00`), or an instant (`2026-12-03T15:00:00Z`).
+fn starts_at(view: View<'_>, zone_name: Option<&str>) -> Option<Timestamp> {
+    view.parsed("a local time like 2026-12-03T16:00", |text| {
+        if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+            return Some(Timestamp::from_jiff(instant));
+        }
+        let local: jiff::civil::DateTime = text.parse().ok()?;
+        // With an unknown zone the mistake was reported there already.
+        let zone = zone(zone_name.unwrap_or("UTC"))?;
+        let instant = local.to_zoned(zone).ok()?.timestamp();
+        Some(Timestamp::from_jiff(instant))
+    })
+}
+
+fn minutes(view: View<'_>) -> Option<i64> {
+    view.parsed("a number of minutes", |text| {
+        text.parse()
+            .ok()
+            .filter(|minutes| (0..=100_000).contains(minutes))
+            .map(|minutes: i64| minutes * MINUTE_MS)
+    })
+}
+
+fn name(view: View<'_>) -> Option<String> {
+    let text = view.str()?;
+    if yaml::is_name(&text) { Some(text) } else { view.wrong("a name of small letters, digits, `-` and `_`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalog() -> Catalog {
+        let report = Report::new();
+        let catalog = Catalog::parse(
+            ("forms.yaml", include_str!("../../config/forms.yaml")),
+            ("content.yaml", include_str!("../../config/content.yaml")),
+            &report,
+        );
+        assert!(report.is_clean(), "{}", report.text());
+        catalog.expect("what we ship is right")
+    }
+
+    #[test]
+    fn the_webinars_that_we_ship_fit_the_forms_that_we_ship() {
+        let report = Report::new();
+        let text = include_str!("../../config/webinars.yaml");
+        let webinars = Definition::parse("webinars.yaml", text, Some(&catalog()), &report);
+        assert!(report.is_clean(), "{}", report.text());
+        let webinars = webinars.expect("right");
+        // 16:00 in Madrid in December is 15:00 UTC.
+        assert_eq!(webinars.webinars[0].starts_at.to_string(), "2026-12-03T15:00:00Z");
+        assert!(webinars.recording("reading-culture-short").is_some());
+    }
+
+    #[test]
+    fn mistakes_are_found_with_their_places() {
+        let report = Report::new();
+        let text = include_str!("../../config/webinars.yaml")
+            .replace("Europe/Madrid", "Europe/Madird")
+            .replace("form: webinar", "form: webinars")
+            .replace("reading-culture-short.mp4", "../reading.mp4")
+            .replace("id: reading-culture\n", "id: reading\n");
+        assert!(Definition::parse("w.yaml", &text, Some(&catalog()), &report).is_none());
+        let codes: Vec<&str> = report.diagnostics().iter().map(|found| found.code).collect();
+        for code in ["Y004", "W103", "C104", "W102"] {
+            assert!(codes.contains(&code), "{code} is missing:\n{}", report.text());
+        }
+    }
+}

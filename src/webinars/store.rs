@@ -1,0 +1,181 @@
+//! Registrations, and what was seen of recordings.
+
+use super::{Ranges, State};
+use crate::base::ids::{ContactId, VisitorId};
+use crate::base::time::Timestamp;
+use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::{Error, Result};
+use crate::{params, sql};
+
+/// One registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The webinar.
+    pub webinar: String,
+    /// The contact.
+    pub contact: ContactId,
+    /// What became of it.
+    pub state: State,
+    /// For how many minutes the contact was there.
+    pub minutes: Option<i64>,
+    /// When the contact registered.
+    pub registered_at: Timestamp,
+}
+
+/// What one device has seen of one recording.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// The person, if she is known.
+    pub contact: Option<ContactId>,
+    /// The seconds that were seen.
+    pub ranges: Ranges,
+    /// Their share in whole percent.
+    pub percent: u8,
+}
+
+/// A contact's registration for a webinar.
+///
+/// # Errors
+/// As the store says.
+pub async fn registration(
+    q: &mut impl Queries,
+    webinar: &str,
+    contact: ContactId,
+) -> Result<Option<Registration>> {
+    q.query_opt(
+        sql!(
+            "select webinar, contact_id, state, minutes, registered_at from webinar_registrations
+             where webinar = $1 and contact_id = $2"
+        ),
+        params![webinar, contact],
+    )
+    .await?
+    .map(|row| registration_of(&row))
+    .transpose()
+}
+
+/// All registrations of a contact, the one that changed last first.
+///
+/// # Errors
+/// As the store says.
+pub async fn registrations(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Registration>> {
+    q.query(
+        sql!(
+            "select webinar, contact_id, state, minutes, registered_at from webinar_registrations
+             where contact_id = $1
+             order by state_at desc, webinar"
+        ),
+        params![contact],
+    )
+    .await?
+    .iter()
+    .map(registration_of)
+    .collect()
+}
+
+pub(super) async fn still_registered(q: &mut impl Queries, webinar: &str) -> Result<Vec<ContactId>> {
+    q.query(
+        sql!(
+            "select contact_id from webinar_registrations
+             where webinar = $1 and state = 'registered'
+             order by contact_id"
+        ),
+        params![webinar],
+    )
+    .await?
+    .iter()
+    .map(|row| row.get("contact_id"))
+    .collect()
+}
+
+pub(super) async fn put(
+    tx: &mut Tx,
+    webinar: &str,
+    contact: ContactId,
+    state: State,
+    minutes: Option<i64>,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into webinar_registrations (webinar, contact_id, state, minutes, registered_at, state_at)
+             values ($1, $2, $3, $4, $5, $5)
+             on conflict (webinar, contact_id) do update
+             set state = excluded.state,
+                 minutes = coalesce(excluded.minutes, webinar_registrations.minutes),
+                 state_at = excluded.state_at"
+        ),
+        params![webinar, contact, state.word(), minutes, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// What a device has seen of a recording.
+///
+/// # Errors
+/// As the store says.
+pub async fn watched_of(
+    q: &mut impl Queries,
+    recording: &str,
+    visitor: VisitorId,
+) -> Result<Option<Watched>> {
+    watched(q, recording, &visitor.to_string()).await
+}
+
+pub(super) async fn watched(q: &mut impl Queries, recording: &str, viewer: &str) -> Result<Option<Watched>> {
+    q.query_opt(
+        sql!("select contact_id, ranges, percent from watches where recording = $1 and viewer = $2"),
+        params![recording, viewer],
+    )
+    .await?
+    .map(|row| {
+        let percent: i64 = row.get("percent")?;
+        Ok(Watched {
+            contact: row.get("contact_id")?,
+            ranges: row.json("ranges")?,
+            percent: u8::try_from(percent.clamp(0, 100)).unwrap_or(100),
+        })
+    })
+    .transpose()
+}
+
+pub(super) async fn put_watched(
+    tx: &mut Tx,
+    recording: &str,
+    viewer: &str,
+    contact: Option<ContactId>,
+    ranges: &Ranges,
+    percent: u8,
+    now: Timestamp,
+) -> Result<()> {
+    let seconds = ranges.seconds();
+    let ranges = serde_json::to_value(ranges).map_err(|error| Error::Engine(error.to_string()))?;
+    tx.execute(
+        sql!(
+            "insert into watches (recording, viewer, contact_id, ranges, seconds, percent, updated_at)
+             values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict (recording, viewer) do update
+             set contact_id = coalesce(excluded.contact_id, watches.contact_id),
+                 ranges = excluded.ranges,
+                 seconds = excluded.seconds,
+                 percent = excluded.percent,
+                 updated_at = excluded.updated_at"
+        ),
+        params![recording, viewer, contact, ranges, seconds, i64::from(percent), now],
+    )
+    .await?;
+    Ok(())
+}
+
+fn registration_of(row: &Row) -> Result<Registration> {
+    let state: String = row.get("state")?;
+    Ok(Registration {
+        webinar: row.get("webinar")?,
+        contact: row.get("contact_id")?,
+        state: State::of_word(&state)
+            .ok_or(Error::Shape { column: "state".to_owned(), wanted: "a state of a registration" })?,
+        minutes: row.get("minutes")?,
+        registered_at: row.get("registered_at")?,
+    })
+}

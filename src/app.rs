@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::base::diagnostic::{Mark, Report};
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
 use crate::base::time::Clock;
 use crate::config::Config;
+use crate::gates::Catalog;
 use crate::hits::{Agents, Geo, HitLog};
 use crate::ingest::Collector;
 use crate::render::Templates;
 use crate::sites::Sites;
 use crate::storage::Stores;
+use crate::{stages, webinars};
 
 /// One server.
 pub struct App {
@@ -22,6 +25,9 @@ pub struct App {
     pub sites: Sites,
     pub templates: Templates,
     pub collector: Collector,
+    pub lifecycle: stages::Definition,
+    pub catalog: Catalog,
+    pub webinars: webinars::Definition,
 }
 
 impl App {
@@ -35,7 +41,16 @@ impl App {
         let geo = Geo::open(&config.collector.geo_database).map_err(anyhow::Error::msg)?;
         let log = HitLog::start(stores.hits.clone(), Duration::from_millis(config.collector.gather_ms));
         let collector = Collector::new(log, stores.hot.clone(), keys.clone(), geo, Agents::default());
+        let report = Report::new();
+        let lifecycle = lifecycle(&config, &report);
+        let (catalog, webinars) = content(&config, &report);
+        let (Some(lifecycle), Some(catalog), Some(webinars)) = (lifecycle, catalog, webinars) else {
+            anyhow::bail!("a definition is wrong:\n{}", report.text());
+        };
         Ok(Self {
+            lifecycle,
+            catalog,
+            webinars,
             sites: Sites::new(&config.sites),
             templates: Templates::embedded()?,
             collector,
@@ -54,6 +69,41 @@ impl App {
     /// An address of this server, for links in mails and pages.
     pub fn link(&self, path: &str) -> String {
         format!("{}{path}", self.config.server.public_url)
+    }
+}
+
+/// The lifecycle of the settings, else the one that comes with the program.
+pub fn lifecycle(config: &Config, report: &Report) -> Option<stages::Definition> {
+    let built_in = include_str!("../config/lifecycle.yaml");
+    let (path, text) = definition(config, &config.definitions.lifecycle, built_in, report)?;
+    stages::Definition::parse(&path, &text, report)
+}
+
+/// Forms, gated files and webinars of the settings; none where there is no file.
+pub fn content(config: &Config, report: &Report) -> (Option<Catalog>, Option<webinars::Definition>) {
+    let files = &config.definitions;
+    let forms = definition(config, &files.forms, "forms: []", report);
+    let content = definition(config, &files.content, "assets: []", report);
+    let webinars = definition(config, &files.webinars, "webinars: []", report);
+    let catalog = forms
+        .zip(content)
+        .and_then(|(forms, content)| Catalog::parse((&forms.0, &forms.1), (&content.0, &content.1), report));
+    let webinars =
+        webinars.and_then(|(path, text)| webinars::Definition::parse(&path, &text, catalog.as_ref(), report));
+    (catalog, webinars)
+}
+
+/// The path and text of a definition, or what stands for a file that is not there.
+fn definition(config: &Config, file: &Path, missing: &str, report: &Report) -> Option<(String, String)> {
+    let path = config.path_of(file);
+    let name = path.display().to_string();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some((name, text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some((name, missing.to_owned())),
+        Err(error) => {
+            report.error(&Mark::file(name), "Y001", format!("the file cannot be read: {error}")).done();
+            None
+        }
     }
 }
 

@@ -137,13 +137,11 @@ impl Coded for Error {
         match self {
             Self::NoForm => "form.unknown",
             Self::Invalid(_) => "form.invalid",
-            Self::NonceForged => "form.nonce_forged",
-            Self::NonceExpired => "form.nonce_expired",
-            Self::TooFast => "form.too_fast",
+            Self::NonceForged | Self::NonceExpired | Self::TooFast => "form.nonce_invalid",
             Self::NonceUsed => "form.nonce_used",
-            Self::LinkUnknown => "link.unknown",
-            Self::LinkExpired(_) => "link.expired",
-            Self::LinkRevoked => "link.revoked",
+            Self::LinkUnknown => "token.forged",
+            Self::LinkExpired(_) => "token.expired",
+            Self::LinkRevoked => "token.revoked",
             Self::Stage(error) => error.code(),
             Self::Store(error) => error.code(),
         }

@@ -124,8 +124,8 @@ impl Coded for Error {
             Self::NotOver => "webinar.not_over",
             Self::NotRegistered => "webinar.not_registered",
             Self::NoRecording => "recording.unknown",
-            Self::LinkUnknown => "link.unknown",
-            Self::LinkExpired => "link.expired",
+            Self::LinkUnknown => "token.forged",
+            Self::LinkExpired => "token.expired",
             Self::Stage(error) => error.code(),
             Self::Store(error) => error.code(),
         }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::store;
 use crate::contacts::{self, Step};
 use crate::hits::{self, Recorded};
+use crate::scoring::condition::KINDS;
 use crate::storage::{Result, Stores};
 
 /// The cursor's name.
@@ -47,7 +48,9 @@ async fn apply(tx: &mut crate::storage::db::Tx, hit: &Recorded) -> Result<()> {
         Some(known) => store::extend_visit(tx, hit, &trail(known, hit)).await?,
     }
     // Scoring reads what recognised people did; a machine's visit is nobody's interest.
-    let is_activity = hit.name != hits::ENGAGEMENT && hit.bot_reason.is_none();
+    // An event of a page's own must not pass for one of ours: nobody books a call by a line of script.
+    let is_ours = hit.name != hits::PAGE && KINDS.contains(&hit.name.as_str());
+    let is_activity = hit.name != hits::ENGAGEMENT && hit.bot_reason.is_none() && !is_ours;
     if is_activity && hit.consent != contacts::Consent::None {
         store::insert_activity(tx, hit).await?;
     }

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::Time;
 use crate::base::coded::Coded;
+use crate::contacts;
+use crate::stages;
 use crate::storage;
 
 /// What can go wrong with a booking.
@@ -44,16 +46,34 @@ pub enum Error {
     Over,
     /// The call has not begun, so that nobody can say how it went.
     #[error("this call has not begun yet")]
-    NotOver,
+    OutcomeTooEarly,
     /// Somebody else changed it at the same moment.
     #[error("this call was changed at the same moment; look at it again")]
     Changed,
     /// This person has as many calls ahead as one person may.
     #[error("you already have several calls ahead; move or cancel one of them")]
     TooMany,
+    /// The lifecycle refused what the booking makes of the contact.
+    #[error(transparent)]
+    Stage(stages::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] storage::Error),
+}
+
+impl From<contacts::Error> for Error {
+    fn from(error: contacts::Error) -> Self {
+        Self::from(stages::Error::from(error))
+    }
+}
+
+impl From<stages::Error> for Error {
+    fn from(error: stages::Error) -> Self {
+        match error {
+            stages::Error::Store(error) => Self::Store(error),
+            refused => Self::Stage(refused),
+        }
+    }
 }
 
 impl Coded for Error {
@@ -69,9 +89,10 @@ impl Coded for Error {
             Self::HoldExpired => "booking.hold_expired",
             Self::AlreadyCancelled => "booking.already_cancelled",
             Self::Over => "booking.over",
-            Self::NotOver => "booking.not_over",
+            Self::OutcomeTooEarly => "booking.outcome_too_early",
             Self::Changed => "booking.changed",
             Self::TooMany => "booking.too_many",
+            Self::Stage(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }

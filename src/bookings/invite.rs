@@ -5,7 +5,7 @@
 //! mailbox that also sends the mail, without a name, and both people are attendees. What visitors typed goes in only
 //! as escaped text without control characters, so that it cannot begin a line of its own.
 
-use icalendar::{Calendar, Component, Event, EventLike, EventStatus, Property};
+use icalendar::{Calendar, Component, Event, EventStatus, Property};
 
 use super::Booking;
 use super::team::{Meeting, Rep};

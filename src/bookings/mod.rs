@@ -1,9 +1,9 @@
 //! Calls that are booked: who can be booked when, holds, bookings, invitations.
 //!
 //! Holds and bookings are rows of one table, guarded by one constraint: no two that block the same rep overlap,
-//! buffers included. Every writer first takes the locks of the reps it may end up with, in the order of their ids,
-//! lets holds that have run out go, and looks under the lock; so nobody waits in a circle, and the constraint only
-//! ever speaks when a writer breaks these rules. A booking keeps its id for life; each change that people's calendars
+//! buffers included. Every writer first takes the lock of the contact, then those of the reps it may end up with, in
+//! the order of their ids, lets holds that have run out go, and looks under the locks; so nobody waits in a circle,
+//! and the constraint only ever speaks when a writer breaks these rules. A booking keeps its id for life; each change that people's calendars
 //! must hear of raises its sequence.
 //!
 //! `slots.rs` and `assign.rs` are pure: what can be offered, and to whom it goes. `place.rs` asks them under the lock.
@@ -19,6 +19,7 @@ mod team_file;
 pub mod wall;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use self::assign::Reason;
 use self::place::{Target, Wish};
@@ -28,7 +29,9 @@ use crate::base::ids::{BookingId, ContactId, ConversationId, VisitorId};
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
+use crate::contacts;
 use crate::events::{self, Event};
+use crate::stages;
 use crate::storage::db::{Queries, Tx};
 
 pub use self::error::Error;
@@ -182,6 +185,15 @@ pub struct Booking {
     pub updated_at: Timestamp,
 }
 
+/// What every change of a booking goes by: who can be booked, and what a booking makes of a contact.
+#[derive(Debug, Clone, Copy)]
+pub struct Desk<'a> {
+    /// Reps and meetings.
+    pub team: &'a Team,
+    /// The stages and their rules.
+    pub lifecycle: &'a stages::Definition,
+}
+
 /// A slot that somebody picked.
 #[derive(Debug, Clone, Copy)]
 pub struct Pick<'a> {
@@ -219,8 +231,8 @@ pub async fn slots<'t>(
 /// # Errors
 /// [`Error::MeetingUnknown`], [`Error::ZoneUnknown`], [`Error::SlotPast`], [`Error::SlotTooSoon`],
 /// [`Error::SlotUnknown`], [`Error::SlotTaken`].
-pub async fn hold(tx: &mut Tx, team: &Team, pick: &Pick<'_>, now: Timestamp) -> Result<Booking> {
-    let meeting = team.meeting(pick.meeting).ok_or(Error::MeetingUnknown)?;
+pub async fn hold(tx: &mut Tx, desk: Desk<'_>, pick: &Pick<'_>, now: Timestamp) -> Result<Booking> {
+    let meeting = desk.team.meeting(pick.meeting).ok_or(Error::MeetingUnknown)?;
     let zone = crate::base::time::zone(pick.time_zone).ok_or(Error::ZoneUnknown)?;
     let wish = Wish {
         starts_at: pick.starts_at,
@@ -254,7 +266,7 @@ pub async fn hold(tx: &mut Tx, team: &Team, pick: &Pick<'_>, now: Timestamp) -> 
         created_at: now,
         updated_at: now,
     };
-    place::place(tx, team, meeting, &wish, Target::New(blank), now).await
+    place::place(tx, desk.team, meeting, &wish, Target::New(blank), now).await
 }
 
 /// Makes a booking of a hold. Confirming twice gives the same booking.
@@ -264,6 +276,7 @@ pub async fn hold(tx: &mut Tx, team: &Team, pick: &Pick<'_>, now: Timestamp) -> 
 /// [`Error::AlreadyCancelled`], [`Error::TooMany`].
 pub async fn confirm(
     tx: &mut Tx,
+    desk: Desk<'_>,
     id: BookingId,
     holder: &Holder,
     contact: ContactId,
@@ -271,7 +284,7 @@ pub async fn confirm(
     now: Timestamp,
 ) -> Result<Booking> {
     let held = store::find(tx, id).await?.filter(|booking| holder.holds(booking)).ok_or(Error::Unknown)?;
-    settle(tx, held, contact, notes, now).await
+    settle(tx, desk, held, contact, notes, now).await
 }
 
 /// Holds and confirms in one go, for a form that asks everything at once.
@@ -280,18 +293,20 @@ pub async fn confirm(
 /// As [`hold`] and [`confirm`].
 pub async fn book(
     tx: &mut Tx,
-    team: &Team,
+    desk: Desk<'_>,
     pick: &Pick<'_>,
     contact: ContactId,
     notes: Option<&str>,
     now: Timestamp,
 ) -> Result<Booking> {
-    let held = hold(tx, team, pick, now).await?;
-    settle(tx, held, contact, notes, now).await
+    let pick = Pick { contact: Some(contact), ..*pick };
+    let held = hold(tx, desk, &pick, now).await?;
+    settle(tx, desk, held, contact, notes, now).await
 }
 
 async fn settle(
     tx: &mut Tx,
+    desk: Desk<'_>,
     held: Booking,
     contact: ContactId,
     notes: Option<&str>,
@@ -318,9 +333,30 @@ async fn settle(
         updated_at: now,
         ..held.clone()
     };
+    place::lock_contact(tx, contact).await?;
     store::replace(tx, &held, &booking).await?;
+    if let Some(rep) = desk.team.rep(&booking.rep) {
+        store::adopt(tx, contact, &rep.account, now).await?;
+    }
     events::append(tx, &Event::BookingConfirmed { booking: booking.id, contact }, now).await?;
+    note(tx, desk, &booking, contact, "booking.confirmed", now).await?;
     Ok(booking)
+}
+
+/// Tells the contact's history, and moves the contact where the lifecycle's rules now lead.
+async fn note(
+    tx: &mut Tx,
+    desk: Desk<'_>,
+    booking: &Booking,
+    contact: ContactId,
+    kind: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let props = json!({ "meeting": booking.meeting, "rep": booking.rep, "starts_at": booking.starts_at });
+    let subject = booking.id.to_string();
+    contacts::record(tx, Some(contact), None, kind, Some(&subject), props, now).await?;
+    stages::evaluate(tx, desk.lifecycle, contact, now).await?;
+    Ok(())
 }
 
 /// Moves a booking to another slot, with the same rep if they are free. Whoever loses the race for the new slot keeps
@@ -330,7 +366,7 @@ async fn settle(
 /// [`Error::Unknown`], [`Error::AlreadyCancelled`], [`Error::Over`], and those of [`hold`].
 pub async fn reschedule(
     tx: &mut Tx,
-    team: &Team,
+    desk: Desk<'_>,
     id: BookingId,
     starts_at: Timestamp,
     now: Timestamp,
@@ -339,7 +375,7 @@ pub async fn reschedule(
     if old.starts_at == starts_at {
         return Ok(old);
     }
-    let meeting = team.meeting(&old.meeting).ok_or(Error::MeetingUnknown)?;
+    let meeting = desk.team.meeting(&old.meeting).ok_or(Error::MeetingUnknown)?;
     let wish = Wish {
         starts_at,
         holder: Holder { visitor: old.visitor, conversation: old.conversation },
@@ -347,10 +383,11 @@ pub async fn reschedule(
         language: old.language,
         keep: Some(old.rep.clone()),
     };
-    let moved = place::place(tx, team, meeting, &wish, Target::Move(old), now).await?;
+    let moved = place::place(tx, desk.team, meeting, &wish, Target::Move(old), now).await?;
     if let Some(contact) = moved.contact {
         let event = Event::BookingRescheduled { booking: moved.id, contact, sequence: moved.sequence };
         events::append(tx, &event, now).await?;
+        note(tx, desk, &moved, contact, "booking.rescheduled", now).await?;
     }
     Ok(moved)
 }
@@ -359,7 +396,13 @@ pub async fn reschedule(
 ///
 /// # Errors
 /// [`Error::Unknown`], [`Error::AlreadyCancelled`], [`Error::Over`], [`Error::Changed`].
-pub async fn cancel(tx: &mut Tx, id: BookingId, reason: Option<&str>, now: Timestamp) -> Result<Booking> {
+pub async fn cancel(
+    tx: &mut Tx,
+    desk: Desk<'_>,
+    id: BookingId,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<Booking> {
     let old = changeable(tx, id, now).await?;
     let reason = reason.map(|text| text.trim().chars().take(NOTES_LENGTH).collect::<String>());
     let booking = Booking {
@@ -373,6 +416,7 @@ pub async fn cancel(tx: &mut Tx, id: BookingId, reason: Option<&str>, now: Times
     if let Some(contact) = booking.contact {
         let event = Event::BookingCancelled { booking: booking.id, contact, sequence: booking.sequence };
         events::append(tx, &event, now).await?;
+        note(tx, desk, &booking, contact, "booking.cancelled", now).await?;
     }
     Ok(booking)
 }
@@ -403,11 +447,17 @@ pub async fn release(tx: &mut Tx, id: BookingId, holder: &Holder, now: Timestamp
 /// Says how a call went. May be said again, when it was a mistake.
 ///
 /// # Errors
-/// [`Error::Unknown`], [`Error::NotOver`] before it has begun, [`Error::AlreadyCancelled`], [`Error::Changed`].
-pub async fn set_outcome(tx: &mut Tx, id: BookingId, outcome: Outcome, now: Timestamp) -> Result<Booking> {
+/// [`Error::Unknown`], [`Error::OutcomeTooEarly`] before it has begun, [`Error::AlreadyCancelled`], [`Error::Changed`].
+pub async fn set_outcome(
+    tx: &mut Tx,
+    desk: Desk<'_>,
+    id: BookingId,
+    outcome: Outcome,
+    now: Timestamp,
+) -> Result<Booking> {
     let old = store::find(tx, id).await?.ok_or(Error::Unknown)?;
     match old.state {
-        State::Confirmed if old.starts_at > now => return Err(Error::NotOver),
+        State::Confirmed if old.starts_at > now => return Err(Error::OutcomeTooEarly),
         State::Confirmed if old.outcome == Some(outcome) => return Ok(old),
         State::Confirmed => {}
         State::Cancelled => return Err(Error::AlreadyCancelled),
@@ -416,8 +466,10 @@ pub async fn set_outcome(tx: &mut Tx, id: BookingId, outcome: Outcome, now: Time
     let booking = Booking { outcome: Some(outcome), outcome_at: Some(now), updated_at: now, ..old.clone() };
     store::replace(tx, &old, &booking).await?;
     if let Some(contact) = booking.contact {
+        let kind = format!("booking.{}", outcome.word());
         let outcome = outcome.word().to_owned();
         events::append(tx, &Event::BookingOutcomeSet { booking: booking.id, contact, outcome }, now).await?;
+        note(tx, desk, &booking, contact, &kind, now).await?;
     }
     Ok(booking)
 }
@@ -501,5 +553,360 @@ mod examples {
             created_at: starts_at.plus_ms(-DAY_MS),
             updated_at: starts_at.plus_ms(-DAY_MS),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::diagnostic::Report;
+    use crate::base::email::Email;
+    use crate::base::time::HOUR_MS;
+    use crate::contacts::{Consent, Identification, Trust};
+    use crate::storage::db::{Db, JOURNEY};
+
+    const TEAM: &str = "
+reps:
+  - {id: ana, name: Ana, account: ana@faro.example, zone: Europe/Madrid, languages: [en], role: sdr, hours: {weekdays: 09:00-17:00}}
+  - {id: ben, name: Ben, account: ben@faro.example, zone: Europe/Madrid, languages: [en], role: sdr, hours: {weekdays: 09:00-13:00}}
+meetings:
+  - {id: call, title: Call, description: A call, location: here, duration: 30m, buffer_after: 10m, interval: 15m, reps: [ana, ben]}
+";
+
+    struct World {
+        _folder: tempfile::TempDir,
+        db: Db,
+        team: Team,
+        lifecycle: stages::Definition,
+    }
+
+    /// Saturday noon; the first slot is on Monday.
+    fn now() -> Timestamp {
+        at("2026-11-21T11:00:00Z")
+    }
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::from_jiff(text.parse().expect("an instant"))
+    }
+
+    fn monday(clock: &str) -> Timestamp {
+        at(&format!("2026-11-23T{clock}:00+01:00"))
+    }
+
+    async fn world() -> World {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = Db::open_sqlite(&folder.path().join("embudo.db"), JOURNEY).await.expect("opens");
+        let report = Report::new();
+        let team = Team::parse("team.yaml", TEAM, &report).unwrap_or_else(|| panic!("{}", report.text()));
+        let text = include_str!("../../config/lifecycle.yaml");
+        let lifecycle = stages::Definition::parse("lifecycle.yaml", text, &report).expect("valid");
+        World { _folder: folder, db, team, lifecycle }
+    }
+
+    fn visitor() -> Holder {
+        Holder { visitor: Some(VisitorId::new()), conversation: None }
+    }
+
+    impl World {
+        fn desk(&self) -> Desk<'_> {
+            Desk { team: &self.team, lifecycle: &self.lifecycle }
+        }
+
+        async fn person(&self, email: &str) -> ContactId {
+            let mut tx = self.db.begin().await.expect("begins");
+            let who = Identification {
+                email: &Email::parse(email).expect("an address"),
+                visitor: None,
+                site: "faro",
+                trust: Trust::Claimed,
+                consent: Consent::None,
+                language: Language::En,
+                time_zone: None,
+            };
+            let contact = contacts::identify(&mut tx, &who, now()).await.expect("identified").contact.id;
+            tx.commit().await.expect("commits");
+            contact
+        }
+
+        async fn hold(&self, holder: Holder, starts_at: Timestamp, now: Timestamp) -> Result<Booking> {
+            let mut tx = self.db.begin().await?;
+            let pick = pick(holder, starts_at);
+            let held = hold(&mut tx, self.desk(), &pick, now).await?;
+            tx.commit().await?;
+            Ok(held)
+        }
+
+        async fn confirm(&self, held: &Booking, holder: Holder, now: Timestamp) -> Result<Booking> {
+            let nikki = self.person("nikki@acme.example").await;
+            let mut tx = self.db.begin().await?;
+            let booked = confirm(&mut tx, self.desk(), held.id, &holder, nikki, Some("  Hi  "), now).await?;
+            tx.commit().await?;
+            Ok(booked)
+        }
+
+        async fn book(&self, email: &str, starts_at: Timestamp) -> Result<Booking> {
+            let contact = self.person(email).await;
+            let mut tx = self.db.begin().await?;
+            let pick = pick(Holder::default(), starts_at);
+            let booked = book(&mut tx, self.desk(), &pick, contact, None, now()).await?;
+            tx.commit().await?;
+            Ok(booked)
+        }
+
+        async fn move_to(&self, id: BookingId, starts_at: Timestamp, now: Timestamp) -> Result<Booking> {
+            let mut tx = self.db.begin().await?;
+            let moved = reschedule(&mut tx, self.desk(), id, starts_at, now).await?;
+            tx.commit().await?;
+            Ok(moved)
+        }
+
+        async fn cancel(&self, id: BookingId, now: Timestamp) -> Result<Booking> {
+            let mut tx = self.db.begin().await?;
+            let cancelled = cancel(&mut tx, self.desk(), id, Some("ill"), now).await?;
+            tx.commit().await?;
+            Ok(cancelled)
+        }
+
+        async fn offered(&self, holder: &Holder) -> Vec<String> {
+            let meeting = self.team.meeting("call").expect("is there");
+            let window = Span::new(monday("00:00"), monday("23:59"));
+            let mut read = self.db.read();
+            let found = slots(&mut read, &self.team, meeting, window, holder, now()).await.expect("read");
+            found
+                .iter()
+                .map(|slot| {
+                    let reps: Vec<&str> = slot.reps.iter().map(|rep| rep.id.as_str()).collect();
+                    format!("{} {}", slot.starts_at, reps.join("+"))
+                })
+                .collect()
+        }
+
+        async fn facts(&self, contact: ContactId) -> Vec<String> {
+            let rows = self
+                .db
+                .read()
+                .query(
+                    crate::sql!("select kind from events where contact_id = $1 order by id"),
+                    crate::params![contact],
+                )
+                .await
+                .expect("read");
+            rows.iter().map(|row| row.get("kind").expect("a text")).collect()
+        }
+    }
+
+    fn pick(holder: Holder, starts_at: Timestamp) -> Pick<'static> {
+        Pick {
+            meeting: "call",
+            starts_at,
+            time_zone: "America/Mexico_City",
+            language: Language::En,
+            holder,
+            contact: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_held_slot_is_confirmed_and_its_contact_becomes_an_sql_in_the_same_transaction() {
+        let world = world().await;
+        let me = visitor();
+        let held = world.hold(me, monday("10:00"), now()).await.expect("free");
+        assert_eq!((held.state, held.rep.as_str(), held.sequence), (State::Hold, "ana", 0));
+        let booked = world.confirm(&held, me, now().plus_ms(HOLD_MS - 1)).await.expect("in time");
+        assert_eq!((booked.id, booked.state), (held.id, State::Confirmed));
+        assert_eq!(booked.notes.as_deref(), Some("Hi"));
+        let contact = booked.contact.expect("has one");
+        let known = contacts::find(&mut world.db.read(), contact).await.expect("read").expect("is there");
+        assert_eq!(known.stage, "sql");
+        assert!(world.facts(contact).await.contains(&"booking_confirmed".to_owned()));
+        let read = find(&mut world.db.read(), booked.id).await.expect("is there");
+        assert_eq!(read, booked, "what was returned is what is stored");
+        assert_eq!(world.confirm(&held, me, now()).await.expect("again").id, booked.id);
+    }
+
+    #[tokio::test]
+    async fn two_reps_can_have_two_calls_at_one_time_and_the_third_is_offered_others() {
+        let world = world().await;
+        let first = world.book("a@acme.example", monday("10:00")).await.expect("free");
+        let second = world.book("b@acme.example", monday("10:15")).await.expect("the other rep is free");
+        assert_eq!((first.rep.as_str(), second.rep.as_str()), ("ana", "ben"));
+        let third = world.book("c@acme.example", monday("10:00")).await;
+        let Err(Error::SlotTaken { alternatives }) = third else { panic!("{third:?}") };
+        let starts: Vec<Timestamp> = alternatives.iter().map(|time| time.starts_at).collect();
+        // Ana is free again at 10:40, which is 10:45 on the grid; Ben until 9:35, which is 9:30.
+        assert_eq!(starts, [monday("09:15"), monday("09:30"), monday("10:45")]);
+        let reason = second.assignment.expect("is recorded");
+        assert_eq!((reason.rule, reason.candidates.len()), (assign::Rule::OnlyOneFree, 1));
+    }
+
+    #[tokio::test]
+    async fn calls_take_turns_between_the_reps_who_are_free() {
+        let world = world().await;
+        let mut reps = Vec::new();
+        for (n, clock) in ["09:00", "10:00", "11:00", "12:00"].iter().enumerate() {
+            let email = format!("p{n}@acme.example");
+            reps.push(world.book(&email, monday(clock)).await.expect("free").rep);
+        }
+        assert_eq!(reps, ["ana", "ben", "ana", "ben"]);
+    }
+
+    #[tokio::test]
+    async fn a_hold_blocks_others_shows_itself_as_free_and_runs_out() {
+        let world = world().await;
+        let (me, you) = (visitor(), visitor());
+        // After 13:00 only Ana works.
+        let slot = "2026-11-23T13:00:00Z ana".to_owned();
+        world.hold(me, monday("14:00"), now()).await.expect("free");
+        assert!(world.offered(&me).await.contains(&slot));
+        assert!(!world.offered(&you).await.contains(&slot));
+        let late = world.hold(you, monday("14:15"), now().plus_ms(HOLD_MS - 1)).await;
+        assert!(matches!(late, Err(Error::SlotTaken { .. })));
+        world.hold(you, monday("14:15"), now().plus_ms(HOLD_MS)).await.expect("the hold has run out");
+    }
+
+    #[tokio::test]
+    async fn a_hold_that_ran_out_cannot_be_confirmed() {
+        let world = world().await;
+        let me = visitor();
+        let held = world.hold(me, monday("10:00"), now()).await.expect("free");
+        let late = world.confirm(&held, me, now().plus_ms(HOLD_MS)).await;
+        assert!(matches!(late, Err(Error::HoldExpired)), "{late:?}");
+    }
+
+    #[tokio::test]
+    async fn another_visitor_can_neither_confirm_nor_release_a_hold() {
+        let world = world().await;
+        let (me, you) = (visitor(), visitor());
+        let held = world.hold(me, monday("10:00"), now()).await.expect("free");
+        assert!(matches!(world.confirm(&held, you, now()).await, Err(Error::Unknown)));
+        assert!(matches!(world.confirm(&held, Holder::default(), now()).await, Err(Error::Unknown)));
+        let mut tx = world.db.begin().await.expect("begins");
+        release(&mut tx, held.id, &you, now()).await.expect("does nothing");
+        tx.commit().await.expect("commits");
+        world.confirm(&held, me, now()).await.expect("still mine");
+    }
+
+    #[tokio::test]
+    async fn picking_another_slot_lets_the_first_one_go() {
+        let world = world().await;
+        let me = visitor();
+        let first = world.hold(me, monday("14:00"), now()).await.expect("free");
+        world.hold(me, monday("15:00"), now()).await.expect("free");
+        assert!(matches!(world.confirm(&first, me, now()).await, Err(Error::HoldExpired)));
+        world.book("b@acme.example", monday("14:00")).await.expect("free again");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_booked_says_why() {
+        let world = world().await;
+        let me = visitor();
+        let refused = |starts_at| {
+            let world = &world;
+            async move { world.hold(me, starts_at, now()).await.expect_err("refused").to_string() }
+        };
+        assert_eq!(refused(now()).await, "this time is already past");
+        assert_eq!(refused(monday("10:05")).await, "this time is not offered");
+        assert_eq!(refused(monday("18:00")).await, "this time is not offered");
+        assert_eq!(refused(monday("10:00").plus_ms(21 * DAY_MS)).await, "this time is not offered");
+        let mut tx = world.db.begin().await.expect("begins");
+        let soon = hold(&mut tx, world.desk(), &pick(me, monday("10:00")), monday("08:01")).await;
+        assert!(matches!(soon, Err(Error::SlotTooSoon)), "{soon:?}");
+        let nowhere = Pick { time_zone: "Mars/Olympus", ..pick(me, monday("10:00")) };
+        assert!(matches!(hold(&mut tx, world.desk(), &nowhere, now()).await, Err(Error::ZoneUnknown)));
+        let nothing = Pick { meeting: "lunch", ..pick(me, monday("10:00")) };
+        assert!(matches!(hold(&mut tx, world.desk(), &nothing, now()).await, Err(Error::MeetingUnknown)));
+    }
+
+    #[tokio::test]
+    async fn a_booking_moves_with_its_rep_and_raises_its_sequence() {
+        let world = world().await;
+        let booked = world.book("a@acme.example", monday("10:00")).await.expect("free");
+        let moved = world.move_to(booked.id, monday("10:15"), now()).await.expect("overlaps only itself");
+        assert_eq!((moved.id, moved.rep.as_str(), moved.sequence), (booked.id, "ana", 1));
+        assert_eq!(moved.assignment.as_ref().map(|reason| reason.rule), Some(assign::Rule::SameRep));
+        let same = world.move_to(booked.id, monday("10:15"), now()).await.expect("nothing to do");
+        assert_eq!(same.sequence, 1);
+        let contact = moved.contact.expect("has one");
+        assert_eq!(
+            world.facts(contact).await.iter().filter(|kind| *kind == "booking_rescheduled").count(),
+            1
+        );
+    }
+
+    #[tokio::test]
+    async fn whoever_loses_the_new_slot_keeps_the_old_one() {
+        let world = world().await;
+        world.book("a@acme.example", monday("14:00")).await.expect("free");
+        let mine = world.book("b@acme.example", monday("16:00")).await.expect("free");
+        let lost = world.move_to(mine.id, monday("14:15"), now()).await;
+        assert!(
+            matches!(lost, Err(Error::SlotTaken { ref alternatives }) if alternatives.len() == 3),
+            "{lost:?}"
+        );
+        let kept = find(&mut world.db.read(), mine.id).await.expect("is there");
+        assert_eq!(kept, mine);
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_call_frees_its_time_and_stays_cancelled() {
+        let world = world().await;
+        let booked = world.book("a@acme.example", monday("14:00")).await.expect("free");
+        let cancelled = world.cancel(booked.id, now()).await.expect("can be");
+        assert_eq!((cancelled.state, cancelled.sequence), (State::Cancelled, 1));
+        assert_eq!(cancelled.cancel_reason.as_deref(), Some("ill"));
+        assert!(matches!(world.cancel(booked.id, now()).await, Err(Error::AlreadyCancelled)));
+        let moved = world.move_to(booked.id, monday("15:00"), now()).await;
+        assert!(matches!(moved, Err(Error::AlreadyCancelled)));
+        world.book("b@acme.example", monday("14:00")).await.expect("free again");
+    }
+
+    #[tokio::test]
+    async fn what_has_begun_is_neither_moved_nor_cancelled_and_then_has_an_outcome() {
+        let world = world().await;
+        let booked = world.book("a@acme.example", monday("10:00")).await.expect("free");
+        let mut tx = world.db.begin().await.expect("begins");
+        let early = set_outcome(&mut tx, world.desk(), booked.id, Outcome::Held, now()).await;
+        assert!(matches!(early, Err(Error::OutcomeTooEarly)));
+        let later = monday("10:00").plus_ms(HOUR_MS);
+        let held =
+            set_outcome(&mut tx, world.desk(), booked.id, Outcome::Held, later).await.expect("is over");
+        assert_eq!((held.outcome, held.outcome_at), (Some(Outcome::Held), Some(later)));
+        let corrected = set_outcome(&mut tx, world.desk(), booked.id, Outcome::NoShow, later).await;
+        assert_eq!(corrected.expect("a mistake").outcome, Some(Outcome::NoShow));
+        tx.commit().await.expect("commits");
+        assert!(matches!(world.cancel(booked.id, later).await, Err(Error::Over)));
+        assert!(matches!(world.move_to(booked.id, monday("16:00"), later).await, Err(Error::Over)));
+    }
+
+    #[tokio::test]
+    async fn one_person_cannot_fill_a_calendar() {
+        let world = world().await;
+        for clock in ["09:00", "10:00", "11:00", "12:00", "14:00"] {
+            world.book("greedy@acme.example", monday(clock)).await.expect("free");
+        }
+        let sixth = world.book("greedy@acme.example", monday("15:00")).await;
+        assert!(matches!(sixth, Err(Error::TooMany)), "{sixth:?}");
+    }
+
+    #[tokio::test]
+    async fn the_sweeper_lets_old_holds_go() {
+        let world = world().await;
+        world.hold(visitor(), monday("10:00"), now()).await.expect("free");
+        world.hold(visitor(), monday("10:00"), now().plus_ms(1)).await.expect("the other rep");
+        let mut tx = world.db.begin().await.expect("begins");
+        assert_eq!(expire_holds(&mut tx, now().plus_ms(HOLD_MS)).await.expect("swept"), 1);
+        tx.commit().await.expect("commits");
+    }
+
+    #[test]
+    fn a_link_to_a_booking_works_until_a_day_after_it() {
+        let keys = Keys::new(&crate::base::secret::Secret::new("a secret of at least thirty-two characters"));
+        let booking = examples::booking();
+        let path = manage_path(&keys, &booking, now());
+        let token = path.strip_prefix("/b/").expect("a path");
+        let end = booking.ends_at.plus_ms(DAY_MS);
+        let claims = keys.verify(Purpose::Booking, token, end.plus_ms(-1)).expect("still good");
+        assert_eq!(claims.subject, booking.id.to_string());
+        assert!(keys.verify(Purpose::Booking, token, end).is_err());
     }
 }

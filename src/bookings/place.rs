@@ -60,6 +60,12 @@ pub async fn lock(tx: &mut Tx, rep: &str) -> Result<()> {
     Ok(tx.lock(&format!("rep:{rep}")).await?)
 }
 
+/// Waits until nobody else changes this contact. The same lock as that of a change of stage, and always taken before
+/// the reps': a booking ends with such a change.
+pub async fn lock_contact(tx: &mut Tx, contact: ContactId) -> Result<()> {
+    Ok(tx.lock(&format!("contact:{contact}")).await?)
+}
+
 /// The free slots within `window`, as whoever wishes sees them.
 pub async fn free<'t>(
     q: &mut impl Queries,
@@ -84,6 +90,9 @@ pub async fn place(
 ) -> Result<Booking> {
     let reps = team.reps_of(meeting);
     let candidates = working(meeting, &reps, wish.starts_at, now)?;
+    if let Some(contact) = wish.contact {
+        lock_contact(tx, contact).await?;
+    }
     // Always in the order of the ids: two writers that want several locks never wait for each other.
     let mut locks: Vec<&str> = candidates.iter().map(|rep| rep.id.as_str()).collect();
     locks.sort_unstable();

@@ -299,3 +299,17 @@ pub async fn count_ahead(q: &mut impl Queries, contact: ContactId, now: Timestam
         .await?;
     row.map_or(Ok(0), |row| row.get("ahead"))
 }
+
+/// Makes the rep who logs in with this account the owner of a contact who has none.
+pub async fn adopt(tx: &mut Tx, contact: ContactId, account: &Email, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "update contacts
+             set owner_id = (select id from accounts where email = $2 and disabled_at is null), updated_at = $3
+             where id = $1 and owner_id is null"
+        ),
+        params![contact, account.as_str(), now],
+    )
+    .await?;
+    Ok(())
+}

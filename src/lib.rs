@@ -52,10 +52,16 @@ pub mod bookings;
 /// Templates, texts in two languages, dates as people write them.
 pub mod render;
 
+/// From facts to messages: mail, chat webhook, console.
+pub mod notify;
+
 // What keeps it running.
 
 /// The way of a hit: worked out, made durable, projected.
 pub mod ingest;
+
+/// The durable queue, the schedule, and the workers that do what waits.
+pub mod jobs;
 
 /// Everything that one running server consists of.
 pub mod app;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::app::App;
 use crate::base::time::Clock;
 use crate::config::Config;
-use crate::{http, telemetry};
+use crate::{http, jobs, telemetry};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -45,6 +46,8 @@ pub async fn serve(app: Arc<App>, roles: &[Role], ready: impl FnOnce()) -> anyho
     };
     let handle = server.as_ref().map(|server| server.handle());
     let web = server.map(tokio::spawn);
+    let (stop_work, stopped) = watch::channel(false);
+    let work = roles.contains(&Role::Worker).then(|| tokio::spawn(jobs::run(app.worker(), stopped)));
     tracing::info!(server.address = %app.config.server.listen, "Serving");
     ready();
     tokio::select! {
@@ -55,6 +58,11 @@ pub async fn serve(app: Arc<App>, roles: &[Role], ready: impl FnOnce()) -> anyho
     if let (Some(handle), Some(web)) = (handle, web) {
         handle.stop(true).await;
         web.await??;
+    }
+    if let Some(work) = work {
+        // The turn that is under way is finished; what is left stands in the queue.
+        drop(stop_work.send(true));
+        work.await?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -295,7 +295,9 @@ impl Expr {
         conjuncts(self.program.expression(), &mut |part| {
             if !has_way_around(part) {
                 let read: Vec<String> = paths(part);
-                sure.extend(self.uses.iter().map(|used| used.path.as_str()).filter(|p| read.iter().any(|r| r == p)));
+                sure.extend(
+                    self.uses.iter().map(|used| used.path.as_str()).filter(|p| read.iter().any(|r| r == p)),
+                );
             }
         });
         sure

@@ -17,6 +17,7 @@ use super::flow::{Destination, Flow, Outcome, Step, VarType, Words};
 use super::phrases::Phrase;
 use super::question::Question;
 use super::steps::show::HER_RECORDING;
+use super::symbols;
 use super::text::Reader;
 
 /// The trust from which on what is stored about a person may be used: confirmed.
@@ -35,7 +36,7 @@ pub struct World {
     pub zone: String,
     /// How sure it is who she is, 0 to 4.
     pub trust: u8,
-    /// The fields of `symbols.rs`; what belongs to a person only from [`CONFIRMED`] on.
+    /// The fields of `symbols.rs`. What belongs to a person is set aside below [`CONFIRMED`].
     pub facts: Context,
     /// What is stored about the person, by variable; used only from [`CONFIRMED`] on.
     pub known: BTreeMap<String, Json>,
@@ -239,6 +240,8 @@ pub struct Run<'a> {
     pub world: &'a World,
     pub state: State,
     pub effects: Vec<Effect>,
+    /// The world's facts, without those that this visitor must not be shown.
+    facts: Context,
     events: Vec<Out>,
     mode: Mode,
 }
@@ -256,7 +259,11 @@ impl<'a> Run<'a> {
             | Phase::Email
             | Phase::Slots => Mode::Bot,
         };
-        Run { flow, world, state, effects: Vec::new(), events: Vec::new(), mode }
+        let mut facts = world.facts.clone();
+        if world.trust < CONFIRMED {
+            facts.retain(|path| !symbols::is_personal(path));
+        }
+        Run { flow, world, state, effects: Vec::new(), facts, events: Vec::new(), mode }
     }
 
     fn turn(self) -> Turn {
@@ -339,7 +346,7 @@ impl<'a> Run<'a> {
 
     /// Everything that texts and conditions may read now.
     pub fn values(&self) -> Context {
-        let mut values = self.world.facts.clone();
+        let mut values = self.facts.clone();
         for (name, value) in &self.state.vars {
             values.set(&format!("vars.{name}"), value.clone());
         }
@@ -474,7 +481,7 @@ impl<'a> Run<'a> {
 
     pub fn recording(&self, named: &str) -> Option<Video> {
         let id = match named {
-            HER_RECORDING => self.world.facts.get(HER_RECORDING).and_then(Json::as_str)?,
+            HER_RECORDING => self.facts.get(HER_RECORDING).and_then(Json::as_str)?,
             id => id,
         };
         self.world.recordings.get(id).cloned()

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod phrases;
 pub mod question;
 pub mod rehearsal;
+pub mod script;
 pub mod steps;
 pub mod symbols;
 pub mod text;

@@ -12,7 +12,7 @@ use crate::base::time::{Timestamp, zone};
 
 use super::body::{Booked, Face, Said, Slot, Video};
 use super::effects::Effect;
-use super::engine::{self, Input, Out, Refused, State, Turn, World};
+use super::engine::{self, Input, Out, Phase, Refused, State, Turn, World};
 use super::flow::Flow;
 use super::text::Reader;
 
@@ -114,6 +114,24 @@ impl<'f> Rehearsal<'f> {
     /// The slots that were offered last.
     pub fn offered(&self) -> &[Slot] {
         &self.shown_slots
+    }
+
+    /// The question that is open, by the id that answers name.
+    pub fn open_question(&self) -> String {
+        let step = &self.state.step;
+        match &self.state.phase {
+            Phase::Form { open, at } => {
+                open.get(*at).map_or_else(|| step.clone(), |name| format!("{step}.{name}"))
+            }
+            Phase::Email => format!("{step}.email"),
+            Phase::Asking
+            | Phase::Watching
+            | Phase::Answer
+            | Phase::Slots
+            | Phase::Waiting
+            | Phase::Human
+            | Phase::Ended => step.clone(),
+        }
     }
 
     /// Somebody of the team.
@@ -221,7 +239,6 @@ mod tests {
     use crate::base::yaml;
     use crate::chat::body::{Author, Body, Mode};
     use crate::chat::check;
-    use crate::chat::engine::Phase;
 
     fn load(text: &str) -> Flow {
         let report = Report::new();
@@ -283,12 +300,7 @@ mod tests {
     }
 
     fn any_input(play: &Rehearsal<'_>, dice: &mut Dice) -> Input {
-        let open = match &play.state.phase {
-            Phase::Form { open, at } => open.get(*at).map(|name| format!("{}.{name}", play.state.step)),
-            Phase::Email => Some(format!("{}.email", play.state.step)),
-            _ => Some(play.state.step.clone()),
-        }
-        .unwrap_or_default();
+        let open = play.open_question();
         let choices = [
             "now",
             "later",

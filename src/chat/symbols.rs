@@ -5,8 +5,15 @@ use crate::base::expr::{Symbols, Type};
 /// Fields that always have a value, whoever the visitor is.
 pub const ALWAYS: [&str; 4] = ["trust", "team.online", "visit.language", "visit.pages"];
 
-/// Every field that is the same for all flows. What belongs to a person (`contact.*`, `webinar.*`) has a value
-/// only for a visitor whose identity is confirmed (trust 3).
+/// Whether a field tells something that is stored about a person, and so may be used only when it is certain
+/// that she is the one who sits there.
+pub fn is_personal(path: &str) -> bool {
+    let group = path.split('.').next().unwrap_or_default();
+    matches!(group, "contact" | "webinar" | "booking") && path != "contact.has_email"
+}
+
+/// Every field that is the same for all flows. What belongs to a person (see
+/// [`is_personal`]) has a value only for a visitor whose identity is confirmed (trust 3).
 pub fn common() -> Symbols {
     Symbols::new()
         .field("trust", Type::Int)

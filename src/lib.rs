@@ -47,6 +47,9 @@ pub mod webinars;
 /// Calls: free times, holds, bookings.
 pub mod bookings;
 
+/// Conversations: flows, the live hand-over, one numbered log each.
+pub mod chat;
+
 // Consequences.
 
 /// Templates, texts in two languages, dates as people write them.

@@ -177,6 +177,11 @@ impl Context {
     pub fn get(&self, path: &str) -> Option<&Json> {
         self.values.get(path)
     }
+
+    /// Keeps only the fields that `keep` says.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.values.retain(|path, _| keep(path));
+    }
 }
 
 /// A field that an expression reads.

@@ -235,7 +235,8 @@ mod tests {
 
     #[test]
     fn what_visitors_send_is_read() {
-        let none: Said = serde_json::from_value(json!({"type":"slot","question":"pick","none_fit":true})).unwrap();
+        let none: Said =
+            serde_json::from_value(json!({"type":"slot","question":"pick","none_fit":true})).unwrap();
         assert_eq!(none, Said::Slot { question: "pick".into(), starts_at: None, none_fit: true });
         let human: Said = serde_json::from_value(json!({"type":"human_requested"})).unwrap();
         assert_eq!(human, Said::HumanRequested);

@@ -7,6 +7,7 @@ use crate::base::diagnostic::{Mark, Report};
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
 use crate::base::time::Clock;
+use crate::bookings::team::Team;
 use crate::config::Config;
 use crate::gates::Catalog;
 use crate::hits::{Agents, Geo, HitLog};
@@ -28,6 +29,7 @@ pub struct App {
     pub lifecycle: stages::Definition,
     pub catalog: Catalog,
     pub webinars: webinars::Definition,
+    pub team: Team,
 }
 
 impl App {
@@ -44,13 +46,17 @@ impl App {
         let report = Report::new();
         let lifecycle = lifecycle(&config, &report);
         let (catalog, webinars) = content(&config, &report);
-        let (Some(lifecycle), Some(catalog), Some(webinars)) = (lifecycle, catalog, webinars) else {
+        let team = team(&config, &report);
+        let (Some(lifecycle), Some(catalog), Some(webinars), Some(team)) =
+            (lifecycle, catalog, webinars, team)
+        else {
             anyhow::bail!("a definition is wrong:\n{}", report.text());
         };
         Ok(Self {
             lifecycle,
             catalog,
             webinars,
+            team,
             sites: Sites::new(&config.sites),
             templates: Templates::embedded()?,
             collector,
@@ -91,6 +97,12 @@ pub fn content(config: &Config, report: &Report) -> (Option<Catalog>, Option<web
     let webinars =
         webinars.and_then(|(path, text)| webinars::Definition::parse(&path, &text, catalog.as_ref(), report));
     (catalog, webinars)
+}
+
+/// Who can be booked, by the settings; nobody where there is no file.
+pub fn team(config: &Config, report: &Report) -> Option<Team> {
+    let (path, text) = definition(config, &config.definitions.team, "reps: []\nmeetings: []", report)?;
+    Team::parse(&path, &text, report)
 }
 
 /// The path and text of a definition, or what stands for a file that is not there.

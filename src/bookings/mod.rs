@@ -28,7 +28,7 @@ use self::team::{Meeting, Team};
 use crate::base::ids::{BookingId, ContactId, ConversationId, VisitorId};
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
-use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
+use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp, zone};
 use crate::contacts;
 use crate::events::{self, Event};
 use crate::stages;
@@ -233,14 +233,8 @@ pub async fn slots<'t>(
 /// [`Error::SlotUnknown`], [`Error::SlotTaken`].
 pub async fn hold(tx: &mut Tx, desk: Desk<'_>, pick: &Pick<'_>, now: Timestamp) -> Result<Booking> {
     let meeting = desk.team.meeting(pick.meeting).ok_or(Error::MeetingUnknown)?;
-    let zone = crate::base::time::zone(pick.time_zone).ok_or(Error::ZoneUnknown)?;
-    let wish = Wish {
-        starts_at: pick.starts_at,
-        holder: pick.holder,
-        contact: pick.contact,
-        language: pick.language,
-        keep: None,
-    };
+    let zone = zone(pick.time_zone).ok_or(Error::ZoneUnknown)?;
+    let wish = Wish::of(pick);
     let block = slots::block(meeting, pick.starts_at);
     let blank = Booking {
         id: BookingId::new(),
@@ -267,6 +261,16 @@ pub async fn hold(tx: &mut Tx, desk: Desk<'_>, pick: &Pick<'_>, now: Timestamp) 
         updated_at: now,
     };
     place::place(tx, desk.team, meeting, &wish, Target::New(blank), now).await
+}
+
+/// Whether a slot could be had now, without waiting for those who write. Nothing is promised: [`hold`] decides.
+///
+/// # Errors
+/// As [`hold`].
+pub async fn look(q: &mut impl Queries, desk: Desk<'_>, pick: &Pick<'_>, now: Timestamp) -> Result<()> {
+    let meeting = desk.team.meeting(pick.meeting).ok_or(Error::MeetingUnknown)?;
+    zone(pick.time_zone).ok_or(Error::ZoneUnknown)?;
+    place::look(q, desk.team, meeting, &Wish::of(pick), now).await
 }
 
 /// Makes a booking of a hold. Confirming twice gives the same booking.

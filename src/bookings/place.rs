@@ -3,7 +3,7 @@
 use super::assign::{self, Preference};
 use super::slots::{self, Busy, Slot, Span};
 use super::team::{Meeting, Rep, Team};
-use super::{Booking, Error, Holder, Result, State, Time, store};
+use super::{Booking, Error, Holder, Pick, Result, State, Time, store};
 use crate::base::ids::{BookingId, ContactId};
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, Timestamp};
@@ -26,6 +26,17 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// Somebody who picked a slot.
+    pub fn of(pick: &Pick<'_>) -> Self {
+        Self {
+            starts_at: pick.starts_at,
+            holder: pick.holder,
+            contact: pick.contact,
+            language: pick.language,
+            keep: None,
+        }
+    }
+
     /// Somebody who only looks.
     pub fn looking(holder: &Holder) -> Self {
         Self {
@@ -77,6 +88,23 @@ pub async fn free<'t>(
 ) -> Result<Vec<Slot<'t>>> {
     let busy = busy(q, window, &wish.holder, None, now).await?;
     Ok(slots::slots(meeting, &team.reps_of(meeting), &busy, window, now))
+}
+
+/// Whether the wished slot could be taken now; what [`place`] would say, without a lock and without writing.
+pub async fn look(
+    q: &mut impl Queries,
+    team: &Team,
+    meeting: &Meeting,
+    wish: &Wish,
+    now: Timestamp,
+) -> Result<()> {
+    let reps = team.reps_of(meeting);
+    working(meeting, &reps, wish.starts_at, now)?;
+    if !free(q, team, meeting, at(wish.starts_at), wish, now).await?.is_empty() {
+        return Ok(());
+    }
+    let alternatives = alternatives(q, meeting, &reps, wish, None, now).await?;
+    Err(Error::SlotTaken { alternatives })
 }
 
 /// Takes the wished slot for the best rep who is free.
@@ -195,7 +223,7 @@ fn working<'a>(
 
 /// The free times nearest to the wished one, earliest first.
 async fn alternatives(
-    tx: &mut Tx,
+    q: &mut impl Queries,
     meeting: &Meeting,
     reps: &[&Rep],
     wish: &Wish,
@@ -203,7 +231,7 @@ async fn alternatives(
     now: Timestamp,
 ) -> Result<Vec<Time>> {
     let window = Span::new(now, now.plus_ms((i64::from(meeting.window_days) + 2) * DAY_MS));
-    let busy = busy(tx, window, &wish.holder, moving, now).await?;
+    let busy = busy(q, window, &wish.holder, moving, now).await?;
     let mut times: Vec<Time> =
         slots::slots(meeting, reps, &busy, window, now).iter().map(Time::from).collect();
     times.sort_by_key(|time| (time.starts_at.since_ms(wish.starts_at).abs(), time.starts_at));

@@ -20,6 +20,7 @@ pub struct Config {
     pub definitions: Definitions,
     pub collector: Collector,
     pub forms: Forms,
+    pub bookings: Bookings,
     pub chat: Chat,
     pub mail: Mail,
     pub api: Api,
@@ -86,6 +87,14 @@ pub struct Forms {
     pub per_minute: u32,
     pub burst: u32,
     pub link_days: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Bookings {
+    pub per_minute: u32,
+    pub burst: u32,
+    pub slots_per_minute: u32,
+    pub slots_burst: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

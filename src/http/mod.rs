@@ -1,8 +1,10 @@
 //! The doors. A handler extracts, makes one call into the domain, and renders.
 
+mod booking;
 mod collect;
 mod cors;
 mod ops;
+mod pages;
 
 pub mod error;
 pub mod request;
@@ -65,6 +67,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             })
             .configure(ops::routes)
             .configure(collect::routes)
+            .configure(booking::routes)
             .default_service(web::to(|| async { Err::<HttpResponse, Problem>(not_found()) }))
     })
     .workers(workers)

@@ -48,13 +48,21 @@ impl Request {
     }
 }
 
-/// Looks the request up. Two that come at the same moment wait for each other here: call this first in a transaction.
+/// Lets two equal requests that come at the same moment wait for each other: the first thing in a transaction that
+/// answers one.
 ///
 /// # Errors
 /// As the store says.
-pub async fn recall(tx: &mut Tx, request: &Request, now: Timestamp) -> Result<Recalled> {
-    tx.lock(&format!("idempotency:{}:{}", request.scope, request.key)).await?;
-    let row = tx
+pub async fn lock(tx: &mut Tx, request: &Request) -> Result<()> {
+    tx.lock(&format!("idempotency:{}:{}", request.scope, request.key)).await
+}
+
+/// Looks the request up.
+///
+/// # Errors
+/// As the store says.
+pub async fn recall(q: &mut impl Queries, request: &Request, now: Timestamp) -> Result<Recalled> {
+    let row = q
         .query_opt(
             sql!(
                 "select request_hash, status, body
@@ -98,4 +106,43 @@ pub async fn remember(tx: &mut Tx, request: &Request, status: u16, body: &str, n
 pub async fn forget_old(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     tx.execute(sql!("delete from idempotency_keys where created_at <= $1"), params![now.plus_ms(-KEPT_MS)])
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::db::{Db, JOURNEY};
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    #[test]
+    fn a_key_is_printable_and_not_endless() {
+        assert!(Request::new("s", "0193-abc", "{}").is_some());
+        for wrong in ["", "a\nb", "ñ", &"x".repeat(256)] {
+            assert_eq!(Request::new("s", wrong, "{}"), None, "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_given_again_for_a_day_and_only_to_the_same_request() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = Db::open_sqlite(&folder.path().join("embudo.db"), JOURNEY).await.expect("opens");
+        let request = Request::new("bookings", "k", "one").expect("fine");
+        let mut tx = db.begin().await.expect("begins");
+        lock(&mut tx, &request).await.expect("locked");
+        assert_eq!(recall(&mut tx, &request, NOW).await.expect("read"), Recalled::Nothing);
+        remember(&mut tx, &request, 201, "done", NOW).await.expect("kept");
+        tx.commit().await.expect("commits");
+        let ask = async |scope: &str, body: &str, now: Timestamp| {
+            let request = Request::new(scope, "k", body).expect("fine");
+            recall(&mut db.read(), &request, now).await.expect("read")
+        };
+        let answer = Recalled::Answer { status: 201, body: "done".to_owned() };
+        assert_eq!(ask("bookings", "one", NOW.plus_ms(KEPT_MS - 1)).await, answer);
+        assert_eq!(ask("bookings", "two", NOW).await, Recalled::OtherRequest);
+        assert_eq!(ask("forms", "one", NOW).await, Recalled::Nothing);
+        assert_eq!(ask("bookings", "one", NOW.plus_ms(KEPT_MS)).await, Recalled::Nothing);
+        let mut tx = db.begin().await.expect("begins");
+        assert_eq!(forget_old(&mut tx, NOW.plus_ms(KEPT_MS)).await.expect("deleted"), 1);
+    }
 }

@@ -1,7 +1,10 @@
 //! What the tests share.
 #![allow(dead_code, reason = "not every test uses every part")]
 
+pub mod answer;
+pub mod app;
 pub mod hook;
 pub mod inbox;
 pub mod sources;
 pub mod stores;
+pub mod visitor;

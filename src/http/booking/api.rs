@@ -1,0 +1,190 @@
+//! `GET /v1/slots` and `POST /v1/bookings`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderName};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::book::{self, Wanted};
+use crate::base::email::Email;
+use crate::base::ids::VisitorId;
+use crate::base::language::Language;
+use crate::base::time::{DAY_MS, Timestamp, zone};
+use crate::bookings::slots::Span;
+use crate::bookings::{self, Holder, Time};
+use crate::contacts::Consent;
+use crate::http::error::Problem;
+use crate::http::request::{Proxies, header, origin};
+use crate::http::{Shared, cors};
+use crate::sites;
+use crate::storage::idempotency::Request;
+use crate::storage::limits::Quota;
+
+/// What is asked of `GET /v1/slots`.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    meeting: String,
+    zone: Option<String>,
+    /// Milliseconds; now, if it is missing.
+    from: Option<i64>,
+    /// Milliseconds; two weeks after `from`, if it is missing.
+    to: Option<i64>,
+}
+
+/// The body of `POST /v1/bookings`.
+#[derive(Debug, Deserialize)]
+struct Body {
+    site: Option<String>,
+    meeting: String,
+    starts_at: i64,
+    zone: String,
+    #[serde(default)]
+    language: String,
+    #[serde(default)]
+    name: String,
+    email: String,
+    #[serde(default)]
+    notes: String,
+    visitor: Option<VisitorId>,
+    #[serde(default)]
+    consent: Consent,
+}
+
+/// Answers with the free slots of a meeting.
+pub async fn slots(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    asked: web::Query<Asked>,
+) -> HttpResponse {
+    let mut response = match free(&app, &proxies, &request, &asked).await {
+        Ok(response) => response,
+        Err(problem) => problem.error_response(),
+    };
+    cors::sites(&app, &request, response.headers_mut());
+    response
+}
+
+async fn free(
+    app: &Shared,
+    proxies: &Proxies,
+    request: &HttpRequest,
+    asked: &Asked,
+) -> Result<HttpResponse, Problem> {
+    let now = app.clock.now();
+    let settings = &app.config.bookings;
+    let quota = Quota { per_minute: settings.slots_per_minute, burst: settings.slots_burst };
+    app.stores.limits.check("slots", &proxies.client(request).to_string(), quota, now).await?;
+    let meeting = app.team.meeting(&asked.meeting).ok_or(bookings::Error::MeetingUnknown)?;
+    let zone_name = asked.zone.as_deref().unwrap_or_else(|| meeting.zone.iana_name().unwrap_or("UTC"));
+    let zone = zone(zone_name).ok_or(bookings::Error::ZoneUnknown)?;
+    let from = asked.from.map_or(now, Timestamp);
+    let window = Span::new(from, asked.to.map_or(from.plus_ms(14 * DAY_MS), Timestamp));
+    let found =
+        bookings::slots(&mut app.stores.db.read(), &app.team, meeting, window, &Holder::default(), now)
+            .await?;
+    let slots: Vec<Time> = found.iter().map(Time::from).collect();
+    let body = json!({
+        "meeting": meeting.id, "zone": zone.iana_name().unwrap_or("UTC"), "duration_ms": meeting.duration_ms,
+        "slots": slots,
+    });
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body))
+}
+
+/// Books a call.
+pub async fn book(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> HttpResponse {
+    let mut response = match booked(&app, &proxies, &request, &body).await {
+        Ok(response) => response,
+        Err(problem) => problem.error_response(),
+    };
+    cors::sites(&app, &request, response.headers_mut());
+    response
+}
+
+async fn booked(
+    app: &Shared,
+    proxies: &Proxies,
+    request: &HttpRequest,
+    body: &[u8],
+) -> Result<HttpResponse, Problem> {
+    let now = app.clock.now();
+    limit(app, proxies, request, now).await?;
+    let text =
+        std::str::from_utf8(body).map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+    let parsed: Body =
+        serde_json::from_str(text).map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+    let site = site(app, request, parsed.site.as_deref())?;
+    let email = Email::parse(&parsed.email).map_err(|error| {
+        Problem::new("form.invalid", error.to_string()).with("fields", json!({ "email": error.to_string() }))
+    })?;
+    let idempotency = idempotency(request, parsed.visitor, text)?;
+    let wanted = Wanted {
+        site,
+        meeting: parsed.meeting,
+        starts_at: Timestamp(parsed.starts_at),
+        time_zone: parsed.zone,
+        language: Language::parse(&parsed.language),
+        name: parsed.name,
+        email,
+        notes: parsed.notes,
+        visitor: parsed.visitor,
+        consent: parsed.consent,
+    };
+    let answer = book::book(app, &wanted, idempotency.as_ref(), now).await?;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED);
+    Ok(HttpResponse::build(status)
+        .insert_header(ContentType::json())
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(answer.body))
+}
+
+/// Counts one more change by this address.
+pub async fn limit(
+    app: &Shared,
+    proxies: &Proxies,
+    request: &HttpRequest,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let settings = &app.config.bookings;
+    let quota = Quota { per_minute: settings.per_minute, burst: settings.burst };
+    Ok(app.stores.limits.check("bookings", &proxies.client(request).to_string(), quota, now).await?)
+}
+
+/// The site's key, if the browser's origin does not speak against it; the first site where none was named.
+fn site(app: &Shared, request: &HttpRequest, key: Option<&str>) -> Result<String, Problem> {
+    let origin = origin(request);
+    if let Some(key) = key {
+        return Ok(app.sites.find_for(key, origin, app.own_origin())?.key.clone());
+    }
+    let is_ours =
+        origin.is_none_or(|origin| origin == app.own_origin() || app.sites.any_allows_origin(origin));
+    if !is_ours {
+        return Err(sites::Error::ForeignOrigin.into());
+    }
+    let named = app.sites.all().find(|site| origin.is_some_and(|origin| site.allows_origin(origin)));
+    Ok(named.or_else(|| app.sites.all().next()).map_or_else(String::new, |site| site.key.clone()))
+}
+
+fn idempotency(
+    request: &HttpRequest,
+    visitor: Option<VisitorId>,
+    body: &str,
+) -> Result<Option<Request>, Problem> {
+    let name = HeaderName::from_static("idempotency-key");
+    if !request.headers().contains_key(&name) {
+        return Ok(None);
+    }
+    let scope = match visitor {
+        Some(visitor) => format!("bookings:{visitor}"),
+        None => "bookings".to_owned(),
+    };
+    let problem =
+        || Problem::new("booking.idempotency_key_invalid", "Use up to 255 printable ASCII characters.");
+    Request::new(scope, header(request, name), body).map(Some).ok_or_else(problem)
+}

@@ -1,0 +1,152 @@
+//! Books a call for somebody who typed a name and an address: one transaction from the person to the stored answer.
+
+use serde_json::json;
+
+use super::desk;
+use crate::base::email::Email;
+use crate::base::ids::VisitorId;
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+use crate::bookings::{self, Booking, Holder, Pick};
+use crate::contacts::{self, Consent, Identification, Trust};
+use crate::http::Shared;
+use crate::http::error::Problem;
+use crate::storage::idempotency::{self, Recalled, Request};
+
+/// Longest name, in characters; the rest is cut.
+const NAME_LENGTH: usize = 120;
+
+/// What was asked for, parsed.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub site: String,
+    pub meeting: String,
+    pub starts_at: Timestamp,
+    pub time_zone: String,
+    pub language: Language,
+    pub name: String,
+    pub email: Email,
+    pub notes: String,
+    pub visitor: Option<VisitorId>,
+    pub consent: Consent,
+}
+
+/// Why it was not booked.
+#[derive(Debug)]
+pub enum Refused {
+    /// The booking's own reasons.
+    Booking(bookings::Error),
+    /// Any other.
+    Problem(Problem),
+}
+
+impl From<bookings::Error> for Refused {
+    fn from(error: bookings::Error) -> Self {
+        Self::Booking(error)
+    }
+}
+
+impl From<crate::storage::Error> for Refused {
+    fn from(error: crate::storage::Error) -> Self {
+        Self::Booking(error.into())
+    }
+}
+
+impl From<contacts::Error> for Refused {
+    fn from(error: contacts::Error) -> Self {
+        Self::Booking(error.into())
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Booking(error) => error.into(),
+            Refused::Problem(problem) => problem,
+        }
+    }
+}
+
+/// An answer of the door, new or given before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+/// Books it, or answers as it was answered before.
+pub async fn book(
+    app: &Shared,
+    wanted: &Wanted,
+    request: Option<&Request>,
+    now: Timestamp,
+) -> Result<Answer, Refused> {
+    let db = &app.stores.db;
+    if let Some(request) = request
+        && let Some(answer) = answered(idempotency::recall(&mut db.read(), request, now).await?)?
+    {
+        return Ok(answer);
+    }
+    let pick = Pick {
+        meeting: &wanted.meeting,
+        starts_at: wanted.starts_at,
+        time_zone: &wanted.time_zone,
+        language: wanted.language,
+        holder: Holder { visitor: wanted.visitor, conversation: None },
+        contact: None,
+    };
+    // Whoever comes too late is told so without waiting for those who write.
+    bookings::look(&mut db.read(), desk(app), &pick, now).await?;
+    let mut tx = db.begin().await?;
+    if let Some(request) = request {
+        idempotency::lock(&mut tx, request).await?;
+        if let Some(answer) = answered(idempotency::recall(&mut tx, request, now).await?)? {
+            return Ok(answer);
+        }
+    }
+    let who = Identification {
+        email: &wanted.email,
+        visitor: wanted.visitor.filter(|_| wanted.consent != Consent::None),
+        site: &wanted.site,
+        trust: Trust::Claimed,
+        consent: wanted.consent,
+        language: wanted.language,
+        time_zone: Some(&wanted.time_zone),
+    };
+    let identified = contacts::identify(&mut tx, &who, now).await?;
+    let contact = identified.contact.id;
+    let name: String = wanted.name.trim().chars().filter(|c| !c.is_control()).take(NAME_LENGTH).collect();
+    let (first, last) = name.split_once(' ').unwrap_or((&name, ""));
+    for (field, value) in [("first_name", first), ("last_name", last.trim())] {
+        contacts::set_field(&mut tx, contact, field, value, "booking", Trust::Claimed, now).await?;
+    }
+    let notes = Some(wanted.notes.as_str());
+    let booking = bookings::book(&mut tx, desk(app), &pick, contact, notes, now).await?;
+    let answer = Answer { status: 201, body: body(app, &booking, identified.visitor, now) };
+    if let Some(request) = request {
+        idempotency::remember(&mut tx, request, answer.status, &answer.body, now).await?;
+    }
+    tx.commit().await?;
+    Ok(answer)
+}
+
+fn answered(recalled: Recalled) -> Result<Option<Answer>, Refused> {
+    match recalled {
+        Recalled::Nothing => Ok(None),
+        Recalled::Answer { status, body } => Ok(Some(Answer { status, body })),
+        Recalled::OtherRequest => Err(Refused::Problem(Problem::new(
+            "booking.idempotency_key_reused",
+            "Draw a new Idempotency-Key for every new request.",
+        ))),
+    }
+}
+
+fn body(app: &Shared, booking: &Booking, visitor: VisitorId, now: Timestamp) -> String {
+    let rep = app.team.rep(&booking.rep).map(|rep| rep.name.as_str());
+    json!({
+        "booking": booking.id, "starts_at": booking.starts_at, "ends_at": booking.ends_at,
+        "zone": booking.time_zone, "with": rep, "location": booking.location, "visitor": visitor,
+        "manage": bookings::manage_path(&app.keys, booking, now),
+    })
+    .to_string()
+}

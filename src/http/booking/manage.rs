@@ -1,0 +1,252 @@
+//! `/b/{token}`: one booking, seen by whoever has its link; moved and cancelled by POST only.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::api::limit;
+use super::book::Refused;
+use super::desk;
+use super::page::{failed, refusal, status_of};
+use super::picker::{Looking, asked_zone, picker};
+use crate::base::ids::BookingId;
+use crate::base::language::Language;
+use crate::base::signing::{Purpose, TokenError};
+use crate::base::time::{Timestamp, zone};
+use crate::bookings::{self, Booking, Holder, State};
+use crate::http::error::Problem;
+use crate::http::request::{Proxies, is_cross_site, language};
+use crate::http::{Shared, pages};
+
+/// What the address may ask for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    zone: Option<String>,
+    page: Option<usize>,
+    /// What has just happened: `new`, `moved` or `cancelled`.
+    new: Option<String>,
+    moved: Option<String>,
+}
+
+/// What the forms send.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Form {
+    starts_at: String,
+    reason: String,
+    shown_zone: String,
+    lang: String,
+}
+
+/// How the page is looked at.
+struct Look {
+    token: String,
+    language: Language,
+    zone: Option<String>,
+    page: usize,
+    picked: Option<Timestamp>,
+    /// What has just happened, good or bad, as the key of its text.
+    news: Option<&'static str>,
+    error: Option<&'static str>,
+}
+
+/// Shows the booking. Changes nothing, however often it is asked for.
+pub async fn show(
+    app: Shared,
+    request: HttpRequest,
+    token: web::Path<String>,
+    asked: web::Query<Asked>,
+) -> HttpResponse {
+    let booking = match opened(&app, &token).await {
+        Ok(booking) => booking,
+        Err(problem) => return broken(&app, &problem, language(&request).unwrap_or_default()),
+    };
+    let news = match (&asked.new, &asked.moved) {
+        (Some(_), _) => Some("news.booked"),
+        (None, Some(_)) => Some("news.moved"),
+        (None, None) => None,
+    };
+    let look = Look {
+        token: token.into_inner(),
+        language: language_of(&request, &booking),
+        zone: asked.zone.clone(),
+        page: asked.page.unwrap_or(0),
+        picked: None,
+        news,
+        error: None,
+    };
+    rendered(&app, &booking, StatusCode::OK, &look).await
+}
+
+/// Moves the booking.
+pub async fn reschedule(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    token: web::Path<String>,
+    form: web::Form<Form>,
+) -> HttpResponse {
+    let starts_at = form.starts_at.parse().ok().map(Timestamp);
+    let change = Change { proxies: &proxies, request: &request, token: &token, form: &form };
+    changed(&app, &change, async |booking: &Booking, now| {
+        let starts_at = starts_at.ok_or(bookings::Error::SlotUnknown)?;
+        let mut tx = app.stores.db.begin().await?;
+        let moved = bookings::reschedule(&mut tx, desk(&app), booking.id, starts_at, now).await?;
+        tx.commit().await?;
+        // The old link would end with the old time.
+        Ok(format!("{}?moved=1", bookings::manage_path(&app.keys, &moved, now)))
+    })
+    .await
+}
+
+/// Cancels the booking.
+pub async fn cancel(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    token: web::Path<String>,
+    form: web::Form<Form>,
+) -> HttpResponse {
+    let change = Change { proxies: &proxies, request: &request, token: &token, form: &form };
+    changed(&app, &change, async |booking: &Booking, now| {
+        let mut tx = app.stores.db.begin().await?;
+        let reason = Some(form.reason.as_str());
+        bookings::cancel(&mut tx, desk(&app), booking.id, reason, now).await?;
+        tx.commit().await?;
+        Ok(format!("/b/{}", change.token))
+    })
+    .await
+}
+
+/// A wish to change something.
+struct Change<'a> {
+    proxies: &'a Proxies,
+    request: &'a HttpRequest,
+    token: &'a str,
+    form: &'a Form,
+}
+
+/// Runs a change and sends the reader to where it can be seen; if it is refused, shows the page with the reason.
+async fn changed(
+    app: &Shared,
+    change: &Change<'_>,
+    act: impl AsyncFnOnce(&Booking, Timestamp) -> bookings::Result<String>,
+) -> HttpResponse {
+    let asked_language = Language::of_tag(&change.form.lang).or_else(|| language(change.request));
+    let booking = match opened(app, change.token).await {
+        Ok(booking) => booking,
+        Err(problem) => return broken(app, &problem, asked_language.unwrap_or_default()),
+    };
+    let now = app.clock.now();
+    let mut look = Look {
+        token: change.token.to_owned(),
+        language: asked_language.unwrap_or(booking.language),
+        zone: Some(change.form.shown_zone.clone()),
+        page: 0,
+        picked: change.form.starts_at.parse().ok().map(Timestamp),
+        news: None,
+        error: None,
+    };
+    if is_cross_site(change.request) {
+        look.error = Some("errors.foreign");
+        return rendered(app, &booking, StatusCode::FORBIDDEN, &look).await;
+    }
+    if let Err(problem) = limit(app, change.proxies, change.request, now).await {
+        look.error = Some("errors.too_often");
+        return rendered(app, &booking, status_of(&problem), &look).await;
+    }
+    match act(&booking, now).await {
+        Ok(address) => HttpResponse::SeeOther().insert_header((LOCATION, address)).finish(),
+        Err(error) => {
+            let refused = Refused::Booking(error);
+            look.error = Some(refusal(&refused));
+            let status = status_of(&Problem::from(refused));
+            // What it is now: perhaps somebody else has cancelled it meanwhile.
+            let booking = opened(app, change.token).await.unwrap_or(booking);
+            rendered(app, &booking, status, &look).await
+        }
+    }
+}
+
+async fn opened(app: &Shared, token: &str) -> Result<Booking, Problem> {
+    let claims = app.keys.verify(Purpose::Booking, token, app.clock.now())?;
+    let id = BookingId::parse(&claims.subject).map_err(|_| TokenError::Forged)?;
+    let booking = bookings::find(&mut app.stores.db.read(), id).await?;
+    match booking.state {
+        State::Confirmed | State::Cancelled => Ok(booking),
+        State::Hold | State::Expired => Err(bookings::Error::Unknown.into()),
+    }
+}
+
+fn broken(app: &Shared, problem: &Problem, language: Language) -> HttpResponse {
+    match status_of(problem) {
+        status if status.is_server_error() => failed(app, problem, language),
+        _ => pages::broken_link(app, problem, language),
+    }
+}
+
+async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Look) -> HttpResponse {
+    let now = app.clock.now();
+    let zone = asked_zone(look.zone.as_deref())
+        .or_else(|| zone(&booking.time_zone))
+        .unwrap_or(jiff::tz::TimeZone::UTC);
+    let meeting = app.team.meeting(&booking.meeting);
+    let rep = app.team.rep(&booking.rep).map(|rep| rep.name.as_str());
+    let standing = match booking.state {
+        State::Confirmed if booking.starts_at > now => "upcoming",
+        State::Confirmed => "over",
+        State::Cancelled | State::Hold | State::Expired => "cancelled",
+    };
+    let path = format!("/b/{}", look.token);
+    let picker = match meeting.filter(|_| standing == "upcoming") {
+        Some(meeting) => {
+            let looking = Looking {
+                path: &path,
+                zone: &zone,
+                language: look.language,
+                page: look.page,
+                picked: look.picked,
+            };
+            match picker(app, meeting, &Holder::default(), &looking, now).await {
+                Ok(picker) => Some(picker),
+                Err(error) => return failed(app, &error.into(), look.language),
+            }
+        }
+        None => None,
+    };
+    let text = |key: &str| app.templates.texts().get(look.language, &format!("booking.{key}"), &[]);
+    let location = booking.location.as_deref().unwrap_or_default();
+    let context = json!({
+        "zone": zone.iana_name().unwrap_or("UTC"),
+        "site": pages::site(app, None),
+        "path": path,
+        "token": look.token,
+        "is_upcoming": standing == "upcoming",
+        "is_cancelled": standing == "cancelled",
+        "meeting": {
+            "id": booking.meeting,
+            "title": meeting.map_or(booking.meeting.as_str(), |meeting| meeting.title.get(look.language)),
+        },
+        "booking": {
+            "starts_at": booking.starts_at,
+            "duration_ms": booking.ends_at.since_ms(booking.starts_at),
+            "with": rep,
+            "location": location,
+            "link": Some(location).filter(|location| location.starts_with("https://")),
+            "notes": booking.notes,
+        },
+        "picker": picker,
+        "can_book_again": meeting.is_some(),
+        "news": look.news.and_then(text),
+        "error": look.error.and_then(text),
+    });
+    pages::page(app, status, "pages/booking", look.language, &context)
+}
+
+fn language_of(request: &HttpRequest, booking: &Booking) -> Language {
+    let is_asked = ["lang=", "language="].iter().any(|name| request.query_string().contains(name));
+    language(request).filter(|_| is_asked).unwrap_or(booking.language)
+}

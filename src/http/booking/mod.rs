@@ -1,0 +1,47 @@
+//! The doors of booking: free slots and bookings for programs and the snippet, and two pages for people.
+//!
+//! | door | what |
+//! |---|---|
+//! | `GET /v1/slots` | the free times of a meeting |
+//! | `POST /v1/bookings` | book one; `Idempotency-Key` makes repeating safe |
+//! | `GET /book/{meeting}` | the page on which anybody books; its form posts to itself |
+//! | `GET /b/{token}` | the page of one booking; `POST …/reschedule` and `POST …/cancel` change it |
+
+mod api;
+mod book;
+mod manage;
+mod page;
+mod picker;
+
+use actix_web::http::Method;
+use actix_web::web;
+
+use super::{Shared, cors};
+use crate::bookings::Desk;
+
+/// Mounts the doors.
+pub fn routes(doors: &mut web::ServiceConfig) {
+    doors
+        .service(
+            web::resource("/v1/slots")
+                .route(web::get().to(api::slots))
+                .route(web::method(Method::OPTIONS).to(cors::preflight)),
+        )
+        .service(
+            web::resource("/v1/bookings")
+                .route(web::post().to(api::book))
+                .route(web::method(Method::OPTIONS).to(cors::preflight)),
+        )
+        .service(
+            web::resource("/book/{meeting}")
+                .route(web::get().to(page::show))
+                .route(web::post().to(page::submit)),
+        )
+        .service(web::resource("/b/{token}").route(web::get().to(manage::show)))
+        .service(web::resource("/b/{token}/reschedule").route(web::post().to(manage::reschedule)))
+        .service(web::resource("/b/{token}/cancel").route(web::post().to(manage::cancel)));
+}
+
+fn desk(app: &Shared) -> Desk<'_> {
+    Desk { team: &app.team, lifecycle: &app.lifecycle }
+}

@@ -1,0 +1,254 @@
+//! `/book/{meeting}`: the page on which anybody books, without JavaScript.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::api::limit;
+use super::book::{self, Refused, Wanted};
+use super::picker::{Looking, asked_zone, picker};
+use crate::base::coded::Coded;
+use crate::base::email::Email;
+use crate::base::ids::{VisitorId, new_key};
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+use crate::bookings::team::Meeting;
+use crate::bookings::{self, Holder};
+use crate::contacts::Consent;
+use crate::http::error::Problem;
+use crate::http::request::{Proxies, is_cross_site, language};
+use crate::http::{Shared, pages};
+use crate::storage::idempotency::Request;
+
+/// What the address may ask for.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    site: Option<String>,
+    zone: Option<String>,
+    page: Option<usize>,
+}
+
+/// What the form sends.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub struct Form {
+    starts_at: String,
+    name: String,
+    email: String,
+    notes: String,
+    /// The zone that the page was written in.
+    shown_zone: String,
+    lang: String,
+    site: String,
+    visitor: String,
+    consent: String,
+    /// Drawn when the page was shown: sending it twice books once.
+    key: String,
+    /// Nobody sees this field; whoever fills it is no person.
+    website: String,
+}
+
+/// What the form is shown with.
+#[derive(Debug, Default)]
+struct Shown {
+    form: Form,
+    /// A text for the whole form, or for one of its fields.
+    error: Option<String>,
+    name_error: Option<String>,
+    email_error: Option<String>,
+}
+
+/// Shows the free times and the form.
+pub async fn show(
+    app: Shared,
+    request: HttpRequest,
+    meeting: web::Path<String>,
+    asked: web::Query<Asked>,
+) -> HttpResponse {
+    let language = page_language(&app, &request);
+    let Some(meeting) = app.team.meeting(&meeting) else { return unknown(&app, language) };
+    let form = Form { site: asked.site.clone().unwrap_or_default(), ..Form::default() };
+    let zone = asked_zone(asked.zone.as_deref());
+    let is_asked = zone.is_some();
+    let zone = zone.unwrap_or_else(|| meeting.zone.clone());
+    let shown = Shown { form, ..Shown::default() };
+    let look = Look { language, zone, is_asked, page: asked.page.unwrap_or(0) };
+    rendered(&app, meeting, &look, StatusCode::OK, shown).await
+}
+
+/// Books what the form says.
+pub async fn submit(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    meeting: web::Path<String>,
+    form: web::Form<Form>,
+) -> HttpResponse {
+    let form = form.into_inner();
+    let language = Language::of_tag(&form.lang).unwrap_or_else(|| page_language(&app, &request));
+    let Some(meeting) = app.team.meeting(&meeting) else { return unknown(&app, language) };
+    let zone = asked_zone(Some(&form.shown_zone)).unwrap_or_else(|| meeting.zone.clone());
+    let look = Look { language, zone, is_asked: true, page: 0 };
+    let now = app.clock.now();
+    let words =
+        |key: &str| app.templates.texts().get(language, &format!("booking.{key}"), &[]).unwrap_or_default();
+    if is_cross_site(&request) || !form.website.is_empty() {
+        let shown = Shown { form, error: Some(words("errors.foreign")), ..Shown::default() };
+        return rendered(&app, meeting, &look, StatusCode::FORBIDDEN, shown).await;
+    }
+    if let Err(problem) = limit(&app, &proxies, &request, now).await {
+        let shown = Shown { form, error: Some(words("errors.too_often")), ..Shown::default() };
+        return rendered(&app, meeting, &look, status_of(&problem), shown).await;
+    }
+    let email = Email::parse(&form.email).ok();
+    let starts_at = form.starts_at.parse().ok().map(Timestamp);
+    let (Some(email), Some(starts_at), false) = (email.clone(), starts_at, form.name.trim().is_empty())
+    else {
+        let shown = Shown {
+            error: starts_at.is_none().then(|| words("errors.no_slot")),
+            name_error: form.name.trim().is_empty().then(|| words("errors.name")),
+            email_error: email.is_none().then(|| words("errors.email")),
+            form,
+        };
+        return rendered(&app, meeting, &look, StatusCode::UNPROCESSABLE_ENTITY, shown).await;
+    };
+    let wanted = Wanted {
+        site: pages::site_key(&app, Some(&form.site)),
+        meeting: meeting.id.clone(),
+        starts_at,
+        time_zone: look.zone.iana_name().unwrap_or("UTC").to_owned(),
+        language,
+        name: form.name.clone(),
+        email,
+        notes: form.notes.clone(),
+        visitor: VisitorId::parse(&form.visitor).ok(),
+        consent: Consent::of_word(&form.consent),
+    };
+    let body = format!("{} {} {} {}", wanted.starts_at, wanted.email, wanted.name, wanted.notes);
+    let repeatable = Request::new(format!("book:{}", meeting.id), &form.key, &body);
+    match book::book(&app, &wanted, repeatable.as_ref(), now).await {
+        Ok(answer) => {
+            let answer: Json = serde_json::from_str(&answer.body).unwrap_or_default();
+            let manage = answer.get("manage").and_then(Json::as_str).unwrap_or("/");
+            HttpResponse::SeeOther().insert_header((LOCATION, format!("{manage}?new=1"))).finish()
+        }
+        Err(refused) => {
+            let key = refusal(&refused);
+            let status = status_of(&Problem::from(refused));
+            let shown = Shown { form, error: Some(words(key)), ..Shown::default() };
+            rendered(&app, meeting, &look, status, shown).await
+        }
+    }
+}
+
+/// How the page is looked at.
+struct Look {
+    language: Language,
+    zone: TimeZone,
+    /// Whether the reader chose the zone; if not, the script may ask the browser.
+    is_asked: bool,
+    page: usize,
+}
+
+async fn rendered(
+    app: &Shared,
+    meeting: &Meeting,
+    look: &Look,
+    status: StatusCode,
+    shown: Shown,
+) -> HttpResponse {
+    let path = format!("/book/{}", meeting.id);
+    let now = app.clock.now();
+    let looking = Looking {
+        path: &path,
+        zone: &look.zone,
+        language: look.language,
+        page: look.page,
+        picked: shown.form.starts_at.parse().ok().map(Timestamp),
+    };
+    let picker = match picker(app, meeting, &Holder::default(), &looking, now).await {
+        Ok(picker) => picker,
+        Err(error) => return failed(app, &error.into(), look.language),
+    };
+    let text = |key: &str| {
+        app.templates.texts().get(look.language, &format!("booking.{key}"), &[]).unwrap_or_default()
+    };
+    let field = |name: &str, kind: &str, autocomplete: &str, value: &str, error: Option<String>| {
+        json!({
+            "name": name, "type": kind, "label": text(&format!("form.{name}")), "placeholder": "",
+            "autocomplete": autocomplete, "required": true, "value": value, "error": error,
+        })
+    };
+    let Shown { form, error, name_error, email_error } = shown;
+    let context = json!({
+        "zone": look.zone.iana_name().unwrap_or("UTC"),
+        "site": pages::site(app, Some(&form.site)),
+        "site_key": form.site,
+        "meeting": {
+            "id": meeting.id,
+            "title": meeting.title.get(look.language),
+            "description": meeting.description.get(look.language),
+            "duration_ms": meeting.duration_ms,
+        },
+        "path": path,
+        "is_zone_asked": look.is_asked,
+        "picker": picker,
+        "fields": [
+            field("name", "text", "name", &form.name, name_error),
+            field("email", "email", "email", &form.email, email_error),
+        ],
+        "notes": form.notes,
+        "error": error,
+        "key": new_key(),
+    });
+    pages::page(app, status, "pages/book", look.language, &context)
+}
+
+/// The key of the text for people.
+pub fn refusal(refused: &Refused) -> &'static str {
+    let code = match refused {
+        Refused::Booking(error) => error.code(),
+        Refused::Problem(problem) => problem.code(),
+    };
+    match code {
+        "booking.slot_taken" => "errors.slot_taken",
+        "booking.slot_past" | "booking.slot_too_soon" => "errors.slot_past",
+        "booking.slot_unknown" => "errors.slot_unknown",
+        "booking.too_many" => "errors.too_many",
+        "booking.already_cancelled" => "errors.already_cancelled",
+        "booking.over" => "errors.over",
+        "booking.changed" => "errors.changed",
+        _ => "errors.unavailable",
+    }
+}
+
+/// The status of a problem's answer.
+pub fn status_of(problem: &Problem) -> StatusCode {
+    actix_web::ResponseError::status_code(problem)
+}
+
+/// The page for a store that does not answer.
+pub fn failed(app: &Shared, problem: &Problem, language: Language) -> HttpResponse {
+    let text =
+        |key: &str| app.templates.texts().get(language, &format!("booking.{key}"), &[]).unwrap_or_default();
+    let status = status_of(problem);
+    let context = json!({
+        "zone": "UTC", "site": pages::site(app, None), "status": status.as_u16(), "code": problem.code(),
+        "title": text("errors.title"), "what": text("errors.unavailable"), "kept": null, "next": null,
+        "action": null, "reference": null,
+    });
+    pages::page(app, status, "pages/error", language, &context)
+}
+
+fn unknown(app: &Shared, language: Language) -> HttpResponse {
+    let problem = Problem::from(bookings::Error::MeetingUnknown);
+    let context = json!({ "zone": "UTC", "site": pages::site(app, None) });
+    pages::page(app, status_of(&problem), "pages/not_found", language, &context)
+}
+
+fn page_language(app: &Shared, request: &HttpRequest) -> Language {
+    language(request).or_else(|| app.sites.all().next().map(|site| site.language)).unwrap_or_default()
+}

@@ -1,0 +1,74 @@
+// What a colleague does in the console.
+import { type BrowserContext, expect, type Locator, type Page } from '@playwright/test'
+import type { Embudo } from './embudo.ts'
+
+export class Console {
+  private constructor(
+    readonly embudo: Embudo,
+    readonly page: Page,
+  ) {}
+
+  static async logIn(embudo: Embudo, context: BrowserContext, email: string, password: string): Promise<Console> {
+    const page = await context.newPage()
+    await page.goto(`${embudo.url}/console`)
+    await page.locator('#email').fill(email)
+    await page.locator('#password').fill(password)
+    await page.locator('main form button').click()
+    await expect(page.locator('nav.rail')).toBeVisible()
+    return new Console(embudo, page)
+  }
+
+  go(path: string): Promise<unknown> {
+    return this.page.goto(`${this.embudo.url}/console${path}`)
+  }
+
+  async goOnline(): Promise<void> {
+    const presence = this.page.getByRole('switch')
+    if ((await presence.getAttribute('aria-checked')) !== 'true') await presence.click()
+    await expect(presence).toHaveAttribute('aria-checked', 'true')
+  }
+
+  async goAway(): Promise<void> {
+    const presence = this.page.getByRole('switch')
+    if ((await presence.getAttribute('aria-checked')) === 'true') await presence.click()
+    await expect(presence).toHaveAttribute('aria-checked', 'false')
+  }
+
+  async speak(language: 'en' | 'es'): Promise<void> {
+    if ((await this.page.locator('html').getAttribute('lang')) === language) return
+    await this.page.locator('details.menu > summary').click()
+    await this.page.locator(`button[name=language][value=${language}]`).click()
+    await expect(this.page.locator('html')).toHaveAttribute('lang', language)
+  }
+
+  /** Opens the contact with this address by searching for it. */
+  async openContact(email: string): Promise<Contact> {
+    await this.go(`/contacts?q=${encodeURIComponent(email)}`)
+    await this.page.getByRole('table').getByRole('link').first().click()
+    await expect(this.page.locator('#contact')).toContainText(email)
+    return new Contact(this.page)
+  }
+}
+
+export class Contact {
+  readonly stage: Locator
+  readonly story: Locator
+  readonly why: Locator
+
+  constructor(readonly page: Page) {
+    this.stage = page.locator('.person-stage .stage')
+    this.story = page.locator('.contact-story')
+    this.why = page.locator('details.why')
+  }
+
+  async expectStage(stage: string): Promise<void> {
+    await expect(async () => {
+      await this.page.reload()
+      await expect(this.page.locator(`.person-stage .stage-${stage}`)).toBeVisible({ timeout: 1_000 })
+    }).toPass({ timeout: 20_000 })
+  }
+
+  async openWhy(): Promise<void> {
+    if ((await this.why.getAttribute('open')) === null) await this.why.locator('summary').click()
+  }
+}

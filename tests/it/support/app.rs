@@ -1,0 +1,265 @@
+//! A real app on a free port with stores of its own and a clock that only the test moves.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use embudo::app::App;
+use embudo::base::time::{Clock, Timestamp};
+use embudo::config::Config;
+use embudo::storage::db::{Queries, Row, Sql};
+use tempfile::TempDir;
+use toml::{Table, Value, toml};
+
+use super::answer::{Answer, Client};
+use super::inbox::Inbox;
+use super::stores::{Mix, fresh_postgres, fresh_redis_address, mix};
+use super::visitor::Visitor;
+
+/// A Monday morning in Madrid, ten days before the webinar of config/webinars.yaml.
+pub const START: &str = "2026-11-23T09:00:00Z";
+
+/// The origin of the test's website.
+pub const SITE: &str = "https://faro.example";
+
+/// A running server. It stops and forgets everything when it is dropped.
+pub struct TestApp {
+    pub app: Arc<App>,
+    pub clock: Clock,
+    /// The server's own address, without a slash at the end.
+    pub url: String,
+    pub client: Client,
+    inbox: Option<Inbox>,
+    server: Option<(ServerHandle, JoinHandle<()>)>,
+    folder: TempDir,
+}
+
+impl TestApp {
+    /// Starts an app whose mails are kept in its own outbox.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts an app that sends its mails to a real mail server: [`TestApp::inbox`].
+    pub async fn start_with_mail() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let inbox = Inbox::start(folder.path());
+        let address = format!("smtp+plain://127.0.0.1:{}", inbox.port);
+        Self::build(folder, Some(inbox), |settings| set(settings, "mail", "smtp", address)).await
+    }
+
+    /// Starts an app with other settings than those of the tests: `set(settings, "forms", "burst", 1)`.
+    pub async fn start_with(change: impl FnOnce(&mut Table)) -> Self {
+        Self::build(TempDir::new().expect("a folder"), None, change).await
+    }
+
+    async fn build(folder: TempDir, inbox: Option<Inbox>, change: impl FnOnce(&mut Table)) -> Self {
+        // Fails only if another test did it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let url = format!("http://{address}");
+        let mut settings = settings(&url, folder.path()).await;
+        change(&mut settings);
+
+        let file = folder.path().join("embudo.toml");
+        std::fs::write(&file, written(&settings)).expect("written");
+        let config =
+            Config::load(Some(&file), std::iter::empty()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let clock = Clock::manual(Timestamp::from_jiff(START.parse().expect("a point in time")));
+        let app = App::build(config, clock.clone()).await.unwrap_or_else(|error| panic!("{error:#}"));
+        let app = Arc::new(app);
+        let server = Some(serve(app.clone(), listener));
+        Self { app, clock, client: Client::new(&url), url, inbox, server, folder }
+    }
+
+    /// A fresh device that agreed to be remembered.
+    pub fn visitor(&self) -> Visitor<'_> {
+        Visitor::new(self)
+    }
+
+    /// The real mail server of [`TestApp::start_with_mail`].
+    pub fn inbox(&self) -> &Inbox {
+        self.inbox.as_ref().expect("the app was started by start_with_mail")
+    }
+
+    /// The folder of the app's files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Does everything that is due: projects the hits, passes the events on, runs the jobs.
+    pub async fn run_jobs(&self) {
+        while embudo::ingest::project(&self.app.stores).await.expect("projected") > 0 {}
+    }
+
+    /// Moves the clock by `ms` and does what has become due.
+    pub async fn later(&self, ms: i64) {
+        self.clock.advance(ms);
+        self.run_jobs().await;
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.client.get(path).await
+    }
+
+    /// Posts JSON as a page of the site does.
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Answer {
+        self.client.post(path, body).await
+    }
+
+    /// The rows of a query, for what no door shows.
+    pub async fn rows(&self, text: &'static str) -> Vec<Row> {
+        self.app
+            .stores
+            .db
+            .read()
+            .query(Sql(text), &[])
+            .await
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        let text = Box::leak(format!("select count(*) as n from {table}").into_boxed_str());
+        let db = if table == "hits" { &self.app.stores.hits } else { &self.app.stores.db };
+        let rows = db.read().query(Sql(text), &[]).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+        rows[0].get("n").expect("a number")
+    }
+
+    /// The number of rows of every table: two that are equal mean that nothing was added or taken away.
+    pub async fn census(&self) -> Vec<(&'static str, i64)> {
+        let mut census = Vec::new();
+        for table in TABLES {
+            census.push((*table, self.count(table).await));
+        }
+        census
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Some((handle, thread)) = self.server.take() {
+            // The order is given by the call; its end is waited for by the thread.
+            drop(handle.stop(false));
+            let _ = thread.join();
+        }
+    }
+}
+
+const TABLES: &[&str] = &[
+    "hits",
+    "accounts",
+    "account_sessions",
+    "companies",
+    "contacts",
+    "contact_fields",
+    "visitors",
+    "visits",
+    "activities",
+    "consents",
+    "stage_intervals",
+    "form_submissions",
+    "revoked_links",
+    "webinar_registrations",
+    "watches",
+    "conversations",
+    "messages",
+    "flow_showings",
+    "bookings",
+    "idempotency_keys",
+    "events",
+    "jobs",
+    "mails",
+    "notifications",
+];
+
+/// Sets one key of the settings.
+pub fn set(settings: &mut Table, section: &str, key: &str, value: impl Into<Value>) {
+    settings
+        .entry(section)
+        .or_insert_with(|| Value::Table(Table::new()))
+        .as_table_mut()
+        .expect("a section")
+        .insert(key.to_owned(), value.into());
+}
+
+/// A path below the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+async fn settings(url: &str, folder: &Path) -> Table {
+    let path = |path: &str| repository(path).display().to_string();
+    let (listen, data) = (url.trim_start_matches("http://"), folder.join("data").display().to_string());
+    let mut settings = toml! {
+        [company]
+        name = "Librería Faro"
+        bot_name = "Fari"
+        [[site]]
+        key = "faro"
+        name = "Librería Faro"
+        origins = ["https://faro.example"]
+        language = "es"
+        [log]
+        level = "error"
+    };
+    set(&mut settings, "server", "listen", listen);
+    set(&mut settings, "server", "public_url", url);
+    set(&mut settings, "server", "secret", "the secret of the tests, forty characters");
+    set(&mut settings, "server", "workers", 1);
+    set(&mut settings, "storage", "data", data);
+    for name in ["lifecycle", "forms", "content", "webinars", "team", "notify"] {
+        set(&mut settings, "definitions", name, path(&format!("config/{name}.yaml")));
+    }
+    set(&mut settings, "definitions", "flows", path("bot-flows"));
+    if mix() == Mix::Spread {
+        let postgres = fresh_postgres().await.expect("STORES=postgres+redis has PostgreSQL");
+        let (redis, prefix) = fresh_redis_address().expect("STORES=postgres+redis has Redis");
+        set(&mut settings, "storage", "postgres", postgres);
+        set(&mut settings, "storage", "postgres_pool", 4);
+        set(&mut settings, "storage", "redis", redis);
+        set(&mut settings, "storage", "redis_prefix", prefix);
+    }
+    settings
+}
+
+/// The settings as a file. Single values are written alike in JSON and in TOML.
+fn written(settings: &Table) -> String {
+    let mut text = String::new();
+    let mut section = |head: String, keys: &Table| {
+        text.push_str(&format!("{head}\n"));
+        for (key, value) in keys {
+            text.push_str(&format!("{key} = {}\n", serde_json::to_string(value).expect("a plain value")));
+        }
+    };
+    for (name, value) in settings {
+        match value {
+            Value::Table(keys) => section(format!("[{name}]"), keys),
+            Value::Array(list) => {
+                list.iter().filter_map(Value::as_table).for_each(|keys| section(format!("[[{name}]]"), keys));
+            }
+            _ => panic!("{name} is no section"),
+        }
+    }
+    text
+}
+
+/// The server on a thread of its own, so that it ends with the app and not with the test's runtime.
+fn serve(app: Arc<App>, listener: TcpListener) -> (ServerHandle, JoinHandle<()>) {
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let server = embudo::http::serve(app, listener).expect("the listener works");
+            tell.send(server.handle()).expect("the test waits");
+            server.await.expect("the server ends well");
+        });
+    });
+    (told.recv().expect("the server starts"), thread)
+}

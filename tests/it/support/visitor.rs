@@ -1,0 +1,61 @@
+//! A device on the test's website: it reports what its visitor does as the snippet does.
+
+use embudo::base::ids::{HitId, VisitorId};
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::app::{SITE, TestApp};
+
+/// One browser. Its fields say how it presents itself; change them freely.
+pub struct Visitor<'a> {
+    pub app: &'a TestApp,
+    pub id: String,
+    pub consent: &'static str,
+    pub language: &'static str,
+    pub zone: &'static str,
+}
+
+impl<'a> Visitor<'a> {
+    pub fn new(app: &'a TestApp) -> Self {
+        Self {
+            app,
+            id: VisitorId::new().to_string(),
+            consent: "analytics",
+            language: "es-ES",
+            zone: "Europe/Madrid",
+        }
+    }
+
+    /// The hit of a page view; change what a test is about before it is sent.
+    pub fn hit(&self, path: &str) -> Value {
+        json!({
+            "id": HitId::new().to_string(),
+            "site": "faro",
+            "name": "page",
+            "url": format!("{SITE}{path}"),
+            "referrer": "",
+            "title": path,
+            "visitor": if self.consent == "none" { Value::Null } else { json!(self.id) },
+            "consent": self.consent,
+            "language": self.language,
+            "zone": self.zone,
+            "width": 1440,
+            "props": null,
+        })
+    }
+
+    /// Opens a page: the view is counted when this returns.
+    pub async fn visit(&self, path: &str) -> Answer {
+        self.report(&self.hit(path)).await.expect(202)
+    }
+
+    /// Reports a hit, or a list of them, from this browser.
+    pub async fn report(&self, hits: &Value) -> Answer {
+        self.app
+            .client
+            .with("origin", SITE)
+            .with("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+            .post("/v1/hit", hits)
+            .await
+    }
+}

@@ -4,6 +4,7 @@
 //! attendee after all. Every change records an activity, appends a fact and runs the lifecycle.
 
 pub mod attendance;
+pub mod calendar;
 pub mod definition;
 pub mod ranges;
 mod store;

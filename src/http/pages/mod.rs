@@ -1,0 +1,140 @@
+//! Hosted pages: one column, one purpose, the site's name at the top. `templates/README.md` says what each shows.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use serde_json::{Value as Json, json};
+
+use super::Shared;
+use super::error::{Problem, html};
+use super::request;
+use crate::base::language::Language;
+use crate::base::time::zone;
+use crate::render;
+use crate::sites::Site;
+
+/// Mounts the files that hosted pages and the console link to.
+pub fn routes(doors: &mut web::ServiceConfig) {
+    doors.route("/assets/{name}", web::get().to(asset));
+}
+
+/// `GET /assets/{name}`: never changes under one address, so it is kept for a year.
+async fn asset(name: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let file = render::asset(&name).ok_or_else(super::not_found)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .insert_header((CONTENT_TYPE, file.content_type))
+        .body(file.body))
+}
+
+/// What surrounds every hosted page: the site, the language, the zone.
+pub struct Frame<'a> {
+    app: &'a Shared,
+    /// The site whose name stands at the top, if the address says which, or if there is only one.
+    pub site: Option<&'a Site>,
+    /// The language of the page.
+    pub language: Language,
+    /// The zone in which it shows times.
+    pub zone: String,
+}
+
+impl<'a> Frame<'a> {
+    /// The frame for a request: the site from `?site=` (else the first), the language from `?lang=`, the browser or the
+    /// site, the zone from `zone` if there is one.
+    pub fn of(app: &'a Shared, request: &HttpRequest, asked_zone: Option<&str>) -> Self {
+        let key = url::form_urlencoded::parse(request.query_string().as_bytes())
+            .find(|(name, _)| name == "site")
+            .map(|(_, key)| key.into_owned());
+        let site = match key {
+            Some(key) => app.sites.find(&key).ok(),
+            None => None,
+        };
+        let site = site.or_else(|| app.sites.all().next());
+        let language = request::language(request).or_else(|| site.map(|site| site.language));
+        let asked = asked_zone.filter(|name| zone(name).is_some());
+        let of_site = || site.map_or("UTC", |site| site.time_zone.as_str());
+        Self {
+            app,
+            site,
+            language: language.unwrap_or_default(),
+            zone: asked.unwrap_or_else(of_site).to_owned(),
+        }
+    }
+
+    /// The page of a template; `fields` are those that only this page has.
+    pub fn page(&self, status: StatusCode, template: &str, fields: Json) -> HttpResponse {
+        let mut context = json!({
+            "zone": self.zone,
+            "site": {
+                "name": self.site.map_or(self.app.config.company.name.as_str(), |site| site.name.as_str()),
+                "home": self.site.map_or("/", Site::home),
+                "logo": self.site.and_then(|site| or_null(&site.logo_url)),
+                "stylesheet": self.site.and_then(|site| or_null(&site.stylesheet_url)),
+                "privacy": self.site.and_then(|site| or_null(&site.privacy_url)),
+            },
+        });
+        if let (Json::Object(context), Json::Object(fields)) = (&mut context, fields) {
+            context.extend(fields);
+        }
+        match self.app.templates.render(template, self.language, &context) {
+            Ok(body) => {
+                let mut page = html(status, body);
+                self.add_headers(&mut page);
+                page
+            }
+            Err(error) => {
+                tracing::error!(error = %error, page.template = template, "a page cannot be rendered");
+                Problem::new("internal", "The page cannot be shown.").error_response()
+            }
+        }
+    }
+
+    /// The page for a problem: what happened and what to do, never a bare code.
+    pub fn problem(&self, problem: &Problem) -> HttpResponse {
+        let status = problem.status_code();
+        let mut page = match problem.code() {
+            "token.forged" => self.page(status, "pages/link_unknown", json!({})),
+            "request.not_found" => self.page(status, "pages/not_found", json!({})),
+            code => {
+                let fields = json!({
+                    "status": status.as_u16(), "code": code, "title": problem.title(), "what": problem.detail(),
+                    "kept": null, "next": null, "action": null, "reference": null,
+                });
+                self.page(status, "pages/error", fields)
+            }
+        };
+        if let Some(wait) = problem.error_response().headers().get(actix_web::http::header::RETRY_AFTER) {
+            page.headers_mut().insert(actix_web::http::header::RETRY_AFTER, wait.clone());
+        }
+        page
+    }
+
+    fn add_headers(&self, page: &mut HttpResponse) {
+        let origin = |address: &str| {
+            url::Url::parse(address).ok().map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+        };
+        let (style, image) = self
+            .site
+            .map_or_else(Default::default, |site| (origin(&site.stylesheet_url), origin(&site.logo_url)));
+        let policy = format!(
+            "default-src 'none'; style-src 'self' {style}; img-src 'self' {image} data:; script-src 'self'; \
+             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        );
+        let headers = page.headers_mut();
+        for (name, value) in [
+            (CONTENT_SECURITY_POLICY, policy.as_str()),
+            (REFERRER_POLICY, "no-referrer"),
+            (CACHE_CONTROL, "private, no-store"),
+        ] {
+            if let Ok(value) = value.parse() {
+                headers.insert(name, value);
+            }
+        }
+        let robots = actix_web::http::header::HeaderName::from_static("x-robots-tag");
+        headers.insert(robots, actix_web::http::header::HeaderValue::from_static("noindex, nofollow"));
+    }
+}
+
+fn or_null(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}

@@ -61,7 +61,7 @@ pub async fn serve(app: Arc<App>, roles: &[Role], ready: impl FnOnce()) -> anyho
     }
     if let Some(work) = work {
         // The turn that is under way is finished; what is left stands in the queue.
-        drop(stop_work.send(true));
+        stop_work.send_replace(true);
         work.await?;
     }
     Ok(ExitCode::SUCCESS)

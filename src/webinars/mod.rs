@@ -4,7 +4,7 @@
 //! attendee after all. Every change records an activity, appends a fact and runs the lifecycle.
 
 pub mod attendance;
-mod calendar;
+pub mod calendar;
 pub mod definition;
 pub mod ranges;
 mod store;
@@ -12,7 +12,6 @@ mod store;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use calendar::calendar_file;
 pub use definition::{Definition, Recording, Webinar};
 pub use ranges::Ranges;
 pub use store::{Registration, Watched, registration, registrations, watched_of};

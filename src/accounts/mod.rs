@@ -14,7 +14,7 @@ use crate::base::language::Language;
 use crate::base::signing::{random_text, sha256_hex};
 use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::storage;
-use crate::storage::db::{Db, Queries, Tx};
+use crate::storage::db::{Db, Tx};
 use crate::storage::limits::{Limits, Quota, TooMany};
 
 pub use password::SHORTEST as SHORTEST_PASSWORD;

@@ -1,6 +1,7 @@
 //! The commands: one file each, one line here.
 
 mod serve;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ struct Arguments {
 enum Command {
     /// Serve all doors, and do the work that waits.
     Serve(serve::Arguments),
+    /// Who may enter the console.
+    User(user::Arguments),
 }
 
 /// Runs the command that the program's arguments name.
@@ -30,6 +33,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(own) => settings(arguments.config).and_then(|config| serve::run(&own, config)),
+        Command::User(own) => settings(arguments.config).and_then(|config| user::run(own, config)),
     };
     match outcome {
         Ok(code) => code,

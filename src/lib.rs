@@ -23,6 +23,9 @@ pub mod events;
 /// The websites that may report hits, fill in forms and chat.
 pub mod sites;
 
+/// The people of the company, their sessions, and what each role may do.
+pub mod accounts;
+
 /// What the snippet reports, parsed, labelled and kept in a durable log.
 pub mod hits;
 

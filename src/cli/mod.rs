@@ -3,6 +3,7 @@
 mod lifecycle;
 mod serve;
 mod webinar;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Command {
     Lifecycle(lifecycle::Arguments),
     /// Take attendance.
     Webinar(webinar::Arguments),
+    /// Who may enter the console.
+    User(user::Arguments),
 }
 
 /// Runs the command that the program's arguments name.
@@ -40,6 +43,7 @@ pub fn run() -> ExitCode {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
         }
         Command::Webinar(own) => settings(arguments.config).and_then(|config| webinar::run(&own, &config)),
+        Command::User(own) => settings(arguments.config).and_then(|config| user::run(own, config)),
     };
     match outcome {
         Ok(code) => code,

@@ -17,8 +17,8 @@ pub enum Effect {
     Handoff { team: String },
     /// Nobody came, or nobody is wanted any more.
     WithdrawHandoff,
-    /// Free times are wanted; answered by `Input::Slots` or `Input::NoSlots` in the same turn.
-    OfferSlots { meeting: String, within_ms: i64, offer: usize },
+    /// Free times are wanted, those after a time if one is named; answered by `Input::Slots` or `Input::NoSlots` in the same turn.
+    OfferSlots { meeting: String, after: Option<Timestamp>, within_ms: i64, offer: usize },
     /// A time is to be booked; answered by `Input::Booked`, `SlotTaken` or `NotBooked` in the same turn.
     Book { meeting: String, starts_at: Timestamp, key: String },
     /// An action of the registry; answered by `Input::Done` or `Input::Failed` in the same turn.

@@ -111,7 +111,11 @@ pub enum Phase {
     Answer,
     /// An e-mail address is asked for, to book with.
     Email,
-    Slots,
+    /// Times are offered: the last of them, and whether there are later ones.
+    Slots {
+        last: Option<Timestamp>,
+        more: bool,
+    },
     /// Somebody has been asked to come.
     Waiting,
     /// Somebody speaks.
@@ -138,6 +142,8 @@ pub struct State {
     pub shown: BTreeMap<String, String>,
     pub agent: Option<String>,
     pub booking: Option<Booked>,
+    /// She has asked for other times than those offered first.
+    pub looked_on: bool,
     /// She has typed an address in this conversation.
     pub email_given: bool,
     pub outcome: Option<String>,
@@ -191,6 +197,7 @@ pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
         shown: BTreeMap::new(),
         agent: None,
         booking: None,
+        looked_on: false,
         email_given: false,
         outcome: None,
         path: Vec::new(),
@@ -226,6 +233,12 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
         run.go(After::Jump(human.step.clone()));
         return Ok(run.turn());
     }
+    if !matches!(step.verb, super::steps::Verb::Handoff(_))
+        && let Some(after) = run.person(input)?
+    {
+        run.go(after);
+        return Ok(run.turn());
+    }
     let after = match input {
         Input::Watched { .. } if !matches!(step.verb, super::steps::Verb::WaitFor(_)) => After::Stay,
         _ => step.verb.hear(step, input, &mut run)?,
@@ -257,7 +270,7 @@ impl<'a> Run<'a> {
             | Phase::Watching
             | Phase::Answer
             | Phase::Email
-            | Phase::Slots => Mode::Bot,
+            | Phase::Slots { .. } => Mode::Bot,
         };
         let mut facts = world.facts.clone();
         if world.trust < CONFIRMED {
@@ -298,6 +311,7 @@ impl<'a> Run<'a> {
         self.state.version.clone_from(&self.flow.version);
         self.state.visit = self.state.visit.saturating_add(1);
         self.state.retries = 0;
+        self.state.looked_on = false;
         self.state.deadline = None;
         self.state.path.push(step.id.clone());
         step.verb.enter(step, self)
@@ -328,6 +342,40 @@ impl<'a> Run<'a> {
             self.go(after);
         }
         flow.step(&self.state.step)
+    }
+
+    /// A person who steps in where no flow called her: she may at any time, and the step waits until she is gone.
+    /// `None` when nobody has stepped in.
+    fn person(&mut self, input: &Input) -> Result<Option<After>, Refused> {
+        if let Input::AgentAccepted { agent } = input {
+            self.state.phase = Phase::Human;
+            self.state.deadline = None;
+            self.state.agent = Some(agent.name.clone());
+            self.mode(Mode::Human, Some(agent.clone()), None);
+            return Ok(Some(After::Stay));
+        }
+        if self.state.phase != Phase::Human {
+            return Ok(None);
+        }
+        match input {
+            Input::Said(said) => self.echo(said)?,
+            Input::Booked(booked) => self.booked(booked),
+            Input::Watched { .. } | Input::Tick => {}
+            Input::AgentReturned => {
+                let text = Phrase::BackToBot.text(self.world.reader.language);
+                self.mode(Mode::Bot, None, Some(text.to_owned()));
+                return Ok(Some(After::Jump(self.state.step.clone())));
+            }
+            Input::AgentClosed => self.end("handed_over"),
+            Input::AgentAccepted { .. }
+            | Input::Slots { .. }
+            | Input::NoSlots
+            | Input::SlotTaken { .. }
+            | Input::NotBooked { .. }
+            | Input::Done
+            | Input::Failed => return Err(Refused::NotNow),
+        }
+        Ok(Some(After::Stay))
     }
 
     fn lost(&mut self, input: &Input) -> Result<(), Refused> {
@@ -405,7 +453,7 @@ impl<'a> Run<'a> {
     pub fn echo(&mut self, said: &Said) -> Result<(), Refused> {
         let body = match said {
             Said::Text { text } => Body::text(text.trim()),
-            Said::HumanRequested => Body::text(Phrase::PersonWanted.text(self.world.reader.language)),
+            Said::HumanRequested => Body::HumanRequested,
             Said::Answer { question, value } => {
                 Body::Answer { question: question.clone(), text: value.trim().to_owned() }
             }
@@ -442,9 +490,7 @@ impl<'a> Run<'a> {
                 Body::Answer { question: id.to_owned(), text: value.trim().to_owned() }
             }
             Said::Choice { choice, .. } => Body::text(choice.as_str()),
-            Said::HumanRequested | Said::Slot { .. } => {
-                Body::text(Phrase::PersonWanted.text(self.world.reader.language))
-            }
+            Said::HumanRequested | Said::Slot { .. } => Body::HumanRequested,
         };
         self.visitor(typed);
         self.state.retries = self.state.retries.saturating_add(1);

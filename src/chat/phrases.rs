@@ -16,7 +16,6 @@ pub enum Phrase {
     NotBooked,
     WhichEmail,
     StillHere,
-    PersonWanted,
     BackToBot,
     Changed,
 }
@@ -58,9 +57,6 @@ impl Phrase {
                 "I am here. You can also ask for a person at any time.",
                 "Sigo aquí. También puedes pedir hablar con una persona en cualquier momento.",
             ),
-            Phrase::PersonWanted => {
-                ("I would like to talk to a person.", "Me gustaría hablar con una persona.")
-            }
             Phrase::BackToBot => {
                 ("You are back with me, the assistant.", "Vuelves a hablar conmigo, el asistente.")
             }

@@ -127,7 +127,7 @@ impl<'f> Rehearsal<'f> {
             Phase::Asking
             | Phase::Watching
             | Phase::Answer
-            | Phase::Slots
+            | Phase::Slots { .. }
             | Phase::Waiting
             | Phase::Human
             | Phase::Ended => step.clone(),
@@ -168,14 +168,18 @@ impl<'f> Rehearsal<'f> {
                 None
             }
             Effect::SaveField { .. } | Effect::Handoff { .. } | Effect::WithdrawHandoff => None,
-            Effect::OfferSlots { within_ms, offer, .. } => {
-                let slots = self.free(self.scene.now.plus_ms(*within_ms), *offer);
-                Some(Input::Slots { more: self.scene.slots.len() > slots.len(), slots })
+            Effect::OfferSlots { after, within_ms, offer, .. } => {
+                let from = after.unwrap_or(self.scene.now);
+                let until = self.scene.now.plus_ms(*within_ms);
+                let slots = self.free(from, until, *offer);
+                let last = slots.last().map(|slot| slot.starts_at);
+                let more = self.scene.slots.iter().any(|at| Some(*at) > last && *at < until);
+                Some(Input::Slots { slots, more })
             }
             Effect::Book { starts_at, .. } => {
                 if self.scene.taken.contains(starts_at) || !self.scene.slots.contains(starts_at) {
                     self.scene.slots.retain(|slot| slot != starts_at);
-                    let alternatives = self.free(Timestamp(i64::MAX), 3);
+                    let alternatives = self.free(self.scene.now, Timestamp(i64::MAX), 3);
                     return Some(Input::SlotTaken { alternatives });
                 }
                 Some(Input::Booked(Booked {
@@ -192,9 +196,8 @@ impl<'f> Rehearsal<'f> {
         }
     }
 
-    fn free(&mut self, until: Timestamp, offer: usize) -> Vec<Slot> {
-        let now = self.scene.now;
-        let free = self.scene.slots.iter().filter(|slot| **slot > now && **slot < until);
+    fn free(&mut self, after: Timestamp, until: Timestamp, offer: usize) -> Vec<Slot> {
+        let free = self.scene.slots.iter().filter(|slot| **slot > after && **slot < until);
         let slot_ms = self.scene.slot_ms;
         let slots: Vec<Slot> =
             free.take(offer).map(|at| Slot { starts_at: *at, ends_at: at.plus_ms(slot_ms) }).collect();
@@ -210,9 +213,6 @@ fn world(scene: &Scene) -> World {
         .set("team.online", scene.online)
         .set("visit.language", scene.language.code())
         .set("contact.has_email", scene.has_email);
-    if facts.get("visit.pages").is_none() {
-        facts.set("visit.pages", 1);
-    }
     let zone = zone(&scene.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     World {
         now: scene.now,

@@ -3,7 +3,7 @@
 use crate::base::expr::{Symbols, Type};
 
 /// Fields that always have a value, whoever the visitor is.
-pub const ALWAYS: [&str; 4] = ["trust", "team.online", "visit.language", "visit.pages"];
+pub const ALWAYS: [&str; 3] = ["trust", "team.online", "visit.language"];
 
 /// Whether a field tells something that is stored about a person, and so may be used only when it is certain
 /// that she is the one who sits there.
@@ -30,7 +30,6 @@ pub fn common() -> Symbols {
         .field("webinar.recording", Type::String)
         .field("webinar.watched_percent", Type::Int)
         .field("visit.returning", Type::Bool)
-        .field("visit.pages", Type::Int)
         .field("visit.path", Type::String)
         .field("visit.language", Type::one_of(["en", "es"]))
         .field("team.online", Type::Int)

@@ -1,5 +1,6 @@
 //! `book`: offers free times and books the one that is picked. Asks for an e-mail address first where none is known.
 
+use crate::base::time::Timestamp;
 use crate::base::yaml::{Map, Spanned, View};
 
 use super::words;
@@ -8,6 +9,9 @@ use crate::chat::effects::Effect;
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
 use crate::chat::flow::{Load, Outcome, Step, Words};
 use crate::chat::phrases::Phrase;
+
+/// How many times as many slots are shown to somebody who wants other ones.
+const MANY: usize = 8;
 
 #[derive(Clone, Debug)]
 pub struct Book {
@@ -32,7 +36,7 @@ impl Book {
 
     pub fn enter(&self, step: &Step, run: &mut Run<'_>) -> After {
         if run.has_email() {
-            return self.load(run);
+            return self.load(None, self.offer, run);
         }
         run.state.phase = Phase::Email;
         run.patience(step);
@@ -45,16 +49,17 @@ impl Book {
         After::Stay
     }
 
-    fn load(&self, run: &mut Run<'_>) -> After {
+    /// Asks for free times: the first ones, or those after the last that was offered.
+    fn load(&self, after: Option<Timestamp>, offer: usize, run: &mut Run<'_>) -> After {
         run.state.phase = Phase::Answer;
         run.state.deadline = None;
         let meeting = self.meeting.value.clone();
-        run.effects.push(Effect::OfferSlots { meeting, within_ms: self.within_ms, offer: self.offer });
+        run.effects.push(Effect::OfferSlots { meeting, after, within_ms: self.within_ms, offer });
         After::Stay
     }
 
     fn offer(&self, step: &Step, text: String, slots: Vec<Slot>, more: bool, run: &mut Run<'_>) -> After {
-        run.state.phase = Phase::Slots;
+        run.state.phase = Phase::Slots { last: slots.last().map(|slot| slot.starts_at), more };
         run.patience(step);
         let zone = run.world.zone.clone();
         let input = body::Input::Slot { meeting: self.meeting.value.clone(), slots, zone, more };
@@ -76,6 +81,9 @@ impl Book {
                 let text = run.render(&self.ask);
                 Ok(self.offer(step, text, slots.clone(), *more, run))
             }
+            (Phase::Answer, Input::Slots { .. } | Input::NoSlots) if run.state.looked_on => {
+                Ok(After::Outcome(Outcome::NoneFit))
+            }
             (Phase::Answer, Input::Slots { .. } | Input::NoSlots) => Ok(After::Outcome(Outcome::Unavailable)),
             (Phase::Answer, Input::SlotTaken { alternatives } | Input::NotBooked { alternatives }) => {
                 if alternatives.is_empty() {
@@ -89,13 +97,13 @@ impl Book {
                 run.booked(booked);
                 Ok(After::Outcome(Outcome::Booked))
             }
-            (Phase::Slots, Input::Said(Said::Slot { question, starts_at, none_fit })) => {
+            (Phase::Slots { last, more }, Input::Said(Said::Slot { question, starts_at, none_fit })) => {
                 if *question != step.id {
                     return Err(Refused::QuestionOver);
                 }
                 match (starts_at, none_fit) {
                     (Some(starts_at), false) => {
-                        run.visitor(Body::Slot { question: step.id.clone(), starts_at: *starts_at });
+                        run.visitor(picked(step, Some(*starts_at), run));
                         run.state.phase = Phase::Answer;
                         run.state.deadline = None;
                         run.state.visit = run.state.visit.saturating_add(1);
@@ -105,15 +113,17 @@ impl Book {
                         Ok(After::Stay)
                     }
                     _ => {
-                        run.visitor(Body::Answer {
-                            question: step.id.clone(),
-                            text: none_fits(language).to_owned(),
-                        });
-                        Ok(After::Outcome(Outcome::NoneFit))
+                        run.visitor(picked(step, None, run));
+                        if !more {
+                            return Ok(After::Outcome(Outcome::NoneFit));
+                        }
+                        // “Other times” is answered with many at once, to choose a day from.
+                        run.state.looked_on = true;
+                        Ok(self.load(last, self.offer.saturating_mul(MANY), run))
                     }
                 }
             }
-            (Phase::Slots, Input::Said(said)) => {
+            (Phase::Slots { .. }, Input::Said(said)) => {
                 run.for_question(said, &step.id)?;
                 run.echo(said)?;
                 run.state.retries = run.state.retries.saturating_add(1);
@@ -139,7 +149,7 @@ impl Book {
             Ok(email) => {
                 run.visitor(Body::Answer { question: question.to_owned(), text: typed.trim().to_owned() });
                 run.identify(email.as_str());
-                self.load(run)
+                self.load(None, self.offer, run)
             }
             Err(_) => {
                 run.visitor(Body::Answer { question: question.to_owned(), text: typed.trim().to_owned() });
@@ -160,9 +170,7 @@ fn email_question(step: &Step) -> String {
     format!("{}.email", step.id)
 }
 
-fn none_fits(language: crate::base::language::Language) -> &'static str {
-    match language {
-        crate::base::language::Language::En => "None of these fits.",
-        crate::base::language::Language::Es => "Ninguna me va bien.",
-    }
+fn picked(step: &Step, starts_at: Option<Timestamp>, run: &Run<'_>) -> Body {
+    let zone = starts_at.map(|_| run.world.zone.clone());
+    Body::Slot { question: step.id.clone(), starts_at, none_fit: starts_at.is_none(), zone }
 }

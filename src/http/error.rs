@@ -112,6 +112,11 @@ impl Problem {
         (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), title)
     }
 
+    /// What the code means, the same every time.
+    pub fn title(&self) -> &'static str {
+        self.row().1
+    }
+
     /// The document's members.
     pub fn document(&self) -> Json {
         let (status, title) = self.row();

@@ -3,17 +3,19 @@
 mod booking;
 mod collect;
 mod cors;
+mod gates;
 mod ops;
-mod pages;
+mod webinars;
 
 pub mod error;
+pub mod pages;
 pub mod request;
 
 use std::net::TcpListener;
 use std::sync::Arc;
 
 use actix_web::dev::{Server, Service};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 use actix_web::middleware::Compress;
 use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
 
@@ -56,6 +58,10 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                 let answer = service.call(request);
                 async move {
                     let mut answer = answer.await?;
+                    // Partial answers carry it, and Firefox then refuses to play a recording.
+                    if answer.headers().get(CONTENT_ENCODING).is_some_and(|how| how == "identity") {
+                        answer.headers_mut().remove(CONTENT_ENCODING);
+                    }
                     for (name, value) in HEADERS {
                         let name = HeaderName::from_static(name);
                         if !answer.headers().contains_key(&name) {
@@ -68,6 +74,9 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .configure(ops::routes)
             .configure(collect::routes)
             .configure(booking::routes)
+            .configure(pages::routes)
+            .configure(gates::routes)
+            .configure(webinars::routes)
             .default_service(web::to(|| async { Err::<HttpResponse, Problem>(not_found()) }))
     })
     .workers(workers)

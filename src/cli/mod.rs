@@ -1,6 +1,8 @@
 //! The commands: one file each, one line here.
 
+mod lifecycle;
 mod serve;
+mod webinar;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +25,10 @@ struct Arguments {
 enum Command {
     /// Serve all doors, and do the work that waits.
     Serve(serve::Arguments),
+    /// Explain the lifecycle.
+    Lifecycle(lifecycle::Arguments),
+    /// Take attendance.
+    Webinar(webinar::Arguments),
 }
 
 /// Runs the command that the program's arguments name.
@@ -30,6 +36,10 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(own) => settings(arguments.config).and_then(|config| serve::run(&own, config)),
+        Command::Lifecycle(own) => {
+            settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
+        }
+        Command::Webinar(own) => settings(arguments.config).and_then(|config| webinar::run(&own, &config)),
     };
     match outcome {
         Ok(code) => code,

@@ -50,7 +50,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(web::resource("/d/{token}/file").route(web::get().to(file)).route(web::post().to(download)))
         .route("/d/{token}", web::get().to(landing))
         .route("/v1/confirm", web::post().to(confirm))
-        .route("/r/{token}", web::get().to(play))
+        .service(web::resource("/r/{token}").route(web::get().to(play)).route(web::head().to(play)))
         .route("/r/{token}/poster", web::get().to(poster))
         .route("/r/{token}/{language}.vtt", web::get().to(captions));
 }

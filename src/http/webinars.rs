@@ -18,7 +18,7 @@ use crate::base::language::Language;
 use crate::base::time::zone;
 use crate::contacts::Consent;
 use crate::gates::{self, Submission};
-use crate::webinars::{self, Webinar, attendance, calendar};
+use crate::webinars::{self, Webinar, attendance};
 
 /// Mounts the doors.
 pub fn routes(doors: &mut web::ServiceConfig) {
@@ -192,10 +192,8 @@ async fn add_to_calendar(
 ) -> Result<HttpResponse, Problem> {
     let webinar = app.webinars.find(&webinar).ok_or(webinars::Error::Unknown)?;
     let frame = Frame::of(&app, &request, None);
-    let host = url::Url::parse(app.own_origin()).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let address = app.link(&format!("/w/{}", webinar.id));
-    let entry =
-        calendar::entry(webinar, frame.language, &host.unwrap_or_default(), &address, app.clock.now());
+    let public = Webinar { join_url: None, ..webinar.clone() };
+    let entry = webinars::calendar_file(&public, frame.language, app.clock.now());
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/calendar; charset=utf-8; method=PUBLISH"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}.ics\"", webinar.id)))

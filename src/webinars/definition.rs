@@ -265,8 +265,8 @@ mod tests {
         let text = include_str!("../../config/webinars.yaml")
             .replace("Europe/Madrid", "Europe/Madird")
             .replace("form: webinar", "form: webinars")
-            .replace("recording-en.mp4", "../recording-en.mp4")
-            .replace("id: reading-culture-live\n", "id: reading\n");
+            .replace("reading-culture-short.mp4", "../reading.mp4")
+            .replace("id: reading-culture\n", "id: reading\n");
         assert!(Definition::parse("w.yaml", &text, Some(&catalog()), &report).is_none());
         let codes: Vec<&str> = report.diagnostics().iter().map(|found| found.code).collect();
         for code in ["Y004", "W103", "C104", "W102"] {

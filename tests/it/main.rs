@@ -8,3 +8,7 @@ mod support;
 mod architecture;
 mod contracts;
 mod errors;
+mod gates;
+mod identity;
+mod lifecycle;
+mod webinars;

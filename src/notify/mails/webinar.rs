@@ -73,7 +73,7 @@ pub(super) async fn registered(
     let language = reader.language();
     let own = desk.link(&format!("/w/{id}?lang={}", language.code()));
     let link = webinar.join_url.clone().unwrap_or(own);
-    let ics = webinars::calendar::entry(webinar, language, desk.from.domain(), &link, now);
+    let ics = webinars::calendar_file(webinar, language, now);
     let tells = json!({ "webinar": told(webinar, language), "link": link });
     ready(desk, mail, &reader, now, tells, Some(("PUBLISH", ics)))
 }

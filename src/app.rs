@@ -92,6 +92,14 @@ impl App {
         })
     }
 
+    /// Keeps how far the demo's time machine has travelled, so that the next start goes on there.
+    pub fn remember_clock(&self) {
+        let file = self.config.storage.data.join("clock");
+        if let Err(error) = std::fs::write(&file, self.clock.offset_ms().to_string()) {
+            tracing::warn!(error = %error, "the demo's time cannot be kept");
+        }
+    }
+
     /// What workers work with.
     pub fn worker(&self) -> Worker {
         Worker { desk: self.desk.clone(), clock: self.clock.clone() }

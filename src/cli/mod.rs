@@ -1,9 +1,10 @@
 //! The commands: one file each, one line here.
 
+mod demo;
 mod lifecycle;
 mod serve;
-mod webinar;
 mod user;
+mod webinar;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the whole product with a sample company, in one folder and without any service.
+    Demo(demo::Arguments),
     /// Serve all doors, and do the work that waits.
     Serve(serve::Arguments),
     /// Explain the lifecycle.
@@ -38,6 +41,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
+        Command::Demo(own) => demo::run(&own, arguments.config),
         Command::Serve(own) => settings(arguments.config).and_then(|config| serve::run(&own, config)),
         Command::Lifecycle(own) => {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))

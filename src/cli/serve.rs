@@ -32,16 +32,24 @@ pub fn run(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log);
     super::block_on(async {
         let app = Arc::new(App::build(config, Clock::system()).await?);
-        serve(app, &arguments.roles, || {}).await
+        serve(app, &arguments.roles, None, || {}).await
     })
 }
 
-/// Serves `app` until SIGTERM or SIGINT; calls `ready` once it answers.
-pub async fn serve(app: Arc<App>, roles: &[Role], ready: impl FnOnce()) -> anyhow::Result<ExitCode> {
+/// Serves `app` on `listener`, else on the configured address, until SIGTERM or SIGINT; calls `ready` once it answers.
+pub async fn serve(
+    app: Arc<App>,
+    roles: &[Role],
+    listener: Option<TcpListener>,
+    ready: impl FnOnce(),
+) -> anyhow::Result<ExitCode> {
     let mut stop = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = match roles.contains(&Role::Web) {
-        true => Some(http::serve(app.clone(), listen(&app.config.server.listen)?)?),
+        true => {
+            let listener = listener.map_or_else(|| listen(&app.config.server.listen), Ok)?;
+            Some(http::serve(app.clone(), listener)?)
+        }
         false => None,
     };
     let handle = server.as_ref().map(|server| server.handle());
@@ -68,7 +76,7 @@ pub async fn serve(app: Arc<App>, roles: &[Role], ready: impl FnOnce()) -> anyho
 }
 
 /// Binds the address, and says what to do when it is taken.
-fn listen(address: &str) -> anyhow::Result<TcpListener> {
+pub fn listen(address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).with_context(|| {
         format!(
             "cannot listen on {address}. If another program (or another Embudo) has the port, stop it or choose \

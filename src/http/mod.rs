@@ -3,6 +3,7 @@
 mod booking;
 mod collect;
 mod cors;
+mod demo;
 mod gates;
 mod ops;
 mod webinars;
@@ -43,6 +44,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
         let problem = format!("server.trusted_proxies: not an address or network: {}", wrong.join(", "));
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, problem));
     }
+    let is_demo = app.config.is_demo;
     let shared = web::Data::from(app);
     let proxies = web::Data::new(proxies);
     let server = HttpServer::new(move || {
@@ -77,7 +79,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .configure(pages::routes)
             .configure(gates::routes)
             .configure(webinars::routes)
-            .default_service(web::to(|| async { Err::<HttpResponse, Problem>(not_found()) }))
+            .configure(if is_demo { demo::routes } else { nothing_else })
     })
     .workers(workers)
     .shutdown_timeout(5)
@@ -89,6 +91,10 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
 
 fn body_limits(bytes: usize) -> web::PayloadConfig {
     web::PayloadConfig::new(bytes)
+}
+
+fn nothing_else(doors: &mut web::ServiceConfig) {
+    doors.default_service(web::to(|| async { Err::<HttpResponse, Problem>(not_found()) }));
 }
 
 fn malformed(error: impl std::fmt::Display) -> actix_web::Error {

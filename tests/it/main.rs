@@ -6,5 +6,6 @@
 mod support;
 
 mod architecture;
+mod booking;
 mod contracts;
 mod errors;

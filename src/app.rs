@@ -1,9 +1,11 @@
 //! Everything that one running server consists of, built in one place and shared by all that runs.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::diagnostic::{Mark, Report};
+use crate::base::email::Email;
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
 use crate::base::time::Clock;
@@ -12,6 +14,8 @@ use crate::config::Config;
 use crate::gates::Catalog;
 use crate::hits::{Agents, Geo, HitLog};
 use crate::ingest::Collector;
+use crate::jobs::Worker;
+use crate::notify::{Desk, Mailer, Outbound, Rules};
 use crate::render::Templates;
 use crate::sites::Sites;
 use crate::storage::Stores;
@@ -23,13 +27,15 @@ pub struct App {
     pub clock: Clock,
     pub stores: Stores,
     pub keys: Keys,
-    pub sites: Sites,
-    pub templates: Templates,
+    pub sites: Arc<Sites>,
+    pub templates: Arc<Templates>,
     pub collector: Collector,
-    pub lifecycle: stages::Definition,
-    pub catalog: Catalog,
-    pub webinars: webinars::Definition,
-    pub team: Team,
+    pub lifecycle: Arc<stages::Definition>,
+    pub catalog: Arc<Catalog>,
+    pub webinars: Arc<webinars::Definition>,
+    pub team: Arc<Team>,
+    /// How people are told.
+    pub desk: Desk,
 }
 
 impl App {
@@ -46,25 +52,57 @@ impl App {
         let report = Report::new();
         let lifecycle = lifecycle(&config, &report);
         let (catalog, webinars) = content(&config, &report);
-        let team = team(&config, &report);
-        let (Some(lifecycle), Some(catalog), Some(webinars), Some(team)) =
-            (lifecycle, catalog, webinars, team)
+        let (team, rules) = (team(&config, &report), rules(&config, &report));
+        let (Some(lifecycle), Some(catalog), Some(webinars), Some(team), Some(rules)) =
+            (lifecycle, catalog, webinars, team, rules)
         else {
             anyhow::bail!("a definition is wrong:\n{}", report.text());
         };
+        let from = Email::parse(&config.mail.from)
+            .map_err(|_| anyhow::anyhow!("mail.from: `{}` is not an e-mail address", config.mail.from))?;
+        let desk = Desk {
+            stores: stores.clone(),
+            keys: keys.clone(),
+            sites: Arc::new(Sites::new(&config.sites)),
+            templates: Arc::new(Templates::embedded()?),
+            lifecycle: Arc::new(lifecycle),
+            catalog: Arc::new(catalog),
+            webinars: Arc::new(webinars),
+            team: Arc::new(team),
+            rules: Arc::new(rules),
+            mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
+            outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
+            from,
+            company: config.company.name.clone(),
+            public_url: config.server.public_url.clone(),
+        };
         Ok(Self {
-            lifecycle,
-            catalog,
-            webinars,
-            team,
-            sites: Sites::new(&config.sites),
-            templates: Templates::embedded()?,
+            sites: desk.sites.clone(),
+            templates: desk.templates.clone(),
+            lifecycle: desk.lifecycle.clone(),
+            catalog: desk.catalog.clone(),
+            webinars: desk.webinars.clone(),
+            team: desk.team.clone(),
+            desk,
             collector,
             keys,
             stores,
             clock,
             config,
         })
+    }
+
+    /// Keeps how far the demo's time machine has travelled, so that the next start goes on there.
+    pub fn remember_clock(&self) {
+        let file = self.config.storage.data.join("clock");
+        if let Err(error) = std::fs::write(&file, self.clock.offset_ms().to_string()) {
+            tracing::warn!(error = %error, "the demo's time cannot be kept");
+        }
+    }
+
+    /// What workers work with.
+    pub fn worker(&self) -> Worker {
+        Worker { desk: self.desk.clone(), clock: self.clock.clone() }
     }
 
     /// The origin that people and browsers reach this server by.
@@ -99,10 +137,16 @@ pub fn content(config: &Config, report: &Report) -> (Option<Catalog>, Option<web
     (catalog, webinars)
 }
 
-/// Who can be booked, by the settings; nobody where there is no file.
+/// Who can be booked, and when; nobody where there is no file.
 pub fn team(config: &Config, report: &Report) -> Option<Team> {
     let (path, text) = definition(config, &config.definitions.team, "reps: []\nmeetings: []", report)?;
     Team::parse(&path, &text, report)
+}
+
+/// Who hears of what; nobody but the console where there is no file.
+pub fn rules(config: &Config, report: &Report) -> Option<Rules> {
+    let (path, text) = definition(config, &config.definitions.notify, "hooks: []", report)?;
+    Rules::parse(&path, &text, report)
 }
 
 /// The path and text of a definition, or what stands for a file that is not there.

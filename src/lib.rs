@@ -23,6 +23,9 @@ pub mod events;
 /// The websites that may report hits, fill in forms and chat.
 pub mod sites;
 
+/// The people of the company, their sessions, and what each role may do.
+pub mod accounts;
+
 /// What the snippet reports, parsed, labelled and kept in a durable log.
 pub mod hits;
 
@@ -47,15 +50,24 @@ pub mod webinars;
 /// Calls: free times, holds, bookings.
 pub mod bookings;
 
+/// Conversations: flows, the live hand-over, one numbered log each.
+pub mod chat;
+
 // Consequences.
 
 /// Templates, texts in two languages, dates as people write them.
 pub mod render;
 
+/// From facts to messages: mail, chat webhook, console.
+pub mod notify;
+
 // What keeps it running.
 
 /// The way of a hit: worked out, made durable, projected.
 pub mod ingest;
+
+/// The durable queue, the schedule, and the workers that do what waits.
+pub mod jobs;
 
 /// Everything that one running server consists of.
 pub mod app;

@@ -177,6 +177,11 @@ impl Context {
     pub fn get(&self, path: &str) -> Option<&Json> {
         self.values.get(path)
     }
+
+    /// Keeps only the fields that `keep` says.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.values.retain(|path, _| keep(path));
+    }
 }
 
 /// A field that an expression reads.
@@ -295,7 +300,9 @@ impl Expr {
         conjuncts(self.program.expression(), &mut |part| {
             if !has_way_around(part) {
                 let read: Vec<String> = paths(part);
-                sure.extend(self.uses.iter().map(|used| used.path.as_str()).filter(|p| read.iter().any(|r| r == p)));
+                sure.extend(
+                    self.uses.iter().map(|used| used.path.as_str()).filter(|p| read.iter().any(|r| r == p)),
+                );
             }
         });
         sure

@@ -166,16 +166,49 @@ pub struct Booked {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Body {
-    Text { text: String },
+    Text {
+        text: String,
+    },
     Video(Video),
-    Ask { question: String, text: String, input: Input, progress: Option<Progress> },
-    Invalid { question: String, text: String },
-    Choice { question: String, choice: String, label: String },
-    Answer { question: String, text: String },
-    Slot { question: String, starts_at: Timestamp },
-    Status { mode: Mode, agent: Option<Face>, text: Option<String> },
+    Ask {
+        question: String,
+        text: String,
+        input: Input,
+        progress: Option<Progress>,
+    },
+    Invalid {
+        question: String,
+        text: String,
+    },
+    Choice {
+        question: String,
+        choice: String,
+        label: String,
+    },
+    Answer {
+        question: String,
+        text: String,
+    },
+    /// A time that was picked, or that none of those offered fits.
+    Slot {
+        question: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        starts_at: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        none_fit: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        zone: Option<String>,
+    },
+    HumanRequested,
+    Status {
+        mode: Mode,
+        agent: Option<Face>,
+        text: Option<String>,
+    },
     Booked(Booked),
-    End { outcome: String },
+    End {
+        outcome: String,
+    },
 }
 
 impl Body {
@@ -235,7 +268,8 @@ mod tests {
 
     #[test]
     fn what_visitors_send_is_read() {
-        let none: Said = serde_json::from_value(json!({"type":"slot","question":"pick","none_fit":true})).unwrap();
+        let none: Said =
+            serde_json::from_value(json!({"type":"slot","question":"pick","none_fit":true})).unwrap();
         assert_eq!(none, Said::Slot { question: "pick".into(), starts_at: None, none_fit: true });
         let human: Said = serde_json::from_value(json!({"type":"human_requested"})).unwrap();
         assert_eq!(human, Said::HumanRequested);

@@ -42,7 +42,13 @@ pub struct Reader {
 impl Text {
     /// Takes a text apart. Reports T410 (a hole that is not closed, or not of our subset), D301 (unknown
     /// field) and D303 (a field that may be empty and stands without `{{#if}}`).
-    pub fn parse(source: &str, at: &Mark, symbols: &Symbols, always: &BTreeSet<&str>, report: &Report) -> Text {
+    pub fn parse(
+        source: &str,
+        at: &Mark,
+        symbols: &Symbols,
+        always: &BTreeSet<&str>,
+        report: &Report,
+    ) -> Text {
         let mut reading = Reading { rest: source, source, at, symbols, always, report, sure: Vec::new() };
         let (parts, _) = reading.parts(None);
         Text { source: source.to_owned(), at: at.clone(), parts }
@@ -53,6 +59,11 @@ impl Text {
         let mut holes = BTreeSet::new();
         collect(&self.parts, &mut holes);
         holes
+    }
+
+    /// Whether there is anything in it to translate.
+    pub fn has_words(&self) -> bool {
+        self.length() > 0
     }
 
     /// How many characters it has at most, holes not counted.
@@ -134,7 +145,8 @@ pub fn when(at: Timestamp, reader: &Reader) -> String {
     match reader.language {
         Language::En => local.strftime("%A, %B %-d at %-I:%M %p").to_string(),
         Language::Es => {
-            const DAYS: [&str; 7] = ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"];
+            const DAYS: [&str; 7] =
+                ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"];
             const MONTHS: [&str; 12] = [
                 "enero",
                 "febrero",
@@ -212,7 +224,9 @@ impl Reading<'_> {
             match inner.split_whitespace().collect::<Vec<_>>().as_slice() {
                 ["#if", path] => parts.push(self.conditional(path, &at)),
                 ["else"] | ["/if"] if inside.is_none() => {
-                    self.report.error(&at, "T410", format!("{{{{{inner}}}}} without an {{{{#if}}}} before it")).done();
+                    self.report
+                        .error(&at, "T410", format!("{{{{{inner}}}}} without an {{{{#if}}}} before it"))
+                        .done();
                 }
                 ["else"] => return (parts, Ended::Else),
                 ["/if"] => return (parts, Ended::Close),
@@ -282,7 +296,9 @@ mod tests {
 
     #[test]
     fn values_and_conditions_are_filled_in() {
-        let (text, notes) = parse("Hi{{#if contact.first_name}} {{contact.first_name}}{{else}} there{{/if}}: {{webinar.title}}");
+        let (text, notes) = parse(
+            "Hi{{#if contact.first_name}} {{contact.first_name}}{{else}} there{{/if}}: {{webinar.title}}",
+        );
         assert!(notes.is_empty(), "{notes:?}");
         let mut values = Context::new();
         values.set("webinar.title", "Reading");
@@ -309,7 +325,14 @@ mod tests {
     #[test]
     fn broken_holes_are_reported() {
         assert_eq!(parse("{{webinar.titel}}").1, ["3 D301 there is no field \"webinar.titel\""]);
-        for broken in ["{{webinar.title", "{{#if webinar.title}}x", "x{{/if}}", "{{else}}", "{{> page}}", "{{{webinar.title}}}"] {
+        for broken in [
+            "{{webinar.title",
+            "{{#if webinar.title}}x",
+            "x{{/if}}",
+            "{{else}}",
+            "{{> page}}",
+            "{{{webinar.title}}}",
+        ] {
             let notes = parse(broken).1;
             assert!(notes.iter().any(|n| n.contains("T410")), "{broken}: {notes:?}");
         }

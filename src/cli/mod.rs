@@ -1,6 +1,10 @@
 //! The commands: one file each, one line here.
 
+mod demo;
+mod lifecycle;
 mod serve;
+mod user;
+mod webinar;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,15 +25,29 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the whole product with a sample company, in one folder and without any service.
+    Demo(demo::Arguments),
     /// Serve all doors, and do the work that waits.
     Serve(serve::Arguments),
+    /// Explain the lifecycle.
+    Lifecycle(lifecycle::Arguments),
+    /// Take attendance.
+    Webinar(webinar::Arguments),
+    /// Who may enter the console.
+    User(user::Arguments),
 }
 
 /// Runs the command that the program's arguments name.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
+        Command::Demo(own) => demo::run(&own, arguments.config),
         Command::Serve(own) => settings(arguments.config).and_then(|config| serve::run(&own, config)),
+        Command::Lifecycle(own) => {
+            settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
+        }
+        Command::Webinar(own) => settings(arguments.config).and_then(|config| webinar::run(&own, &config)),
+        Command::User(own) => settings(arguments.config).and_then(|config| user::run(own, config)),
     };
     match outcome {
         Ok(code) => code,

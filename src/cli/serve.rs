@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::app::App;
 use crate::base::time::Clock;
 use crate::config::Config;
-use crate::{http, telemetry};
+use crate::{http, jobs, telemetry};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -31,20 +32,30 @@ pub fn run(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log);
     super::block_on(async {
         let app = Arc::new(App::build(config, Clock::system()).await?);
-        serve(app, &arguments.roles, || {}).await
+        serve(app, &arguments.roles, None, || {}).await
     })
 }
 
-/// Serves `app` until SIGTERM or SIGINT; calls `ready` once it answers.
-pub async fn serve(app: Arc<App>, roles: &[Role], ready: impl FnOnce()) -> anyhow::Result<ExitCode> {
+/// Serves `app` on `listener`, else on the configured address, until SIGTERM or SIGINT; calls `ready` once it answers.
+pub async fn serve(
+    app: Arc<App>,
+    roles: &[Role],
+    listener: Option<TcpListener>,
+    ready: impl FnOnce(),
+) -> anyhow::Result<ExitCode> {
     let mut stop = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = match roles.contains(&Role::Web) {
-        true => Some(http::serve(app.clone(), listen(&app.config.server.listen)?)?),
+        true => {
+            let listener = listener.map_or_else(|| listen(&app.config.server.listen), Ok)?;
+            Some(http::serve(app.clone(), listener)?)
+        }
         false => None,
     };
     let handle = server.as_ref().map(|server| server.handle());
     let web = server.map(tokio::spawn);
+    let (stop_work, stopped) = watch::channel(false);
+    let work = roles.contains(&Role::Worker).then(|| tokio::spawn(jobs::run(app.worker(), stopped)));
     tracing::info!(server.address = %app.config.server.listen, "Serving");
     ready();
     tokio::select! {
@@ -56,11 +67,16 @@ pub async fn serve(app: Arc<App>, roles: &[Role], ready: impl FnOnce()) -> anyho
         handle.stop(true).await;
         web.await??;
     }
+    if let Some(work) = work {
+        // The turn that is under way is finished; what is left stands in the queue.
+        stop_work.send_replace(true);
+        work.await?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Binds the address, and says what to do when it is taken.
-fn listen(address: &str) -> anyhow::Result<TcpListener> {
+pub fn listen(address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).with_context(|| {
         format!(
             "cannot listen on {address}. If another program (or another Embudo) has the port, stop it or choose \

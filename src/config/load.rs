@@ -161,6 +161,12 @@ fn impossible(config: &Config) -> Vec<String> {
         out.push(format!("api.keys: every key needs at least {API_KEY_LENGTH} characters"));
     }
     for site in &config.sites {
+        if crate::base::time::zone(&site.time_zone).is_none() {
+            out.push(format!(
+                "site `{}`: `{}` is no time zone such as Europe/Madrid",
+                site.key, site.time_zone
+            ));
+        }
         for origin in &site.origins {
             let is_origin =
                 url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);

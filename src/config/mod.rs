@@ -138,6 +138,16 @@ pub struct SiteSettings {
     pub language: Language,
     #[serde(default)]
     pub privacy_url: String,
+    #[serde(default)]
+    pub logo_url: String,
+    #[serde(default)]
+    pub stylesheet_url: String,
+    #[serde(default = "utc")]
+    pub time_zone: String,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
 }
 
 impl Config {

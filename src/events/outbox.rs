@@ -46,3 +46,14 @@ pub async fn mark_dispatched(tx: &mut Tx, id: EventId, now: Timestamp) -> Result
     tx.execute(sql!("update events set dispatched_at = $2 where id = $1"), params![id, now]).await?;
     Ok(())
 }
+
+/// Whether any fact waits, without a write.
+///
+/// # Errors
+/// As the store says.
+pub async fn any_waiting(q: &mut impl Queries) -> Result<bool> {
+    let row = q
+        .query_opt(sql!("select 1 as waiting from events where dispatched_at is null limit 1"), params![])
+        .await?;
+    Ok(row.is_some())
+}

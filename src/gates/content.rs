@@ -36,6 +36,14 @@ pub enum Deliver {
 }
 
 impl Deliver {
+    /// Whether a mail with the link is sent.
+    pub fn is_by_email(self) -> bool {
+        match self {
+            Self::Email | Self::Both => true,
+            Self::Inline => false,
+        }
+    }
+
     /// Whether the answer to the form holds the link.
     pub fn is_inline(self) -> bool {
         match self {
@@ -45,7 +53,7 @@ impl Deliver {
     }
 
     /// Whether a mail with the link is sent.
-    pub fn is_by_email(self) -> bool {
+    pub fn is_mailed(self) -> bool {
         match self {
             Self::Email | Self::Both => true,
             Self::Inline => false,

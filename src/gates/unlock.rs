@@ -143,6 +143,7 @@ pub async fn confirm(
     Ok(contacts::raise_trust(tx, visitor, contact, trust, now).await?)
 }
 
-fn contact_of(claims: &Claims) -> Option<ContactId> {
+/// The contact that a link was made for.
+pub fn contact_of(claims: &Claims) -> Option<ContactId> {
     claims.contact.as_deref().and_then(|text| ContactId::parse(text).ok())
 }

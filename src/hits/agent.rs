@@ -65,6 +65,6 @@ mod tests {
         let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
                      Version/18.0 Mobile/15E148 Safari/604.1";
         assert_eq!(agents.read(phone).device, "mobile");
-        assert_eq!(agents.read("").device, "unknown");
+        assert_eq!(agents.read("").browser, "UNKNOWN");
     }
 }

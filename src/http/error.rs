@@ -12,9 +12,13 @@ use crate::base::coded::Coded;
 /// One line a code: its status, and a title that is the same for every occurrence.
 pub const CODES: &[(&str, u16, &str)] = &[
     ("account.disabled", 403, "This account is disabled"),
+    ("account.email_invalid", 422, "The address is not an e-mail address"),
+    ("account.email_taken", 409, "There is an account with this address already"),
     ("account.forbidden", 403, "Your role may not do this"),
     ("account.login_failed", 401, "The address or the password is wrong"),
     ("account.not_logged_in", 401, "Log in first"),
+    ("account.password_short", 422, "The password is too short"),
+    ("account.unknown", 404, "There is no such account"),
     ("api.key_unknown", 401, "The API key is missing or unknown"),
     ("asset.unknown", 404, "There is no such file"),
     ("booking.already_cancelled", 409, "The call is already cancelled"),
@@ -110,6 +114,11 @@ impl Problem {
         let (status, title) =
             found.map_or((500, "Something went wrong here"), |(_, status, title)| (*status, *title));
         (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), title)
+    }
+
+    /// What the code means, the same every time.
+    pub fn title(&self) -> &'static str {
+        self.row().1
     }
 
     /// The document's members.

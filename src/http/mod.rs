@@ -3,17 +3,20 @@
 mod booking;
 mod collect;
 mod cors;
+mod demo;
+mod gates;
 mod ops;
-mod pages;
+mod webinars;
 
 pub mod error;
+pub mod pages;
 pub mod request;
 
 use std::net::TcpListener;
 use std::sync::Arc;
 
 use actix_web::dev::{Server, Service};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 use actix_web::middleware::Compress;
 use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
 
@@ -41,6 +44,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
         let problem = format!("server.trusted_proxies: not an address or network: {}", wrong.join(", "));
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, problem));
     }
+    let is_demo = app.config.is_demo;
     let shared = web::Data::from(app);
     let proxies = web::Data::new(proxies);
     let server = HttpServer::new(move || {
@@ -56,6 +60,10 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                 let answer = service.call(request);
                 async move {
                     let mut answer = answer.await?;
+                    // Partial answers carry it, and Firefox then refuses to play a recording.
+                    if answer.headers().get(CONTENT_ENCODING).is_some_and(|how| how == "identity") {
+                        answer.headers_mut().remove(CONTENT_ENCODING);
+                    }
                     for (name, value) in HEADERS {
                         let name = HeaderName::from_static(name);
                         if !answer.headers().contains_key(&name) {
@@ -68,7 +76,10 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .configure(ops::routes)
             .configure(collect::routes)
             .configure(booking::routes)
-            .default_service(web::to(|| async { Err::<HttpResponse, Problem>(not_found()) }))
+            .configure(pages::routes)
+            .configure(gates::routes)
+            .configure(webinars::routes)
+            .configure(if is_demo { demo::routes } else { nothing_else })
     })
     .workers(workers)
     .shutdown_timeout(5)
@@ -80,6 +91,10 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
 
 fn body_limits(bytes: usize) -> web::PayloadConfig {
     web::PayloadConfig::new(bytes)
+}
+
+fn nothing_else(doors: &mut web::ServiceConfig) {
+    doors.default_service(web::to(|| async { Err::<HttpResponse, Problem>(not_found()) }));
 }
 
 fn malformed(error: impl std::fmt::Display) -> actix_web::Error {

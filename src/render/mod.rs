@@ -89,6 +89,21 @@ impl Templates {
             .map_err(|e| Error::Render { name: name.to_owned(), reason: e.to_string() })
     }
 
+    /// Renders one line of plain text that stands in a file of its own, such as a mail's subject.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render).
+    pub fn line(&self, text: &str, language: Language, context: &Value) -> Result<String, Error> {
+        let mut data = context.clone();
+        let Value::Object(fields) = &mut data else {
+            return Err(Error::Context { name: text.to_owned() });
+        };
+        fields.insert("lang".to_owned(), Value::from(language.code()));
+        self.plain
+            .render_template_with_context(text, &Context::from(data))
+            .map_err(|e| Error::Render { name: text.to_owned(), reason: e.to_string() })
+    }
+
     /// Whether there is a template of this name.
     pub fn has(&self, name: &str) -> bool {
         self.html.has_template(name) || self.plain.has_template(name)

@@ -18,6 +18,12 @@ pub struct Site {
     pub language: Language,
     /// Its privacy notice; empty if it has none.
     pub privacy_url: String,
+    /// An image 32 px high for hosted pages; empty if it has none.
+    pub logo_url: String,
+    /// Its colours for hosted pages; empty if it has none.
+    pub stylesheet_url: String,
+    /// Where times are shown in until the visitor's zone is known (IANA name).
+    pub time_zone: String,
 }
 
 impl Site {
@@ -74,6 +80,9 @@ impl Sites {
                         origins: site.origins.clone(),
                         language: site.language,
                         privacy_url: site.privacy_url.clone(),
+                        logo_url: site.logo_url.clone(),
+                        stylesheet_url: site.stylesheet_url.clone(),
+                        time_zone: site.time_zone.clone(),
                     };
                     (site.key.clone(), site)
                 })
@@ -122,6 +131,9 @@ mod tests {
             origins: vec!["https://faro.example".to_owned()],
             language: Language::Es,
             privacy_url: String::new(),
+            logo_url: String::new(),
+            stylesheet_url: String::new(),
+            time_zone: "UTC".to_owned(),
         }]);
         let own = "https://embudo.example";
         assert!(sites.find_for("faro", Some("https://faro.example"), own).is_ok());

@@ -4,6 +4,7 @@
 //! attendee after all. Every change records an activity, appends a fact and runs the lifecycle.
 
 pub mod attendance;
+mod calendar;
 pub mod definition;
 pub mod ranges;
 mod store;
@@ -11,6 +12,7 @@ mod store;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use calendar::calendar_file;
 pub use definition::{Definition, Recording, Webinar};
 pub use ranges::Ranges;
 pub use store::{Registration, Watched, registration, registrations, watched_of};

@@ -1,8 +1,12 @@
 //! Bad input: each gets a clear error with a stable code and changes nothing.
 
+use std::collections::BTreeSet;
+
+use embudo::http::error::CODES;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
+use crate::support::sources::sources;
 
 #[tokio::test]
 async fn a_hit_that_is_wrong_is_refused_with_the_reason_and_nothing_is_stored() {
@@ -72,4 +76,52 @@ async fn a_page_of_a_foreign_origin_may_not_report_for_our_site() {
 async fn an_address_that_does_not_exist_is_a_problem_too() {
     let app = TestApp::start().await;
     app.get("/v1/nothing").await.expect_problem(404, "request.not_found");
+}
+
+/// Every literal of the sources that has the form of a code, outside of the table itself.
+fn codes_in_the_sources() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for source in sources().iter().filter(|source| source.path != "http/error.rs") {
+        for (at, _) in source.code.match_indices('"') {
+            let rest = &source.text[at + 1..];
+            let text = &rest[..rest.find('"').unwrap_or(0)];
+            found.insert(text.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn every_code_of_the_table_is_used() {
+    let used = codes_in_the_sources();
+    let idle: Vec<_> = CODES.iter().map(|(code, ..)| *code).filter(|code| !used.contains(*code)).collect();
+    assert!(idle.is_empty(), "codes that nothing answers with: {idle:?}");
+}
+
+#[test]
+fn every_code_that_is_answered_with_stands_in_the_table() {
+    let known: BTreeSet<_> = CODES.iter().map(|(code, ..)| *code).collect();
+    let mut missing = Vec::new();
+    for source in sources() {
+        for (at, head) in source.code.match_indices("Problem::new(\"") {
+            let rest = &source.text[at + head.len()..];
+            let code = &rest[..rest.find('"').unwrap_or(0)];
+            if !known.contains(code) {
+                missing.push(source.place(at));
+            }
+        }
+        // what `fn code` of an error answers with
+        for (at, head) in source.code.match_indices("fn code(&self) -> &'static str {") {
+            let start = at + head.len();
+            let end = source.code[start..].find("\n    }").map_or(start, |end| start + end);
+            for (quote, _) in source.code[start..end].match_indices('"').step_by(2) {
+                let rest = &source.text[start + quote + 1..];
+                let code = &rest[..rest.find('"').unwrap_or(0)];
+                if code.contains('.') && !known.contains(code) {
+                    missing.push(format!("{}   <- {code}", source.place(start + quote)));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "codes that the table does not know:\n{}", missing.join("\n"));
 }

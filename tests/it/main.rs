@@ -9,3 +9,7 @@ mod architecture;
 mod booking;
 mod contracts;
 mod errors;
+mod gates;
+mod identity;
+mod lifecycle;
+mod webinars;

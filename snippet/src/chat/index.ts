@@ -1,1 +1,593 @@
-export {};
+// chat.js: the chat itself. It is loaded when a flow begins, when the visitor opens it, or when a talk goes on.
+
+import { complain, guarded, h } from '../shared/dom';
+import type { ChatDoor, Host, Opening } from '../shared/host';
+import { write } from '../shared/store';
+import { answers } from './answers';
+import { Bubbles, capital, prose } from './bubbles';
+import { Composer } from './composer';
+import { Door, Refused, start } from './door';
+import { icons } from './icons';
+import { Line } from './line';
+import { Memory, type Unsent } from './memory';
+import { Outbox } from './outbox';
+import { pause } from './pause';
+import { type MenuItem, Shell } from './shell';
+import { Talk } from './talk';
+import { Calendar, ownZone } from './time';
+import { video } from './video';
+import { type Words, wordsFor } from './words';
+import type { Event, Mode, Person, Said, Started } from './wire';
+
+/** Closed by the visitor: nothing opens by itself for the rest of the visit. */
+const QUIET_MS = 30 * 60_000;
+/** One bubble after the other, as people read; never longer than this in a row. */
+const TYPING_MS = 1200;
+const A_BUBBLE_MS = 450;
+const AGENT_TYPES_MS = 6000;
+const HIDDEN_MS = 60_000;
+const NEW_STARTS = 3;
+
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+
+class Chat implements ChatDoor {
+  private readonly memory: Memory;
+  private readonly shell: Shell;
+  private language: string;
+  private words: Words;
+
+  // The conversation that runs, if one does.
+  private door: Door | null = null;
+  private line: Line | null = null;
+  private outbox: Outbox | null = null;
+  private talk = new Talk();
+  private bubbles!: Bubbles;
+  private composer!: Composer;
+  private bot: Person;
+
+  /** Events that were heard and wait for their turn to be shown. */
+  private queue: Event[] = [];
+  private isShowing = false;
+  private paced_ms = 0;
+  private typingTimer = 0;
+  private hiddenTimer = 0;
+  private typedAt = 0;
+  private readAt = 0;
+  private unread = 0;
+  private isConnected = true;
+  private isStarting = false;
+  private hasResent = false;
+  /** The zone of the last times that were offered. */
+  private zone = ownZone();
+  private latest: { person: Person; isHuman: boolean; text: string } | null = null;
+  private starts = 0;
+  /** Counts conversations: what belongs to an earlier one is not applied. */
+  private turn = 0;
+
+  constructor(private host: Host) {
+    this.memory = new Memory(host);
+    this.language = this.memory.kept.language || host.language();
+    this.words = wordsFor(this.language);
+    this.bot = this.memory.kept.bot || { name: this.words.assistant };
+    this.shell = new Shell(
+      host,
+      {
+        opened: () => this.opened(),
+        closed: () => this.memory.rest(this.talk.isEnded),
+        wanted: () => this.open({}),
+        menu: () => this.menu(),
+      },
+      this.words,
+      this.language,
+    );
+    this.clear();
+    const back = guarded(() => {
+      if (document.visibilityState === 'hidden') return;
+      this.line?.open();
+      this.outbox?.nudge();
+      this.seen();
+    });
+    // An open stream keeps a page out of the browser's back cache.
+    addEventListener('pagehide', () => this.line?.close());
+    addEventListener('pageshow', back);
+    addEventListener('online', () => {
+      this.line?.close();
+      back();
+    });
+    addEventListener('offline', () => this.connected(false));
+    document.addEventListener('visibilitychange', () => {
+      back();
+      // A page in the background needs no line of its own, unless a person is about to answer.
+      clearTimeout(this.hiddenTimer);
+      if (document.visibilityState === 'visible' || this.talk.mode === 'human' || this.talk.mode === 'waiting') return;
+      this.hiddenTimer = setTimeout(() => this.line?.close(), HIDDEN_MS);
+    });
+    addEventListener('storage', (event) => {
+      // "Not you?" in another tab means it in this one, too.
+      if (event.key === 'embudo.chat' && !event.newValue && this.door) this.reset();
+    });
+  }
+
+  open({ flow = null, quiet = false, show = true }: Opening): void {
+    const { kept } = this.memory;
+    const wasClosed = !!kept.closed_at && Date.now() - kept.closed_at < QUIET_MS;
+    if (quiet && flow && (this.shell.isOpen || wasClosed)) return;
+    // On a phone the panel would hide the page that the visitor just came for: a card says it instead.
+    if (!quiet || (show && !this.shell.isPhone)) this.shell.open(quiet);
+    if (flow ? !this.door || this.talk.isEnded : !this.door) {
+      if (!flow && kept.conversation && kept.token) this.attach(kept.conversation, kept.token);
+      else void this.begin(flow);
+    }
+  }
+
+  close(): void {
+    this.shell.close(true);
+  }
+
+  reset(): void {
+    this.detach();
+    this.memory.clear();
+    this.clear();
+    this.shell.unread(0);
+    this.shell.close(false);
+  }
+
+  private opened(): void {
+    this.memory.keep({ open: true, closed_at: undefined });
+    this.seen();
+  }
+
+  private menu(): MenuItem[] {
+    const { words } = this;
+    const items: MenuItem[] = [];
+    if (this.door && this.talk.mode === 'bot' && !this.talk.isEnded) {
+      items.push({ label: words.human, path: icons.person, act: () => this.say({ type: 'human_requested' }, words.human) });
+    }
+    if (!this.shell.isPhone) {
+      items.push({
+        label: this.shell.isLarge ? words.smaller : words.larger,
+        path: this.shell.isLarge ? icons.shrink : icons.grow,
+        act: () => this.shell.grow(),
+      });
+    }
+    items.push({ label: words.forget, path: icons.leave, act: () => this.forget() });
+    return items;
+  }
+
+  /** "Not you?": nothing of the person before is left in this browser, and the talk begins anew. */
+  private forget(): void {
+    this.host.reset();
+    this.shell.open(false);
+    void this.begin(null);
+  }
+
+  // --- a conversation begins and ends -----------------------------------------------------------
+
+  private async begin(flow: string | null): Promise<void> {
+    if (this.isStarting) return;
+    this.isStarting = true;
+    const turn = this.turn;
+    const slow = setTimeout(() => this.shell.wait(true), 300);
+    try {
+      const started = await start(this.host, flow, this.language);
+      if (turn === this.turn) this.started(started);
+    } catch (problem) {
+      complain(problem);
+      if (turn === this.turn) this.failed(problem, flow);
+    } finally {
+      clearTimeout(slow);
+      this.isStarting = false;
+      if (!this.queue.length) this.shell.wait(false);
+    }
+  }
+
+  private started(started: Started): void {
+    this.isConnected = true;
+    const { conversation, token, visitor, mode, agent = null, bot = null, known } = started;
+    const { memory, shell } = this;
+    const isOther = conversation !== memory.kept.conversation;
+    this.host.known = visitor;
+    if (this.host.consent() !== 'none') write('visitor', visitor);
+    this.language = started.language || this.language;
+    this.words = wordsFor(this.language);
+    this.bot = bot || this.bot;
+    const kept = { conversation, token, bot: this.bot, language: this.language, known };
+    if (isOther) {
+      memory.begin(kept);
+      // What was typed and never arrived goes to the new conversation; answers to old questions do not.
+      for (const item of [...memory.unsent]) {
+        memory.dropUnsent(item.client_id);
+        if (item.body.type === 'text') memory.addUnsent({ ...item, conversation });
+      }
+    } else memory.keep(kept);
+    shell.speak(this.words, this.language);
+    this.attach(conversation, token);
+    this.talk.mode = mode;
+    this.talk.agent = agent;
+    this.header();
+  }
+
+  private attach(conversation: string, token: string): void {
+    this.detach();
+    this.clear();
+    const turn = this.turn;
+    const here = <A extends unknown[]>(act: (...given: A) => void) =>
+      guarded((...given: A) => {
+        if (turn === this.turn) act(...given);
+      });
+    const door = (this.door = new Door(this.host, conversation, token));
+    const gone = here(() => this.gone());
+    this.line = new Line(door, {
+      heard: here((events, isOld) => this.heard(events, isOld)),
+      typing: here((who, name) => this.types(who, name)),
+      connected: here((isConnected) => this.connected(isConnected)),
+      gone,
+    });
+    this.outbox = new Outbox(door, this.memory, {
+      sent: here((_, event) => {
+        this.connected(true);
+        if (event && this.line && !this.line.take(event)) void this.line.catchUp().catch(complain);
+      }),
+      delayed: here(({ client_id }) => this.bubbles.delay(client_id)),
+      refused: here((item, why) => this.refused(item, why)),
+      gone,
+    });
+    this.line.open();
+  }
+
+  private detach(): void {
+    this.turn++;
+    this.line?.close();
+    this.outbox?.close();
+    this.door = this.line = this.outbox = null;
+  }
+
+  /** The server does not know this conversation any more: begin anew, but not for ever. */
+  private gone(): void {
+    this.detach();
+    this.memory.keep({ token: undefined });
+    if (this.starts++ < NEW_STARTS && (this.shell.isOpen || this.memory.unsent.length)) void this.begin(null);
+    else this.clear();
+  }
+
+  private failed(problem: unknown, flow: string | null): void {
+    this.isConnected = false;
+    this.header();
+    const detail = problem instanceof Refused && problem.status < 500 ? problem.detail : '';
+    this.shell.tray.replaceChildren(
+      h(
+        'div',
+        { class: 'card failed' },
+        h('p', null, detail || this.words.failed),
+        h(
+          'button',
+          {
+            type: 'button',
+            class: 'button',
+            onclick: () => {
+              this.shell.tray.replaceChildren();
+              return this.begin(flow);
+            },
+          },
+          this.words.retry,
+        ),
+      ),
+    );
+  }
+
+  private clear(): void {
+    this.talk = new Talk();
+    this.hasResent = false;
+    this.latest = null;
+    this.queue = [];
+    this.unread = 0;
+    this.paced_ms = 0;
+    this.bubbles = new Bubbles(this.shell.log, this.host, this.words, this.language);
+    this.bubbles.clear();
+    this.composer = new Composer(
+      this.words,
+      (text) => this.write(text),
+      () => this.typing(),
+    );
+    this.shell.foot.replaceChildren(this.composer.element);
+    this.shell.tray.replaceChildren();
+    this.shell.wait(false);
+    this.shell.tell('');
+    this.header();
+    const notYou = h('button', { type: 'button', class: 'link', onclick: () => this.forget() }, this.words.notYou);
+    if (this.isKnown) this.shell.introduce(notYou);
+    else this.shell.introduce();
+  }
+
+  /** Only who is recognised can be taken for somebody else. A visitor id tells when it was made (UUIDv7). */
+  private get isKnown(): boolean {
+    const { visitor } = this.host.sender(this.language);
+    if (!visitor) return false;
+    return this.memory.kept.known ?? Date.now() - parseInt(visitor.replace('-', '').slice(0, 12), 16) > QUIET_MS;
+  }
+
+  // --- what comes in ---------------------------------------------------------------------------
+
+  private heard(events: Event[], isOld: boolean): void {
+    this.queue.push(...events);
+    if (isOld) {
+      while (this.queue.length) this.show(this.queue.shift()!);
+      this.settle(true);
+    } else void this.play();
+  }
+
+  /** After a reload: what was said and not confirmed is shown again and goes on its way. */
+  private resend(): void {
+    if (this.hasResent) return;
+    this.hasResent = true;
+    const { conversation } = this.memory.kept;
+    for (const item of this.memory.unsent) {
+      if (item.conversation === conversation) this.bubbles.ours(this.spoken(item.body), item.at, item.client_id);
+    }
+    this.outbox?.nudge();
+    this.settle(true);
+  }
+
+  private async play(): Promise<void> {
+    if (this.isShowing) return;
+    this.isShowing = true;
+    const turn = this.turn;
+    try {
+      while (this.queue.length && turn === this.turn) {
+        const isBubble = this.queue[0]!.author.kind === 'bot' && !/^(status|end|invalid)$/.test(this.queue[0]!.body.type);
+        if (isBubble && this.shell.isSeen && !calm.matches && this.paced_ms < TYPING_MS) {
+          const wait = Math.min(A_BUBBLE_MS, TYPING_MS - this.paced_ms);
+          this.paced_ms += wait;
+          this.shell.wait(true);
+          await pause(wait);
+        }
+        // The visitor may have gone on meanwhile: then everything is there already.
+        if (turn === this.turn && this.queue.length) this.show(this.queue.shift()!);
+      }
+    } finally {
+      this.isShowing = false;
+      if (turn === this.turn) this.settle(false);
+    }
+  }
+
+  private hurry(): void {
+    while (this.queue.length) this.show(this.queue.shift()!);
+    this.paced_ms = 0;
+  }
+
+  private show(event: Event): void {
+    const { talk, bubbles, words } = this;
+    const { body, author } = event;
+    const before = { mode: talk.mode, agent: talk.agent };
+    const person: Person = author.kind === 'agent' ? { name: author.name || '', initials: talk.agent?.initials } : this.bot;
+    talk.take(event);
+    if (author.kind !== 'visitor') this.shell.wait(false);
+    if (author.kind === 'visitor') {
+      if (!bubbles.confirm(event.client_id)) {
+        const text = this.spoken(body as Said);
+        if (text) bubbles.ours(text, event.at);
+      }
+      this.outbox?.confirm(event.client_id || '');
+    } else if (body.type === 'text') bubbles.theirs(event, person, prose(body.text, words));
+    else if (body.type === 'ask') {
+      bubbles.ask(event, person, body);
+      if (body.input.kind === 'slot') this.zone = body.input.zone;
+    } else if (body.type === 'booked') bubbles.booked(event, person, body);
+    else if (body.type === 'video') {
+      const card = video(
+        this.host,
+        body,
+        words,
+        (recording, ranges, duration_s) => this.door!.watch(recording, ranges, duration_s),
+        () => this.shell.grow(),
+      );
+      bubbles.theirs(event, person, card, true);
+    } else if (body.type === 'status') this.status(body.mode, before.mode, talk.agent || before.agent, body.text);
+    this.count(event, person);
+  }
+
+  private status(mode: Mode, before: Mode, agent: Person | null, text: string | null | undefined): void {
+    const { words } = this;
+    const standard =
+      mode === 'human' && agent
+        ? words.joined(agent.name)
+        : mode === 'waiting'
+          ? words.looking
+          : mode === 'closed'
+            ? words.ended
+            : before === 'human' && agent
+              ? words.left(agent.name)
+              : '';
+    if (text || standard) this.bubbles.status(text || standard);
+    this.header();
+  }
+
+  /** After the last event that is there: what can be answered now. */
+  private settle(isOld: boolean): void {
+    const { talk, shell, words } = this;
+    // An answer that is on its way is an answer.
+    const isAnswered = ({ body }: Unsent) => 'question' in body && body.question === talk.ask?.question;
+    const ask = this.memory.unsent.some(isAnswered) ? null : talk.ask;
+    this.paced_ms = 0;
+    this.header();
+    const heldFocus = shell.holdsFocus && shell.byKeyboard;
+    const tray = ask && answers(ask, words, this.language, (said, shown) => this.say(said, shown));
+    shell.tray.replaceChildren(...(tray ? [tray] : []));
+    if (talk.isEnded) {
+      const again = h('button', { type: 'button', class: 'button', onclick: () => this.again() }, words.again);
+      if (!shell.foot.querySelector('.ended')) {
+        shell.foot.replaceChildren(h('div', { class: 'ended' }, h('p', null, words.ended), again));
+      }
+    } else {
+      if (!shell.foot.contains(this.composer.element)) shell.foot.replaceChildren(this.composer.element);
+      this.composer.fit(ask);
+      this.composer.explain(talk.problem);
+      if (talk.problem) {
+        this.composer.restore(this.lastAnswer);
+        this.lastAnswer = '';
+      }
+    }
+    if (heldFocus && !isOld && tray) shell.focus();
+    // A question for words, asked of somebody who is in the panel: the line is ready.
+    else if (shell.holdsFocus && !isOld && ask && !tray) shell.focus();
+    shell.follow(isOld);
+    if (this.latest && !shell.isOpen) shell.tease(this.latest.person, this.latest.isHuman, this.latest.text);
+    this.latest = null;
+    this.seen();
+  }
+
+  private again(): void {
+    this.detach();
+    this.memory.begin({});
+    this.clear();
+    this.shell.open(false);
+    void this.begin(null);
+  }
+
+  private count({ seq, at, author, body }: Event, person: Person): void {
+    if (author.kind === 'visitor' || this.shell.isSeen || seq <= (this.memory.kept.seen || 0)) return;
+    const text =
+      body.type === 'text' || body.type === 'ask'
+        ? body.text
+        : body.type === 'video'
+          ? body.title
+          : body.type === 'booked'
+            ? this.words.booked
+            : '';
+    if (!text) return;
+    this.shell.unread(++this.unread);
+    // What stood there when the visitor closed the panel is not held up to her again.
+    if (at > (this.memory.kept.closed_at || 0)) this.latest = { person, isHuman: author.kind === 'agent', text };
+  }
+
+  /** The visitor looks: nothing is unread any more. */
+  private seen(): void {
+    if (!this.shell.isSeen || !this.line) return;
+    this.unread = 0;
+    this.shell.unread(0);
+    const { last } = this.line;
+    if (last <= (this.memory.kept.seen || 0)) return;
+    this.memory.keep({ seen: last });
+    // Only a person wants to know; and not every single line.
+    if (this.talk.mode === 'human' && Date.now() - this.readAt > 1000) {
+      this.readAt = Date.now();
+      this.door?.read(last).catch(complain);
+    }
+  }
+
+  private types(who: string, name: string): void {
+    const isAgent = who === 'agent';
+    if (!isAgent && calm.matches) return;
+    this.shell.wait(true);
+    if (isAgent && name) this.header(this.words.typing(name));
+    clearTimeout(this.typingTimer);
+    this.typingTimer = setTimeout(
+      () => {
+        this.shell.wait(false);
+        this.header();
+      },
+      isAgent ? AGENT_TYPES_MS : TYPING_MS,
+    );
+  }
+
+  private connected(isConnected: boolean): void {
+    if (!this.door) return;
+    this.isConnected = isConnected && navigator.onLine;
+    this.shell.tell(this.isConnected ? '' : this.words.offline);
+    this.header();
+    if (!this.isConnected) return;
+    this.starts = 0;
+    this.resend();
+  }
+
+  private header(typing = ''): void {
+    const { talk, words, shell } = this;
+    const isHuman = talk.mode === 'human' && !!talk.agent;
+    const state =
+      typing ||
+      (!this.isConnected
+        ? words.offlineState
+        : talk.isEnded
+        ? words.closedState
+        : talk.mode === 'waiting'
+          ? words.waitingState
+          : isHuman
+            ? words.humanState
+            : words.botState);
+    const tone = talk.isEnded || !this.isConnected ? 'gone' : talk.mode === 'waiting' ? 'warn' : 'good';
+    shell.head(isHuman ? talk.agent! : this.bot, isHuman, state, tone);
+  }
+
+  // --- what goes out ---------------------------------------------------------------------------
+
+  private lastAnswer = '';
+
+  private write(text: string): void {
+    const { ask } = this.talk;
+    const kind = ask?.input.kind;
+    if (ask && kind !== 'choice' && kind !== 'slot') {
+      this.lastAnswer = text;
+      this.say({ type: 'answer', question: ask.question, value: text }, text);
+    } else this.say({ type: 'text', text }, text);
+  }
+
+  private say(said: Said, shown: string): void {
+    this.hurry();
+    if (!this.outbox) {
+      // Not connected yet: it goes as soon as there is a conversation.
+      this.shell.tell(this.words.connecting);
+      this.composer.restore(shown);
+      if (!this.isStarting) void this.begin(null);
+      return;
+    }
+    const item = this.outbox.add(said);
+    this.bubbles.ours(shown, item.at, item.client_id);
+    // The button that was pressed is gone; the focus must not fall out of the panel with it.
+    if ('question' in said && this.shell.clearTray()) this.shell.hold();
+    this.shell.follow(true);
+    if (this.talk.mode === 'bot' && !calm.matches) this.types('bot', '');
+  }
+
+  private refused({ client_id, body }: Unsent, why: Refused): void {
+    const { words } = this;
+    const text = why.code === 'chat.question_over' ? words.over : why.detail || words.refused;
+    this.bubbles.refuse(client_id, text);
+    this.shell.wait(false);
+    if (body.type === 'text') this.composer.restore(body.text);
+    this.settle(false);
+    void this.line?.catchUp().catch(complain);
+  }
+
+  private typing(): void {
+    if (this.talk.mode !== 'human' || Date.now() - this.typedAt < 3000) return;
+    this.typedAt = Date.now();
+    this.door?.typing().catch(() => {});
+  }
+
+  private moment(at: number): string {
+    const calendar = new Calendar(this.language, this.zone);
+    return capital(`${calendar.shortDay(at)}, ${calendar.time(at)}`);
+  }
+
+  /** What the visitor said, in words. */
+  private spoken(body: Said | Event['body']): string {
+    const { words } = this;
+    switch (body.type) {
+      case 'text':
+        return body.text;
+      case 'choice':
+        return 'label' in body ? body.label : body.choice;
+      case 'answer':
+        return 'value' in body ? body.value : body.text;
+      case 'slot':
+        return 'starts_at' in body && body.starts_at ? this.moment(body.starts_at) : words.noneFit;
+      case 'human_requested':
+        return words.human;
+      default:
+        return '';
+    }
+  }
+}
+
+const host = window.embudo?.host;
+if (host && !host.chat) host.chat = new Chat(host);

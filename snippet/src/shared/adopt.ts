@@ -2,12 +2,12 @@ import type { Host } from './host';
 import { read, write } from './store';
 
 /**
- * Uses the visitor id that the server gave. `asked`: the visitor did something that is consent to be known again, like
- * sending a form; it counts unless a refusal stands. Another person than before takes nothing over: the chat is reset.
+ * Uses the visitor id that the server gave for a form, `sent` being the one it was sent with. Sending a form is consent
+ * to be known again, unless a refusal stands. If the id is another one, another person sits here: the chat is theirs not.
  */
-export function adopt(host: Host, visitor: string, asked = false): void {
-  if (asked && host.consent() === 'none' && !read('consent') && !host.agreed) host.agree('analytics');
-  if (host.known && host.known !== visitor) host.reset();
+export function adopt(host: Host, visitor: string, sent: string | null): void {
+  if (host.consent() === 'none' && !read('consent') && !host.agreed) host.agree('analytics');
+  if (sent && sent !== visitor) host.reset();
   host.known = visitor;
   if (host.consent() !== 'none') write('visitor', visitor);
 }

@@ -12,10 +12,10 @@ export const links = (chat: () => void) =>
     if (link.dataset.embudoChat != null) {
       event.preventDefault();
       chat();
-    } else if (/^http/.test(link.href) && !link.href.startsWith(api)) {
+    } else if (/^http/.test(link.href)) {
       // Without the query: it may hold what is nobody's business.
       const props = { url: link.origin + link.pathname };
       if (link.download || FILE.test(link.pathname)) hit('download', props);
-      else if (link.host != location.host) hit('outbound', props);
+      else if (link.host != location.host && !link.href.startsWith(api)) hit('outbound', props); // ours hold tokens
     }
   });

@@ -16,9 +16,10 @@ use crate::base::language::Language;
 use crate::base::signing::{Purpose, TokenError};
 use crate::base::time::{Timestamp, zone};
 use crate::bookings::{self, Booking, Holder, State};
+use crate::http::Shared;
 use crate::http::error::Problem;
+use crate::http::pages::Frame;
 use crate::http::request::{Proxies, is_cross_site, language};
-use crate::http::{Shared, pages};
 
 /// What the address may ask for.
 #[derive(Debug, Default, Deserialize)]
@@ -184,7 +185,7 @@ async fn opened(app: &Shared, token: &str) -> Result<Booking, Problem> {
 fn broken(app: &Shared, problem: &Problem, language: Language) -> HttpResponse {
     match status_of(problem) {
         status if status.is_server_error() => failed(app, problem, language),
-        _ => pages::broken_link(app, problem, language),
+        _ => Frame::named(app, None, language, "UTC").problem(problem),
     }
 }
 
@@ -219,9 +220,8 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
     };
     let text = |key: &str| app.templates.texts().get(look.language, &format!("booking.{key}"), &[]);
     let location = booking.location.as_deref().unwrap_or_default();
-    let context = json!({
-        "zone": zone.iana_name().unwrap_or("UTC"),
-        "site": pages::site(app, None),
+    let frame = Frame::named(app, None, look.language, zone.iana_name().unwrap_or("UTC"));
+    let fields = json!({
         "path": path,
         "token": look.token,
         "is_upcoming": standing == "upcoming",
@@ -243,7 +243,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         "news": look.news.and_then(text),
         "error": look.error.and_then(text),
     });
-    pages::page(app, status, "pages/booking", look.language, &context)
+    frame.page(status, "pages/booking", fields)
 }
 
 fn language_of(request: &HttpRequest, booking: &Booking) -> Language {

@@ -18,9 +18,10 @@ use crate::base::time::Timestamp;
 use crate::bookings::team::Meeting;
 use crate::bookings::{self, Holder};
 use crate::contacts::Consent;
+use crate::http::Shared;
 use crate::http::error::Problem;
+use crate::http::pages::Frame;
 use crate::http::request::{Proxies, is_cross_site, language};
-use crate::http::{Shared, pages};
 use crate::storage::idempotency::Request;
 
 /// What the address may ask for.
@@ -116,7 +117,9 @@ pub async fn submit(
         return rendered(&app, meeting, &look, StatusCode::UNPROCESSABLE_ENTITY, shown).await;
     };
     let wanted = Wanted {
-        site: pages::site_key(&app, Some(&form.site)),
+        site: Frame::named(&app, Some(&form.site), language, "UTC")
+            .site
+            .map_or_else(String::new, |site| site.key.clone()),
         meeting: meeting.id.clone(),
         starts_at,
         time_zone: look.zone.iana_name().unwrap_or("UTC").to_owned(),
@@ -183,9 +186,8 @@ async fn rendered(
         })
     };
     let Shown { form, error, name_error, email_error } = shown;
-    let context = json!({
-        "zone": look.zone.iana_name().unwrap_or("UTC"),
-        "site": pages::site(app, Some(&form.site)),
+    let frame = Frame::named(app, Some(&form.site), look.language, look.zone.iana_name().unwrap_or("UTC"));
+    let fields = json!({
         "site_key": form.site,
         "meeting": {
             "id": meeting.id,
@@ -204,7 +206,7 @@ async fn rendered(
         "error": error,
         "key": new_key(),
     });
-    pages::page(app, status, "pages/book", look.language, &context)
+    frame.page(status, "pages/book", fields)
 }
 
 /// The key of the text for people.
@@ -235,18 +237,17 @@ pub fn failed(app: &Shared, problem: &Problem, language: Language) -> HttpRespon
     let text =
         |key: &str| app.templates.texts().get(language, &format!("booking.{key}"), &[]).unwrap_or_default();
     let status = status_of(problem);
-    let context = json!({
-        "zone": "UTC", "site": pages::site(app, None), "status": status.as_u16(), "code": problem.code(),
+    let fields = json!({
+        "status": status.as_u16(), "code": problem.code(),
         "title": text("errors.title"), "what": text("errors.unavailable"), "kept": null, "next": null,
         "action": null, "reference": null,
     });
-    pages::page(app, status, "pages/error", language, &context)
+    Frame::named(app, None, language, "UTC").page(status, "pages/error", fields)
 }
 
 fn unknown(app: &Shared, language: Language) -> HttpResponse {
     let problem = Problem::from(bookings::Error::MeetingUnknown);
-    let context = json!({ "zone": "UTC", "site": pages::site(app, None) });
-    pages::page(app, status_of(&problem), "pages/not_found", language, &context)
+    Frame::named(app, None, language, "UTC").page(status_of(&problem), "pages/not_found", json!({}))
 }
 
 fn page_language(app: &Shared, request: &HttpRequest) -> Language {

@@ -41,6 +41,31 @@ export class Console {
     await expect(this.page.locator('html')).toHaveAttribute('lang', language)
   }
 
+  /** Takes over the chat that is open in the inbox. */
+  async acceptChat(): Promise<void> {
+    await this.page.locator('#talk-head').getByRole('button', { name: /^(Accept|Aceptar)$/ }).click()
+    await expect(this.page.locator('#composer')).toBeVisible()
+  }
+
+  get talk(): Locator {
+    return this.page.locator('#talk-log')
+  }
+
+  async say(text: string): Promise<void> {
+    await this.page.locator('#say').fill(text)
+    await this.page.locator('#composer').getByRole('button', { name: /^(Send|Enviar)$/ }).click()
+    await expect(this.talk).toContainText(text)
+  }
+
+  async suggestTimes(): Promise<void> {
+    await this.page.locator('#composer').getByRole('button', { name: /Suggest times|Proponer horas/ }).click()
+  }
+
+  /** Moves the contact that is shown by the button with this name. */
+  async move(name: string): Promise<void> {
+    await this.page.locator('.moves').getByRole('button', { name }).click()
+  }
+
   /** Opens the contact with this address by searching for it. */
   async openContact(email: string): Promise<Contact> {
     await this.go(`/contacts?q=${encodeURIComponent(email)}`)

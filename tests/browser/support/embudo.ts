@@ -52,6 +52,16 @@ export class Embudo {
     throw new Error(`the demo is not ready:\n${this.output()}`)
   }
 
+  /** The colleagues of the sample company, all with one password. */
+  readonly people = { mike: 'mike@faro.example', yuri: 'yuri@faro.example' }
+
+  /** The password that the demo prints. */
+  get password(): string {
+    const [, password] = /password[:\s]+(\S+)/i.exec(this.output()) ?? []
+    if (!password) throw new Error(`no password in what the demo printed:\n${this.output()}`)
+    return password
+  }
+
   /** All that the server printed. */
   output(): string {
     return this.said.join('')

@@ -53,6 +53,21 @@ export class Visitor {
     await expect(this.page.getByRole('link', { name: this.words.openIt })).toBeVisible()
   }
 
+  /** Answers the four questions of BANT. */
+  async answerBant(): Promise<void> {
+    await this.chat.choose(this.words.budget)
+    await this.chat.choose(this.words.authority)
+    await this.chat.write(this.words.need)
+    await this.chat.choose(this.words.timeline)
+  }
+
+  /** Moves the booked call on its page to the last time that is offered. */
+  async moveCall(): Promise<void> {
+    await this.page.locator('.slot').last().click()
+    await this.page.getByRole('button', { name: this.words.moveCall }).click()
+    await expect(this.page.getByRole('status')).toBeVisible()
+  }
+
   get chat(): Chat {
     return new Chat(this.page, this.words)
   }

@@ -158,31 +158,33 @@ async fn who_holds_the_lock_is_alone() {
     for db in engines().await.0 {
         let engine = db.engine();
         revoke(&db, "0").await.expect(engine);
-        let adders = (0..8).map(|_| {
-            let db = db.clone();
-            tokio::spawn(async move {
-                for _ in 0..5 {
-                    let mut tx = db.begin().await.expect("begin");
-                    tx.lock("counter").await.expect("lock");
-                    let row = tx
-                        .query_opt(
-                            sql!("select revoked_at from revoked_links where nonce = $1"),
-                            params!["0"],
+        let adders: Vec<_> = (0..8)
+            .map(|_| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    for _ in 0..5 {
+                        let mut tx = db.begin().await.expect("begin");
+                        tx.lock("counter").await.expect("lock");
+                        let row = tx
+                            .query_opt(
+                                sql!("select revoked_at from revoked_links where nonce = $1"),
+                                params!["0"],
+                            )
+                            .await
+                            .expect("read")
+                            .expect("the row");
+                        let count: i64 = row.get("revoked_at").expect("a number");
+                        tx.execute(
+                            sql!("update revoked_links set revoked_at = $1 where nonce = $2"),
+                            params![count + 1, "0"],
                         )
                         .await
-                        .expect("read")
-                        .expect("the row");
-                    let count: i64 = row.get("revoked_at").expect("a number");
-                    tx.execute(
-                        sql!("update revoked_links set revoked_at = $1 where nonce = $2"),
-                        params![count + 1, "0"],
-                    )
-                    .await
-                    .expect("write");
-                    tx.commit().await.expect("commit");
-                }
+                        .expect("write");
+                        tx.commit().await.expect("commit");
+                    }
+                })
             })
-        });
+            .collect();
         for adder in adders {
             adder.await.expect("no panic");
         }

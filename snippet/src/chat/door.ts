@@ -1,0 +1,103 @@
+// The server's chat doors. Every call is short but the stream; every refusal has a status and a stable code.
+
+import type { Host } from '../shared/host';
+import type { Event, Said, Started } from './wire';
+
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly detail: string,
+    /** How long the server wants to be left alone. */
+    readonly wait_ms: number,
+  ) {
+    super(`${status} ${code}`);
+  }
+
+  /** The conversation or its token is not there any more. */
+  get isGone(): boolean {
+    return this.status === 401 || this.status === 403 || this.status === 404 || this.status === 410;
+  }
+
+  /** The same request would be refused in the same way. */
+  get isFinal(): boolean {
+    return this.status >= 400 && this.status < 500 && this.status !== 429 && this.status !== 408 && this.status !== 425;
+  }
+}
+
+async function checked(answer: Response): Promise<Response> {
+  if (answer.ok) return answer;
+  const problem = await answer.json().catch(() => ({}));
+  const seconds = Number(answer.headers.get('retry-after')) || 0;
+  throw new Refused(answer.status, problem.code || '', problem.detail || problem.title || '', seconds * 1000);
+}
+
+/** `POST /v1/chat`: begins a conversation, or gives back the one that this visitor has open. */
+export async function start(host: Host, flow: string | null, language: string): Promise<Started> {
+  const page = { url: location.href.split('#')[0], title: document.title };
+  return (await checked(await host.post('/v1/chat', { ...host.sender(language), flow, page }))).json();
+}
+
+const CALL_MS = 15_000;
+
+export class Door {
+  constructor(
+    private host: Host,
+    readonly conversation: string,
+    private token: string,
+  ) {}
+
+  /** The log after `after`; the server may wait `wait` seconds for something to come. */
+  async events(after: number, wait: number, signal: AbortSignal): Promise<{ events: Event[]; head: number }> {
+    return (await this.call(`/events?after=${after}&wait=${wait}`, { signal }, CALL_MS + wait * 1000)).json();
+  }
+
+  stream(after: number, signal: AbortSignal): Promise<Response> {
+    return this.call(`/stream?after=${after}`, { signal, headers: { accept: 'text/event-stream' }, cache: 'no-store' });
+  }
+
+  async say(client_id: string, body: Said): Promise<Event | undefined> {
+    return (await this.post('/messages', { client_id, body })).event;
+  }
+
+  /** Seconds that were seen since the last report. Outlives the page. */
+  watch(recording: string, ranges: [number, number][], duration_s: number): Promise<{ percent: number }> {
+    return this.post('/watch', { recording, ranges, duration_s }, true);
+  }
+
+  typing(): Promise<unknown> {
+    return this.post('/typing', {});
+  }
+
+  read(seq: number): Promise<unknown> {
+    return this.post('/read', { seq });
+  }
+
+  private async post(path: string, body: unknown, keepalive = false): Promise<any> {
+    const answer = await this.call(path, { method: 'POST', body: JSON.stringify(body), keepalive }, CALL_MS);
+    return answer.json().catch(() => ({}));
+  }
+
+  /** `within`: gives up after so many milliseconds; a call without it is ended by its signal alone. */
+  private async call(path: string, how: RequestInit, within?: number): Promise<Response> {
+    const stop = new AbortController();
+    const end = () => stop.abort();
+    how.signal?.addEventListener('abort', end);
+    if (how.signal?.aborted) end();
+    const timer = within ? setTimeout(end, within) : 0;
+    try {
+      return await checked(
+        await fetch(`${this.host.api}/v1/chat/${encodeURIComponent(this.conversation)}${path}`, {
+          ...how,
+          // The token stands in a header only: never in an address that is logged.
+          headers: { ...how.headers, authorization: `Bearer ${this.token}` },
+          signal: stop.signal,
+        }),
+      );
+    } finally {
+      clearTimeout(timer);
+      // A stream is still being read when its head is here; it must stay stoppable.
+      if (within) how.signal?.removeEventListener('abort', end);
+    }
+  }
+}

@@ -1,0 +1,25 @@
+export const words = {
+  en: {
+    required: 'Please fill this in.',
+    email: 'That does not look like an e-mail address yet, for example name@company.com.',
+    sending: 'Sending…',
+    away: 'It could not be sent just now. What you typed is kept; please try again.',
+    busy: 'That was a little fast. Please wait a moment and try again.',
+    optional: 'optional',
+    opens: 'opens in a new tab',
+    choose: 'Choose…',
+    open: 'Download',
+  },
+  es: {
+    required: 'Rellena este campo, por favor.',
+    email: 'Todavía no parece un correo, por ejemplo nombre@empresa.com.',
+    sending: 'Enviando…',
+    away: 'Ahora mismo no se ha podido enviar. Lo que escribiste sigue aquí; inténtalo otra vez.',
+    busy: 'Ha ido un poco rápido. Espera un momento e inténtalo otra vez.',
+    optional: 'opcional',
+    opens: 'se abre en otra pestaña',
+    choose: 'Elige…',
+    open: 'Descargar',
+  },
+};
+export type Words = typeof words.en;

@@ -1,0 +1,42 @@
+// Light or dark, and whether a site's own accent can carry white text.
+
+/** Relative luminance, 0 black to 1 white (WCAG 2.2), of a computed `rgb(…)`; null when it is see-through. */
+function luminance(colour: string): number | null {
+  const [r = 0, g = 0, b = 0, a = 1] = (colour.match(/[\d.]+/g) || []).map(Number);
+  if (a < 0.5 || !/^rgb/.test(colour)) return null;
+  const part = (value: number) => (value / 255 <= 0.03928 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+}
+
+const THEME = 'data-embudo-theme';
+const isDark = matchMedia('(prefers-color-scheme: dark)');
+
+/** Dresses `place` for the visitor's preference or, with `page`, for the ground on which it really stands. */
+export function follow(place: HTMLElement, fixed: string | undefined, page = false): void {
+  const decide = () => {
+    let theme = fixed;
+    if (!theme && page) {
+      for (let node: Element | null = place; node && !theme; node = node.parentElement) {
+        const light = luminance(getComputedStyle(node).backgroundColor);
+        if (light != null) theme = light < 0.35 ? 'dark' : 'light';
+      }
+      // A page that paints nothing has the browser's canvas, which is dark only where the page allows it.
+      if (!theme) theme = /dark/.test(getComputedStyle(place).colorScheme) && isDark.matches ? 'dark' : 'light';
+    }
+    place.setAttribute(THEME, theme || (isDark.matches ? 'dark' : 'light'));
+  };
+  decide();
+  isDark.addEventListener('change', decide);
+}
+
+/** Text that can be read on the accent a site chose, when it did not choose that too. */
+export function completeAccent(place: HTMLElement): void {
+  const style = getComputedStyle(place);
+  if (!style.getPropertyValue('--embudo-accent').trim() || style.getPropertyValue('--embudo-on-accent').trim()) return;
+  const probe = document.createElement('i');
+  probe.style.setProperty('color', 'var(--embudo-accent)');
+  place.append(probe);
+  const light = luminance(getComputedStyle(probe).color);
+  probe.remove();
+  if (light != null) place.style.setProperty('--embudo-on-accent', light > 0.3 ? '#111' : '#fff');
+}

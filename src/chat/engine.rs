@@ -1,0 +1,570 @@
+//! The flow engine: `(flow, state, input, world) → turn`, without any I/O.
+//!
+//! A turn appends events to the log, asks for effects and says when it wants to be woken. The same state, input
+//! and world always give the same turn. While a person speaks, the flow says nothing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map as JsonMap, Value as Json};
+
+use crate::base::expr::Context;
+use crate::base::time::Timestamp;
+
+use super::body::{Author, Body, Booked, Face, Mode, Progress, Said, Slot, Video};
+use super::effects::Effect;
+use super::flow::{Destination, Flow, Outcome, Step, VarType, Words};
+use super::phrases::Phrase;
+use super::question::Question;
+use super::steps::show::HER_RECORDING;
+use super::symbols;
+use super::text::Reader;
+
+/// The trust from which on what is stored about a person may be used: confirmed.
+pub const CONFIRMED: u8 = 3;
+
+/// More steps in one turn than any sound flow takes; the checker proves that there is no endless circle, this
+/// holds where the proof has a gap.
+const MAX_STEPS: usize = 200;
+
+/// What the engine may know of the world at this moment.
+#[derive(Clone)]
+pub struct World {
+    pub now: Timestamp,
+    pub reader: Reader,
+    /// The visitor's time zone by its IANA name.
+    pub zone: String,
+    /// How sure it is who she is, 0 to 4.
+    pub trust: u8,
+    /// The fields of `symbols.rs`. What belongs to a person is set aside below [`CONFIRMED`].
+    pub facts: Context,
+    /// What is stored about the person, by variable; used only from [`CONFIRMED`] on.
+    pub known: BTreeMap<String, Json>,
+    /// Whether an e-mail address is known to book with.
+    pub has_email: bool,
+    /// How many people of each team are there.
+    pub online: BTreeMap<String, u32>,
+    /// Recordings that can be shown, by id.
+    pub recordings: BTreeMap<String, Video>,
+}
+
+/// Something that comes in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The visitor says, picks or types something.
+    Said(Said),
+    /// The time that was asked for has come.
+    Tick,
+    /// So much of a recording has been seen by now.
+    Watched {
+        recording: String,
+        percent: u8,
+    },
+    AgentAccepted {
+        agent: Face,
+    },
+    AgentReturned,
+    AgentClosed,
+    Slots {
+        slots: Vec<Slot>,
+        more: bool,
+    },
+    NoSlots,
+    Booked(Booked),
+    SlotTaken {
+        alternatives: Vec<Slot>,
+    },
+    NotBooked {
+        alternatives: Vec<Slot>,
+    },
+    Done,
+    Failed,
+}
+
+/// Why an input was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The question has been answered or left behind.
+    #[error("this question is over")]
+    QuestionOver,
+    /// The conversation is closed.
+    #[error("the conversation is closed")]
+    Closed,
+    /// Nothing here waits for that.
+    #[error("nothing waits for this now")]
+    NotNow,
+}
+
+/// Where in a step the conversation stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// A question is open.
+    Asking,
+    /// The questions that a form still has, and the one that is open.
+    Form {
+        open: Vec<String>,
+        at: usize,
+    },
+    Watching,
+    /// An effect's answer is awaited, in this very turn.
+    Answer,
+    /// An e-mail address is asked for, to book with.
+    Email,
+    /// Times are offered: the last of them, and whether there are later ones.
+    Slots {
+        last: Option<Timestamp>,
+        more: bool,
+    },
+    /// Somebody has been asked to come.
+    Waiting,
+    /// Somebody speaks.
+    Human,
+    Ended,
+}
+
+/// Where a conversation stands in its flow. Kept with the conversation as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub flow: String,
+    pub version: String,
+    pub step: String,
+    /// The step's contract when it was entered: whether a changed flow can go on from here.
+    pub contract: String,
+    #[serde(flatten)]
+    pub phase: Phase,
+    /// Counts steps entered; makes the keys of effects unique.
+    pub visit: u32,
+    pub retries: u32,
+    pub deadline: Option<Timestamp>,
+    pub vars: JsonMap<String, Json>,
+    /// Which recording each `show` step showed.
+    pub shown: BTreeMap<String, String>,
+    pub agent: Option<String>,
+    pub booking: Option<Booked>,
+    /// She has asked for other times than those offered first.
+    pub looked_on: bool,
+    /// She has typed an address in this conversation.
+    pub email_given: bool,
+    pub outcome: Option<String>,
+    /// The steps entered so far.
+    pub path: Vec<String>,
+}
+
+/// An event to append to the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Out {
+    pub author: Author,
+    pub body: Body,
+}
+
+/// What came of an input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    pub state: State,
+    pub mode: Mode,
+    pub events: Vec<Out>,
+    pub effects: Vec<Effect>,
+    /// When to come back with [`Input::Tick`].
+    pub wake_at: Option<Timestamp>,
+}
+
+/// What a step wants after it has been entered or heard something.
+#[derive(Clone, Debug, PartialEq)]
+pub enum After {
+    Stay,
+    Outcome(Outcome),
+    Jump(String),
+}
+
+/// Begins a conversation.
+pub fn open(flow: &Flow, world: &World) -> Turn {
+    open_at(flow, flow.first().map(|step| step.id.as_str()).unwrap_or_default(), world)
+}
+
+/// Begins a conversation at a step of choice, for trying out and for tests.
+pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
+    let state = State {
+        flow: flow.id.clone(),
+        version: flow.version.clone(),
+        step: String::new(),
+        contract: String::new(),
+        phase: Phase::Answer,
+        visit: 0,
+        retries: 0,
+        deadline: None,
+        vars: JsonMap::new(),
+        shown: BTreeMap::new(),
+        agent: None,
+        booking: None,
+        looked_on: false,
+        email_given: false,
+        outcome: None,
+        path: Vec::new(),
+    };
+    let mut run = Run::new(flow, world, state);
+    run.go(After::Jump(step.to_owned()));
+    run.turn()
+}
+
+/// Goes on with a conversation.
+///
+/// # Errors
+/// [`Refused`] if nothing waits for the input; then nothing has changed.
+pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<Turn, Refused> {
+    let mut run = Run::new(flow, world, state.clone());
+    if state.phase == Phase::Ended {
+        return Err(Refused::Closed);
+    }
+    if *input == Input::Tick && state.deadline.is_none_or(|deadline| deadline > world.now) {
+        return Ok(run.turn());
+    }
+    let Some(step) = run.adopt() else {
+        // The step is gone from the flow: excuse ourselves and go on where a person would be asked for.
+        run.lost(input)?;
+        return Ok(run.turn());
+    };
+    let with_person = matches!(state.phase, Phase::Waiting | Phase::Human);
+    if *input == Input::Said(Said::HumanRequested)
+        && !with_person
+        && let Some(human) = &flow.human
+    {
+        run.echo(&Said::HumanRequested)?;
+        run.go(After::Jump(human.step.clone()));
+        return Ok(run.turn());
+    }
+    if !matches!(step.verb, super::steps::Verb::Handoff(_))
+        && let Some(after) = run.person(input)?
+    {
+        run.go(after);
+        return Ok(run.turn());
+    }
+    let after = match input {
+        Input::Watched { .. } if !matches!(step.verb, super::steps::Verb::WaitFor(_)) => After::Stay,
+        _ => step.verb.hear(step, input, &mut run)?,
+    };
+    run.go(after);
+    Ok(run.turn())
+}
+
+/// A turn in the making: what steps work with.
+pub struct Run<'a> {
+    pub flow: &'a Flow,
+    pub world: &'a World,
+    pub state: State,
+    pub effects: Vec<Effect>,
+    /// The world's facts, without those that this visitor must not be shown.
+    facts: Context,
+    events: Vec<Out>,
+    mode: Mode,
+}
+
+impl<'a> Run<'a> {
+    fn new(flow: &'a Flow, world: &'a World, state: State) -> Self {
+        let mode = match state.phase {
+            Phase::Waiting => Mode::Waiting,
+            Phase::Human => Mode::Human,
+            Phase::Ended => Mode::Closed,
+            Phase::Asking
+            | Phase::Form { .. }
+            | Phase::Watching
+            | Phase::Answer
+            | Phase::Email
+            | Phase::Slots { .. } => Mode::Bot,
+        };
+        let mut facts = world.facts.clone();
+        if world.trust < CONFIRMED {
+            facts.retain(|path| !symbols::is_personal(path));
+        }
+        Run { flow, world, state, effects: Vec::new(), facts, events: Vec::new(), mode }
+    }
+
+    fn turn(self) -> Turn {
+        let wake_at = self.state.deadline;
+        Turn { state: self.state, mode: self.mode, events: self.events, effects: self.effects, wake_at }
+    }
+
+    /// Follows outcomes from step to step until one waits.
+    fn go(&mut self, mut after: After) {
+        let flow = self.flow;
+        for _ in 0..MAX_STEPS {
+            let destination = match &after {
+                After::Stay => return,
+                After::Jump(step) => flow.step(step).map(Destination::Step),
+                After::Outcome(outcome) => {
+                    flow.step(&self.state.step).and_then(|step| flow.destination(step, *outcome))
+                }
+            };
+            match destination {
+                Some(Destination::Step(step)) => after = self.enter(step),
+                Some(Destination::End(outcome)) => return self.end(outcome),
+                // The checker lets no such flow through; if one comes all the same, end rather than hang.
+                None => return self.end("unhandled"),
+            }
+        }
+        self.end("endless");
+    }
+
+    fn enter(&mut self, step: &'a Step) -> After {
+        self.state.step.clone_from(&step.id);
+        self.state.contract = step.verb.contract();
+        self.state.version.clone_from(&self.flow.version);
+        self.state.visit = self.state.visit.saturating_add(1);
+        self.state.retries = 0;
+        self.state.looked_on = false;
+        self.state.deadline = None;
+        self.state.path.push(step.id.clone());
+        step.verb.enter(step, self)
+    }
+
+    fn end(&mut self, outcome: &str) {
+        self.state.phase = Phase::Ended;
+        self.state.deadline = None;
+        self.state.outcome = Some(outcome.to_owned());
+        self.mode = Mode::Closed;
+        self.system(Body::End { outcome: outcome.to_owned() });
+    }
+
+    /// The step the conversation stands at, in the flow as it is now. A step whose contract has changed is asked
+    /// anew. `None` when the step is gone.
+    fn adopt(&mut self) -> Option<&'a Step> {
+        let flow = self.flow;
+        let step = flow.step(&self.state.step)?;
+        if self.state.version == flow.version {
+            return Some(step);
+        }
+        self.state.version.clone_from(&flow.version);
+        let same = step.verb.contract() == self.state.contract;
+        let with_person = matches!(self.state.phase, Phase::Waiting | Phase::Human);
+        if !same && !with_person {
+            self.phrase(Phrase::Changed);
+            let after = self.enter(step);
+            self.go(after);
+        }
+        flow.step(&self.state.step)
+    }
+
+    /// A person who steps in where no flow called her: she may at any time, and the step waits until she is gone.
+    /// `None` when nobody has stepped in.
+    fn person(&mut self, input: &Input) -> Result<Option<After>, Refused> {
+        if let Input::AgentAccepted { agent } = input {
+            self.state.phase = Phase::Human;
+            self.state.deadline = None;
+            self.state.agent = Some(agent.name.clone());
+            self.mode(Mode::Human, Some(agent.clone()), None);
+            return Ok(Some(After::Stay));
+        }
+        if self.state.phase != Phase::Human {
+            return Ok(None);
+        }
+        match input {
+            Input::Said(said) => self.echo(said)?,
+            Input::Booked(booked) => self.booked(booked),
+            Input::Watched { .. } | Input::Tick => {}
+            Input::AgentReturned => {
+                let text = Phrase::BackToBot.text(self.world.reader.language);
+                self.mode(Mode::Bot, None, Some(text.to_owned()));
+                return Ok(Some(After::Jump(self.state.step.clone())));
+            }
+            Input::AgentClosed => self.end("handed_over"),
+            Input::AgentAccepted { .. }
+            | Input::Slots { .. }
+            | Input::NoSlots
+            | Input::SlotTaken { .. }
+            | Input::NotBooked { .. }
+            | Input::Done
+            | Input::Failed => return Err(Refused::NotNow),
+        }
+        Ok(Some(After::Stay))
+    }
+
+    fn lost(&mut self, input: &Input) -> Result<(), Refused> {
+        if let Input::Said(said) = input {
+            self.echo(said)?;
+        }
+        self.phrase(Phrase::Changed);
+        match self.flow.human.as_ref().map(|human| human.step.clone()) {
+            Some(step) => self.go(After::Jump(step)),
+            None => self.end("changed"),
+        }
+        Ok(())
+    }
+
+    // What steps say ---------------------------------------------------------------------------
+
+    /// Everything that texts and conditions may read now.
+    pub fn values(&self) -> Context {
+        let mut values = self.facts.clone();
+        for (name, value) in &self.state.vars {
+            values.set(&format!("vars.{name}"), value.clone());
+        }
+        if let Some(booking) = &self.state.booking {
+            values.set("booking.upcoming", true);
+            values.set("booking.starts_at", booking.starts_at.0);
+            values.set("booking.with", booking.with.clone());
+        }
+        if let Some(agent) = &self.state.agent {
+            values.set("agent.name", agent.clone());
+        }
+        values
+    }
+
+    pub fn render(&self, words: &Words) -> String {
+        words.render(&self.values(), &self.world.reader)
+    }
+
+    pub fn say(&mut self, words: &Words) {
+        let text = self.render(words);
+        self.bot(Body::text(text));
+    }
+
+    pub fn phrase(&mut self, phrase: Phrase) {
+        self.bot(Body::text(phrase.text(self.world.reader.language)));
+    }
+
+    pub fn bot(&mut self, body: Body) {
+        self.events.push(Out { author: Author::Bot, body });
+    }
+
+    pub fn visitor(&mut self, body: Body) {
+        self.events.push(Out { author: Author::Visitor, body });
+    }
+
+    fn system(&mut self, body: Body) {
+        self.events.push(Out { author: Author::System, body });
+    }
+
+    /// Who has the word from now on.
+    pub fn mode(&mut self, mode: Mode, agent: Option<Face>, text: Option<String>) {
+        self.mode = mode;
+        self.system(Body::Status { mode, agent, text });
+    }
+
+    pub fn ask(&mut self, id: &str, question: &Question, progress: Option<Progress>) {
+        let text = self.render(&question.ask);
+        let input = question.input(self);
+        self.bot(Body::Ask { question: id.to_owned(), text, input, progress });
+    }
+
+    /// Writes down what the visitor said, as it is.
+    ///
+    /// # Errors
+    /// [`Refused::QuestionOver`] for an answer to a question that is not open.
+    pub fn echo(&mut self, said: &Said) -> Result<(), Refused> {
+        let body = match said {
+            Said::Text { text } => Body::text(text.trim()),
+            Said::HumanRequested => Body::HumanRequested,
+            Said::Answer { question, value } => {
+                Body::Answer { question: question.clone(), text: value.trim().to_owned() }
+            }
+            Said::Choice { .. } | Said::Slot { .. } => return Err(Refused::QuestionOver),
+        };
+        self.visitor(body);
+        Ok(())
+    }
+
+    /// Whether what was said belongs to the question that is open.
+    ///
+    /// # Errors
+    /// [`Refused::QuestionOver`] if it names another one.
+    pub fn for_question(&self, said: &Said, id: &str) -> Result<(), Refused> {
+        match said {
+            Said::Text { .. } | Said::HumanRequested => Ok(()),
+            Said::Choice { question, .. } | Said::Answer { question, .. } if question == id => Ok(()),
+            Said::Choice { .. } | Said::Answer { .. } | Said::Slot { .. } => Err(Refused::QuestionOver),
+        }
+    }
+
+    /// An answer that will not do: says so and waits again, or gives up after the last retry.
+    pub fn invalid(
+        &mut self,
+        step: &Step,
+        id: &str,
+        question: &Question,
+        said: &Said,
+        phrase: Phrase,
+    ) -> After {
+        let typed = match said {
+            Said::Text { text } => Body::text(text.trim()),
+            Said::Answer { value, .. } => {
+                Body::Answer { question: id.to_owned(), text: value.trim().to_owned() }
+            }
+            Said::Choice { choice, .. } => Body::text(choice.as_str()),
+            Said::HumanRequested | Said::Slot { .. } => Body::HumanRequested,
+        };
+        self.visitor(typed);
+        self.state.retries = self.state.retries.saturating_add(1);
+        if self.state.retries > self.flow.retries(step) {
+            return After::Outcome(Outcome::Exhausted);
+        }
+        let text = match &question.invalid {
+            Some(words) => self.render(words),
+            None => phrase.text(self.world.reader.language).to_owned(),
+        };
+        self.bot(Body::Invalid { question: id.to_owned(), text });
+        self.patience(step);
+        After::Stay
+    }
+
+    /// Starts the step's clock.
+    pub fn patience(&mut self, step: &Step) {
+        self.state.deadline = self.flow.timeout(step).map(|timeout| self.world.now.plus_ms(timeout.after_ms));
+    }
+
+    // What steps know and keep -----------------------------------------------------------------
+
+    /// What is stored about the person under a variable's name. Nothing unless she is confirmed.
+    pub fn known(&self, name: &str) -> Option<Json> {
+        if self.world.trust < CONFIRMED {
+            return None;
+        }
+        self.world.known.get(name).filter(|value| !value.is_null()).cloned()
+    }
+
+    pub fn has_email(&self) -> bool {
+        self.world.has_email || self.state.email_given
+    }
+
+    pub fn recording(&self, named: &str) -> Option<Video> {
+        let id = match named {
+            HER_RECORDING => self.facts.get(HER_RECORDING).and_then(Json::as_str)?,
+            id => id,
+        };
+        self.world.recordings.get(id).cloned()
+    }
+
+    /// Keeps the answer to a question: in its variable, with the contact if the variable says so, and as her
+    /// identity if it is an e-mail address.
+    pub fn keep(&mut self, question: &Question, value: Json) {
+        if let (VarType::Email, Some(email)) = (&question.of, value.as_str()) {
+            let email = email.to_owned();
+            self.identify(&email);
+        }
+        if let Some(name) = &question.var {
+            self.keep_var(name, value);
+        }
+    }
+
+    pub fn keep_var(&mut self, name: &str, value: Json) {
+        if self.flow.vars.get(name).is_some_and(|var| var.save) {
+            self.effects.push(Effect::SaveField { name: name.to_owned(), value: value.clone() });
+        }
+        self.state.vars.insert(name.to_owned(), value);
+    }
+
+    pub fn identify(&mut self, email: &str) {
+        self.state.email_given = true;
+        // Whose the fields before it are is only clear now: the identity comes first.
+        self.effects.insert(0, Effect::Identify { email: email.to_owned() });
+    }
+
+    pub fn booked(&mut self, booked: &Booked) {
+        self.state.booking = Some(booked.clone());
+        self.bot(Body::Booked(booked.clone()));
+    }
+
+    /// A key that is the same when the turn is repeated and different for every other one.
+    pub fn key(&self, step: &Step) -> String {
+        format!("{}:{}", step.id, self.state.visit)
+    }
+}

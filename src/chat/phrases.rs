@@ -1,0 +1,73 @@
+//! The few words that the engine itself says, where no flow has words of its own.
+
+use crate::base::language::Language;
+
+/// An occasion on which the engine has to say something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phrase {
+    PickOne,
+    NotAnEmail,
+    NotAPhone,
+    NotANumber,
+    TooShort,
+    TooLong,
+    PickASlot,
+    SlotTaken,
+    NotBooked,
+    WhichEmail,
+    StillHere,
+    BackToBot,
+    Changed,
+}
+
+impl Phrase {
+    pub fn text(self, language: Language) -> &'static str {
+        let (en, es) = match self {
+            Phrase::PickOne => ("Please pick one of the answers.", "Elige una de las respuestas, por favor."),
+            Phrase::NotAnEmail => (
+                "That does not look like an e-mail address. It should read like name@company.com.",
+                "Eso no parece una dirección de correo. Debería ser como nombre@empresa.com.",
+            ),
+            Phrase::NotAPhone => (
+                "That does not look like a phone number. Digits, spaces and a leading + are fine.",
+                "Eso no parece un número de teléfono. Valen cifras, espacios y un + al principio.",
+            ),
+            Phrase::NotANumber => ("Please answer with a number.", "Responde con un número, por favor."),
+            Phrase::TooShort => ("A few more words, please.", "Unas palabras más, por favor."),
+            Phrase::TooLong => {
+                ("That is a little long. Can you shorten it?", "Es un poco largo. ¿Puedes acortarlo?")
+            }
+            Phrase::PickASlot => (
+                "Please pick one of the times, or say that none fits.",
+                "Elige una de las horas, o di que ninguna te va bien.",
+            ),
+            Phrase::SlotTaken => (
+                "Somebody was quicker and took that time. These are still free:",
+                "Alguien se ha adelantado y ha reservado esa hora. Estas siguen libres:",
+            ),
+            Phrase::NotBooked => (
+                "That time cannot be booked any more. These are free:",
+                "Esa hora ya no se puede reservar. Estas están libres:",
+            ),
+            Phrase::WhichEmail => (
+                "Which e-mail address may the invitation go to?",
+                "¿A qué dirección de correo envío la invitación?",
+            ),
+            Phrase::StillHere => (
+                "I am here. You can also ask for a person at any time.",
+                "Sigo aquí. También puedes pedir hablar con una persona en cualquier momento.",
+            ),
+            Phrase::BackToBot => {
+                ("You are back with me, the assistant.", "Vuelves a hablar conmigo, el asistente.")
+            }
+            Phrase::Changed => (
+                "Sorry, something has just changed on our side. Let us go on from here.",
+                "Perdona, algo acaba de cambiar por nuestra parte. Sigamos desde aquí.",
+            ),
+        };
+        match language {
+            Language::En => en,
+            Language::Es => es,
+        }
+    }
+}

@@ -1,0 +1,519 @@
+//! A flow played without a server: a world of cardboard, a clock that is moved by hand.
+//!
+//! `embudo flow test` and `embudo flow chat` both play on this stage.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::Value as Json;
+
+use crate::base::expr::Context;
+use crate::base::language::Language;
+use crate::base::time::{Timestamp, zone};
+
+use super::body::{Booked, Face, Said, Slot, Video};
+use super::effects::Effect;
+use super::engine::{self, Input, Out, Phase, Refused, State, Turn, World};
+use super::flow::Flow;
+use super::text::Reader;
+
+/// Everything that can be set up before the curtain rises.
+#[derive(Clone)]
+pub struct Scene {
+    pub now: Timestamp,
+    pub language: Language,
+    pub zone: String,
+    pub trust: u8,
+    pub facts: Context,
+    pub known: BTreeMap<String, Json>,
+    pub has_email: bool,
+    pub online: u32,
+    pub recordings: BTreeMap<String, Video>,
+    pub slots: Vec<Timestamp>,
+    /// Slots that turn out to be taken when somebody tries to book them.
+    pub taken: Vec<Timestamp>,
+    pub slot_ms: i64,
+    /// Whether actions succeed.
+    pub actions_work: bool,
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Scene {
+            now: Timestamp(1_772_445_600_000),
+            language: Language::En,
+            zone: "Europe/Madrid".to_owned(),
+            trust: 0,
+            facts: Context::new(),
+            known: BTreeMap::new(),
+            has_email: false,
+            online: 0,
+            recordings: BTreeMap::new(),
+            slots: Vec::new(),
+            taken: Vec::new(),
+            slot_ms: 30 * 60_000,
+            actions_work: true,
+        }
+    }
+}
+
+/// A play in progress.
+pub struct Rehearsal<'f> {
+    pub flow: &'f Flow,
+    pub scene: Scene,
+    pub state: State,
+    /// Effects so far, in order.
+    pub effects: Vec<Effect>,
+    pub wake_at: Option<Timestamp>,
+    shown_slots: Vec<Slot>,
+}
+
+impl<'f> Rehearsal<'f> {
+    /// Opens the conversation, at a step of choice if one is named.
+    pub fn open(flow: &'f Flow, scene: Scene, at: Option<&str>) -> (Self, Vec<Out>) {
+        let world = world(&scene);
+        let turn = match at {
+            Some(step) => engine::open_at(flow, step, &world),
+            None => engine::open(flow, &world),
+        };
+        let state = turn.state.clone();
+        let mut play =
+            Rehearsal { flow, scene, state, effects: Vec::new(), wake_at: None, shown_slots: Vec::new() };
+        let events = play.settle(turn);
+        (play, events)
+    }
+
+    /// Plays one input.
+    ///
+    /// # Errors
+    /// [`Refused`] as the engine says.
+    pub fn play(&mut self, input: &Input) -> Result<Vec<Out>, Refused> {
+        if let Input::Watched { recording, percent } = input
+            && let Some(video) = self.scene.recordings.get_mut(recording)
+        {
+            video.watched_percent = *percent;
+        }
+        let turn = engine::turn(self.flow, &self.state, input, &world(&self.scene))?;
+        Ok(self.settle(turn))
+    }
+
+    /// Moves the clock and wakes the conversation as often as it asked to be.
+    pub fn advance(&mut self, ms: i64) -> Vec<Out> {
+        let until = self.scene.now.plus_ms(ms);
+        let mut events = Vec::new();
+        while let Some(at) = self.wake_at.filter(|at| *at <= until) {
+            self.scene.now = self.scene.now.max(at);
+            match self.play(&Input::Tick) {
+                Ok(more) => events.extend(more),
+                Err(_) => break,
+            }
+        }
+        self.scene.now = until;
+        events
+    }
+
+    /// The slots that were offered last.
+    pub fn offered(&self) -> &[Slot] {
+        &self.shown_slots
+    }
+
+    /// The question that is open, by the id that answers name.
+    pub fn open_question(&self) -> String {
+        let step = &self.state.step;
+        match &self.state.phase {
+            Phase::Form { open, at } => {
+                open.get(*at).map_or_else(|| step.clone(), |name| format!("{step}.{name}"))
+            }
+            Phase::Email => format!("{step}.email"),
+            Phase::Asking
+            | Phase::Watching
+            | Phase::Answer
+            | Phase::Slots { .. }
+            | Phase::Waiting
+            | Phase::Human
+            | Phase::Ended => step.clone(),
+        }
+    }
+
+    /// Somebody of the team.
+    pub fn agent() -> Face {
+        Face::of("Mike")
+    }
+
+    /// Carries out a turn's effects and whatever they lead to.
+    fn settle(&mut self, turn: Turn) -> Vec<Out> {
+        let mut events = Vec::new();
+        let mut turns = VecDeque::from([turn]);
+        while let Some(turn) = turns.pop_front() {
+            self.state = turn.state;
+            self.wake_at = turn.wake_at;
+            events.extend(turn.events);
+            for effect in turn.effects {
+                let answer = self.carry_out(&effect);
+                self.effects.push(effect);
+                if let Some(answer) = answer
+                    && let Ok(next) = engine::turn(self.flow, &self.state, &answer, &world(&self.scene))
+                {
+                    turns.push_back(next);
+                }
+            }
+        }
+        events
+    }
+
+    fn carry_out(&mut self, effect: &Effect) -> Option<Input> {
+        match effect {
+            Effect::Identify { .. } => {
+                self.scene.has_email = true;
+                self.scene.trust = self.scene.trust.max(1);
+                None
+            }
+            Effect::SaveField { .. } | Effect::Handoff { .. } | Effect::WithdrawHandoff => None,
+            Effect::OfferSlots { after, within_ms, offer, .. } => {
+                let from = after.unwrap_or(self.scene.now);
+                let until = self.scene.now.plus_ms(*within_ms);
+                let slots = self.free(from, until, *offer);
+                let last = slots.last().map(|slot| slot.starts_at);
+                let more = self.scene.slots.iter().any(|at| Some(*at) > last && *at < until);
+                Some(Input::Slots { slots, more })
+            }
+            Effect::Book { starts_at, .. } => {
+                if self.scene.taken.contains(starts_at) || !self.scene.slots.contains(starts_at) {
+                    self.scene.slots.retain(|slot| slot != starts_at);
+                    let alternatives = self.free(self.scene.now, Timestamp(i64::MAX), 3);
+                    return Some(Input::SlotTaken { alternatives });
+                }
+                Some(Input::Booked(Booked {
+                    booking: "a-booking".to_owned(),
+                    starts_at: *starts_at,
+                    ends_at: starts_at.plus_ms(self.scene.slot_ms),
+                    zone: self.scene.zone.clone(),
+                    with: "Mike".to_owned(),
+                    manage: "/b/token".to_owned(),
+                    location: None,
+                }))
+            }
+            Effect::Do { .. } => Some(if self.scene.actions_work { Input::Done } else { Input::Failed }),
+        }
+    }
+
+    fn free(&mut self, after: Timestamp, until: Timestamp, offer: usize) -> Vec<Slot> {
+        let free = self.scene.slots.iter().filter(|slot| **slot > after && **slot < until);
+        let slot_ms = self.scene.slot_ms;
+        let slots: Vec<Slot> =
+            free.take(offer).map(|at| Slot { starts_at: *at, ends_at: at.plus_ms(slot_ms) }).collect();
+        self.shown_slots.clone_from(&slots);
+        slots
+    }
+}
+
+fn world(scene: &Scene) -> World {
+    let mut facts = scene.facts.clone();
+    facts
+        .set("trust", scene.trust)
+        .set("team.online", scene.online)
+        .set("visit.language", scene.language.code())
+        .set("contact.has_email", scene.has_email);
+    let zone = zone(&scene.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    World {
+        now: scene.now,
+        reader: Reader { language: scene.language, zone },
+        zone: scene.zone.clone(),
+        trust: scene.trust,
+        facts,
+        known: scene.known.clone(),
+        has_email: scene.has_email,
+        online: [("sdr".to_owned(), scene.online)].into(),
+        recordings: scene.recordings.clone(),
+    }
+}
+
+/// What a visitor who types freely says.
+pub fn says(text: &str) -> Input {
+    Input::Said(Said::Text { text: text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::diagnostic::Report;
+    use crate::base::yaml;
+    use crate::chat::body::{Author, Body, Mode};
+    use crate::chat::check;
+
+    fn load(text: &str) -> Flow {
+        let report = Report::new();
+        let doc = yaml::parse("f.yaml", text, &report).unwrap();
+        let flow = Flow::read(&doc, &report).unwrap();
+        let known = check::Known {
+            meetings: ["discovery".to_owned()].into(),
+            teams: ["sdr".to_owned()].into(),
+            recordings: Default::default(),
+        };
+        check::one(&flow, &known, &report);
+        assert!(!report.has_errors(), "{}", report.text());
+        flow
+    }
+
+    fn shipped() -> Vec<Flow> {
+        [include_str!("../../bot-flows/webinar-recording.yaml"), include_str!("../../bot-flows/welcome.yaml")]
+            .map(load)
+            .into()
+    }
+
+    fn scene() -> Scene {
+        let mut scene = Scene { trust: 3, has_email: true, ..Scene::default() };
+        scene
+            .facts
+            .set("contact.known", true)
+            .set("contact.first_name", "Nikki")
+            .set("webinar.title", "Reading at work")
+            .set("webinar.state", "no_show")
+            .set("webinar.recording", "condensed");
+        let video = Video {
+            recording: "condensed".into(),
+            title: "Reading at work".into(),
+            src: "/r/x".into(),
+            poster: None,
+            captions: Vec::new(),
+            duration_s: 600,
+            watched_percent: 0,
+        };
+        scene.recordings.insert("condensed".into(), video);
+        scene.slots = (1..6).map(|day| scene.now.plus_ms(day * 86_400_000)).collect();
+        scene
+    }
+
+    fn pick(question: &str, choice: &str) -> Input {
+        Input::Said(Said::Choice { question: question.into(), choice: choice.into() })
+    }
+
+    /// A small generator of numbers, so that a failing walk can be walked again.
+    struct Dice(u64);
+
+    impl Dice {
+        fn roll(&mut self, sides: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            usize::try_from(self.0 % u64::try_from(sides).unwrap()).unwrap()
+        }
+    }
+
+    fn any_input(play: &Rehearsal<'_>, dice: &mut Dice) -> Input {
+        let open = play.open_question();
+        let choices = [
+            "now",
+            "later",
+            "accept",
+            "decline",
+            "under_10k",
+            "decider",
+            "this_year",
+            "person",
+            "call",
+            "webinars",
+            "question",
+            "no",
+        ];
+        match dice.roll(14) {
+            0 => says("what do you mean?"),
+            1 => says("ana@example.com"),
+            2 => says("+34 600 123 456"),
+            3 => Input::Said(Said::HumanRequested),
+            4 => Input::AgentAccepted { agent: Rehearsal::agent() },
+            5 => Input::AgentReturned,
+            6 => Input::AgentClosed,
+            7 => Input::Watched {
+                recording: "condensed".into(),
+                percent: u8::try_from(dice.roll(101)).unwrap(),
+            },
+            8 => Input::Said(Said::Slot {
+                question: open,
+                starts_at: play.offered().first().map(|slot| slot.starts_at),
+                none_fit: dice.roll(3) == 0,
+            }),
+            9 => says("1"),
+            _ => pick(&open, choices[dice.roll(choices.len())]),
+        }
+    }
+
+    #[test]
+    fn whatever_comes_no_flow_is_silent_speaks_over_a_person_or_hangs() {
+        for flow in &shipped() {
+            let mut ended = 0;
+            for seed in 1..=3_000_u64 {
+                let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+                let mut stage = scene();
+                stage.trust = u8::try_from(dice.roll(5)).unwrap();
+                stage.has_email = dice.roll(2) == 0;
+                stage.online = u32::try_from(dice.roll(2)).unwrap();
+                stage.actions_work = dice.roll(2) == 0;
+                if dice.roll(3) == 0 {
+                    stage.slots.clear();
+                }
+                if dice.roll(3) == 0 {
+                    stage.taken.extend(stage.slots.first().copied());
+                }
+                if dice.roll(4) == 0 {
+                    stage.recordings.clear();
+                }
+                let (mut play, first) = Rehearsal::open(flow, stage, None);
+                assert!(
+                    first.iter().any(|out| out.author == Author::Bot),
+                    "{} seed {seed}: silent start",
+                    flow.id
+                );
+                for _ in 0..40 {
+                    let before = play.state.phase.clone();
+                    if before == Phase::Ended {
+                        ended += 1;
+                        break;
+                    }
+                    let input = any_input(&play, &mut dice);
+                    let out = match dice.roll(6) {
+                        0 => play.advance(91_000 + i64::try_from(dice.roll(3_000_000)).unwrap()),
+                        _ => match play.play(&input) {
+                            Ok(out) => out,
+                            Err(_) => continue,
+                        },
+                    };
+                    let with_person = matches!(before, Phase::Human);
+                    for event in &out {
+                        if let Body::Text { text } | Body::Ask { text, .. } | Body::Invalid { text, .. } =
+                            &event.body
+                        {
+                            assert!(
+                                !text.trim().is_empty() && !text.contains("{{"),
+                                "{} seed {seed}: {text:?}",
+                                flow.id
+                            );
+                        }
+                    }
+                    if with_person && play.state.phase == Phase::Human {
+                        assert!(
+                            out.iter().all(|o| o.author != Author::Bot),
+                            "{} seed {seed}: the bot spoke over a person",
+                            flow.id
+                        );
+                    }
+                    // An answer is awaited only inside of a turn, and whoever waits is either heard or woken.
+                    assert_ne!(play.state.phase, Phase::Answer, "{} seed {seed}", flow.id);
+                    if !matches!(play.state.phase, Phase::Ended | Phase::Human) {
+                        assert!(
+                            play.wake_at.is_some(),
+                            "{} seed {seed}: nothing would ever wake it",
+                            flow.id
+                        );
+                    }
+                    assert!(
+                        !matches!(play.state.outcome.as_deref(), Some("unhandled" | "endless")),
+                        "{} seed {seed}",
+                        flow.id
+                    );
+                }
+            }
+            assert!(ended > 1_000, "{}: only {ended} walks came to an end", flow.id);
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_skipped_only_for_a_confirmed_person() {
+        let flow = &shipped()[0];
+        let mut stage = scene();
+        stage.known = [("budget", "over_50k"), ("authority", "decider"), ("timeline", "later")]
+            .map(|(name, value)| (name.to_owned(), Json::from(value)))
+            .into();
+        let asked = |trust: u8| {
+            let (_, out) = Rehearsal::open(flow, Scene { trust, ..stage.clone() }, Some("bant"));
+            out.into_iter()
+                .find_map(|out| match out.body {
+                    Body::Ask { question, progress, .. } => Some((question, progress.unwrap().of)),
+                    _ => None,
+                })
+                .unwrap()
+        };
+        assert_eq!(asked(3), ("bant.need".to_owned(), 1));
+        assert_eq!(asked(2), ("bant.budget".to_owned(), 4));
+    }
+
+    #[test]
+    fn an_old_question_is_refused_and_nothing_changes() {
+        let flow = &shipped()[0];
+        let (mut play, _) = Rehearsal::open(flow, scene(), None);
+        play.play(&pick("offer_recording", "now")).unwrap();
+        let before = play.state.clone();
+        assert_eq!(play.play(&pick("offer_recording", "later")), Err(Refused::QuestionOver));
+        assert_eq!(play.state, before);
+    }
+
+    #[test]
+    fn a_running_conversation_survives_a_change_of_texts() {
+        let source = include_str!("../../bot-flows/webinar-recording.yaml");
+        let (old, new) = (load(source), load(&source.replace("Would you like to see", "Do you want to see")));
+        assert_ne!(old.version, new.version);
+        let (mut play, _) = Rehearsal::open(&old, scene(), None);
+        play.flow = &new;
+        let out = play.play(&pick("offer_recording", "now")).unwrap();
+        assert!(matches!(&out[1].body, Body::Video(_)), "{out:?}");
+        assert_eq!(play.state.version, new.version);
+    }
+
+    #[test]
+    fn a_step_whose_answers_changed_is_asked_anew() {
+        let source = include_str!("../../bot-flows/webinar-recording.yaml");
+        let changed =
+            source.replace("now: Yes, show it", "soon: Yes, show it").replace("{now: \"Sí", "{soon: \"Sí");
+        let (old, new) = (load(source), load(&changed));
+        let (mut play, _) = Rehearsal::open(&old, scene(), None);
+        play.flow = &new;
+        let out = play.play(&says("yes, show it")).unwrap();
+        assert!(
+            matches!(&out[1].body, Body::Ask { question, .. } if question == "offer_recording"),
+            "{out:?}"
+        );
+        assert!(
+            out.iter().any(|o| matches!(o.body, Body::Video(_))),
+            "and the words are taken as the answer"
+        );
+    }
+
+    #[test]
+    fn a_step_that_is_gone_leads_to_a_person() {
+        let source = include_str!("../../bot-flows/webinar-recording.yaml");
+        let (old, new) = (load(source), load(&source.replace("offer_recording", "offer_it")));
+        let (mut play, _) = Rehearsal::open(&old, Scene { online: 1, ..scene() }, None);
+        play.flow = &new;
+        let out = play.play(&says("yes")).unwrap();
+        assert!(out.iter().any(|o| matches!(&o.body, Body::Status { mode: Mode::Waiting, .. })), "{out:?}");
+    }
+
+    #[test]
+    fn a_comment_does_not_make_a_new_version() {
+        let source = include_str!("../../bot-flows/welcome.yaml");
+        assert_eq!(load(source).version, load(&format!("# another remark\n{source}")).version);
+    }
+
+    #[test]
+    fn a_taken_slot_brings_others() {
+        let flow = &shipped()[0];
+        let mut stage = scene();
+        stage.taken.push(stage.slots[0]);
+        let (mut play, _) = Rehearsal::open(flow, stage.clone(), Some("pick_slot"));
+        let take = |at| {
+            Input::Said(Said::Slot { question: "pick_slot".into(), starts_at: Some(at), none_fit: false })
+        };
+        let out = play.play(&take(stage.slots[0])).unwrap();
+        assert!(matches!(out.last().unwrap().body, Body::Ask { .. }));
+        play.play(&take(stage.slots[1])).unwrap();
+        assert_eq!(play.state.outcome.as_deref(), Some("booked"));
+    }
+
+    #[test]
+    fn the_same_turn_twice_is_the_same() {
+        let flow = &shipped()[0];
+        let (play, _) = Rehearsal::open(flow, scene(), None);
+        let world = world(&play.scene);
+        let turn = || engine::turn(flow, &play.state, &pick("offer_recording", "now"), &world).unwrap();
+        assert_eq!(turn(), turn());
+    }
+}

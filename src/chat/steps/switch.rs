@@ -1,0 +1,53 @@
+//! `switch`: the first branch whose condition holds; there is always an `else`.
+
+use crate::base::expr::Expr;
+use crate::base::yaml::Map;
+
+use crate::chat::engine::{After, Run};
+use crate::chat::flow::{Load, Target, condition};
+
+#[derive(Clone, Debug)]
+pub struct Switch {
+    pub branches: Vec<(Expr, Target)>,
+    pub otherwise: Option<Target>,
+}
+
+impl Switch {
+    /// Reports G210 without an `else`, and G211 for branches below it.
+    pub fn read<'a>(map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Switch> {
+        let view = map.required("switch")?;
+        let mut switch = Switch { branches: Vec::new(), otherwise: None };
+        for item in view.list()? {
+            let Some(mut branch) = item.map() else { continue };
+            if switch.otherwise.is_some() {
+                item.error("G211", "nothing comes here: an `else` stands above").done();
+            }
+            if let Some(target) = branch.optional("else") {
+                switch.otherwise = Target::read(target);
+            } else {
+                let expr = branch.required("if").and_then(|view| condition(view, load.symbols));
+                let goto = branch.required("goto").and_then(Target::read);
+                switch.branches.extend(expr.zip(goto));
+            }
+            branch.finish();
+        }
+        if switch.otherwise.is_none() {
+            view.error("G210", "this switch has no `else`")
+                .hint("add `- {else: step}`: then no visitor falls through");
+        }
+        Some(switch)
+    }
+
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.branches.iter().map(|(_, target)| target).chain(&self.otherwise)
+    }
+
+    pub fn enter(&self, run: &mut Run<'_>) -> After {
+        let values = run.values();
+        let holds = self.branches.iter().find(|(expr, _)| expr.holds(&values)).map(|(_, target)| target);
+        match holds.or(self.otherwise.as_ref()) {
+            Some(target) => After::Jump(target.step.clone()),
+            None => After::Stay,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The people of the sample company and of its customers, settled in at the first start through the product's own doors:
+//! reported hits, typed forms, registrations, bookings.
+
+use std::net::IpAddr;
+
+use serde_json::json;
+
+use crate::accounts::{self, NewAccount, Role};
+use crate::app::App;
+use crate::base::email::Email;
+use crate::base::ids::{HitId, VisitorId};
+use crate::base::language::Language;
+use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use crate::bookings::slots::Span;
+use crate::bookings::{self, Holder, Pick};
+use crate::contacts::{self, Consent, Identification, Trust};
+use crate::ingest::Sender;
+use crate::webinars::attendance::Attended;
+use crate::{hits, stages, webinars};
+
+/// The SDR.
+pub const MIKE: &str = "mike@faro.example";
+/// The account executive.
+pub const YURI: &str = "yuri@faro.example";
+/// May do everything.
+pub const ADMIN: &str = "admin@faro.example";
+/// Theirs, in the demo only: it listens to this machine alone.
+pub const PASSWORD: &str = "a lighthouse at night";
+
+const PAST: &str = "reading-at-work";
+const BROWSER: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/537.36 (KHTML, like Gecko) \
+                       Chrome/140.0.0.0 Safari/537.36";
+
+/// Somebody the sample company knows already.
+struct Person {
+    email: &'static str,
+    name: (&'static str, &'static str),
+    title: &'static str,
+    language: Language,
+    zone: &'static str,
+    /// Days ago when they came first.
+    days_ago: i64,
+    referrer: &'static str,
+    pages: &'static [(&'static str, &'static str)],
+    webinar: Option<Webinar>,
+    books: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Webinar {
+    Missed,
+    Attended,
+}
+
+const PEOPLE: &[Person] = &[
+    Person {
+        email: "carmen@nordwind.example",
+        name: ("Carmen", "Ruiz"),
+        title: "Head of Learning",
+        language: Language::Es,
+        zone: "Europe/Madrid",
+        days_ago: 12,
+        referrer: "https://www.google.es/",
+        pages: &[
+            ("/es/", "Librería Faro"),
+            ("/es/recursos.html", "Recursos"),
+            ("/es/webinars.html", "Webinars"),
+        ],
+        webinar: Some(Webinar::Missed),
+        books: false,
+    },
+    Person {
+        email: "tomas@altamar.example",
+        name: ("Tomás", "Ibarra"),
+        title: "Director de Personas",
+        language: Language::Es,
+        zone: "America/Mexico_City",
+        days_ago: 11,
+        referrer: "https://www.linkedin.com/",
+        pages: &[
+            ("/es/", "Librería Faro"),
+            ("/es/precios.html", "Precios"),
+            ("/es/webinars.html", "Webinars"),
+        ],
+        webinar: Some(Webinar::Attended),
+        books: true,
+    },
+    Person {
+        email: "hannah@brightside.example",
+        name: ("Hannah", "Cole"),
+        title: "People Operations Manager",
+        language: Language::En,
+        zone: "Europe/London",
+        days_ago: 9,
+        referrer: "https://duckduckgo.com/",
+        pages: &[
+            ("/en/", "Librería Faro"),
+            ("/en/resources.html", "Resources"),
+            ("/en/pricing.html", "Pricing"),
+        ],
+        webinar: None,
+        books: false,
+    },
+    Person {
+        email: "oliver@brightside.example",
+        name: ("Oliver", "Grant"),
+        title: "VP Finance",
+        language: Language::En,
+        zone: "Europe/London",
+        days_ago: 3,
+        referrer: "",
+        pages: &[("/en/", "Librería Faro"), ("/en/pricing.html", "Pricing")],
+        webinar: None,
+        books: false,
+    },
+];
+
+/// Makes the accounts and the people, unless they are there.
+pub async fn settle_in(app: &App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    let admin = Email::parse(ADMIN)?;
+    if accounts::find_by_email(&mut app.stores.db.read(), &admin).await?.is_some() {
+        return Ok(());
+    }
+    for person in PEOPLE {
+        settle(app, person, now).await?;
+    }
+    attend(app, now).await?;
+    while crate::ingest::project(&app.stores).await? > 0 {}
+    let mut tx = app.stores.db.begin().await?;
+    for (email, name, role, language) in [
+        (MIKE, "Mike Torres", Role::Sdr, "en"),
+        ("lucia@faro.example", "Lucía Vega", Role::Sdr, "es"),
+        (YURI, "Yuri Navarro", Role::Ae, "en"),
+        ("marta@faro.example", "Marta Soler", Role::Marketing, "es"),
+        (ADMIN, "Ana Faro", Role::Admin, "en"),
+    ] {
+        let language = Language::parse(language);
+        accounts::add(&mut tx, &NewAccount { email, name, role, password: PASSWORD, language }, now).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn settle(app: &App, person: &Person, now: Timestamp) -> anyhow::Result<()> {
+    let came = now.plus_ms(-person.days_ago * DAY_MS);
+    let visitor = VisitorId::new();
+    visit(app, person, visitor, came).await?;
+    let email = Email::parse(person.email)?;
+    let at = came.plus_ms(6 * MINUTE_MS);
+    let mut tx = app.stores.db.begin().await?;
+    let who = Identification {
+        email: &email,
+        visitor: Some(visitor),
+        site: "faro",
+        trust: Trust::Claimed,
+        consent: Consent::Analytics,
+        language: person.language,
+        time_zone: Some(person.zone),
+    };
+    let contact = contacts::identify(&mut tx, &who, at).await?.contact.id;
+    for (name, value) in
+        [("first_name", person.name.0), ("last_name", person.name.1), ("job_title", person.title)]
+    {
+        contacts::set_field(&mut tx, contact, name, value, "form", Trust::Claimed, at).await?;
+    }
+    let asset = json!({ "kind": "white_paper" });
+    contacts::record(
+        &mut tx,
+        Some(contact),
+        Some(visitor),
+        "form.submitted",
+        Some("white-paper"),
+        json!({}),
+        at,
+    )
+    .await?;
+    contacts::record(
+        &mut tx,
+        Some(contact),
+        Some(visitor),
+        "asset.delivered",
+        Some("reading-guide"),
+        asset,
+        at,
+    )
+    .await?;
+    stages::evaluate(&mut tx, &app.lifecycle, contact, at).await?;
+    if let (Some(_), Some(webinar)) = (person.webinar, app.webinars.find(PAST)) {
+        let registered = webinar.starts_at.plus_ms(-DAY_MS).max(at);
+        webinars::register(&mut tx, &app.lifecycle, webinar, contact, Some(visitor), registered).await?;
+    }
+    if person.books {
+        let desk = bookings::Desk { team: &app.team, lifecycle: &app.lifecycle };
+        let meeting = desk.team.meeting("discovery").ok_or(bookings::Error::MeetingUnknown)?;
+        let window = Span { from: now.plus_ms(26 * HOUR_MS), to: now.plus_ms(7 * DAY_MS) };
+        let times = bookings::slots(&mut tx, desk.team, meeting, window, &Holder::default(), now).await?;
+        if let Some(time) = times.first() {
+            let pick = Pick {
+                meeting: "discovery",
+                starts_at: time.starts_at,
+                time_zone: person.zone,
+                language: person.language,
+                holder: Holder { visitor: Some(visitor), conversation: None },
+                contact: Some(contact),
+            };
+            let note = "Somos 300 personas en cuatro ciudades.";
+            bookings::book(&mut tx, desk, &pick, contact, Some(note), now).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn visit(app: &App, person: &Person, visitor: VisitorId, came: Timestamp) -> anyhow::Result<()> {
+    let sender =
+        Sender { address: IpAddr::from([127, 0, 0, 1]), network: "127.0.0.0/24", user_agent: BROWSER };
+    let mut referrer = person.referrer.to_owned();
+    for ((path, title), minute) in person.pages.iter().zip(0_i64..) {
+        let address = format!("{}{path}", app.own_origin());
+        let at = came.plus_ms(minute * 2 * MINUTE_MS);
+        for name in [hits::PAGE, hits::ENGAGEMENT] {
+            let body = json!({
+                "id": HitId::new(), "site": "faro", "name": name, "url": address, "referrer": referrer,
+                "title": title, "visitor": visitor, "consent": "analytics", "language": person.language.code(),
+                "engaged_ms": if name == hits::ENGAGEMENT { 74_000 } else { 0 },
+            });
+            let parsed = hits::parse(body.to_string().as_bytes(), hits::BATCH_MOST, at)?;
+            app.collector.take(parsed, sender, at).await?;
+        }
+        referrer = address;
+    }
+    Ok(())
+}
+
+/// Who was at the past webinar; the rest missed it.
+async fn attend(app: &App, now: Timestamp) -> anyhow::Result<()> {
+    let Some(webinar) = app.webinars.find(PAST).filter(|webinar| webinar.closes_at() < now) else {
+        return Ok(());
+    };
+    let there = PEOPLE.iter().filter(|person| person.webinar == Some(Webinar::Attended));
+    let list = there
+        .zip(1..)
+        .map(|(person, line)| Ok(Attended { line, email: Email::parse(person.email)?, minutes: Some(41) }))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut tx = app.stores.db.begin().await?;
+    webinars::attend(&mut tx, &app.lifecycle, webinar, &list, webinar.ends_at()).await?;
+    webinars::close(&mut tx, &app.lifecycle, webinar, webinar.closes_at()).await?;
+    tx.commit().await?;
+    Ok(())
+}

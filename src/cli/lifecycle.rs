@@ -1,0 +1,269 @@
+//! `embudo lifecycle`: why somebody is where she is.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use crate::app;
+use crate::base::diagnostic::Report;
+use crate::base::email::Email;
+use crate::base::language::Language;
+use crate::base::time::Clock;
+use crate::config::Config;
+use crate::contacts;
+use crate::scoring::Row;
+use crate::stages::{self, Explanation};
+use crate::storage::Stores;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Tell in which stage somebody is, by which rule and events, with every row of the scores and the nearest miss.
+    Explain {
+        /// The person's e-mail address.
+        email: String,
+        /// How to write it.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+        /// The language of the labels: en or es.
+        #[arg(long, default_value = "en")]
+        language: String,
+    },
+}
+
+/// How an explanation is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Runs `embudo lifecycle …`.
+pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
+    let Command::Explain { email, format, language } = &arguments.command;
+    let explanation = super::block_on(explain(config, email))?;
+    match format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&explanation)?),
+        Format::Text => {
+            let paint =
+                Paint { is_on: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
+            print!("{}", text(&explanation, Language::parse(language), paint));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn explain(config: &Config, email: &str) -> anyhow::Result<Explanation> {
+    let address = Email::parse(email).with_context(|| format!("`{email}`"))?;
+    let report = Report::new();
+    let Some(definition) = app::lifecycle(config, &report) else { bail!("{}", report.text()) };
+    let stores = Stores::open(&config.storage).await?;
+    let contact = contacts::find_by_email(&mut stores.db.read(), &address).await?;
+    let contact = contact.with_context(|| format!("there is no contact with the address {address}"))?;
+    let now = Clock::system().now();
+    Ok(stages::explain(&mut stores.db.read(), &definition, contact.id, now).await?)
+}
+
+/// Colours, where somebody looks.
+#[derive(Clone, Copy)]
+struct Paint {
+    is_on: bool,
+}
+
+impl Paint {
+    fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn faint(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    fn good(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.is_on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// The explanation as a page of text.
+fn text(explanation: &Explanation, language: Language, paint: Paint) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_text(&mut out, explanation, language, paint);
+    out
+}
+
+fn write_text(
+    out: &mut String,
+    explanation: &Explanation,
+    language: Language,
+    paint: Paint,
+) -> std::fmt::Result {
+    let stage = &explanation.stage;
+    let version = stage.version.map_or_else(|| "?".to_owned(), |version| version.to_string());
+    let hash = stage.hash.get(..8).unwrap_or(&stage.hash);
+    writeln!(out, "{}", paint.bold(&explanation.email))?;
+    let label = paint.good(stage.label.get(language));
+    writeln!(out, "{label} since {}  {}", stage.since, paint.faint(&format!("owner {}", stage.owner)))?;
+    writeln!(out, "  because {} ({})", stage.rule_label.get(language), stage.rule)?;
+    if !stage.grounds.condition.is_empty() {
+        writeln!(out, "  {}", paint.faint(&stage.grounds.condition))?;
+    }
+    for evidence in &stage.grounds.activities {
+        let subject = evidence.subject.as_deref().unwrap_or_default();
+        writeln!(out, "  {}  {} {subject}", evidence.at, evidence.kind)?;
+    }
+    if let Some((grade, points)) = &stage.grounds.fit {
+        writeln!(out, "  fit was {grade} ({points})")?;
+    }
+    if let Some((level, points)) = &stage.grounds.engagement {
+        writeln!(out, "  engagement was {level} ({points})")?;
+    }
+    if let Some(reason) = &stage.reason {
+        writeln!(out, "  reason: {reason}")?;
+    }
+    writeln!(out, "  by {}, lifecycle version {version} ({hash})", stage.actor)?;
+
+    let fit = &explanation.score.fit;
+    writeln!(out, "\n{}", paint.bold(&format!("Fit {} ({} points)", fit.band.letter(), fit.points)))?;
+    rows(out, &fit.rows, language, paint)?;
+    let engagement = &explanation.score.engagement;
+    let title = format!("Engagement {} ({} points)", engagement.band.0, engagement.points);
+    writeln!(out, "\n{}", paint.bold(&title))?;
+    rows(out, &engagement.rows, language, paint)?;
+
+    if let Some(next) = &explanation.next {
+        writeln!(out, "\n{}", paint.bold(&format!("For {}", next.label.get(language))))?;
+        for miss in &next.misses {
+            let needs: Vec<String> =
+                miss.needs.iter().map(|need| need.words().get(language).to_owned()).collect();
+            let needs = if needs.is_empty() { "nothing near".to_owned() } else { needs.join(" and ") };
+            writeln!(out, "  {} {}: {needs}", miss.label.get(language), paint.faint(&miss.rule))?;
+        }
+    }
+
+    writeln!(out, "\n{}", paint.bold("History"))?;
+    for passage in &explanation.history {
+        let journey =
+            if passage.journey > 1 { format!(" (journey {})", passage.journey) } else { String::new() };
+        let rule = paint.faint(&passage.rule);
+        writeln!(out, "  {}  {}{journey} {rule}", passage.since, passage.label.get(language))?;
+    }
+    Ok(())
+}
+
+fn rows(out: &mut String, rows: &[Row], language: Language, paint: Paint) -> std::fmt::Result {
+    if rows.is_empty() {
+        writeln!(out, "  {}", paint.faint("no rule counts"))?;
+    }
+    for row in rows {
+        let what = match &row.evidence {
+            Some(evidence) => {
+                let subject = evidence.subject.as_deref().unwrap_or_default();
+                format!("{}  {subject}", evidence.at)
+            }
+            None => String::new(),
+        };
+        let faded = match row.points == row.full_points {
+            true => String::new(),
+            false => format!(" of {}", row.full_points),
+        };
+        let label = row.label.get(language);
+        let (rule, what) = (paint.faint(&row.rule), paint.faint(&what));
+        writeln!(out, "  {:>8.2}{faded}  {label} {rule} {what}", row.points)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::ContactId;
+    use crate::base::localized::Localized;
+    use crate::base::time::Timestamp;
+    use crate::scoring::{Axis, Grade, Level, Score};
+    use crate::stages::explain::Passage;
+    use crate::stages::{Grounds, Miss, Need};
+
+    fn explanation() -> Explanation {
+        let stage = Passage {
+            id: "mql".to_owned(),
+            label: Localized::new("Marketing-qualified lead", "Lead cualificado por marketing"),
+            owner: "marketing".to_owned(),
+            since: Timestamp(1_800_000_000_000),
+            until: None,
+            journey: 1,
+            rule: "mql.webinar".to_owned(),
+            rule_label: Localized::new("Registered for a webinar", "Se inscribió a un webinar"),
+            actor: "rule".to_owned(),
+            reason: None,
+            grounds: Grounds::default(),
+            version: Some(1),
+            hash: "0123456789abcdef".to_owned(),
+        };
+        let row = Row {
+            rule: "eng.registered".to_owned(),
+            label: Localized::new("Registered", "Inscrita"),
+            full_points: 20.0,
+            points: 14.14,
+            evidence: None,
+        };
+        Explanation {
+            contact: ContactId::new(),
+            email: "nikki@acme.example".to_owned(),
+            at: Timestamp(1_800_000_000_000),
+            history: vec![stage.clone()],
+            stage,
+            score: Score {
+                fit: Axis { points: 0.0, band: Grade::D, rows: Vec::new() },
+                engagement: Axis { points: 14.14, band: Level(4), rows: vec![row] },
+            },
+            next: Some(crate::stages::explain::NextStage {
+                id: "sql".to_owned(),
+                label: Localized::new("SQL", "SQL"),
+                misses: vec![Miss {
+                    rule: "sql.booked".to_owned(),
+                    label: Localized::new("Booked a call", "Reservó una llamada"),
+                    condition: String::new(),
+                    needs: vec![Need::Event { kind: "booking.confirmed".to_owned() }],
+                }],
+            }),
+            offers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn colours_are_for_terminals_only() {
+        let plain = text(&explanation(), Language::En, Paint { is_on: false });
+        assert!(!plain.contains('\u{1b}'));
+        assert!(text(&explanation(), Language::En, Paint { is_on: true }).contains("\u{1b}[1m"));
+    }
+
+    #[test]
+    fn the_page_names_rule_rows_and_what_is_missing_in_the_readers_language() {
+        let english = text(&explanation(), Language::En, Paint { is_on: false });
+        for part in [
+            "because Registered for a webinar (mql.webinar)",
+            "14.14 of 20",
+            "Booked a call sql.booked: booking.confirmed happens",
+        ] {
+            assert!(english.contains(part), "{part}\n{english}");
+        }
+        assert!(
+            text(&explanation(), Language::Es, Paint { is_on: false })
+                .contains("Lead cualificado por marketing")
+        );
+    }
+}

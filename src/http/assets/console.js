@@ -1,0 +1,342 @@
+// The console works without this file. What it adds: live updates, keyboard, sending without a page load, the ring.
+//
+// Live parts: an element with `data-live="inbox contact:ID"` is fetched again, as a part of its own page, when the
+// server says that one of these topics is new. Nothing here builds HTML from data: what the server renders is
+// swapped in, and texts go in as text.
+"use strict";
+
+(() => {
+  const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
+  const here = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  /** Posts a form's fields and says whether it worked. */
+  const post = (action, fields) =>
+    fetch(action, {
+      method: "POST",
+      headers: { accept: "text/html", "x-csrf-token": csrf },
+      body: new URLSearchParams({ csrf, ...fields }),
+      redirect: "manual",
+    }).then((answer) => answer.type === "opaqueredirect" || answer.ok);
+
+  // ---- live parts -------------------------------------------------------------------------------
+
+  let refreshing = null;
+  let again = new Set();
+
+  /** Fetches this page once and swaps the parts that listen to one of the topics. */
+  async function refresh(topics) {
+    if (refreshing) {
+      topics.forEach((topic) => again.add(topic));
+      return refreshing;
+    }
+    const wanted = all("[data-live]").filter((part) => part.dataset.live.split(" ").some((t) => topics.includes(t)));
+    const log = here("#talk-log") && topics.includes(`conversation:${here("#talk").dataset.conversation}`);
+    if (!wanted.length && !log) return refreshCounts(topics);
+    refreshing = (async () => {
+      try {
+        const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+        if (answer.redirected && new URL(answer.url).pathname === "/console/login") return location.reload();
+        if (!answer.ok) return;
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        wanted.forEach((part) => swap(part, fresh));
+        if (log) extendLog(fresh);
+        takeCounts(fresh);
+      } finally {
+        refreshing = null;
+        const waiting = [...again];
+        again = new Set();
+        if (waiting.length) refresh(waiting);
+      }
+    })().catch(() => {});
+    return refreshing;
+  }
+
+  /** Puts the new part in the old one's place; the focus, what is typed and what is opened stay. */
+  function swap(part, fresh) {
+    const next = part.id && fresh.getElementById(part.id);
+    if (!next || next.outerHTML === part.outerHTML) return;
+    const focused = document.activeElement;
+    if (part.contains(focused) && /^(TEXTAREA|INPUT)$/.test(focused.tagName)) {
+      // Somebody is typing here. Only take the whole part when the typing place itself goes away.
+      if (next.querySelector(`#${focused.id}`)) return;
+    }
+    const opened = all("details[open]", part).map((d) => all("details", part).indexOf(d));
+    const link = part.contains(focused) ? focused.getAttribute("href") : null;
+    const top = part.scrollTop;
+    const typed = here("textarea", part)?.value;
+    part.replaceWith(document.importNode(next, true));
+    const placed = document.getElementById(part.id);
+    placed.scrollTop = top;
+    opened.forEach((index) => all("details", placed)[index]?.setAttribute("open", ""));
+    if (link) here(`a[href="${CSS.escape(link)}"]`, placed)?.focus();
+    const area = here("textarea", placed);
+    if (area && typed) area.value = typed;
+  }
+
+  /** New messages are added below; the log is never rebuilt, so that screen readers read only what is new. */
+  function extendLog(fresh) {
+    const log = here("#talk-log");
+    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+    let added = false;
+    all("#talk-log .message", fresh).forEach((message) => {
+      if (!here(`[data-seq="${message.dataset.seq}"]`, log)) {
+        all(".pending", log).forEach((pending) => {
+          if (message.classList.contains("from-agent")) pending.remove();
+        });
+        log.append(document.importNode(message, true));
+        added = true;
+      }
+    });
+    if (added && atEnd) log.scrollTop = log.scrollHeight;
+  }
+
+  function takeCounts(fresh) {
+    all("[data-go] .count, [data-unread]").forEach((old, index) => {
+      const next = all("[data-go] .count, [data-unread]", fresh)[index];
+      if (next) {
+        old.textContent = next.textContent;
+        old.hidden = next.hidden;
+      }
+    });
+  }
+
+  async function refreshCounts(topics) {
+    if (!topics.some((topic) => topic === "inbox" || topic === "notifications")) return;
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+    if (answer?.ok) takeCounts(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  }
+
+  // ---- the stream -------------------------------------------------------------------------------
+
+  if (here(".rail") && "EventSource" in window) {
+    const conversation = here("#talk")?.dataset.conversation;
+    const stream = new EventSource(`/console/events${conversation ? `?conversation=${conversation}` : ""}`);
+    let lost = null;
+    stream.addEventListener("open", () => {
+      clearTimeout(lost);
+      lost = null;
+      if (!here("#offline").hidden) {
+        here("#offline").hidden = true;
+        refresh(all("[data-live]").flatMap((part) => part.dataset.live.split(" ")));
+      }
+    });
+    stream.addEventListener("error", () => {
+      lost ??= setTimeout(() => {
+        here("#offline").hidden = false;
+      }, 3000);
+    });
+    stream.addEventListener("wake", (event) => {
+      const { topic } = JSON.parse(event.data);
+      refresh([topic]);
+    });
+    stream.addEventListener("typing", (event) => showTyping(JSON.parse(event.data)));
+    stream.addEventListener("notification", (event) => {
+      const note = JSON.parse(event.data);
+      toast(note);
+      if (note.rings) ring();
+      refresh(["notifications", "inbox"]);
+    });
+    addEventListener("pagehide", () => stream.close());
+  }
+
+  let typingOver = null;
+  function showTyping({ text }) {
+    const line = here("#talk-typing");
+    if (!line) return;
+    line.textContent = text;
+    clearTimeout(typingOver);
+    typingOver = setTimeout(() => {
+      line.textContent = "";
+    }, 4000);
+  }
+
+  /** A note at the edge. It goes by itself, is read out politely, and never takes the focus. */
+  function toast({ title, body, link }) {
+    const note = here("#toast").content.firstElementChild.cloneNode(true);
+    here("strong", note).textContent = title;
+    here("span", note).textContent = body;
+    note.href = link.startsWith("/") ? link : "/console/notifications";
+    const over = () => note.remove();
+    let timer = setTimeout(over, 8000);
+    note.addEventListener("pointerenter", () => clearTimeout(timer));
+    note.addEventListener("focus", () => clearTimeout(timer));
+    note.addEventListener("pointerleave", () => {
+      timer = setTimeout(over, 3000);
+    });
+    here("#toasts").append(note);
+  }
+
+  /** Two soft tones, once. Browsers allow sound only after the person touched the page; then it stays silent. */
+  function ring() {
+    try {
+      const audio = new AudioContext();
+      if (audio.state !== "running") return void audio.close();
+      [660, 880].forEach((pitch, index) => {
+        const tone = audio.createOscillator();
+        const volume = audio.createGain();
+        const start = audio.currentTime + index * 0.18;
+        tone.frequency.value = pitch;
+        volume.gain.setValueAtTime(0.0001, start);
+        volume.gain.exponentialRampToValueAtTime(0.12, start + 0.02);
+        volume.gain.exponentialRampToValueAtTime(0.0001, start + 0.35);
+        tone.connect(volume).connect(audio.destination);
+        tone.start(start);
+        tone.stop(start + 0.4);
+      });
+      setTimeout(() => audio.close(), 1000);
+    } catch {
+      // No sound device: the toast and the count have said it already.
+    }
+  }
+
+  // ---- presence ---------------------------------------------------------------------------------
+
+  const beat = () => post("/console/presence/beat", {}).catch(() => {});
+  if (document.body.dataset.online === "true") {
+    beat();
+    setInterval(beat, 20_000);
+  }
+
+  // ---- the conversation -------------------------------------------------------------------------
+
+  const log = here("#talk-log");
+  if (log) log.scrollTop = log.scrollHeight;
+
+  let typedAt = 0;
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "say" || Date.now() - typedAt < 2500) return;
+    typedAt = Date.now();
+    post(`/console/inbox/${here("#talk").dataset.conversation}/typing`, {}).catch(() => {});
+  });
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (form.id !== "composer" || event.submitter?.hasAttribute("formaction")) return;
+    event.preventDefault();
+    const area = here("textarea", form);
+    const text = area.value.trim();
+    if (!text) return;
+    const id = form.elements.client_id.value;
+    form.elements.client_id.value = crypto.randomUUID();
+    area.value = "";
+    const pending = pendingMessage(text);
+    const conversation = here("#talk").dataset.conversation;
+    const sent = await deliver(form.action, { text, client_id: id });
+    if (sent) {
+      refresh([`conversation:${conversation}`]);
+    } else {
+      pending.remove();
+      area.value = area.value ? `${text}\n${area.value}` : text;
+      form.elements.client_id.value = id;
+    }
+  });
+
+  /** Sends until the server has it: the client id makes a repetition harmless. */
+  async function deliver(action, fields) {
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      try {
+        return await post(action, fields);
+      } catch {
+        await new Promise((go) => setTimeout(go, 600 * 2 ** attempt));
+      }
+    }
+    return false;
+  }
+
+  function pendingMessage(text) {
+    const message = document.createElement("div");
+    message.className = "message from-agent pending";
+    const bubble = document.createElement("div");
+    bubble.className = "message-bubble";
+    bubble.textContent = text;
+    message.append(bubble);
+    here("#talk-log").append(message);
+    here("#talk-log").scrollTop = here("#talk-log").scrollHeight;
+    return message;
+  }
+
+  // ---- keyboard ---------------------------------------------------------------------------------
+
+  const places = {
+    t: "/console",
+    i: "/console/inbox",
+    c: "/console/contacts",
+    p: "/console/pipeline",
+    b: "/console/bookings",
+    w: "/console/content",
+    o: "/console/outbox",
+    n: "/console/notifications",
+  };
+  let going = 0;
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    if (typing) {
+      if (event.key === "Escape") event.target.blur();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form?.requestSubmit();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || here("dialog[open]")) return;
+    if (Date.now() - going < 1200 && places[event.key]) {
+      going = 0;
+      location.href = places[event.key];
+      return;
+    }
+    going = 0;
+    if (event.key === "g") going = Date.now();
+    else if (event.key === "/") {
+      event.preventDefault();
+      here("[data-hotkey='/']")?.select();
+    } else if (event.key === "?") here("#keys")?.showModal();
+    else if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
+  });
+
+  /** Moves the focus to the next or previous row of the page's list. */
+  function step(by) {
+    const rows = all(".main :is(.cell-main a, .line-link, .thread a, .mini-card a)");
+    const at = rows.indexOf(document.activeElement);
+    rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1)]?.focus();
+  }
+
+  // ---- small things -----------------------------------------------------------------------------
+
+  all("[data-needs-script]").forEach((element) => {
+    element.hidden = false;
+  });
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-open]");
+    if (opener) {
+      opener.closest("details")?.removeAttribute("open");
+      document.getElementById(opener.dataset.open)?.showModal();
+    }
+    const read = event.target.closest("[data-read]");
+    if (read) {
+      navigator.sendBeacon("/console/notifications/read", new URLSearchParams({ csrf, id: read.dataset.read }));
+    }
+    all(".menu[open], .rail-more details[open]").forEach((menu) => {
+      if (!menu.contains(event.target)) menu.removeAttribute("open");
+    });
+  });
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && here(".menu[open], .rail-more details[open]");
+    if (menu) {
+      menu.removeAttribute("open");
+      here("summary", menu).focus();
+    }
+  });
+  // A second press of the same button must not do the thing twice.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.id === "composer" || form.method !== "post") return;
+    setTimeout(() => all("button", form).forEach((button) => (button.disabled = true)));
+  });
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+
+  // The words "3 min ago" grow old: look again every minute while somebody is looking.
+  setInterval(() => {
+    if (document.visibilityState === "visible") refresh(all("[data-live]").flatMap((part) => part.dataset.live.split(" ")));
+  }, 60_000);
+})();

@@ -1,0 +1,176 @@
+//! The durable queue: claimed under a lease, acknowledged under a fence, tried again with growing pauses.
+//!
+//! A job that is claimed twice (its worker was slow and the lease ran out) can be acknowledged only by the later claim.
+
+use serde_json::Value as Json;
+
+use crate::base::ids::JobId;
+use crate::base::time::{MINUTE_MS, Timestamp};
+use crate::storage::Result;
+use crate::storage::db::{Db, Queries, Tx};
+use crate::{params, sql};
+
+/// Longer than any job may take.
+const LEASE_MS: i64 = MINUTE_MS;
+
+/// A job that this worker may do now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    pub id: JobId,
+    pub kind: String,
+    pub payload: Json,
+    /// How often it was tried, this time included.
+    pub attempts: i64,
+    pub created_at: Timestamp,
+    fence: i64,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It is done.
+    Done,
+    /// It is not wanted any more (a cancelled call's reminder).
+    Dropped(String),
+    /// Try again later.
+    Again { at: Timestamp, why: String },
+    /// It will never work; a person must look.
+    Dead(String),
+}
+
+/// Puts a job into the queue, in the caller's transaction. A second one with the same key is not added.
+///
+/// # Errors
+/// As the store says.
+pub async fn enqueue(
+    tx: &mut Tx,
+    kind: &str,
+    dedupe_key: &str,
+    payload: &Json,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into jobs (id, kind, dedupe_key, payload, state, next_at, created_at)
+             values ($1, $2, $3, $4, 'ready', $5, $6) on conflict (dedupe_key) do nothing"
+        ),
+        params![JobId::new(), kind, dedupe_key, payload, at, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Claims up to `most` jobs that are due, the longest waiting first.
+///
+/// # Errors
+/// As the store says.
+pub async fn claim(db: &Db, owner: &str, most: i64, now: Timestamp) -> Result<Vec<Claimed>> {
+    let mut tx = db.begin().await?;
+    let rows = tx
+        .query(
+            sql!(
+                "update jobs set state = 'running', attempts = attempts + 1, fence = fence + 1,
+                     lease_until = $1, lease_owner = $2
+                 where id in (
+                     select id from jobs
+                     where (state = 'ready' and next_at <= $3) or (state = 'running' and lease_until <= $3)
+                     order by next_at limit $4 {skip_locked})
+                 returning id, kind, payload, attempts, fence, created_at"
+            ),
+            params![now.plus_ms(LEASE_MS), owner, now, most],
+        )
+        .await?;
+    tx.commit().await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Claimed {
+                id: row.get("id")?,
+                kind: row.get("kind")?,
+                payload: row.json("payload")?,
+                attempts: row.get("attempts")?,
+                created_at: row.get("created_at")?,
+                fence: row.get("fence")?,
+            })
+        })
+        .collect()
+}
+
+/// Notes how a claimed job ended, in the caller's transaction. Returns whether this claim was still the valid one.
+///
+/// # Errors
+/// As the store says.
+pub async fn finish(tx: &mut Tx, job: &Claimed, end: &End, now: Timestamp) -> Result<bool> {
+    let (state, next_at, why) = match end {
+        End::Done => ("done", now, None),
+        End::Dropped(why) => ("dropped", now, Some(why)),
+        End::Again { at, why } => ("ready", *at, Some(why)),
+        End::Dead(why) => ("dead", now, Some(why)),
+    };
+    let done_at = (state != "ready").then_some(now);
+    let touched = tx
+        .execute(
+            sql!(
+                "update jobs set state = $3, next_at = $4, last_error = $5, done_at = $6,
+                     lease_until = null, lease_owner = null
+                 where id = $1 and fence = $2 and state = 'running'"
+            ),
+            params![job.id, job.fence, state, next_at, why, done_at],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+/// How many jobs stand in each state, and since when the oldest waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Depth {
+    pub ready: i64,
+    pub dead: i64,
+}
+
+/// The depth of the queue.
+///
+/// # Errors
+/// As the store says.
+pub async fn depth(q: &mut impl Queries) -> Result<Depth> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select coalesce(cast(sum(case when state in ('ready', 'running') then 1 else 0 end) as bigint), 0)
+                         as ready,
+                     coalesce(cast(sum(case when state = 'dead' then 1 else 0 end) as bigint), 0) as dead
+                 from jobs where state in ('ready', 'running', 'dead')"
+            ),
+            params![],
+        )
+        .await?;
+    row.map_or(Ok(Depth { ready: 0, dead: 0 }), |row| {
+        Ok(Depth { ready: row.get("ready")?, dead: row.get("dead")? })
+    })
+}
+
+/// Deletes jobs that ended well before `before`.
+///
+/// # Errors
+/// As the store says.
+pub async fn forget_done(db: &Db, before: Timestamp) -> Result<u64> {
+    db.execute(sql!("delete from jobs where state in ('done', 'dropped') and done_at < $1"), params![before])
+        .await
+}
+
+/// Whether any job is due, without a write.
+///
+/// # Errors
+/// As the store says.
+pub async fn any_due(q: &mut impl Queries, now: Timestamp) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select 1 as due from jobs
+                 where (state = 'ready' and next_at <= $1) or (state = 'running' and lease_until <= $1) limit 1"
+            ),
+            params![now],
+        )
+        .await?;
+    Ok(row.is_some())
+}

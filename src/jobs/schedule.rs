@@ -1,0 +1,94 @@
+//! The whole night shift: one line each.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::{Worker, queue};
+use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use crate::{bookings, ingest, webinars};
+
+/// Something that is done again and again; answers whether there was anything to do.
+struct Chore {
+    name: &'static str,
+    every_ms: i64,
+    run: fn(&Worker, Timestamp) -> BoxFuture<'_, anyhow::Result<bool>>,
+}
+
+const CHORES: &[Chore] = &[
+    Chore { name: "project_hits", every_ms: 200, run: |worker, now| Box::pin(project_hits(worker, now)) },
+    Chore {
+        name: "close_webinars",
+        every_ms: 5 * SECOND_MS,
+        run: |worker, now| Box::pin(close_webinars(worker, now)),
+    },
+    Chore {
+        name: "expire_holds",
+        every_ms: 10 * SECOND_MS,
+        run: |worker, now| Box::pin(expire_holds(worker, now)),
+    },
+    Chore {
+        name: "forget_done_jobs",
+        every_ms: 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_done_jobs(worker, now)),
+    },
+];
+
+/// When each chore was done last.
+#[derive(Default)]
+pub(super) struct Schedule {
+    done_at: [Option<std::time::Instant>; CHORES.len()],
+}
+
+impl Schedule {
+    /// Does what has not been done for its period (by elapsed time, so that a stepped clock changes nothing).
+    pub async fn run_due(&mut self, worker: &Arc<Worker>) -> bool {
+        let mut did_something = false;
+        for (chore, done_at) in CHORES.iter().zip(self.done_at.iter_mut()) {
+            let is_due = done_at.is_none_or(|at| {
+                i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX) >= chore.every_ms
+            });
+            if is_due {
+                *done_at = Some(std::time::Instant::now());
+                match (chore.run)(worker, worker.clock.now()).await {
+                    Ok(did) => did_something |= did,
+                    Err(error) => tracing::error!(chore.name, error = %error, "a chore failed"),
+                }
+            }
+        }
+        did_something
+    }
+
+    /// Does everything once.
+    pub async fn run_all(&mut self, worker: &Arc<Worker>) -> anyhow::Result<bool> {
+        let mut did_something = false;
+        for chore in CHORES {
+            did_something |= (chore.run)(worker, worker.clock.now()).await?;
+        }
+        Ok(did_something)
+    }
+}
+
+async fn project_hits(worker: &Worker, _: Timestamp) -> anyhow::Result<bool> {
+    let mut did_something = false;
+    while ingest::project(&worker.desk.stores).await? > 0 {
+        did_something = true;
+    }
+    Ok(did_something)
+}
+
+async fn close_webinars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let desk = &worker.desk;
+    Ok(webinars::close_due(&desk.stores.db, &desk.lifecycle, &desk.webinars, now).await? > 0)
+}
+
+async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let mut tx = worker.desk.stores.db.begin().await?;
+    let expired = bookings::expire_holds(&mut tx, now).await?;
+    tx.commit().await?;
+    Ok(expired > 0)
+}
+
+async fn forget_done_jobs(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(queue::forget_done(&worker.desk.stores.db, now.plus_ms(-30 * DAY_MS)).await? > 0)
+}

@@ -1,0 +1,67 @@
+//! A line in the console, pushed to whoever has it open.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::ids::AccountId;
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+use crate::notify::{Desk, Error, store};
+use crate::render::Zone;
+
+/// What a line tells; the words are chosen when it is shown or sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// `booking_confirmed`, `booking_rescheduled`, `booking_cancelled` or `handoff_requested`.
+    pub kind: String,
+    /// Whom it is for; none for everybody.
+    pub account: Option<AccountId>,
+    /// The visitor's name or address; empty for a stranger.
+    pub who: String,
+    pub company: Option<String>,
+    pub rep: Option<String>,
+    pub starts_at: Option<Timestamp>,
+    /// The zone times are told in.
+    pub zone: String,
+    /// Where it leads.
+    pub link: String,
+}
+
+impl Notice {
+    /// The line's title and body in a language.
+    pub fn words(&self, desk: &Desk, language: Language) -> (String, String) {
+        let texts = desk.templates.texts();
+        let who = match self.who.as_str() {
+            "" => texts.get(language, "notices.stranger", &[]).unwrap_or_default(),
+            who => who.to_owned(),
+        };
+        let when = self.starts_at.map_or_else(String::new, |at| {
+            let zone = Zone::named(&self.zone);
+            format!("{}, {}", zone.weekday_date(at.as_ms(), language), zone.time(at.as_ms()))
+        });
+        let values = [
+            ("who", who),
+            ("company", self.company.clone().unwrap_or_default()),
+            ("rep", self.rep.clone().unwrap_or_default()),
+            ("when", when),
+        ];
+        let key = |part: &str| format!("notices.{}.{part}", self.kind);
+        let title = texts.get(language, &key("title"), &values).unwrap_or_else(|| self.kind.clone());
+        let body = texts.get(language, &key("body"), &values).unwrap_or_default();
+        (title, body)
+    }
+}
+
+/// Writes the line and wakes the consoles.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub(in crate::notify) async fn send(desk: &Desk, notice: &Notice, now: Timestamp) -> Result<(), Error> {
+    let language = match notice.account {
+        Some(account) => store::language_of(&mut desk.stores.db.read(), account).await?,
+        None => Language::default(),
+    };
+    let (title, body) = notice.words(desk, language);
+    store::notify(&desk.stores.db, notice, &title, &body, now).await?;
+    desk.stores.bus.publish("notifications", &title).await;
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! How people are reached: one file a channel.
+
+pub mod console;
+pub mod hook;
+pub mod smtp;

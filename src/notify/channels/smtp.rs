@@ -1,0 +1,153 @@
+//! Mails by SMTP; without a server they are kept for the console's outbox page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, Mailboxes, MultiPart, SinglePart};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+
+use crate::base::email::Email;
+use crate::base::secret::Secret;
+use crate::base::time::Timestamp;
+use crate::notify::mails::Ready;
+use crate::notify::{Desk, Error, store};
+
+/// No answer for this long is no answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The way to the mail server, if there is one.
+#[derive(Clone, Default)]
+pub struct Mailer(Option<Arc<AsyncSmtpTransport<Tokio1Executor>>>);
+
+impl Mailer {
+    /// A mailer for `smtp://`, `smtps://` or `smtp+plain://user:password@host:port`; empty keeps mails here.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn new(address: &Secret) -> Result<Self, String> {
+        if address.is_empty() {
+            return Ok(Self(None));
+        }
+        let url = url::Url::parse(address.expose()).map_err(|error| format!("mail.smtp: {error}"))?;
+        let host = url.host_str().ok_or("mail.smtp names no host")?.to_owned();
+        let tls = || TlsParameters::new(host.clone()).map_err(|error| format!("mail.smtp: {error}"));
+        let (tls, port) = match url.scheme() {
+            "smtp" => (Tls::Required(tls()?), 587),
+            "smtps" => (Tls::Wrapper(tls()?), 465),
+            "smtp+plain" => (Tls::None, 25),
+            other => {
+                return Err(format!("mail.smtp: `{other}://` is not smtp://, smtps:// or smtp+plain://"));
+            }
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&host)
+            .port(url.port().unwrap_or(port))
+            .tls(tls)
+            .timeout(Some(PATIENCE));
+        if !url.username().is_empty() {
+            let decoded = |text: &str| {
+                url::form_urlencoded::parse(format!("x={}", text.replace('+', "%2B")).as_bytes())
+                    .next()
+                    .map_or_else(String::new, |(_, value)| value.into_owned())
+            };
+            let password = decoded(url.password().unwrap_or_default());
+            builder = builder.credentials(Credentials::new(decoded(url.username()), password));
+        }
+        Ok(Self(Some(Arc::new(builder.build()))))
+    }
+
+    /// Whether mails really leave.
+    pub fn leaves(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// Tells other programs not to answer (RFC 3834).
+#[derive(Debug, Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// Sends a mail and keeps what was sent. The same `id` always makes the same `Message-ID`.
+///
+/// # Errors
+/// [`Error`] by what the server answered.
+pub(in crate::notify) async fn send(
+    desk: &Desk,
+    id: &str,
+    ready: &Ready,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let message_id = format!("<{id}@{}>", desk.from.domain());
+    let transport = match &desk.mailer.0 {
+        Some(server) => {
+            let message = message(desk, &message_id, ready)?;
+            server.send(message).await.map_err(refusal)?;
+            "smtp"
+        }
+        None => "outbox",
+    };
+    store::keep_letter(&desk.stores.db, id, &message_id, ready, transport, now).await?;
+    Ok(())
+}
+
+fn refusal(error: lettre::transport::smtp::Error) -> Error {
+    if error.is_permanent() {
+        Error::Refused(error.to_string())
+    } else if error.is_transient() {
+        Error::Deferred(error.to_string())
+    } else {
+        Error::Unreachable(error.to_string())
+    }
+}
+
+fn mailbox(name: &str, address: &Email) -> Result<Mailbox, Error> {
+    let address: Address = address
+        .as_str()
+        .parse()
+        .map_err(|_| Error::Refused("the address cannot be written to".to_owned()))?;
+    let name: String = name.chars().filter(|letter| !letter.is_control()).take(80).collect();
+    Ok(Mailbox::new((!name.trim().is_empty()).then_some(name), address))
+}
+
+/// The tree that shows an invitation in the most mail programs: mixed { alternative { text, html, calendar }, invite.ics }.
+fn message(desk: &Desk, message_id: &str, ready: &Ready) -> Result<Message, Error> {
+    let broken = |error: lettre::error::Error| Error::Unwritable(error.to_string());
+    let to: Mailboxes = mailbox(&ready.to_name, &ready.to)?.into();
+    let builder = Message::builder()
+        .from(mailbox(&ready.from_name, &desk.from)?)
+        .mailbox(lettre::message::header::To::from(to))
+        .subject(&ready.written.subject)
+        .message_id(Some(message_id.to_owned()))
+        .header(AutoSubmitted);
+    let body = MultiPart::alternative()
+        .singlepart(SinglePart::plain(ready.written.text.clone()))
+        .singlepart(SinglePart::html(ready.written.html.clone()));
+    let message = match &ready.calendar {
+        None => builder.multipart(body),
+        Some((method, ics)) => {
+            let kind = format!("text/calendar; method={method}; charset=utf-8");
+            let kind = ContentType::parse(&kind).map_err(|error| Error::Unwritable(error.to_string()))?;
+            let file = ContentType::parse("application/ics")
+                .map_err(|error| Error::Unwritable(error.to_string()))?;
+            let body = body.singlepart(SinglePart::builder().header(kind).body(ics.clone()));
+            let attachment = Attachment::new("invite.ics".to_owned()).body(ics.clone(), file);
+            builder.multipart(MultiPart::mixed().multipart(body).singlepart(attachment))
+        }
+    };
+    message.map_err(broken)
+}

@@ -1,0 +1,209 @@
+//! Which messages follow from a fact.
+
+use super::channels::console::Notice;
+use super::{Desk, Error, Fact, Mail, Planned, Work, store};
+use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, SubmissionId};
+use crate::base::time::Timestamp;
+use crate::contacts::{self, Contact};
+use crate::events::{Event, Recorded};
+use crate::storage::db::Tx;
+use crate::{bookings, gates, webinars};
+
+/// The messages that follow from a fact, each with a key made of the fact's id.
+///
+/// # Errors
+/// As the store says.
+pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<Planned>, Error> {
+    let mut plan = Plan { desk, recorded, planned: Vec::new() };
+    match &recorded.event {
+        Event::FormSubmitted { contact, submission, form } => {
+            plan.form(tx, *contact, *submission, form).await?
+        }
+        Event::WebinarRegistered { contact, webinar } => {
+            plan.mail(Mail::WebinarRegistered { contact: *contact, webinar: webinar.clone() });
+        }
+        Event::WebinarMissed { contact, webinar } => {
+            if desk.webinars.find(webinar).is_some_and(|webinar| webinar.recording.is_some()) {
+                plan.mail(Mail::WebinarMissed { contact: *contact, webinar: webinar.clone() });
+            }
+        }
+        Event::BookingConfirmed { booking, contact } => plan.booked(tx, *booking, *contact, 0).await?,
+        Event::BookingRescheduled { booking, contact, sequence } => {
+            plan.booked(tx, *booking, *contact, *sequence).await?;
+        }
+        Event::BookingCancelled { booking, contact, sequence } => {
+            plan.mail(Mail::BookingCancelled { booking: *booking, sequence: *sequence });
+            plan.mail(Mail::RepCancelled { booking: *booking, sequence: *sequence });
+            plan.tell_of_booking(tx, *booking, *contact, "booking_cancelled").await?;
+        }
+        Event::HandoffRequested { conversation, contact } => {
+            plan.handoff(tx, *conversation, *contact).await?
+        }
+        Event::StageChanged { .. }
+        | Event::WebinarAttended { .. }
+        | Event::RecordingWatched { .. }
+        | Event::ConversationOpened { .. }
+        | Event::HandoffAccepted { .. }
+        | Event::HandoffExpired { .. }
+        | Event::ConversationClosed { .. }
+        | Event::BookingOutcomeSet { .. } => {}
+    }
+    Ok(plan.planned)
+}
+
+struct Plan<'a> {
+    desk: &'a Desk,
+    recorded: &'a Recorded,
+    planned: Vec<Planned>,
+}
+
+impl Plan<'_> {
+    fn add(&mut self, what: &str, at: Timestamp, work: Work) {
+        self.planned.push(Planned { key: format!("{}:{what}", self.recorded.id), at, work });
+    }
+
+    fn mail(&mut self, mail: Mail) {
+        self.add(mail.name(), self.recorded.at, Work::Mail { mail });
+    }
+
+    fn tell(&mut self, fact: Fact, notice: Notice) {
+        for hook in self.desk.rules.hooks.iter().filter(|hook| hook.on.contains(&fact)) {
+            let work = Work::Hook { hook: hook.name.clone(), notice: notice.clone() };
+            self.planned.push(Planned {
+                key: format!("{}:hook:{}", self.recorded.id, hook.name),
+                at: self.recorded.at,
+                work,
+            });
+        }
+        self.add("console", self.recorded.at, Work::Console { notice });
+    }
+
+    async fn form(
+        &mut self,
+        tx: &mut Tx,
+        contact: ContactId,
+        submission: SubmissionId,
+        form: &str,
+    ) -> Result<(), Error> {
+        let desk = self.desk;
+        let Ok(form) = desk.catalog.form(form) else { return Ok(()) };
+        if let Some(asset) = desk.catalog.delivered_by(form).filter(|asset| asset.deliver.is_by_email()) {
+            // The device that asked: opening the mailed link there confirms the address.
+            let submission = gates::submission(tx, submission).await.map_err(unwritable)?;
+            let visitor = submission.and_then(|submission| submission.visitor);
+            self.mail(Mail::AssetLink { contact, asset: asset.id.clone(), visitor });
+        }
+        for invitation in desk.rules.invitations.iter().filter(|invitation| invitation.form == form.id) {
+            let lies_ahead = desk
+                .webinars
+                .find(&invitation.webinar)
+                .is_some_and(|webinar| webinar.starts_at > self.recorded.at);
+            let is_registered =
+                webinars::registration(tx, &invitation.webinar, contact).await.map_err(unwritable)?.is_some();
+            if lies_ahead && !is_registered {
+                // Once for each person and webinar, however many forms are sent.
+                self.planned.push(Planned {
+                    key: format!("invitation:{}:{contact}", invitation.webinar),
+                    at: self.recorded.at,
+                    work: Work::Mail {
+                        mail: Mail::WebinarInvitation { contact, webinar: invitation.webinar.clone() },
+                    },
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn booked(
+        &mut self,
+        tx: &mut Tx,
+        booking: BookingId,
+        contact: ContactId,
+        sequence: i64,
+    ) -> Result<(), Error> {
+        let known = bookings::find(tx, booking).await.map_err(unwritable)?;
+        let is_moved = sequence > 0;
+        self.mail(if is_moved {
+            Mail::BookingRescheduled { booking, sequence }
+        } else {
+            Mail::BookingConfirmed { booking, sequence }
+        });
+        self.mail(Mail::RepBooked { booking, sequence });
+        for before_ms in &self.desk.rules.remind_ms {
+            let at = known.starts_at.plus_ms(-before_ms);
+            if at > self.recorded.at {
+                let mail = Mail::BookingReminder { booking, sequence };
+                self.add(&format!("remind:{before_ms}"), at, Work::Mail { mail });
+            }
+        }
+        let kind = if is_moved { "booking_rescheduled" } else { "booking_confirmed" };
+        self.tell_of_booking(tx, booking, contact, kind).await
+    }
+
+    async fn tell_of_booking(
+        &mut self,
+        tx: &mut Tx,
+        booking: BookingId,
+        contact: ContactId,
+        kind: &str,
+    ) -> Result<(), Error> {
+        let booking = bookings::find(tx, booking).await.map_err(unwritable)?;
+        let Some(contact) = contacts::find(tx, contact).await? else { return Ok(()) };
+        let rep = self.desk.team.rep(&booking.rep);
+        let account = match rep {
+            Some(rep) => store::account_of(tx, &rep.account).await?,
+            None => None,
+        };
+        let notice = Notice {
+            kind: kind.to_owned(),
+            account,
+            who: contact.display_name(),
+            company: company_name(tx, &contact).await?,
+            rep: rep.map(|rep| rep.name.clone()),
+            starts_at: Some(booking.starts_at),
+            zone: rep.and_then(|rep| rep.zone.iana_name()).unwrap_or("UTC").to_owned(),
+            link: format!("/console/contacts/{}", contact.id),
+        };
+        self.tell(Fact::Bookings, notice);
+        Ok(())
+    }
+
+    async fn handoff(
+        &mut self,
+        tx: &mut Tx,
+        conversation: ConversationId,
+        contact: Option<ContactId>,
+    ) -> Result<(), Error> {
+        let contact = match contact {
+            Some(contact) => contacts::find(tx, contact).await?,
+            None => None,
+        };
+        let company = match &contact {
+            Some(contact) => company_name(tx, contact).await?,
+            None => None,
+        };
+        let notice = Notice {
+            kind: "handoff_requested".to_owned(),
+            account: None::<AccountId>,
+            who: contact.map_or_else(String::new, |contact| contact.display_name()),
+            company,
+            rep: None,
+            starts_at: None,
+            zone: "UTC".to_owned(),
+            link: format!("/console/inbox/{conversation}"),
+        };
+        self.tell(Fact::Handoffs, notice);
+        Ok(())
+    }
+}
+
+async fn company_name(tx: &mut Tx, contact: &Contact) -> Result<Option<String>, Error> {
+    Ok(match contact.company {
+        Some(company) => contacts::company(tx, company).await?.map(|company| company.name),
+        None => None,
+    })
+}
+
+fn unwritable(error: impl std::fmt::Display) -> Error {
+    Error::Unwritable(error.to_string())
+}

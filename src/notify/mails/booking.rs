@@ -1,0 +1,213 @@
+//! Calls: to the person who booked and to the rep, each with a calendar entry.
+
+use serde_json::{Value as Json, json};
+
+use super::{Mail, Reader, Ready, context, ready};
+use crate::base::ids::BookingId;
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+use crate::bookings::invite::{Invite, Method};
+use crate::bookings::team::{Meeting, Rep};
+use crate::bookings::{self, Booking, State};
+use crate::contacts::{self, Activity, Field};
+use crate::notify::mails::compose;
+use crate::notify::{Desk, Error};
+use crate::render::Zone;
+
+/// Things people did that a rep wants to know before a call; the latest of each kind.
+const TOLD: &[&str] = &[
+    "form.submitted",
+    "asset.delivered",
+    "webinar.registered",
+    "webinar.attended",
+    "webinar.no_show",
+    "recording.watched",
+    "chat.handed_over",
+];
+const HISTORY_MOST: usize = 8;
+
+/// What all mails about one call need; nothing if the call has changed since the mail was planned.
+struct Call<'a> {
+    booking: Booking,
+    meeting: &'a Meeting,
+    rep: &'a Rep,
+    reader: Reader,
+    manage: String,
+}
+
+impl<'a> Call<'a> {
+    async fn find(desk: &'a Desk, mail: &Mail, id: BookingId, sequence: i64) -> Result<Option<Self>, Error> {
+        let booking = match bookings::find(&mut desk.stores.db.read(), id).await {
+            Ok(booking) => booking,
+            Err(bookings::Error::Unknown) => return Ok(None),
+            Err(error) => return Err(Error::Unwritable(error.to_string())),
+        };
+        let is_about_cancelling = matches!(mail, Mail::BookingCancelled { .. } | Mail::RepCancelled { .. });
+        let wanted = if is_about_cancelling { State::Cancelled } else { State::Confirmed };
+        if booking.state != wanted || booking.sequence != sequence {
+            return Ok(None);
+        }
+        let (Some(meeting), Some(rep), Some(contact)) =
+            (desk.team.meeting(&booking.meeting), desk.team.rep(&booking.rep), booking.contact)
+        else {
+            return Ok(None);
+        };
+        let Some(reader) = Reader::of(desk, contact).await? else { return Ok(None) };
+        let manage = desk.link(&bookings::manage_path(&desk.keys, &booking, booking.updated_at));
+        Ok(Some(Self { booking, meeting, rep, reader, manage }))
+    }
+
+    fn ics(
+        &self,
+        desk: &Desk,
+        language: Language,
+        is_for_visitor: bool,
+        now: Timestamp,
+    ) -> (&'static str, String) {
+        let method = if self.booking.state == State::Cancelled { Method::Cancel } else { Method::Request };
+        let name = self.reader.contact.display_name();
+        let invite = Invite {
+            booking: &self.booking,
+            meeting: self.meeting,
+            rep: self.rep,
+            visitor: (&name, &self.reader.contact.email),
+            organizer: &desk.from,
+            // The visitor's link changes the call: it is not the rep's to have.
+            manage: is_for_visitor.then_some(self.manage.as_str()),
+            language,
+        };
+        (method.word(), invite.ics(method, now))
+    }
+
+    fn told(&self, language: Language) -> Json {
+        json!({
+            "meeting": {
+                "id": self.meeting.id,
+                "title": self.meeting.title.get(language),
+                "duration_ms": self.booking.ends_at.since_ms(self.booking.starts_at),
+            },
+            "host": self.rep.name,
+            "location": self.booking.location.clone().unwrap_or_else(|| self.meeting.location.get(language).to_owned()),
+            "starts_at": self.booking.starts_at,
+            "ends_at": self.booking.ends_at,
+            "notes": self.booking.notes,
+        })
+    }
+}
+
+pub(super) async fn to_visitor(
+    desk: &Desk,
+    mail: &Mail,
+    id: BookingId,
+    sequence: i64,
+    now: Timestamp,
+) -> Result<Option<Ready>, Error> {
+    let Some(call) = Call::find(desk, mail, id, sequence).await? else { return Ok(None) };
+    if matches!(mail, Mail::BookingReminder { .. }) && call.booking.starts_at <= now {
+        return Ok(None);
+    }
+    let language = call.booking.language;
+    let mut tells = call.told(language);
+    tells["manage"] = json!(call.manage);
+    tells["was_at"] = json!(null);
+    tells["by_us"] = json!(false);
+    tells["reason"] = json!(call.booking.cancel_reason);
+    tells["again"] = json!(desk.link(&format!("/book/{}?lang={}", call.meeting.id, language.code())));
+    let calendar = match mail {
+        Mail::BookingReminder { .. } => None,
+        _ => Some(call.ics(desk, language, true, now)),
+    };
+    // Times are told in the zone in which the call was booked.
+    let mut reader = call.reader;
+    reader.contact.time_zone = Some(call.booking.time_zone.clone());
+    reader.contact.language = language;
+    ready(desk, mail, &reader, now, tells, calendar)
+}
+
+pub(super) async fn to_rep(
+    desk: &Desk,
+    mail: &Mail,
+    id: BookingId,
+    sequence: i64,
+    now: Timestamp,
+) -> Result<Option<Ready>, Error> {
+    let Some(call) = Call::find(desk, mail, id, sequence).await? else { return Ok(None) };
+    let language = call.rep.languages.first().copied().unwrap_or_default();
+    let contact = &call.reader.contact;
+    let mut q = desk.stores.db.read();
+    let company = match contact.company {
+        Some(company) => contacts::company(&mut q, company).await?.map(|company| company.name),
+        None => None,
+    };
+    let fields = contacts::fields(&mut q, contact.id).await?;
+    let activities = contacts::activities(&mut q, contact.id, 200).await?;
+    let field = |name: &str| {
+        fields
+            .iter()
+            .find(|field| field.name == name && !field.is_suggestion)
+            .map(|field: &Field| field.value.clone())
+    };
+    let stage = desk.lifecycle.stage(&contact.stage).map(|stage| stage.label.get(language).to_owned());
+    let their_zone = Zone::named(&call.booking.time_zone);
+    let at = call.booking.starts_at.as_ms();
+    let mut tells = call.told(language);
+    tells["moved"] = json!(call.booking.sequence > 0);
+    tells["reason"] = json!(call.booking.cancel_reason);
+    tells["contact"] = json!({
+        "name": contact.display_name(), "email": contact.email.as_str(), "company": company,
+        "phone": field("phone"), "stage": stage.unwrap_or_else(|| contact.stage.clone()),
+    });
+    tells["their_time"] = json!(format!("{}, {}", their_zone.time(at), their_zone.label(at)));
+    tells["bant"] = json!({
+        "need": field("need"), "timeline": field("timeline"), "authority": field("authority"), "budget": field("budget"),
+    });
+    tells["history"] = history(desk, &activities, language);
+    tells["transcript"] = json!(
+        call.booking.conversation.map(|conversation| desk.link(&format!("/console/inbox/{conversation}")))
+    );
+    tells["link"] = json!(desk.link(&format!("/console/contacts/{}", contact.id)));
+    tells["manage"] = json!(null);
+    let zone = call.rep.zone.iana_name().unwrap_or("UTC");
+    let context = context(zone, &call.reader.site, now, tells);
+    Ok(Some(Ready {
+        template: mail.name(),
+        to: call.rep.email.clone(),
+        to_name: call.rep.name.clone(),
+        from_name: call.reader.company.clone(),
+        contact: None,
+        written: compose(&desk.templates, mail.name(), language, &context)?,
+        calendar: Some(call.ics(desk, language, false, now)),
+    }))
+}
+
+/// What somebody did, in words, the earliest first.
+fn history(desk: &Desk, activities: &[Activity], language: Language) -> Json {
+    let mut lines: Vec<Json> = activities
+        .iter()
+        .filter(|activity| TOLD.contains(&activity.kind.as_str()))
+        .filter_map(|activity| {
+            let subject = title_of(desk, activity, language);
+            let percent = activity.props.get("percent").map(ToString::to_string).unwrap_or_default();
+            let key = format!("mails.history.{}", activity.kind);
+            let text =
+                desk.templates.texts().get(language, &key, &[("subject", subject), ("percent", percent)])?;
+            Some(json!({ "at": activity.at, "text": text }))
+        })
+        .take(HISTORY_MOST)
+        .collect();
+    lines.reverse();
+    Json::Array(lines)
+}
+
+/// What people call the thing that was done something to.
+fn title_of(desk: &Desk, activity: &Activity, language: Language) -> String {
+    let id = activity.subject.as_deref().unwrap_or_default();
+    let title = desk
+        .catalog
+        .asset(id)
+        .map(|asset| &asset.title)
+        .or_else(|| desk.webinars.find(id).map(|webinar| &webinar.title))
+        .or_else(|| desk.webinars.recording(id).map(|(_, recording)| &recording.title))
+        .or_else(|| desk.catalog.form(id).ok().map(|form| &form.title));
+    title.map_or_else(|| id.to_owned(), |title| title.get(language).to_owned())
+}

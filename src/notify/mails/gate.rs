@@ -1,0 +1,30 @@
+//! The file somebody asked for.
+
+use serde_json::json;
+
+use super::{Mail, Reader, Ready, ready};
+use crate::base::ids::{ContactId, VisitorId};
+use crate::base::time::Timestamp;
+use crate::gates;
+use crate::notify::{Desk, Error};
+
+pub(super) async fn asset_link(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    asset: &str,
+    visitor: Option<VisitorId>,
+    now: Timestamp,
+) -> Result<Option<Ready>, Error> {
+    let (Some(reader), Some(asset)) = (Reader::of(desk, contact).await?, desk.catalog.asset(asset)) else {
+        return Ok(None);
+    };
+    let token = gates::mailed_link(&desk.keys, asset, contact, visitor, now);
+    let tells = json!({
+        "first_name": reader.contact.first_name,
+        "asset": { "title": asset.title.get(reader.language()) },
+        "link": desk.link(&format!("/d/{token}")),
+        "expires_at": now.plus_ms(asset.valid_ms),
+    });
+    ready(desk, mail, &reader, now, tells, None)
+}

@@ -1,0 +1,105 @@
+//! Invitations, registrations, and the recording for those who were not there.
+
+use serde_json::{Value as Json, json};
+
+use super::{Mail, Reader, Ready, ready};
+use crate::base::ids::ContactId;
+use crate::base::language::Language;
+use crate::base::time::{SECOND_MS, Timestamp};
+use crate::notify::{Desk, Error};
+use crate::webinars::{self, State, Webinar};
+
+fn told(webinar: &Webinar, language: Language) -> Json {
+    json!({
+        "id": webinar.id,
+        "title": webinar.title.get(language),
+        "summary": webinar.description.get(language),
+        "host": webinar.host.get(language),
+        "starts_at": webinar.starts_at,
+        "duration_ms": webinar.duration_ms,
+    })
+}
+
+async fn state(desk: &Desk, webinar: &str, contact: ContactId) -> Result<Option<State>, Error> {
+    let registration = webinars::registration(&mut desk.stores.db.read(), webinar, contact).await;
+    let registration = registration.map_err(|error| Error::Unwritable(error.to_string()))?;
+    Ok(registration.map(|registration| registration.state))
+}
+
+pub(super) async fn invitation(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Ready>, Error> {
+    let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
+        return Ok(None);
+    };
+    if webinar.starts_at <= now || state(desk, id, contact).await?.is_some() {
+        return Ok(None);
+    }
+    let read = desk
+        .rules
+        .invitations
+        .iter()
+        .find(|invitation| invitation.webinar == id)
+        .and_then(|invitation| desk.catalog.form(&invitation.form).ok())
+        .and_then(|form| desk.catalog.delivered_by(form))
+        .map(|asset| asset.title.get(reader.language()).to_owned());
+    let token = webinars::invitation(&desk.keys, webinar, contact, now);
+    let tells = json!({
+        "first_name": reader.contact.first_name,
+        "read": read,
+        "webinar": told(webinar, reader.language()),
+        "link": desk.link(&format!("/w/{id}?t={token}&lang={}", reader.language().code())),
+    });
+    ready(desk, mail, &reader, now, tells, None)
+}
+
+pub(super) async fn registered(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Ready>, Error> {
+    let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
+        return Ok(None);
+    };
+    if state(desk, id, contact).await? != Some(State::Registered) {
+        return Ok(None);
+    }
+    let language = reader.language();
+    let own = desk.link(&format!("/w/{id}?lang={}", language.code()));
+    let link = webinar.join_url.clone().unwrap_or(own);
+    let ics = webinars::calendar_file(webinar, language, now);
+    let tells = json!({ "webinar": told(webinar, language), "link": link });
+    ready(desk, mail, &reader, now, tells, Some(("PUBLISH", ics)))
+}
+
+pub(super) async fn missed(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Ready>, Error> {
+    let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
+        return Ok(None);
+    };
+    let Some(recording) = webinar.recording.as_ref() else { return Ok(None) };
+    if state(desk, id, contact).await? != Some(State::NoShow) {
+        return Ok(None);
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "a recording's seconds are few")]
+    let duration_ms = recording.duration_s.round() as i64 * SECOND_MS;
+    let language = reader.language();
+    let tells = json!({
+        "first_name": reader.contact.first_name,
+        "webinar": told(webinar, language),
+        "recording": { "duration_ms": duration_ms },
+        "link": reader.site.get("home"),
+    });
+    ready(desk, mail, &reader, now, tells, None)
+}

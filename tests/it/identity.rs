@@ -1,0 +1,167 @@
+//! Who somebody is: the policy of docs, line by line, through the public doors.
+
+use embudo::base::ids::{ContactId, VisitorId};
+use embudo::contacts::{self, Trust};
+use embudo::gates;
+use serde_json::json;
+
+use crate::gates::{app_with_files, contact, submit};
+use crate::support::app::TestApp;
+
+/// Whom a device is bound to, and how surely.
+async fn holder(app: &TestApp, visitor: &str) -> Option<(ContactId, Trust)> {
+    let visitor = VisitorId::parse(visitor).expect("an id");
+    let found = contacts::holder(&mut app.app.stores.db.read(), visitor).await.expect("read");
+    found.map(|(contact, trust)| (contact.id, trust))
+}
+
+async fn visits_of(app: &TestApp, contact: ContactId) -> usize {
+    contacts::visits(&mut app.app.stores.db.read(), contact, 100).await.expect("read").len()
+}
+
+/// The token in the mail that goes to a contact, asked for on a device.
+fn mailed(app: &TestApp, contact: ContactId, visitor: &str) -> String {
+    let asset = app.app.catalog.asset("reading-guide").expect("it is shipped");
+    gates::mailed_link(&app.app.keys, asset, contact, VisitorId::parse(visitor).ok(), app.now())
+}
+
+async fn confirm(app: &TestApp, token: &str, visitor: &str) -> serde_json::Value {
+    app.post("/v1/confirm", &json!({"token": token, "visitor": visitor})).await.expect_json(200)["trust"]
+        .clone()
+}
+
+#[tokio::test]
+async fn what_she_read_before_belongs_to_her_once_she_says_who_she_is() {
+    let app = app_with_files().await;
+    let nikki = app.visitor();
+    nikki.visit("/").await;
+    nikki.visit("/precios").await;
+    app.run_jobs().await;
+    submit(&nikki, "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    assert_eq!(visits_of(&app, id).await, 1);
+    let activities = contacts::activities(&mut app.app.stores.db.read(), id, 10).await.expect("read");
+    assert!(activities.iter().any(|activity| activity.subject.as_deref() == Some("/precios")));
+}
+
+#[tokio::test]
+async fn without_consent_nothing_leads_from_her_visits_to_her() {
+    let app = app_with_files().await;
+    let mut nikki = app.visitor();
+    nikki.consent = "none";
+    nikki.visit("/").await;
+    nikki.visit("/precios").await;
+    app.run_jobs().await;
+    let answer = submit(&nikki, "white-paper", "nikki@acme.example").await;
+    assert_ne!(answer["visitor"], nikki.id, "an id that she did not agree to is not used");
+    let (id, stage) = contact(&app, "nikki@acme.example").await;
+    assert_eq!((visits_of(&app, id).await, stage.as_str()), (0, "lead"));
+}
+
+#[tokio::test]
+async fn two_people_on_one_browser_stay_two() {
+    let app = app_with_files().await;
+    let mut device = app.visitor();
+    device.visit("/").await;
+    app.run_jobs().await;
+    submit(&device, "white-paper", "pam@acme.example").await;
+    let answer = submit(&device, "white-paper", "dwight@acme.example").await;
+    let new_epoch = answer["visitor"].as_str().expect("an id").to_owned();
+    assert_ne!(new_epoch, device.id, "another person gets another epoch");
+    let (pam, _) = contact(&app, "pam@acme.example").await;
+    let (dwight, _) = contact(&app, "dwight@acme.example").await;
+    assert_eq!(holder(&app, &device.id).await, Some((pam, Trust::Claimed)));
+    assert_eq!(holder(&app, &new_epoch).await, Some((dwight, Trust::Claimed)));
+    assert_eq!((visits_of(&app, pam).await, visits_of(&app, dwight).await), (1, 0));
+    // From now on the browser is Dwight's.
+    device.id = new_epoch;
+    device.visit("/precios").await;
+    app.run_jobs().await;
+    assert_eq!((visits_of(&app, pam).await, visits_of(&app, dwight).await), (1, 1));
+}
+
+#[tokio::test]
+async fn a_stranger_who_types_her_address_sees_nothing_of_hers_and_stays_a_claim() {
+    let app = app_with_files().await;
+    let nikki = app.visitor();
+    submit(&nikki, "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    contacts::set_field(&mut tx, id, "first_name", "Nikki", "chat", Trust::Confirmed, app.now())
+        .await
+        .expect("set");
+    tx.commit().await.expect("commits");
+
+    let stranger = app.visitor();
+    let answer = submit(&stranger, "white-paper", "nikki@acme.example").await;
+    assert!(!answer.to_string().contains("Nikki"));
+    assert_eq!(holder(&app, &stranger.id).await, Some((id, Trust::Claimed)));
+    // The link in the answer was not mailed: opening it proves nothing.
+    let inline = answer["link"]
+        .as_str()
+        .expect("a link")
+        .trim_start_matches("/d/")
+        .split('?')
+        .next()
+        .expect("a token");
+    assert_eq!(confirm(&app, inline, &stranger.id).await, json!(null));
+    assert_eq!(holder(&app, &stranger.id).await, Some((id, Trust::Claimed)));
+    // The page behind it does not say who she is.
+    let page = app.get(&format!("/d/{inline}")).await.expect(200);
+    assert!(!page.body.contains("Nikki") && !page.body.contains("nikki@"));
+}
+
+#[tokio::test]
+async fn opening_the_mail_on_the_device_that_asked_confirms_her() {
+    let app = app_with_files().await;
+    let nikki = app.visitor();
+    submit(&nikki, "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let token = mailed(&app, id, &nikki.id);
+    assert_eq!(confirm(&app, &token, &nikki.id).await, json!("confirmed"));
+    assert_eq!(holder(&app, &nikki.id).await, Some((id, Trust::Confirmed)));
+}
+
+#[tokio::test]
+async fn a_forwarded_mail_binds_nobody() {
+    let app = app_with_files().await;
+    let nikki = app.visitor();
+    submit(&nikki, "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let token = mailed(&app, id, &nikki.id);
+    let (colleague, known) = (app.visitor(), app.visitor());
+    colleague.visit("/").await;
+    app.run_jobs().await;
+    assert_eq!(confirm(&app, &token, &colleague.id).await, json!(null));
+    assert_eq!(holder(&app, &colleague.id).await, None);
+    submit(&known, "white-paper", "boss@acme.example").await;
+    assert_eq!(confirm(&app, &token, &known.id).await, json!(null));
+    let (boss, _) = contact(&app, "boss@acme.example").await;
+    assert_eq!(holder(&app, &known.id).await, Some((boss, Trust::Claimed)));
+    // The file itself is handed out: a link that was passed on is not a crime.
+    app.get(&format!("/d/{token}/file")).await.expect(200);
+}
+
+#[tokio::test]
+async fn her_second_device_counts_as_clicked_and_not_as_confirmed() {
+    let app = app_with_files().await;
+    let (laptop, phone) = (app.visitor(), app.visitor());
+    submit(&laptop, "white-paper", "nikki@acme.example").await;
+    submit(&phone, "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    assert_eq!(app.count("contacts").await, 1);
+    let token = mailed(&app, id, &laptop.id);
+    assert_eq!(confirm(&app, &token, &phone.id).await, json!("clicked"));
+    assert_eq!(holder(&app, &phone.id).await, Some((id, Trust::Clicked)));
+}
+
+#[tokio::test]
+async fn one_address_in_several_spellings_is_one_person_and_a_plus_is_another() {
+    let app = app_with_files().await;
+    for email in ["nikki@acme.example", " NIKKI@acme.example", "Nikki@ACME.EXAMPLE "] {
+        submit(&app.visitor(), "white-paper", email).await;
+    }
+    assert_eq!(app.count("contacts").await, 1);
+    submit(&app.visitor(), "white-paper", "nikki+guide@acme.example").await;
+    assert_eq!(app.count("contacts").await, 2);
+}

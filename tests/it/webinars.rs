@@ -1,0 +1,251 @@
+//! Webinars: registration, attendance, who missed it, and how much of a recording was seen.
+
+use embudo::base::ids::VisitorId;
+use embudo::base::time::{MINUTE_MS, Timestamp};
+use embudo::stages;
+use embudo::webinars::{self, State, Watching};
+use serde_json::{Value, json};
+
+use crate::gates::{contact, filled, hidden, submit};
+use crate::support::answer::Answer;
+use crate::support::app::{TestApp, set};
+
+const WEBINAR: &str = "reading-culture";
+const KEY: &str = "the api key of the tests, long enough";
+
+async fn start() -> TestApp {
+    TestApp::start_with(|settings| set(settings, "api", "keys", vec![KEY])).await
+}
+
+fn starts_at(app: &TestApp) -> Timestamp {
+    app.app.webinars.find(WEBINAR).expect("it is shipped").starts_at
+}
+
+/// Moves the clock to so many minutes after the webinar's end.
+fn after_the_end(app: &TestApp, minutes: i64) {
+    let end = app.app.webinars.find(WEBINAR).expect("it is shipped").ends_at();
+    app.clock.advance(end.plus_ms(minutes * MINUTE_MS).since_ms(app.now()));
+}
+
+async fn state(app: &TestApp, email: &str) -> Option<State> {
+    let (id, _) = contact(app, email).await;
+    let found = webinars::registration(&mut app.app.stores.db.read(), WEBINAR, id).await.expect("read");
+    found.map(|found| found.state)
+}
+
+async fn close_due(app: &TestApp) -> usize {
+    let app = &app.app;
+    webinars::close_due(&app.stores.db, &app.lifecycle, &app.webinars, app.clock.now()).await.expect("closed")
+}
+
+async fn attendance(app: &TestApp, list: &str) -> Answer {
+    let client = app.client.with("authorization", &format!("Bearer {KEY}"));
+    let body = Some(("text/csv", list.as_bytes().to_vec()));
+    client.send(reqwest::Method::POST, &format!("/api/v1/webinars/{WEBINAR}/attendance"), body).await
+}
+
+async fn events(app: &TestApp, kind: &str) -> usize {
+    let rows = app.rows("select kind from events").await;
+    rows.iter().filter(|row| row.get::<String>("kind").expect("a text") == kind).count()
+}
+
+#[tokio::test]
+async fn registering_makes_an_mql_and_the_explanation_names_the_rule_and_the_event() {
+    let app = start().await;
+    let nikki = app.visitor();
+    submit(&nikki, "white-paper", "nikki@acme.example").await;
+    submit(&nikki, "webinar", "nikki@acme.example").await;
+    let (id, stage) = contact(&app, "nikki@acme.example").await;
+    assert_eq!((stage.as_str(), state(&app, "nikki@acme.example").await), ("mql", Some(State::Registered)));
+    let explained = stages::explain(&mut app.app.stores.db.read(), &app.app.lifecycle, id, app.now()).await;
+    let explained = explained.expect("explained");
+    assert_eq!(explained.stage.rule, "mql.webinar");
+    let evidence = &explained.stage.grounds.activities[0];
+    assert_eq!((evidence.kind.as_str(), evidence.subject.as_deref()), ("webinar.registered", Some(WEBINAR)));
+    assert_eq!(evidence.at, app.now());
+}
+
+#[tokio::test]
+async fn registering_twice_is_registering_once() {
+    let app = start().await;
+    let nikki = app.visitor();
+    submit(&nikki, "webinar", "nikki@acme.example").await;
+    submit(&nikki, "webinar", "nikki@acme.example").await;
+    assert_eq!((app.count("webinar_registrations").await, events(&app, "webinar_registered").await), (1, 1));
+}
+
+#[tokio::test]
+async fn the_page_registers_without_a_script_and_offers_the_calendar() {
+    let app = start().await;
+    let page = app.get(&format!("/w/{WEBINAR}?lang=en")).await.expect(200);
+    assert!(page.body.contains("A reading culture in 90 days"));
+    let nonce = hidden(&page.body, "nonce");
+    app.clock.advance(3_000);
+    let path = format!("/w/{WEBINAR}");
+    let wrong =
+        app.client.submit(&path, &[("email", "nikki"), ("nonce", &nonce), ("lang", "en")]).await.expect(422);
+    assert!(wrong.body.contains("has no @"), "{}", wrong.body);
+    let nonce = hidden(&wrong.body, "nonce");
+    app.clock.advance(3_000);
+    let done =
+        app.client.submit(&path, &[("email", "nikki@acme.example"), ("nonce", &nonce), ("lang", "en")]).await;
+    let done = done.expect(200);
+    assert!(done.body.contains("Your seat is saved"), "{}", done.body);
+    assert_eq!(state(&app, "nikki@acme.example").await, Some(State::Registered));
+
+    let entry = app.get(&format!("/w/{WEBINAR}/calendar.ics?lang=en")).await.expect(200);
+    assert!(entry.header("content-type").starts_with("text/calendar"));
+    for line in ["DTSTART:20261203T150000Z", "DTEND:20261203T154500Z", "SUMMARY:A reading culture in 90 days"]
+    {
+        assert!(entry.body.contains(line), "{line}\n{}", entry.body);
+    }
+    assert!(!entry.body.contains("meet.example"), "the link to join goes by mail only");
+}
+
+#[tokio::test]
+async fn an_invitation_registers_with_one_click_and_never_by_being_opened() {
+    let app = start().await;
+    submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let webinar = app.app.webinars.find(WEBINAR).expect("it is shipped");
+    let token = webinars::invitation(&app.app.keys, webinar, id, app.now());
+    let page = app.get(&format!("/w/{WEBINAR}?t={token}")).await.expect(200);
+    assert!(!page.body.contains("name=\"email\"") && !page.body.contains("nikki@"), "{}", page.body);
+    assert_eq!(state(&app, "nikki@acme.example").await, None);
+    app.client.submit(&format!("/w/{WEBINAR}"), &[("t", &token)]).await.expect(200);
+    assert_eq!(state(&app, "nikki@acme.example").await, Some(State::Registered));
+    app.client.submit(&format!("/w/{WEBINAR}"), &[("t", "forged")]).await.expect(404);
+}
+
+#[tokio::test]
+async fn nobody_registers_for_what_is_over() {
+    let app = start().await;
+    let body = filled(&app.visitor(), "webinar", "late@acme.example").await;
+    after_the_end(&app, 0);
+    let before = app.census().await;
+    // The nonce is older than a day by now; a fresh page is no better.
+    app.post("/v1/forms/webinar", &body).await.expect_problem(422, "form.nonce_invalid");
+    let body = filled(&app.visitor(), "webinar", "late@acme.example").await;
+    app.post("/v1/forms/webinar", &body).await.expect_problem(409, "webinar.over");
+    let page = app.get(&format!("/w/{WEBINAR}?lang=en")).await.expect(200);
+    assert!(page.body.contains("This webinar is over"), "{}", page.body);
+    assert_eq!(app.census().await, before);
+}
+
+#[tokio::test]
+async fn whoever_did_not_come_is_a_no_show_after_the_end_and_its_grace_and_not_before() {
+    let app = start().await;
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    submit(&app.visitor(), "webinar", "ana@acme.example").await;
+    assert_eq!(close_due(&app).await, 0);
+    after_the_end(&app, 1);
+    attendance(&app, "email,minutes\nana@acme.example,44\n").await.expect(200);
+    after_the_end(&app, 29);
+    assert_eq!(close_due(&app).await, 0);
+    after_the_end(&app, 30);
+    assert_eq!(close_due(&app).await, 1);
+    assert_eq!(close_due(&app).await, 0, "only once");
+    assert_eq!(state(&app, "nikki@acme.example").await, Some(State::NoShow));
+    assert_eq!(state(&app, "ana@acme.example").await, Some(State::Attended));
+    assert_eq!((events(&app, "webinar_missed").await, events(&app, "webinar_attended").await), (1, 1));
+}
+
+#[tokio::test]
+async fn the_same_attendance_twice_changes_nothing_and_unknown_addresses_are_told_by_line() {
+    let app = start().await;
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    after_the_end(&app, 5);
+    let list = "email;minutes\nnikki@acme.example;41\nnobody@acme.example;12\nnonsense;3\n";
+    let first = attendance(&app, list).await.expect_json(200);
+    assert_eq!((&first["attended"], &first["unchanged"]), (&json!(1), &json!(0)));
+    let lines: Vec<&Value> =
+        first["unknown"].as_array().expect("a list").iter().map(|one| &one["line"]).collect();
+    assert_eq!(lines, [&json!(3), &json!(4)]);
+    let after_one = app.census().await;
+    let second = attendance(&app, list).await.expect_json(200);
+    assert_eq!((&second["attended"], &second["unchanged"]), (&json!(0), &json!(1)));
+    assert_eq!(app.census().await, after_one);
+}
+
+#[tokio::test]
+async fn attendance_that_comes_late_makes_a_no_show_an_attendee() {
+    let app = start().await;
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    after_the_end(&app, 31);
+    assert_eq!(close_due(&app).await, 1);
+    attendance(&app, "[{\"email\": \"nikki@acme.example\", \"minutes\": 12.5}]").await.expect(200);
+    assert_eq!(state(&app, "nikki@acme.example").await, Some(State::Attended));
+}
+
+#[tokio::test]
+async fn attendance_needs_a_key_and_a_list() {
+    let app = start().await;
+    let path = format!("/api/v1/webinars/{WEBINAR}/attendance");
+    app.post(&path, &json!([])).await.expect_problem(401, "api.key_unknown");
+    let wrong = app.client.with("authorization", "Bearer another key");
+    wrong.post(&path, &json!([])).await.expect_problem(401, "api.key_unknown");
+    let before = app.census().await;
+    let spreadsheet =
+        attendance(&app, "PK\u{3}\u{4}\0\0").await.expect_problem(422, "webinar.list_unreadable");
+    assert!(spreadsheet["detail"].as_str().expect("words").contains("export the list as CSV"));
+    attendance(&app, "{\"people\": 3}").await.expect_problem(422, "webinar.list_unreadable");
+    attendance(&app, "hello").await.expect_problem(422, "webinar.list_unreadable");
+    let client = app.client.with("authorization", &format!("Bearer {KEY}"));
+    client
+        .post("/api/v1/webinars/nothing/attendance", &json!([]))
+        .await
+        .expect_problem(404, "webinar.unknown");
+    assert_eq!(app.census().await, before);
+}
+
+#[tokio::test]
+async fn what_was_seen_is_the_union_and_each_threshold_counts_once() {
+    let app = start().await;
+    let nikki = app.visitor();
+    submit(&nikki, "webinar", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let (_, recording) = app.app.webinars.recording("reading-culture-short").expect("it is shipped");
+    let length = recording.duration_s;
+    let watch = async |ranges: &[(f64, f64)]| {
+        let report = Watching {
+            recording: "reading-culture-short",
+            visitor: VisitorId::parse(&nikki.id).expect("an id"),
+            contact: Some(id),
+            ranges,
+        };
+        let mut tx = app.app.stores.db.begin().await.expect("begins");
+        let percent = webinars::watch(&mut tx, &app.app.lifecycle, &app.app.webinars, &report, app.now())
+            .await
+            .expect("noted");
+        tx.commit().await.expect("commits");
+        percent
+    };
+    assert_eq!(watch(&[(length * 0.9, length)]).await, 10, "jumping to the end is not watching");
+    assert_eq!(watch(&[(0.0, length * 0.3)]).await, 40);
+    assert_eq!(watch(&[(0.0, length * 0.3)]).await, 40, "the same part twice counts once");
+    assert_eq!(events(&app, "recording_watched").await, 1);
+    assert_eq!(watch(&[(length * 0.2, length * 0.6)]).await, 70);
+    let rows =
+        app.rows("select props from activities where kind = 'recording.watched' order by at, id").await;
+    let passed: Vec<i64> = rows
+        .iter()
+        .map(|row| row.json::<Value>("props").expect("JSON")["percent"].as_i64().expect("a number"))
+        .collect();
+    assert_eq!(passed, [25, 50, 60]);
+    assert_eq!(events(&app, "recording_watched").await, 3);
+}
+
+#[tokio::test]
+async fn an_invitation_to_what_is_over_leads_to_the_recording() {
+    let app = start().await;
+    submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let webinar = app.app.webinars.find(WEBINAR).expect("it is shipped");
+    let token = webinars::invitation(&app.app.keys, webinar, id, app.now());
+    assert!(starts_at(&app) > app.now());
+    after_the_end(&app, 60);
+    let page = app.get(&format!("/w/{WEBINAR}?t={token}&lang=en")).await.expect(200);
+    assert!(page.body.contains("/r/"), "{}", page.body);
+    let page = app.get(&format!("/w/{WEBINAR}?lang=en")).await.expect(200);
+    assert!(!page.body.contains("/r/"));
+}

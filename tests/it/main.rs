@@ -6,6 +6,7 @@
 mod support;
 
 mod architecture;
+mod booking;
 mod contracts;
 mod errors;
 mod gates;

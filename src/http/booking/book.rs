@@ -82,9 +82,7 @@ pub async fn book(
     now: Timestamp,
 ) -> Result<Answer, Refused> {
     let db = &app.stores.db;
-    if let Some(request) = request
-        && let Some(answer) = answered(idempotency::recall(&mut db.read(), request, now).await?)?
-    {
+    if let Some(answer) = before(app, request, now).await? {
         return Ok(answer);
     }
     let pick = Pick {
@@ -95,8 +93,11 @@ pub async fn book(
         holder: Holder { visitor: wanted.visitor, conversation: None },
         contact: None,
     };
-    // Whoever comes too late is told so without waiting for those who write.
-    bookings::look(&mut db.read(), desk(app), &pick, now).await?;
+    // Whoever comes too late is told so without waiting for those who write; unless it was this very request that
+    // took the slot, sent twice, a moment ago.
+    if let Err(refused) = bookings::look(&mut db.read(), desk(app), &pick, now).await {
+        return before(app, request, now).await?.ok_or(refused.into());
+    }
     let mut tx = db.begin().await?;
     if let Some(request) = request {
         idempotency::lock(&mut tx, request).await?;
@@ -128,6 +129,12 @@ pub async fn book(
     }
     tx.commit().await?;
     Ok(answer)
+}
+
+/// The answer that the same request got before.
+async fn before(app: &Shared, request: Option<&Request>, now: Timestamp) -> Result<Option<Answer>, Refused> {
+    let Some(request) = request else { return Ok(None) };
+    answered(idempotency::recall(&mut app.stores.db.read(), request, now).await?)
 }
 
 fn answered(recalled: Recalled) -> Result<Option<Answer>, Refused> {

@@ -34,7 +34,10 @@ fn hash_now(password: &str) -> String {
     // 16 random bytes are 22 letters of base64; the salt's alphabet has other last two letters.
     let salt = random_text(16).replace('-', "+").replace('_', "/");
     let salt = SaltString::from_b64(&salt).expect("16 bytes in base64 are a salt");
-    hasher().hash_password(password.as_bytes(), &salt).expect("the parameters are fixed and valid").to_string()
+    hasher()
+        .hash_password(password.as_bytes(), &salt)
+        .expect("the parameters are fixed and valid")
+        .to_string()
 }
 
 fn hasher() -> Argon2<'static> {

@@ -59,7 +59,12 @@ pub fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
                 let mut tx = stores.db.begin().await?;
                 let account = accounts::add(&mut tx, &new, now).await?;
                 tx.commit().await?;
-                println!("{} may log in at {}/console as {}", account.email, config.server.public_url, role.word());
+                println!(
+                    "{} may log in at {}/console as {}",
+                    account.email,
+                    config.server.public_url,
+                    role.word()
+                );
                 if given.is_none() {
                     println!("password: {password}");
                 }

@@ -432,7 +432,7 @@ describe('the recording', () => {
     assert.equal(server.watches[0].recording, 'reading-at-work');
     assert.ok(Math.abs(server.watches[0].duration_s - 12) < 0.1);
     // A report that does not arrive goes with the next one.
-    server.fail('/watch', 0);
+    server.fail('/watch', 500);
     await video.evaluate((it) => it.play());
     await until('play', () => video.evaluate((it) => it.currentTime > 10));
     await video.evaluate((it) => it.pause());

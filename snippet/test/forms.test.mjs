@@ -72,7 +72,7 @@ describe('a form in a page', () => {
   test('keeps everything when the server is away', async (t) => {
     const { server, form } = await stage(t);
     await form.getByLabel('Work e-mail').fill('nikki@acme.example');
-    server.fail('POST /v1/forms/white-paper', 0);
+    server.fail('POST /v1/forms/white-paper', 500);
     await form.getByRole('button').click();
     await form.getByText('What you typed is kept').waitFor();
     assert.equal(await form.getByLabel('Work e-mail').inputValue(), 'nikki@acme.example');

@@ -65,7 +65,7 @@ export class Shell {
     this.place = this.root.host as HTMLElement;
     dress(this.root, tokens, style);
     follow(this.place, this.place.dataset.embudoTheme);
-    completeAccent(this.place);
+    completeAccent(this.place, this.root);
 
     this.launcher = this.root.querySelector('button')!;
     this.launcher.removeAttribute('title');

@@ -76,7 +76,7 @@ async function fill(host: Host, place: HTMLElement): Promise<void> {
   const root = place.shadowRoot || place.attachShadow({ mode: 'open' });
   dress(root, tokens, style);
   follow(place, place.dataset.embudoTheme, true);
-  completeAccent(place);
+  completeAccent(place, root);
   show(host, root, await answer.json(), language);
 }
 

@@ -477,7 +477,7 @@ class Story {
     const answered = c.question;
     const key = body.choice || answered;
     if (key === 'skip' || key === 'no') return this.end(c, 'declined');
-    if (key === 'now' || key === 'email') {
+    if (key === 'now' || body.choice === 'email') {
       return this.append(
         c,
         { kind: 'bot', name: 'Lumi' },

@@ -5,7 +5,7 @@ import { serve } from './support/server.mjs';
 
 const held = withBrowser();
 
-async function stage(t, { name = 'white-paper', attributes = '', lang = 'en', head = '', context: how = {}, ...story } = {}) {
+async function stage(t, { name = 'white-paper', attributes = '', lang = 'en', head = '', context: how = {}, before, ...story } = {}) {
   const server = await serve(story);
   const body = `<h1>Faro</h1><div data-embudo-form="${name}"><a href="/f/${name}">The form</a></div>`;
   server.page('/', html({ attributes, lang, head, body }));
@@ -17,6 +17,7 @@ async function stage(t, { name = 'white-paper', attributes = '', lang = 'en', he
     await server.close();
     assert.deepEqual(wrong, []);
   });
+  await before?.(page);
   await page.goto(server.origin);
   return { server, page, context, form: page.locator('[data-embudo-form]') };
 }
@@ -106,6 +107,16 @@ describe('a form in a page', () => {
     await form.getByRole('button').click();
     await form.getByRole('heading', { name: 'It is yours' }).waitFor();
     assert.deepEqual(await storage(page), { 'embudo.consent': 'none' });
+  });
+
+  test('Global Privacy Control stands, also when a form is sent', async (t) => {
+    const { page, form } = await stage(t, {
+      before: (page) => page.addInitScript(() => Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })),
+    });
+    await form.getByLabel('Work e-mail').fill('nikki@acme.example');
+    await form.getByRole('button').click();
+    await form.getByRole('heading', { name: 'It is yours' }).waitFor();
+    assert.deepEqual(await storage(page), {});
   });
 
   test('another person on the same browser takes no conversation over', async (t) => {

@@ -167,7 +167,7 @@ class Chat implements ChatDoor {
     if (this.isStarting) return;
     this.isStarting = true;
     const turn = this.turn;
-    const slow = setTimeout(() => this.shell.wait(true), 300);
+    const slow = setTimeout(() => this.shell.tell(this.words.connecting), 300);
     try {
       const started = await start(this.host, flow, this.language);
       if (turn === this.turn) this.started(started);
@@ -177,7 +177,7 @@ class Chat implements ChatDoor {
     } finally {
       clearTimeout(slow);
       this.isStarting = false;
-      if (!this.queue.length) this.shell.wait(false);
+      this.shell.tell('');
     }
   }
 
@@ -381,6 +381,7 @@ class Chat implements ChatDoor {
         words,
         (recording, ranges, duration_s) => door!.watch(recording, ranges, duration_s),
         () => this.shell.grow(),
+        () => this.shell.isLarge,
       );
       bubbles.theirs(event, person, card, true);
     } else if (body.type === 'status') this.status(body.mode, before.mode, talk.agent || before.agent, body.text);

@@ -9,7 +9,7 @@ async function stage(t, { name = 'white-paper', attributes = '', lang = 'en', he
   const server = await serve(story);
   const body = `<h1>Faro</h1><div data-embudo-form="${name}"><a href="/f/${name}">The form</a></div>`;
   server.page('/', html({ attributes, lang, head, body }));
-  const context = await held.browser.newContext(how);
+  const context = await held.browser.newContext({ timezoneId: 'Europe/Madrid', ...how });
   const page = await context.newPage();
   const wrong = errors(page);
   t.after(async () => {
@@ -43,6 +43,7 @@ describe('a form in a page', () => {
       consent: 'analytics',
       page: `${server.origin}/`,
       language: 'en',
+      zone: 'Europe/Madrid',
       nonce: 'n-1',
       agreed: ['newsletter'],
       website: '',
@@ -68,6 +69,19 @@ describe('a form in a page', () => {
     await form.getByText('use your work e-mail').waitFor();
     assert.equal(await email.inputValue(), 'nikki@gmail.com');
     assert.equal(server.forms.length, 1);
+  });
+
+  test('an agreement that is needed is asked for beside its box', async (t) => {
+    const { form, server } = await stage(t, { mustAgree: true });
+    await form.getByLabel('Work e-mail').fill('nikki@acme.example');
+    await form.getByRole('button').click();
+    await form.getByText('Please tick this').waitFor();
+    assert.equal(server.forms.length, 0);
+    await form.getByLabel('one letter a month').check();
+    assert.equal(await form.getByText('Please tick this').count(), 0);
+    await form.getByRole('button').click();
+    await form.getByRole('heading', { name: 'It is yours' }).waitFor();
+    assert.deepEqual(Object.keys(server.forms[0].values), ['email']);
   });
 
   test('keeps everything when the server is away', async (t) => {

@@ -261,7 +261,7 @@ class Story {
             : []),
         ],
         button: es ? 'Enviadme la guía' : 'Send me the paper',
-        consent: { id: 'newsletter', text: es ? 'Enviadme una carta al mes sobre lectura en la empresa.' : 'Send me one letter a month about reading at work.' },
+        consent: { id: 'newsletter', required: !!this.mustAgree, text: es ? 'Enviadme una carta al mes sobre lectura en la empresa.' : 'Send me one letter a month about reading at work.' },
         privacy: es ? 'Usamos tu correo para enviarte la guía. Puedes borrarlo cuando quieras.' : 'We use your e-mail to send you the paper. You can have it erased at any time.',
         nonce: 'n-1',
       });

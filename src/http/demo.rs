@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::error::Problem;
+use super::pages::reading;
 use super::request::{header, is_cross_site};
 use super::{Shared, not_found};
 use crate::base::language::Language;
@@ -28,9 +29,9 @@ const FARTHEST_MS: i64 = 366 * DAY_MS;
 /// Mounts the doors.
 pub fn routes(doors: &mut web::ServiceConfig) {
     doors
-        .route("/", web::get().to(home))
+        .service(web::resource("/").route(reading().to(home)))
         .service(web::resource("/demo/clock").route(web::get().to(clock)).route(web::post().to(move_clock)))
-        .default_service(web::get().to(file));
+        .default_service(reading().to(file));
 }
 
 /// The site in the visitor's language.

@@ -1,6 +1,8 @@
 //! The commands: one file each, one line here.
 
+mod check;
 mod demo;
+mod flow;
 mod lifecycle;
 mod serve;
 mod user;
@@ -29,6 +31,10 @@ enum Command {
     Demo(demo::Arguments),
     /// Serve all doors, and do the work that waits.
     Serve(serve::Arguments),
+    /// Check every file that people write: lifecycle, forms, webinars, team, flows.
+    Check(check::Arguments),
+    /// Test a flow, talk to it, draw it.
+    Flow(flow::Arguments),
     /// Explain the lifecycle.
     Lifecycle(lifecycle::Arguments),
     /// Take attendance.
@@ -43,6 +49,8 @@ pub fn run() -> ExitCode {
     let outcome = match arguments.command {
         Command::Demo(own) => demo::run(&own, arguments.config),
         Command::Serve(own) => settings(arguments.config).and_then(|config| serve::run(&own, config)),
+        Command::Check(own) => settings(arguments.config).and_then(|config| check::run(&own, &config)),
+        Command::Flow(own) => settings(arguments.config).and_then(|config| flow::run(&own, &config)),
         Command::Lifecycle(own) => {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
         }

@@ -1,6 +1,7 @@
 //! The doors. A handler extracts, makes one call into the domain, and renders.
 
 mod booking;
+mod chat;
 mod collect;
 mod cors;
 mod demo;
@@ -46,12 +47,14 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, problem));
     }
     let is_demo = app.config.is_demo;
+    let hub = web::Data::new(chat::Hub::start(&app.stores.bus));
     let shared = web::Data::from(app);
     let proxies = web::Data::new(proxies);
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(shared.clone())
             .app_data(proxies.clone())
+            .app_data(hub.clone())
             .app_data(body_limits(shared.config.collector.body_bytes))
             .app_data(web::FormConfig::default().limit(64 * 1024).error_handler(|error, _| malformed(error)))
             .app_data(web::QueryConfig::default().error_handler(|error, _| malformed(error)))
@@ -80,6 +83,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .configure(ops::routes)
             .configure(collect::routes)
             .configure(booking::routes)
+            .configure(chat::routes)
             .configure(pages::routes)
             .configure(gates::routes)
             .configure(webinars::routes)

@@ -1,0 +1,234 @@
+//! What visitors do.
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value as Json, json};
+
+use crate::base::ids::{ConversationId, VisitorId};
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+use crate::chat::body::{Author, Face, Said};
+use crate::chat::{self, Page, Visit};
+use crate::contacts::Consent;
+use crate::http::error::Problem;
+use crate::http::request::{Proxies, bearer, network, origin};
+use crate::http::{Shared, cors};
+use crate::storage::limits::Quota;
+
+/// Longest page address and title that are kept.
+const PAGE_LENGTH: usize = 500;
+/// Most ranges in one report of what was watched.
+const RANGES: usize = 200;
+
+#[derive(Deserialize)]
+struct Coming {
+    site: String,
+    visitor: Option<VisitorId>,
+    #[serde(default)]
+    consent: Consent,
+    #[serde(default)]
+    page: Page,
+    #[serde(default)]
+    language: String,
+    #[serde(default)]
+    zone: String,
+    #[serde(default)]
+    returning: bool,
+    #[serde(default)]
+    flow: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    client_id: String,
+    body: Said,
+}
+
+#[derive(Deserialize)]
+struct Seen {
+    recording: String,
+    #[serde(default)]
+    ranges: Vec<(f64, f64)>,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    seq: i64,
+}
+
+/// `POST /v1/chat/trigger`: whether a flow wants to be opened on this page.
+pub async fn trigger(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> HttpResponse {
+    let answer = async {
+        let (visit, _, now) = coming(&app, &proxies, &request, &body, "chat.trigger").await?;
+        Ok(match chat::offer(&app.room, &visit, now).await? {
+            Some(offered) => HttpResponse::Ok()
+                .json(json!({ "flow": offered.flow, "delay_ms": offered.delay_ms, "open": offered.open })),
+            None => HttpResponse::NoContent().finish(),
+        })
+    };
+    finished(&app, &request, answer.await)
+}
+
+/// `POST /v1/chat`: begins a conversation, or gives back the one that is open.
+pub async fn open(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> HttpResponse {
+    let answer = async {
+        let (visit, flow, now) = coming(&app, &proxies, &request, &body, "chat.open").await?;
+        let opened = chat::open(&app.room, &visit, flow.as_deref(), now).await?;
+        let conversation = &opened.conversation;
+        let agent = conversation.agent.as_ref().filter(|_| conversation.mode == chat::body::Mode::Human);
+        let mut response = if opened.is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+        Ok(response.json(json!({
+            "conversation": conversation.id,
+            "token": opened.token,
+            "visitor": conversation.visitor,
+            "head": conversation.head,
+            "mode": conversation.mode,
+            "agent": agent.map(|agent| Face::of(&agent.name)),
+            "bot": app.room.face(),
+            "language": conversation.language,
+            "known": opened.is_known,
+        })))
+    };
+    finished(&app, &request, answer.await)
+}
+
+/// `POST /v1/chat/{conversation}/messages`.
+pub async fn say(app: Shared, request: HttpRequest, id: web::Path<String>, body: web::Bytes) -> HttpResponse {
+    let answer = async {
+        let (id, now) = guest(&app, &request, &id)?;
+        let settings = &app.config.chat;
+        let quota = Quota { per_minute: settings.messages_per_minute, burst: settings.messages_burst };
+        app.stores.limits.check("chat.messages", &id.to_string(), quota, now).await?;
+        let message: Message = parsed(&body, "chat.message_invalid")?;
+        let is_id = uuid::Uuid::try_parse(&message.client_id).is_ok();
+        if !is_id {
+            return Err(Problem::new("chat.message_invalid", "client_id must be a UUID."));
+        }
+        let heard = chat::say(&app.room, id, &message.client_id, &message.body, now).await?;
+        let mut response = if heard.is_repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
+        Ok(response.json(json!({ "event": heard.entry, "visitor": heard.visitor })))
+    };
+    finished(&app, &request, answer.await)
+}
+
+/// `POST /v1/chat/{conversation}/watch`.
+pub async fn watch(
+    app: Shared,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let answer = async {
+        let (id, now) = guest(&app, &request, &id)?;
+        let quota = Quota { per_minute: 60, burst: 30 };
+        app.stores.limits.check("chat.watch", &id.to_string(), quota, now).await?;
+        let seen: Seen = parsed(&body, "request.malformed")?;
+        let ranges: Vec<(f64, f64)> = seen.ranges.into_iter().take(RANGES).collect();
+        let percent = chat::watched(&app.room, id, &seen.recording, &ranges, now).await?;
+        Ok(HttpResponse::Ok().json(json!({ "percent": percent })))
+    };
+    finished(&app, &request, answer.await)
+}
+
+/// `POST /v1/chat/{conversation}/typing`.
+pub async fn typing(app: Shared, request: HttpRequest, id: web::Path<String>) -> HttpResponse {
+    let answer = async {
+        let (id, now) = guest(&app, &request, &id)?;
+        let quota = Quota { per_minute: 60, burst: 20 };
+        app.stores.limits.check("chat.typing", &id.to_string(), quota, now).await?;
+        app.room.typing(id, Author::Visitor, "").await;
+        Ok(HttpResponse::NoContent().finish())
+    };
+    finished(&app, &request, answer.await)
+}
+
+/// `POST /v1/chat/{conversation}/read`.
+pub async fn read(
+    app: Shared,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let answer = async {
+        let (id, now) = guest(&app, &request, &id)?;
+        let quota = Quota { per_minute: 120, burst: 40 };
+        app.stores.limits.check("chat.read", &id.to_string(), quota, now).await?;
+        let read: Read = parsed(&body, "request.malformed")?;
+        chat::read(&app.room, id, Author::Visitor, read.seq).await?;
+        Ok(HttpResponse::NoContent().finish())
+    };
+    finished(&app, &request, answer.await)
+}
+
+/// The visitor who comes, if her site, her page's origin and her address's quota allow it.
+async fn coming(
+    app: &Shared,
+    proxies: &Proxies,
+    request: &HttpRequest,
+    body: &[u8],
+    bucket: &'static str,
+) -> Result<(Visit, Option<String>, Timestamp), Problem> {
+    let now = app.clock.now();
+    let settings = &app.config.chat;
+    let quota = match bucket {
+        // Asked once a page view, by whole offices behind one address.
+        "chat.trigger" => {
+            Quota { per_minute: app.config.collector.hits_per_minute, burst: app.config.collector.hits_burst }
+        }
+        _ => Quota { per_minute: settings.opened_per_minute, burst: settings.opened_burst },
+    };
+    app.stores.limits.check(bucket, &network(proxies.client(request)), quota, now).await?;
+    let coming: Coming = parsed(body, "request.malformed")?;
+    let site = app.sites.find_for(&coming.site, origin(request), app.own_origin())?;
+    let visit = Visit {
+        site: site.key.clone(),
+        visitor: coming.visitor.filter(|_| coming.consent != Consent::None),
+        consent: coming.consent,
+        page: Page {
+            url: coming.page.url.chars().take(PAGE_LENGTH).collect(),
+            title: coming.page.title.chars().take(PAGE_LENGTH).collect(),
+            returning: coming.returning || coming.page.returning,
+        },
+        language: Language::of_tag(&coming.language).unwrap_or(site.language),
+        zone: coming.zone,
+    };
+    Ok((visit, coming.flow, now))
+}
+
+/// The conversation that the request's token opens.
+pub fn guest(app: &Shared, request: &HttpRequest, id: &str) -> Result<(ConversationId, Timestamp), Problem> {
+    let now = app.clock.now();
+    let id = ConversationId::parse(id).map_err(|_| Problem::from(chat::Error::Unknown))?;
+    let token = bearer(request).ok_or_else(|| Problem::from(chat::Error::TokenForged))?;
+    chat::authorize(&app.room, id, token, now)?;
+    Ok((id, now))
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8], code: &'static str) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::new(code, error.to_string()))
+}
+
+/// An answer with what every answer of these doors carries.
+pub fn finished(app: &Shared, request: &HttpRequest, answer: Result<HttpResponse, Problem>) -> HttpResponse {
+    let mut response = answer.unwrap_or_else(|problem| problem.error_response());
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    cors::sites(app, request, response.headers_mut());
+    response
+}
+
+/// The log after a number, as it is answered.
+pub fn page(entries: &[chat::Entry], head: i64) -> Json {
+    json!({ "events": entries, "head": head })
+}

@@ -1,0 +1,62 @@
+//! Wakes the streams of this process: one listener on the bus, however many streams there are.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::base::ids::ConversationId;
+use crate::chat::Conversation;
+use crate::storage::bus::Bus;
+
+/// Wake-ups that a slow stream may have before it; who lags reads the log instead.
+const CAPACITY: usize = 16;
+
+type Lines = Mutex<HashMap<String, broadcast::Sender<Arc<str>>>>;
+
+/// The streams of this process, by the topic they listen to.
+#[derive(Clone, Default)]
+pub struct Hub(Arc<Lines>);
+
+impl Hub {
+    /// Listens to the bus for as long as the runtime lives. Must be called on a tokio runtime.
+    pub fn start(bus: &Arc<dyn Bus>) -> Self {
+        let hub = Self::default();
+        let mut wakes = bus.subscribe();
+        let lines = hub.0.clone();
+        tokio::spawn(async move {
+            loop {
+                match wakes.recv().await {
+                    Ok(wake) => pass_on(&lines, &wake.topic, &wake.text),
+                    // What was lost is only a wake-up: every stream looks by itself at its next beat. So that nobody
+                    // waits for that, all are woken.
+                    Err(RecvError::Lagged(_)) => wake_all(&lines),
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
+        hub
+    }
+
+    /// What concerns a conversation from now on.
+    pub fn listen(&self, id: ConversationId) -> broadcast::Receiver<Arc<str>> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|_, line| line.receiver_count() > 0);
+        lines.entry(Conversation::topic(id)).or_insert_with(|| broadcast::channel(CAPACITY).0).subscribe()
+    }
+}
+
+fn pass_on(lines: &Lines, topic: &str, text: &str) {
+    let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(line) = lines.get(topic) {
+        // Fails only if nobody listens any more.
+        let _ = line.send(text.into());
+    }
+}
+
+fn wake_all(lines: &Lines) {
+    let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+    for line in lines.values() {
+        let _ = line.send("head".into());
+    }
+}

@@ -1,0 +1,26 @@
+//! The chat's doors: what is offered, opening, saying, and the log as a stream or by long poll.
+
+mod doors;
+mod hub;
+mod stream;
+
+pub use hub::Hub;
+
+use actix_web::web;
+
+use super::cors;
+
+/// Mounts the doors. `hub` wakes the streams of this process.
+pub fn routes(doors: &mut web::ServiceConfig) {
+    let preflight = || web::method(actix_web::http::Method::OPTIONS).to(cors::preflight);
+    let post = |path: &str| web::resource(path.to_owned()).route(preflight());
+    doors
+        .service(post("/v1/chat/trigger").route(web::post().to(doors::trigger)))
+        .service(post("/v1/chat").route(web::post().to(doors::open)))
+        .service(post("/v1/chat/{conversation}/messages").route(web::post().to(doors::say)))
+        .service(post("/v1/chat/{conversation}/watch").route(web::post().to(doors::watch)))
+        .service(post("/v1/chat/{conversation}/typing").route(web::post().to(doors::typing)))
+        .service(post("/v1/chat/{conversation}/read").route(web::post().to(doors::read)))
+        .service(post("/v1/chat/{conversation}/events").route(web::get().to(stream::poll)))
+        .service(post("/v1/chat/{conversation}/stream").route(web::get().to(stream::open)));
+}

@@ -297,10 +297,8 @@ async fn the_hosted_form_works_without_a_script_and_keeps_what_was_typed() {
     assert!(wrong.body.contains("missing its ending"));
     let nonce = hidden(&wrong.body, "nonce");
     app.clock.advance(3_000);
-    let done = app
-        .client
-        .submit(action, &[("email", "nikki@acme.example"), ("nonce", &nonce), ("agreed", "newsletter")]);
-    let done = done.await.expect(200);
+    let fields = [("email", "nikki@acme.example"), ("nonce", nonce.as_str()), ("agreed", "newsletter")];
+    let done = app.client.submit(action, &fields).await.expect(200);
     assert!(done.body.contains("Your guide is ready") && done.body.contains("/d/"));
     assert_eq!(
         (contact(&app, "nikki@acme.example").await.1.as_str(), app.count("consents").await),

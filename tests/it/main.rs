@@ -7,6 +7,7 @@ mod support;
 
 mod architecture;
 mod booking;
+mod booking_zones;
 mod contracts;
 mod errors;
 mod gates;

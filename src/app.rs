@@ -10,6 +10,7 @@ use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
 use crate::base::time::Clock;
 use crate::bookings::team::Team;
+use crate::chat::{Flows, Room, check::Known};
 use crate::config::Config;
 use crate::gates::Catalog;
 use crate::hits::{Agents, Geo, HitLog};
@@ -34,6 +35,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     pub webinars: Arc<webinars::Definition>,
     pub team: Arc<Team>,
+    /// Where conversations take place.
+    pub room: Room,
     /// How people are told.
     pub desk: Desk,
 }
@@ -58,6 +61,9 @@ impl App {
         else {
             anyhow::bail!("a definition is wrong:\n{}", report.text());
         };
+        let Some(flows) = flows(&config, &Known::of(&team, &webinars), &report) else {
+            anyhow::bail!("a flow is wrong:\n{}", report.text());
+        };
         let from = Email::parse(&config.mail.from)
             .map_err(|_| anyhow::anyhow!("mail.from: `{}` is not an e-mail address", config.mail.from))?;
         let desk = Desk {
@@ -76,7 +82,17 @@ impl App {
             company: config.company.name.clone(),
             public_url: config.server.public_url.clone(),
         };
+        let room = Room {
+            stores: stores.clone(),
+            keys: keys.clone(),
+            flows: Arc::new(flows),
+            team: desk.team.clone(),
+            lifecycle: desk.lifecycle.clone(),
+            webinars: desk.webinars.clone(),
+            bot: config.company.bot_name.clone(),
+        };
         Ok(Self {
+            room,
             sites: desk.sites.clone(),
             templates: desk.templates.clone(),
             lifecycle: desk.lifecycle.clone(),
@@ -102,7 +118,7 @@ impl App {
 
     /// What workers work with.
     pub fn worker(&self) -> Worker {
-        Worker { desk: self.desk.clone(), clock: self.clock.clone() }
+        Worker { desk: self.desk.clone(), room: self.room.clone(), clock: self.clock.clone() }
     }
 
     /// The origin that people and browsers reach this server by.
@@ -121,6 +137,11 @@ pub fn lifecycle(config: &Config, report: &Report) -> Option<stages::Definition>
     let built_in = include_str!("../config/lifecycle.yaml");
     let (path, text) = definition(config, &config.definitions.lifecycle, built_in, report)?;
     stages::Definition::parse(&path, &text, report)
+}
+
+/// The flows of the settings' folder.
+pub fn flows(config: &Config, known: &Known, report: &Report) -> Option<Flows> {
+    Flows::load(&config.path_of(&config.definitions.flows), known, report)
 }
 
 /// Forms, gated files and webinars of the settings; none where there is no file.

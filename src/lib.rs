@@ -61,6 +61,9 @@ pub mod render;
 /// From facts to messages: mail, chat webhook, console.
 pub mod notify;
 
+/// Pages' worth of reading for the console.
+pub mod reports;
+
 // What keeps it running.
 
 /// The way of a hit: worked out, made durable, projected.

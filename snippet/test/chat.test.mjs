@@ -149,6 +149,52 @@ describe('the story', () => {
   });
 });
 
+describe('at the pace of a reader', () => {
+  test('bubbles come one after the other, and all of them at once when the visitor goes on', async (t) => {
+    const { server, open, say, chat, log } = await stage(t, { context: { reducedMotion: 'no-preference' } });
+    await open();
+    await until('a stream', () => server.streams.size);
+    const began = Date.now();
+    for (const text of ['one', 'two', 'three', 'four', 'five', 'six']) server.say(server.newest, text);
+    await chat.locator('.dots').waitFor();
+    await log.getByText('six').waitFor();
+    const took = Date.now() - began;
+    assert.ok(took > 600 && took < 3500, `${took}`);
+    assert.ok(await chat.locator('.dots').isHidden());
+    for (const text of ['seven', 'eight', 'nine']) server.say(server.newest, text);
+    await chat.locator('.dots').waitFor();
+    await say('I go on');
+    assert.deepEqual((await texts(log)).slice(-4), ['seven', 'eight', 'nine', 'I go on']);
+  });
+
+  test('the typing dots go by themselves', async (t) => {
+    const { server, open, choose, chat } = await stage(t, { context: { reducedMotion: 'no-preference' }, bot_ms: 60_000 });
+    await open();
+    await choose('Watch now');
+    await chat.locator('.dots').waitFor();
+    await chat.locator('.dots').waitFor({ state: 'hidden', timeout: 2500 });
+    assert.ok(server);
+  });
+
+  test('it moves nothing on the page', async (t) => {
+    const { page, chat } = await stage(t, {
+      flow: { flow: 'x', delay_ms: 0, open: true },
+      body: '<h1>Faro</h1>' + '<p>Some words to be moved.</p>'.repeat(30),
+      before: (page) =>
+        page.addInitScript(() => {
+          window.moved = 0;
+          new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (window.moved += value))).observe({
+            type: 'layout-shift',
+            buffered: true,
+          });
+        }),
+    });
+    await chat.locator('.choice').first().waitFor();
+    await page.waitForTimeout(300);
+    assert.equal(await page.evaluate(() => window.moved), 0);
+  });
+});
+
 describe('how it opens', () => {
   const flow = { flow: 'webinar-recording', delay_ms: 50, open: true };
 
@@ -432,7 +478,7 @@ describe('the recording', () => {
     assert.equal(server.watches[0].recording, 'reading-at-work');
     assert.ok(Math.abs(server.watches[0].duration_s - 12) < 0.1);
     // A report that does not arrive goes with the next one.
-    server.fail('/watch', 0);
+    server.fail('/watch', 500);
     await video.evaluate((it) => it.play());
     await until('play', () => video.evaluate((it) => it.currentTime > 10));
     await video.evaluate((it) => it.pause());

@@ -5,11 +5,11 @@ import { serve } from './support/server.mjs';
 
 const held = withBrowser();
 
-async function stage(t, { name = 'white-paper', attributes = '', lang = 'en', head = '', context: how = {}, ...story } = {}) {
+async function stage(t, { name = 'white-paper', attributes = '', lang = 'en', head = '', context: how = {}, before, ...story } = {}) {
   const server = await serve(story);
   const body = `<h1>Faro</h1><div data-embudo-form="${name}"><a href="/f/${name}">The form</a></div>`;
   server.page('/', html({ attributes, lang, head, body }));
-  const context = await held.browser.newContext(how);
+  const context = await held.browser.newContext({ timezoneId: 'Europe/Madrid', ...how });
   const page = await context.newPage();
   const wrong = errors(page);
   t.after(async () => {
@@ -17,6 +17,7 @@ async function stage(t, { name = 'white-paper', attributes = '', lang = 'en', he
     await server.close();
     assert.deepEqual(wrong, []);
   });
+  await before?.(page);
   await page.goto(server.origin);
   return { server, page, context, form: page.locator('[data-embudo-form]') };
 }
@@ -42,6 +43,7 @@ describe('a form in a page', () => {
       consent: 'analytics',
       page: `${server.origin}/`,
       language: 'en',
+      zone: 'Europe/Madrid',
       nonce: 'n-1',
       agreed: ['newsletter'],
       website: '',
@@ -69,10 +71,23 @@ describe('a form in a page', () => {
     assert.equal(server.forms.length, 1);
   });
 
+  test('an agreement that is needed is asked for beside its box', async (t) => {
+    const { form, server } = await stage(t, { mustAgree: true });
+    await form.getByLabel('Work e-mail').fill('nikki@acme.example');
+    await form.getByRole('button').click();
+    await form.getByText('Please tick this').waitFor();
+    assert.equal(server.forms.length, 0);
+    await form.getByLabel('one letter a month').check();
+    assert.equal(await form.getByText('Please tick this').count(), 0);
+    await form.getByRole('button').click();
+    await form.getByRole('heading', { name: 'It is yours' }).waitFor();
+    assert.deepEqual(Object.keys(server.forms[0].values), ['email']);
+  });
+
   test('keeps everything when the server is away', async (t) => {
     const { server, form } = await stage(t);
     await form.getByLabel('Work e-mail').fill('nikki@acme.example');
-    server.fail('POST /v1/forms/white-paper', 0);
+    server.fail('POST /v1/forms/white-paper', 500);
     await form.getByRole('button').click();
     await form.getByText('What you typed is kept').waitFor();
     assert.equal(await form.getByLabel('Work e-mail').inputValue(), 'nikki@acme.example');
@@ -106,6 +121,16 @@ describe('a form in a page', () => {
     await form.getByRole('button').click();
     await form.getByRole('heading', { name: 'It is yours' }).waitFor();
     assert.deepEqual(await storage(page), { 'embudo.consent': 'none' });
+  });
+
+  test('Global Privacy Control stands, also when a form is sent', async (t) => {
+    const { page, form } = await stage(t, {
+      before: (page) => page.addInitScript(() => Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })),
+    });
+    await form.getByLabel('Work e-mail').fill('nikki@acme.example');
+    await form.getByRole('button').click();
+    await form.getByRole('heading', { name: 'It is yours' }).waitFor();
+    assert.deepEqual(await storage(page), {});
   });
 
   test('another person on the same browser takes no conversation over', async (t) => {

@@ -319,4 +319,12 @@ describe('links in mails', () => {
     assert.equal(named(server, 'page')[0].url, `${server.origin}/?a=1`);
     assert.deepEqual(server.confirms, [{ token: 'TOKEN', visitor: named(server, 'page')[0].visitor }]);
   });
+
+  test('without a visitor a token only leaves the address', async (t) => {
+    const { server, page } = await stage(t);
+    await page.goto(`${server.origin}/?embudo_t=TOKEN`);
+    await until('the page view', () => named(server, 'page').length);
+    assert.equal(page.url(), `${server.origin}/`);
+    assert.deepEqual(server.confirms, []);
+  });
 });

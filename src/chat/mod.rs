@@ -1,7 +1,9 @@
 //! Conversations: the flow that greets, asks and books, the person who takes over, and the one numbered log of both.
 //!
 //! The core is pure: [`flow`] reads a YAML file, [`check`] proves what can be proved about it, [`engine`] turns
-//! `(flow, state, input, world)` into the next state, events and effects.
+//! `(flow, state, input, world)` into the next state, events and effects. Around it stands the [`Room`]: each verb
+//! below is one transaction in which the log grows, the state moves on and the effects are carried out, so that a
+//! process that dies at any moment leaves either all of a turn or nothing of it.
 
 pub mod actions;
 pub mod body;
@@ -9,10 +11,709 @@ pub mod check;
 pub mod effects;
 pub mod engine;
 pub mod flow;
+pub mod flows;
+pub mod log;
+pub mod offer;
 pub mod phrases;
 pub mod question;
 pub mod rehearsal;
 pub mod script;
 pub mod steps;
+mod store;
 pub mod symbols;
 pub mod text;
+mod turn;
+mod world;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use self::body::{Author, Body, Mode, Said};
+use self::engine::{Input, Refused, State};
+use self::flow::When;
+use self::flows::TEAM;
+use self::turn::{Cause, Step, Turning};
+use crate::base::coded::Coded;
+use crate::base::ids::{AccountId, ContactId, ConversationId, VisitorId};
+use crate::base::language::Language;
+use crate::base::signing::{Keys, Purpose, TokenError};
+use crate::base::time::{DAY_MS, SECOND_MS, Timestamp, zone};
+use crate::bookings::{self, team::Team};
+use crate::contacts::{self, Consent};
+use crate::events::{self, Event};
+use crate::stages;
+use crate::storage::db::{Queries, Tx};
+use crate::storage::{self, Stores};
+use crate::webinars::{self, Watching};
+
+pub use self::flows::Flows;
+pub use self::log::Entry;
+pub use self::offer::{Offered, offer};
+pub use self::store::{find, inbox, of_contact};
+
+/// How long a token opens its conversation.
+const TOKEN_MS: i64 = 30 * DAY_MS;
+/// How long a heartbeat of the console keeps somebody present.
+pub const PRESENT_MS: i64 = 45 * SECOND_MS;
+/// Longest message, in characters.
+pub const MESSAGE_LENGTH: usize = 2_000;
+/// Conversations that are woken in one go.
+const WAKE_AT_ONCE: i64 = 100;
+
+/// Everything that conversations need around them.
+#[derive(Clone)]
+pub struct Room {
+    pub stores: Stores,
+    pub keys: Keys,
+    pub flows: Arc<Flows>,
+    pub team: Arc<Team>,
+    pub lifecycle: Arc<stages::Definition>,
+    pub webinars: Arc<webinars::Definition>,
+    /// The name the bot speaks under.
+    pub bot: String,
+}
+
+/// The page a visitor is on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    #[serde(default)]
+    pub url: String,
+    #[serde(default)]
+    pub title: String,
+    #[serde(default)]
+    pub returning: bool,
+}
+
+impl Page {
+    /// The path of its address; `/` where there is none.
+    pub fn path(&self) -> String {
+        url::Url::parse(&self.url).map_or_else(|_| "/".to_owned(), |url| url.path().to_owned())
+    }
+}
+
+/// A visitor who comes to the chat's door.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    pub site: String,
+    /// None if the device may not be recognised.
+    pub visitor: Option<VisitorId>,
+    pub consent: Consent,
+    pub page: Page,
+    pub language: Language,
+    pub zone: String,
+}
+
+/// Somebody of the company in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    pub id: AccountId,
+    pub name: String,
+}
+
+/// One conversation.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub site: String,
+    pub visitor: VisitorId,
+    pub contact: Option<ContactId>,
+    pub flow: Option<String>,
+    pub language: Language,
+    pub time_zone: String,
+    pub page: Page,
+    pub mode: Mode,
+    pub state: Option<State>,
+    /// The number of the latest entry.
+    pub head: i64,
+    pub visitor_read: i64,
+    pub agent_read: i64,
+    pub wake_at: Option<Timestamp>,
+    /// Who speaks, or spoke last, for the company.
+    pub agent: Option<Agent>,
+    pub outcome: Option<String>,
+    pub opened_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub closed_at: Option<Timestamp>,
+}
+
+impl Conversation {
+    /// The bus topic on which it is told that the log has grown.
+    pub fn topic(id: ConversationId) -> String {
+        format!("conversation:{id}")
+    }
+}
+
+/// The bus topic on which consoles are told that something in the inbox has changed.
+pub const INBOX: &str = "inbox";
+
+/// A conversation as it is handed to the visitor's widget.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub conversation: Conversation,
+    pub token: String,
+    pub is_new: bool,
+    /// Whether it is certain who she is.
+    pub is_known: bool,
+}
+
+/// What became of a visitor's message.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub entry: Entry,
+    /// It had been heard before.
+    pub is_repeated: bool,
+    /// The device epoch from now on.
+    pub visitor: VisitorId,
+}
+
+/// Why something in a conversation was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such conversation.
+    #[error("there is no such conversation")]
+    Unknown,
+    /// There is no such flow, or none that fits.
+    #[error("there is no flow to begin with")]
+    FlowUnknown,
+    /// The id of the message was used for another one.
+    #[error("this message id was used for another message")]
+    ClientIdReused,
+    /// The question is not open any more.
+    #[error("this question is not open any more")]
+    QuestionOver,
+    /// The conversation is closed.
+    #[error("the conversation is over")]
+    Closed,
+    /// Not in the mode the conversation is in.
+    #[error("{0}")]
+    NotAllowed(&'static str),
+    /// The message cannot be taken as it is.
+    #[error("{0}")]
+    MessageInvalid(String),
+    /// The token does not open this conversation.
+    #[error("the conversation's token is not valid")]
+    TokenForged,
+    /// It once did.
+    #[error("the conversation's token has expired")]
+    TokenExpired,
+    /// About the person.
+    #[error(transparent)]
+    Contact(#[from] contacts::Error),
+    /// About a booking.
+    #[error(transparent)]
+    Booking(#[from] bookings::Error),
+    /// About a recording.
+    #[error(transparent)]
+    Webinar(#[from] webinars::Error),
+    /// About the lifecycle.
+    #[error(transparent)]
+    Stage(#[from] stages::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] storage::Error),
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::QuestionOver => Self::QuestionOver,
+            Refused::Closed => Self::Closed,
+            Refused::NotNow => Self::NotAllowed("nothing waits for this now"),
+        }
+    }
+}
+
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Forged => Self::TokenForged,
+            TokenError::Expired(_) => Self::TokenExpired,
+        }
+    }
+}
+
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "chat.conversation_unknown",
+            Self::FlowUnknown => "chat.flow_unknown",
+            Self::ClientIdReused => "chat.client_id_reused",
+            Self::QuestionOver => "chat.question_over",
+            Self::Closed => "chat.closed",
+            Self::NotAllowed(_) => "chat.not_allowed",
+            Self::MessageInvalid(_) => "chat.message_invalid",
+            Self::TokenForged => "token.forged",
+            Self::TokenExpired => "token.expired",
+            Self::Contact(error) => error.code(),
+            Self::Booking(error) => error.code(),
+            Self::Webinar(error) => error.code(),
+            Self::Stage(error) => error.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+/// Opens a conversation, or gives back the one that the visitor has open. `flow` names the flow that was offered;
+/// without it the one begins that answers when she opens the chat herself.
+///
+/// # Errors
+/// [`Error::FlowUnknown`].
+pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp) -> Result<Opened, Error> {
+    let online = room.online(now).await;
+    let visitor = visit.visitor.unwrap_or_else(VisitorId::new);
+    let mut tx = room.stores.db.begin().await?;
+    tx.lock(&format!("chat:{visitor}")).await?;
+    if let Some(open) = store::open_of(&mut tx, visitor, &visit.site).await? {
+        return opened(room, &mut tx, open, false, now).await;
+    }
+    contacts::see_visitor(&mut tx, visitor, &visit.site, visit.consent, None, now).await?;
+    let flow = match flow {
+        Some(name) => room.flows.find(name),
+        None => offer::choose(&mut tx, room, visit, visitor, When::Opened, now).await?,
+    }
+    .ok_or(Error::FlowUnknown)?;
+    let contact = contacts::holder(&mut tx, visitor).await?.map(|(contact, _)| contact.id);
+    let mut conversation = Conversation {
+        id: ConversationId::new(),
+        site: visit.site.clone(),
+        visitor,
+        contact,
+        flow: Some(flow.id.clone()),
+        language: visit.language,
+        time_zone: if zone(&visit.zone).is_some() { visit.zone.clone() } else { "UTC".to_owned() },
+        page: visit.page.clone(),
+        mode: Mode::Bot,
+        state: None,
+        head: 0,
+        visitor_read: 0,
+        agent_read: 0,
+        wake_at: None,
+        agent: None,
+        outcome: None,
+        opened_at: now,
+        updated_at: now,
+        closed_at: None,
+    };
+    store::insert(&mut tx, &conversation).await?;
+    store::add_showing(&mut tx, visitor, &flow.id, now).await?;
+    let event = Event::ConversationOpened { conversation: conversation.id, contact };
+    events::append(&mut tx, &event, now).await?;
+    let mut turning = Turning {
+        room,
+        tx: &mut tx,
+        conversation: &mut conversation,
+        flow,
+        online,
+        now,
+        appended: Vec::new(),
+    };
+    turning.run(Step::Open, Cause::default()).await?;
+    store::save(&mut tx, &conversation, 0, now).await?;
+    let opened = opened(room, &mut tx, conversation, true, now).await?;
+    tx.commit().await?;
+    room.tell(&opened.conversation).await;
+    Ok(opened)
+}
+
+async fn opened(
+    room: &Room,
+    tx: &mut Tx,
+    conversation: Conversation,
+    is_new: bool,
+    now: Timestamp,
+) -> Result<Opened, Error> {
+    let mut claims = Keys::claims(conversation.id.to_string(), now, now.plus_ms(TOKEN_MS));
+    claims.visitor = Some(conversation.visitor.to_string());
+    let token = room.keys.sign(Purpose::Conversation, &claims);
+    let holder = contacts::holder(tx, conversation.visitor).await?;
+    let is_known = holder.is_some_and(|(_, trust)| trust.may_see_stored());
+    Ok(Opened { conversation, token, is_new, is_known })
+}
+
+/// Whether a token opens a conversation.
+///
+/// # Errors
+/// [`Error::TokenForged`], [`Error::TokenExpired`].
+pub fn authorize(room: &Room, id: ConversationId, token: &str, now: Timestamp) -> Result<(), Error> {
+    let claims = room.keys.verify(Purpose::Conversation, token, now)?;
+    if claims.subject == id.to_string() { Ok(()) } else { Err(Error::TokenForged) }
+}
+
+/// Takes what a visitor says. The same message under the same id is heard once.
+///
+/// # Errors
+/// [`Error::ClientIdReused`], [`Error::QuestionOver`], [`Error::Closed`], [`Error::MessageInvalid`].
+pub async fn say(
+    room: &Room,
+    id: ConversationId,
+    client_id: &str,
+    said: &Said,
+    now: Timestamp,
+) -> Result<Heard, Error> {
+    check_length(said)?;
+    let digest = log::digest(said);
+    let online = room.online(now).await;
+    let mut tx = room.stores.db.begin().await?;
+    let mut conversation = locked(&mut tx, id).await?;
+    if let Some((entry, before)) = store::by_client(&mut tx, id, client_id, &room.bot).await? {
+        if entry.author.kind != Author::Visitor || before.as_deref() != Some(&digest) {
+            return Err(Error::ClientIdReused);
+        }
+        return Ok(Heard { entry, is_repeated: true, visitor: conversation.visitor });
+    }
+    if conversation.mode == Mode::Closed {
+        return Err(Error::Closed);
+    }
+    if !store::has_spoken(&mut tx, id).await? {
+        // Only now has a conversation taken place; that a panel opened by itself says nothing about her.
+        let (contact, visitor, flow) =
+            (conversation.contact, conversation.visitor, conversation.flow.clone());
+        let props = json!({ "conversation": id });
+        let kind = "conversation.opened";
+        contacts::record(&mut tx, contact, Some(visitor), kind, flow.as_deref(), props, now).await?;
+        if let Some(contact) = contact {
+            stages::evaluate(&mut tx, &room.lifecycle, contact, now).await?;
+        }
+    }
+    let cause = Cause { message: Some((client_id.to_owned(), digest)) };
+    let step = Step::Input(Input::Said(said.clone()));
+    let appended = advance(room, &mut tx, &mut conversation, step, cause, online, now).await?;
+    tx.commit().await?;
+    room.tell(&conversation).await;
+    let entry = appended.into_iter().find(|entry| entry.client_id.as_deref() == Some(client_id));
+    let entry = entry.ok_or(Error::NotAllowed("nothing waits for this now"))?;
+    Ok(Heard { entry, is_repeated: false, visitor: conversation.visitor })
+}
+
+fn check_length(said: &Said) -> Result<(), Error> {
+    let text = match said {
+        Said::Text { text } => text,
+        Said::Answer { value, .. } => value,
+        Said::Choice { choice, .. } => choice,
+        Said::Slot { .. } | Said::HumanRequested => return Ok(()),
+    };
+    if text.trim().is_empty() {
+        return Err(Error::MessageInvalid("the message is empty".to_owned()));
+    }
+    if text.chars().count() > MESSAGE_LENGTH {
+        return Err(Error::MessageInvalid(format!("at most {MESSAGE_LENGTH} characters")));
+    }
+    Ok(())
+}
+
+/// Reads a conversation under its lock.
+async fn locked(tx: &mut Tx, id: ConversationId) -> Result<Conversation, Error> {
+    tx.lock(&Conversation::topic(id)).await?;
+    store::find(tx, id).await?.ok_or(Error::Unknown)
+}
+
+/// Lets the flow go on, and writes the conversation back.
+async fn advance(
+    room: &Room,
+    tx: &mut Tx,
+    conversation: &mut Conversation,
+    step: Step,
+    cause: Cause,
+    online: u32,
+    now: Timestamp,
+) -> Result<Vec<Entry>, Error> {
+    let old_head = conversation.head;
+    let flow =
+        conversation.flow.as_deref().and_then(|flow| room.flows.find(flow)).ok_or(Error::FlowUnknown)?;
+    let mut turning = Turning { room, tx, conversation, flow, online, now, appended: Vec::new() };
+    turning.run(step, cause).await?;
+    let appended = turning.appended;
+    store::save(tx, conversation, old_head, now).await?;
+    Ok(appended)
+}
+
+/// Somebody of the team takes the conversation. The flow is silent from now on.
+///
+/// # Errors
+/// [`Error::NotAllowed`] if somebody else has it, [`Error::Closed`].
+pub async fn accept(
+    room: &Room,
+    id: ConversationId,
+    agent: &Agent,
+    now: Timestamp,
+) -> Result<Conversation, Error> {
+    let online = room.online(now).await;
+    let mut tx = room.stores.db.begin().await?;
+    let mut conversation = locked(&mut tx, id).await?;
+    match conversation.mode {
+        Mode::Human if conversation.agent.as_ref().is_some_and(|other| other.id == agent.id) => {
+            return Ok(conversation);
+        }
+        Mode::Human => return Err(Error::NotAllowed("somebody else has taken this conversation")),
+        Mode::Closed => return Err(Error::Closed),
+        Mode::Bot | Mode::Waiting => {}
+    }
+    conversation.agent = Some(agent.clone());
+    let step = Step::Input(Input::AgentAccepted { agent: body::Face::of(&agent.name) });
+    advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
+    let event = Event::HandoffAccepted { conversation: id, contact: conversation.contact, account: agent.id };
+    events::append(&mut tx, &event, now).await?;
+    tx.commit().await?;
+    room.tell(&conversation).await;
+    Ok(conversation)
+}
+
+/// Somebody of the team says something. The same message under the same id is said once.
+///
+/// # Errors
+/// [`Error::NotAllowed`] unless this person has the conversation.
+pub async fn agent_say(
+    room: &Room,
+    id: ConversationId,
+    agent: &Agent,
+    client_id: &str,
+    text: &str,
+    now: Timestamp,
+) -> Result<Entry, Error> {
+    let said = Said::Text { text: text.to_owned() };
+    check_length(&said)?;
+    let mut tx = room.stores.db.begin().await?;
+    let mut conversation = locked(&mut tx, id).await?;
+    if let Some((entry, before)) = store::by_client(&mut tx, id, client_id, &room.bot).await? {
+        let same = entry.author.kind == Author::Agent && before == Some(log::digest(&said));
+        return if same { Ok(entry) } else { Err(Error::ClientIdReused) };
+    }
+    hers(&conversation, agent)?;
+    let old_head = conversation.head;
+    let flow =
+        conversation.flow.as_deref().and_then(|flow| room.flows.find(flow)).ok_or(Error::FlowUnknown)?;
+    let mut turning = Turning {
+        room,
+        tx: &mut tx,
+        conversation: &mut conversation,
+        flow,
+        online: 0,
+        now,
+        appended: Vec::new(),
+    };
+    let message = Some((client_id.to_owned(), log::digest(&said)));
+    turning.append(Author::Agent, Body::text(text.trim()), message, Some(agent)).await?;
+    let entry = turning.appended.pop().ok_or(Error::Unknown)?;
+    store::save(&mut tx, &conversation, old_head, now).await?;
+    tx.commit().await?;
+    room.tell(&conversation).await;
+    Ok(entry)
+}
+
+/// Gives the conversation back to the flow, which goes on where it stood.
+///
+/// # Errors
+/// [`Error::NotAllowed`] unless this person has the conversation.
+pub async fn hand_back(
+    room: &Room,
+    id: ConversationId,
+    agent: &Agent,
+    now: Timestamp,
+) -> Result<Conversation, Error> {
+    by_agent(room, id, agent, Input::AgentReturned, now).await
+}
+
+/// Ends the conversation; the flow says goodbye.
+///
+/// # Errors
+/// [`Error::NotAllowed`] unless this person has the conversation.
+pub async fn close(
+    room: &Room,
+    id: ConversationId,
+    agent: &Agent,
+    now: Timestamp,
+) -> Result<Conversation, Error> {
+    by_agent(room, id, agent, Input::AgentClosed, now).await
+}
+
+/// Tells the conversation of a call that its agent has booked for the visitor, in the caller's transaction.
+///
+/// # Errors
+/// [`Error::NotAllowed`] unless this person has the conversation.
+pub async fn agent_booked(
+    room: &Room,
+    tx: &mut Tx,
+    id: ConversationId,
+    agent: &Agent,
+    booking: &bookings::Booking,
+    now: Timestamp,
+) -> Result<Conversation, Error> {
+    let mut conversation = locked(tx, id).await?;
+    hers(&conversation, agent)?;
+    let step = Step::Input(Input::Booked(room.booked(booking, now)));
+    advance(room, tx, &mut conversation, step, Cause::default(), 0, now).await?;
+    Ok(conversation)
+}
+
+async fn by_agent(
+    room: &Room,
+    id: ConversationId,
+    agent: &Agent,
+    input: Input,
+    now: Timestamp,
+) -> Result<Conversation, Error> {
+    let online = room.online(now).await;
+    let mut tx = room.stores.db.begin().await?;
+    let mut conversation = locked(&mut tx, id).await?;
+    hers(&conversation, agent)?;
+    advance(room, &mut tx, &mut conversation, Step::Input(input), Cause::default(), online, now).await?;
+    tx.commit().await?;
+    room.tell(&conversation).await;
+    Ok(conversation)
+}
+
+fn hers(conversation: &Conversation, agent: &Agent) -> Result<(), Error> {
+    let has_it = conversation.agent.as_ref().is_some_and(|other| other.id == agent.id);
+    match conversation.mode {
+        Mode::Human if has_it => Ok(()),
+        Mode::Closed => Err(Error::Closed),
+        Mode::Human => Err(Error::NotAllowed("somebody else has this conversation")),
+        Mode::Bot | Mode::Waiting => Err(Error::NotAllowed("take the conversation first")),
+    }
+}
+
+/// Wakes the conversations whose time has come; returns how many. A job runs this every second.
+///
+/// # Errors
+/// As the store says; conversations woken before stay woken.
+pub async fn wake_due(room: &Room, now: Timestamp) -> Result<usize, Error> {
+    let due = store::due(&mut room.stores.db.read(), now, WAKE_AT_ONCE).await?;
+    let online = if due.is_empty() { 0 } else { room.online(now).await };
+    let mut woken = 0;
+    for id in due {
+        let mut tx = room.stores.db.begin().await?;
+        let mut conversation = locked(&mut tx, id).await?;
+        if conversation.wake_at.is_none_or(|at| at > now) {
+            continue;
+        }
+        let before = conversation.wake_at;
+        match advance(
+            room,
+            &mut tx,
+            &mut conversation,
+            Step::Input(Input::Tick),
+            Cause::default(),
+            online,
+            now,
+        )
+        .await
+        {
+            Ok(_) if conversation.wake_at != before => {}
+            // A conversation that cannot go on (its flow is gone) must not be woken for ever.
+            Ok(_) | Err(Error::FlowUnknown | Error::NotAllowed(_) | Error::Closed) => {
+                let head = conversation.head;
+                conversation.wake_at = None;
+                store::save(&mut tx, &conversation, head, now).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        tx.commit().await?;
+        room.tell(&conversation).await;
+        woken += 1;
+    }
+    Ok(woken)
+}
+
+/// Adds what was seen of a recording, and tells the flow. Returns the whole percent seen so far.
+///
+/// # Errors
+/// As [`webinars::watch`].
+pub async fn watched(
+    room: &Room,
+    id: ConversationId,
+    recording: &str,
+    ranges: &[(f64, f64)],
+    now: Timestamp,
+) -> Result<u8, Error> {
+    let online = room.online(now).await;
+    let mut tx = room.stores.db.begin().await?;
+    let mut conversation = locked(&mut tx, id).await?;
+    let watching =
+        Watching { recording, visitor: conversation.visitor, contact: conversation.contact, ranges };
+    let percent = webinars::watch(&mut tx, &room.lifecycle, &room.webinars, &watching, now).await?;
+    let head = conversation.head;
+    if conversation.mode == Mode::Bot {
+        let step = Step::Input(Input::Watched { recording: recording.to_owned(), percent });
+        advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
+    }
+    tx.commit().await?;
+    if conversation.head != head {
+        room.tell(&conversation).await;
+    }
+    Ok(percent)
+}
+
+/// Notes up to where somebody has read.
+///
+/// # Errors
+/// As the store says.
+pub async fn read(room: &Room, id: ConversationId, reader: Author, seq: i64) -> Result<(), Error> {
+    let mut tx = room.stores.db.begin().await?;
+    store::set_read(&mut tx, id, reader, seq).await?;
+    tx.commit().await?;
+    if reader == Author::Visitor {
+        room.stores.bus.publish(INBOX, &id.to_string()).await;
+    }
+    Ok(())
+}
+
+/// The log after `after`, and the number of its latest entry. More than a page is asked for again.
+///
+/// # Errors
+/// [`Error::Unknown`].
+pub async fn entries(
+    q: &mut impl Queries,
+    room: &Room,
+    id: ConversationId,
+    after: i64,
+) -> Result<(Vec<Entry>, i64), Error> {
+    let head = store::find(q, id).await?.ok_or(Error::Unknown)?.head;
+    let entries = if after < head { store::entries(q, id, after, &room.bot).await? } else { Vec::new() };
+    Ok((entries, head))
+}
+
+impl Room {
+    /// How many of the team are there.
+    pub async fn online(&self, now: Timestamp) -> u32 {
+        // Without presence nobody is promised: the flow offers times instead.
+        let present = self.stores.hot.marked(&presence(TEAM), now).await.unwrap_or_default();
+        u32::try_from(present.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Somebody of the team is there for the next [`PRESENT_MS`].
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn present(&self, account: AccountId, now: Timestamp) -> Result<(), Error> {
+        self.stores.hot.mark(&presence(TEAM), &account.to_string(), now.plus_ms(PRESENT_MS)).await?;
+        Ok(())
+    }
+
+    /// Somebody of the team is away.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn away(&self, account: AccountId) -> Result<(), Error> {
+        self.stores.hot.unmark(&presence(TEAM), &account.to_string()).await?;
+        Ok(())
+    }
+
+    /// Wakes whoever listens. The log is the truth; this only saves them waiting.
+    async fn tell(&self, conversation: &Conversation) {
+        let head = format!("head:{}", conversation.head);
+        self.stores.bus.publish(&Conversation::topic(conversation.id), &head).await;
+        self.stores.bus.publish(INBOX, &conversation.id.to_string()).await;
+    }
+
+    /// Lets the other side see that somebody types. Never stored.
+    pub async fn typing(&self, id: ConversationId, who: Author, name: &str) {
+        let text = format!("typing:{}:{name}", who.word());
+        self.stores.bus.publish(&Conversation::topic(id), &text).await;
+    }
+}
+
+fn presence(team: &str) -> String {
+    format!("presence:{team}")
+}

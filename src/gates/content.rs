@@ -53,7 +53,7 @@ impl Deliver {
     }
 
     /// Whether a mail with the link is sent.
-    pub fn is_mailed(self) -> bool {
+    pub fn is_by_email(self) -> bool {
         match self {
             Self::Email | Self::Both => true,
             Self::Inline => false,

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::error::Problem;
-use super::pages::Frame;
+use super::pages::{Frame, reading};
 use super::request::{Proxies, network, origin};
 use super::{Shared, cors};
 use crate::base::ids::VisitorId;
@@ -45,14 +45,14 @@ pub fn routes(doors: &mut web::ServiceConfig) {
                 .route(web::post().to(take))
                 .route(web::method(actix_web::http::Method::OPTIONS).to(cors::preflight)),
         )
-        .service(web::resource("/f/{form}").route(web::get().to(show_page)).route(web::post().to(take_page)))
-        .route("/d/renew", web::post().to(renew))
-        .service(web::resource("/d/{token}/file").route(web::get().to(file)).route(web::post().to(download)))
-        .route("/d/{token}", web::get().to(landing))
+        .service(web::resource("/f/{form}").route(reading().to(show_page)).route(web::post().to(take_page)))
+        .service(web::resource("/d/renew").route(web::post().to(renew)))
+        .service(web::resource("/d/{token}/file").route(reading().to(file)).route(web::post().to(download)))
+        .service(web::resource("/d/{token}").route(reading().to(landing)))
         .route("/v1/confirm", web::post().to(confirm))
-        .service(web::resource("/r/{token}").route(web::get().to(play)).route(web::head().to(play)))
-        .route("/r/{token}/poster", web::get().to(poster))
-        .route("/r/{token}/{language}.vtt", web::get().to(captions));
+        .service(web::resource("/r/{token}").route(reading().to(play)))
+        .service(web::resource("/r/{token}/poster").route(reading().to(poster)))
+        .service(web::resource("/r/{token}/{language}.vtt").route(reading().to(captions)));
 }
 
 #[derive(Deserialize)]

@@ -16,9 +16,10 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use actix_web::dev::{Server, Service};
+use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 use actix_web::middleware::Compress;
-use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
+use actix_web::{App as ActixApp, HttpResponse, HttpServer, ResponseError, web};
 
 use crate::app::App;
 use error::Problem;
@@ -60,6 +61,9 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                 let answer = service.call(request);
                 async move {
                     let mut answer = answer.await?;
+                    if let Some(problem) = answer.response().error().and_then(unreadable) {
+                        answer = answer.into_response(problem.error_response().map_into_right_body());
+                    }
                     // Partial answers carry it, and Firefox then refuses to play a recording.
                     if answer.headers().get(CONTENT_ENCODING).is_some_and(|how| how == "identity") {
                         answer.headers_mut().remove(CONTENT_ENCODING);
@@ -99,6 +103,16 @@ fn nothing_else(doors: &mut web::ServiceConfig) {
 
 fn malformed(error: impl std::fmt::Display) -> actix_web::Error {
     Problem::new("request.malformed", error.to_string()).into()
+}
+
+/// A body that was refused before a handler saw it, as the document that every other error is.
+fn unreadable(error: &actix_web::Error) -> Option<Problem> {
+    let error = error.as_error::<PayloadError>()?;
+    let code = match error {
+        PayloadError::Overflow => "request.too_large",
+        _ => "request.malformed",
+    };
+    Some(Problem::new(code, error.to_string()))
 }
 
 fn not_found() -> Problem {

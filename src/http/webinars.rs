@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use super::Shared;
 use super::error::Problem;
 use super::gates::{Refused, Typed, again, described_field, dropped, limit, register_and_submit};
-use super::pages::Frame;
+use super::pages::{Frame, reading};
 use super::request::{Proxies, bearer};
 use crate::base::ids::VisitorId;
 use crate::base::language::Language;
@@ -23,7 +23,7 @@ use crate::webinars::{self, Webinar, attendance};
 /// Mounts the doors.
 pub fn routes(doors: &mut web::ServiceConfig) {
     doors
-        .service(web::resource("/w/{webinar}").route(web::get().to(show)).route(web::post().to(register)))
+        .service(web::resource("/w/{webinar}").route(reading().to(show)).route(web::post().to(register)))
         .route("/w/{webinar}/calendar.ics", web::get().to(add_to_calendar))
         .service(
             web::resource("/api/v1/webinars/{webinar}/attendance")

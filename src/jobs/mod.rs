@@ -15,6 +15,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
 use crate::base::time::Clock;
+use crate::chat::Room;
 use crate::notify::Desk;
 
 /// The bus topic that wakes workers.
@@ -27,6 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 pub struct Worker {
     pub desk: Desk,
+    pub room: Room,
     pub clock: Clock,
 }
 

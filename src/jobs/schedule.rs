@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{Worker, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, ingest, webinars};
+use crate::{bookings, chat, ingest, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -18,6 +18,11 @@ struct Chore {
 
 const CHORES: &[Chore] = &[
     Chore { name: "project_hits", every_ms: 200, run: |worker, now| Box::pin(project_hits(worker, now)) },
+    Chore {
+        name: "wake_conversations",
+        every_ms: SECOND_MS,
+        run: |worker, now| Box::pin(wake_conversations(worker, now)),
+    },
     Chore {
         name: "close_webinars",
         every_ms: 5 * SECOND_MS,
@@ -81,6 +86,10 @@ async fn project_hits(worker: &Worker, _: Timestamp) -> anyhow::Result<bool> {
         did_something = true;
     }
     Ok(did_something)
+}
+
+async fn wake_conversations(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(chat::wake_due(&worker.room, now).await? > 0)
 }
 
 async fn close_webinars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

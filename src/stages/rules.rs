@@ -101,14 +101,19 @@ pub fn steps(definition: &Definition, person: &Person, position: &Position) -> V
     steps
 }
 
-/// From when on events and decisions count for moving forward.
+/// Events and decisions count for moving forward only if they came after the last way back.
 fn since(position: &Position) -> Option<Timestamp> {
-    position.back_at.map(|at| at.plus_ms(1))
+    position.back_at
+}
+
+/// A decision in the very millisecond in which the stage was entered is about that stage.
+fn just_before(at: Timestamp) -> Timestamp {
+    at.plus_ms(-1)
 }
 
 fn way_back(definition: &Definition, person: &Person, position: &Position) -> Option<Step> {
     definition.back.iter().filter(|back| back.from == position.stage).find_map(|back| {
-        let scope = scope(person, Some(position.entered_at), &[]);
+        let scope = scope(person, Some(just_before(position.entered_at)), &[]);
         back.condition.holds(&scope).then(|| step_back(back, person, position, &scope))
     })
 }
@@ -120,7 +125,7 @@ fn step_back(back: &Back, person: &Person, position: &Position, scope: &Scope) -
         skipped: Vec::new(),
         back: true,
         new_journey: back.new_journey,
-        grounds: grounds(back.condition.text(), scope, person, Some(position.entered_at)),
+        grounds: grounds(back.condition.text(), scope, person, Some(just_before(position.entered_at))),
     }
 }
 

@@ -167,7 +167,7 @@ class Chat implements ChatDoor {
     if (this.isStarting) return;
     this.isStarting = true;
     const turn = this.turn;
-    const slow = setTimeout(() => this.shell.wait(true), 300);
+    const slow = setTimeout(() => this.shell.tell(this.words.connecting), 300);
     try {
       const started = await start(this.host, flow, this.language);
       if (turn === this.turn) this.started(started);
@@ -177,7 +177,7 @@ class Chat implements ChatDoor {
     } finally {
       clearTimeout(slow);
       this.isStarting = false;
-      if (!this.queue.length) this.shell.wait(false);
+      this.shell.tell('');
     }
   }
 
@@ -322,7 +322,7 @@ class Chat implements ChatDoor {
     this.hasResent = true;
     const { conversation } = this.memory.kept;
     for (const item of this.memory.unsent) {
-      if (item.conversation === conversation) this.bubbles.ours(this.spoken(item.body), item.at, item.client_id);
+      if (item.conversation === conversation) this.bubbles.ours(item.shown, item.at, item.client_id);
     }
     this.outbox?.nudge();
     this.settle(true);
@@ -364,7 +364,7 @@ class Chat implements ChatDoor {
     if (author.kind !== 'visitor') this.shell.wait(false);
     if (author.kind === 'visitor') {
       if (!bubbles.confirm(event.client_id)) {
-        const text = this.spoken(body as Said);
+        const text = this.spoken(body);
         if (text) bubbles.ours(text, event.at);
       }
       this.outbox?.confirm(event.client_id || '');
@@ -374,12 +374,14 @@ class Chat implements ChatDoor {
       if (body.input.kind === 'slot') this.zone = body.input.zone;
     } else if (body.type === 'booked') bubbles.booked(event, person, body);
     else if (body.type === 'video') {
+      const { door } = this;
       const card = video(
         this.host,
         body,
         words,
-        (recording, ranges, duration_s) => this.door!.watch(recording, ranges, duration_s),
+        (recording, ranges, duration_s) => door!.watch(recording, ranges, duration_s),
         () => this.shell.grow(),
+        () => this.shell.isLarge,
       );
       bubbles.theirs(event, person, card, true);
     } else if (body.type === 'status') this.status(body.mode, before.mode, talk.agent || before.agent, body.text);
@@ -410,7 +412,7 @@ class Chat implements ChatDoor {
     const ask = this.memory.unsent.some(isAnswered) ? null : talk.ask;
     this.paced_ms = 0;
     this.header();
-    const heldFocus = shell.holdsFocus && shell.byKeyboard;
+    const heldFocus = shell.holdsFocus;
     const tray = ask && answers(ask, words, this.language, (said, shown) => this.say(said, shown));
     shell.tray.replaceChildren(...(tray ? [tray] : []));
     if (talk.isEnded) {
@@ -427,9 +429,11 @@ class Chat implements ChatDoor {
         this.lastAnswer = '';
       }
     }
-    if (heldFocus && !isOld && tray) shell.focus();
-    // A question for words, asked of somebody who is in the panel: the line is ready.
-    else if (shell.holdsFocus && !isOld && ask && !tray) shell.focus();
+    if (heldFocus && !isOld) {
+      // A keyboard is led to the answers; a question for words, asked of somebody who is here, finds the line ready.
+      if (tray ? shell.byKeyboard : ask) shell.focus();
+      else if (!shell.holdsFocus) shell.hold();
+    }
     shell.follow(isOld);
     if (this.latest && !shell.isOpen) shell.tease(this.latest.person, this.latest.isHuman, this.latest.text);
     this.latest = null;
@@ -540,7 +544,7 @@ class Chat implements ChatDoor {
       if (!this.isStarting) void this.begin(null);
       return;
     }
-    const item = this.outbox.add(said);
+    const item = this.outbox.add(said, shown);
     this.bubbles.ours(shown, item.at, item.client_id);
     // The button that was pressed is gone; the focus must not fall out of the panel with it.
     if ('question' in said && this.shell.clearTray()) this.shell.hold();
@@ -570,17 +574,17 @@ class Chat implements ChatDoor {
   }
 
   /** What the visitor said, in words. */
-  private spoken(body: Said | Event['body']): string {
+  private spoken(body: Event['body']): string {
     const { words } = this;
     switch (body.type) {
       case 'text':
         return body.text;
       case 'choice':
-        return 'label' in body ? body.label : body.choice;
+        return body.label;
       case 'answer':
-        return 'value' in body ? body.value : body.text;
+        return body.text;
       case 'slot':
-        return 'starts_at' in body && body.starts_at ? this.moment(body.starts_at) : words.noneFit;
+        return body.starts_at ? this.moment(body.starts_at) : words.noneFit;
       case 'human_requested':
         return words.human;
       default:

@@ -36,6 +36,7 @@ export class Line {
       if (Date.now() - this.heardAt < 20_000) return;
       this.close();
     }
+    this.heardAt = Date.now();
     const stop = (this.stop = new AbortController());
     void this.run(stop.signal);
   }

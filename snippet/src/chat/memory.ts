@@ -24,6 +24,8 @@ export interface Unsent {
   client_id: string;
   conversation: string;
   body: Said;
+  /** In the visitor's words: a choice is sent by its id. */
+  shown: string;
   at: number;
 }
 

@@ -28,8 +28,8 @@ export class Outbox {
     private clerk: Clerk,
   ) {}
 
-  add(body: Said): Unsent {
-    const item = { client_id: uuid7(), conversation: this.door.conversation, body, at: Date.now() };
+  add(body: Said, shown: string): Unsent {
+    const item = { client_id: uuid7(), conversation: this.door.conversation, body, shown, at: Date.now() };
     this.memory.addUnsent(item);
     void this.run();
     return item;

@@ -64,8 +64,9 @@ export class Shell {
     this.root = host.root();
     this.place = this.root.host as HTMLElement;
     dress(this.root, tokens, style);
-    follow(this.place, this.place.dataset.embudoTheme);
-    completeAccent(this.place);
+    // The site may hold the widget to one theme: <script … data-theme="light">.
+    follow(this.place, document.querySelector<HTMLElement>('script[data-site]')?.dataset.theme);
+    completeAccent(this.place, this.root);
 
     this.launcher = this.root.querySelector('button')!;
     this.launcher.removeAttribute('title');

@@ -30,7 +30,7 @@ export function without(all: Range[], known: Range[]): Range[] {
 
 const round = (seconds: number) => Math.round(seconds * 100) / 100;
 
-export function video(host: Host, body: Video, words: Words, report: Report, grow: () => void): HTMLElement {
+export function video(host: Host, body: Video, words: Words, report: Report, grow: () => void, isLarge: () => boolean): HTMLElement {
   const source = address(host, body.src);
   const player = h('video', {
     controls: true,
@@ -80,6 +80,21 @@ export function video(host: Host, body: Video, words: Words, report: Report, gro
   addEventListener('pagehide', tell);
   document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && tell());
 
+  const size = h('button', {
+    type: 'button',
+    class: 'tool',
+    'aria-label': words.watch,
+    title: words.watch,
+    onclick: () => {
+      grow();
+      draw();
+    },
+  });
+  const draw = () => {
+    size.setAttribute('aria-pressed', `${isLarge()}`);
+    size.replaceChildren(icon(isLarge() ? icons.shrink : icons.grow));
+  };
+  draw();
   return h(
     'figure',
     { class: 'card video' },
@@ -88,7 +103,7 @@ export function video(host: Host, body: Video, words: Words, report: Report, gro
       'figcaption',
       null,
       h('span', null, body.title),
-      h('button', { type: 'button', class: 'tool', 'aria-label': words.watch, title: words.watch, onclick: grow }, icon(icons.grow)),
+      size,
     ),
   );
 }

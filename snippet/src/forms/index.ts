@@ -15,6 +15,10 @@ interface Field {
   label: string;
   required?: boolean;
   placeholder?: string | null;
+  /** Room for several lines. */
+  multiline?: boolean;
+  /** The browser's word for what belongs here; known names have one without it. */
+  autocomplete?: string;
   /** For `select`: what can be chosen. */
   options?: (string | { value: string; label: string })[];
 }
@@ -25,7 +29,7 @@ interface Definition {
   intro?: string | null;
   fields: Field[];
   button: string;
-  consent?: { id: string; text: string } | null;
+  consent?: { id: string; text: string; required?: boolean } | null;
   privacy?: string | null;
   nonce: string;
 }
@@ -76,7 +80,7 @@ async function fill(host: Host, place: HTMLElement): Promise<void> {
   const root = place.shadowRoot || place.attachShadow({ mode: 'open' });
   dress(root, tokens, style);
   follow(place, place.dataset.embudoTheme, true);
-  completeAccent(place);
+  completeAccent(place, root);
   show(host, root, await answer.json(), language);
 }
 
@@ -92,11 +96,11 @@ function show(host: Host, root: ShadowRoot, definition: Definition, language: st
       name: field.name,
       required: field.required,
       placeholder: field.placeholder,
-      autocomplete: AUTOFILL[field.name] || (field.type === 'email' ? 'email' : field.type === 'tel' ? 'tel' : null),
+      autocomplete: field.autocomplete || AUTOFILL[field.name] || (field.type === 'email' ? 'email' : field.type === 'tel' ? 'tel' : null),
       'aria-describedby': `${id}-error`,
     };
     const input =
-      field.type === 'textarea'
+      field.multiline || field.type === 'textarea'
         ? h('textarea', { ...values, rows: 4 })
         : field.type === 'select'
           ? h(
@@ -119,7 +123,13 @@ function show(host: Host, root: ShadowRoot, definition: Definition, language: st
     );
   });
 
-  const agree = definition.consent && h('input', { type: 'checkbox', id: 'agree', name: 'agree' });
+  const { consent } = definition;
+  const disagreed = h('p', { id: 'agreed-error', class: 'error' });
+  const agree =
+    consent &&
+    h('input', { type: 'checkbox', name: 'agreed', required: consent.required, 'aria-describedby': 'agreed-error' });
+  // The server calls a missing agreement by this name.
+  if (agree) inputs.set('agreed', { input: agree, error: disagreed });
   // A field that no person sees: who fills it in is a program.
   const trap = h('input', { name: 'website', tabindex: -1, autocomplete: 'off' });
   const button = h('button', { class: 'go', type: 'submit' }, definition.button);
@@ -141,7 +151,9 @@ function show(host: Host, root: ShadowRoot, definition: Definition, language: st
     const errors: Record<string, string> = {};
     for (const [name, { input }] of inputs) {
       const value = input.value.trim();
-      if (input.required && !value) errors[name] = text.required;
+      if (input === agree) {
+        if (input.required && !input.checked) errors[name] = text.agree;
+      } else if (input.required && !value) errors[name] = text.required;
       else if (value && input.type === 'email' && !/^\S+@\S+\.\S+$/.test(value)) errors[name] = text.email;
     }
     return errors;
@@ -153,18 +165,20 @@ function show(host: Host, root: ShadowRoot, definition: Definition, language: st
     trouble.textContent = '';
     button.setAttribute('aria-disabled', 'true');
     button.textContent = text.sending;
-    const { site, visitor, consent } = host.sender(language);
-    const values = Object.fromEntries([...inputs].map(([name, { input }]) => [name, input.value.trim()]));
+    const { site, visitor, consent: allowed, zone } = host.sender(language);
+    const typed = [...inputs].filter(([, { input }]) => input !== agree);
+    const values = Object.fromEntries(typed.map(([name, { input }]) => [name, input.value.trim()]));
     try {
       const answer = await host.post(`/v1/forms/${encodeURIComponent(definition.form)}`, {
         site,
         values,
         visitor,
-        consent,
+        consent: allowed,
         page: location.href,
         language,
+        zone,
         nonce: definition.nonce,
-        agreed: agree?.checked ? [definition.consent!.id] : [],
+        agreed: agree?.checked ? [consent!.id] : [],
         website: trap.value,
       });
       if (answer.ok) return done(await answer.json(), visitor);
@@ -226,7 +240,7 @@ function show(host: Host, root: ShadowRoot, definition: Definition, language: st
     definition.title && h('h2', { class: 'title' }, definition.title),
     definition.intro && h('p', { class: 'intro' }, definition.intro),
     ...fields,
-    agree && h('label', { class: 'agree' }, agree, h('span', null, definition.consent!.text)),
+    agree && h('div', { class: 'field' }, h('label', { class: 'agree' }, agree, h('span', null, consent!.text)), disagreed),
     h('div', { class: 'trap', 'aria-hidden': 'true' }, h('label', null, 'Website', trap)),
     trouble,
     button,

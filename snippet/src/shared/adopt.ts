@@ -6,7 +6,8 @@ import { read, write } from './store';
  * to be known again, unless a refusal stands. If the id is another one, another person sits here: the chat is theirs not.
  */
 export function adopt(host: Host, visitor: string, sent: string | null): void {
-  if (host.consent() === 'none' && !read('consent') && !host.agreed) host.agree('analytics');
+  const hasRefused = read('consent') || host.agreed || read('optout') || navigator.globalPrivacyControl;
+  if (host.consent() === 'none' && !hasRefused) host.agree('analytics');
   if (sent && sent !== visitor) host.reset();
   host.known = visitor;
   if (host.consent() !== 'none') write('visitor', visitor);

@@ -30,12 +30,12 @@ export function follow(place: HTMLElement, fixed: string | undefined, page = fal
 }
 
 /** Text that can be read on the accent a site chose, when it did not choose that too. */
-export function completeAccent(place: HTMLElement): void {
+export function completeAccent(place: HTMLElement, root: ShadowRoot): void {
   const style = getComputedStyle(place);
   if (!style.getPropertyValue('--embudo-accent').trim() || style.getPropertyValue('--embudo-on-accent').trim()) return;
   const probe = document.createElement('i');
   probe.style.setProperty('color', 'var(--embudo-accent)');
-  place.append(probe);
+  root.append(probe);
   const light = luminance(getComputedStyle(probe).color);
   probe.remove();
   if (light != null) place.style.setProperty('--embudo-on-accent', light > 0.3 ? '#111' : '#fff');

@@ -68,7 +68,8 @@ const start = () => {
   if (token) {
     url.searchParams.delete('embudo_t');
     history.replaceState(history.state, '', url);
-    post('/v1/confirm', { token, visitor: sender('').visitor }).catch(say);
+    const { visitor } = sender('');
+    if (visitor) post('/v1/confirm', { token, visitor }).catch(say); // nobody else can be confirmed
   }
   const early = window.embudo?.q || [];
   window.embudo = Object.assign(run, { host });

@@ -261,7 +261,7 @@ class Story {
             : []),
         ],
         button: es ? 'Enviadme la guía' : 'Send me the paper',
-        consent: { id: 'newsletter', text: es ? 'Enviadme una carta al mes sobre lectura en la empresa.' : 'Send me one letter a month about reading at work.' },
+        consent: { id: 'newsletter', required: !!this.mustAgree, text: es ? 'Enviadme una carta al mes sobre lectura en la empresa.' : 'Send me one letter a month about reading at work.' },
         privacy: es ? 'Usamos tu correo para enviarte la guía. Puedes borrarlo cuando quieras.' : 'We use your e-mail to send you the paper. You can have it erased at any time.',
         nonce: 'n-1',
       });
@@ -477,7 +477,7 @@ class Story {
     const answered = c.question;
     const key = body.choice || answered;
     if (key === 'skip' || key === 'no') return this.end(c, 'declined');
-    if (key === 'now' || key === 'email') {
+    if (key === 'now' || body.choice === 'email') {
       return this.append(
         c,
         { kind: 'bot', name: 'Lumi' },

@@ -1,6 +1,7 @@
 //! A device on the test's website: it reports what its visitor does as the snippet does.
 
 use embudo::base::ids::{HitId, VisitorId};
+use embudo::base::time::SECOND_MS;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
@@ -57,5 +58,46 @@ impl<'a> Visitor<'a> {
             .with("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
             .post("/v1/hit", hits)
             .await
+    }
+
+    /// Posts JSON as the snippet does on a page of the site.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.app.client.with("origin", SITE).post(path, body).await
+    }
+
+    /// Loads a form and fills it in as fast as a person can: what the snippet would send.
+    pub async fn fill(&self, form: &str, values: Value) -> Value {
+        let path = format!("/v1/forms/{form}?site=faro&language={}", self.language);
+        let shown = self.app.client.with("origin", SITE).get(&path).await.expect_json(200);
+        self.app.clock.advance(20 * SECOND_MS);
+        json!({
+            "site": "faro",
+            "values": values,
+            "visitor": if self.consent == "none" { Value::Null } else { json!(self.id) },
+            "consent": self.consent,
+            "page": format!("{SITE}/resources"),
+            "language": self.language,
+            "zone": self.zone,
+            "nonce": shown["nonce"],
+            "agreed": [],
+            "website": "",
+        })
+    }
+
+    /// Fills in a form with an e-mail and sends it. From then on this is the browser of the visitor that the
+    /// answer names.
+    pub async fn submit(&mut self, form: &str, email: &str) -> Value {
+        let sent = self.fill(form, json!({ "email": email })).await;
+        let answer = self.post(&format!("/v1/forms/{form}"), &sent).await.expect_json(200);
+        if let Some(visitor) = answer["visitor"].as_str() {
+            self.id = visitor.to_owned();
+        }
+        answer
+    }
+
+    /// What the page of a link from a mail does when it is opened in this browser.
+    pub async fn confirm(&self, token: &str) -> Answer {
+        let page = self.app.client.with("origin", &self.app.url);
+        page.post("/v1/confirm", &json!({ "token": token, "visitor": self.id })).await
     }
 }

@@ -1,0 +1,89 @@
+//! All flows of a server.
+
+use std::path::Path;
+
+use super::check::{self, Known};
+use super::flow::{Flow, When};
+use crate::base::diagnostic::{Mark, Report};
+use crate::base::yaml;
+use crate::bookings::team::Team;
+use crate::webinars;
+
+/// The team that conversations are handed to.
+pub const TEAM: &str = "sdr";
+
+/// The flows that passed every check.
+#[derive(Clone, Debug, Default)]
+pub struct Flows(Vec<Flow>);
+
+impl Flows {
+    /// Reads and checks every flow of a folder (`*.yaml`, not below it); a folder that is not there has none.
+    /// `None` if there is an error anywhere: flows are taken all or not at all.
+    pub fn load(folder: &Path, known: &Known, report: &Report) -> Option<Flows> {
+        let mut files = Vec::new();
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Flows::default()),
+            Err(error) => {
+                let at = Mark::file(folder.display().to_string());
+                report.error(&at, "Y001", format!("the folder cannot be read: {error}")).done();
+                return None;
+            }
+        };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.extension().is_none_or(|extension| extension != "yaml") {
+                continue;
+            }
+            match std::fs::read_to_string(&path) {
+                Ok(text) => files.push((path.display().to_string(), text)),
+                Err(error) => {
+                    let at = Mark::file(path.display().to_string());
+                    report.error(&at, "Y001", format!("the file cannot be read: {error}")).done();
+                }
+            }
+        }
+        files.sort();
+        Flows::read(&files, known, report)
+    }
+
+    /// Reads and checks flows, each given as its path and text.
+    pub fn read(files: &[(String, String)], known: &Known, report: &Report) -> Option<Flows> {
+        let own = Report::new();
+        let docs: Vec<_> = files.iter().filter_map(|(path, text)| yaml::parse(path, text, &own)).collect();
+        let mut flows: Vec<Flow> = docs.iter().filter_map(|doc| Flow::read(doc, &own)).collect();
+        check::all(&flows, known, &own);
+        let is_sound = !own.has_errors();
+        report.absorb(own);
+        // The one with the highest priority is asked first.
+        flows.sort_by_key(|flow| std::cmp::Reverse(flow.trigger.as_ref().map_or(i64::MIN, |t| t.priority)));
+        is_sound.then_some(Flows(flows))
+    }
+
+    /// A flow by its name.
+    pub fn find(&self, id: &str) -> Option<&Flow> {
+        self.0.iter().find(|flow| flow.id == id)
+    }
+
+    /// All flows, the highest priority first.
+    pub fn all(&self) -> &[Flow] {
+        &self.0
+    }
+
+    /// The flows that listen to something, the highest priority first.
+    pub fn on(&self, when: When) -> impl Iterator<Item = &Flow> {
+        self.0.iter().filter(move |flow| flow.trigger.as_ref().is_some_and(|trigger| trigger.when == when))
+    }
+}
+
+impl Known {
+    /// What flows may name of the team's and the webinars' files.
+    pub fn of(team: &Team, webinars: &webinars::Definition) -> Known {
+        let recordings = webinars.webinars.iter().filter_map(|webinar| webinar.recording.as_ref());
+        Known {
+            meetings: team.meetings.iter().map(|meeting| meeting.id.clone()).collect(),
+            teams: [TEAM.to_owned()].into(),
+            recordings: recordings.map(|recording| recording.id.clone()).collect(),
+        }
+    }
+}

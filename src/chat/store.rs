@@ -1,0 +1,377 @@
+//! Conversations, their logs, and what was offered to whom.
+
+use super::body::{Author, Mode};
+use super::engine::State;
+use super::log::{Byline, Entry, Kept};
+use super::{Agent, Conversation, Page};
+use crate::base::ids::{ContactId, ConversationId, VisitorId};
+use crate::base::time::Timestamp;
+use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::{Error, Result};
+use crate::{params, sql};
+
+/// Entries of one answer at most; whoever lacks more asks again.
+pub const PAGE: i64 = 500;
+
+pub(super) async fn insert(tx: &mut Tx, conversation: &Conversation) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into conversations (id, site, visitor_id, contact_id, flow, flow_version, language, time_zone,
+                 page, mode, state, head, opened_at, updated_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $12)"
+        ),
+        params![
+            conversation.id,
+            &conversation.site,
+            conversation.visitor,
+            conversation.contact,
+            conversation.flow.clone(),
+            conversation.state.as_ref().map(|state| state.version.clone()),
+            conversation.language,
+            &conversation.time_zone,
+            as_json(&conversation.page)?,
+            conversation.mode.word(),
+            as_json(&conversation.state)?,
+            conversation.opened_at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Writes a conversation back. `old_head` is the fence: whoever has appended in the meantime makes this fail.
+pub(super) async fn save(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    old_head: i64,
+    now: Timestamp,
+) -> Result<()> {
+    let changed = tx
+        .execute(
+            sql!(
+                "update conversations
+                 set visitor_id = $3, contact_id = $4, flow_version = $5, mode = $6, state = $7, head = $8,
+                     wake_at = $9, assigned_to = $10, outcome = $11, updated_at = $12, closed_at = $13
+                 where id = $1 and head = $2"
+            ),
+            params![
+                conversation.id,
+                old_head,
+                conversation.visitor,
+                conversation.contact,
+                conversation.state.as_ref().map(|state| state.version.clone()),
+                conversation.mode.word(),
+                as_json(&conversation.state)?,
+                conversation.head,
+                conversation.wake_at,
+                conversation.agent.as_ref().map(|agent| agent.id),
+                conversation.outcome.clone(),
+                now,
+                conversation.closed_at,
+            ],
+        )
+        .await?;
+    match changed {
+        1 => Ok(()),
+        _ => Err(Error::Conflict("the conversation went on in the meantime".to_owned())),
+    }
+}
+
+/// A conversation by its id.
+///
+/// # Errors
+/// As the store says.
+pub async fn find(q: &mut impl Queries, id: ConversationId) -> Result<Option<Conversation>> {
+    q.query_opt(
+        sql!(
+            "select c.id, c.site, c.visitor_id, c.contact_id, c.flow, c.language, c.time_zone, c.page, c.mode, c.state,
+                 c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
+                 c.opened_at, c.updated_at, c.closed_at
+             from conversations c left join accounts a on a.id = c.assigned_to
+             where c.id = $1"
+        ),
+        params![id],
+    )
+    .await?
+    .map(|row| conversation_of(&row))
+    .transpose()
+}
+
+/// The conversation that a visitor has open on a site.
+pub(super) async fn open_of(
+    q: &mut impl Queries,
+    visitor: VisitorId,
+    site: &str,
+) -> Result<Option<Conversation>> {
+    q.query_opt(
+        sql!(
+            "select c.id, c.site, c.visitor_id, c.contact_id, c.flow, c.language, c.time_zone, c.page, c.mode, c.state,
+                 c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
+                 c.opened_at, c.updated_at, c.closed_at
+             from conversations c left join accounts a on a.id = c.assigned_to
+             where c.visitor_id = $1 and c.site = $2 and c.mode <> 'closed'
+             order by c.opened_at desc limit 1"
+        ),
+        params![visitor, site],
+    )
+    .await?
+    .map(|row| conversation_of(&row))
+    .transpose()
+}
+
+/// The conversations of a contact, the latest first.
+///
+/// # Errors
+/// As the store says.
+pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Conversation>> {
+    q.query(
+        sql!(
+            "select c.id, c.site, c.visitor_id, c.contact_id, c.flow, c.language, c.time_zone, c.page, c.mode, c.state,
+                 c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
+                 c.opened_at, c.updated_at, c.closed_at
+             from conversations c left join accounts a on a.id = c.assigned_to
+             where c.contact_id = $1
+             order by c.opened_at desc limit 50"
+        ),
+        params![contact],
+    )
+    .await?
+    .iter()
+    .map(conversation_of)
+    .collect()
+}
+
+/// What an inbox shows: first those who wait, then those with a person, then the bot's, then what is closed; each
+/// the latest first.
+///
+/// # Errors
+/// As the store says.
+pub async fn inbox(q: &mut impl Queries, most: i64) -> Result<Vec<Conversation>> {
+    q.query(
+        sql!(
+            "select c.id, c.site, c.visitor_id, c.contact_id, c.flow, c.language, c.time_zone, c.page, c.mode, c.state,
+                 c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
+                 c.opened_at, c.updated_at, c.closed_at
+             from conversations c left join accounts a on a.id = c.assigned_to
+             order by case c.mode when 'waiting' then 0 when 'human' then 1 when 'bot' then 2 else 3 end,
+                 c.updated_at desc
+             limit $1"
+        ),
+        params![most],
+    )
+    .await?
+    .iter()
+    .map(conversation_of)
+    .collect()
+}
+
+/// The conversations that asked to be woken by now.
+pub(super) async fn due(q: &mut impl Queries, now: Timestamp, most: i64) -> Result<Vec<ConversationId>> {
+    q.query(
+        sql!("select id from conversations where wake_at is not null and wake_at <= $1 order by wake_at limit $2"),
+        params![now, most],
+    )
+    .await?
+    .iter()
+    .map(|row| row.get("id"))
+    .collect()
+}
+
+pub(super) async fn append(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    entry: &Entry,
+    said: Option<String>,
+    author_id: Option<String>,
+) -> Result<()> {
+    let kept = Kept { body: entry.body.clone(), said };
+    tx.execute(
+        sql!(
+            "insert into messages (conversation_id, seq, client_id, author, author_id, body, at)
+             values ($1, $2, $3, $4, $5, $6, $7)"
+        ),
+        params![
+            conversation,
+            entry.seq,
+            entry.client_id.clone(),
+            entry.author.kind.word(),
+            author_id,
+            as_json(&kept)?,
+            entry.at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The entries after `after`, in order, at most [`PAGE`].
+///
+/// # Errors
+/// As the store says.
+pub async fn entries(
+    q: &mut impl Queries,
+    conversation: ConversationId,
+    after: i64,
+    bot: &str,
+) -> Result<Vec<Entry>> {
+    q.query(
+        sql!(
+            "select m.seq, m.client_id, m.author, a.name as agent_name, m.body, m.at
+             from messages m left join accounts a on a.id = m.author_id
+             where m.conversation_id = $1 and m.seq > $2
+             order by m.seq limit $3"
+        ),
+        params![conversation, after, PAGE],
+    )
+    .await?
+    .iter()
+    .map(|row| Ok(entry_of(row, bot)?.0))
+    .collect()
+}
+
+/// The entry that a client made under an id of its own, with the digest of what it sent.
+pub(super) async fn by_client(
+    q: &mut impl Queries,
+    conversation: ConversationId,
+    client_id: &str,
+    bot: &str,
+) -> Result<Option<(Entry, Option<String>)>> {
+    q.query_opt(
+        sql!(
+            "select m.seq, m.client_id, m.author, a.name as agent_name, m.body, m.at
+             from messages m left join accounts a on a.id = m.author_id
+             where m.conversation_id = $1 and m.client_id = $2"
+        ),
+        params![conversation, client_id],
+    )
+    .await?
+    .map(|row| entry_of(&row, bot))
+    .transpose()
+}
+
+/// Whether the visitor has said anything yet.
+pub(super) async fn has_spoken(q: &mut impl Queries, conversation: ConversationId) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!("select seq from messages where conversation_id = $1 and author = 'visitor' limit 1"),
+            params![conversation],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+pub(super) async fn set_read(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    author: Author,
+    seq: i64,
+) -> Result<()> {
+    let statement = match author {
+        Author::Agent => {
+            sql!("update conversations set agent_read = $2 where id = $1 and agent_read < $2 and $2 <= head")
+        }
+        Author::Visitor | Author::Bot | Author::System => sql!(
+            "update conversations set visitor_read = $2 where id = $1 and visitor_read < $2 and $2 <= head"
+        ),
+    };
+    tx.execute(statement, params![conversation, seq]).await?;
+    Ok(())
+}
+
+/// How often and when last a flow was shown to a visitor, and when she last sent it away.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Showings {
+    pub count: i64,
+    pub last_at: Option<Timestamp>,
+    pub dismissed_at: Option<Timestamp>,
+}
+
+pub(super) async fn showings(q: &mut impl Queries, visitor: VisitorId, flow: &str) -> Result<Showings> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select count(*) as n, max(at) as last_at,
+                     max(case when dismissed = 1 then at end) as dismissed_at
+                 from flow_showings where visitor_id = $1 and flow = $2"
+            ),
+            params![visitor, flow],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(Showings::default()) };
+    Ok(Showings {
+        count: row.get("n")?,
+        last_at: row.get("last_at")?,
+        dismissed_at: row.get("dismissed_at")?,
+    })
+}
+
+pub(super) async fn add_showing(tx: &mut Tx, visitor: VisitorId, flow: &str, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!("insert into flow_showings (visitor_id, flow, at) values ($1, $2, $3)"),
+        params![visitor, flow, now],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn dismiss(tx: &mut Tx, visitor: VisitorId, flow: &str) -> Result<()> {
+    tx.execute(
+        sql!("update flow_showings set dismissed = 1 where visitor_id = $1 and flow = $2"),
+        params![visitor, flow],
+    )
+    .await?;
+    Ok(())
+}
+
+fn conversation_of(row: &Row) -> Result<Conversation> {
+    let mode: String = row.get("mode")?;
+    let agent = match (row.get("assigned_to")?, row.get::<Option<String>>("agent_name")?) {
+        (Some(id), name) => Some(Agent { id, name: name.unwrap_or_default() }),
+        (None, _) => None,
+    };
+    Ok(Conversation {
+        id: row.get("id")?,
+        site: row.get("site")?,
+        visitor: row.get("visitor_id")?,
+        contact: row.get("contact_id")?,
+        flow: row.get("flow")?,
+        language: row.get("language")?,
+        time_zone: row.get("time_zone")?,
+        page: row.json::<Page>("page")?,
+        mode: Mode::of_word(&mode).ok_or(Error::Shape { column: "mode".to_owned(), wanted: "a mode" })?,
+        state: row.json::<Option<State>>("state")?,
+        head: row.get("head")?,
+        visitor_read: row.get("visitor_read")?,
+        agent_read: row.get("agent_read")?,
+        wake_at: row.get("wake_at")?,
+        agent,
+        outcome: row.get("outcome")?,
+        opened_at: row.get("opened_at")?,
+        updated_at: row.get("updated_at")?,
+        closed_at: row.get("closed_at")?,
+    })
+}
+
+fn entry_of(row: &Row, bot: &str) -> Result<(Entry, Option<String>)> {
+    let author: String = row.get("author")?;
+    let kind =
+        Author::of_word(&author).ok_or(Error::Shape { column: "author".to_owned(), wanted: "an author" })?;
+    let name = match kind {
+        Author::Bot => Some(bot.to_owned()),
+        Author::Agent => row.get("agent_name")?,
+        Author::Visitor | Author::System => None,
+    };
+    let kept: Kept = row.json("body")?;
+    let entry = Entry {
+        seq: row.get("seq")?,
+        at: row.get("at")?,
+        author: Byline { kind, name },
+        client_id: row.get("client_id")?,
+        body: kept.body,
+    };
+    Ok((entry, kept.said))
+}
+
+fn as_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Engine(error.to_string()))
+}

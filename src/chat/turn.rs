@@ -1,0 +1,331 @@
+//! One turn in the world: the engine's events appended, its effects carried out, all in the caller's transaction.
+
+use std::collections::VecDeque;
+
+use serde_json::{Value as Json, json};
+
+use super::body::{Author, Body, Booked, Face, Mode, Slot};
+use super::effects::Effect;
+use super::engine::{self, Input, Out, Turn};
+use super::flow::Flow;
+use super::log::{Byline, Entry};
+use super::world::{self, Sight};
+use super::{Agent, Conversation, Error, Room, store};
+use crate::base::email::Email;
+use crate::base::ids::BookingId;
+use crate::base::time::{HOUR_MS, Timestamp};
+use crate::bookings::slots::Span;
+use crate::bookings::{self, Booking, Desk, Holder, Pick};
+use crate::contacts::{self, Consent, Identification, Trust};
+use crate::events::{self, Event};
+use crate::stages;
+use crate::storage::db::Tx;
+
+/// What set a turn off.
+#[derive(Default)]
+pub(super) struct Cause {
+    /// The client's id of its message, and the digest of what it said.
+    pub message: Option<(String, String)>,
+}
+
+/// A conversation under way, in one transaction.
+pub(super) struct Turning<'a> {
+    pub room: &'a Room,
+    pub tx: &'a mut Tx,
+    pub conversation: &'a mut Conversation,
+    pub flow: &'a Flow,
+    pub online: u32,
+    pub now: Timestamp,
+    pub appended: Vec<Entry>,
+}
+
+/// What the flow is told next.
+pub(super) enum Step {
+    Open,
+    Input(Input),
+}
+
+impl Turning<'_> {
+    /// Runs the engine until nothing more follows.
+    pub async fn run(&mut self, step: Step, mut cause: Cause) -> Result<(), Error> {
+        let was = self.conversation.mode;
+        let mut steps = VecDeque::from([step]);
+        while let Some(step) = steps.pop_front() {
+            let sight = Sight {
+                visitor: self.conversation.visitor,
+                language: self.conversation.language,
+                zone: &self.conversation.time_zone,
+                page: &self.conversation.page,
+                online: self.online,
+            };
+            let world = world::see(self.tx, self.room, &sight, self.now).await?;
+            let Turn { state, mode, events, effects, wake_at } = match (&step, &self.conversation.state) {
+                (Step::Open, _) | (Step::Input(_), None) => engine::open(self.flow, &world),
+                (Step::Input(input), Some(state)) => engine::turn(self.flow, state, input, &world)?,
+            };
+            self.conversation.state = Some(state);
+            self.conversation.mode = mode;
+            self.conversation.wake_at = wake_at;
+            for Out { author, body } in events {
+                let message = match author {
+                    Author::Visitor => cause.message.take(),
+                    Author::Bot | Author::Agent | Author::System => None,
+                };
+                self.append(author, body, message, None).await?;
+            }
+            for effect in effects {
+                steps.extend(self.carry_out(effect).await?.map(Step::Input));
+            }
+        }
+        if self.conversation.mode == Mode::Closed && was != Mode::Closed {
+            self.closed().await?;
+        }
+        Ok(())
+    }
+
+    /// Appends one entry under the next number.
+    pub async fn append(
+        &mut self,
+        author: Author,
+        body: Body,
+        message: Option<(String, String)>,
+        agent: Option<&Agent>,
+    ) -> Result<(), Error> {
+        self.conversation.head += 1;
+        let name = match author {
+            Author::Bot => Some(self.room.bot.clone()),
+            Author::Agent => agent.map(|agent| agent.name.clone()),
+            Author::Visitor | Author::System => None,
+        };
+        let (client_id, said) = message.unzip();
+        let byline = Byline { kind: author, name };
+        let entry = Entry { seq: self.conversation.head, at: self.now, author: byline, client_id, body };
+        let author_id = agent.map(|agent| agent.id.to_string());
+        store::append(self.tx, self.conversation.id, &entry, said, author_id).await?;
+        self.appended.push(entry);
+        Ok(())
+    }
+
+    async fn closed(&mut self) -> Result<(), Error> {
+        let outcome = self.conversation.state.as_ref().and_then(|state| state.outcome.clone());
+        if let (Some(flow), Some("declined" | "paused")) = (&self.conversation.flow, outcome.as_deref()) {
+            store::dismiss(self.tx, self.conversation.visitor, flow).await?;
+        }
+        self.conversation.outcome = outcome;
+        self.conversation.closed_at = Some(self.now);
+        self.conversation.wake_at = None;
+        let (conversation, contact) = (self.conversation.id, self.conversation.contact);
+        events::append(self.tx, &Event::ConversationClosed { conversation, contact }, self.now).await?;
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, effect: Effect) -> Result<Option<Input>, Error> {
+        let (conversation, contact) = (self.conversation.id, self.conversation.contact);
+        match effect {
+            Effect::Identify { email } => {
+                self.identify(&email).await?;
+                Ok(None)
+            }
+            Effect::SaveField { name, value } => {
+                self.save_field(&name, &value).await?;
+                Ok(None)
+            }
+            Effect::Handoff { .. } => {
+                let event = Event::HandoffRequested { conversation, contact };
+                events::append(self.tx, &event, self.now).await?;
+                Ok(None)
+            }
+            Effect::WithdrawHandoff => {
+                let event = Event::HandoffExpired { conversation, contact };
+                events::append(self.tx, &event, self.now).await?;
+                Ok(None)
+            }
+            Effect::OfferSlots { meeting, after, within_ms, offer } => {
+                self.slots(&meeting, after, within_ms, offer).await.map(Some)
+            }
+            Effect::Book { meeting, starts_at, .. } => self.book(&meeting, starts_at).await.map(Some),
+            Effect::Do { action, with, .. } => self.act(&action, &json!(with)).await.map(Some),
+        }
+    }
+
+    /// She typed an address: a claim, no more. If this device belongs to somebody else, a new epoch begins.
+    async fn identify(&mut self, email: &str) -> Result<(), Error> {
+        let email = Email::parse(email).map_err(|error| Error::MessageInvalid(error.to_string()))?;
+        let known = contacts::visitor(self.tx, self.conversation.visitor).await?;
+        let who = Identification {
+            email: &email,
+            visitor: Some(self.conversation.visitor),
+            site: &self.conversation.site,
+            trust: Trust::Claimed,
+            consent: known.map_or(Consent::None, |visitor| visitor.consent),
+            language: self.conversation.language,
+            time_zone: Some(&self.conversation.time_zone),
+        };
+        let identified = contacts::identify(self.tx, &who, self.now).await?;
+        self.conversation.contact = Some(identified.contact.id);
+        self.conversation.visitor = identified.visitor;
+        // What she said before we knew who she is belongs to her now.
+        let vars = self.conversation.state.as_ref().map(|state| state.vars.clone()).unwrap_or_default();
+        for (name, value) in &vars {
+            if self.flow.vars.get(name).is_some_and(|var| var.save) {
+                self.save_field(name, value).await?;
+            }
+        }
+        let contact = identified.contact.id;
+        let (visitor, id) = (Some(identified.visitor), self.conversation.id.to_string());
+        contacts::record(self.tx, Some(contact), visitor, "chat.identified", Some(&id), json!({}), self.now)
+            .await?;
+        stages::evaluate(self.tx, &self.room.lifecycle, contact, self.now).await?;
+        Ok(())
+    }
+
+    async fn save_field(&mut self, name: &str, value: &Json) -> Result<(), Error> {
+        let Some(contact) = self.conversation.contact else { return Ok(()) };
+        let text = match value {
+            Json::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let holder = contacts::visitor(self.tx, self.conversation.visitor).await?;
+        let trust = holder.map_or(Trust::Claimed, |visitor| visitor.trust.max(Trust::Claimed));
+        contacts::set_field(self.tx, contact, name, &text, "chat", trust, self.now).await?;
+        Ok(())
+    }
+
+    fn holder(&self) -> Holder {
+        Holder { visitor: Some(self.conversation.visitor), conversation: Some(self.conversation.id) }
+    }
+
+    /// Free times, spread so that a few of them show different parts of different days.
+    async fn slots(
+        &mut self,
+        meeting: &str,
+        after: Option<Timestamp>,
+        within_ms: i64,
+        offer: usize,
+    ) -> Result<Input, Error> {
+        let Some(found) = self.room.team.meeting(meeting) else { return Ok(Input::NoSlots) };
+        let window = Span::new(self.now, self.now.plus_ms(within_ms));
+        let free = bookings::slots(self.tx, &self.room.team, found, window, &self.holder(), self.now).await?;
+        let free: Vec<Slot> = free
+            .iter()
+            .map(|slot| Slot { starts_at: slot.starts_at, ends_at: slot.ends_at })
+            .filter(|slot| after.is_none_or(|after| slot.starts_at > after))
+            .collect();
+        let slots =
+            if after.is_none() { spread(&free, offer) } else { free.iter().copied().take(offer).collect() };
+        let more = free.len() > slots.len();
+        Ok(Input::Slots { slots, more })
+    }
+
+    async fn book(&mut self, meeting: &str, starts_at: Timestamp) -> Result<Input, Error> {
+        let Some(contact) = self.conversation.contact else { return Ok(Input::NoSlots) };
+        let desk = Desk { team: &self.room.team, lifecycle: &self.room.lifecycle };
+        let pick = Pick {
+            meeting,
+            starts_at,
+            time_zone: &self.conversation.time_zone,
+            language: self.conversation.language,
+            holder: self.holder(),
+            contact: Some(contact),
+        };
+        let need =
+            self.conversation.state.as_ref().and_then(|state| state.vars.get("need")).and_then(Json::as_str);
+        match bookings::book(self.tx, desk, &pick, contact, need, self.now).await {
+            Ok(booking) => Ok(Input::Booked(self.room.booked(&booking, self.now))),
+            Err(bookings::Error::SlotTaken { alternatives }) => {
+                let alternatives = alternatives
+                    .iter()
+                    .map(|time| Slot { starts_at: time.starts_at, ends_at: time.ends_at })
+                    .collect();
+                Ok(Input::SlotTaken { alternatives })
+            }
+            Err(bookings::Error::SlotPast | bookings::Error::SlotTooSoon | bookings::Error::SlotUnknown) => {
+                let again = self.slots(meeting, None, 14 * 24 * HOUR_MS, 3).await?;
+                let alternatives = match again {
+                    Input::Slots { slots, .. } => slots,
+                    _ => Vec::new(),
+                };
+                Ok(Input::NotBooked { alternatives })
+            }
+            Err(bookings::Error::TooMany) => Ok(Input::NotBooked { alternatives: Vec::new() }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn act(&mut self, action: &str, with: &Json) -> Result<Input, Error> {
+        let (conversation, contact) = (self.conversation.id, self.conversation.contact);
+        match action {
+            "call.request" => {
+                let (visitor, id) = (Some(self.conversation.visitor), conversation.to_string());
+                let kind = "call.requested";
+                contacts::record(self.tx, contact, visitor, kind, Some(&id), with.clone(), self.now).await?;
+                let event = Event::HandoffRequested { conversation, contact };
+                events::append(self.tx, &event, self.now).await?;
+                Ok(Input::Done)
+            }
+            _ => Ok(Input::Failed),
+        }
+    }
+}
+
+/// Times at least three hours apart first; what is missing then, in order.
+fn spread(free: &[Slot], offer: usize) -> Vec<Slot> {
+    let mut picked: Vec<Slot> = Vec::new();
+    for slot in free {
+        let far = picked.last().is_none_or(|last| slot.starts_at.since_ms(last.starts_at) >= 3 * HOUR_MS);
+        if far && picked.len() < offer {
+            picked.push(*slot);
+        }
+    }
+    for slot in free {
+        if picked.len() >= offer {
+            break;
+        }
+        if !picked.contains(slot) {
+            picked.push(*slot);
+        }
+    }
+    picked.sort_by_key(|slot| slot.starts_at);
+    picked
+}
+
+impl Room {
+    /// A booking as the visitor sees it.
+    pub(super) fn booked(&self, booking: &Booking, now: Timestamp) -> Booked {
+        let id: BookingId = booking.id;
+        Booked {
+            booking: id.to_string(),
+            starts_at: booking.starts_at,
+            ends_at: booking.ends_at,
+            zone: booking.time_zone.clone(),
+            with: self.team.rep(&booking.rep).map_or_else(|| booking.rep.clone(), |rep| rep.name.clone()),
+            manage: bookings::manage_path(&self.keys, booking, now),
+            location: booking.location.clone(),
+        }
+    }
+
+    /// The bot's face.
+    pub fn face(&self) -> Face {
+        Face::of(&self.bot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slots(hours: &[i64]) -> Vec<Slot> {
+        hours
+            .iter()
+            .map(|hour| Slot { starts_at: Timestamp(hour * HOUR_MS), ends_at: Timestamp(hour * HOUR_MS + 1) })
+            .collect()
+    }
+
+    #[test]
+    fn a_few_times_show_different_parts_of_the_day() {
+        assert_eq!(spread(&slots(&[9, 10, 11, 12, 15, 33]), 3), slots(&[9, 12, 15]));
+        assert_eq!(spread(&slots(&[9, 10, 11]), 3), slots(&[9, 10, 11]));
+        assert_eq!(spread(&slots(&[9]), 3), slots(&[9]));
+        assert!(spread(&[], 3).is_empty());
+    }
+}

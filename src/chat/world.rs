@@ -1,0 +1,153 @@
+//! What the engine may know of a visitor at this moment, read from the domains to our left.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::body::{Caption, Video};
+use super::engine::{CONFIRMED, World};
+use super::flows::TEAM;
+use super::text::Reader;
+use super::{Error, Page, Room};
+use crate::base::expr::Context;
+use crate::base::ids::{ContactId, VisitorId};
+use crate::base::language::Language;
+use crate::base::time::{Timestamp, zone};
+use crate::bookings;
+use crate::contacts::{self, Contact};
+use crate::storage::db::Queries;
+use crate::webinars::{self, Recording};
+
+/// Whom the world is seen by.
+pub(super) struct Sight<'a> {
+    pub visitor: VisitorId,
+    pub language: Language,
+    pub zone: &'a str,
+    pub page: &'a Page,
+    /// How many of the team are there.
+    pub online: u32,
+}
+
+/// The world as a visitor's flow may see it.
+pub(super) async fn see(
+    q: &mut impl Queries,
+    room: &Room,
+    sight: &Sight<'_>,
+    now: Timestamp,
+) -> Result<World, Error> {
+    let holder = contacts::holder(q, sight.visitor).await?;
+    let trust = holder.as_ref().map_or(0, |(_, trust)| u8::try_from(trust.level()).unwrap_or(0));
+    let mut facts = Context::new();
+    facts
+        .set("trust", trust)
+        .set("team.online", sight.online)
+        .set("visit.language", sight.language.code())
+        .set("visit.returning", sight.page.returning)
+        .set("visit.path", sight.page.path())
+        .set("contact.has_email", holder.is_some());
+    let mut world = World {
+        now,
+        reader: Reader {
+            language: sight.language,
+            zone: zone(sight.zone).unwrap_or(jiff::tz::TimeZone::UTC),
+        },
+        zone: sight.zone.to_owned(),
+        trust,
+        facts,
+        known: BTreeMap::new(),
+        has_email: holder.is_some(),
+        online: [(TEAM.to_owned(), sight.online)].into(),
+        recordings: BTreeMap::new(),
+    };
+    let mut watchable: Vec<&Recording> =
+        room.webinars.webinars.iter().filter_map(|webinar| webinar.recording.as_ref()).collect();
+    if let Some((contact, _)) = holder.as_ref().filter(|_| trust >= CONFIRMED) {
+        person(q, room, contact, &mut world, now).await?;
+    }
+    for recording in watchable.drain(..) {
+        let holder = holder.as_ref().filter(|_| trust >= CONFIRMED).map(|(contact, _)| contact.id);
+        let video = video(q, room, recording, sight, holder, now).await?;
+        world.recordings.insert(recording.id.clone(), video);
+    }
+    Ok(world)
+}
+
+/// What is stored about a confirmed person.
+async fn person(
+    q: &mut impl Queries,
+    room: &Room,
+    contact: &Contact,
+    world: &mut World,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let company = match contact.company {
+        Some(company) => contacts::company(q, company).await?.map(|company| company.name),
+        None => None,
+    };
+    world
+        .facts
+        .set("contact.known", true)
+        .set("contact.first_name", contact.first_name.clone())
+        .set("contact.last_name", contact.last_name.clone())
+        .set("contact.email", contact.email.as_str())
+        .set("contact.company", company)
+        .set("contact.stage", contact.stage.clone());
+    for field in contacts::fields(q, contact.id).await?.into_iter().filter(|field| !field.is_suggestion) {
+        world.known.insert(field.name, Json::from(field.value));
+    }
+    if let Some(latest) = webinars::latest(q, contact.id).await?
+        && let Some(webinar) = room.webinars.find(&latest.webinar)
+    {
+        let language = world.reader.language;
+        let recording = webinar.recording.as_ref().map(|recording| recording.id.clone());
+        world
+            .facts
+            .set("webinar.id", webinar.id.clone())
+            .set("webinar.title", webinar.title.get(language))
+            .set("webinar.state", latest.state.word())
+            .set("webinar.recording", recording);
+    }
+    let booked = bookings::of_contact(q, contact.id).await?;
+    let ahead =
+        |booking: &&bookings::Booking| booking.state == bookings::State::Confirmed && booking.starts_at > now;
+    if let Some(booking) = booked.iter().filter(ahead).min_by_key(|booking| booking.starts_at) {
+        let rep = room.team.rep(&booking.rep).map(|rep| rep.name.clone());
+        world
+            .facts
+            .set("booking.upcoming", true)
+            .set("booking.starts_at", booking.starts_at.0)
+            .set("booking.with", rep);
+    }
+    Ok(())
+}
+
+async fn video(
+    q: &mut impl Queries,
+    room: &Room,
+    recording: &Recording,
+    sight: &Sight<'_>,
+    contact: Option<ContactId>,
+    now: Timestamp,
+) -> Result<Video, Error> {
+    let watched = webinars::watched_of(q, &recording.id, sight.visitor).await?;
+    let token = webinars::recording_link(&room.keys, recording, contact, now);
+    let captions = recording.captions.iter().map(|(language, _)| Caption {
+        src: format!("/r/{token}/{}.vtt", language.code()),
+        language: language.code().to_owned(),
+        label: match language {
+            Language::En => "English",
+            Language::Es => "Español",
+        }
+        .to_owned(),
+    });
+    Ok(Video {
+        recording: recording.id.clone(),
+        title: recording.title.get(sight.language).to_owned(),
+        src: format!("/r/{token}?lang={}", sight.language.code()),
+        poster: recording.poster.as_ref().map(|_| format!("/r/{token}/poster")),
+        captions: captions.collect(),
+        // Whole seconds are enough for a player's label.
+        duration_s: format!("{:.0}", recording.duration_s).parse().unwrap_or(0),
+        watched_percent: watched.map_or(0, |watched| watched.percent),
+    })
+}

@@ -1,0 +1,99 @@
+//! The mails that were sent, or kept where no mail server is configured.
+
+use serde::Serialize;
+
+use crate::base::ids::ContactId;
+use crate::base::time::Timestamp;
+use crate::storage::Result;
+use crate::storage::db::Queries;
+use crate::{params, sql};
+
+/// Rows on one page.
+pub const PAGE: i64 = 50;
+
+/// One line of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    pub id: String,
+    pub subject: String,
+    pub recipient: String,
+    /// `smtp` or `outbox`.
+    pub transport: String,
+    /// Whether an invitation is in it.
+    pub calendar: bool,
+    pub sent_at: Timestamp,
+}
+
+/// A whole mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Letter {
+    pub id: String,
+    pub subject: String,
+    pub recipient: String,
+    pub contact_id: Option<ContactId>,
+    pub transport: String,
+    pub text_body: String,
+    pub html_body: String,
+    pub calendar: Option<String>,
+    pub sent_at: Timestamp,
+}
+
+/// One page of the mails, the latest first, and how many there are in all.
+///
+/// # Errors
+/// As the store says.
+pub async fn list(q: &mut impl Queries, page: i64) -> Result<(Vec<Line>, i64)> {
+    let total =
+        q.query_opt(sql!("select count(*) as n from mails"), &[]).await?.map_or(Ok(0), |row| row.get("n"))?;
+    let rows = q
+        .query(
+            sql!(
+                "select id, subject, recipient, transport, sent_at,
+                     case when calendar is null then 0 else 1 end as has_calendar
+                 from mails order by sent_at desc, id desc limit $1 offset $2"
+            ),
+            params![PAGE, (page.max(1) - 1).saturating_mul(PAGE)],
+        )
+        .await?;
+    let lines = rows.iter().map(|row| {
+        Ok(Line {
+            id: row.get("id")?,
+            subject: row.get("subject")?,
+            recipient: row.get("recipient")?,
+            transport: row.get("transport")?,
+            calendar: row.get::<bool>("has_calendar")?,
+            sent_at: row.get("sent_at")?,
+        })
+    });
+    Ok((lines.collect::<Result<_>>()?, total))
+}
+
+/// One mail.
+///
+/// # Errors
+/// As the store says.
+pub async fn letter(q: &mut impl Queries, id: &str) -> Result<Option<Letter>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id, subject, recipient, contact_id, transport, text_body, html_body, calendar, sent_at
+                 from mails where id = $1"
+            ),
+            params![id],
+        )
+        .await?;
+    row.map(|row| {
+        Ok(Letter {
+            id: row.get("id")?,
+            subject: row.get("subject")?,
+            recipient: row.get("recipient")?,
+            contact_id: row.get("contact_id")?,
+            transport: row.get("transport")?,
+            text_body: row.get("text_body")?,
+            html_body: row.get("html_body")?,
+            calendar: row.get("calendar")?,
+            sent_at: row.get("sent_at")?,
+        })
+    })
+    .transpose()
+}

@@ -3,12 +3,13 @@
 //! Holds and bookings are rows of one table, guarded by one constraint: no two that block the same rep overlap,
 //! buffers included. Every writer first takes the lock of the contact, then those of the reps it may end up with, in
 //! the order of their ids, lets holds that have run out go, and looks under the locks; so nobody waits in a circle,
-//! and the constraint only ever speaks when a writer breaks these rules. A booking keeps its id for life; each change that people's calendars
-//! must hear of raises its sequence.
+//! and the constraint only ever speaks when a writer breaks these rules. A booking keeps its id for life; each change
+//! that people's calendars must hear of raises its sequence.
 //!
 //! `slots.rs` and `assign.rs` are pure: what can be offered, and to whom it goes. `place.rs` asks them under the lock.
 
 pub mod assign;
+mod booking;
 mod error;
 pub mod invite;
 mod place;
@@ -18,14 +19,12 @@ pub mod team;
 mod team_file;
 pub mod wall;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use self::assign::Reason;
 use self::place::{Target, Wish};
 use self::slots::{Slot, Span};
 use self::team::{Meeting, Team};
-use crate::base::ids::{BookingId, ContactId, ConversationId, VisitorId};
+use crate::base::ids::{BookingId, ContactId};
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp, zone};
@@ -34,6 +33,7 @@ use crate::events::{self, Event};
 use crate::stages;
 use crate::storage::db::{Queries, Tx};
 
+pub use self::booking::{Booking, Holder, Outcome, State, Time};
 pub use self::error::Error;
 
 /// The answer of everything that touches a booking.
@@ -45,145 +45,6 @@ pub const HOLD_MS: i64 = 5 * MINUTE_MS;
 pub const MOST_AHEAD: i64 = 5;
 /// Longest note, in characters; the rest is cut.
 const NOTES_LENGTH: usize = 2_000;
-
-/// A time on offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Time {
-    /// When the call would begin.
-    pub starts_at: Timestamp,
-    /// When it would be over.
-    pub ends_at: Timestamp,
-}
-
-impl From<&Slot<'_>> for Time {
-    fn from(slot: &Slot<'_>) -> Self {
-        Self { starts_at: slot.starts_at, ends_at: slot.ends_at }
-    }
-}
-
-/// Where a booking stands. The first two block the rep's calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Kept for a visitor who has not finished.
-    Hold,
-    /// It will take place, or did.
-    Confirmed,
-    /// It will not.
-    Cancelled,
-    /// A hold that ran out or was let go.
-    Expired,
-}
-
-impl State {
-    /// As it stands in the table.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Hold => "hold",
-            Self::Confirmed => "confirmed",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-        }
-    }
-
-    fn of_word(word: &str) -> Option<Self> {
-        [Self::Hold, Self::Confirmed, Self::Cancelled, Self::Expired]
-            .into_iter()
-            .find(|state| state.word() == word)
-    }
-}
-
-/// How a call went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It took place.
-    Held,
-    /// The visitor did not come.
-    NoShow,
-}
-
-impl Outcome {
-    /// As it stands in the table.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Held => "held",
-            Self::NoShow => "no_show",
-        }
-    }
-
-    /// The outcome of this name.
-    pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Held, Self::NoShow].into_iter().find(|outcome| outcome.word() == word)
-    }
-}
-
-/// Whose a hold is. Only the same visitor or the same conversation may let it go or make a booking of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Holder {
-    /// The device.
-    pub visitor: Option<VisitorId>,
-    /// The chat in which the slot was picked.
-    pub conversation: Option<ConversationId>,
-}
-
-impl Holder {
-    /// Whether a booking was made by this holder.
-    pub fn holds(&self, booking: &Booking) -> bool {
-        let same_visitor = self.visitor.is_some() && self.visitor == booking.visitor;
-        let same_conversation = self.conversation.is_some() && self.conversation == booking.conversation;
-        same_visitor || same_conversation
-    }
-}
-
-/// A hold or a booking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Booking {
-    /// The same for life.
-    pub id: BookingId,
-    /// The meeting's id in `team.yaml`.
-    pub meeting: String,
-    /// The rep's id in `team.yaml`.
-    pub rep: String,
-    /// Who booked; none yet while it is a hold.
-    pub contact: Option<ContactId>,
-    /// The device it was picked on.
-    pub visitor: Option<VisitorId>,
-    /// The chat it was picked in.
-    pub conversation: Option<ConversationId>,
-    /// When the call begins.
-    pub starts_at: Timestamp,
-    /// When it is over.
-    pub ends_at: Timestamp,
-    /// What it takes from the rep's calendar: the call and its buffers.
-    pub block: Span,
-    /// Where it stands.
-    pub state: State,
-    /// When a hold runs out.
-    pub hold_expires_at: Option<Timestamp>,
-    /// Rises with each change that calendars must hear of.
-    pub sequence: i64,
-    /// The visitor's zone, in which times are written to them.
-    pub time_zone: String,
-    /// The visitor's language.
-    pub language: Language,
-    /// Where the call takes place.
-    pub location: Option<String>,
-    /// What the visitor wants to say beforehand.
-    pub notes: Option<String>,
-    /// Why this rep; none for rows that were brought in from elsewhere.
-    pub assignment: Option<Reason>,
-    /// How it went.
-    pub outcome: Option<Outcome>,
-    /// When that was said.
-    pub outcome_at: Option<Timestamp>,
-    /// Why it was cancelled, in the words of whoever did.
-    pub cancel_reason: Option<String>,
-    /// When it was first held.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
-}
 
 /// What every change of a booking goes by: who can be booked, and what a booking makes of a contact.
 #[derive(Debug, Clone, Copy)]
@@ -565,6 +426,7 @@ mod tests {
     use super::*;
     use crate::base::diagnostic::Report;
     use crate::base::email::Email;
+    use crate::base::ids::VisitorId;
     use crate::base::time::HOUR_MS;
     use crate::contacts::{Consent, Identification, Trust};
     use crate::storage::db::{Db, JOURNEY};

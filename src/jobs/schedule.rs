@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Worker, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use crate::storage::idempotency;
 use crate::{bookings, chat, ingest, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
@@ -36,6 +37,11 @@ const CHORES: &[Chore] = &[
         name: "forget_done_jobs",
         every_ms: 60 * MINUTE_MS,
         run: |worker, now| Box::pin(forget_done_jobs(worker, now)),
+    },
+    Chore {
+        name: "forget_old_answers",
+        every_ms: 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_old_answers(worker, now)),
     },
 ];
 
@@ -100,4 +106,11 @@ async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
 
 async fn forget_done_jobs(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     Ok(queue::forget_done(&worker.desk.stores.db, now.plus_ms(-30 * DAY_MS)).await? > 0)
+}
+
+async fn forget_old_answers(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let mut tx = worker.desk.stores.db.begin().await?;
+    let forgotten = idempotency::forget_old(&mut tx, now).await?;
+    tx.commit().await?;
+    Ok(forgotten > 0)
 }

@@ -8,6 +8,7 @@ mod support;
 mod architecture;
 mod booking;
 mod chat;
+mod booking_zones;
 mod contracts;
 mod errors;
 mod gates;

@@ -88,6 +88,21 @@
   }
 
   if (!zone) return;
+
+  // A page of free times that was not asked for a zone is asked again for this browser's, once.
+  each("[data-ask-zone]", function (form) {
+    var address = new URL(location.href);
+    if (form.getAttribute("data-ask-zone") === zone || address.searchParams.has("zone")) return;
+    address.searchParams.set("zone", zone);
+    location.replace(address.href);
+  });
+  // With a script, choosing a zone is enough.
+  each(".slot-zone select", function (select) {
+    select.addEventListener("change", function () {
+      select.form.submit();
+    });
+  });
+
   each("time[data-zone]", function (time) {
     var shown = time.getAttribute("data-zone");
     var at = new Date(time.getAttribute("datetime"));

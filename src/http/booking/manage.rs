@@ -1,4 +1,5 @@
-//! `/b/{token}`: one booking, seen by whoever has its link; moved and cancelled by POST only.
+//! `/b/{token}`: one booking, seen by whoever has its link; moved and cancelled by POST only. It tells when and with
+//! whom, and nothing of the person who booked: a link may be forwarded.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
@@ -49,6 +50,8 @@ struct Look {
     zone: Option<String>,
     page: usize,
     picked: Option<Timestamp>,
+    /// Whether the times to move to are unfolded.
+    is_moving: bool,
     /// What has just happened, good or bad, as the key of its text.
     news: Option<&'static str>,
     error: Option<&'static str>,
@@ -76,6 +79,7 @@ pub async fn show(
         zone: asked.zone.clone(),
         page: asked.page.unwrap_or(0),
         picked: None,
+        is_moving: asked.page.is_some() || asked.zone.is_some(),
         news,
         error: None,
     };
@@ -148,6 +152,7 @@ async fn changed(
         zone: Some(change.form.shown_zone.clone()),
         page: 0,
         picked: change.form.starts_at.parse().ok().map(Timestamp),
+        is_moving: change.request.path().ends_with("/reschedule"),
         news: None,
         error: None,
     };
@@ -236,9 +241,9 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
             "with": rep,
             "location": location,
             "link": Some(location).filter(|location| location.starts_with("https://")),
-            "notes": booking.notes,
         },
         "picker": picker,
+        "is_moving": look.is_moving,
         "can_book_again": meeting.is_some(),
         "news": look.news.and_then(text),
         "error": look.error.and_then(text),

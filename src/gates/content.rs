@@ -51,14 +51,6 @@ impl Deliver {
             Self::Email => false,
         }
     }
-
-    /// Whether a mail with the link is sent.
-    pub fn is_by_email(self) -> bool {
-        match self {
-            Self::Email | Self::Both => true,
-            Self::Inline => false,
-        }
-    }
 }
 
 /// Reads `content.yaml`.

@@ -1,16 +1,12 @@
-//! What the hosted pages have in common: the site whose page it is, and the policy under which a page may run.
-//! `templates/README.md` says what each page shows.
+//! Hosted pages: one column, one purpose, the site's name at the top. `templates/README.md` says what each shows.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ContentType, REFERRER_POLICY, RETRY_AFTER,
-};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, guard, web};
-use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::Shared;
-use super::error::Problem;
+use super::error::{Problem, html};
 use super::request;
 use crate::base::language::Language;
 use crate::base::time::zone;
@@ -36,97 +32,10 @@ async fn asset(name: web::Path<String>) -> Result<HttpResponse, Problem> {
         .body(file.body))
 }
 
-/// The site in the head and foot of a page (`templates/README.md`, "Every page").
-#[derive(Debug, Clone, Serialize)]
-pub struct SiteView {
-    name: String,
-    home: String,
-    logo: Option<String>,
-    stylesheet: Option<String>,
-    privacy: Option<String>,
-}
-
-/// The key of the site that was named, else of the first one; empty if there is none.
-pub fn site_key(app: &Shared, key: Option<&str>) -> String {
-    found(app, key).map_or_else(String::new, |site| site.key.clone())
-}
-
-fn found<'a>(app: &'a Shared, key: Option<&str>) -> Option<&'a Site> {
-    key.and_then(|key| app.sites.find(key).ok()).or_else(|| app.sites.all().next())
-}
-
-/// The site of this key, else the first one, else the company itself.
-pub fn site(app: &Shared, key: Option<&str>) -> SiteView {
-    view(app, found(app, key))
-}
-
-fn view(app: &Shared, found: Option<&Site>) -> SiteView {
-    let or_none = |text: fn(&Site) -> &String| found.map(text).filter(|text| !text.is_empty()).cloned();
-    SiteView {
-        name: found.map_or_else(|| app.config.company.name.clone(), |site| site.name.clone()),
-        home: found.map_or(app.own_origin(), |site| site.home()).to_owned(),
-        logo: or_none(|site| &site.logo_url),
-        stylesheet: or_none(|site| &site.stylesheet_url),
-        privacy: or_none(|site| &site.privacy_url),
-    }
-}
-
-/// A rendered page, never cached: it shows one person's things.
-pub fn page(
-    app: &Shared,
-    status: StatusCode,
-    template: &str,
-    language: Language,
-    context: &impl Serialize,
-) -> HttpResponse {
-    match app.templates.render(template, language, context) {
-        Ok(body) => HttpResponse::build(status)
-            .insert_header(ContentType::html())
-            .insert_header((CONTENT_SECURITY_POLICY, policy(app)))
-            .insert_header((CACHE_CONTROL, "private, no-store"))
-            .insert_header((REFERRER_POLICY, "no-referrer"))
-            .insert_header(("x-robots-tag", "noindex, nofollow"))
-            .body(body),
-        Err(error) => {
-            tracing::error!(error = %error, template, "a page could not be rendered");
-            HttpResponse::InternalServerError()
-                .insert_header(ContentType::plaintext())
-                .body("Something went wrong.")
-        }
-    }
-}
-
-/// Nothing runs or loads but our own files and the sites' sheets and logos, and nobody may frame the page.
-fn policy(app: &Shared) -> String {
-    let origins = |address: fn(&Site) -> &String| {
-        let urls = app.sites.all().filter_map(|site| url::Url::parse(address(site)).ok());
-        urls.map(|url| format!(" {}", url.origin().ascii_serialization())).collect::<String>()
-    };
-    format!(
-        "default-src 'none'; style-src 'self'{}; img-src 'self' data:{}; script-src 'self'; \
-         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        origins(|site| &site.stylesheet_url),
-        origins(|site| &site.logo_url),
-    )
-}
-
-/// The page for a link that does not work: unknown, or out of date.
-pub fn broken_link(app: &Shared, problem: &Problem, language: Language) -> HttpResponse {
-    let context = json!({
-        "zone": "UTC", "site": site(app, None), "sent": false, "token": null, "action": null,
-    });
-    match problem.code() {
-        "token.expired" | "token.revoked" => {
-            page(app, StatusCode::GONE, "pages/link_expired", language, &context)
-        }
-        _ => page(app, StatusCode::NOT_FOUND, "pages/link_unknown", language, &context),
-    }
-}
-
 /// What surrounds every hosted page: the site, the language, the zone.
 pub struct Frame<'a> {
     app: &'a Shared,
-    /// The site whose name stands at the top, if there is any.
+    /// The site whose name stands at the top, if the address says which, or if there is only one.
     pub site: Option<&'a Site>,
     /// The language of the page.
     pub language: Language,
@@ -136,15 +45,19 @@ pub struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// The frame for a request: the site from `?site=` (else the first), the language from `?lang=`, the browser or the
-    /// site, the zone that was asked for if there is such a zone.
+    /// site, the zone from `zone` if there is one.
     pub fn of(app: &'a Shared, request: &HttpRequest, asked_zone: Option<&str>) -> Self {
         let key = url::form_urlencoded::parse(request.query_string().as_bytes())
             .find(|(name, _)| name == "site")
             .map(|(_, key)| key.into_owned());
-        let site = found(app, key.as_deref());
+        let site = match key {
+            Some(key) => app.sites.find(&key).ok(),
+            None => None,
+        };
+        let site = site.or_else(|| app.sites.all().next());
         let language = request::language(request).or_else(|| site.map(|site| site.language));
-        let of_site = || site.map_or("UTC", |site| site.time_zone.as_str());
         let asked = asked_zone.filter(|name| zone(name).is_some());
+        let of_site = || site.map_or("UTC", |site| site.time_zone.as_str());
         Self {
             app,
             site,
@@ -153,13 +66,38 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// The frame for the site of this key (else the first one) in a language, with times in a zone.
+    pub fn named(app: &'a Shared, key: Option<&str>, language: Language, zone: &str) -> Self {
+        let site = key.and_then(|key| app.sites.find(key).ok()).or_else(|| app.sites.all().next());
+        Self { app, site, language, zone: zone.to_owned() }
+    }
+
     /// The page of a template; `fields` are those that only this page has.
     pub fn page(&self, status: StatusCode, template: &str, fields: Json) -> HttpResponse {
-        let mut context = json!({"zone": self.zone, "site": view(self.app, self.site)});
+        let mut context = json!({
+            "zone": self.zone,
+            "site": {
+                "name": self.site.map_or(self.app.config.company.name.as_str(), |site| site.name.as_str()),
+                "home": self.site.map_or("/", Site::home),
+                "logo": self.site.and_then(|site| or_null(&site.logo_url)),
+                "stylesheet": self.site.and_then(|site| or_null(&site.stylesheet_url)),
+                "privacy": self.site.and_then(|site| or_null(&site.privacy_url)),
+            },
+        });
         if let (Json::Object(context), Json::Object(fields)) = (&mut context, fields) {
             context.extend(fields);
         }
-        page(self.app, status, template, self.language, &context)
+        match self.app.templates.render(template, self.language, &context) {
+            Ok(body) => {
+                let mut page = html(status, body);
+                self.add_headers(&mut page);
+                page
+            }
+            Err(error) => {
+                tracing::error!(error = %error, page.template = template, "a page cannot be rendered");
+                Problem::new("internal", "The page cannot be shown.").error_response()
+            }
+        }
     }
 
     /// The page for a problem: what happened and what to do, never a bare code.
@@ -167,10 +105,11 @@ impl<'a> Frame<'a> {
         let status = problem.status_code();
         let mut page = match problem.code() {
             "token.forged" => self.page(status, "pages/link_unknown", json!({})),
-            "token.expired" | "token.revoked" => {
-                let fields = json!({"sent": false, "token": null, "action": null});
-                self.page(status, "pages/link_expired", fields)
-            }
+            "token.expired" | "token.revoked" => self.page(
+                status,
+                "pages/link_expired",
+                json!({ "sent": false, "token": null, "action": null }),
+            ),
             "request.not_found" => self.page(status, "pages/not_found", json!({})),
             code => {
                 let fields = json!({
@@ -180,9 +119,38 @@ impl<'a> Frame<'a> {
                 self.page(status, "pages/error", fields)
             }
         };
-        if let Some(wait) = problem.error_response().headers().get(RETRY_AFTER) {
-            page.headers_mut().insert(RETRY_AFTER, wait.clone());
+        if let Some(wait) = problem.error_response().headers().get(actix_web::http::header::RETRY_AFTER) {
+            page.headers_mut().insert(actix_web::http::header::RETRY_AFTER, wait.clone());
         }
         page
     }
+
+    fn add_headers(&self, page: &mut HttpResponse) {
+        let origin = |address: &str| {
+            url::Url::parse(address).ok().map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+        };
+        let (style, image) = self
+            .site
+            .map_or_else(Default::default, |site| (origin(&site.stylesheet_url), origin(&site.logo_url)));
+        let policy = format!(
+            "default-src 'none'; style-src 'self' {style}; img-src 'self' {image} data:; script-src 'self'; \
+             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        );
+        let headers = page.headers_mut();
+        for (name, value) in [
+            (CONTENT_SECURITY_POLICY, policy.as_str()),
+            (REFERRER_POLICY, "no-referrer"),
+            (CACHE_CONTROL, "private, no-store"),
+        ] {
+            if let Ok(value) = value.parse() {
+                headers.insert(name, value);
+            }
+        }
+        let robots = actix_web::http::header::HeaderName::from_static("x-robots-tag");
+        headers.insert(robots, actix_web::http::header::HeaderValue::from_static("noindex, nofollow"));
+    }
+}
+
+fn or_null(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }

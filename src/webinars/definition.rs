@@ -253,20 +253,41 @@ mod tests {
         let text = include_str!("../../config/webinars.yaml");
         let webinars = Definition::parse("webinars.yaml", text, Some(&catalog()), &report);
         assert!(report.is_clean(), "{}", report.text());
-        let webinars = webinars.expect("right");
+        assert!(!webinars.expect("right").webinars.is_empty());
+    }
+
+    const ONE: &str = "\
+webinars:
+  - id: reading
+    title: Reading
+    description: Reading together
+    starts_at: 2026-12-03T16:00
+    zone: Europe/Madrid
+    duration_m: 45
+    host: Lucía Ferrer
+    form: webinar
+    recording: {id: short, title: Short, file: short.mp4, duration_s: 84}
+";
+
+    #[test]
+    fn a_local_time_is_read_in_the_webinars_zone() {
+        let report = Report::new();
+        let webinars = Definition::parse("w.yaml", ONE, None, &report).expect("right");
         // 16:00 in Madrid in December is 15:00 UTC.
         assert_eq!(webinars.webinars[0].starts_at.to_string(), "2026-12-03T15:00:00Z");
-        assert!(webinars.recording("reading-culture-short").is_some());
+        assert!(webinars.recording("short").is_some());
+        let summer = ONE.replace("2026-12-03T16:00", "2026-07-03T16:00");
+        let webinars = Definition::parse("w.yaml", &summer, None, &report).expect("right");
+        assert_eq!(webinars.webinars[0].starts_at.to_string(), "2026-07-03T14:00:00Z");
     }
 
     #[test]
     fn mistakes_are_found_with_their_places() {
         let report = Report::new();
-        let text = include_str!("../../config/webinars.yaml")
+        let text = ONE
             .replace("Europe/Madrid", "Europe/Madird")
             .replace("form: webinar", "form: webinars")
-            .replace("reading-culture-short.mp4", "../reading.mp4")
-            .replace("id: reading-culture\n", "id: reading\n");
+            .replace("short.mp4", "../short.mp4");
         assert!(Definition::parse("w.yaml", &text, Some(&catalog()), &report).is_none());
         let codes: Vec<&str> = report.diagnostics().iter().map(|found| found.code).collect();
         for code in ["Y004", "W103", "C104", "W102"] {

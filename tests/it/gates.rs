@@ -6,14 +6,23 @@ use embudo::base::time::{DAY_MS, HOUR_MS};
 use embudo::gates;
 use serde_json::{Value, json};
 
-use crate::support::app::{SITE, TestApp, set};
+use crate::support::app::{SITE, TestApp, repository, set};
 use crate::support::visitor::Visitor;
 
 const GUIDE: &[u8] = b"%PDF-1.7 the guide in Spanish";
 
-/// An app whose content folder holds the guide.
+/// Settings with the tests' own forms, files and webinars.
+pub fn with_fixtures(settings: &mut toml::Table) {
+    for name in ["forms", "content", "webinars"] {
+        let path = repository(&format!("tests/it/fixtures/{name}.yaml"));
+        set(settings, "definitions", name, path.display().to_string());
+    }
+    set(settings, "definitions", "assets", "files");
+}
+
+/// An app whose content folder holds the guide and the recording.
 pub async fn app_with_files() -> TestApp {
-    let app = TestApp::start_with(|settings| set(settings, "definitions", "assets", "files")).await;
+    let app = TestApp::start_with(with_fixtures).await;
     let files = app.folder().join("files");
     std::fs::create_dir_all(&files).expect("a folder");
     std::fs::write(files.join("reading-guide.es.pdf"), GUIDE).expect("written");
@@ -80,6 +89,12 @@ async fn an_address_alone_makes_a_lead_who_gets_the_file_at_once_and_a_mail() {
     assert_eq!(stage, "lead");
     assert_eq!(kinds(&app, "events").await, ["form_submitted", "stage_changed"]);
 
+    app.run_jobs().await;
+    let mails = app.rows("select recipient, text_body from mails").await;
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].get::<String>("recipient").expect("a text"), "nikki@acme.example");
+    assert!(mails[0].get::<String>("text_body").expect("a text").contains(&format!("{}/d/", app.url)));
+
     let page = app.get(&format!("{}?lang=es", guide_link(&answer))).await.expect(200);
     assert!(page.body.contains("Leer juntos en el trabajo"));
     assert_eq!(page.header("x-robots-tag"), "noindex, nofollow");
@@ -106,6 +121,7 @@ async fn the_answer_may_be_read_by_the_sites_pages_and_by_no_others() {
 async fn opening_a_link_changes_nothing_however_often_a_scanner_does_it() {
     let app = app_with_files().await;
     let answer = submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
+    app.run_jobs().await;
     let before = app.census().await;
     let link = guide_link(&answer);
     for path in [link.clone(), format!("{link}/file"), format!("{link}?lang=en")] {
@@ -213,6 +229,7 @@ async fn the_letter_is_a_wish_of_its_own_and_its_very_text_is_kept() {
 #[tokio::test]
 async fn too_many_forms_from_one_network_have_to_wait() {
     let app = TestApp::start_with(|settings| {
+        with_fixtures(settings);
         set(settings, "forms", "burst", 2);
         set(settings, "forms", "per_minute", 1);
     })

@@ -21,7 +21,7 @@ async fn visits_of(app: &TestApp, contact: ContactId) -> usize {
 
 /// The token in the mail that goes to a contact, asked for on a device.
 fn mailed(app: &TestApp, contact: ContactId, visitor: &str) -> String {
-    let asset = app.app.catalog.asset("reading-guide").expect("it is shipped");
+    let asset = app.app.catalog.asset("reading-guide").expect("it is a fixture");
     gates::mailed_link(&app.app.keys, asset, contact, VisitorId::parse(visitor).ok(), app.now())
 }
 

@@ -6,7 +6,7 @@ use embudo::stages;
 use embudo::webinars::{self, State, Watching};
 use serde_json::{Value, json};
 
-use crate::gates::{contact, filled, hidden, submit};
+use crate::gates::{contact, filled, hidden, submit, with_fixtures};
 use crate::support::answer::Answer;
 use crate::support::app::{TestApp, set};
 
@@ -14,16 +14,20 @@ const WEBINAR: &str = "reading-culture";
 const KEY: &str = "the api key of the tests, long enough";
 
 async fn start() -> TestApp {
-    TestApp::start_with(|settings| set(settings, "api", "keys", vec![KEY])).await
+    TestApp::start_with(|settings| {
+        with_fixtures(settings);
+        set(settings, "api", "keys", vec![KEY]);
+    })
+    .await
 }
 
 fn starts_at(app: &TestApp) -> Timestamp {
-    app.app.webinars.find(WEBINAR).expect("it is shipped").starts_at
+    app.app.webinars.find(WEBINAR).expect("it is a fixture").starts_at
 }
 
 /// Moves the clock to so many minutes after the webinar's end.
 fn after_the_end(app: &TestApp, minutes: i64) {
-    let end = app.app.webinars.find(WEBINAR).expect("it is shipped").ends_at();
+    let end = app.app.webinars.find(WEBINAR).expect("it is a fixture").ends_at();
     app.clock.advance(end.plus_ms(minutes * MINUTE_MS).since_ms(app.now()));
 }
 
@@ -107,7 +111,7 @@ async fn an_invitation_registers_with_one_click_and_never_by_being_opened() {
     let app = start().await;
     submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
     let (id, _) = contact(&app, "nikki@acme.example").await;
-    let webinar = app.app.webinars.find(WEBINAR).expect("it is shipped");
+    let webinar = app.app.webinars.find(WEBINAR).expect("it is a fixture");
     let token = webinars::invitation(&app.app.keys, webinar, id, app.now());
     let page = app.get(&format!("/w/{WEBINAR}?t={token}")).await.expect(200);
     assert!(!page.body.contains("name=\"email\"") && !page.body.contains("nikki@"), "{}", page.body);
@@ -204,7 +208,7 @@ async fn what_was_seen_is_the_union_and_each_threshold_counts_once() {
     let nikki = app.visitor();
     submit(&nikki, "webinar", "nikki@acme.example").await;
     let (id, _) = contact(&app, "nikki@acme.example").await;
-    let (_, recording) = app.app.webinars.recording("reading-culture-short").expect("it is shipped");
+    let (_, recording) = app.app.webinars.recording("reading-culture-short").expect("it is a fixture");
     let length = recording.duration_s;
     let watch = async |ranges: &[(f64, f64)]| {
         let report = Watching {
@@ -240,7 +244,7 @@ async fn an_invitation_to_what_is_over_leads_to_the_recording() {
     let app = start().await;
     submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
     let (id, _) = contact(&app, "nikki@acme.example").await;
-    let webinar = app.app.webinars.find(WEBINAR).expect("it is shipped");
+    let webinar = app.app.webinars.find(WEBINAR).expect("it is a fixture");
     let token = webinars::invitation(&app.app.keys, webinar, id, app.now());
     assert!(starts_at(&app) > app.now());
     after_the_end(&app, 60);

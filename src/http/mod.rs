@@ -2,6 +2,7 @@
 
 mod booking;
 mod collect;
+mod console;
 mod cors;
 mod demo;
 mod gates;
@@ -81,6 +82,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .configure(collect::routes)
             .configure(booking::routes)
             .configure(pages::routes)
+            .configure(console::routes)
             .configure(gates::routes)
             .configure(webinars::routes)
             .configure(if is_demo { demo::routes } else { nothing_else })

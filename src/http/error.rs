@@ -99,6 +99,11 @@ impl Problem {
         self
     }
 
+    /// The same problem once more, for whoever shows it in another form.
+    pub fn again(&self) -> Self {
+        Self { code: self.code, detail: self.detail.clone(), extras: self.extras.clone() }
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         self.code

@@ -3,6 +3,7 @@
 mod booking;
 mod chat;
 mod collect;
+mod console;
 mod cors;
 mod demo;
 mod gates;
@@ -85,6 +86,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .configure(booking::routes)
             .configure(chat::routes)
             .configure(pages::routes)
+            .configure(console::routes)
             .configure(gates::routes)
             .configure(webinars::routes)
             .configure(if is_demo { demo::routes } else { nothing_else })

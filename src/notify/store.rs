@@ -201,6 +201,22 @@ pub async fn mark_read(db: &Db, account: AccountId, now: Timestamp) -> Result<()
     Ok(())
 }
 
+/// Marks one line of somebody as read.
+///
+/// # Errors
+/// As the store says.
+pub async fn mark_line_read(db: &Db, account: AccountId, line: NotificationId, now: Timestamp) -> Result<()> {
+    db.execute(
+        sql!(
+            "update notifications set read_at = $3
+             where id = $1 and (account_id = $2 or account_id is null) and read_at is null"
+        ),
+        params![line, account, now],
+    )
+    .await?;
+    Ok(())
+}
+
 pub(super) async fn account_of(q: &mut impl Queries, email: &Email) -> Result<Option<AccountId>> {
     let row = q
         .query_opt(

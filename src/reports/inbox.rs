@@ -226,16 +226,15 @@ impl Line {
             Body::Invalid { text, .. } => Self { note: Some("invalid"), text: Some(text), ..blank },
             Body::Choice { label, .. } => Self { note: Some("choice"), text: Some(label), ..blank },
             Body::Answer { text, .. } => Self { note: Some("answer"), text: Some(text), ..blank },
-            Body::Slot { starts_at, .. } => {
-                Self { note: Some("slot"), times: starts_at.into_iter().collect(), ..blank }
-            }
+            Body::Slot { starts_at: Some(at), .. } => Self { note: Some("slot"), times: vec![at], ..blank },
+            Body::Slot { starts_at: None, .. } => Self { note: Some("none_fit"), ..blank },
             Body::Status { mode, agent, text } => {
                 Self { status: Some(mode.word()), text: text.or(agent.map(|face| face.name)), ..blank }
             }
+            Body::HumanRequested => Self { note: Some("human"), ..blank },
             Body::Booked(booked) => {
                 Self { note: Some("booked"), text: Some(booked.with), times: vec![booked.starts_at], ..blank }
             }
-            Body::HumanRequested => Self { note: Some("human_requested"), ..blank },
             Body::End { outcome } => Self { note: Some("end"), text: Some(outcome), ..blank },
         }
     }

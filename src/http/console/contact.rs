@@ -1,0 +1,269 @@
+//! One person: who they are, everything that happened, and what to do next.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::frame::{Reader, address, see_done};
+use crate::accounts;
+use crate::base::ids::ContactId;
+use crate::base::time::Timestamp;
+use crate::contacts::{self, Contact};
+use crate::http::error::Problem;
+use crate::reports::{person, timeline};
+use crate::scoring::{Evidence, Row};
+use crate::stages::{self, Actor, Decision, Explanation};
+
+/// Fields that the page's head shows already.
+const IN_THE_HEAD: [&str; 5] = ["email", "first_name", "last_name", "language", "time_zone"];
+
+/// `GET /console/contacts/{contact}?before=…`.
+pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = ContactId::parse(&contact).map_err(|_| contacts::Error::Unknown)?;
+    let (names, now) = (reader.names(), reader.now);
+    let reads = &mut reader.app.stores.db.read();
+    let known = contacts::find(reads, id).await?.ok_or(contacts::Error::Unknown)?;
+    let company = match known.company {
+        Some(company) => contacts::company(reads, company).await?,
+        None => None,
+    };
+    let owner = match known.owner {
+        Some(owner) => accounts::find(reads, owner).await?,
+        None => None,
+    };
+    let colleagues: Vec<Json> = match known.company {
+        Some(company) => contacts::company_colleagues(reads, company, id).await?,
+        None => Vec::new(),
+    }
+    .iter()
+    .map(|other| json!({ "id": other.id, "name": other.display_name(), "stage": other.stage }))
+    .collect();
+    let fields: Vec<Json> = contacts::fields(reads, id)
+        .await?
+        .into_iter()
+        .filter(|field| !field.is_suggestion && !IN_THE_HEAD.contains(&field.name.as_str()))
+        .map(|field| json!({ "name": field.name, "value": field.value }))
+        .collect();
+    let explained = stages::explain(reads, &reader.app.lifecycle, id, now).await?;
+    let before = reader.asked("before").and_then(|ms| ms.parse().ok()).map(Timestamp);
+    let (entries, cut) =
+        timeline::timeline(reads, &names, id, before.unwrap_or_else(|| now.plus_ms(1))).await?;
+    let older = cut.map(|cut| {
+        address(&format!("/console/contacts/{id}"), &[("before", Some(cut.as_ms().to_string()))])
+    });
+    let body = json!({
+        "contact": head(&known, company.map(|company| company.name), owner.map(|owner| owner.name), fields),
+        "score": score(&reader, &explained),
+        "consents": latest_consents(contacts::consents(reads, id).await?),
+        "colleagues": colleagues,
+        "next_call": person::next_call(reads, &names, id, now).await?,
+        "conversation": person::open_chat(reads, id).await?,
+        "moves": moves(&reader, &explained),
+        "explanation": explanation(&reader, &explained),
+        "days": by_day(&reader, entries),
+        "older": older,
+    });
+    reader.page("console/contact", body).await
+}
+
+fn head(known: &Contact, company: Option<String>, owner: Option<String>, fields: Vec<Json>) -> Json {
+    json!({
+        "id": known.id,
+        "name": known.display_name(),
+        "email": known.email,
+        "company": company,
+        "company_id": known.company,
+        "stage": known.stage,
+        "stage_since": known.stage_since,
+        "language": known.language,
+        "time_zone": known.time_zone,
+        "owner": owner,
+        "created_at": known.created_at,
+        "last_seen_at": known.last_seen_at,
+        "fields": fields,
+    })
+}
+
+fn score(reader: &Reader, explained: &Explanation) -> Json {
+    let definition = &reader.app.lifecycle.scoring;
+    let share = |points: f64, cap: f64| whole(if cap > 0.0 { points * 100.0 / cap } else { 0.0 });
+    let (fit, engagement) = (&explained.score.fit, &explained.score.engagement);
+    json!({
+        "fit": whole(fit.points),
+        "fit_percent": share(fit.points, definition.fit.cap),
+        "engagement": whole(engagement.points),
+        "engagement_percent": share(engagement.points, definition.engagement.cap),
+    })
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "points and percents are small")]
+fn whole(points: f64) -> i64 {
+    points.round().clamp(0.0, 1_000_000.0) as i64
+}
+
+/// What holds now for each purpose; the ledger's older entries stand in the timeline.
+fn latest_consents(ledger: Vec<contacts::ConsentRecord>) -> Vec<contacts::ConsentRecord> {
+    let mut latest: Vec<contacts::ConsentRecord> = Vec::new();
+    for record in ledger {
+        if !latest.iter().any(|known| known.purpose == record.purpose) {
+            latest.push(record);
+        }
+    }
+    latest
+}
+
+/// The decisions that this reader's role may take now; each move once, its own role first.
+fn moves(reader: &Reader, explained: &Explanation) -> Vec<Json> {
+    let mut seen = Vec::new();
+    let mut moves = Vec::new();
+    for offer in explained.offers.iter().filter(|offer| reader.account.role.decides_as(offer.role)) {
+        let what = (offer.what, offer.to.as_str());
+        if seen.contains(&what) {
+            continue;
+        }
+        seen.push(what);
+        moves.push(json!({
+            "role": offer.role,
+            "what": offer.what,
+            "to": offer.to,
+            "reasons": offer.reasons,
+            "primary": offer.what == "accept",
+        }));
+    }
+    moves.sort_by_key(|offer| offer.get("what").and_then(Json::as_str) == Some("reject"));
+    moves
+}
+
+fn explanation(reader: &Reader, explained: &Explanation) -> Json {
+    let language = reader.account.language;
+    let stage = &explained.stage;
+    let evidence: Vec<Json> = stage
+        .grounds
+        .activities
+        .iter()
+        .map(|seen| json!({ "text": told(reader, seen), "at": seen.at }))
+        .collect();
+    let axis = |name: &str, band: String, points: f64, rows: &[Row]| {
+        let rows: Vec<Json> = rows
+            .iter()
+            .map(|row| {
+                json!({
+                    "text": row.label.get(language),
+                    "points": signed(row.points),
+                    "at": row.evidence.as_ref().map(|seen| seen.at),
+                })
+            })
+            .collect();
+        json!({ "name": name, "band": band, "points": signed(points), "rows": rows })
+    };
+    let (fit, engagement) = (&explained.score.fit, &explained.score.engagement);
+    let next = explained.next.as_ref().map(|next| {
+        let misses: Vec<Json> = next
+            .misses
+            .iter()
+            .map(|miss| {
+                let needs: Vec<String> =
+                    miss.needs.iter().map(|need| need.words().get(language).to_owned()).collect();
+                json!({ "text": miss.label.get(language), "needs": needs.join(", ") })
+            })
+            .collect();
+        json!({ "stage": next.id, "misses": misses })
+    });
+    json!({
+        "rule": stage.rule_label.get(language),
+        "reason": stage.reason,
+        "evidence": evidence,
+        "axes": [
+            axis("fit", fit.band.letter().to_owned(), fit.points, &fit.rows),
+            axis("engagement", engagement.band.0.to_string(), engagement.points, &engagement.rows),
+        ],
+        "next": next,
+        "version": stage.version,
+    })
+}
+
+/// An activity that a rule saw, in words.
+fn told(reader: &Reader, seen: &Evidence) -> String {
+    let names = reader.names();
+    let subject = seen.subject.as_deref().unwrap_or_default();
+    let (key, name, value) = match seen.kind.split_once('.') {
+        Some(("webinar", state)) => {
+            (format!("console.entry.webinar_{state}"), "webinar", names.webinar(subject))
+        }
+        Some(("form", "submitted")) => ("console.entry.form".to_owned(), "form", names.form(subject)),
+        Some(("recording", "watched")) => {
+            ("console.entry.watch".to_owned(), "recording", names.recording(subject))
+        }
+        Some(("asset", done)) => (format!("console.activity.asset_{done}"), "subject", names.asset(subject)),
+        _ => {
+            let key = format!("console.evidence.{}", seen.kind.replace('.', "_"));
+            (key, "subject", subject.to_owned())
+        }
+    };
+    let text = reader.text_with(reader.account.language, &key, &[(name, value)]);
+    if text.is_empty() { seen.kind.clone() } else { text }
+}
+
+/// "+12", "−10", "+7.5": points as people write them.
+fn signed(points: f64) -> String {
+    let rounded = (points * 10.0).round() / 10.0;
+    let sign = if rounded < 0.0 { "−" } else { "+" };
+    let text = format!("{:.1}", rounded.abs());
+    format!("{sign}{}", text.trim_end_matches(".0"))
+}
+
+fn by_day(reader: &Reader, entries: Vec<timeline::Entry>) -> Vec<Json> {
+    let mut days: Vec<(Timestamp, Vec<timeline::Entry>)> = Vec::new();
+    for entry in entries {
+        let (midnight, _) = reader.day_of(entry.at);
+        match days.last_mut() {
+            Some((day, list)) if *day == midnight => list.push(entry),
+            _ => days.push((midnight, vec![entry])),
+        }
+    }
+    days.into_iter().map(|(at, entries)| json!({ "at": at, "entries": entries })).collect()
+}
+
+/// What somebody decided.
+#[derive(Deserialize)]
+pub struct Decided {
+    role: String,
+    what: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /console/contacts/{contact}/stage`.
+pub async fn decide(
+    reader: Reader,
+    contact: web::Path<String>,
+    decided: web::Form<Decided>,
+) -> Result<HttpResponse, Problem> {
+    let id = ContactId::parse(&contact).map_err(|_| contacts::Error::Unknown)?;
+    if !reader.account.role.decides_as(&decided.role) {
+        return Err(accounts::Error::Forbidden.into());
+    }
+    let decision = Decision {
+        role: decided.role.clone(),
+        what: decided.what.clone(),
+        reason: Some(decided.reason.trim().to_owned()).filter(|reason| !reason.is_empty()),
+        actor: Actor::Account(reader.account.id),
+    };
+    let mut tx = reader.app.stores.db.begin().await?;
+    stages::decide(&mut tx, &reader.app.lifecycle, id, &decision, reader.now).await?;
+    tx.commit().await?;
+    Ok(see_done(&format!("/console/contacts/{id}"), "moved"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_written_with_their_sign() {
+        assert_eq!(signed(12.0), "+12");
+        assert_eq!(signed(-10.04), "−10");
+        assert_eq!(signed(7.46), "+7.5");
+        assert_eq!(signed(0.0), "+0");
+    }
+}

@@ -1,0 +1,158 @@
+//! `GET /console/events`: the stream that tells an open page what is new. Only wake-ups and short notes travel; the page
+//! then fetches itself.
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::web::Bytes;
+use futures_util::stream;
+use serde_json::{Value as Json, json};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::frame::{Reader, inside};
+use super::guard::session_token;
+use crate::accounts;
+use crate::base::ids::{AccountId, ConversationId, NotificationId};
+use crate::base::time::{DAY_MS, Timestamp};
+use crate::chat::{Conversation, INBOX};
+use crate::http::Shared;
+use crate::http::error::Problem;
+use crate::notify;
+use crate::storage::bus::Wake;
+
+/// Between two signs of life. Whoever hears none for longer connects again.
+const BEAT: Duration = Duration::from_secs(15);
+/// Lines that are looked at for news.
+const NEWS: i64 = 20;
+
+/// One open page.
+struct Page {
+    app: Shared,
+    account: AccountId,
+    token: String,
+    wakes: Receiver<Wake>,
+    /// The topic of the chat that the page shows.
+    talk: Option<String>,
+    /// The lines that the page knows of.
+    known: Vec<NotificationId>,
+    since: Timestamp,
+    language: crate::base::language::Language,
+}
+
+/// Opens the stream.
+pub async fn stream(reader: Reader, request: actix_web::HttpRequest) -> Result<HttpResponse, Problem> {
+    let talk = reader.asked("conversation").and_then(|id| ConversationId::parse(&id).ok());
+    let wakes = reader.app.stores.bus.subscribe();
+    let lines = notify::notifications(&mut reader.app.stores.db.read(), reader.account.id, NEWS).await?;
+    let page = Page {
+        account: reader.account.id,
+        language: reader.account.language,
+        token: session_token(&request).ok_or(accounts::Error::NotLoggedIn)?,
+        wakes,
+        talk: talk.map(Conversation::topic),
+        known: lines.into_iter().map(|line| line.id).collect(),
+        since: reader.now,
+        app: reader.app,
+    };
+    let hello = stream::once(async { Ok::<_, std::convert::Infallible>(Bytes::from_static(b"retry: 3000\n\n")) });
+    let rest = stream::unfold(page, |mut page| async move {
+        let text = page.next().await?;
+        Some((Ok(Bytes::from(text)), page))
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        // Compression would hold small events back.
+        .insert_header((CONTENT_ENCODING, "identity"))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(futures_util::StreamExt::chain(hello, rest)))
+}
+
+impl Page {
+    /// The next piece of the stream; nothing once the session is over.
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            match tokio::time::timeout(BEAT, self.wakes.recv()).await {
+                Ok(Ok(wake)) => {
+                    let told = self.told(&wake).await;
+                    if !told.is_empty() {
+                        return Some(told);
+                    }
+                }
+                // Too much at once: everything may be new.
+                Ok(Err(RecvError::Lagged(_))) => {
+                    let mut told = wake_of(INBOX);
+                    if let Some(talk) = &self.talk {
+                        told.push_str(&wake_of(talk));
+                    }
+                    return Some(told);
+                }
+                Ok(Err(RecvError::Closed)) => return None,
+                Err(_) => {
+                    // The bus may have lost a word: look at the truth, and whether the session still stands.
+                    let now = self.app.clock.now();
+                    accounts::session(&self.app.stores.db, &self.token, now).await.ok()?;
+                    let news = self.news().await;
+                    return Some(if news.is_empty() { ": \n\n".to_owned() } else { news });
+                }
+            }
+        }
+    }
+
+    async fn told(&mut self, wake: &Wake) -> String {
+        if wake.topic == "notifications" {
+            return self.news().await;
+        }
+        if wake.topic == INBOX {
+            return wake_of(INBOX);
+        }
+        if self.talk.as_deref() != Some(wake.topic.as_str()) {
+            return String::new();
+        }
+        let mut typing = wake.text.splitn(3, ':');
+        match (typing.next(), typing.next(), typing.next()) {
+            (Some("typing"), Some("visitor"), Some(name)) => {
+                let texts = self.app.templates.texts();
+                let visitor = || texts.get(self.language, "console.author.visitor", &[]).unwrap_or_default();
+                let name = if name.is_empty() { visitor() } else { name.to_owned() };
+                let text = texts.get(self.language, "console.inbox.typing", &[("name", name)]);
+                event("typing", &json!({ "text": text }))
+            }
+            (Some("typing"), ..) => String::new(),
+            _ => wake_of(&wake.topic),
+        }
+    }
+
+    /// The lines that came since the page was opened.
+    async fn news(&mut self) -> String {
+        let reads = &mut self.app.stores.db.read();
+        let lines = notify::notifications(reads, self.account, NEWS).await.unwrap_or_default();
+        let mut told = String::new();
+        for line in lines.into_iter().rev() {
+            let is_old = line.at < self.since.plus_ms(-DAY_MS) || line.read_at.is_some();
+            if is_old || self.known.contains(&line.id) {
+                continue;
+            }
+            self.known.push(line.id);
+            let note = json!({
+                "title": line.title,
+                "body": line.body,
+                "link": inside(&line.link),
+                "rings": line.kind == "handoff_requested",
+            });
+            told.push_str(&event("notification", &note));
+        }
+        told
+    }
+}
+
+fn wake_of(topic: &str) -> String {
+    event("wake", &json!({ "topic": topic }))
+}
+
+/// One event of the stream. JSON has no line breaks of its own, so nobody can add a field.
+fn event(name: &str, data: &Json) -> String {
+    format!("event: {name}\ndata: {data}\n\n")
+}

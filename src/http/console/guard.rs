@@ -1,0 +1,156 @@
+//! What stands before every door of the console: the session, the role, and where a form came from.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
+use subtle::ConstantTimeEq;
+
+use super::frame::{Reader, SESSION_COOKIES};
+use super::{DOORS, login};
+use crate::accounts::{self, Session};
+use crate::http::Shared;
+use crate::http::error::Problem;
+use crate::http::request;
+
+/// Only our own files run or load; nobody frames the console.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; frame-ancestors 'none'; \
+                      base-uri 'none'; form-action 'self'";
+
+/// Headers of every answer of the console, unless it brought its own.
+const HEADERS: &[(&str, &str)] = &[
+    ("content-security-policy", POLICY),
+    ("cache-control", "no-store"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("x-robots-tag", "noindex, nofollow"),
+];
+
+/// Lets a request through to its handler, or answers in its stead.
+pub async fn guard(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let checked = check(&mut request).await;
+    let mut answer = match checked {
+        Ok(()) => {
+            let answer = next.call(request).await?.map_into_boxed_body();
+            let problem = answer.response().error().and_then(|error| error.as_error::<Problem>());
+            match problem.map(Problem::again) {
+                Some(problem) => {
+                    let (request, _) = answer.into_parts();
+                    let page = page_of(&request, &problem).await;
+                    ServiceResponse::new(request, page)
+                }
+                None => answer,
+            }
+        }
+        Err(problem) => {
+            let (http, _) = request.into_parts();
+            let page = page_of(&http, &problem).await;
+            ServiceResponse::new(http, page)
+        }
+    };
+    for (name, value) in HEADERS {
+        let name = HeaderName::from_static(name);
+        if !answer.headers().contains_key(&name) {
+            answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+    }
+    Ok(answer)
+}
+
+async fn check(request: &mut ServiceRequest) -> Result<(), Problem> {
+    let app: Shared = request.app_data::<Shared>().cloned().ok_or_else(super::super::not_found)?;
+    let pattern = request.match_pattern().unwrap_or_default();
+    if pattern == login::PATH {
+        return if request.method() == Method::POST { check_origin(request.request(), &app) } else { Ok(()) };
+    }
+    let token = session_token(request.request()).ok_or(accounts::Error::NotLoggedIn)?;
+    let session = accounts::session(&app.stores.db, &token, app.clock.now()).await?;
+    // The session is known from here on, so that a refusal is told in its language.
+    request.extensions_mut().insert(session.clone());
+    let door = DOORS.iter().find(|door| door.path == pattern && door.method == *request.method());
+    let door = door.ok_or_else(super::super::not_found)?;
+    if !session.account.role.may(door.needs) {
+        return Err(accounts::Error::Forbidden.into());
+    }
+    if door.method == Method::POST {
+        check_origin(request.request(), &app)?;
+        check_token(request, &session).await?;
+    }
+    Ok(())
+}
+
+/// The session's token in the request's cookie.
+pub fn session_token(request: &HttpRequest) -> Option<String> {
+    SESSION_COOKIES.iter().find_map(|name| request.cookie(name)).map(|cookie| cookie.value().to_owned())
+}
+
+/// A form must have been sent by a page of ours: browsers say so in `Sec-Fetch-Site`, older ones in `Origin`.
+fn check_origin(request: &HttpRequest, app: &Shared) -> Result<(), Problem> {
+    let site = request::header(request, HeaderName::from_static("sec-fetch-site"));
+    let is_ours = match site {
+        "" => request::origin(request).is_none_or(|origin| {
+            origin == app.own_origin() || is_host_of(origin, request::header(request, header::HOST))
+        }),
+        site => site == "same-origin",
+    };
+    if is_ours { Ok(()) } else { Err(accounts::Error::Csrf.into()) }
+}
+
+fn is_host_of(origin: &str, host: &str) -> bool {
+    !host.is_empty() && origin.split_once("://").is_some_and(|(_, of_origin)| of_origin == host)
+}
+
+/// The form's or the header's token must be the session's.
+async fn check_token(request: &mut ServiceRequest, session: &Session) -> Result<(), Problem> {
+    let mut given = request::header(request.request(), HeaderName::from_static("x-csrf-token")).to_owned();
+    if given.is_empty() {
+        let body = request
+            .extract::<web::Bytes>()
+            .await
+            .map_err(|_| Problem::new("request.malformed", "The form is too large or broken off."))?;
+        let field = url::form_urlencoded::parse(&body).find(|(name, _)| name == "csrf");
+        given = field.map(|(_, value)| value.into_owned()).unwrap_or_default();
+        request.set_payload(Payload::from(body));
+    }
+    let is_right: bool = given.as_bytes().ct_eq(session.csrf.as_bytes()).into();
+    if is_right { Ok(()) } else { Err(accounts::Error::Csrf.into()) }
+}
+
+/// A problem as a page: what happened, what was kept, what to do. Whoever is not logged in is led to the login.
+async fn page_of(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    let is_stream = request.path() == "/console/events";
+    if problem.code() == "account.not_logged_in" && !is_stream {
+        return login::ask(request);
+    }
+    let session = request.extensions().get::<Session>().cloned();
+    let (Some(app), Some(session)) = (request.app_data::<Shared>().cloned(), session) else {
+        return match problem.code() {
+            "csrf.failed" => login::refuse(request, "origin").await,
+            _ => problem.error_response(),
+        };
+    };
+    let what = match (problem.code(), problem.status_code()) {
+        ("account.forbidden", _) => "forbidden",
+        ("csrf.failed", _) => "stale",
+        (_, StatusCode::NOT_FOUND) => "not_found",
+        (_, StatusCode::CONFLICT) => "conflict",
+        (_, StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST) => "invalid",
+        _ => "failed",
+    };
+    let has_detail = matches!(what, "conflict" | "invalid");
+    let reader = Reader::new(app, session, request.clone());
+    let body = serde_json::json!({
+        "what": what,
+        "detail": has_detail.then(|| problem.detail()),
+        "back": reader.came_from(),
+    });
+    match reader.page_with(problem.status_code(), "console/error", body).await {
+        Ok(page) => page,
+        Err(_) => problem.error_response(),
+    }
+}

@@ -1,0 +1,162 @@
+//! Logging in and out, and the language of the console.
+
+use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::frame::{Reader, SESSION_COOKIES, address, inside, see};
+use super::guard::session_token;
+use crate::accounts::{self, LIFETIME_MS, Login};
+use crate::base::coded::Coded;
+use crate::base::language::Language;
+use crate::http::Shared;
+use crate::http::error::{Problem, html};
+use crate::http::request::{self, Proxies};
+
+/// The door that is open to everybody.
+pub const PATH: &str = "/console/login";
+
+/// Sends whoever is not logged in to the login, and from there back to what they wanted to see.
+pub fn ask(request: &HttpRequest) -> HttpResponse {
+    let is_get = request.method() == actix_web::http::Method::GET;
+    let wanted = request.uri().path_and_query().map(|path| path.as_str()).filter(|_| is_get);
+    let next = wanted.filter(|wanted| *wanted != "/console").map(str::to_owned);
+    let problem = session_token(request).map(|_| "expired".to_owned());
+    let place = address(PATH, &[("next", next), ("problem", problem)]);
+    HttpResponse::SeeOther().insert_header((LOCATION, place)).finish()
+}
+
+/// The login page with a word about why it is shown again.
+pub async fn refuse(request: &HttpRequest, problem: &str) -> HttpResponse {
+    let Some(app) = request.app_data::<Shared>() else {
+        return Problem::new("csrf.failed", "Log in on this site's own page.").error_response();
+    };
+    page(app, request, StatusCode::FORBIDDEN, Some(problem), "", "/console")
+}
+
+/// `GET /console/login`.
+pub async fn show(app: Shared, request: HttpRequest) -> HttpResponse {
+    let asked = |name: &str| {
+        url::form_urlencoded::parse(request.query_string().as_bytes())
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    if let Some(token) = session_token(&request)
+        && accounts::session(&app.stores.db, &token, app.clock.now()).await.is_ok()
+    {
+        return see("/console");
+    }
+    let problem = asked("problem").filter(|problem| problem == "expired");
+    page(&app, &request, StatusCode::OK, problem.as_deref(), "", &asked("next").unwrap_or_default())
+}
+
+/// What the login's form sends.
+#[derive(Deserialize)]
+pub struct Typed {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /console/login`.
+pub async fn enter(
+    app: Shared,
+    request: HttpRequest,
+    proxies: web::Data<Proxies>,
+    typed: web::Form<Typed>,
+) -> HttpResponse {
+    let former = session_token(&request);
+    let network = request::network(proxies.client(&request));
+    let login = Login {
+        email: &typed.email,
+        password: &typed.password,
+        network: &network,
+        former: former.as_deref(),
+    };
+    match accounts::log_in(&app.stores.db, &*app.stores.limits, &login, app.clock.now()).await {
+        Ok((_, token)) => {
+            let mut answer = see(&typed.next);
+            // A cookie is refused only if its name or value could not be written into a header.
+            let _ = answer.add_cookie(&cookie(&app, &token, Duration::milliseconds(LIFETIME_MS)));
+            answer
+        }
+        Err(error) => {
+            let (status, problem) = match error.code() {
+                "limit.too_many" => (StatusCode::TOO_MANY_REQUESTS, "limited"),
+                "account.login_failed" => (StatusCode::UNAUTHORIZED, "wrong"),
+                _ => return Problem::from(error).error_response(),
+            };
+            page(&app, &request, status, Some(problem), &typed.email, &typed.next)
+        }
+    }
+}
+
+/// `POST /console/logout`.
+pub async fn leave(reader: Reader, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    if let Some(token) = session_token(&request) {
+        let mut tx = reader.app.stores.db.begin().await?;
+        accounts::log_out(&mut tx, &token).await?;
+        tx.commit().await?;
+    }
+    super::presence::forget(&reader).await;
+    let mut answer = HttpResponse::SeeOther().insert_header((LOCATION, PATH)).finish();
+    let _ = answer.add_cookie(&cookie(&reader.app, "", Duration::ZERO));
+    Ok(answer)
+}
+
+/// The language that was chosen.
+#[derive(Deserialize)]
+pub struct Chosen {
+    language: String,
+    #[serde(default)]
+    back: String,
+}
+
+/// `POST /console/language`.
+pub async fn language(reader: Reader, chosen: web::Form<Chosen>) -> Result<HttpResponse, Problem> {
+    if let Some(language) = Language::of_tag(&chosen.language) {
+        let mut tx = reader.app.stores.db.begin().await?;
+        accounts::set_language(&mut tx, reader.account.id, language).await?;
+        tx.commit().await?;
+    }
+    Ok(see(&chosen.back))
+}
+
+/// The session's cookie: read by no script, sent by no other site's form. `Lax`, so that a link in a mail to the
+/// console does not end at the login.
+fn cookie(app: &Shared, token: &str, age: Duration) -> Cookie<'static> {
+    let is_secure = app.own_origin().starts_with("https://");
+    let [secure, plain] = SESSION_COOKIES;
+    Cookie::build(if is_secure { secure } else { plain }, token.to_owned())
+        .path("/")
+        .http_only(true)
+        .secure(is_secure)
+        .same_site(SameSite::Lax)
+        .max_age(age)
+        .finish()
+}
+
+fn page(
+    app: &Shared,
+    request: &HttpRequest,
+    status: StatusCode,
+    problem: Option<&str>,
+    email: &str,
+    next: &str,
+) -> HttpResponse {
+    let language = request::language(request).unwrap_or_default();
+    let context = json!({ "problem": problem, "email": email, "next": inside(next) });
+    match app.templates.render("console/login", language, &context) {
+        Ok(body) => html(status, body),
+        Err(error) => {
+            tracing::error!(error = %error, "the login cannot be rendered");
+            Problem::new("internal", "The page cannot be shown.").error_response()
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The console: pages for the people of the company. Every page works without JavaScript; console.js adds to it.
+//!
+//! [`DOORS`] is the one table of who may do what: a door that does not stand in it cannot be opened by anybody.
+//! `guard.rs` asks it before any handler runs, and refuses what did not come from a page of the session.
+
+mod bookings;
+mod contact;
+mod contacts;
+mod content;
+mod events;
+mod frame;
+mod guard;
+mod inbox;
+mod login;
+mod notifications;
+mod outbox;
+mod pipeline;
+mod presence;
+mod talk;
+mod today;
+
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{HttpResponse, web};
+
+use super::error::Problem;
+use crate::accounts::May;
+
+/// One line of the table: a way in, and what a role must be allowed to do to take it.
+pub struct Door {
+    pub method: Method,
+    pub path: &'static str,
+    pub needs: May,
+}
+
+const fn get(path: &'static str, needs: May) -> Door {
+    Door { method: Method::GET, path, needs }
+}
+
+const fn post(path: &'static str, needs: May) -> Door {
+    Door { method: Method::POST, path, needs }
+}
+
+/// Who may do what. Logging in is open to everybody and stands in `guard.rs`.
+pub const DOORS: &[Door] = &[
+    get("/console", May::Look),
+    get("/console/bookings", May::Look),
+    post("/console/bookings/{booking}/outcome", May::SetOutcome),
+    get("/console/contacts", May::Look),
+    get("/console/contacts/{contact}", May::Look),
+    post("/console/contacts/{contact}/stage", May::Decide),
+    get("/console/content", May::Look),
+    get("/console/events", May::Look),
+    get("/console/inbox", May::Look),
+    get("/console/inbox/{conversation}", May::Look),
+    post("/console/inbox/{conversation}/accept", May::Chat),
+    post("/console/inbox/{conversation}/close", May::Chat),
+    post("/console/inbox/{conversation}/hand-back", May::Chat),
+    post("/console/inbox/{conversation}/say", May::Chat),
+    post("/console/inbox/{conversation}/times", May::Chat),
+    post("/console/inbox/{conversation}/typing", May::Chat),
+    post("/console/language", May::Look),
+    post("/console/logout", May::Look),
+    get("/console/notifications", May::Look),
+    post("/console/notifications/read", May::Look),
+    get("/console/outbox", May::ReadMails),
+    get("/console/outbox/{mail}", May::ReadMails),
+    get("/console/outbox/{mail}/html", May::ReadMails),
+    get("/console/pipeline", May::Look),
+    post("/console/presence", May::Chat),
+    post("/console/presence/beat", May::Chat),
+];
+
+/// Mounts the console.
+pub fn routes(doors: &mut web::ServiceConfig) {
+    doors.service(
+        web::scope("/console")
+            .wrap(from_fn(guard::guard))
+            .route("", web::get().to(today::show))
+            .route("/login", web::get().to(login::show))
+            .route("/login", web::post().to(login::enter))
+            .route("/logout", web::post().to(login::leave))
+            .route("/language", web::post().to(login::language))
+            .route("/events", web::get().to(events::stream))
+            .route("/contacts", web::get().to(contacts::show))
+            .route("/contacts/{contact}", web::get().to(contact::show))
+            .route("/contacts/{contact}/stage", web::post().to(contact::decide))
+            .route("/pipeline", web::get().to(pipeline::show))
+            .route("/bookings", web::get().to(bookings::show))
+            .route("/bookings/{booking}/outcome", web::post().to(bookings::outcome))
+            .route("/content", web::get().to(content::show))
+            .route("/inbox", web::get().to(inbox::list))
+            .route("/inbox/{conversation}", web::get().to(inbox::show))
+            .route("/inbox/{conversation}/accept", web::post().to(talk::accept))
+            .route("/inbox/{conversation}/close", web::post().to(talk::close))
+            .route("/inbox/{conversation}/hand-back", web::post().to(talk::hand_back))
+            .route("/inbox/{conversation}/say", web::post().to(talk::say))
+            .route("/inbox/{conversation}/times", web::post().to(talk::times))
+            .route("/inbox/{conversation}/typing", web::post().to(talk::typing))
+            .route("/notifications", web::get().to(notifications::show))
+            .route("/notifications/read", web::post().to(notifications::read))
+            .route("/outbox", web::get().to(outbox::list))
+            .route("/outbox/{mail}", web::get().to(outbox::show))
+            .route("/outbox/{mail}/html", web::get().to(outbox::html))
+            .route("/presence", web::post().to(presence::set))
+            .route("/presence/beat", web::post().to(presence::beat))
+            .default_service(web::to(|| async { Err::<HttpResponse, Problem>(super::not_found()) })),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_door_stands_in_the_table_once() {
+        let mut seen: Vec<(&str, &str)> =
+            DOORS.iter().map(|door| (door.path, door.method.as_str())).collect();
+        let count = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), count);
+    }
+
+    #[test]
+    fn whatever_changes_something_is_a_post() {
+        let changing = ["outcome", "stage", "accept", "close", "hand-back", "say", "times", "logout", "read"];
+        for door in DOORS.iter().filter(|door| door.method == Method::GET) {
+            let last = door.path.rsplit('/').next().unwrap();
+            assert!(!changing.contains(&last), "{} is a GET", door.path);
+        }
+    }
+}

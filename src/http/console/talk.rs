@@ -1,0 +1,156 @@
+//! What somebody of the team does in a chat: take it, talk, suggest times, hand it back, close it.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+
+use super::frame::{Reader, see};
+use crate::base::ids::{ConversationId, new_key};
+use crate::base::time::{DAY_MS, Timestamp};
+use crate::bookings::slots::Span;
+use crate::bookings::{self, Holder};
+use crate::chat::body::Author;
+use crate::chat::{self, Agent, Conversation};
+use crate::http::error::Problem;
+use crate::render::Zone;
+
+/// Times that are suggested at once.
+const SUGGESTED: usize = 4;
+/// How far ahead times are looked for.
+const AHEAD_MS: i64 = 14 * DAY_MS;
+
+fn conversation_of(path: &str) -> Result<ConversationId, Problem> {
+    Ok(ConversationId::parse(path).map_err(|_| chat::Error::Unknown)?)
+}
+
+fn back_to(id: ConversationId) -> HttpResponse {
+    see(&format!("/console/inbox/{id}"))
+}
+
+fn agent(reader: &Reader) -> Agent {
+    Agent { id: reader.account.id, name: reader.account.name.clone() }
+}
+
+/// `POST /console/inbox/{conversation}/accept`.
+pub async fn accept(reader: Reader, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = conversation_of(&path)?;
+    chat::accept(&reader.app.room, id, &agent(&reader), reader.now).await?;
+    Ok(back_to(id))
+}
+
+/// `POST /console/inbox/{conversation}/hand-back`.
+pub async fn hand_back(reader: Reader, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = conversation_of(&path)?;
+    chat::hand_back(&reader.app.room, id, &agent(&reader), reader.now).await?;
+    Ok(back_to(id))
+}
+
+/// `POST /console/inbox/{conversation}/close`.
+pub async fn close(reader: Reader, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = conversation_of(&path)?;
+    chat::close(&reader.app.room, id, &agent(&reader), reader.now).await?;
+    Ok(back_to(id))
+}
+
+/// What the composer sends.
+#[derive(Deserialize)]
+pub struct Written {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    client_id: String,
+}
+
+/// `POST /console/inbox/{conversation}/say`: repeating it under the same client id says it once.
+pub async fn say(
+    reader: Reader,
+    path: web::Path<String>,
+    written: web::Form<Written>,
+) -> Result<HttpResponse, Problem> {
+    let id = conversation_of(&path)?;
+    send(&reader, id, &written.text, &written.client_id).await?;
+    Ok(back_to(id))
+}
+
+async fn send(reader: &Reader, id: ConversationId, text: &str, client_id: &str) -> Result<(), Problem> {
+    let drawn = new_key();
+    let client_id = if client_id.is_empty() { drawn.as_str() } else { client_id };
+    chat::agent_say(&reader.app.room, id, &agent(reader), client_id, text, reader.now).await?;
+    let head = chat::find(&mut reader.app.stores.db.read(), id).await?.map_or(0, |talk| talk.head);
+    chat::read(&reader.app.room, id, Author::Agent, head).await?;
+    Ok(())
+}
+
+/// `POST /console/inbox/{conversation}/times`: the next free times in the visitor's own zone, and where to pick another.
+pub async fn times(
+    reader: Reader,
+    path: web::Path<String>,
+    written: web::Form<Written>,
+) -> Result<HttpResponse, Problem> {
+    let id = conversation_of(&path)?;
+    let talk = chat::find(&mut reader.app.stores.db.read(), id).await?.ok_or(chat::Error::Unknown)?;
+    let suggestion = suggestion(&reader, &talk).await?;
+    let text = match written.text.trim() {
+        "" => suggestion,
+        typed => format!("{typed}\n\n{suggestion}"),
+    };
+    send(&reader, id, &text, &written.client_id).await?;
+    Ok(back_to(id))
+}
+
+async fn suggestion(reader: &Reader, talk: &Conversation) -> Result<String, Problem> {
+    let app = &reader.app;
+    let rep = app.team.rep_of_account(&reader.account.email);
+    let holds = |meeting: &&bookings::team::Meeting| rep.is_some_and(|rep| meeting.reps.contains(&rep.id));
+    let meeting = app.team.meetings.iter().find(holds).or_else(|| app.team.meetings.first());
+    let meeting = meeting.ok_or(bookings::Error::MeetingUnknown)?;
+    let window = Span::new(reader.now, reader.now.plus_ms(AHEAD_MS));
+    let reads = &mut app.stores.db.read();
+    let free = bookings::slots(reads, &app.team, meeting, window, &Holder::default(), reader.now).await?;
+    let link = app.link(&format!("/book/{}?lang={}", meeting.id, talk.language.code()));
+    let zone = Zone::named(&talk.time_zone);
+    let lines: Vec<String> = spread(free.iter().map(|slot| slot.starts_at).collect(), &zone)
+        .into_iter()
+        .map(|at| format!("• {}, {}", zone.weekday_date(at.as_ms(), talk.language), zone.time(at.as_ms())))
+        .collect();
+    let values = [("times", lines.join("\n")), ("zone", zone.label(reader.now.as_ms())), ("link", link)];
+    let key = if lines.is_empty() { "console.inbox.no_times" } else { "console.inbox.suggestion" };
+    Ok(reader.text_with(talk.language, key, &values))
+}
+
+/// A few times that are not all on one morning: at most two a day.
+fn spread(times: Vec<Timestamp>, zone: &Zone) -> Vec<Timestamp> {
+    let mut chosen: Vec<(String, Timestamp)> = Vec::new();
+    for at in times {
+        let day = zone.machine(at.as_ms()).chars().take(10).collect::<String>();
+        let of_day: Vec<&Timestamp> =
+            chosen.iter().filter(|(known, _)| *known == day).map(|(_, at)| at).collect();
+        let is_apart = of_day.iter().all(|other| at.since_ms(**other) >= 2 * crate::base::time::HOUR_MS);
+        if of_day.len() < 2 && is_apart {
+            chosen.push((day, at));
+        }
+        if chosen.len() == SUGGESTED {
+            break;
+        }
+    }
+    chosen.into_iter().map(|(_, at)| at).collect()
+}
+
+/// `POST /console/inbox/{conversation}/typing`.
+pub async fn typing(reader: Reader, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = conversation_of(&path)?;
+    reader.app.room.typing(id, Author::Agent, &reader.account.name).await;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::HOUR_MS;
+
+    #[test]
+    fn suggested_times_are_spread_over_days() {
+        let half_hours: Vec<Timestamp> = (0..200).map(|n| Timestamp(n * HOUR_MS / 2)).collect();
+        let chosen = spread(half_hours, &Zone::named("UTC"));
+        assert_eq!(chosen, [0, 2, 24, 26].map(|hour| Timestamp(hour * HOUR_MS)));
+    }
+}

@@ -1,0 +1,53 @@
+//! Today: what somebody does first.
+
+use actix_web::HttpResponse;
+use serde_json::{Value as Json, json};
+
+use super::frame::Reader;
+use crate::base::time::DAY_MS;
+use crate::http::error::Problem;
+use crate::reports::{attention, calls, fresh, inbox, live};
+
+/// Lines in each part.
+const MOST: i64 = 8;
+
+/// `GET /console`.
+pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
+    let (names, now) = (reader.names(), reader.now);
+    let reads = &mut reader.app.stores.db.read();
+    let attention: Vec<Json> = attention::attention(reads, now)
+        .await?
+        .into_iter()
+        .map(|trouble| {
+            let (tone, href) = match trouble.kind {
+                "open_outcomes" => ("warn", Some("/console/bookings?view=open")),
+                "late_chats" => ("warn", Some("/console/inbox?view=waiting")),
+                _ => ("bad", None),
+            };
+            json!({ "kind": trouble.kind, "count": trouble.count, "tone": tone, "href": href })
+        })
+        .collect();
+    let calls = calls::between(reads, &names, reader.day_of(now), now).await?;
+    let threads = inbox::threads(reads, inbox::View::Open, reader.account.id, now).await?;
+    let waiting: Vec<Json> = threads
+        .into_iter()
+        .take(usize::try_from(MOST).unwrap_or(usize::MAX))
+        .map(|thread| {
+            json!({
+                "id": thread.id, "contact_id": thread.contact_id, "name": thread.name, "last": thread.last,
+                "mode": thread.mode, "waited_ms": now.since_ms(thread.updated_at),
+            })
+        })
+        .collect();
+    let (here, live_count) = live::live(reads, now, MOST).await?;
+    let fresh = fresh::fresh(reads, &names, now.plus_ms(-7 * DAY_MS), MOST).await?;
+    let body = json!({
+        "attention": attention,
+        "calls": calls,
+        "waiting": waiting,
+        "live": here,
+        "live_count": live_count,
+        "fresh": fresh,
+    });
+    reader.page("console/today", body).await
+}

@@ -148,11 +148,11 @@ test('the form works on its own page without JavaScript', async ({ embudo, brows
   const page = await context.newPage()
   await page.goto(`${embudo.url}/f/white-paper?site=faro&lang=es`)
   await page.getByLabel('Correo del trabajo').pressSequentially('no-address', { delay: 20 })
-  await page.getByRole('button', { name: 'Recibir la guía' }).click()
+  await page.getByRole('button', { name: 'Recibir el libro blanco' }).click()
   // the browser itself objects first; the server is asked without it
   await page.getByLabel('Correo del trabajo').fill('lola@olmos-textil.example')
   await page.waitForTimeout(1_100) // the form wants to have been read
-  await page.getByRole('button', { name: 'Recibir la guía' }).click()
+  await page.getByRole('button', { name: 'Recibir el libro blanco' }).click()
   await expect(page.getByRole('link', { name: 'Abrir ahora' })).toBeVisible()
   await embudo.mail.receive('lola@olmos-textil.example', /Tu copia de/)
 })

@@ -14,4 +14,5 @@ mod errors;
 mod gates;
 mod identity;
 mod lifecycle;
+mod mail;
 mod webinars;

@@ -36,7 +36,7 @@ export class Embudo {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text) => said.push(String(text)))
-    const embudo = new Embudo(`http://127.0.0.1:${port}`, mail, folder, child, said)
+    const embudo = new Embudo(`http://localhost:${port}`, mail, folder, child, said)
     await embudo.becomesReady()
     return embudo
   }
@@ -57,7 +57,7 @@ export class Embudo {
 
   /** The password that the demo prints. */
   get password(): string {
-    const [, password] = /password[:\s]+(\S+)/i.exec(this.output()) ?? []
+    const [, password] = /password {2,}(.+)/.exec(this.output()) ?? []
     if (!password) throw new Error(`no password in what the demo printed:\n${this.output()}`)
     return password
   }
@@ -69,11 +69,16 @@ export class Embudo {
 
   /** Moves the demo's clock: what is due meanwhile happens. */
   async later(hours: number): Promise<void> {
-    const answer = await fetch(`${this.url}/demo/clock`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ advance_ms: hours * 3_600_000 }),
-    })
+    await this.move({ advance_ms: String(Math.round(hours * 3_600_000)) })
+  }
+
+  /** Moves the demo's clock past the webinar that lies ahead, as the button of the demo's bar does. */
+  async afterWebinar(): Promise<void> {
+    await this.move({ to: 'after-webinar' })
+  }
+
+  private async move(fields: Record<string, string>): Promise<void> {
+    const answer = await fetch(`${this.url}/demo/clock`, { method: 'POST', body: new URLSearchParams(fields) })
     expect(answer.ok, `the time machine: ${answer.status} ${await answer.text()}`).toBe(true)
   }
 

@@ -1,0 +1,163 @@
+//! Mails reach a real mail server, whatever it does meanwhile, and nobody gets one twice.
+
+use std::collections::BTreeSet;
+
+use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use serde_json::json;
+
+use crate::support::app::{SITE, TestApp, set};
+use crate::support::hook::Hook;
+use crate::support::inbox::Manner;
+
+const NIKKI: &str = "nikki@acme.example";
+
+/// Books the first free time; answers before any mail is tried.
+async fn book(app: &TestApp, email: &str) -> i64 {
+    let slots = app.get("/v1/slots?meeting=discovery&zone=Europe/Madrid").await.expect_json(200);
+    let starts_at = slots["slots"][0]["starts_at"].as_i64().expect("a free time");
+    let call = json!({
+        "site": "faro", "meeting": "discovery", "starts_at": starts_at, "zone": "Europe/Madrid", "language": "en",
+        "name": "Nikki", "email": email, "notes": "",
+    });
+    app.client.with("origin", SITE).post("/v1/bookings", &call).await.expect(201);
+    starts_at
+}
+
+fn confirmations(app: &TestApp, email: &str) -> usize {
+    app.inbox().mails_to(email).iter().filter(|mail| mail.subject.starts_with("Booked: ")).count()
+}
+
+#[tokio::test]
+async fn a_booking_is_told_to_both_sides_with_an_invitation() {
+    let app = TestApp::start_with_mail().await;
+    book(&app, NIKKI).await;
+    app.run_jobs().await;
+    let mail = app.inbox().mails_to(NIKKI).into_iter().find(|mail| mail.subject.starts_with("Booked: "));
+    let mail = mail.expect("a confirmation");
+    let calendar = mail.calendar.clone().expect("an invitation");
+    assert!(calendar.contains("METHOD:REQUEST") && calendar.contains("BEGIN:VEVENT"), "{calendar}");
+    assert!(calendar.lines().all(|line| line.len() <= 75), "lines are folded at 75 octets (RFC 5545, 3.1)");
+    assert!(mail.link("/b/").starts_with(&app.url), "{}", mail.text);
+    assert_eq!(mail.headers["auto-submitted"], "auto-generated");
+    let told = app.inbox().mails().into_iter().filter(|mail| mail.subject.starts_with("New call: ")).count();
+    assert_eq!(told, 1, "the rep hears of it");
+}
+
+#[tokio::test]
+async fn while_the_mail_server_is_down_she_books_all_the_same_and_the_mail_comes_once_when_it_is_back() {
+    for manner in [Manner::Down, Manner::Busy, Manner::Drop] {
+        let app = TestApp::start_with_mail().await;
+        app.inbox().behave(manner);
+        book(&app, NIKKI).await;
+        app.run_jobs().await;
+        assert_eq!(confirmations(&app, NIKKI), 0, "{manner:?}");
+        // ten minutes of trouble
+        for _ in 0..20 {
+            app.later(MINUTE_MS / 2).await;
+        }
+        assert_eq!(confirmations(&app, NIKKI), 0, "{manner:?}");
+
+        app.inbox().behave(Manner::Accept);
+        let mut waited_ms = 0;
+        while confirmations(&app, NIKKI) == 0 && waited_ms < HOUR_MS {
+            app.later(MINUTE_MS / 4).await;
+            waited_ms += MINUTE_MS / 4;
+        }
+        assert_eq!(confirmations(&app, NIKKI), 1, "{manner:?}");
+        if !matches!(manner, Manner::Busy) {
+            assert!(waited_ms <= 2 * MINUTE_MS, "{manner:?}: it came {} s after", waited_ms / 1_000);
+        }
+        app.later(HOUR_MS / 4).await;
+        assert_eq!(confirmations(&app, NIKKI), 1, "{manner:?}: and not again");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_may_repeat_a_mail_but_never_its_identity() {
+    let app = TestApp::start_with_mail().await;
+    app.inbox().behave(Manner::Lost);
+    book(&app, NIKKI).await;
+    app.run_jobs().await;
+    app.inbox().behave(Manner::Accept);
+    app.later(10 * MINUTE_MS).await;
+    let copies: Vec<_> =
+        app.inbox().mails_to(NIKKI).into_iter().filter(|mail| mail.subject.starts_with("Booked: ")).collect();
+    assert!(copies.len() >= 2, "the server could not say that it had the first");
+    let ids: BTreeSet<_> = copies.iter().map(|mail| mail.message_id.as_str()).collect();
+    assert_eq!(ids.len(), 1, "mail programs show one");
+}
+
+#[tokio::test]
+async fn an_address_that_is_refused_for_good_is_not_tried_again() {
+    let app = TestApp::start_with_mail().await;
+    app.inbox().behave(Manner::Refuse);
+    book(&app, NIKKI).await;
+    app.run_jobs().await;
+    app.inbox().behave(Manner::Accept);
+    app.later(HOUR_MS / 2).await;
+    assert_eq!(confirmations(&app, NIKKI), 0);
+    let dead = app.rows("select last_error from jobs where state = 'dead'").await;
+    assert!(!dead.is_empty(), "a person must see it");
+    let why: String = dead[0].get("last_error").expect("the reason");
+    assert!(why.contains("550"), "{why}");
+}
+
+#[tokio::test]
+async fn a_chat_hook_that_fails_is_tried_again_and_holds_up_no_mail() {
+    let hook = Hook::start().await;
+    hook.answer(503);
+    let folder = tempfile::tempdir().expect("a folder");
+    let notify = folder.path().join("notify.yaml");
+    let text = format!("hooks:\n  - {{name: sales, url: \"{}\", on: [bookings]}}\n", hook.url);
+    std::fs::write(&notify, text).expect("written");
+    let app = TestApp::start_with(|settings| {
+        set(settings, "definitions", "notify", notify.display().to_string());
+        set(settings, "outbound", "allow", vec!["127.0.0.0/8"]);
+    })
+    .await;
+    book(&app, NIKKI).await;
+    app.run_jobs().await;
+    assert_eq!(hook.calls().len(), 1);
+    let booked = app.rows("select subject from mails where recipient = 'nikki@acme.example'").await;
+    assert_eq!(booked.len(), 1, "the mail did not wait for it");
+
+    hook.answer(204);
+    app.later(10 * MINUTE_MS).await;
+    let calls = hook.calls();
+    assert_eq!(calls.len(), 2);
+    let text = calls[1].json()["text"].as_str().unwrap_or_default().to_owned();
+    assert!(text.contains("Nikki"), "{text}");
+    app.later(HOUR_MS / 2).await;
+    assert_eq!(hook.calls().len(), 2, "once is enough");
+    hook.stop().await;
+}
+
+#[tokio::test]
+async fn reminders_go_out_once_before_the_call_and_none_for_a_call_that_was_cancelled() {
+    let app = TestApp::start_with_mail().await;
+    let slots = app.get("/v1/slots?meeting=discovery&zone=Europe/Madrid").await.expect_json(200);
+    let far = slots["slots"].as_array().and_then(|slots| slots.last()).expect("a free time");
+    let starts_at = far["starts_at"].as_i64().expect("a time");
+    for (email, is_kept) in [(NIKKI, true), ("pam@acme.example", false)] {
+        let call = json!({
+            "site": "faro", "meeting": "discovery", "starts_at": starts_at, "zone": "Europe/Madrid",
+            "language": "en", "name": "", "email": email, "notes": "",
+        });
+        let booked = app.post("/v1/bookings", &call).await.expect_json(201);
+        if !is_kept {
+            let manage = booked["manage"].as_str().expect("a link").trim_start_matches(&app.url).to_owned();
+            let path = format!("{}/cancel", manage.split('?').next().unwrap_or_default());
+            let cancelled = app.client.with("origin", &app.url).submit(&path, &[("reason", "")]).await;
+            assert!(cancelled.status < 400, "{}", cancelled.body);
+        }
+    }
+    while app.now().as_ms() < starts_at + DAY_MS {
+        app.later(HOUR_MS / 2).await;
+    }
+    let reminders = |email: &str| {
+        let mails = app.inbox().mails_to(email);
+        mails.iter().filter(|mail| mail.text.contains("only a reminder")).count()
+    };
+    assert_eq!(reminders(NIKKI), 2, "a day and an hour before");
+    assert_eq!(reminders("pam@acme.example"), 0);
+}

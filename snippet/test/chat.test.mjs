@@ -195,6 +195,18 @@ describe('at the pace of a reader', () => {
   });
 });
 
+describe('who it is', () => {
+  test('an e-mail of another person makes another visitor, and the talk goes on', async (t) => {
+    const { server, page, open, say, log } = await stage(t, { start: 'email' });
+    await open();
+    server.nextVisitor = '0199cccc-0000-7000-8000-000000000003';
+    await say('yuri@acme.example');
+    await log.getByText('Thank you.').waitFor();
+    assert.equal((await storage(page))['embudo.visitor'], server.nextVisitor);
+    assert.equal(server.conversations.size, 1);
+  });
+});
+
 describe('how it opens', () => {
   const flow = { flow: 'webinar-recording', delay_ms: 50, open: true };
 

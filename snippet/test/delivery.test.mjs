@@ -128,7 +128,7 @@ class Server {
         this.byClient.set(client_id, event);
         await wait(this.roll() * 500);
         if (this.luck(0.25)) throw new TypeError('the answer was lost');
-        return event;
+        return { event };
       },
     };
   }
@@ -152,7 +152,7 @@ async function play(seed) {
     gone: () => assert.fail('gone'),
   });
   const outbox = new Outbox(door, memory, {
-    sent(_, event) {
+    sent(_, { event }) {
       if (event && !line.take(event)) line.catchUp().catch(() => {});
     },
     delayed() {},

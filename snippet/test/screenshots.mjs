@@ -1,10 +1,12 @@
-// Takes a picture of every state of the widget and the forms, to be looked at by people: node test/screenshots.mjs [FOLDER]
+// Takes a picture of every state of the widget and the forms, to be looked at by people: node test/screenshots.mjs [FOLDER [REGEXP]]
 
 import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { html, launch, until } from './support/browser.mjs';
 import { serve } from './support/server.mjs';
 
-const folder = process.argv[2] || '/tmp/embudo-screenshots';
+const folder = process.argv[2] || join(tmpdir(), 'embudo-screenshots');
 const only = process.argv[3] ? new RegExp(process.argv[3]) : null;
 await mkdir(folder, { recursive: true });
 

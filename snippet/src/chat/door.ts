@@ -38,6 +38,12 @@ export async function start(host: Host, flow: string | null, language: string): 
   return (await checked(await host.post('/v1/chat', { ...host.sender(language), flow, page }))).json();
 }
 
+/** What became of a message. An e-mail may tell that another person sits here: then the visitor is another one, too. */
+export interface Taken {
+  event?: Event;
+  visitor?: string;
+}
+
 const CALL_MS = 15_000;
 
 export class Door {
@@ -56,8 +62,8 @@ export class Door {
     return this.call(`/stream?after=${after}`, { signal, headers: { accept: 'text/event-stream' }, cache: 'no-store' });
   }
 
-  async say(client_id: string, body: Said): Promise<Event | undefined> {
-    return (await this.post('/messages', { client_id, body })).event;
+  say(client_id: string, body: Said): Promise<Taken> {
+    return this.post('/messages', { client_id, body });
   }
 
   /** Seconds that were seen since the last report. Outlives the page. */

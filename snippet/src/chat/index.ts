@@ -186,8 +186,7 @@ class Chat implements ChatDoor {
     const { conversation, token, visitor, mode, agent = null, bot = null, known } = started;
     const { memory, shell } = this;
     const isOther = conversation !== memory.kept.conversation;
-    this.host.known = visitor;
-    if (this.host.consent() !== 'none') write('visitor', visitor);
+    this.recognise(visitor);
     this.language = started.language || this.language;
     this.words = wordsFor(this.language);
     this.bot = bot || this.bot;
@@ -207,6 +206,12 @@ class Chat implements ChatDoor {
     this.header();
   }
 
+  /** From now on this browser is who the server says, as far as it may remember that. */
+  private recognise(visitor: string): void {
+    this.host.known = visitor;
+    if (this.host.consent() !== 'none') write('visitor', visitor);
+  }
+
   private attach(conversation: string, token: string): void {
     this.detach();
     this.clear();
@@ -224,8 +229,9 @@ class Chat implements ChatDoor {
       gone,
     });
     this.outbox = new Outbox(door, this.memory, {
-      sent: here((_, event) => {
+      sent: here((_, { event, visitor }) => {
         this.connected(true);
+        if (visitor) this.recognise(visitor);
         if (event && this.line && !this.line.take(event)) void this.line.catchUp().catch(complain);
       }),
       delayed: here(({ client_id }) => this.bubbles.delay(client_id)),

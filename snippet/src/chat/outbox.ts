@@ -2,14 +2,14 @@
 // repeated try harmless.
 
 import { uuid7 } from '../shared/uuid7';
-import { type Door, Refused } from './door';
+import { type Door, Refused, type Taken } from './door';
 import type { Memory, Unsent } from './memory';
 import { backoff, pause } from './pause';
-import type { Event, Said } from './wire';
+import type { Said } from './wire';
 
 export interface Clerk {
   /** The server has it. */
-  sent(item: Unsent, event: Event | undefined): void;
+  sent(item: Unsent, taken: Taken): void;
   /** It waits for the network. */
   delayed(item: Unsent): void;
   /** The server will never take it. */
@@ -58,11 +58,11 @@ export class Outbox {
       const item = this.memory.unsent.find(({ conversation }) => conversation === this.door.conversation);
       if (!item) break;
       try {
-        const event = await this.door.say(item.client_id, item.body);
+        const taken = await this.door.say(item.client_id, item.body);
         if (this.stop.signal.aborted) return;
         tries = 0;
         this.confirm(item.client_id);
-        this.clerk.sent(item, event);
+        this.clerk.sent(item, taken);
       } catch (problem) {
         if (this.stop.signal.aborted) return;
         if (problem instanceof Refused && problem.isGone) {

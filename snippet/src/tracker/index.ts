@@ -78,7 +78,7 @@ const start = () => {
   early.map((given) => run(...given));
   follow(moved);
   links(open);
-  moved();
+  setTimeout(safe(moved)); // a task of its own: the first one should be short
   if (options.chat != 'off' && top == self) root(open);
   const kept = JSON.parse(read('chat') || '{}');
   if (kept.conversation) launch({ quiet: true, show: kept.open });

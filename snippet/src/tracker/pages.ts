@@ -10,11 +10,15 @@ let engaged_ms = 0;
 let scroll = 0;
 let told = 0;
 
-const measure = () => {
+const clock = () => {
   const now = Date.now();
   // A machine that slept with the page open did not read for hours.
   if (since) engaged_ms += Math.min(now - since, 18e5);
   since = isSeen() && doc.hasFocus() ? now : 0;
+};
+
+const measure = () => {
+  clock();
   scroll = Math.max(scroll, Math.min(100, ((scrollY + innerHeight) / doc.documentElement.scrollHeight) * 100) | 0);
 };
 
@@ -29,10 +33,13 @@ const report = () => {
 export const look = (again?: boolean) => {
   const url = options.hash == null ? location.href.split('#')[0]! : location.href;
   if (!isSeen() || (url == view.url_ && !again)) return;
-  report();
-  view.referrer_ = view.url_ || view.referrer_;
+  if (view.url_) {
+    report();
+    view.referrer_ = view.url_;
+  }
   view.url_ = url;
   scroll = told = 0;
+  clock(); // without a look at the height: the page is still being laid out
   hit('page');
 };
 
@@ -57,6 +64,6 @@ export const follow = (moved: () => void) => {
   on(window, 'visibilitychange', () => {
     if (!isSeen()) return gone();
     look();
-    measure();
+    clock();
   });
 };

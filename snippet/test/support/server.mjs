@@ -463,7 +463,7 @@ class Story {
     c.byClient.set(client_id, { sent: body, event });
     // The bot answers after the sender knows that it was heard.
     setTimeout(() => this.react(c, body), this.bot_ms ?? 0);
-    send(201, { event });
+    send(201, { event, visitor: this.nextVisitor || c.visitor });
   }
 
   react(c, body) {

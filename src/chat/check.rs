@@ -142,14 +142,9 @@ fn outcomes(flow: &Flow, report: &Report) {
 fn endings(flow: &Flow, report: &Report) {
     let Some(last) = flow.steps.last() else { return };
     let main = last.verb.main();
-    let falls = main.is_some_and(|main| last.next == Next::Below && flow.target(last, main).is_none());
-    let only_jumps = match &last.verb {
-        Verb::Ask(ask) => {
-            !ask.jumps.is_empty() && ask.question.choices.iter().all(|(id, _)| ask.jumps.contains_key(id))
-        }
-        _ => false,
-    };
-    if falls && !only_jumps {
+    let goes_on = |main| last.verb.can_end(main) && flow.target(last, main).is_none();
+    let falls = last.next == Next::Below && main.is_some_and(goes_on);
+    if falls {
         report
             .error(&last.at, "G204", format!("after \"{}\" there is nothing more", last.id))
             .hint("add `end: outcome` or `goto: some_step`");
@@ -159,7 +154,8 @@ fn endings(flow: &Flow, report: &Report) {
 /// Every step that a step can lead to.
 fn leads_to<'f>(flow: &'f Flow, step: &'f Step) -> Vec<&'f str> {
     let mut to: Vec<&str> = step.verb.jumps().into_iter().map(|target| target.step.as_str()).collect();
-    to.extend(step.verb.outcomes().iter().filter_map(|outcome| by_outcome(flow, step, *outcome)));
+    let ends = step.verb.outcomes().iter().filter(|outcome| step.verb.can_end(**outcome));
+    to.extend(ends.filter_map(|outcome| by_outcome(flow, step, *outcome)));
     to
 }
 
@@ -545,6 +541,12 @@ translations:
             "    ask: Again?\n    choices: {a: {label: Again, goto: size}, b: B}\n  over: {end: done}",
         );
         assert!(!codes(&loops).contains("G206"), "{loops:?}");
+    }
+
+    #[test]
+    fn a_step_below_a_question_whose_answers_all_lead_elsewhere_is_not_reached() {
+        let notes = after("choices: {small: Small,", "choices: {small: {label: Small, goto: pick},");
+        assert_eq!(codes(&notes), ["G203"].into(), "{notes:?}");
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
             let found = report.diagnostics();
             let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
             match (errors, found.len().saturating_sub(errors)) {
-                (0, 0) => println!("{} checked, nothing found", count(files.len(), "flow file")),
+                (0, 0) => println!("nothing is wrong"),
                 (errors, warnings) => println!("{}, {}", count(errors, "error"), count(warnings, "warning")),
             }
         }

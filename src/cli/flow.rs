@@ -283,7 +283,7 @@ fn graph(flow: &Flow) -> String {
                 let _ = writeln!(out, "    {} -->|else| {}", step.id, target.step);
             }
         }
-        for outcome in step.verb.outcomes() {
+        for outcome in step.verb.outcomes().iter().filter(|outcome| step.verb.can_end(**outcome)) {
             let arrow = match outcome {
                 Outcome::Timeout | Outcome::Exhausted => "-.->",
                 _ => "-->",

@@ -85,6 +85,16 @@ impl Verb {
         }
     }
 
+    /// Whether a step can really end like that: where every choice leads somewhere of its own, nothing is left over.
+    pub fn can_end(&self, outcome: Outcome) -> bool {
+        match self {
+            Verb::Ask(ask) if outcome == Outcome::Answered => {
+                ask.jumps.is_empty() || ask.question.choices.iter().any(|(id, _)| !ask.jumps.contains_key(id))
+            }
+            _ => self.outcomes().contains(&outcome),
+        }
+    }
+
     /// The outcome that goes on to the step below when nothing else is said.
     pub fn main(&self) -> Option<Outcome> {
         match self {

@@ -3,13 +3,13 @@
 mod booking;
 mod chat;
 mod collect;
-mod console;
 mod cors;
 mod demo;
 mod gates;
 mod ops;
 mod webinars;
 
+pub mod console;
 pub mod error;
 pub mod pages;
 pub mod request;

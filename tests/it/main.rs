@@ -9,6 +9,7 @@ mod architecture;
 mod booking;
 mod chat;
 mod booking_zones;
+mod console;
 mod contracts;
 mod errors;
 mod gates;

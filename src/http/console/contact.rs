@@ -48,9 +48,8 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
     let before = reader.asked("before").and_then(|ms| ms.parse().ok()).map(Timestamp);
     let (entries, cut) =
         timeline::timeline(reads, &names, id, before.unwrap_or_else(|| now.plus_ms(1))).await?;
-    let older = cut.map(|cut| {
-        address(&format!("/console/contacts/{id}"), &[("before", Some(cut.as_ms().to_string()))])
-    });
+    let older = cut
+        .map(|cut| address(&format!("/console/contacts/{id}"), &[("before", Some(cut.as_ms().to_string()))]));
     let body = json!({
         "contact": head(&known, company.map(|company| company.name), owner.map(|owner| owner.name), fields),
         "score": score(&reader, &explained),

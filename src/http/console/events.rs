@@ -56,7 +56,8 @@ pub async fn stream(reader: Reader, request: actix_web::HttpRequest) -> Result<H
         since: reader.now,
         app: reader.app,
     };
-    let hello = stream::once(async { Ok::<_, std::convert::Infallible>(Bytes::from_static(b"retry: 3000\n\n")) });
+    let hello =
+        stream::once(async { Ok::<_, std::convert::Infallible>(Bytes::from_static(b"retry: 3000\n\n")) });
     let rest = stream::unfold(page, |mut page| async move {
         let text = page.next().await?;
         Some((Ok(Bytes::from(text)), page))

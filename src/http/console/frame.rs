@@ -256,8 +256,15 @@ mod tests {
             assert_eq!(inside(good), good);
         }
         for bad in [
-            "https://eve.example", "//eve.example", "/consolebad", "/console//eve.example", "/console\\@eve",
-            "/console/\r\nlocation: x", "", "javascript:alert(1)", "/console/ x",
+            "https://eve.example",
+            "//eve.example",
+            "/consolebad",
+            "/console//eve.example",
+            "/console\\@eve",
+            "/console/\r\nlocation: x",
+            "",
+            "javascript:alert(1)",
+            "/console/ x",
         ] {
             assert_eq!(inside(bad), "/console", "{bad}");
         }

@@ -135,7 +135,9 @@ fn said(reader: &Reader, message: &Message) -> Json {
         (None, Some("end")) => {
             (None, reader.text_with(reader.account.language, &key("said.end"), &outcome()))
         }
-        (None, Some(note)) => (reader.text(&key(&format!("said.{note}"))), line.text.clone().unwrap_or_default()),
+        (None, Some(note)) => {
+            (reader.text(&key(&format!("said.{note}"))), line.text.clone().unwrap_or_default())
+        }
         (None, None) => (None, line.text.clone().unwrap_or_default()),
     };
     let is_event = line.status.is_some() || line.note == Some("end");

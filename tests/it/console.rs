@@ -1,0 +1,568 @@
+//! The console: who gets in, who may do what, and what its pages show.
+
+use embudo::accounts::{self, NewAccount, Role};
+use embudo::base::ids::{BookingId, ContactId, ConversationId, VisitorId};
+use embudo::base::language::Language;
+use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use embudo::bookings::{self, Desk, Holder, Pick};
+use embudo::chat::{self, Page, Visit};
+use embudo::contacts::{self, Consent, Identification, Trust};
+use embudo::http::console::DOORS;
+
+use crate::support::answer::{Answer, Client};
+use crate::support::app::{TestApp, set};
+
+const PASSWORD: &str = "a lighthouse at night";
+
+/// Somebody who is logged in.
+struct Agent {
+    client: Client,
+    csrf: String,
+}
+
+impl Agent {
+    async fn get(&self, path: &str) -> Answer {
+        self.client.get(path).await
+    }
+
+    /// The page, its text without tags, and it was there.
+    async fn sees(&self, path: &str) -> String {
+        self.get(path).await.expect(200).body
+    }
+
+    /// Sends a form of one of the console's pages.
+    async fn submits(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let mut fields = fields.to_vec();
+        fields.push(("csrf", &self.csrf));
+        self.client.with("sec-fetch-site", "same-origin").submit(path, &fields).await
+    }
+}
+
+async fn app() -> TestApp {
+    // Argon2 takes its time on one worker; the tests have patience, the limits are tested on their own.
+    TestApp::start_with(|settings| set(settings, "server", "workers", 2)).await
+}
+
+async fn hire(app: &TestApp, email: &str, role: Role, language: Language) {
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let name = email.split('@').next().expect("a name");
+    let new = NewAccount { email, name, role, language, password: PASSWORD };
+    accounts::add(&mut tx, &new, app.now()).await.expect("added");
+    tx.commit().await.expect("commits");
+}
+
+fn cookie_of(answer: &Answer) -> String {
+    answer.header("set-cookie").split(';').next().expect("a cookie").to_owned()
+}
+
+async fn log_in(app: &TestApp, email: &str) -> Agent {
+    let fields = [("email", email), ("password", PASSWORD), ("next", "/console")];
+    let answer = app.client.submit("/console/login", &fields).await.expect(303);
+    let client = app.client.with("cookie", &cookie_of(&answer));
+    let page = client.get("/console").await.expect(200).body;
+    let csrf = page.split("name=\"csrf\" content=\"").nth(1).and_then(|rest| rest.split('"').next());
+    Agent { client, csrf: csrf.expect("every page has the token").to_owned() }
+}
+
+/// Hires somebody for a role and lets them in.
+async fn agent(app: &TestApp, role: Role) -> Agent {
+    let email = format!("{}@faro.example", role.word());
+    hire(app, &email, role, Language::En).await;
+    log_in(app, &email).await
+}
+
+async fn known(app: &TestApp, email: &str, name: &str) -> (ContactId, VisitorId) {
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let who = Identification {
+        email: &embudo::base::email::Email::parse(email).expect("an address"),
+        visitor: Some(VisitorId::new()),
+        site: "faro",
+        trust: Trust::Claimed,
+        consent: Consent::Analytics,
+        language: Language::Es,
+        time_zone: Some("America/Mexico_City"),
+    };
+    let found = contacts::identify(&mut tx, &who, app.now()).await.expect("identified");
+    let (first, last) = name.split_once(' ').expect("two names");
+    for (field, value) in [("first_name", first), ("last_name", last)] {
+        contacts::set_field(&mut tx, found.contact.id, field, value, "test", Trust::Claimed, app.now())
+            .await
+            .expect("set");
+    }
+    embudo::stages::evaluate(&mut tx, &app.app.lifecycle, found.contact.id, app.now()).await.expect("moved");
+    tx.commit().await.expect("commits");
+    (found.contact.id, found.visitor)
+}
+
+/// Books the first free discovery call for somebody.
+async fn book(app: &TestApp, contact: ContactId) -> (BookingId, Timestamp) {
+    let (team, now) = (&app.app.team, app.now());
+    let meeting = team.meeting("discovery").expect("config/team.yaml has it");
+    let window = bookings::slots::Span::new(now, now.plus_ms(7 * DAY_MS));
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let holder = Holder { visitor: Some(VisitorId::new()), conversation: None };
+    let free = bookings::slots(&mut tx, team, meeting, window, &holder, now).await.expect("slots");
+    let starts_at = free.first().expect("somebody is free").starts_at;
+    let pick = Pick {
+        meeting: "discovery",
+        starts_at,
+        time_zone: "America/Mexico_City",
+        language: Language::Es,
+        holder,
+        contact: Some(contact),
+    };
+    let desk = Desk { team, lifecycle: &app.app.lifecycle };
+    let booking = bookings::book(&mut tx, desk, &pick, contact, None, now).await.expect("booked");
+    tx.commit().await.expect("commits");
+    (booking.id, starts_at)
+}
+
+async fn stage_of(app: &TestApp, contact: ContactId) -> String {
+    contacts::find(&mut app.app.stores.db.read(), contact).await.expect("read").expect("known").stage
+}
+
+async fn chat_of(app: &TestApp, visitor: VisitorId) -> ConversationId {
+    let visit = Visit {
+        site: "faro".to_owned(),
+        visitor: Some(visitor),
+        consent: Consent::Analytics,
+        page: Page { url: "https://faro.example/precios".to_owned(), ..Page::default() },
+        language: Language::Es,
+        zone: "America/Mexico_City".to_owned(),
+    };
+    chat::open(&app.app.room, &visit, Some("welcome"), app.now()).await.expect("opened").conversation.id
+}
+
+// ---- getting in -----------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn whoever_is_not_logged_in_is_led_to_the_login_and_back() {
+    let app = app().await;
+    hire(&app, "mike@faro.example", Role::Sdr, Language::Es).await;
+    let answer = app.get("/console/contacts?q=nikki").await.expect(303);
+    assert_eq!(answer.header("location"), "/console/login?next=%2Fconsole%2Fcontacts%3Fq%3Dnikki");
+    let login = app.get(answer.header("location")).await.expect(200);
+    assert!(login.body.contains("value=\"/console/contacts?q&#x3D;nikki\""), "{}", login.body);
+
+    let wrong = [("email", "mike@faro.example"), ("password", "another lighthouse"), ("next", "/console")];
+    let refused = app.client.submit("/console/login", &wrong).await.expect(401);
+    assert!(refused.body.contains("do not go together") && refused.body.contains("mike@faro.example"));
+    assert_eq!(refused.header("set-cookie"), "");
+
+    let right =
+        [("email", "mike@faro.example"), ("password", PASSWORD), ("next", "/console/contacts?q=nikki")];
+    let entered = app.client.submit("/console/login", &right).await.expect(303);
+    assert_eq!(entered.header("location"), "/console/contacts?q=nikki");
+    let cookie = entered.header("set-cookie");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    let client = app.client.with("cookie", &cookie_of(&entered));
+    assert!(client.get("/console").await.expect(200).body.contains("lang=\"es\""), "the account's language");
+}
+
+#[tokio::test]
+async fn a_login_leads_nowhere_but_into_the_console() {
+    let app = app().await;
+    hire(&app, "mike@faro.example", Role::Sdr, Language::En).await;
+    for next in ["https://eve.example/console", "//eve.example", "/console\\@eve.example", "/b/token"] {
+        let fields = [("email", "mike@faro.example"), ("password", PASSWORD), ("next", next)];
+        let entered = app.client.submit("/console/login", &fields).await.expect(303);
+        assert_eq!(entered.header("location"), "/console", "{next}");
+    }
+}
+
+#[tokio::test]
+async fn too_many_wrong_passwords_have_to_wait() {
+    let app = app().await;
+    hire(&app, "mike@faro.example", Role::Sdr, Language::En).await;
+    let wrong = [("email", "mike@faro.example"), ("password", "another lighthouse"), ("next", "")];
+    for _ in 0..8 {
+        app.client.submit("/console/login", &wrong).await.expect(401);
+    }
+    let right = [("email", "mike@faro.example"), ("password", PASSWORD), ("next", "")];
+    assert!(app.client.submit("/console/login", &right).await.expect(429).body.contains("wait a minute"));
+    app.clock.advance(MINUTE_MS);
+    app.client.submit("/console/login", &right).await.expect(303);
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_session_everywhere_the_cookie_went() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    let answer = mike.submits("/console/logout", &[]).await.expect(303);
+    assert_eq!(answer.header("location"), "/console/login");
+    assert_eq!(mike.get("/console").await.expect(303).header("location"), "/console/login?problem=expired");
+    mike.get("/console/events").await.expect(401);
+}
+
+#[tokio::test]
+async fn a_session_ends_after_eight_idle_hours() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    app.clock.advance(8 * HOUR_MS);
+    mike.get("/console").await.expect(200);
+    app.clock.advance(8 * HOUR_MS + 1);
+    mike.get("/console").await.expect(303);
+}
+
+// ---- what may be done -----------------------------------------------------------------------------
+
+#[tokio::test]
+async fn every_door_opens_for_the_roles_of_the_table_and_for_no_other() {
+    let app = app().await;
+    for role in Role::ALL {
+        let agent = agent(&app, role).await;
+        // Logging out last: it ends the session.
+        let (last, others): (Vec<_>, Vec<_>) = DOORS.iter().partition(|door| door.path.ends_with("/logout"));
+        for door in others.into_iter().chain(last).filter(|door| door.path != "/console/events") {
+            let nobody = ContactId::new().to_string();
+            let path: Vec<&str> = door
+                .path
+                .split('/')
+                .map(|part| if part.starts_with('{') { nobody.as_str() } else { part })
+                .collect();
+            let path = path.join("/");
+            let answer = match door.method.as_str() {
+                "GET" => agent.get(&path).await,
+                _ => agent.submits(&path, &[("online", "0"), ("outcome", "held"), ("role", "x")]).await,
+            };
+            let is_open = role.may(door.needs);
+            let is_refused = answer.status == 403 && answer.body.contains("Not for your role");
+            let decides_nothing = door.path.ends_with("/stage");
+            assert!(answer.status < 500, "{} {}: {}", door.method, door.path, answer.status);
+            if !decides_nothing {
+                let who = role.word();
+                assert_eq!(is_refused, !is_open, "{who} {} {}: {}", door.method, door.path, answer.status);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_does_not_come_from_our_own_page_changes_nothing() {
+    let app = app().await;
+    let yuri = agent(&app, Role::Ae).await;
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    book(&app, nikki).await;
+    let path = format!("/console/contacts/{nikki}/stage");
+    let accept = [("role", "ae"), ("what", "accept")];
+    let with_token = [("role", "ae"), ("what", "accept"), ("csrf", yuri.csrf.as_str())];
+    let before = app.census().await;
+    yuri.client.submit(&path, &accept).await.expect(403);
+    yuri.client.submit(&path, &[("role", "ae"), ("what", "accept"), ("csrf", "guessed")]).await.expect(403);
+    for site in ["cross-site", "same-site", "none"] {
+        yuri.client.with("sec-fetch-site", site).submit(&path, &with_token).await.expect(403);
+    }
+    yuri.client.with("origin", "https://eve.example").submit(&path, &with_token).await.expect(403);
+    yuri.client.with("origin", "null").submit(&path, &with_token).await.expect(403);
+    assert_eq!(app.census().await, before);
+    assert_eq!(stage_of(&app, nikki).await, "sql");
+    // The very same form from our own page is taken.
+    yuri.client.with("origin", &app.url).submit(&path, &with_token).await.expect(303);
+    assert_eq!(stage_of(&app, nikki).await, "sal");
+    // A login that another site makes somebody send is refused as well.
+    let eve = app.client.with("sec-fetch-site", "cross-site");
+    eve.submit("/console/login", &[("email", "ae@faro.example"), ("password", PASSWORD)]).await.expect(403);
+}
+
+#[tokio::test]
+async fn looking_changes_nothing() {
+    let app = app().await;
+    let admin = agent(&app, Role::Admin).await;
+    let (nikki, visitor) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    book(&app, nikki).await;
+    let chat = chat_of(&app, visitor).await;
+    let before = app.census().await;
+    let stage = stage_of(&app, nikki).await;
+    for path in [
+        "/console".to_owned(),
+        "/console/contacts?q=nikki&stage=sql".to_owned(),
+        format!("/console/contacts/{nikki}"),
+        "/console/pipeline".to_owned(),
+        "/console/bookings?view=past".to_owned(),
+        "/console/content".to_owned(),
+        "/console/inbox?view=mine".to_owned(),
+        format!("/console/inbox/{chat}"),
+        "/console/outbox".to_owned(),
+        "/console/notifications".to_owned(),
+    ] {
+        admin.get(&path).await.expect(200);
+    }
+    for path in [format!("/console/contacts/{nikki}/stage"), "/console/logout".to_owned()] {
+        admin.get(&path).await.expect(404);
+    }
+    assert_eq!(app.census().await, before);
+    assert_eq!(stage_of(&app, nikki).await, stage);
+}
+
+#[tokio::test]
+async fn every_page_keeps_to_a_strict_policy_without_inline_code() {
+    let app = app().await;
+    let admin = agent(&app, Role::Admin).await;
+    let (nikki, visitor) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    let chat = chat_of(&app, visitor).await;
+    let pages = [
+        "/console".to_owned(),
+        "/console/contacts".to_owned(),
+        format!("/console/contacts/{nikki}"),
+        "/console/pipeline".to_owned(),
+        "/console/bookings".to_owned(),
+        format!("/console/inbox/{chat}"),
+        "/console/content".to_owned(),
+        "/console/outbox".to_owned(),
+        "/console/notifications".to_owned(),
+        "/console/nowhere".to_owned(),
+    ];
+    for path in pages {
+        let page = admin.get(&path).await;
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{path}");
+        assert!(!policy.contains("unsafe-"), "{path}: {policy}");
+        assert_eq!(page.header("cache-control"), "no-store", "{path}");
+        for inline in ["<style", " style=", "javascript:", " onclick=", "<script>"] {
+            assert!(!page.body.contains(inline), "{path}: {inline}");
+        }
+    }
+    app.get("/console/login").await.expect(200).header("content-security-policy");
+    assert!(app.get("/console/login").await.header("content-security-policy").contains("form-action 'self'"));
+}
+
+// ---- people ---------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn people_are_found_by_name_address_and_company_and_filtered_by_stage() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    known(&app, "nikki@acme.example", "Nikki Grant").await;
+    let (jordi, _) = known(&app, "jordi@tallers.example", "Jordi Puig").await;
+    book(&app, jordi).await;
+    for (search, finds, finds_not) in [
+        ("q=nikki", "Nikki Grant", "Jordi Puig"),
+        ("q=GRANT", "Nikki Grant", "Jordi Puig"),
+        ("q=tallers", "Jordi Puig", "Nikki Grant"),
+        ("stage=sql", "Jordi Puig", "Nikki Grant"),
+        ("q=%25", "Nobody matches", "Nikki Grant"),
+        ("q=_ikki", "Nobody matches", "Nikki Grant"),
+        ("q=nikki&stage=sql", "Nobody matches", "Nikki Grant"),
+    ] {
+        let page = mike.sees(&format!("/console/contacts?{search}")).await;
+        assert!(page.contains(finds), "{search} does not find {finds}");
+        assert!(!page.contains(finds_not), "{search} finds {finds_not}");
+    }
+    let nasty = mike.sees("/console/contacts?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").await;
+    assert!(!nasty.contains("<script>alert"), "what is searched for is shown as text");
+}
+
+#[tokio::test]
+async fn a_contacts_page_tells_everything_in_one_line_of_time() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    let mut nikki = app.visitor();
+    nikki.visit("/libros").await;
+    nikki.visit("/precios").await;
+    app.run_jobs().await;
+    nikki.submit("webinar", "nikki@acme.example").await;
+    app.run_jobs().await;
+    let id: ContactId = app.rows("select id from contacts").await[0].get("id").expect("an id");
+    let page = mike.sees(&format!("/console/contacts/{id}")).await;
+    for told in
+        ["nikki@acme.example", "Visited 2 pages", "/precios", "Sent the form", "Registered for", "MQL"]
+    {
+        assert!(page.contains(told), "{told} is not told:\n{page}");
+    }
+    let order: Vec<usize> =
+        ["Registered for", "Visited 2 pages"].map(|told| page.rfind(told).unwrap()).to_vec();
+    assert!(order[0] < order[1], "the latest comes first");
+    assert!(page.contains("Why MQL?") && page.contains("Registered for a webinar"), "the stage is explained");
+    mike.get(&format!("/console/contacts/{}", ContactId::new())).await.expect(404);
+    mike.get("/console/contacts/nobody").await.expect(404);
+}
+
+#[tokio::test]
+async fn only_the_ae_accepts_an_sql_and_a_rejection_needs_one_of_the_reasons() {
+    let app = app().await;
+    let (mike, yuri) = (agent(&app, Role::Sdr).await, agent(&app, Role::Ae).await);
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    book(&app, nikki).await;
+    let path = format!("/console/contacts/{nikki}/stage");
+    let page = format!("/console/contacts/{nikki}");
+    assert!(!mike.sees(&page).await.contains("Accept as SAL"), "an SDR is not offered what she may not do");
+    assert!(yuri.sees(&page).await.contains("Accept as SAL"));
+
+    mike.submits(&path, &[("role", "ae"), ("what", "accept")]).await.expect(403);
+    assert_eq!(stage_of(&app, nikki).await, "sql");
+    let refused = yuri.submits(&path, &[("role", "ae"), ("what", "reject")]).await;
+    assert!((400..500).contains(&refused.status), "{}", refused.status);
+    assert_eq!(stage_of(&app, nikki).await, "sql");
+    app.clock.advance(1_000);
+    let back = [("role", "ae"), ("what", "reject"), ("reason", "timing")];
+    yuri.submits(&path, &back).await.expect(303);
+    assert_eq!(stage_of(&app, nikki).await, "mql");
+    let told = yuri.sees(&page).await;
+    assert!(told.contains("Not the right time") && told.contains("by ae"), "who did it and why:\n{told}");
+
+    app.clock.advance(1_000);
+    mike.submits(&path, &[("role", "sdr"), ("what", "accept")]).await.expect(303);
+    let done = yuri.submits(&path, &[("role", "ae"), ("what", "accept")]).await.expect(303);
+    assert!(yuri.sees(done.header("location")).await.contains("The stage is changed."));
+    yuri.submits(&path, &[("role", "ae"), ("what", "won")]).await.expect(303);
+    assert_eq!(stage_of(&app, nikki).await, "customer");
+    let pipeline = yuri.sees("/console/pipeline").await;
+    assert!(pipeline.contains("Nikki Grant"));
+}
+
+// ---- calls ----------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn the_outcome_of_a_call_is_said_once_it_has_begun() {
+    let app = app().await;
+    let (mike, viewer) = (agent(&app, Role::Sdr).await, agent(&app, Role::Viewer).await);
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    let (booking, starts_at) = book(&app, nikki).await;
+    let path = format!("/console/bookings/{booking}/outcome");
+    assert!(mike.sees("/console/bookings").await.contains("Nikki Grant"));
+    assert!(mike.sees("/console").await.contains("Nikki Grant"));
+    mike.submits(&path, &[("outcome", "held")]).await.expect(409);
+
+    app.clock.advance(starts_at.since_ms(app.now()) + 1);
+    assert!(mike.sees("/console/bookings?view=open").await.contains("No-show"));
+    assert!(!viewer.sees("/console/bookings?view=open").await.contains(&path));
+    viewer.submits(&path, &[("outcome", "held")]).await.expect(403);
+    mike.submits(&path, &[("outcome", "cancelled")]).await.expect(400);
+    let said = [("outcome", "no_show"), ("back", "/console/bookings?view=open")];
+    let done = mike.submits(&path, &said).await.expect(303);
+    assert_eq!(done.header("location"), "/console/bookings?view=open&done=outcome");
+    let open = mike.sees(done.header("location")).await;
+    assert!(open.contains("The outcome is saved.") && open.contains("Every past call has its outcome"));
+    let row = &app.rows("select outcome from bookings").await[0];
+    assert_eq!(row.get::<String>("outcome").expect("a word"), "no_show");
+}
+
+// ---- chats ----------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn somebody_takes_a_chat_talks_suggests_times_and_closes_it() {
+    let app = app().await;
+    let (mike, yuri) = (agent(&app, Role::Sdr).await, agent(&app, Role::Ae).await);
+    let (_, visitor) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    let chat = chat_of(&app, visitor).await;
+    let at = |verb: &str| format!("/console/inbox/{chat}/{verb}");
+    assert!(mike.sees("/console/inbox").await.contains("Nikki Grant"));
+    mike.submits(&at("say"), &[("text", "Hello")]).await.expect(409);
+
+    mike.submits(&at("accept"), &[]).await.expect(303);
+    yuri.submits(&at("accept"), &[]).await.expect(409);
+    let id = VisitorId::new().to_string();
+    let hello = [("text", "Hello, <b>Mike</b> here"), ("client_id", id.as_str())];
+    mike.submits(&at("say"), &hello).await.expect(303);
+    mike.submits(&at("say"), &hello).await.expect(303);
+    let page = mike.sees(&format!("/console/inbox/{chat}")).await;
+    assert_eq!(page.matches("Hello, &lt;b&gt;Mike").count(), 2, "once in the list, once in the log");
+    assert!(page.contains("role=\"log\"") && page.contains("https://faro.example/precios"));
+    assert!(yuri.sees(&format!("/console/inbox/{chat}")).await.contains("A colleague is in this chat."));
+
+    mike.submits(&at("times"), &[("text", "")]).await.expect(303);
+    let page = mike.sees(&format!("/console/inbox/{chat}")).await;
+    assert!(
+        page.contains("Estas horas nos irían bien (Mexico City (UTC−6))"),
+        "in her language and zone:\n{page}"
+    );
+    assert!(page.contains("/book/discovery"));
+    mike.submits(&at("typing"), &[]).await.expect(204);
+    mike.submits(&at("close"), &[]).await.expect(303);
+    let closed = mike.sees("/console/inbox?view=closed").await;
+    assert!(closed.contains("Nikki Grant"));
+    mike.get(&format!("/console/inbox/{}", ConversationId::new())).await.expect(404);
+}
+
+#[tokio::test]
+async fn presence_lasts_as_long_as_a_page_is_open() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    let online = async || app.app.room.online(app.now()).await;
+    assert_eq!(online().await, 0);
+    let back = ("back", "/console/inbox");
+    let switched = mike.submits("/console/presence", &[("online", "1"), back]).await.expect(303);
+    assert_eq!(switched.header("location"), "/console/inbox");
+    assert_eq!(online().await, 1);
+    app.clock.advance(MINUTE_MS);
+    assert_eq!(online().await, 0, "the page was closed");
+    assert!(
+        mike.sees("/console").await.contains("aria-checked=\"true\""),
+        "the switch stays where it was put"
+    );
+    assert_eq!(online().await, 1);
+    app.clock.advance(30_000);
+    mike.submits("/console/presence/beat", &[]).await.expect(204);
+    app.clock.advance(30_000);
+    assert_eq!(online().await, 1);
+    mike.submits("/console/presence", &[("online", "0")]).await.expect(303);
+    assert_eq!(online().await, 0);
+}
+
+// ---- mails and notes ------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_mail_that_was_kept_is_shown_in_a_frame_that_can_do_nothing() {
+    let app = app().await;
+    let admin = agent(&app, Role::Admin).await;
+    let mut nikki = app.visitor();
+    nikki.submit("white-paper", "nikki@acme.example").await;
+    app.run_jobs().await;
+    let list = admin.sees("/console/outbox").await;
+    assert!(list.contains("nikki@acme.example") && list.contains("No mail server is configured"));
+    let id: String = app.rows("select id from mails").await[0].get("id").expect("an id");
+    let page = admin.sees(&format!("/console/outbox/{id}")).await;
+    assert!(
+        page.contains("sandbox=\"\"") && page.contains("/d/"),
+        "the link can be followed from here:\n{page}"
+    );
+    let frame = admin.get(&format!("/console/outbox/{id}/html")).await.expect(200);
+    let policy = frame.header("content-security-policy");
+    assert!(policy.contains("sandbox") && policy.contains("default-src 'none'"), "{policy}");
+    assert!(admin.sees(&format!("/console/outbox/{id}?part=text")).await.contains("<pre"));
+    admin.get("/console/outbox/nothing").await.expect(404);
+}
+
+#[tokio::test]
+async fn a_booked_call_is_announced_and_can_be_marked_as_read() {
+    let app = app().await;
+    hire(&app, "mike@faro.example", Role::Sdr, Language::En).await;
+    let mike = log_in(&app, "mike@faro.example").await;
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    book(&app, nikki).await;
+    app.run_jobs().await;
+    let page = mike.sees("/console/notifications").await;
+    assert!(page.contains("Nikki Grant"), "{page}");
+    assert!(
+        page.contains(&format!("/console/contacts/{nikki}")) || page.contains("/console/bookings"),
+        "{page}"
+    );
+    mike.submits("/console/notifications/read", &[]).await.expect(303);
+    assert!(!mike.sees("/console/notifications").await.contains("Mark all as read"));
+}
+
+#[tokio::test]
+async fn the_language_is_the_accounts_and_can_be_changed() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    assert!(mike.sees("/console/pipeline").await.contains("Where everybody stands"));
+    let changed = [("language", "es"), ("back", "/console/pipeline")];
+    let done = mike.submits("/console/language", &changed).await.expect(303);
+    assert!(mike.sees(done.header("location")).await.contains("Dónde está cada persona"));
+}
+
+#[tokio::test]
+async fn an_empty_console_says_what_to_do_next() {
+    let app = app().await;
+    let admin = agent(&app, Role::Admin).await;
+    for (path, says) in [
+        ("/console", "Is the snippet on the page?"),
+        ("/console/contacts", "A visitor becomes a contact"),
+        ("/console/bookings", "Calls are booked in the chat"),
+        ("/console/inbox", "When a visitor opens the chat"),
+        ("/console/outbox", "Confirmations, downloads and invitations"),
+        ("/console/notifications", "Booked calls and chats"),
+    ] {
+        assert!(admin.sees(path).await.contains(says), "{path}");
+    }
+}

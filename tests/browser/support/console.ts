@@ -6,20 +6,32 @@ export class Console {
   private constructor(
     readonly embudo: Embudo,
     readonly page: Page,
+    private readonly email: string,
+    private readonly password: string,
   ) {}
 
   static async logIn(embudo: Embudo, context: BrowserContext, email: string, password: string): Promise<Console> {
     const page = await context.newPage()
+    const own = new Console(embudo, page, email, password)
     await page.goto(`${embudo.url}/console`)
-    await page.locator('#email').fill(email)
-    await page.locator('#password').fill(password)
-    await page.locator('main form button').click()
-    await expect(page.locator('nav.rail')).toBeVisible()
-    return new Console(embudo, page)
+    await own.enter()
+    return own
   }
 
-  go(path: string): Promise<unknown> {
-    return this.page.goto(`${this.embudo.url}/console${path}`)
+  private async enter(): Promise<void> {
+    await this.page.locator('#email').fill(this.email)
+    await this.page.locator('#password').fill(this.password)
+    await this.page.locator('main form button').click()
+    await expect(this.page.locator('nav.rail')).toBeVisible()
+  }
+
+  /** Opens a page of the console; logs in again when days have passed. */
+  async go(path: string): Promise<void> {
+    await this.page.goto(`${this.embudo.url}/console${path}`)
+    if (await this.page.locator('#password').isVisible()) {
+      await this.enter()
+      await this.page.goto(`${this.embudo.url}/console${path}`)
+    }
   }
 
   async goOnline(): Promise<void> {

@@ -93,6 +93,8 @@ export class Embudo {
 export async function device(browser: Browser, language: Language, options: BrowserContextOptions = {}): Promise<BrowserContext> {
   const context = await browser.newContext({
     ...PLACES[language],
+    // The walks are people. A browser that says it runs headless is rightly labelled as a machine.
+    userAgent: `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version()} Safari/537.36`,
     viewport: { width: 1280, height: 860 },
     reducedMotion: 'reduce',
     ...options,

@@ -20,6 +20,7 @@ pub mod rehearsal;
 pub mod script;
 pub mod steps;
 mod store;
+mod suggest;
 pub mod symbols;
 pub mod text;
 mod turn;
@@ -52,6 +53,7 @@ pub use self::flows::Flows;
 pub use self::log::Entry;
 pub use self::offer::{Offered, offer};
 pub use self::store::{find, inbox, of_contact};
+pub use self::suggest::agent_suggest;
 
 /// How long a token opens its conversation.
 const TOKEN_MS: i64 = 30 * DAY_MS;
@@ -378,8 +380,16 @@ pub async fn say(
         }
     }
     let cause = Cause { message: Some((client_id.to_owned(), digest)) };
-    let step = Step::Input(Input::Said(said.clone()));
-    let appended = advance(room, &mut tx, &mut conversation, step, cause, online, now).await?;
+    let appended = match suggest::meeting_of(said) {
+        Some(answer) if conversation.mode == Mode::Human => {
+            suggest::answered(room, &mut tx, &mut conversation, answer, cause, now).await?
+        }
+        Some(_) => return Err(Error::QuestionOver),
+        None => {
+            let step = Step::Input(Input::Said(said.clone()));
+            advance(room, &mut tx, &mut conversation, step, cause, online, now).await?
+        }
+    };
     tx.commit().await?;
     room.tell(&conversation).await;
     let entry = appended.into_iter().find(|entry| entry.client_id.as_deref() == Some(client_id));

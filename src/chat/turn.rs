@@ -196,7 +196,7 @@ impl Turning<'_> {
     }
 
     /// Free times, spread so that a few of them show different parts of different days.
-    async fn slots(
+    pub async fn slots(
         &mut self,
         meeting: &str,
         after: Option<Timestamp>,
@@ -217,7 +217,7 @@ impl Turning<'_> {
         Ok(Input::Slots { slots, more })
     }
 
-    async fn book(&mut self, meeting: &str, starts_at: Timestamp) -> Result<Input, Error> {
+    pub async fn book(&mut self, meeting: &str, starts_at: Timestamp) -> Result<Input, Error> {
         let Some(contact) = self.conversation.contact else { return Ok(Input::NoSlots) };
         let desk = Desk { team: &self.room.team, lifecycle: &self.room.lifecycle };
         let pick = Pick {

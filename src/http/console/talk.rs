@@ -80,7 +80,8 @@ async fn send(reader: &Reader, id: ConversationId, text: &str, client_id: &str) 
     Ok(())
 }
 
-/// `POST /console/inbox/{conversation}/times`: the next free times in the visitor's own zone, and where to pick another.
+/// `POST /console/inbox/{conversation}/times`: free times as a question that the visitor answers by picking one. Who is not
+/// known yet gets the address of the booking page, which asks for the e-mail.
 pub async fn times(
     reader: Reader,
     path: web::Path<String>,
@@ -88,21 +89,34 @@ pub async fn times(
 ) -> Result<HttpResponse, Problem> {
     let id = conversation_of(&path)?;
     let talk = chat::find(&mut reader.app.stores.db.read(), id).await?.ok_or(chat::Error::Unknown)?;
-    let suggestion = suggestion(&reader, &talk).await?;
-    let text = match written.text.trim() {
-        "" => suggestion,
-        typed => format!("{typed}\n\n{suggestion}"),
-    };
-    send(&reader, id, &text, &written.client_id).await?;
+    let typed = written.text.trim();
+    if talk.contact.is_none() {
+        let suggestion = suggestion(&reader, &talk).await?;
+        let text = if typed.is_empty() { suggestion } else { format!("{typed}\n\n{suggestion}") };
+        send(&reader, id, &text, &written.client_id).await?;
+        return Ok(back_to(id));
+    }
+    let question = reader.text_with(talk.language, "console.inbox.which_time", &[]);
+    let text = if typed.is_empty() { question.as_str() } else { typed };
+    let drawn = new_key();
+    let client_id = if written.client_id.is_empty() { drawn.as_str() } else { &written.client_id };
+    let meeting = meeting_of(&reader)?;
+    chat::agent_suggest(&reader.app.room, id, &agent(&reader), client_id, text, &meeting.id, reader.now).await?;
     Ok(back_to(id))
+}
+
+/// The kind of meeting that the reader holds, else the first one.
+fn meeting_of(reader: &Reader) -> Result<&bookings::team::Meeting, Problem> {
+    let team = &reader.app.team;
+    let rep = team.rep_of_account(&reader.account.email);
+    let holds = |meeting: &&bookings::team::Meeting| rep.is_some_and(|rep| meeting.reps.contains(&rep.id));
+    let meeting = team.meetings.iter().find(holds).or_else(|| team.meetings.first());
+    Ok(meeting.ok_or(bookings::Error::MeetingUnknown)?)
 }
 
 async fn suggestion(reader: &Reader, talk: &Conversation) -> Result<String, Problem> {
     let app = &reader.app;
-    let rep = app.team.rep_of_account(&reader.account.email);
-    let holds = |meeting: &&bookings::team::Meeting| rep.is_some_and(|rep| meeting.reps.contains(&rep.id));
-    let meeting = app.team.meetings.iter().find(holds).or_else(|| app.team.meetings.first());
-    let meeting = meeting.ok_or(bookings::Error::MeetingUnknown)?;
+    let meeting = meeting_of(reader)?;
     let window = Span::new(reader.now, reader.now.plus_ms(AHEAD_MS));
     let reads = &mut app.stores.db.read();
     let free = bookings::slots(reads, &app.team, meeting, window, &Holder::default(), reader.now).await?;

@@ -87,6 +87,21 @@ pub async fn slots<'t>(
     place::free(q, team, meeting, window, &Wish::looking(holder), now).await
 }
 
+/// The slots to which a booking can move, earliest first: those of its own rep, its own time counted as free.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn slots_to_move<'t>(
+    q: &mut impl Queries,
+    team: &'t Team,
+    meeting: &'t Meeting,
+    booking: &Booking,
+    window: Span,
+    now: Timestamp,
+) -> Result<Vec<Slot<'t>>> {
+    place::free_for(q, team, meeting, booking, window, now).await
+}
+
 /// Keeps a slot for [`HOLD_MS`]. Whatever the same holder held before is let go.
 ///
 /// # Errors
@@ -224,7 +239,7 @@ async fn note(
     Ok(())
 }
 
-/// Moves a booking to another slot, with the same rep if they are free. Whoever loses the race for the new slot keeps
+/// Moves a booking to another slot of the same rep ([`slots_to_move`]). Whoever loses the race for the new slot keeps
 /// the old one.
 ///
 /// # Errors
@@ -697,6 +712,27 @@ meetings:
             world.facts(contact).await.iter().filter(|kind| *kind == "booking_rescheduled").count(),
             1
         );
+    }
+
+    #[tokio::test]
+    async fn the_slots_to_move_to_are_those_of_the_rep_and_all_of_them_can_be_had() {
+        let world = world().await;
+        let booked = world.book("a@acme.example", monday("10:00")).await.expect("free");
+        assert_eq!(booked.rep, "ana");
+        let meeting = world.team.meeting("call").expect("is there");
+        let window = Span::new(monday("09:45"), monday("11:00"));
+        let mut read = world.db.read();
+        let found =
+            slots_to_move(&mut read, &world.team, meeting, &booked, window, now()).await.expect("read");
+        assert_eq!(found.len(), 5, "its own time is free to it");
+        let starts: Vec<Timestamp> = found.iter().map(|slot| slot.starts_at).collect();
+        for (n, starts_at) in starts.into_iter().rev().enumerate() {
+            let moved = world.move_to(booked.id, starts_at, now()).await.expect("was offered");
+            assert_eq!((moved.rep.as_str(), moved.starts_at), ("ana", starts_at), "{n}");
+        }
+        world.book("b@acme.example", monday("16:00")).await.expect("free");
+        let taken = world.move_to(booked.id, monday("16:00"), now()).await;
+        assert!(matches!(taken, Err(Error::SlotTaken { .. })), "{taken:?}");
     }
 
     #[tokio::test]

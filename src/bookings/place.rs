@@ -90,6 +90,30 @@ pub async fn free<'t>(
     Ok(slots::slots(meeting, &team.reps_of(meeting), &busy, window, now))
 }
 
+/// The times to which a booking could move: those of its own rep, itself not counted.
+pub async fn free_for<'t>(
+    q: &mut impl Queries,
+    team: &'t Team,
+    meeting: &'t Meeting,
+    booking: &Booking,
+    window: Span,
+    now: Timestamp,
+) -> Result<Vec<Slot<'t>>> {
+    let holder = Holder { visitor: booking.visitor, conversation: booking.conversation };
+    let busy = busy(q, window, &holder, Some(booking.id), now).await?;
+    Ok(slots::slots(meeting, &eligible(team, meeting, Some(&booking.rep)), &busy, window, now))
+}
+
+/// Who may hold the meeting. A booking that moves stays with its rep, so that nobody else's calendar must change; only
+/// if that rep does not hold such meetings any more, the others may.
+fn eligible<'t>(team: &'t Team, meeting: &Meeting, keep: Option<&str>) -> Vec<&'t Rep> {
+    let mut reps = team.reps_of(meeting);
+    if let Some(keep) = keep.filter(|keep| reps.iter().any(|rep| rep.id == *keep)) {
+        reps.retain(|rep| rep.id == keep);
+    }
+    reps
+}
+
 /// Whether the wished slot could be taken now; what [`place`] would say, without a lock and without writing.
 pub async fn look(
     q: &mut impl Queries,
@@ -116,7 +140,7 @@ pub async fn place(
     target: Target,
     now: Timestamp,
 ) -> Result<Booking> {
-    let reps = team.reps_of(meeting);
+    let reps = eligible(team, meeting, wish.keep.as_deref());
     let candidates = working(meeting, &reps, wish.starts_at, now)?;
     if let Some(contact) = wish.contact {
         lock_contact(tx, contact).await?;

@@ -51,9 +51,12 @@ async fn app_with_reps(count: usize) -> TestApp {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("team.yaml");
     std::fs::write(&file, text).expect("written");
+    std::fs::create_dir(folder.path().join("flows")).expect("a folder");
     TestApp::start_with(|settings| {
         without_limits(settings);
         set(settings, "definitions", "team", file.display().to_string());
+        // The sample company's flows book its own meetings.
+        set(settings, "definitions", "flows", folder.path().join("flows").display().to_string());
         set(settings, "storage", "postgres_pool", 16);
     })
     .await

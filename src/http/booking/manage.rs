@@ -16,7 +16,7 @@ use crate::base::ids::BookingId;
 use crate::base::language::Language;
 use crate::base::signing::{Purpose, TokenError};
 use crate::base::time::{Timestamp, zone};
-use crate::bookings::{self, Booking, Holder, State};
+use crate::bookings::{self, Booking, State};
 use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::pages::Frame;
@@ -216,7 +216,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
                 page: look.page,
                 picked: look.picked,
             };
-            match picker(app, meeting, &Holder::default(), &looking, now).await {
+            match picker(app, meeting, Some(booking), &looking, now).await {
                 Ok(picker) => Some(picker),
                 Err(error) => return failed(app, &error.into(), look.language),
             }

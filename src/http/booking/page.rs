@@ -15,8 +15,8 @@ use crate::base::email::Email;
 use crate::base::ids::{VisitorId, new_key};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
+use crate::bookings;
 use crate::bookings::team::Meeting;
-use crate::bookings::{self, Holder};
 use crate::contacts::Consent;
 use crate::http::Shared;
 use crate::http::error::Problem;
@@ -172,7 +172,7 @@ async fn rendered(
         page: look.page,
         picked: shown.form.starts_at.parse().ok().map(Timestamp),
     };
-    let picker = match picker(app, meeting, &Holder::default(), &looking, now).await {
+    let picker = match picker(app, meeting, None, &looking, now).await {
         Ok(picker) => picker,
         Err(error) => return failed(app, &error.into(), look.language),
     };

@@ -8,7 +8,7 @@ use crate::base::language::Language;
 use crate::base::time::{DAY_MS, Timestamp, zone};
 use crate::bookings::slots::{Slot, Span};
 use crate::bookings::team::Meeting;
-use crate::bookings::{self, Holder};
+use crate::bookings::{self, Booking, Holder};
 use crate::http::Shared;
 use crate::render;
 
@@ -127,17 +127,22 @@ struct Start {
     is_picked: bool,
 }
 
-/// The free slots of a meeting from now to the end of its window, as somebody looks at them.
+/// The free slots of a meeting from now to the end of its window, as somebody looks at them; for a booking, those to
+/// which it can move.
 pub async fn picker(
     app: &Shared,
     meeting: &Meeting,
-    holder: &Holder,
+    moving: Option<&Booking>,
     looking: &Looking<'_>,
     now: Timestamp,
 ) -> bookings::Result<Picker> {
     // The meeting's own window is narrower.
     let window = Span::new(now, now.plus_ms(400 * DAY_MS));
-    let slots = bookings::slots(&mut app.stores.db.read(), &app.team, meeting, window, holder, now).await?;
+    let (mut read, team) = (app.stores.db.read(), &app.team);
+    let slots = match moving {
+        Some(booking) => bookings::slots_to_move(&mut read, team, meeting, booking, window, now).await?,
+        None => bookings::slots(&mut read, team, meeting, window, &Holder::default(), now).await?,
+    };
     Ok(pages(&slots, looking, now))
 }
 

@@ -128,12 +128,14 @@ pub async fn confirm(
     visitor: VisitorId,
     now: Timestamp,
 ) -> Result<Option<Trust>, Error> {
-    let read = MAILED.into_iter().map(|purpose| keys.verify(purpose, token, now));
-    let claims = read.fold(Err(Error::LinkUnknown), |found, read| match (found, read) {
-        (Err(Error::LinkUnknown), Ok(claims)) => Ok(claims),
-        (Err(Error::LinkUnknown), Err(TokenError::Expired(claims))) => Err(Error::LinkExpired(claims)),
-        (found, _) => found,
-    })?;
+    let claims = MAILED
+        .into_iter()
+        .find_map(|purpose| match keys.verify(purpose, token, now) {
+            Ok(claims) => Some(Ok(claims)),
+            Err(TokenError::Expired(claims)) => Some(Err(Error::LinkExpired(claims))),
+            Err(TokenError::Forged) => None,
+        })
+        .unwrap_or(Err(Error::LinkUnknown))?;
     let contact = contact_of(&claims).ok_or(Error::LinkUnknown)?;
     if store::is_revoked(tx, &claims.nonce).await? {
         return Err(Error::LinkRevoked);

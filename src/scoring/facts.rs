@@ -69,8 +69,9 @@ pub struct Facts {
 /// The four qualifying questions.
 pub const BANT: [&str; 4] = ["budget", "authority", "need", "timeline"];
 
-/// Answers that mean no, in the languages we speak.
-const NO: &[&str] = &["no", "none", "not_yet", "ninguno", "ninguna", "nada", "0"];
+/// Answers that mean no or not known, as the flows' choices and people put them.
+const NO: &[&str] =
+    &["no", "none", "not_yet", "unsure", "other", "later", "browsing", "ninguno", "ninguna", "nada", "0"];
 
 impl Facts {
     /// Facts from the address and the fields that are stored about a contact (`job_title`, `employees`, `bant.need` …).
@@ -91,7 +92,7 @@ impl Facts {
             language: language.to_owned(),
             bant: BANT
                 .iter()
-                .map(|slot| ((*slot).to_owned(), text(&format!("bant.{slot}"))))
+                .map(|slot| ((*slot).to_owned(), or(text(&format!("bant.{slot}")), Some(&text(slot)))))
                 .filter(|(_, answer)| !answer.is_empty())
                 .collect(),
             job_title,
@@ -155,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_no_is_known_but_not_positive() {
-        let facts = facts(&[("bant.budget", "no"), ("bant.need", "Reading clubs"), ("bant.authority", " ")]);
+        let facts = facts(&[("bant.budget", "no"), ("need", "Reading clubs"), ("bant.authority", " ")]);
         assert_eq!((facts.bant_known(), facts.bant_positive()), (2, 1));
     }
 }

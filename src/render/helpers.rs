@@ -217,7 +217,7 @@ pub fn number(value: i64, language: Language) -> String {
     }
     for (index, digit) in digits.chars().enumerate() {
         let left = digits.len() - index;
-        if digits.len() >= least && index > 0 && left % 3 == 0 {
+        if digits.len() >= least && index > 0 && left.is_multiple_of(3) {
             written.push(separator);
         }
         written.push(digit);
@@ -237,7 +237,7 @@ fn initials(name: &str) -> String {
     let words = name.split('@').next().unwrap_or(name);
     let mut letters = words.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
     let first = letters.next();
-    first.into_iter().chain(letters.last()).flat_map(char::to_uppercase).collect()
+    first.into_iter().chain(letters.next_back()).flat_map(char::to_uppercase).collect()
 }
 
 fn capital(text: &str) -> String {

@@ -7,8 +7,8 @@ mod support;
 
 mod architecture;
 mod booking;
-mod chat;
 mod booking_zones;
+mod chat;
 mod contracts;
 mod errors;
 mod gates;

@@ -7,9 +7,9 @@ mod support;
 
 mod architecture;
 mod booking;
-mod chat;
 mod booking_zones;
 mod console;
+mod chat;
 mod contracts;
 mod errors;
 mod gates;

@@ -7,8 +7,8 @@ mod support;
 
 mod architecture;
 mod booking;
-mod chat;
 mod booking_zones;
+mod chat;
 mod console;
 mod contracts;
 mod errors;

@@ -11,7 +11,6 @@ use crate::base::coded::Coded;
 
 /// One line a code: its status, and a title that is the same for every occurrence.
 pub const CODES: &[(&str, u16, &str)] = &[
-    ("account.disabled", 403, "This account is disabled"),
     ("account.email_invalid", 422, "The address is not an e-mail address"),
     ("account.email_taken", 409, "There is an account with this address already"),
     ("account.forbidden", 403, "Your role may not do this"),

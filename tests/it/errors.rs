@@ -250,7 +250,7 @@ async fn a_time_that_is_taken_comes_with_alternatives() {
 async fn an_attendance_list_that_is_none_is_refused() {
     let key = "a key for programs of forty characters..";
     let app = TestApp::start_with(|settings| set(settings, "api", "keys", vec![key])).await;
-    let path = "/api/v1/webinars/reading-culture/attendance";
+    let path = "/api/v1/webinars/reading-culture-live/attendance";
     let program = app.client.with("authorization", &format!("Bearer {key}"));
     let before = app.census().await;
     let list = "email,minutes\nnikki@acme.example,30\n";

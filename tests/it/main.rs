@@ -8,6 +8,7 @@ mod support;
 mod architecture;
 mod booking;
 mod booking_zones;
+mod chat;
 mod console;
 mod chat;
 mod contracts;

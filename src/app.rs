@@ -76,6 +76,7 @@ impl App {
             webinars: Arc::new(webinars),
             team: Arc::new(team),
             rules: Arc::new(rules),
+            flows: Arc::new(flows),
             mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
             from,
@@ -85,7 +86,7 @@ impl App {
         let room = Room {
             stores: stores.clone(),
             keys: keys.clone(),
-            flows: Arc::new(flows),
+            flows: desk.flows.clone(),
             team: desk.team.clone(),
             lifecycle: desk.lifecycle.clone(),
             webinars: desk.webinars.clone(),

@@ -495,6 +495,12 @@ impl Words {
         own.or(self.texts.first()).map(|(_, text)| text.render(values, reader)).unwrap_or_default()
     }
 
+    /// The text as it is written in a language, else in the source language; for labels, which have no holes.
+    pub fn plain(&self, language: Language) -> &str {
+        let own = self.texts.iter().find(|(own, _)| *own == language);
+        own.or(self.texts.first()).map(|(_, text)| text.source.as_str()).unwrap_or_default()
+    }
+
     /// The text in its source language.
     pub fn source(&self) -> &str {
         self.texts.first().map(|(_, text)| text.source.as_str()).unwrap_or_default()

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::check::{self, Known};
 use super::flow::{Flow, When};
+use super::steps::Verb;
 use crate::base::diagnostic::{Mark, Report};
+use crate::base::language::Language;
 use crate::base::yaml;
 use crate::bookings::team::Team;
 use crate::webinars;
@@ -63,6 +65,30 @@ impl Flows {
     /// A flow by its name.
     pub fn find(&self, id: &str) -> Option<&Flow> {
         self.0.iter().find(|flow| flow.id == id)
+    }
+
+    /// How an answer that was picked reads: the label of the choice whose id is kept under this field's name.
+    pub fn label(&self, field: &str, value: &str, language: Language) -> Option<&str> {
+        let questions = self.0.iter().flat_map(|flow| &flow.steps).flat_map(|step| match &step.verb {
+            Verb::Form(form) => {
+                form.questions.iter().map(|(name, question)| (Some(name), question)).collect()
+            }
+            Verb::Ask(ask) => vec![(ask.question.var.as_ref(), &ask.question)],
+            Verb::Say(_)
+            | Verb::Show(_)
+            | Verb::Set(_)
+            | Verb::Switch(_)
+            | Verb::Do(_)
+            | Verb::WaitFor(_)
+            | Verb::Handoff(_)
+            | Verb::Book(_)
+            | Verb::Pass => Vec::new(),
+        });
+        questions
+            .filter(|(name, _)| name.is_some_and(|name| name == field))
+            .flat_map(|(_, question)| &question.choices)
+            .find(|(id, _)| id == value)
+            .map(|(_, label)| label.plain(language))
     }
 
     /// All flows, the highest priority first.

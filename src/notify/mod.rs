@@ -27,6 +27,7 @@ use crate::base::email::Email;
 use crate::base::signing::Keys;
 use crate::base::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::bookings::team::Team;
+use crate::chat::Flows;
 use crate::gates::Catalog;
 use crate::render::Templates;
 use crate::sites::Sites;
@@ -45,6 +46,7 @@ pub struct Desk {
     pub webinars: Arc<webinars::Definition>,
     pub team: Arc<Team>,
     pub rules: Arc<Rules>,
+    pub flows: Arc<Flows>,
     pub mailer: Mailer,
     pub outbound: Outbound,
     /// The sender of every mail and the organiser of every invitation.

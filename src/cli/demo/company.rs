@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::base::email::Email;
 use crate::base::ids::{HitId, VisitorId};
 use crate::base::language::Language;
-use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Holder, Pick};
 use crate::contacts::{self, Consent, Identification, Trust};
@@ -195,7 +195,11 @@ async fn settle(app: &App, person: &Person, now: Timestamp) -> anyhow::Result<()
         let meeting = desk.team.meeting("discovery").ok_or(bookings::Error::MeetingUnknown)?;
         let window = Span { from: now.plus_ms(26 * HOUR_MS), to: now.plus_ms(7 * DAY_MS) };
         let times = bookings::slots(&mut tx, desk.team, meeting, window, &Holder::default(), now).await?;
-        if let Some(time) = times.first() {
+        // A time at which the person is awake, too.
+        let is_by_day = |at: Timestamp| {
+            zone(person.zone).is_some_and(|zone| (9..18).contains(&at.to_jiff().to_zoned(zone).hour()))
+        };
+        if let Some(time) = times.iter().find(|time| is_by_day(time.starts_at)) {
             let pick = Pick {
                 meeting: "discovery",
                 starts_at: time.starts_at,

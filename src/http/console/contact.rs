@@ -6,15 +6,17 @@ use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, address, see_done};
 use crate::accounts;
-use crate::base::ids::ContactId;
+use crate::base::ids::{ContactId, ConversationId};
 use crate::base::time::Timestamp;
-use crate::contacts::{self, Contact};
+use crate::contacts::{self, Contact, Trust};
 use crate::http::error::Problem;
 use crate::reports::{person, timeline};
 use crate::scoring::{Evidence, Row};
 use crate::stages::{self, Actor, Decision, Explanation};
 
 /// Fields that the page's head shows already.
+/// Longest name, in characters; the rest is cut.
+const NAME_LENGTH: usize = 80;
 const IN_THE_HEAD: [&str; 5] = ["email", "first_name", "last_name", "language", "time_zone"];
 
 /// `GET /console/contacts/{contact}?before=…`.
@@ -42,7 +44,10 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
         .await?
         .into_iter()
         .filter(|field| !field.is_suggestion && !IN_THE_HEAD.contains(&field.name.as_str()))
-        .map(|field| json!({ "name": field.name, "value": field.value }))
+        .map(|field| {
+            let label = reader.app.room.flows.label(&field.name, &field.value, reader.account.language);
+            json!({ "name": field.name, "value": label.unwrap_or(&field.value) })
+        })
         .collect();
     let explained = stages::explain(reads, &reader.app.lifecycle, id, now).await?;
     let before = reader.asked("before").and_then(|ms| ms.parse().ok()).map(Timestamp);
@@ -69,6 +74,8 @@ fn head(known: &Contact, company: Option<String>, owner: Option<String>, fields:
     json!({
         "id": known.id,
         "name": known.display_name(),
+        "first_name": known.first_name,
+        "last_name": known.last_name,
         "email": known.email,
         "company": company,
         "company_id": known.company,
@@ -252,6 +259,36 @@ pub async fn decide(
     stages::decide(&mut tx, &reader.app.lifecycle, id, &decision, reader.now).await?;
     tx.commit().await?;
     Ok(see_done(&format!("/console/contacts/{id}"), "moved"))
+}
+
+/// What a person is called, and the chat in which it was said.
+#[derive(Deserialize)]
+pub struct Named {
+    first_name: String,
+    #[serde(default)]
+    last_name: String,
+    #[serde(default)]
+    conversation: String,
+}
+
+/// `POST /console/contacts/{contact}/name`: somebody of the team has learnt the name.
+pub async fn name(
+    reader: Reader,
+    contact: web::Path<String>,
+    named: web::Form<Named>,
+) -> Result<HttpResponse, Problem> {
+    let id = ContactId::parse(&contact).map_err(|_| contacts::Error::Unknown)?;
+    let mut tx = reader.app.stores.db.begin().await?;
+    contacts::find(&mut tx, id).await?.ok_or(contacts::Error::Unknown)?;
+    for (field, value) in [("first_name", &named.first_name), ("last_name", &named.last_name)] {
+        let value: String = value.trim().chars().take(NAME_LENGTH).collect();
+        contacts::set_field(&mut tx, id, field, &value, "console", Trust::Confirmed, reader.now).await?;
+    }
+    tx.commit().await?;
+    Ok(match ConversationId::parse(&named.conversation) {
+        Ok(conversation) => see_done(&format!("/console/inbox/{conversation}"), "named"),
+        Err(_) => see_done(&format!("/console/contacts/{id}"), "named"),
+    })
 }
 
 #[cfg(test)]

@@ -46,11 +46,15 @@ pub async fn show(reader: Reader, conversation: web::Path<String>) -> Result<Htt
             .await?
             .into_iter()
             .filter(|field| !field.is_suggestion && ANSWERS.contains(&field.name.as_str()))
-            .map(|field| json!({ "name": field.name, "value": field.value }))
+            .map(|field| {
+                let label = reader.app.room.flows.label(&field.name, &field.value, reader.account.language);
+                json!({ "name": field.name, "value": label.unwrap_or(&field.value) })
+            })
             .collect();
         recent = timeline::lately(reads, &reader.names(), contact, reader.now, LATELY).await?;
         context = json!({
             "id": contact, "name": known.display_name(), "stage": known.stage, "company": company,
+            "first_name": known.first_name, "last_name": known.last_name,
         });
     }
     body["conversation"] = conversation_of(&reader, talk);

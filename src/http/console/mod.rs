@@ -48,6 +48,7 @@ pub const DOORS: &[Door] = &[
     post("/console/bookings/{booking}/outcome", May::SetOutcome),
     get("/console/contacts", May::Look),
     get("/console/contacts/{contact}", May::Look),
+    post("/console/contacts/{contact}/name", May::Chat),
     post("/console/contacts/{contact}/stage", May::Decide),
     get("/console/content", May::Look),
     get("/console/events", May::Look),
@@ -84,6 +85,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/events", web::get().to(events::stream))
             .route("/contacts", web::get().to(contacts::show))
             .route("/contacts/{contact}", web::get().to(contact::show))
+            .route("/contacts/{contact}/name", web::post().to(contact::name))
             .route("/contacts/{contact}/stage", web::post().to(contact::decide))
             .route("/pipeline", web::get().to(pipeline::show))
             .route("/bookings", web::get().to(bookings::show))

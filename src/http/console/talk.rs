@@ -101,7 +101,8 @@ pub async fn times(
     let drawn = new_key();
     let client_id = if written.client_id.is_empty() { drawn.as_str() } else { &written.client_id };
     let meeting = meeting_of(&reader)?;
-    chat::agent_suggest(&reader.app.room, id, &agent(&reader), client_id, text, &meeting.id, reader.now).await?;
+    chat::agent_suggest(&reader.app.room, id, &agent(&reader), client_id, text, &meeting.id, reader.now)
+        .await?;
     Ok(back_to(id))
 }
 

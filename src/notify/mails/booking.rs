@@ -142,10 +142,10 @@ pub(super) async fn to_rep(
     let fields = contacts::fields(&mut q, contact.id).await?;
     let activities = contacts::activities(&mut q, contact.id, 200).await?;
     let field = |name: &str| {
-        fields
-            .iter()
-            .find(|field| field.name == name && !field.is_suggestion)
-            .map(|field: &Field| field.value.clone())
+        fields.iter().find(|field| field.name == name && !field.is_suggestion).map(|field: &Field| {
+            let label = desk.flows.label(name, &field.value, language);
+            label.map_or_else(|| field.value.clone(), str::to_owned)
+        })
     };
     let stage = desk.lifecycle.stage(&contact.stage).map(|stage| stage.label.get(language).to_owned());
     let their_zone = Zone::named(&call.booking.time_zone);

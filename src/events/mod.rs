@@ -39,7 +39,7 @@ pub enum Event {
     /// A call is booked.
     BookingConfirmed { booking: BookingId, contact: ContactId },
     /// A call was moved.
-    BookingRescheduled { booking: BookingId, contact: ContactId, sequence: i64 },
+    BookingRescheduled { booking: BookingId, contact: ContactId, sequence: i64, was_at: Timestamp },
     /// A call was cancelled.
     BookingCancelled { booking: BookingId, contact: ContactId, sequence: i64 },
     /// A call took place, or did not.

@@ -1,8 +1,10 @@
 //! Facts become jobs, in one transaction: a fact is dispatched exactly once.
 
+use serde_json::json;
+
 use super::{Worker, queue};
 use crate::events::outbox;
-use crate::notify;
+use crate::{notify, storage};
 
 /// Facts in one transaction.
 const BATCH: i64 = 50;
@@ -16,9 +18,22 @@ pub(super) async fn dispatch(worker: &Worker) -> anyhow::Result<usize> {
     let mut tx = worker.desk.stores.db.begin().await?;
     let waiting = outbox::waiting(&mut tx, BATCH).await?;
     for recorded in &waiting {
-        for planned in notify::plan(&worker.desk, &mut tx, recorded).await? {
-            let payload = serde_json::to_value(&planned.work)?;
-            queue::enqueue(&mut tx, "notify", &planned.key, &payload, planned.at, now).await?;
+        tx.savepoint().await?;
+        match notify::plan(&worker.desk, &mut tx, recorded).await {
+            Ok(plan) => {
+                for planned in plan {
+                    let payload = serde_json::to_value(&planned.work)?;
+                    queue::enqueue(&mut tx, "notify", &planned.key, &payload, planned.at, now).await?;
+                }
+            }
+            Err(notify::Error::Storage(error @ storage::Error::Unavailable(_))) => return Err(error.into()),
+            Err(error) => {
+                // One fact that cannot be told must not keep all later ones waiting: it is set aside for a person.
+                tracing::error!(event.id = %recorded.id, error = %error, "a fact's messages cannot be planned");
+                tx.rollback_to_savepoint().await?;
+                let payload = json!({ "event": recorded.id.to_string() });
+                queue::bury(&mut tx, &format!("{}:plan", recorded.id), &payload, &error.to_string(), now).await?;
+            }
         }
         outbox::mark_dispatched(&mut tx, recorded.id, now).await?;
     }

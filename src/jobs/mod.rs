@@ -1,7 +1,7 @@
 //! What happens later: facts become messages, messages are sent, time passes.
 //!
 //! Every piece of work is a row in the queue; a worker that dies leaves it to the next. [`run`] keeps at it, woken by the
-//! bus and looking by itself once a second; [`drain`] does everything that is due now, for tests and for the end.
+//! bus and looking by itself four times a second; [`drain`] does everything that is due now, for tests and for the end.
 
 mod dispatch;
 pub mod queue;

@@ -61,6 +61,22 @@ pub async fn enqueue(
     Ok(())
 }
 
+/// Puts what can never be done before a person's eyes: a dead job with its reason.
+///
+/// # Errors
+/// As the store says.
+pub async fn bury(tx: &mut Tx, dedupe_key: &str, payload: &Json, why: &str, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into jobs (id, kind, dedupe_key, payload, state, next_at, last_error, created_at, done_at)
+             values ($1, 'dispatch', $2, $3, 'dead', $4, $5, $4, $4) on conflict (dedupe_key) do nothing"
+        ),
+        params![JobId::new(), dedupe_key, payload, now, why],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Claims up to `most` jobs that are due, the longest waiting first.
 ///
 /// # Errors

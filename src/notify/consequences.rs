@@ -27,9 +27,9 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
                 plan.mail(Mail::WebinarMissed { contact: *contact, webinar: webinar.clone() });
             }
         }
-        Event::BookingConfirmed { booking, contact } => plan.booked(tx, *booking, *contact, 0).await?,
-        Event::BookingRescheduled { booking, contact, sequence } => {
-            plan.booked(tx, *booking, *contact, *sequence).await?;
+        Event::BookingConfirmed { booking, contact } => plan.booked(tx, *booking, *contact, 0, None).await?,
+        Event::BookingRescheduled { booking, contact, sequence, was_at } => {
+            plan.booked(tx, *booking, *contact, *sequence, Some(*was_at)).await?;
         }
         Event::BookingCancelled { booking, contact, sequence } => {
             plan.mail(Mail::BookingCancelled { booking: *booking, sequence: *sequence });
@@ -120,13 +120,13 @@ impl Plan<'_> {
         booking: BookingId,
         contact: ContactId,
         sequence: i64,
+        was_at: Option<Timestamp>,
     ) -> Result<(), Error> {
         let known = bookings::find(tx, booking).await.map_err(unwritable)?;
-        let is_moved = sequence > 0;
-        self.mail(if is_moved {
-            Mail::BookingRescheduled { booking, sequence }
-        } else {
-            Mail::BookingConfirmed { booking, sequence }
+        let is_moved = was_at.is_some();
+        self.mail(match was_at {
+            Some(was_at) => Mail::BookingRescheduled { booking, sequence, was_at },
+            None => Mail::BookingConfirmed { booking, sequence },
         });
         self.mail(Mail::RepBooked { booking, sequence });
         for before_ms in &self.desk.rules.remind_ms {

@@ -109,7 +109,10 @@ pub(super) async fn to_visitor(
     let language = call.booking.language;
     let mut tells = call.told(language);
     tells["manage"] = json!(call.manage);
-    tells["was_at"] = json!(null);
+    tells["was_at"] = match mail {
+        Mail::BookingRescheduled { was_at, .. } => json!(was_at),
+        _ => Json::Null,
+    };
     tells["by_us"] = json!(false);
     tells["reason"] = json!(call.booking.cancel_reason);
     tells["again"] = json!(desk.link(&format!("/book/{}?lang={}", call.meeting.id, language.code())));

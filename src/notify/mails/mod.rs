@@ -33,7 +33,7 @@ pub enum Mail {
     /// The call is booked.
     BookingConfirmed { booking: BookingId, sequence: i64 },
     /// The call was moved.
-    BookingRescheduled { booking: BookingId, sequence: i64 },
+    BookingRescheduled { booking: BookingId, sequence: i64, was_at: Timestamp },
     /// The call is off.
     BookingCancelled { booking: BookingId, sequence: i64 },
     /// The call is near.
@@ -89,7 +89,7 @@ pub(super) async fn write(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Op
         }
         Mail::WebinarMissed { contact, webinar } => webinar::missed(desk, mail, *contact, webinar, now).await,
         Mail::BookingConfirmed { booking, sequence }
-        | Mail::BookingRescheduled { booking, sequence }
+        | Mail::BookingRescheduled { booking, sequence, was_at: _ }
         | Mail::BookingCancelled { booking, sequence }
         | Mail::BookingReminder { booking, sequence } => {
             booking::to_visitor(desk, mail, *booking, *sequence, now).await

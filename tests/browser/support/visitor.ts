@@ -63,6 +63,7 @@ export class Visitor {
 
   /** Moves the booked call on its page to the last time that is offered. */
   async moveCall(): Promise<void> {
+    await this.page.locator('details:has(.slot) > summary').click()
     await this.page.locator('.slot').last().click()
     await this.page.getByRole('button', { name: this.words.moveCall }).click()
     await expect(this.page.getByRole('status')).toBeVisible()

@@ -95,7 +95,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx> {
         Ok(match self {
             Self::Sqlite(db) => Tx(Inner::Sqlite(db.begin().await?)),
-            Self::Postgres(db) => Tx(Inner::Postgres(db.begin().await?)),
+            Self::Postgres(db) => Tx(Inner::Postgres(Box::new(db.begin().await?))),
         })
     }
 
@@ -168,7 +168,7 @@ pub struct Tx(Inner);
 
 enum Inner {
     Sqlite(sqlite::SqliteTx),
-    Postgres(postgres::PostgresTx),
+    Postgres(Box<postgres::PostgresTx>),
 }
 
 impl Queries for Tx {

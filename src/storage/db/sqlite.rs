@@ -194,7 +194,7 @@ fn bring_up_to_date(connection: &mut Connection, migrations: &[Migration]) -> Re
 
 fn query(connection: &Connection, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(&dialect::sqlite(sql.0))?;
-    let names: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query(rusqlite::params_from_iter(params))?;
     let mut out = Vec::new();
     while let Some(row) = rows.next()? {

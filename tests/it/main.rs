@@ -9,7 +9,6 @@ mod architecture;
 mod booking;
 mod booking_zones;
 mod chat;
-mod chat;
 mod console;
 mod contracts;
 mod errors;

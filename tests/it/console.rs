@@ -204,6 +204,36 @@ async fn a_session_ends_after_eight_idle_hours() {
     mike.get("/console").await.expect(303);
 }
 
+#[tokio::test]
+async fn the_command_line_lets_somebody_in_and_out() {
+    let app = app().await;
+    let run = |arguments: &[&str]| {
+        let config = app.folder().join("embudo.toml");
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_embudo"))
+            .args(["--config", &config.display().to_string(), "user"])
+            .args(arguments)
+            .output()
+            .expect("it runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("a text");
+        (done.status.success(), text(done.stdout), text(done.stderr))
+    };
+    let (_, nobody, _) = run(&["list"]);
+    assert!(nobody.contains("embudo user add"), "says what to do: {nobody}");
+    let (is_done, told, _) = run(&["add", "Ana@faro.example", "--name", "Ana Ruiz", "--role", "ae"]);
+    let password =
+        told.lines().find_map(|line| line.strip_prefix("password: ")).expect("a password").to_owned();
+    assert!(is_done);
+    let fields = [("email", "ana@faro.example"), ("password", password.as_str()), ("next", "")];
+    app.client.submit("/console/login", &fields).await.expect(303);
+    let (is_done, _, wrong) = run(&["add", "ana@faro.example"]);
+    assert!(!is_done && wrong.contains("there is an account with the address ana@faro.example already"));
+    let (is_done, _, wrong) = run(&["add", "bea@faro.example", "--role", "boss"]);
+    assert!(!is_done && wrong.contains("choose one of admin, marketing, sdr, ae, cs, viewer"), "{wrong}");
+    assert!(run(&["list"]).1.contains("ana@faro.example\tae\tAna Ruiz\tactive"));
+    assert!(run(&["disable", "ana@faro.example"]).0);
+    app.client.submit("/console/login", &fields).await.expect(401);
+}
+
 // ---- what may be done -----------------------------------------------------------------------------
 
 #[tokio::test]
@@ -462,16 +492,30 @@ async fn somebody_takes_a_chat_talks_suggests_times_and_closes_it() {
 
     mike.submits(&at("times"), &[("text", "")]).await.expect(303);
     let page = mike.sees(&format!("/console/inbox/{chat}")).await;
+    let asked = page.split("¿Cuál de estas horas te va bien?").last().expect("in her language");
     assert!(
-        page.contains("Estas horas nos irían bien (Mexico City (UTC−6))"),
-        "in her language and zone:\n{page}"
+        asked.contains("message-choices") && page.contains("Fari"),
+        "real times, and the bot has its name"
     );
-    assert!(page.contains("/book/discovery"));
     mike.submits(&at("typing"), &[]).await.expect(204);
     mike.submits(&at("close"), &[]).await.expect(303);
     let closed = mike.sees("/console/inbox?view=closed").await;
     assert!(closed.contains("Nikki Grant"));
     mike.get(&format!("/console/inbox/{}", ConversationId::new())).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_stranger_is_suggested_times_in_words_and_the_page_that_asks_for_the_address() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    let chat = chat_of(&app, VisitorId::new()).await;
+    mike.submits(&format!("/console/inbox/{chat}/accept"), &[]).await.expect(303);
+    mike.submits(&format!("/console/inbox/{chat}/times"), &[("text", "Un momento")]).await.expect(303);
+    let page = mike.sees(&format!("/console/inbox/{chat}")).await;
+    for told in ["Un momento", "Estas horas nos irían bien, Mexico City (UTC−6)", "/book/discovery?lang"]
+    {
+        assert!(page.contains(told), "{told}:\n{page}");
+    }
 }
 
 #[tokio::test]

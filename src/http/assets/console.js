@@ -239,6 +239,8 @@
       pending.remove();
       area.value = area.value ? `${text}\n${area.value}` : text;
       form.elements.client_id.value = id;
+      // Perhaps the chat is closed or somebody else's by now: show how it stands.
+      refresh([`conversation:${conversation}`]);
     }
   });
 

@@ -55,12 +55,16 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
         timeline::timeline(reads, &names, id, before.unwrap_or_else(|| now.plus_ms(1))).await?;
     let older = cut
         .map(|cut| address(&format!("/console/contacts/{id}"), &[("before", Some(cut.as_ms().to_string()))]));
+    let next_call = person::next_call(reads, &names, id, now).await?;
+    let meeting = reader.app.team.meetings.first().filter(|_| next_call.is_none());
+    let booking_page = meeting.map(|meeting| format!("/book/{}?lang={}", meeting.id, known.language.code()));
     let body = json!({
+        "booking_page": booking_page,
         "contact": head(&known, company.map(|company| company.name), owner.map(|owner| owner.name), fields),
         "score": score(&reader, &explained),
         "consents": latest_consents(contacts::consents(reads, id).await?),
         "colleagues": colleagues,
-        "next_call": person::next_call(reads, &names, id, now).await?,
+        "next_call": next_call,
         "conversation": person::open_chat(reads, id).await?,
         "moves": moves(&reader, &explained),
         "explanation": explanation(&reader, &explained),

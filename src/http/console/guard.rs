@@ -123,8 +123,9 @@ async fn check_token(request: &mut ServiceRequest, session: &Session) -> Result<
 
 /// A problem as a page: what happened, what was kept, what to do. Whoever is not logged in is led to the login.
 async fn page_of(request: &HttpRequest, problem: &Problem) -> HttpResponse {
-    let is_stream = request.path() == "/console/events";
-    if problem.code() == "account.not_logged_in" && !is_stream {
+    // A script can do nothing with a redirection to the login; it is told plainly.
+    let is_script = request.path() == "/console/events" || request.headers().contains_key("x-csrf-token");
+    if problem.code() == "account.not_logged_in" && !is_script {
         return login::ask(request);
     }
     let session = request.extensions().get::<Session>().cloned();

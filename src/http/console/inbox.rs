@@ -149,7 +149,7 @@ fn said(reader: &Reader, message: &Message) -> Json {
         "seq": message.seq,
         "at": message.at,
         "author": if is_event { "system" } else { message.author.as_str() },
-        "name": message.name,
+        "name": if message.author == "bot" { Some(&reader.app.room.bot) } else { message.name.as_ref() },
         "note": note,
         "text": text,
         "choices": line.choices,

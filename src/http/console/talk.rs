@@ -123,13 +123,21 @@ async fn suggestion(reader: &Reader, talk: &Conversation) -> Result<String, Prob
     let free = bookings::slots(reads, &app.team, meeting, window, &Holder::default(), reader.now).await?;
     let link = app.link(&format!("/book/{}?lang={}", meeting.id, talk.language.code()));
     let zone = Zone::named(&talk.time_zone);
-    let lines: Vec<String> = spread(free.iter().map(|slot| slot.starts_at).collect(), &zone)
+    let free: Vec<Timestamp> = free.iter().map(|slot| slot.starts_at).collect();
+    let (awake, _): (Vec<Timestamp>, Vec<Timestamp>) = free.iter().partition(|at| is_awake(**at, &zone));
+    // Whoever lives on the other side of the world is offered what there is.
+    let lines: Vec<String> = spread(if awake.is_empty() { free } else { awake }, &zone)
         .into_iter()
         .map(|at| format!("• {}, {}", zone.weekday_date(at.as_ms(), talk.language), zone.time(at.as_ms())))
         .collect();
     let values = [("times", lines.join("\n")), ("zone", zone.label(reader.now.as_ms())), ("link", link)];
     let key = if lines.is_empty() { "console.inbox.no_times" } else { "console.inbox.suggestion" };
     Ok(reader.text_with(talk.language, key, &values))
+}
+
+/// Whether people are up at this time: from 8 to 20 o'clock.
+fn is_awake(at: Timestamp, zone: &Zone) -> bool {
+    ("08:00".."20:00").contains(&zone.time(at.as_ms()).as_str())
 }
 
 /// A few times that are not all on one morning: at most two a day.
@@ -161,6 +169,15 @@ pub async fn typing(reader: Reader, path: web::Path<String>) -> Result<HttpRespo
 mod tests {
     use super::*;
     use crate::base::time::HOUR_MS;
+
+    #[test]
+    fn nobody_is_offered_a_call_at_night() {
+        let zone = Zone::named("America/Mexico_City");
+        let at = |hour: i64| Timestamp(1_795_392_000_000 + hour * HOUR_MS); // 2026-11-23 00:00 UTC
+        assert!(!is_awake(at(8), &zone), "two o'clock in the morning");
+        assert!(is_awake(at(14), &zone));
+        assert!(!is_awake(at(26), &zone), "eight in the evening");
+    }
 
     #[test]
     fn suggested_times_are_spread_over_days() {

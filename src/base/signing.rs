@@ -25,6 +25,8 @@ pub enum Purpose {
     Booking,
     /// Take part in one conversation. Subject: the conversation's id.
     Conversation,
+    /// Ask for no more invitations. Subject: the purpose that is objected to.
+    Objection,
     /// Submit one form that was really shown. Subject: the form's id.
     FormNonce,
 }
@@ -37,6 +39,7 @@ impl Purpose {
             Self::Webinar => "webinar",
             Self::Booking => "booking",
             Self::Conversation => "conversation",
+            Self::Objection => "objection",
             Self::FormNonce => "form",
         }
     }

@@ -337,6 +337,18 @@ pub async fn record_consent(
     Ok(())
 }
 
+/// The purpose of mails that nobody asked for, such as invitations.
+pub const MARKETING: &str = "marketing";
+
+/// Whether a person's last word on a purpose was no.
+///
+/// # Errors
+/// As the store says.
+pub async fn has_objected(q: &mut impl Queries, contact: ContactId, purpose: &str) -> Result<bool, Error> {
+    let ledger = store::consents(q, contact).await?;
+    Ok(ledger.iter().find(|record| record.purpose == purpose).is_some_and(|record| record.action != "granted"))
+}
+
 /// Hands a contact to somebody of the company.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ mod collect;
 mod cors;
 mod demo;
 mod gates;
+mod objections;
 mod ops;
 mod webinars;
 
@@ -88,6 +89,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .configure(pages::routes)
             .configure(console::routes)
             .configure(gates::routes)
+            .configure(objections::routes)
             .configure(webinars::routes)
             .configure(if is_demo { demo::routes } else { nothing_else })
     })

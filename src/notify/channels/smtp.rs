@@ -82,6 +82,30 @@ impl Header for AutoSubmitted {
     }
 }
 
+/// A header with one text that lettre does not know (RFC 2369, RFC 8058).
+macro_rules! text_header {
+    ($type:ident, $name:literal) => {
+        #[derive(Debug, Clone)]
+        struct $type(String);
+
+        impl Header for $type {
+            fn name() -> HeaderName {
+                HeaderName::new_from_ascii_str($name)
+            }
+
+            fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+                Ok(Self(text.to_owned()))
+            }
+
+            fn display(&self) -> HeaderValue {
+                HeaderValue::new(Self::name(), self.0.clone())
+            }
+        }
+    };
+}
+text_header!(ListUnsubscribe, "List-Unsubscribe");
+text_header!(ListUnsubscribePost, "List-Unsubscribe-Post");
+
 /// Sends a mail and keeps what was sent. The same `id` always makes the same `Message-ID`.
 ///
 /// # Errors
@@ -128,12 +152,17 @@ fn mailbox(name: &str, address: &Email) -> Result<Mailbox, Error> {
 fn message(desk: &Desk, message_id: &str, ready: &Ready) -> Result<Message, Error> {
     let broken = |error: lettre::error::Error| Error::Unwritable(error.to_string());
     let to: Mailboxes = mailbox(&ready.to_name, &ready.to)?.into();
-    let builder = Message::builder()
+    let mut builder = Message::builder()
         .from(mailbox(&ready.from_name, &desk.from)?)
         .mailbox(lettre::message::header::To::from(to))
         .subject(&ready.written.subject)
         .message_id(Some(message_id.to_owned()))
         .header(AutoSubmitted);
+    if let Some(address) = &ready.unsubscribe {
+        builder = builder
+            .header(ListUnsubscribe(format!("<{address}>")))
+            .header(ListUnsubscribePost("List-Unsubscribe=One-Click".to_owned()));
+    }
     let body = MultiPart::alternative()
         .singlepart(SinglePart::plain(ready.written.text.clone()))
         .singlepart(SinglePart::html(ready.written.html.clone()));

@@ -173,6 +173,7 @@ pub(super) async fn to_rep(
     let zone = call.rep.zone.iana_name().unwrap_or("UTC");
     let context = context(zone, &call.reader.site, now, tells);
     Ok(Some(Ready {
+        unsubscribe: None,
         template: mail.name(),
         to: call.rep.email.clone(),
         to_name: call.rep.name.clone(),

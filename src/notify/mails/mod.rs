@@ -73,6 +73,8 @@ pub(super) struct Ready {
     pub written: Written,
     /// The iTIP method and the calendar text.
     pub calendar: Option<(&'static str, String)>,
+    /// Where one click stops mails of this kind (RFC 8058), if nobody asked for them.
+    pub unsubscribe: Option<String>,
 }
 
 /// Works out what the mail says now; nothing if it is not wanted any more.
@@ -140,8 +142,10 @@ fn ready(
     tells: Json,
     calendar: Option<(&'static str, String)>,
 ) -> Result<Option<Ready>, Error> {
+    let unsubscribe = tells.get("unsubscribe").and_then(Json::as_str).map(str::to_owned);
     let context = context(reader.zone(), &reader.site, now, tells);
     Ok(Some(Ready {
+        unsubscribe,
         template: mail.name(),
         to: reader.contact.email.clone(),
         to_name: String::new(),

@@ -5,9 +5,14 @@ use serde_json::{Value as Json, json};
 use super::{Mail, Reader, Ready, ready};
 use crate::base::ids::ContactId;
 use crate::base::language::Language;
-use crate::base::time::{SECOND_MS, Timestamp};
+use crate::base::signing::{Keys, Purpose};
+use crate::base::time::{DAY_MS, SECOND_MS, Timestamp};
+use crate::contacts;
 use crate::notify::{Desk, Error};
 use crate::webinars::{self, State, Webinar};
+
+/// A link out must work for as long as the mail may lie in an inbox.
+const OBJECTION_MS: i64 = 730 * DAY_MS;
 
 fn told(webinar: &Webinar, language: Language) -> Json {
     json!({
@@ -36,7 +41,9 @@ pub(super) async fn invitation(
     let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
         return Ok(None);
     };
-    if webinar.starts_at <= now || state(desk, id, contact).await?.is_some() {
+    let has_objected = contacts::has_objected(&mut desk.stores.db.read(), contact, contacts::MARKETING).await;
+    let is_unwanted = has_objected.map_err(|error| Error::Unwritable(error.to_string()))?;
+    if is_unwanted || webinar.starts_at <= now || state(desk, id, contact).await?.is_some() {
         return Ok(None);
     }
     let read = desk
@@ -47,12 +54,16 @@ pub(super) async fn invitation(
         .and_then(|invitation| desk.catalog.form(&invitation.form).ok())
         .and_then(|form| desk.catalog.delivered_by(form))
         .map(|asset| asset.title.get(reader.language()).to_owned());
+    let mut objection = Keys::claims(contacts::MARKETING, now, now.plus_ms(OBJECTION_MS));
+    objection.contact = Some(contact.to_string());
+    let objection = desk.keys.sign(Purpose::Objection, &objection);
     let token = webinars::invitation(&desk.keys, webinar, contact, now);
     let tells = json!({
         "first_name": reader.contact.first_name,
         "read": read,
         "webinar": told(webinar, reader.language()),
         "link": desk.link(&format!("/w/{id}?t={token}&lang={}", reader.language().code())),
+        "unsubscribe": desk.link(&format!("/u/{objection}?lang={}", reader.language().code())),
     });
     ready(desk, mail, &reader, now, tells, None)
 }

@@ -63,10 +63,17 @@ export class Visitor {
 
   /** Moves the booked call on its page to the last time that is offered. */
   async moveCall(): Promise<void> {
-    await this.page.locator('details:has(.slot) > summary').click()
+    await this.page.locator('summary', { hasText: this.words.anotherTime }).click()
     await this.page.locator('.slot').last().click()
     await this.page.getByRole('button', { name: this.words.moveCall }).click()
     await expect(this.page.getByRole('status')).toBeVisible()
+  }
+
+  /** Cancels the booked call on its page. */
+  async cancelCall(): Promise<void> {
+    await this.page.locator('summary', { hasText: this.words.cancel }).click()
+    await this.page.getByRole('button', { name: this.words.cancelCall }).click()
+    await expect(this.page.getByText(this.words.callCancelled)).toBeVisible()
   }
 
   get chat(): Chat {

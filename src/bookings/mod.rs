@@ -266,7 +266,8 @@ pub async fn reschedule(
     let was_at = old.starts_at;
     let moved = place::place(tx, desk.team, meeting, &wish, Target::Move(old), now).await?;
     if let Some(contact) = moved.contact {
-        let event = Event::BookingRescheduled { booking: moved.id, contact, sequence: moved.sequence, was_at };
+        let event =
+            Event::BookingRescheduled { booking: moved.id, contact, sequence: moved.sequence, was_at };
         events::append(tx, &event, now).await?;
         note(tx, desk, &moved, contact, "booking.rescheduled", now).await?;
     }

@@ -346,7 +346,10 @@ pub const MARKETING: &str = "marketing";
 /// As the store says.
 pub async fn has_objected(q: &mut impl Queries, contact: ContactId, purpose: &str) -> Result<bool, Error> {
     let ledger = store::consents(q, contact).await?;
-    Ok(ledger.iter().find(|record| record.purpose == purpose).is_some_and(|record| record.action != "granted"))
+    Ok(ledger
+        .iter()
+        .find(|record| record.purpose == purpose)
+        .is_some_and(|record| record.action != "granted"))
 }
 
 /// Hands a contact to somebody of the company.

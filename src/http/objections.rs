@@ -51,7 +51,8 @@ async fn objected(app: &Shared, token: &str) -> Result<(), Problem> {
     let mut tx = app.stores.db.begin().await?;
     contacts::find(&mut tx, contact).await?.ok_or(contacts::Error::Unknown)?;
     if !contacts::has_objected(&mut tx, contact, &purpose).await? {
-        contacts::record_consent(&mut tx, Some(contact), None, &purpose, "withdrawn", None, None, now).await?;
+        contacts::record_consent(&mut tx, Some(contact), None, &purpose, "withdrawn", None, None, now)
+            .await?;
     }
     tx.commit().await?;
     Ok(())

@@ -32,7 +32,8 @@ pub(super) async fn dispatch(worker: &Worker) -> anyhow::Result<usize> {
                 tracing::error!(event.id = %recorded.id, error = %error, "a fact's messages cannot be planned");
                 tx.rollback_to_savepoint().await?;
                 let payload = json!({ "event": recorded.id.to_string() });
-                queue::bury(&mut tx, &format!("{}:plan", recorded.id), &payload, &error.to_string(), now).await?;
+                queue::bury(&mut tx, &format!("{}:plan", recorded.id), &payload, &error.to_string(), now)
+                    .await?;
             }
         }
         outbox::mark_dispatched(&mut tx, recorded.id, now).await?;

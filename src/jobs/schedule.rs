@@ -25,7 +25,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "close_webinars",
-        every_ms: 5 * SECOND_MS,
+        every_ms: SECOND_MS,
         run: |worker, now| Box::pin(close_webinars(worker, now)),
     },
     Chore {

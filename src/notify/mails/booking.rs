@@ -11,7 +11,7 @@ use crate::bookings::team::{Meeting, Rep};
 use crate::bookings::{self, Booking, State};
 use crate::contacts::{self, Activity, Field};
 use crate::notify::mails::compose;
-use crate::notify::{Desk, Error};
+use crate::notify::{Desk, Error, store};
 use crate::render::Zone;
 
 /// Things people did that a rep wants to know before a call; the latest of each kind.
@@ -135,9 +135,14 @@ pub(super) async fn to_rep(
     now: Timestamp,
 ) -> Result<Option<Ready>, Error> {
     let Some(call) = Call::find(desk, mail, id, sequence).await? else { return Ok(None) };
-    let language = call.rep.languages.first().copied().unwrap_or_default();
     let contact = &call.reader.contact;
     let mut q = desk.stores.db.read();
+    // In the language in which the rep reads the console; without an account, in the first one of the team's file.
+    let account = store::account_of(&mut q, &call.rep.account).await?;
+    let language = match account {
+        Some(account) => store::language_of(&mut q, account).await?,
+        None => call.rep.languages.first().copied().unwrap_or_default(),
+    };
     let company = match contact.company {
         Some(company) => contacts::company(&mut q, company).await?.map(|company| company.name),
         None => None,

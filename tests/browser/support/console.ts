@@ -69,6 +69,13 @@ export class Console {
     await expect(this.talk).toContainText(text)
   }
 
+  /** Writes down the first name that the visitor of the open chat has told. */
+  async saveName(first: string): Promise<void> {
+    await this.page.locator('#talk-context').getByPlaceholder(/First name|Nombre/).fill(first)
+    await this.page.locator('#talk-context').getByRole('button', { name: /name|nombre/i }).click()
+    await expect(this.page.locator('#talk-head')).toContainText(first)
+  }
+
   async suggestTimes(): Promise<void> {
     await this.page.locator('#composer').getByRole('button', { name: /Suggest times|Proponer horas/ }).click()
   }

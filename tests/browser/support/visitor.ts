@@ -69,6 +69,13 @@ export class Visitor {
     await expect(this.page.getByRole('status')).toBeVisible()
   }
 
+  /** Cancels the booked call on its page. */
+  async cancelCall(): Promise<void> {
+    await this.page.locator('summary', { hasText: this.words.cancel }).click()
+    await this.page.getByRole('button', { name: this.words.cancelCall }).click()
+    await expect(this.page.getByText(this.words.callCancelled)).toBeVisible()
+  }
+
   get chat(): Chat {
     return new Chat(this.page, this.words)
   }

@@ -8,6 +8,7 @@ mod support;
 mod architecture;
 mod booking;
 mod chat;
+mod chat_schedules;
 mod booking_zones;
 mod contracts;
 mod errors;

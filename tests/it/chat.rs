@@ -1,4 +1,5 @@
 //! Conversations through the doors: the flow, the person, the log, and who may see what.
+#![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use embudo::base::email::Email;
 use embudo::base::ids::{AccountId, BookingId, ContactId, ConversationId, VisitorId, new_key};
@@ -608,7 +609,8 @@ async fn a_stream_begins_where_it_is_told_and_brings_what_comes() {
     let url = format!("{}{}", app.url, widget.path("stream?after=1"));
     let response = http.get(url).bearer_auth(&widget.token).header("origin", SITE).send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
-    assert_eq!(response.headers()["content-encoding"], "identity", "compressing would hold events back");
+    let encoding = response.headers().get("content-encoding");
+    assert!(encoding.is_none_or(|encoding| encoding == "identity"), "compressing would hold events back");
     let pieces = futures_util::stream::unfold(response, |mut response| async move {
         let piece = response.chunk().await.expect("the stream is readable")?;
         Some((String::from_utf8(piece.to_vec()).expect("text"), response))

@@ -7,6 +7,8 @@ mod support;
 
 mod architecture;
 mod booking;
+mod chat;
+mod chat_schedules;
 mod booking_zones;
 mod chat;
 mod console;

@@ -175,6 +175,9 @@ test('the whole chat can be used from a keyboard, on a phone it fills the screen
   }
   await expect(call).toBeFocused()
   await page.keyboard.press('Enter')
+  await expect(chat.panel.locator('form.composer input[type=email]'), 'the focus goes where the answer goes').toBeFocused()
+  await page.keyboard.type('pam@olmos-textil.example')
+  await page.keyboard.press('Enter')
   await expect(chat.picker).toBeVisible({ timeout: 30_000 })
   await look(page, 'en-variation-phone', { fullPage: false })
   await page.keyboard.press('Escape')

@@ -92,7 +92,7 @@ export class Chat {
   ) {
     this.panel = page.locator('embudo-chat #panel')
     this.log = this.panel.getByRole('log')
-    this.launcher = page.getByRole('button', { name: words.openChat })
+    this.launcher = page.locator('embudo-chat').getByRole('button', { name: words.openChat })
   }
 
   async open(): Promise<void> {

@@ -17,6 +17,7 @@ pub mod offer;
 pub mod phrases;
 pub mod question;
 pub mod rehearsal;
+pub mod schema;
 pub mod script;
 pub mod steps;
 mod store;

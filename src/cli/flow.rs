@@ -13,12 +13,12 @@ use crate::base::diagnostic::Report;
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, HOUR_MS, Timestamp};
 use crate::base::yaml;
-use crate::chat::Flows;
 use crate::chat::body::{Author, Body, Input as Shape, Said, Slot, Video};
 use crate::chat::engine::{Input, Out, Phase};
 use crate::chat::flow::{Destination, Flow, Next, Outcome};
 use crate::chat::rehearsal::{Rehearsal, Scene, says};
 use crate::chat::script::{self, Suite};
+use crate::chat::{self, Flows};
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -51,6 +51,8 @@ enum Command {
         #[arg(long)]
         start_at: Option<String>,
     },
+    /// Print the JSON Schema of flow files, for editors.
+    Schema,
     /// Draw a flow as a Mermaid chart.
     Graph {
         /// The flow's name.
@@ -66,6 +68,10 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
             let flows = flows(config)?;
             let scene = Scene { online: *online, ..scene(&flows, Language::parse(language)) };
             talk(named(&flows, flow)?, scene, start_at.as_deref())
+        }
+        Command::Schema => {
+            println!("{:#}", chat::schema::schema());
+            Ok(ExitCode::SUCCESS)
         }
         Command::Graph { flow } => {
             print!("{}", graph(named(&flows(config)?, flow)?));

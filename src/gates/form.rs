@@ -430,9 +430,21 @@ mod tests {
     }
 
     #[test]
-    fn the_letters_own_form_needs_the_tick() {
-        let forms = shipped();
-        let letter = forms.iter().find(|form| form.id == "newsletter").expect("it is shipped");
+    fn a_form_whose_consent_is_required_needs_the_tick() {
+        let (forms, report) = forms(
+            "\
+forms:
+  - id: newsletter
+    title: Ideas
+    button: Send
+    done: {title: Thanks, message: Soon}
+    fields:
+      - {name: email, type: email, label: E-mail}
+    consent: {id: newsletter, required: true, text: Send me the letter.}
+",
+        );
+        assert!(report.is_clean(), "{}", report.text());
+        let letter = &forms[0];
         let typed = values(&[("email", "nikki@acme.example")]);
         assert_eq!(letter.validate(&typed, &[]).expect_err("no tick").0["agreed"], FieldError::NotAgreed);
         assert!(letter.validate(&typed, &["newsletter".to_owned()]).is_ok());

@@ -7,9 +7,9 @@ mod support;
 
 mod architecture;
 mod booking;
+mod booking_zones;
 mod chat;
 mod chat_schedules;
-mod booking_zones;
 mod console;
 mod contracts;
 mod errors;

@@ -10,7 +10,6 @@ mod booking;
 mod chat;
 mod chat_schedules;
 mod booking_zones;
-mod chat;
 mod console;
 mod contracts;
 mod errors;

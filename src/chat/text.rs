@@ -139,11 +139,11 @@ fn is_there(value: Option<&Json>) -> bool {
     }
 }
 
-/// `Tuesday, March 3 at 10:00 AM` or `martes, 3 de marzo, 10:00`.
+/// `Tuesday 3 March, 10:00` or `martes 3 de marzo, 10:00`, as pages and mails write it.
 pub fn when(at: Timestamp, reader: &Reader) -> String {
     let local = at.to_jiff().to_zoned(reader.zone.clone());
     match reader.language {
-        Language::En => local.strftime("%A, %B %-d at %-I:%M %p").to_string(),
+        Language::En => local.strftime("%A %-d %B, %H:%M").to_string(),
         Language::Es => {
             const DAYS: [&str; 7] =
                 ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"];
@@ -166,7 +166,7 @@ pub fn when(at: Timestamp, reader: &Reader) -> String {
             };
             let day = word(&DAYS, local.weekday().to_monday_zero_offset());
             let month = word(&MONTHS, local.month().saturating_sub(1));
-            format!("{day}, {} de {month}, {}", local.day(), local.strftime("%-H:%M"))
+            format!("{day} {} de {month}, {}", local.day(), local.strftime("%H:%M"))
         }
     }
 }
@@ -343,7 +343,7 @@ mod tests {
         let (text, _) = parse("{{when booking.starts_at}}");
         let mut values = Context::new();
         values.set("booking.starts_at", 1_772_528_400_000_i64);
-        assert_eq!(text.render(&values, &reader(Language::En)), "Tuesday, March 3 at 10:00 AM");
-        assert_eq!(text.render(&values, &reader(Language::Es)), "martes, 3 de marzo, 10:00");
+        assert_eq!(text.render(&values, &reader(Language::En)), "Tuesday 3 March, 10:00");
+        assert_eq!(text.render(&values, &reader(Language::Es)), "martes 3 de marzo, 10:00");
     }
 }

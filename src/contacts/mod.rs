@@ -332,9 +332,8 @@ pub async fn record_consent(
     text: Option<(&str, Language, &str)>,
     page: Option<&str>,
     now: Timestamp,
-) -> Result<(), Error> {
-    store::insert_consent(tx, contact, visitor, purpose, action, text, page, now).await?;
-    Ok(())
+) -> storage::Result<()> {
+    store::insert_consent(tx, contact, visitor, purpose, action, text, page, now).await
 }
 
 /// The purpose of mails that nobody asked for, such as invitations.

@@ -492,7 +492,9 @@ pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Co
             sql!(
                 "select c.purpose, c.action, t.body, c.page, c.at
                  from consents c left join consent_texts t on t.hash = c.text_hash
-                 where c.contact_id = $1 order by c.at desc, c.id desc"
+                 where c.contact_id = $1
+                    or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id = $1))
+                 order by c.at desc, c.id desc"
             ),
             params![contact],
         )

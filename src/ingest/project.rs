@@ -16,6 +16,8 @@ const CURSOR: &str = "visits";
 const BATCH: i64 = 500;
 /// Pages that a visit's trail keeps.
 const TRAIL_MOST: usize = 50;
+/// The name of the hit by which the tracker tells that a visitor has answered the question for consent.
+const CONSENT: &str = "consent";
 
 /// Projects what is new; returns how many hits that was. Call again while it is not 0.
 ///
@@ -46,6 +48,14 @@ async fn apply(tx: &mut crate::storage::db::Tx, hit: &Recorded) -> Result<()> {
     match store::visit(tx, hit.session).await? {
         None => store::open_visit(tx, hit, &trail(Vec::new(), hit)).await?,
         Some(known) => store::extend_visit(tx, hit, &trail(known, hit)).await?,
+    }
+    if hit.name == CONSENT {
+        // An entry of the ledger and not something that was done. Whoever says no sends no identifier to write it under.
+        if hit.consent != contacts::Consent::None {
+            let (visitor, page) = (Some(hit.visitor), Some(hit.path.as_str()));
+            contacts::record_consent(tx, None, visitor, "analytics", "granted", None, page, hit.at).await?;
+        }
+        return Ok(());
     }
     // Scoring reads what recognised people did; a machine's visit is nobody's interest.
     // An event of a page's own must not pass for one of ours: nobody books a call by a line of script.

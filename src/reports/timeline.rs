@@ -340,7 +340,11 @@ async fn consents(q: &mut impl Queries, contact: ContactId, before: Timestamp) -
             sql!(
                 "select c.purpose, c.action, t.body, c.at
                  from consents c left join consent_texts t on t.hash = c.text_hash
-                 where c.contact_id = $1 and c.at < $2 order by c.at desc, c.id desc limit $3"
+                 where (c.contact_id = $1
+                        or (c.contact_id is null
+                            and c.visitor_id in (select id from visitors where contact_id = $1)))
+                     and c.at < $2
+                 order by c.at desc, c.id desc limit $3"
             ),
             params![contact, before, MOST],
         )

@@ -553,7 +553,8 @@ async fn a_mail_that_was_kept_is_shown_in_a_frame_that_can_do_nothing() {
     app.run_jobs().await;
     let list = admin.sees("/console/outbox").await;
     assert!(list.contains("nikki@acme.example") && list.contains("No mail server is configured"));
-    let id: String = app.rows("select id from mails where template = 'asset_link'").await[0].get("id").expect("an id");
+    let id: String =
+        app.rows("select id from mails where template = 'asset_link'").await[0].get("id").expect("an id");
     let page = admin.sees(&format!("/console/outbox/{id}")).await;
     assert!(
         page.contains("sandbox=\"\"") && page.contains("/d/"),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use serde_json::json;
 
+use crate::gates::submit;
 use crate::support::app::{SITE, TestApp, set};
 use crate::support::hook::Hook;
 use crate::support::inbox::Manner;
@@ -160,4 +161,29 @@ async fn reminders_go_out_once_before_the_call_and_none_for_a_call_that_was_canc
     };
     assert_eq!(reminders(NIKKI), 2, "a day and an hour before");
     assert_eq!(reminders("pam@acme.example"), 0);
+}
+
+#[tokio::test]
+async fn an_invitation_shows_a_way_out_that_only_a_post_takes() {
+    let app = TestApp::start().await;
+    submit(&app.visitor(), "white-paper", NIKKI).await;
+    app.run_jobs().await;
+    let letters = app.rows("select text_body from mails where template = 'webinar_invitation'").await;
+    let text: String = letters.first().expect("she is invited").get("text_body").expect("a text");
+    let link = text.split_whitespace().find(|word| word.contains("/u/")).expect("a way out");
+    let path = link.find("/u/").and_then(|at| link.get(at..)).expect("a path").to_owned();
+    let objections = || async {
+        let rows = app.rows("select action from consents where purpose = 'marketing'").await;
+        rows.iter().map(|row| row.get::<String>("action").expect("a text")).collect::<Vec<_>>()
+    };
+    for _ in 0..3 {
+        assert_eq!(app.get(&path).await.status, 200);
+    }
+    assert!(objections().await.is_empty(), "opening a link changes nothing");
+    for _ in 0..2 {
+        let answer = app.client.submit(&path, &[("List-Unsubscribe", "One-Click")]).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    assert_eq!(objections().await, ["withdrawn"], "once, however often it is said");
+    assert_eq!(app.get("/u/nonsense").await.status, 404);
 }

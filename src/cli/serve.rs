@@ -47,7 +47,10 @@ pub async fn serve(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = match roles.contains(&Role::Web) {
         true => {
-            let listener = listener.map_or_else(|| listen(&app.config.server.listen), Ok)?;
+            let listener = listener.map_or_else(
+                || listen(&app.config.server.listen, "EMBUDO__SERVER__LISTEN=127.0.0.1:PORT"),
+                Ok,
+            )?;
             Some(http::serve(app.clone(), listener)?)
         }
         false => None,
@@ -75,12 +78,12 @@ pub async fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Binds the address, and says what to do when it is taken.
-pub fn listen(address: &str) -> anyhow::Result<TcpListener> {
+/// Binds the address, and says what to do when it is taken: `otherwise` is how another one is chosen.
+pub fn listen(address: &str, otherwise: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).with_context(|| {
         format!(
             "cannot listen on {address}. If another program (or another Embudo) has the port, stop it or choose \
-             another with EMBUDO__SERVER__LISTEN=127.0.0.1:PORT"
+             another with {otherwise}"
         )
     })
 }

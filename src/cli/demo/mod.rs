@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments, file: Option<PathBuf>) -> anyhow::Result<ExitC
     telemetry::start(&config.log);
     super::block_on(async {
         // The address is taken before anything is written: a second demo in the same folder ends here.
-        let listener = listen(&config.server.listen)?;
+        let listener = listen(&config.server.listen, "--port PORT")?;
         let clock = Clock::system();
         clock.advance(folder::clock_offset_ms(&config));
         let app = Arc::new(App::build(config, clock).await?);

@@ -219,7 +219,7 @@ describe('why nothing is sent', () => {
     await page.evaluate(() => embudo('optout', true));
     assert.deepEqual(await storage(page), { 'embudo.optout': '1' });
     await page.goto(`${server.origin}/two`);
-    await until('the reason', () => said.includes('embudo: not sent: opted out'));
+    await until('the reason', () => said.includes('embudo: not sent: optout'));
     assert.equal(named(server, 'page').length, 1);
   });
 

@@ -42,7 +42,7 @@ const isLocal = (url: string) => /^file|\/\/(localhost|127\.|\[::1)/.test(url);
 /** Why hits are not sent, or nothing. */
 export const silence = () =>
   read('optout')
-    ? 'opted out'
+    ? 'optout'
     : top != self
       ? 'in a frame'
       : isLocal(location.href) && !isLocal(home) && options.localhost != 'on'

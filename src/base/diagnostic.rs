@@ -171,9 +171,14 @@ impl Report {
 
     /// For people: `path:line:col severity CODE message`, the line itself, and the hint.
     pub fn text(&self) -> String {
+        self.text_of(&self.diagnostics())
+    }
+
+    /// As [`Report::text`], for some of the findings.
+    pub fn text_of(&self, found: &[Diagnostic]) -> String {
         let inner = self.inner.borrow();
         let mut out = String::new();
-        for d in self.diagnostics() {
+        for d in found {
             let word = d.severity.word();
             let _ = writeln!(out, "{}:{}:{} {word} {} {}", d.path, d.line, d.col, d.code, d.message);
             let line = d.line.saturating_sub(1).try_into().ok();
@@ -182,7 +187,7 @@ impl Report {
                 let _ = writeln!(out, "  {:>5} | {line}", d.line);
                 let _ = writeln!(out, "        | {:>col$}", "^");
             }
-            if let Some(hint) = d.hint {
+            if let Some(hint) = &d.hint {
                 let _ = writeln!(out, "        hint: {hint}");
             }
         }

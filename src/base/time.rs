@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
 
+use super::diagnostic::nearest;
+
 /// One second in milliseconds.
 pub const SECOND_MS: i64 = 1_000;
 /// One minute in milliseconds.
@@ -63,6 +65,15 @@ impl fmt::Display for Timestamp {
 /// Looks a zone up by its IANA name in the bundled database, never in the system's stale copy.
 pub fn zone(name: &str) -> Option<TimeZone> {
     TimeZoneDatabase::bundled().get(name).ok()
+}
+
+/// The zone that was meant by a name that is none: the same city elsewhere, or a slip of the finger.
+pub fn near_zone(name: &str) -> Option<String> {
+    let database = TimeZoneDatabase::bundled();
+    let names: Vec<String> = database.available().map(|known| known.as_str().to_owned()).collect();
+    let city = |name: &str| name.rsplit('/').next().unwrap_or(name).to_lowercase().replace(' ', "_");
+    let same_city = names.iter().find(|known| city(known) == city(name)).cloned();
+    same_city.or_else(|| nearest(name, names.iter().map(String::as_str)).map(str::to_owned))
 }
 
 /// The clock that everything asks. The system's, shifted by an offset; or one that only tests move.

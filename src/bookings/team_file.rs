@@ -20,7 +20,7 @@ use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::base::localized::Localized;
-use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, zone};
+use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, near_zone, zone};
 use crate::base::yaml::{self, Map, View, is_name};
 
 /// Distances between two starts, in minutes; each divides a day, so that every day has the same grid.
@@ -40,14 +40,18 @@ impl Team {
             .map(|view| view.one_or_more().into_iter().filter_map(date).collect())
             .unwrap_or_default();
         let mut reps: Vec<Rep> = Vec::new();
+        // Whoever has a mistake in her own entry is in the team all the same.
+        let mut declared: Vec<String> = Vec::new();
         for view in map.required("reps").and_then(View::list).unwrap_or_default() {
+            declared
+                .extend(view.map().and_then(|mut map| map.optional("id")?.text().map(|id| id.text.clone())));
             if let Some(rep) = rep(view, &closed, &reps) {
                 reps.push(rep);
             }
         }
         let mut meetings: Vec<Meeting> = Vec::new();
         for view in map.required("meetings").and_then(View::list).unwrap_or_default() {
-            if let Some(meeting) = meeting(view, &reps, &meetings) {
+            if let Some(meeting) = meeting(view, &reps, &declared, &meetings) {
                 meetings.push(meeting);
             }
         }
@@ -101,7 +105,7 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
     })
 }
 
-fn meeting(view: View<'_>, team: &[Rep], earlier: &[Meeting]) -> Option<Meeting> {
+fn meeting(view: View<'_>, team: &[Rep], declared: &[String], earlier: &[Meeting]) -> Option<Meeting> {
     let mut map = view.map()?;
     let id = map.required("id").and_then(|view| id(view, earlier.iter().map(|meeting| meeting.id.as_str())));
     let title = map.required("title").and_then(Localized::read);
@@ -120,9 +124,9 @@ fn meeting(view: View<'_>, team: &[Rep], earlier: &[Meeting]) -> Option<Meeting>
         let mut ids = Vec::new();
         for view in view.one_or_more() {
             let Some(id) = view.str() else { continue };
-            if !team.iter().any(|rep| rep.id == id) {
+            if !declared.contains(&id) {
                 let message = format!("\"{id}\" is not in the team");
-                view.error("B106", message).did_you_mean(&id, team.iter().map(|rep| rep.id.as_str()));
+                view.error("B106", message).did_you_mean(&id, declared.iter().map(String::as_str));
             } else if ids.contains(&id) {
                 view.error("B106", format!("\"{id}\" stands here twice")).done();
             } else {
@@ -186,12 +190,8 @@ fn time_zone(view: View<'_>) -> Option<TimeZone> {
     let name = view.str()?;
     let found = zone(&name);
     if found.is_none() {
-        let database = jiff::tz::TimeZoneDatabase::bundled();
-        let names: Vec<_> = database.available().collect();
-        let city = |name: &str| name.rsplit('/').next().unwrap_or(name).to_lowercase().replace(' ', "_");
-        let same_city = names.iter().find(|known| city(known.as_str()) == city(&name));
         let noted = view.error("B102", format!("there is no time zone \"{name}\""));
-        match same_city {
+        match near_zone(&name) {
             Some(known) => noted.hint(format!("did you mean \"{known}\"?")),
             None => noted.hint("write it as in the IANA database: Europe/Madrid, America/Mexico_City"),
         }

@@ -11,12 +11,12 @@ use super::flow::{Flow, Next, Outcome, Step, Target, When};
 use super::steps::show::HER_RECORDING;
 use super::steps::{Verb, WaitFor};
 
-/// Names that live outside of the flows.
+/// Names that live outside of the flows; none of a kind whose file cannot be read.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    pub meetings: BTreeSet<String>,
-    pub teams: BTreeSet<String>,
-    pub recordings: BTreeSet<String>,
+    pub meetings: Option<BTreeSet<String>>,
+    pub teams: Option<BTreeSet<String>>,
+    pub recordings: Option<BTreeSet<String>>,
 }
 
 /// Longest text of a bubble and of a choice that reads well, in characters.
@@ -264,8 +264,8 @@ fn sense(flow: &Flow, known: &Known, report: &Report) {
             .error(&trigger.at, "S507", "this flow would offer itself on every page view")
             .hint("add `frequency: {once_per: 7d, max: 3, quiet_after_dismiss: 14d}`");
     }
-    let unknown = |at: &Mark, what: &str, name: &str, all: &BTreeSet<String>| {
-        if !all.contains(name) {
+    let unknown = |at: &Mark, what: &str, name: &str, all: &Option<BTreeSet<String>>| {
+        if let Some(all) = all.as_ref().filter(|all| !all.contains(name)) {
             report
                 .error(at, "S510", format!("there is no {what} \"{name}\""))
                 .did_you_mean(name, all.iter().map(String::as_str));
@@ -410,9 +410,9 @@ translations:
 
     fn known() -> Known {
         Known {
-            meetings: ["discovery".to_owned()].into(),
-            teams: ["sdr".to_owned()].into(),
-            recordings: ["condensed".to_owned()].into(),
+            meetings: Some(["discovery".to_owned()].into()),
+            teams: Some(["sdr".to_owned()].into()),
+            recordings: Some(["condensed".to_owned()].into()),
         }
     }
 

@@ -8,8 +8,6 @@ use super::steps::Verb;
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::language::Language;
 use crate::base::yaml;
-use crate::bookings::team::Team;
-use crate::webinars;
 
 /// The team that conversations are handed to.
 pub const TEAM: &str = "sdr";
@@ -19,17 +17,16 @@ pub const TEAM: &str = "sdr";
 pub struct Flows(Vec<Flow>);
 
 impl Flows {
-    /// Reads and checks every flow of a folder (`*.yaml`, not below it); a folder that is not there has none.
-    /// `None` if there is an error anywhere: flows are taken all or not at all.
-    pub fn load(folder: &Path, known: &Known, report: &Report) -> Option<Flows> {
+    /// The flows' files in a folder (`*.yaml`, not below it) as path and text; a folder that is not there has none.
+    pub fn files(folder: &Path, report: &Report) -> Vec<(String, String)> {
         let mut files = Vec::new();
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Flows::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files,
             Err(error) => {
                 let at = Mark::file(folder.display().to_string());
                 report.error(&at, "Y001", format!("the folder cannot be read: {error}")).done();
-                return None;
+                return files;
             }
         };
         for entry in entries.flatten() {
@@ -46,10 +43,11 @@ impl Flows {
             }
         }
         files.sort();
-        Flows::read(&files, known, report)
+        files
     }
 
     /// Reads and checks flows, each given as its path and text.
+    /// `None` if there is an error anywhere: flows are taken all or not at all.
     pub fn read(files: &[(String, String)], known: &Known, report: &Report) -> Option<Flows> {
         let own = Report::new();
         let docs: Vec<_> = files.iter().filter_map(|(path, text)| yaml::parse(path, text, &own)).collect();
@@ -99,17 +97,5 @@ impl Flows {
     /// The flows that listen to something, the highest priority first.
     pub fn on(&self, when: When) -> impl Iterator<Item = &Flow> {
         self.0.iter().filter(move |flow| flow.trigger.as_ref().is_some_and(|trigger| trigger.when == when))
-    }
-}
-
-impl Known {
-    /// What flows may name of the team's and the webinars' files.
-    pub fn of(team: &Team, webinars: &webinars::Definition) -> Known {
-        let recordings = webinars.webinars.iter().filter_map(|webinar| webinar.recording.as_ref());
-        Known {
-            meetings: team.meetings.iter().map(|meeting| meeting.id.clone()).collect(),
-            teams: [TEAM.to_owned()].into(),
-            recordings: recordings.map(|recording| recording.id.clone()).collect(),
-        }
     }
 }

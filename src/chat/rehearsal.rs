@@ -245,9 +245,9 @@ mod tests {
         let doc = yaml::parse("f.yaml", text, &report).unwrap();
         let flow = Flow::read(&doc, &report).unwrap();
         let known = check::Known {
-            meetings: ["discovery".to_owned()].into(),
-            teams: ["sdr".to_owned()].into(),
-            recordings: Default::default(),
+            meetings: Some(["discovery".to_owned()].into()),
+            teams: Some(["sdr".to_owned()].into()),
+            recordings: Some(Default::default()),
         };
         check::one(&flow, &known, &report);
         assert!(!report.has_errors(), "{}", report.text());

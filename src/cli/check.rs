@@ -1,25 +1,20 @@
 //! `embudo check`: everything that can be wrong in the files that people write, in one go.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value as Json, json};
 
-use crate::app;
-use crate::base::diagnostic::{Mark, Report, Severity};
+use crate::app::{Definitions, Kind, Sources};
+use crate::base::diagnostic::{Diagnostic, Mark, Report, Severity};
 use crate::base::yaml::{self, Doc, View};
-use crate::bookings::team::Team;
-use crate::chat::check::Known;
 use crate::chat::script::Suite;
-use crate::chat::{Flows, flow::Flow};
 use crate::config::Config;
-use crate::gates::Catalog;
-use crate::notify::Rules;
-use crate::{stages, webinars};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Files or folders; without any, everything that the settings name.
+    /// Files or folders; without any, everything that the settings name. Their neighbours are read along.
     paths: Vec<PathBuf>,
     /// How to tell what was found.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -37,25 +32,49 @@ enum Format {
     Sarif,
 }
 
-/// Runs `embudo check`; fails if there is an error.
-pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
+/// Runs `embudo check` on the settings' file and what it names; fails if there is an error.
+pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<ExitCode> {
     let report = Report::new();
-    let known = known(config, &report, arguments.paths.is_empty());
-    let mut files = Vec::new();
-    if arguments.paths.is_empty() {
-        let folder = config.path_of(&config.definitions.flows);
-        gather(&folder, &report, &mut files);
+    let config = Config::read(settings, std::env::vars(), &report);
+    // Where the settings are wrong the files beside them are checked all the same.
+    let config = config.or_else(|| {
+        let mut config = Config::load(None, std::iter::empty()).ok()?;
+        config.folder = settings.and_then(Path::parent).map_or(config.folder, Path::to_path_buf);
+        Some(config)
+    });
+    let mut sources = config.as_ref().map(|config| Sources::of(config, &report)).unwrap_or_default();
+    let mut given = Vec::new();
+    match (arguments.paths.as_slice(), &config) {
+        ([], Some(config)) => {
+            gather(&config.path_of(&config.definitions.flows).join("tests"), &report, &mut given);
+            if sources.found == 0 {
+                let folder = Mark::file(config.folder.display().to_string());
+                report
+                    .error(
+                        &folder,
+                        "Y001",
+                        "there is nothing to check here: no definition and no flow was found",
+                    )
+                    .hint("name files or folders, or the settings with --config FILE");
+            }
+        }
+        (paths, _) => paths.iter().for_each(|path| gather(path, &report, &mut given)),
     }
-    for path in &arguments.paths {
-        gather(path, &report, &mut files);
-    }
-    check(&files, &known, &report);
+    let only: BTreeSet<String> = match arguments.paths.as_slice() {
+        [] => BTreeSet::new(),
+        _ => given.iter().map(|(path, _)| path.clone()).collect(),
+    };
+    check(&mut sources, given, &report);
+    let found: Vec<Diagnostic> = report
+        .diagnostics()
+        .into_iter()
+        .filter(|found| only.is_empty() || only.contains(&found.path) || found.code.starts_with('K'))
+        .collect();
     match arguments.format {
-        Format::Json => println!("{}", report.json()),
-        Format::Sarif => println!("{:#}", sarif(&report)),
+        Format::Json => println!("{}", serde_json::to_string_pretty(&found)?),
+        Format::Sarif => println!("{:#}", sarif(&found)),
         Format::Text => {
-            print!("{}", report.text());
-            let found = report.diagnostics();
+            print!("{}", report.text_of(&found));
             let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
             match (errors, found.len().saturating_sub(errors)) {
                 (0, 0) => println!("nothing is wrong"),
@@ -63,28 +82,12 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    Ok(if report.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let has_errors = found.iter().any(|found| found.severity == Severity::Error);
+    Ok(if has_errors { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
-}
-
-/// What flows may name. Only when everything is checked do mistakes in those other files count here.
-pub(super) fn known(config: &Config, report: &Report, everything: bool) -> Known {
-    let own = Report::new();
-    let team = app::team(config, &own);
-    let (_, webinars) = app::content(config, &own);
-    let known = match (&team, &webinars) {
-        (Some(team), Some(webinars)) => Known::of(team, webinars),
-        _ => Known::default(),
-    };
-    if everything {
-        app::lifecycle(config, &own);
-        app::rules(config, &own);
-        report.absorb(own);
-    }
-    known
 }
 
 /// The YAML files of a path, those below a folder included.
@@ -105,6 +108,8 @@ pub(super) fn gather(path: &Path, report: &Report, into: &mut Vec<(String, Strin
         Err(error) => {
             let at = Mark::file(path.display().to_string());
             report.error(&at, "Y001", format!("the file cannot be read: {error}")).done();
+            // So that the finding is told although nothing else can be said of the file.
+            into.push((path.display().to_string(), String::new()));
         }
     }
 }
@@ -113,12 +118,7 @@ pub(super) fn gather(path: &Path, report: &Report, into: &mut Vec<(String, Strin
 enum About {
     Flow,
     Tests,
-    Lifecycle,
-    Forms,
-    Content,
-    Webinars,
-    Team,
-    Notify,
+    Definition(Kind),
 }
 
 fn about(doc: &Doc, report: &Report) -> Option<About> {
@@ -128,17 +128,17 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
     } else if map.has("tests") {
         About::Tests
     } else if map.has("forms") {
-        About::Forms
+        About::Definition(Kind::Forms)
     } else if map.has("assets") {
-        About::Content
+        About::Definition(Kind::Content)
     } else if map.has("webinars") {
-        About::Webinars
+        About::Definition(Kind::Webinars)
     } else if map.has("reps") || map.has("meetings") {
-        About::Team
+        About::Definition(Kind::Team)
     } else if map.has("hooks") || map.has("invitations") {
-        About::Notify
+        About::Definition(Kind::Notify)
     } else if map.has("stages") || map.has("scoring") || map.has("rules") {
-        About::Lifecycle
+        About::Definition(Kind::Lifecycle)
     } else {
         let at = &doc.root.at;
         report.error(at, "Y003", "nobody knows what this file is about").hint(
@@ -149,73 +149,68 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
     Some(found)
 }
 
-/// Checks files of any kind.
-fn check(files: &[(String, String)], known: &Known, report: &Report) {
+/// Checks the sources with the given files in the places of those of their kind.
+fn check(sources: &mut Sources, given: Vec<(String, String)>, report: &Report) {
     let mut flows = Vec::new();
     let mut suites = Vec::new();
-    let mut forms: Option<(&str, &str)> = None;
-    let mut content: Option<(&str, &str)> = None;
-    for (path, text) in files {
+    for (path, text) in given.into_iter().filter(|(_, text)| !text.is_empty()) {
         let own = Report::new();
-        let Some(doc) = yaml::parse(path, text, &own) else {
-            report.absorb(own);
-            continue;
-        };
-        match about(&doc, &own) {
-            // The readers below parse the file themselves: what was found on the way is found again.
-            Some(About::Flow) => flows.push((path.clone(), text.clone())),
-            Some(About::Tests) => suites.push(doc),
-            Some(About::Lifecycle) => drop(stages::Definition::parse(path, text, report)),
-            Some(About::Forms) => forms = Some((path, text)),
-            Some(About::Content) => content = Some((path, text)),
-            Some(About::Webinars) => drop(webinars::Definition::parse(path, text, None, report)),
-            Some(About::Team) => drop(Team::parse(path, text, report)),
-            Some(About::Notify) => drop(Rules::parse(path, text, report)),
-            None => report.absorb(own),
+        let found = yaml::parse(&path, &text, &own).map(|doc| (about(&doc, &own), doc));
+        match found {
+            // The readers parse the file themselves: what was found on the way is found again.
+            Some((Some(About::Flow), _)) => flows.push((path, text)),
+            Some((Some(About::Tests), doc)) => suites.push((doc, text)),
+            Some((Some(About::Definition(kind)), _)) => sources.put(kind, path, text),
+            Some((None, _)) | None => report.absorb(own),
         }
     }
-    if forms.is_some() || content.is_some() {
-        Catalog::parse(
-            forms.unwrap_or(("forms", "forms: []")),
-            content.unwrap_or(("content", "assets: []")),
-            report,
-        );
-    }
-    Flows::read(&flows, known, report);
-    for doc in suites {
+    place(&mut sources.flows, flows);
+    Definitions::read(sources, report);
+    let known = ids(&sources.flows);
+    for (doc, text) in suites {
         let own = Report::new();
-        own.source(
-            &doc.path,
-            files.iter().find(|(path, _)| **path == *doc.path).map_or("", |(_, text)| text),
-        );
+        own.source(&doc.path, &text);
         Suite::read(&doc, &own);
         let mut map = doc.view(&own).map();
         let named = map.as_mut().and_then(|map| map.optional("flow")).and_then(View::spanned);
-        if let Some(named) = named.filter(|named| !flows.is_empty() && !names(&flows, &named.value)) {
-            own.error(&named.at, "S510", format!("there is no flow \"{}\"", named.value)).done();
+        if let Some(named) = named.filter(|named| !known.is_empty() && !known.contains(&named.value)) {
+            own.error(&named.at, "S510", format!("there is no flow \"{}\"", named.value))
+                .did_you_mean(&named.value, known.iter().map(String::as_str));
         }
         report.absorb(own);
     }
 }
 
-fn names(flows: &[(String, String)], id: &str) -> bool {
+/// Puts given flows among the running ones: a file in its own place, another version of a flow in that flow's.
+fn place(flows: &mut Vec<(String, String)>, given: Vec<(String, String)>) {
+    let canonical = |path: &str| std::fs::canonicalize(path).ok();
+    let replaced = ids(&given);
+    let is_given = |path: &str| {
+        given
+            .iter()
+            .any(|(own, _)| own == path || canonical(own).is_some_and(|own| Some(own) == canonical(path)))
+    };
+    flows.retain(|flow| !is_given(&flow.0) && ids(std::slice::from_ref(flow)).is_disjoint(&replaced));
+    flows.extend(given);
+}
+
+/// The names of flows, of those too that have mistakes elsewhere.
+fn ids(flows: &[(String, String)]) -> BTreeSet<String> {
     let quiet = Report::new();
-    flows
-        .iter()
-        .filter_map(|(path, text)| yaml::parse(path, text, &quiet))
-        .filter_map(|doc| Flow::read(&doc, &quiet))
-        .any(|flow| flow.id == id)
+    let named = |(path, text): &(String, String)| {
+        yaml::parse(path, text, &quiet)?.view(&quiet).map()?.optional("flow")?.str()
+    };
+    flows.iter().filter_map(named).collect()
 }
 
 /// The findings as a SARIF log.
-fn sarif(report: &Report) -> Json {
-    let results: Vec<Json> = report
-        .diagnostics()
-        .into_iter()
+fn sarif(found: &[Diagnostic]) -> Json {
+    let results: Vec<Json> = found
+        .iter()
         .map(|d| {
-            let text = match d.hint {
+            let text = match &d.hint {
                 Some(hint) => format!("{} ({hint})", d.message),
-                None => d.message,
+                None => d.message.clone(),
             };
             json!({
                 "ruleId": d.code,
@@ -243,21 +238,19 @@ mod tests {
         let files: Vec<_> =
             files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         let report = Report::new();
-        check(&files, &Known::default(), &report);
+        check(&mut Sources::default(), files, &report);
         report.diagnostics().into_iter().map(|d| format!("{}:{} {}", d.path, d.line, d.code)).collect()
     }
 
     #[test]
-    fn every_shipped_definition_is_sound() {
-        let shipped = [
-            ("lifecycle.yaml", include_str!("../../config/lifecycle.yaml")),
-            ("forms.yaml", include_str!("../../config/forms.yaml")),
-            ("content.yaml", include_str!("../../config/content.yaml")),
-            ("webinars.yaml", include_str!("../../config/webinars.yaml")),
-            ("team.yaml", include_str!("../../config/team.yaml")),
-            ("notify.yaml", include_str!("../../config/notify.yaml")),
+    fn a_given_flow_takes_the_place_of_its_running_version() {
+        let mut flows = vec![
+            ("bot-flows/a.yaml".to_owned(), "flow: a\n".to_owned()),
+            ("bot-flows/b.yaml".to_owned(), "flow: b\n".to_owned()),
         ];
-        assert_eq!(codes(&shipped), Vec::<String>::new());
+        place(&mut flows, vec![("new/a.yaml".to_owned(), "flow: a\n".to_owned())]);
+        let paths: Vec<&str> = flows.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["bot-flows/b.yaml", "new/a.yaml"]);
     }
 
     #[test]
@@ -271,7 +264,7 @@ mod tests {
     fn a_code_host_gets_places_and_rules() {
         let report = Report::new();
         report.error(&Mark::new("a.yaml", 3, 4), "G201", "no step").hint("look");
-        let log = sarif(&report);
+        let log = sarif(&report.diagnostics());
         let result = &log["runs"][0]["results"][0];
         assert_eq!(result["ruleId"], "G201");
         assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 3);

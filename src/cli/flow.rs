@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use super::check::{gather, known};
+use super::check::gather;
+use crate::app::{Definitions, Sources};
 use crate::base::diagnostic::Report;
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, HOUR_MS, Timestamp};
@@ -82,9 +83,8 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
 
 fn flows(config: &Config) -> anyhow::Result<Flows> {
     let report = Report::new();
-    let folder = config.path_of(&config.definitions.flows);
-    let flows = Flows::load(&folder, &known(config, &report, false), &report);
-    flows.with_context(|| format!("a flow is wrong:\n{}", report.text()))
+    let read = Definitions::read(&Sources::of(config, &report), &report);
+    read.flows.with_context(|| format!("a flow is wrong:\n{}", report.text()))
 }
 
 fn named<'f>(flows: &'f Flows, name: &str) -> anyhow::Result<&'f Flow> {

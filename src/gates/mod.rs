@@ -54,18 +54,8 @@ impl Catalog {
         let assets = assets.unwrap_or_default();
         let forms_doc = yaml::parse(forms.0, forms.1, report)?;
         let mut map = forms_doc.view(report).map()?;
-        let views = map.optional("forms").and_then(yaml::View::list).unwrap_or_default();
         let forms = form::read(&mut map);
         map.finish();
-        for delivers in views.into_iter().filter_map(|view| view.map()?.optional("delivers")) {
-            let Some(text) = delivers.text() else { continue };
-            if !assets.iter().any(|asset| asset.id == text.text) {
-                let known = assets.iter().map(|asset| asset.id.as_str());
-                delivers
-                    .error("C105", format!("there is no asset \"{}\"", text.text))
-                    .did_you_mean(&text.text, known);
-            }
-        }
         (!report.has_errors()).then_some(Self { forms, assets })
     }
 

@@ -5,7 +5,6 @@ use crate::base::language::Language;
 use crate::base::localized::Localized;
 use crate::base::time::{HOUR_MS, MINUTE_MS, Timestamp, zone};
 use crate::base::yaml::{self, View};
-use crate::gates::Catalog;
 use crate::gates::content::{file_names, is_file_name};
 
 /// The webinars of one deployment.
@@ -77,28 +76,18 @@ impl Webinar {
 
 impl Definition {
     /// Reads and checks the webinars; everything that is wrong goes to the report.
-    pub fn parse(path: &str, text: &str, catalog: Option<&Catalog>, report: &Report) -> Option<Self> {
+    pub fn parse(path: &str, text: &str, report: &Report) -> Option<Self> {
         let doc = yaml::parse(path, text, report)?;
         let mut map = doc.view(report).map()?;
         let mut webinars: Vec<Webinar> = Vec::new();
         for view in map.required("webinars").and_then(View::list).unwrap_or_default() {
-            let Some(webinar) = read(view, catalog) else { continue };
+            let Some(webinar) = read(view) else { continue };
             if webinars.iter().any(|known| known.id == webinar.id) {
                 view.error("W101", format!("the webinar \"{}\" stands twice", webinar.id)).done();
             }
             webinars.push(webinar);
         }
         map.finish();
-        for form in catalog.map(|catalog| catalog.forms.as_slice()).unwrap_or_default() {
-            let Some(registers) = &form.registers else { continue };
-            if !webinars.iter().any(|webinar| webinar.id == *registers) {
-                let message = format!("the form \"{}\" registers for the webinar \"{registers}\"", form.id);
-                let known = webinars.iter().map(|webinar| webinar.id.as_str());
-                report
-                    .error(doc.view(report).at(), "W102", format!("{message}, which is not here"))
-                    .did_you_mean(registers, known);
-            }
-        }
         (!report.has_errors()).then_some(Self { webinars })
     }
 
@@ -116,7 +105,7 @@ impl Definition {
     }
 }
 
-fn read(view: View<'_>, catalog: Option<&Catalog>) -> Option<Webinar> {
+fn read(view: View<'_>) -> Option<Webinar> {
     let mut map = view.map()?;
     let id = map.required("id").and_then(name);
     let title = map.required("title").and_then(Localized::read);
@@ -132,14 +121,7 @@ fn read(view: View<'_>, catalog: Option<&Catalog>) -> Option<Webinar> {
     let duration_ms = map.required("duration_m").and_then(minutes);
     let grace_ms = map.optional("grace_m").and_then(minutes);
     let host = map.required("host").and_then(Localized::read);
-    let form = map.required("form").and_then(|view| {
-        let id = name(view)?;
-        if let Some(catalog) = catalog.filter(|catalog| catalog.form(&id).is_err()) {
-            let known = catalog.forms.iter().map(|form| form.id.as_str());
-            view.error("W103", format!("there is no form \"{id}\"")).did_you_mean(&id, known);
-        }
-        Some(id)
-    });
+    let form = map.required("form").and_then(name);
     let remind_ms = map.optional("remind_m").map(View::one_or_more).unwrap_or_default();
     let remind_ms = remind_ms.into_iter().filter_map(minutes).collect();
     let join_url = map.optional("join_url").and_then(|view| {
@@ -236,26 +218,6 @@ fn name(view: View<'_>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn catalog() -> Catalog {
-        let report = Report::new();
-        let catalog = Catalog::parse(
-            ("forms.yaml", include_str!("../../config/forms.yaml")),
-            ("content.yaml", include_str!("../../config/content.yaml")),
-            &report,
-        );
-        assert!(report.is_clean(), "{}", report.text());
-        catalog.expect("what we ship is right")
-    }
-
-    #[test]
-    fn the_webinars_that_we_ship_fit_the_forms_that_we_ship() {
-        let report = Report::new();
-        let text = include_str!("../../config/webinars.yaml");
-        let webinars = Definition::parse("webinars.yaml", text, Some(&catalog()), &report);
-        assert!(report.is_clean(), "{}", report.text());
-        assert!(!webinars.expect("right").webinars.is_empty());
-    }
-
     const ONE: &str = "\
 webinars:
   - id: reading
@@ -272,12 +234,12 @@ webinars:
     #[test]
     fn a_local_time_is_read_in_the_webinars_zone() {
         let report = Report::new();
-        let webinars = Definition::parse("w.yaml", ONE, None, &report).expect("right");
+        let webinars = Definition::parse("w.yaml", ONE, &report).expect("right");
         // 16:00 in Madrid in December is 15:00 UTC.
         assert_eq!(webinars.webinars[0].starts_at.to_string(), "2026-12-03T15:00:00Z");
         assert!(webinars.recording("short").is_some());
         let summer = ONE.replace("2026-12-03T16:00", "2026-07-03T16:00");
-        let webinars = Definition::parse("w.yaml", &summer, None, &report).expect("right");
+        let webinars = Definition::parse("w.yaml", &summer, &report).expect("right");
         assert_eq!(webinars.webinars[0].starts_at.to_string(), "2026-07-03T14:00:00Z");
     }
 
@@ -286,11 +248,11 @@ webinars:
         let report = Report::new();
         let text = ONE
             .replace("Europe/Madrid", "Europe/Madird")
-            .replace("form: webinar", "form: webinars")
+            .replace("form: webinar", "form: Web inar")
             .replace("short.mp4", "../short.mp4");
-        assert!(Definition::parse("w.yaml", &text, Some(&catalog()), &report).is_none());
+        assert!(Definition::parse("w.yaml", &text, &report).is_none());
         let codes: Vec<&str> = report.diagnostics().iter().map(|found| found.code).collect();
-        for code in ["Y004", "W103", "C104", "W102"] {
+        for code in ["Y004", "C104"] {
             assert!(codes.contains(&code), "{code} is missing:\n{}", report.text());
         }
     }

@@ -13,7 +13,7 @@ const GUIDE: &[u8] = b"%PDF-1.7 the guide in Spanish";
 
 /// Settings with the tests' own forms, files and webinars.
 pub fn with_fixtures(settings: &mut toml::Table) {
-    for name in ["forms", "content", "webinars"] {
+    for name in ["forms", "content", "webinars", "notify"] {
         let path = repository(&format!("tests/it/fixtures/{name}.yaml"));
         set(settings, "definitions", name, path.display().to_string());
     }

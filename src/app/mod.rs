@@ -1,22 +1,26 @@
 //! Everything that one running server consists of, built in one place and shared by all that runs.
 
+mod definitions;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::diagnostic::{Mark, Report};
+pub use definitions::{Definitions, Kind, Sources};
+
+use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
 use crate::base::time::Clock;
 use crate::bookings::team::Team;
-use crate::chat::{Flows, Room, check::Known};
+use crate::chat::Room;
 use crate::config::Config;
 use crate::gates::Catalog;
 use crate::hits::{Agents, Geo, HitLog};
 use crate::ingest::Collector;
 use crate::jobs::Worker;
-use crate::notify::{Desk, Mailer, Outbound, Rules};
+use crate::notify::{Desk, Mailer, Outbound};
 use crate::render::Templates;
 use crate::sites::Sites;
 use crate::storage::Stores;
@@ -53,17 +57,19 @@ impl App {
         let log = HitLog::start(stores.hits.clone(), Duration::from_millis(config.collector.gather_ms));
         let collector = Collector::new(log, stores.hot.clone(), keys.clone(), geo, Agents::default());
         let report = Report::new();
-        let lifecycle = lifecycle(&config, &report);
-        let (catalog, webinars) = content(&config, &report);
-        let (team, rules) = (team(&config, &report), rules(&config, &report));
-        let (Some(lifecycle), Some(catalog), Some(webinars), Some(team), Some(rules)) =
-            (lifecycle, catalog, webinars, team, rules)
+        let read = Definitions::read(&Sources::of(&config, &report), &report);
+        let Definitions {
+            lifecycle: Some(lifecycle),
+            catalog: Some(catalog),
+            webinars: Some(webinars),
+            team: Some(team),
+            rules: Some(rules),
+            flows: Some(flows),
+        } = read
         else {
             anyhow::bail!("a definition is wrong:\n{}", report.text());
         };
-        let Some(flows) = flows(&config, &Known::of(&team, &webinars), &report) else {
-            anyhow::bail!("a flow is wrong:\n{}", report.text());
-        };
+        anyhow::ensure!(!report.has_errors(), "a definition is wrong:\n{}", report.text());
         let from = Email::parse(&config.mail.from)
             .map_err(|_| anyhow::anyhow!("mail.from: `{}` is not an e-mail address", config.mail.from))?;
         let desk = Desk {
@@ -130,58 +136,6 @@ impl App {
     /// An address of this server, for links in mails and pages.
     pub fn link(&self, path: &str) -> String {
         format!("{}{path}", self.config.server.public_url)
-    }
-}
-
-/// The lifecycle of the settings, else the one that comes with the program.
-pub fn lifecycle(config: &Config, report: &Report) -> Option<stages::Definition> {
-    let built_in = include_str!("../config/lifecycle.yaml");
-    let (path, text) = definition(config, &config.definitions.lifecycle, built_in, report)?;
-    stages::Definition::parse(&path, &text, report)
-}
-
-/// The flows of the settings' folder.
-pub fn flows(config: &Config, known: &Known, report: &Report) -> Option<Flows> {
-    Flows::load(&config.path_of(&config.definitions.flows), known, report)
-}
-
-/// Forms, gated files and webinars of the settings; none where there is no file.
-pub fn content(config: &Config, report: &Report) -> (Option<Catalog>, Option<webinars::Definition>) {
-    let files = &config.definitions;
-    let forms = definition(config, &files.forms, "forms: []", report);
-    let content = definition(config, &files.content, "assets: []", report);
-    let webinars = definition(config, &files.webinars, "webinars: []", report);
-    let catalog = forms
-        .zip(content)
-        .and_then(|(forms, content)| Catalog::parse((&forms.0, &forms.1), (&content.0, &content.1), report));
-    let webinars =
-        webinars.and_then(|(path, text)| webinars::Definition::parse(&path, &text, catalog.as_ref(), report));
-    (catalog, webinars)
-}
-
-/// Who can be booked, and when; nobody where there is no file.
-pub fn team(config: &Config, report: &Report) -> Option<Team> {
-    let (path, text) = definition(config, &config.definitions.team, "reps: []\nmeetings: []", report)?;
-    Team::parse(&path, &text, report)
-}
-
-/// Who hears of what; nobody but the console where there is no file.
-pub fn rules(config: &Config, report: &Report) -> Option<Rules> {
-    let (path, text) = definition(config, &config.definitions.notify, "hooks: []", report)?;
-    Rules::parse(&path, &text, report)
-}
-
-/// The path and text of a definition, or what stands for a file that is not there.
-fn definition(config: &Config, file: &Path, missing: &str, report: &Report) -> Option<(String, String)> {
-    let path = config.path_of(file);
-    let name = path.display().to_string();
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Some((name, text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some((name, missing.to_owned())),
-        Err(error) => {
-            report.error(&Mark::file(name), "Y001", format!("the file cannot be read: {error}")).done();
-            None
-        }
     }
 }
 

@@ -1,0 +1,308 @@
+//! The files that a company writes, read together: each for itself, then whatever one names in another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::base::diagnostic::{Mark, Report};
+use crate::base::yaml::{self, Doc, Kind as Node, Spanned, View};
+use crate::bookings::team::Team;
+use crate::chat::{Flows, check::Known, flows::TEAM};
+use crate::config::Config;
+use crate::gates::Catalog;
+use crate::notify::Rules;
+use crate::{stages, webinars};
+
+/// What a file is about. Flows are apart: there are many of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Lifecycle,
+    Forms,
+    Content,
+    Webinars,
+    Team,
+    Notify,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Lifecycle, Self::Forms, Self::Content, Self::Webinars, Self::Team, Self::Notify];
+
+    fn path(self, config: &Config) -> &Path {
+        let files = &config.definitions;
+        match self {
+            Self::Lifecycle => &files.lifecycle,
+            Self::Forms => &files.forms,
+            Self::Content => &files.content,
+            Self::Webinars => &files.webinars,
+            Self::Team => &files.team,
+            Self::Notify => &files.notify,
+        }
+    }
+
+    /// What stands for a file that is not there.
+    fn missing(self) -> &'static str {
+        match self {
+            Self::Lifecycle => include_str!("../../config/lifecycle.yaml"),
+            Self::Forms => "forms: []",
+            Self::Content => "assets: []",
+            Self::Webinars => "webinars: []",
+            Self::Team => "reps: []\nmeetings: []",
+            Self::Notify => "hooks: []",
+        }
+    }
+}
+
+/// A name in one file that has to be declared in another (or further up in the same one).
+struct Reference {
+    from: Kind,
+    /// The keys that lead to it; lists on the way are walked through.
+    at: &'static [&'static str],
+    to: Kind,
+    declared: &'static [&'static str],
+    code: &'static str,
+    what: &'static str,
+}
+
+const FORMS: &[&str] = &["forms", "id"];
+const ASSETS: &[&str] = &["assets", "id"];
+const WEBINARS: &[&str] = &["webinars", "id"];
+const RECORDINGS: &[&str] = &["webinars", "recording", "id"];
+const MEETINGS: &[&str] = &["meetings", "id"];
+
+const REFERENCES: [Reference; 5] = [
+    Reference {
+        from: Kind::Forms,
+        at: &["forms", "delivers"],
+        to: Kind::Content,
+        declared: ASSETS,
+        code: "C105",
+        what: "asset",
+    },
+    Reference {
+        from: Kind::Forms,
+        at: &["forms", "registers"],
+        to: Kind::Webinars,
+        declared: WEBINARS,
+        code: "W102",
+        what: "webinar",
+    },
+    Reference {
+        from: Kind::Webinars,
+        at: &["webinars", "form"],
+        to: Kind::Forms,
+        declared: FORMS,
+        code: "W103",
+        what: "form",
+    },
+    Reference {
+        from: Kind::Notify,
+        at: &["invitations", "form"],
+        to: Kind::Forms,
+        declared: FORMS,
+        code: "N101",
+        what: "form",
+    },
+    Reference {
+        from: Kind::Notify,
+        at: &["invitations", "webinar"],
+        to: Kind::Webinars,
+        declared: WEBINARS,
+        code: "N102",
+        what: "webinar",
+    },
+];
+
+/// The texts of the files, before anything is known to be right.
+#[derive(Default)]
+pub struct Sources {
+    files: BTreeMap<Kind, (String, String)>,
+    /// Flows as path and text.
+    pub flows: Vec<(String, String)>,
+    /// How many of the files are really there, and not what stands for a missing one.
+    pub found: usize,
+}
+
+impl Sources {
+    /// The files that the settings name.
+    pub fn of(config: &Config, report: &Report) -> Self {
+        let mut sources = Self::default();
+        for kind in Kind::ALL {
+            let path = config.path_of(kind.path(config));
+            let name = path.display().to_string();
+            match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    sources.found += 1;
+                    sources.put(kind, name, text);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    sources.put(kind, name, kind.missing().to_owned());
+                }
+                Err(error) => {
+                    report
+                        .error(&Mark::file(name), "Y001", format!("the file cannot be read: {error}"))
+                        .done();
+                }
+            }
+        }
+        sources.flows = Flows::files(&config.path_of(&config.definitions.flows), report);
+        sources.found += sources.flows.len();
+        sources
+    }
+
+    /// Lets a file stand in the place of the one of its kind.
+    pub fn put(&mut self, kind: Kind, path: String, text: String) {
+        self.files.insert(kind, (path, text));
+    }
+}
+
+/// What was read; none of a kind that has an error in its own file.
+pub struct Definitions {
+    pub lifecycle: Option<stages::Definition>,
+    pub catalog: Option<Catalog>,
+    pub webinars: Option<webinars::Definition>,
+    pub team: Option<Team>,
+    pub rules: Option<Rules>,
+    pub flows: Option<Flows>,
+}
+
+impl Definitions {
+    /// Reads the files and checks what they name of one another. A mistake in one makes no finding in another.
+    pub fn read(sources: &Sources, report: &Report) -> Self {
+        let quiet = Report::new();
+        let docs: BTreeMap<Kind, Doc> = sources
+            .files
+            .iter()
+            .filter_map(|(kind, (path, text))| Some((*kind, yaml::parse(path, text, &quiet)?)))
+            .collect();
+        let declared = |kind: Kind, path: &[&str]| {
+            let names = texts_at(docs.get(&kind)?, path);
+            Some(names.into_iter().map(|name| name.value).collect::<BTreeSet<_>>())
+        };
+        let known = Known {
+            meetings: declared(Kind::Team, MEETINGS),
+            teams: Some([TEAM.to_owned()].into()),
+            recordings: declared(Kind::Webinars, RECORDINGS),
+        };
+        let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
+        let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));
+        let read = Self {
+            lifecycle: file(Kind::Lifecycle).and_then(|(path, text)| {
+                apart(report, |report| stages::Definition::parse(path, text, report))
+            }),
+            catalog: apart(report, |report| Catalog::parse(one(Kind::Forms), one(Kind::Content), report)),
+            webinars: file(Kind::Webinars).and_then(|(path, text)| {
+                apart(report, |report| webinars::Definition::parse(path, text, report))
+            }),
+            team: file(Kind::Team)
+                .and_then(|(path, text)| apart(report, |report| Team::parse(path, text, report))),
+            rules: file(Kind::Notify)
+                .and_then(|(path, text)| apart(report, |report| Rules::parse(path, text, report))),
+            flows: Flows::read(&sources.flows, &known, report),
+        };
+        for reference in &REFERENCES {
+            let Some(doc) = docs.get(&reference.from) else { continue };
+            // Of a file that cannot be read at all nothing is known, and nothing is held against others.
+            let Some(names) = declared(reference.to, reference.declared) else { continue };
+            for name in texts_at(doc, reference.at).into_iter().filter(|name| !names.contains(&name.value)) {
+                let message = format!("there is no {} \"{}\"", reference.what, name.value);
+                report
+                    .error(&name.at, reference.code, message)
+                    .did_you_mean(&name.value, names.iter().map(String::as_str));
+            }
+        }
+        read
+    }
+}
+
+/// Reads with a report of its own, so that an earlier file's mistake does not count as this one's.
+fn apart<T>(report: &Report, read: impl FnOnce(&Report) -> T) -> T {
+    let own = Report::new();
+    let outcome = read(&own);
+    report.absorb(own);
+    outcome
+}
+
+/// Every text that a path of keys leads to, through all items of the lists on the way.
+fn texts_at(doc: &Doc, path: &[&str]) -> Vec<Spanned<String>> {
+    let quiet = Report::new();
+    let mut views = vec![doc.view(&quiet)];
+    for key in path {
+        views = views
+            .into_iter()
+            .flat_map(View::one_or_more)
+            .filter_map(|view| match &view.node.kind {
+                Node::Map(entries) => entries.iter().find(|(name, _)| name.value == *key),
+                Node::Scalar(_) | Node::List(_) => None,
+            })
+            .map(|(_, node)| View { node, report: &quiet })
+            .collect();
+    }
+    views.into_iter().filter_map(|view| view.text().is_some().then(|| view.spanned())?).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shipped() -> Sources {
+        let mut sources = Sources::default();
+        for (kind, path, text) in [
+            (Kind::Lifecycle, "lifecycle.yaml", include_str!("../../config/lifecycle.yaml")),
+            (Kind::Forms, "forms.yaml", include_str!("../../config/forms.yaml")),
+            (Kind::Content, "content.yaml", include_str!("../../config/content.yaml")),
+            (Kind::Webinars, "webinars.yaml", include_str!("../../config/webinars.yaml")),
+            (Kind::Team, "team.yaml", include_str!("../../config/team.yaml")),
+            (Kind::Notify, "notify.yaml", include_str!("../../config/notify.yaml")),
+        ] {
+            sources.put(kind, path.to_owned(), text.to_owned());
+        }
+        for (path, text) in [
+            ("welcome.yaml", include_str!("../../bot-flows/welcome.yaml")),
+            ("webinar-recording.yaml", include_str!("../../bot-flows/webinar-recording.yaml")),
+        ] {
+            sources.flows.push((path.to_owned(), text.to_owned()));
+        }
+        sources
+    }
+
+    /// The findings after a change of one file, as `path CODE`.
+    fn after(kind: Kind, from: &str, to: &str) -> Vec<String> {
+        let mut sources = shipped();
+        let (path, text) = sources.files.get(&kind).cloned().expect("shipped");
+        assert!(text.contains(from), "{from} stands in {path}");
+        sources.put(kind, path, text.replacen(from, to, 1));
+        let report = Report::new();
+        Definitions::read(&sources, &report);
+        report.diagnostics().into_iter().map(|d| format!("{} {}", d.path, d.code)).collect()
+    }
+
+    #[test]
+    fn everything_that_is_shipped_is_sound_together() {
+        let report = Report::new();
+        let read = Definitions::read(&shipped(), &report);
+        assert!(report.is_clean(), "{}", report.text());
+        assert!(read.lifecycle.is_some() && read.catalog.is_some() && read.webinars.is_some());
+        assert!(read.team.is_some() && read.rules.is_some() && read.flows.is_some());
+    }
+
+    #[test]
+    fn a_mistake_in_one_file_makes_no_finding_in_another() {
+        assert_eq!(after(Kind::Team, "duration:", "duratoin:"), ["team.yaml Y005", "team.yaml Y003"]);
+        assert_eq!(after(Kind::Team, "Europe/Madrid", "Europe/Madird"), ["team.yaml B102"]);
+        assert_eq!(after(Kind::Forms, "button:", "buton:"), ["forms.yaml Y005", "forms.yaml Y003"]);
+        assert_eq!(after(Kind::Webinars, "duration_s:", "duratoin_s:").len(), 2);
+        // A file that is no YAML at all says nothing about what it declares.
+        assert_eq!(after(Kind::Team, "reps:", "reps: ["), ["team.yaml Y001"]);
+    }
+
+    #[test]
+    fn a_name_that_is_nowhere_declared_is_found_where_it_stands() {
+        assert_eq!(after(Kind::Forms, "registers: ", "registers: x"), ["forms.yaml W102"]);
+        assert_eq!(after(Kind::Forms, "delivers: ", "delivers: x"), ["forms.yaml C105"]);
+        assert_eq!(after(Kind::Webinars, "form: ", "form: x"), ["webinars.yaml W103"]);
+        assert_eq!(after(Kind::Notify, "webinar: ", "webinar: x"), ["notify.yaml N102"]);
+        let renamed = after(Kind::Team, "id: discovery", "id: discover");
+        assert_eq!(renamed, ["webinar-recording.yaml S510", "welcome.yaml S510"]);
+    }
+}

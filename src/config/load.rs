@@ -3,24 +3,25 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
+use toml::Value;
 
-use super::Config;
+use super::layers::Layers;
+use super::{Config, sites};
+use crate::base::diagnostic::{Mark, Report};
 
 /// The documented default file.
 pub const DEFAULT: &str = include_str!("../../config/default.toml");
 
-const VARIABLE_PREFIX: &str = "EMBUDO__";
 const SECRET_LENGTH: usize = 32;
 const API_KEY_LENGTH: usize = 24;
 
-/// All that is wrong with the settings, one line each.
+/// All that is wrong with the settings, as people read it.
 #[derive(Debug)]
-pub struct Mistakes(pub Vec<String>);
+pub struct Mistakes(String);
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
+        write!(f, "the settings are wrong:\n{}", self.0.trim_end())
     }
 }
 
@@ -35,150 +36,84 @@ impl Config {
         file: Option<&Path>,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, Mistakes> {
-        let mut settings: Table = DEFAULT.parse().expect("the built-in default file is valid");
-        let shape = settings.clone();
-        let mut mistakes = Vec::new();
+        let report = Report::new();
+        Self::read(file, variables, &report).ok_or_else(|| Mistakes(report.text()))
+    }
+
+    /// As [`Config::load`], with the mistakes (K codes) in a report.
+    pub fn read(
+        file: Option<&Path>,
+        variables: impl Iterator<Item = (String, String)>,
+        report: &Report,
+    ) -> Option<Self> {
+        let own = Report::new();
+        let mut layers = Layers::new(DEFAULT);
         let mut folder = PathBuf::from("config");
         if let Some(file) = file {
             folder = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+            let name = file.display().to_string();
             match std::fs::read_to_string(file) {
-                Ok(text) => match text.parse::<Table>() {
-                    Ok(table) => {
-                        lay_over(&mut settings, &shape, table, &file.display().to_string(), &mut mistakes)
-                    }
-                    Err(error) => mistakes.push(format!("{}: {error}", file.display())),
-                },
-                Err(error) => mistakes.push(format!("{}: {error}", file.display())),
-            }
-        }
-        for (name, value) in variables.filter(|(name, _)| name.starts_with(VARIABLE_PREFIX)) {
-            set_variable(&mut settings, &shape, &name, &value, &mut mistakes);
-        }
-        let config = Value::Table(settings).try_into::<Self>().map_err(|error| error.to_string());
-        match config {
-            Ok(mut config) => {
-                config.folder = folder;
-                mistakes.extend(impossible(&config));
-                if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
-            }
-            Err(error) => {
-                mistakes.push(error);
-                Err(Mistakes(mistakes))
-            }
-        }
-    }
-}
-
-fn lay_over(settings: &mut Table, shape: &Table, layer: Table, source: &str, mistakes: &mut Vec<String>) {
-    for (section, value) in layer {
-        if section == "site" {
-            settings.insert(section, value);
-            continue;
-        }
-        let (Some(Value::Table(known)), Value::Table(values)) = (shape.get(&section), value) else {
-            mistakes.push(unknown(source, &section, shape.keys()));
-            continue;
-        };
-        for (key, value) in values {
-            let name = format!("{section}.{key}");
-            match known.get(&key) {
-                None => mistakes.push(unknown(source, &name, known.keys())),
-                Some(default) if !default.same_type(&value) => mistakes.push(format!(
-                    "{source}: `{name}` is {}, expected {}",
-                    value.type_str(),
-                    default.type_str()
-                )),
-                Some(_) => {
-                    if let Some(Value::Table(target)) = settings.get_mut(&section) {
-                        target.insert(key, value);
-                    }
+                Ok(text) => layers.file(&name, &text, &own),
+                Err(error) => {
+                    own.error(&Mark::file(name), "K001", format!("the file cannot be read: {error}")).done();
                 }
             }
         }
+        layers.variables(variables, &own);
+        let sites = sites::take(&mut layers, &own);
+        let config = match Value::Table(layers.values.clone()).try_into::<Self>() {
+            Ok(config) => {
+                let config = Self { sites, folder, ..config };
+                impossible(&config, &layers, &own);
+                Some(config)
+            }
+            Err(error) => {
+                own.error(&Mark::file("settings"), "K004", error.message().to_owned()).done();
+                None
+            }
+        };
+        let is_sound = !own.has_errors();
+        report.absorb(own);
+        config.filter(|_| is_sound)
     }
 }
 
-fn unknown<'a>(source: &str, name: &str, known: impl Iterator<Item = &'a String>) -> String {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    let near = known.min_by_key(|key| strsim::damerau_levenshtein(key, last));
-    let hint = near
-        .filter(|key| strsim::damerau_levenshtein(key, last) <= 3)
-        .map_or_else(String::new, |key| format!(" (did you mean `{key}`?)"));
-    format!("{source}: unknown key `{name}`{hint}")
-}
-
-fn set_variable(settings: &mut Table, shape: &Table, name: &str, text: &str, mistakes: &mut Vec<String>) {
-    let path = name.trim_start_matches(VARIABLE_PREFIX).to_lowercase();
-    let Some((section, key)) = path.split_once("__") else {
-        mistakes.push(format!("{name}: expected {VARIABLE_PREFIX}SECTION__KEY"));
-        return;
-    };
-    let default = shape.get(section).and_then(Value::as_table).and_then(|table| table.get(key));
-    let value = match default {
-        Some(Value::String(_)) => Some(Value::String(text.to_owned())),
-        Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
-        Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
-        Some(Value::Array(_)) => Some(Value::Array(
-            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(|part| part.into()).collect(),
-        )),
-        Some(_) | None => {
-            let known = shape.get(section).and_then(Value::as_table);
-            mistakes.push(unknown(name, &format!("{section}.{key}"), known.unwrap_or(shape).keys()));
-            return;
-        }
-    };
-    match (value, settings.get_mut(section).and_then(Value::as_table_mut)) {
-        (Some(value), Some(table)) => {
-            table.insert(key.to_owned(), value);
-        }
-        _ => mistakes.push(format!(
-            "{name}: `{text}` is not {}",
-            default.map_or("known", |default| default.type_str())
-        )),
-    }
-}
-
-fn impossible(config: &Config) -> Vec<String> {
-    let mut out = Vec::new();
+/// Values of the right type that cannot work (K005).
+fn impossible(config: &Config, layers: &Layers, report: &Report) {
+    let wrong = |name: &str, message: String| report.error(&layers.at(name), "K005", message).done();
     if config.server.listen.parse::<std::net::SocketAddr>().is_err() {
-        out.push(format!("server.listen: `{}` is not an address with a port", config.server.listen));
+        wrong("server.listen", format!("\"{}\" is not an address with a port", config.server.listen));
     }
     let secret = config.server.secret.expose().len();
     if secret != 0 && secret < SECRET_LENGTH {
-        out.push(format!("server.secret has {secret} characters, at least {SECRET_LENGTH} are needed"));
+        let message = format!("the secret has {secret} characters, at least {SECRET_LENGTH} are needed");
+        wrong("server.secret", message);
     }
     if secret == 0 && !config.storage.postgres.is_empty() {
-        out.push("server.secret must be set when nodes share a PostgreSQL database".to_owned());
+        let message = "server.secret must be set when nodes share a PostgreSQL database";
+        wrong("storage.postgres", message.to_owned());
     }
     match url::Url::parse(&config.server.public_url) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && !config.server.public_url.ends_with('/') => {}
-        _ => out.push(format!(
-            "server.public_url: `{}` is not an http or https address without a slash at the end",
-            config.server.public_url
-        )),
-    }
-    if config.api.keys.iter().any(|key| key.expose().len() < API_KEY_LENGTH) {
-        out.push(format!("api.keys: every key needs at least {API_KEY_LENGTH} characters"));
-    }
-    for site in &config.sites {
-        if crate::base::time::zone(&site.time_zone).is_none() {
-            out.push(format!(
-                "site `{}`: `{}` is no time zone such as Europe/Madrid",
-                site.key, site.time_zone
-            ));
-        }
-        for origin in &site.origins {
-            let is_origin =
-                url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
-            if !is_origin {
-                out.push(format!(
-                    "site `{}`: `{origin}` is not an origin such as https://faro.example",
-                    site.key
-                ));
-            }
+        _ => {
+            let url = &config.server.public_url;
+            let message = format!("\"{url}\" is not an http or https address without a slash at the end");
+            wrong("server.public_url", message);
         }
     }
-    out
+    for (index, key) in config.api.keys.iter().enumerate() {
+        if key.expose().len() < API_KEY_LENGTH {
+            let message = format!("an API key needs at least {API_KEY_LENGTH} characters");
+            let item = format!("api.keys[{index}]");
+            wrong(if layers.knows(&item) { &item } else { "api.keys" }, message);
+        }
+    }
+    if crate::base::email::Email::parse(&config.mail.from).is_err() {
+        wrong("mail.from", format!("\"{}\" is not an e-mail address", config.mail.from));
+    }
+    if !matches!(config.log.format.as_str(), "text" | "json") {
+        wrong("log.format", format!("\"{}\" is neither text nor json", config.log.format));
+    }
 }
 
 #[cfg(test)]
@@ -207,18 +142,52 @@ mod tests {
         assert_eq!((config.server.workers, config.api.keys.len()), (3, 1));
     }
 
-    #[test]
-    fn all_mistakes_are_told_at_once_with_what_was_meant() {
+    /// The findings in a settings file, as `line:col CODE`.
+    fn found(text: &str) -> (Vec<String>, String) {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), "[sever]\nx = 1\n[server]\nlistn = \"x\"\nworkers = \"two\"\n")
-            .expect("written");
-        let mistakes =
-            Config::load(Some(file.path()), variables(&[("EMBUDO__MAIL__SMPT", "x")])).expect_err("wrong");
-        let text = mistakes.to_string();
-        assert!(text.contains("unknown key `sever` (did you mean `server`?)"), "{text}");
-        assert!(text.contains("unknown key `server.listn` (did you mean `listen`?)"), "{text}");
-        assert!(text.contains("`server.workers` is string, expected integer"), "{text}");
-        assert!(text.contains("unknown key `mail.smpt` (did you mean `smtp`?)"), "{text}");
+        std::fs::write(file.path(), text).expect("written");
+        let report = Report::new();
+        let set = [("EMBUDO__MAIL__SMPT", "x"), ("EMBUDO__SERVER__WORKERS", "two"), ("PATH", "/bin")];
+        assert!(Config::read(Some(file.path()), variables(&set), &report).is_none());
+        let in_file = |d: &crate::base::diagnostic::Diagnostic| !d.path.starts_with("EMBUDO");
+        let found = report.diagnostics();
+        let places =
+            found.iter().filter(|d| in_file(d)).map(|d| format!("{}:{} {}", d.line, d.col, d.code)).collect();
+        (places, report.text())
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_with_their_places_and_what_was_meant() {
+        let (places, text) = found(
+            "[sever]\nx = 1\n[server]\nlistn = \"x\"\nworkers = \"two\"\nsecret = \"a short one\"\n\
+             [log]\nformat = \"xml\"\n[chat]\nmessages_burst = -1\n",
+        );
+        assert_eq!(places, ["1:2 K003", "4:1 K003", "5:11 K004", "6:10 K005", "8:10 K005", "10:18 K004"]);
+        for meant in ["did you mean \"server\"?", "did you mean \"listen\"?", "did you mean \"smtp\"?"] {
+            assert!(text.contains(meant), "{meant}: {text}");
+        }
+        assert!(text.contains("EMBUDO__SERVER__WORKERS:1:1 error K004"), "{text}");
+        assert!(!text.contains("a short one"), "a secret is shown: {text}");
+    }
+
+    #[test]
+    fn every_mistake_of_a_site_is_found_where_it_stands() {
+        let (places, text) = found(
+            "[[site]]\nkey = \"faro\"\nname = \"Faro\"\norigins = [\"https://faro.example\", \"https://faro.example/en\"]\n\
+             language = \"fr\"\ntime_zone = \"Europe/Madird\"\nprivacy_url = \"faro\"\nkay = 1\n\
+             [[site]]\nkey = \"faro\"\nname = 5\n",
+        );
+        let expected =
+            ["4:36 K005", "5:12 K005", "6:13 K005", "7:15 K005", "8:1 K003", "9:1 K004", "11:8 K004"];
+        assert_eq!(places, expected, "{text}");
+        assert!(text.contains("did you mean \"Europe/Madrid\"?"), "{text}");
+        assert!(text.contains("did you mean \"https://faro.example\"?"), "{text}");
+    }
+
+    #[test]
+    fn every_syntax_error_has_its_place() {
+        let (places, _) = found("[server]\nlisten = \n[log\nlevel = \"warn\"\n");
+        assert!(places.len() >= 2 && places.iter().all(|place| place.ends_with("K001")), "{places:?}");
     }
 
     #[test]

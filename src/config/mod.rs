@@ -1,6 +1,8 @@
 //! Settings: the documented default file, an optional file over it, and variables over both.
 
+mod layers;
 mod load;
+mod sites;
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +28,7 @@ pub struct Config {
     pub api: Api,
     pub outbound: Outbound,
     pub log: Log,
-    #[serde(rename = "site", default)]
+    #[serde(skip)]
     pub sites: Vec<SiteSettings>,
     /// The folder that relative paths of definitions start from.
     #[serde(skip)]
@@ -128,26 +130,16 @@ pub struct Log {
 }
 
 /// One website, as the file says it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct SiteSettings {
     pub key: String,
     pub name: String,
     pub origins: Vec<String>,
-    #[serde(default)]
     pub language: Language,
-    #[serde(default)]
     pub privacy_url: String,
-    #[serde(default)]
     pub logo_url: String,
-    #[serde(default)]
     pub stylesheet_url: String,
-    #[serde(default = "utc")]
     pub time_zone: String,
-}
-
-fn utc() -> String {
-    "UTC".to_owned()
 }
 
 impl Config {

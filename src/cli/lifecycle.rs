@@ -6,11 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use crate::app;
+use crate::app::{Definitions, Sources};
 use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::language::Language;
-use crate::base::time::Clock;
 use crate::config::Config;
 use crate::contacts;
 use crate::scoring::Row;
@@ -65,11 +64,12 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
 async fn explain(config: &Config, email: &str) -> anyhow::Result<Explanation> {
     let address = Email::parse(email).with_context(|| format!("`{email}`"))?;
     let report = Report::new();
-    let Some(definition) = app::lifecycle(config, &report) else { bail!("{}", report.text()) };
+    let read = Definitions::read(&Sources::of(config, &report), &report);
+    let Some(definition) = read.lifecycle else { bail!("{}", report.text()) };
     let stores = Stores::open(&config.storage).await?;
     let contact = contacts::find_by_email(&mut stores.db.read(), &address).await?;
     let contact = contact.with_context(|| format!("there is no contact with the address {address}"))?;
-    let now = Clock::system().now();
+    let now = super::clock(config).now();
     Ok(stages::explain(&mut stores.db.read(), &definition, contact.id, now).await?)
 }
 

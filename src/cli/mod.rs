@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::base::time::Clock;
 use crate::config::Config;
 
 #[derive(Parser)]
@@ -49,7 +50,7 @@ pub fn run() -> ExitCode {
     let outcome = match arguments.command {
         Command::Demo(own) => demo::run(&own, arguments.config),
         Command::Serve(own) => settings(arguments.config).and_then(|config| serve::run(&own, config)),
-        Command::Check(own) => settings(arguments.config).and_then(|config| check::run(&own, &config)),
+        Command::Check(own) => check::run(&own, arguments.config.as_deref()),
         Command::Flow(own) => settings(arguments.config).and_then(|config| flow::run(&own, &config)),
         Command::Lifecycle(own) => {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
@@ -68,6 +69,14 @@ pub fn run() -> ExitCode {
 
 fn settings(file: Option<PathBuf>) -> anyhow::Result<Config> {
     Ok(Config::load(file.as_deref(), std::env::vars())?)
+}
+
+/// The clock that the server on this data uses: the system's, moved by the demo's time machine.
+fn clock(config: &Config) -> Clock {
+    let clock = Clock::system();
+    let kept = std::fs::read_to_string(config.storage.data.join("clock")).ok();
+    clock.advance(kept.and_then(|text| text.trim().parse().ok()).unwrap_or(0));
+    clock
 }
 
 /// Runs a command that waits for things.

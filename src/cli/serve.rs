@@ -1,6 +1,8 @@
 //! `embudo serve`.
 
+use std::fs::{File, TryLockError};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -30,6 +32,9 @@ pub enum Role {
 /// Serves until the process is told to stop.
 pub fn run(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log);
+    // Files of one folder and sessions in one process: a second server would know nothing of the first.
+    let is_alone = config.storage.postgres.is_empty();
+    let _claim = is_alone.then(|| claim(&config.storage.data, "EMBUDO__STORAGE__DATA=FOLDER")).transpose()?;
     super::block_on(async {
         let app = Arc::new(App::build(config, Clock::system()).await?);
         serve(app, &arguments.roles, None, || {}).await
@@ -76,6 +81,24 @@ pub async fn serve(
         work.await?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes a data folder for this process until it ends, and says what to do when another one has it.
+pub fn claim(data: &Path, otherwise: &str) -> anyhow::Result<File> {
+    let folder = || data.display();
+    std::fs::create_dir_all(data).with_context(|| format!("{} cannot be made", folder()))?;
+    let path = data.join("lock");
+    let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "another Embudo is running on {}. Stop it, or choose another folder with {otherwise}",
+            folder()
+        ),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+        }
+    }
 }
 
 /// Binds the address, and says what to do when it is taken: `otherwise` is how another one is chosen.

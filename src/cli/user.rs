@@ -8,7 +8,6 @@ use anyhow::Context;
 use crate::accounts::{self, NewAccount, Role, SHORTEST_PASSWORD};
 use crate::base::language::Language;
 use crate::base::signing::random_text;
-use crate::base::time::Clock;
 use crate::config::Config;
 use crate::storage::Stores;
 
@@ -50,7 +49,7 @@ enum What {
 pub fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
     super::block_on(async move {
         let stores = Stores::open(&config.storage).await?;
-        let now = Clock::system().now();
+        let now = super::clock(&config).now();
         match arguments.what {
             What::Add { email, name, role, language, password_stdin } => {
                 let given = if password_stdin { Some(password_from_stdin()?) } else { None };

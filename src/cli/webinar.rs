@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use crate::app;
+use crate::app::{Definitions, Sources};
 use crate::base::diagnostic::Report;
-use crate::base::time::Clock;
 use crate::config::Config;
 use crate::storage::Stores;
 use crate::webinars::{self, Imported, attendance};
@@ -51,9 +50,11 @@ async fn import(
     list: &[attendance::Attended],
 ) -> anyhow::Result<Imported> {
     let report = Report::new();
-    let lifecycle = app::lifecycle(config, &report);
-    let (_, webinars) = app::content(config, &report);
-    let (Some(lifecycle), Some(webinars)) = (lifecycle, webinars) else { bail!("{}", report.text()) };
+    let Definitions { lifecycle: Some(lifecycle), webinars: Some(webinars), .. } =
+        Definitions::read(&Sources::of(config, &report), &report)
+    else {
+        bail!("{}", report.text());
+    };
     let names: Vec<&str> = webinars.webinars.iter().map(|webinar| webinar.id.as_str()).collect();
     let webinar = match (webinar, webinars.webinars.as_slice()) {
         (Some(id), _) => webinars
@@ -64,7 +65,7 @@ async fn import(
     };
     let stores = Stores::open(&config.storage).await?;
     let mut tx = stores.db.begin().await?;
-    let imported = webinars::attend(&mut tx, &lifecycle, webinar, list, Clock::system().now()).await?;
+    let imported = webinars::attend(&mut tx, &lifecycle, webinar, list, super::clock(config).now()).await?;
     tx.commit().await?;
     Ok(imported)
 }

@@ -10,7 +10,6 @@ use jiff::{ToSpan, Zoned};
 use rust_embed::RustEmbed;
 
 use crate::base::time::zone;
-use crate::config::Config;
 
 #[derive(RustEmbed)]
 #[folder = "config"]
@@ -125,14 +124,6 @@ fn around_today(text: &str) -> String {
         out.push('\n');
     }
     out
-}
-
-/// How far the time machine had travelled when the demo was stopped.
-pub fn clock_offset_ms(config: &Config) -> i64 {
-    fs::read_to_string(config.storage.data.join("clock"))
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::serve::{Role, listen, serve};
+use super::serve::{Role, claim, listen, serve};
 use crate::app::App;
-use crate::base::time::Clock;
 use crate::config::Config;
 use crate::telemetry;
 
@@ -25,15 +24,20 @@ pub struct Arguments {
 
 /// Runs the demo until it is told to stop.
 pub fn run(arguments: &Arguments, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let _claim = claim(&arguments.folder.join("data"), "--folder FOLDER")?;
     let settings = folder::prepare(&arguments.folder, arguments.port)?;
     let mut config = Config::load(Some(&file.unwrap_or(settings)), std::env::vars())?;
     config.is_demo = true;
+    let port = config.server.listen.parse::<std::net::SocketAddr>().map_or(0, |address| address.port());
+    anyhow::ensure!(
+        port == arguments.port,
+        "the demo's pages name port {}; choose another with --port {port}",
+        arguments.port
+    );
     telemetry::start(&config.log);
     super::block_on(async {
-        // The address is taken before anything is written: a second demo in the same folder ends here.
         let listener = listen(&config.server.listen, "--port PORT")?;
-        let clock = Clock::system();
-        clock.advance(folder::clock_offset_ms(&config));
+        let clock = super::clock(&config);
         let app = Arc::new(App::build(config, clock).await?);
         company::settle_in(&app).await?;
         let told = app.clone();

@@ -71,6 +71,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("token.forged", 404, "The link is not valid"),
     ("token.revoked", 410, "The link was withdrawn"),
     ("webinar.list_unreadable", 422, "The list cannot be read"),
+    ("webinar.not_begun", 409, "The webinar has not begun"),
     ("webinar.not_over", 409, "The webinar is not over"),
     ("webinar.not_registered", 404, "This contact is not registered"),
     ("webinar.over", 409, "The webinar is over"),

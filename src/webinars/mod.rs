@@ -80,6 +80,9 @@ pub enum Error {
     /// It is over; nobody can register any more.
     #[error("this webinar is over")]
     Over,
+    /// It has not begun: nobody can have been there.
+    #[error("this webinar has not begun yet")]
+    NotBegun,
     /// It has not ended yet, or the grace time runs.
     #[error("this webinar is not over yet")]
     NotOver,
@@ -123,6 +126,7 @@ impl Coded for Error {
         match self {
             Self::Unknown => "webinar.unknown",
             Self::Over => "webinar.over",
+            Self::NotBegun => "webinar.not_begun",
             Self::NotOver => "webinar.not_over",
             Self::NotRegistered => "webinar.not_registered",
             Self::NoRecording => "recording.unknown",
@@ -206,6 +210,9 @@ pub async fn attend(
     list: &[Attended],
     now: Timestamp,
 ) -> Result<Imported, Error> {
+    if now < webinar.starts_at {
+        return Err(Error::NotBegun);
+    }
     let mut imported = Imported::default();
     for one in list {
         let Some(contact) = contacts::find_by_email(tx, &one.email).await? else {

@@ -24,6 +24,7 @@ use crate::storage::limits::Quota;
 /// What is asked of `GET /v1/slots`.
 #[derive(Debug, Deserialize)]
 pub struct Asked {
+    #[serde(default)]
     meeting: String,
     zone: Option<String>,
     /// Milliseconds; now, if it is missing.
@@ -76,6 +77,9 @@ async fn free(
     let settings = &app.config.bookings;
     let quota = Quota { per_minute: settings.slots_per_minute, burst: settings.slots_burst };
     app.stores.limits.check("slots", &proxies.client(request).to_string(), quota, now).await?;
+    if asked.meeting.is_empty() {
+        return Err(Problem::new("request.malformed", "`meeting` is missing: which one is to be booked?"));
+    }
     let meeting = app.team.meeting(&asked.meeting).ok_or(bookings::Error::MeetingUnknown)?;
     let zone_name = asked.zone.as_deref().unwrap_or_else(|| meeting.zone.iana_name().unwrap_or("UTC"));
     let zone = zone(zone_name).ok_or(bookings::Error::ZoneUnknown)?;
@@ -114,6 +118,8 @@ async fn booked(
     body: &[u8],
 ) -> Result<HttpResponse, Problem> {
     let now = app.clock.now();
+    // A page of somebody else's must not use up what its visitor may do here.
+    ours(app, request)?;
     limit(app, proxies, request, now).await?;
     let text =
         std::str::from_utf8(body).map_err(|error| Problem::new("request.malformed", error.to_string()))?;
@@ -156,16 +162,17 @@ pub async fn limit(
     Ok(app.stores.limits.check("bookings", &proxies.client(request).to_string(), quota, now).await?)
 }
 
+/// Refuses a browser on a page of nobody we know.
+fn ours(app: &Shared, request: &HttpRequest) -> Result<(), Problem> {
+    let is_ours = |origin: &str| origin == app.own_origin() || app.sites.any_allows_origin(origin);
+    if origin(request).is_none_or(is_ours) { Ok(()) } else { Err(sites::Error::ForeignOrigin.into()) }
+}
+
 /// The site's key, if the browser's origin does not speak against it; the first site where none was named.
 fn site(app: &Shared, request: &HttpRequest, key: Option<&str>) -> Result<String, Problem> {
     let origin = origin(request);
     if let Some(key) = key {
         return Ok(app.sites.find_for(key, origin, app.own_origin())?.key.clone());
-    }
-    let is_ours =
-        origin.is_none_or(|origin| origin == app.own_origin() || app.sites.any_allows_origin(origin));
-    if !is_ours {
-        return Err(sites::Error::ForeignOrigin.into());
     }
     let named = app.sites.all().find(|site| origin.is_some_and(|origin| site.allows_origin(origin)));
     Ok(named.or_else(|| app.sites.all().next()).map_or_else(String::new, |site| site.key.clone()))

@@ -6,6 +6,7 @@ mod scripts;
 use actix_web::web;
 
 use super::cors;
+use super::pages::reading;
 
 /// Mounts the door.
 pub fn routes(doors: &mut web::ServiceConfig) {
@@ -15,7 +16,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
                 .route(web::post().to(hit::take))
                 .route(web::method(actix_web::http::Method::OPTIONS).to(cors::preflight_anybody)),
         )
-        .route("/e.js", web::get().to(scripts::tracker))
-        .route("/chat.js", web::get().to(scripts::chat))
-        .route("/forms.js", web::get().to(scripts::forms));
+        .route("/e.js", reading().to(scripts::tracker))
+        .route("/chat.js", reading().to(scripts::chat))
+        .route("/forms.js", reading().to(scripts::forms));
 }

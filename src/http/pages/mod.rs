@@ -19,7 +19,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
 }
 
 /// A route for reading: GET, and HEAD as link checkers ask.
-pub fn reading() -> actix_web::Route {
+pub(in crate::http) fn reading() -> actix_web::Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 

@@ -10,6 +10,8 @@ mod booking;
 mod booking_zones;
 mod chat;
 mod chat_schedules;
+mod collector;
+mod commands;
 mod console;
 mod contracts;
 mod errors;

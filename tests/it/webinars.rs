@@ -172,6 +172,17 @@ async fn the_same_attendance_twice_changes_nothing_and_unknown_addresses_are_tol
 }
 
 #[tokio::test]
+async fn nobody_has_attended_what_has_not_begun() {
+    let app = start().await;
+    submit(&app.visitor(), "webinar", "ana@acme.example").await;
+    let before = app.census().await;
+    let list = "email,minutes\nana@acme.example,44\n";
+    attendance(&app, list).await.expect_problem(409, "webinar.not_begun");
+    assert_eq!(app.census().await, before);
+    assert_eq!(state(&app, "ana@acme.example").await, Some(State::Registered));
+}
+
+#[tokio::test]
 async fn attendance_that_comes_late_makes_a_no_show_an_attendee() {
     let app = start().await;
     submit(&app.visitor(), "webinar", "nikki@acme.example").await;

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod app;
 pub mod hook;
 pub mod inbox;
+pub mod mmdb;
 pub mod sources;
 pub mod stores;
 pub mod visitor;

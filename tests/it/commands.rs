@@ -1,0 +1,167 @@
+//! The program itself, as people start it.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_embudo");
+
+/// A running demo. It is stopped when it is dropped.
+struct Demo {
+    child: Child,
+    port: u16,
+}
+
+impl Demo {
+    fn start(folder: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+        let child =
+            command(folder, port).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("started");
+        Self { child, port }
+    }
+
+    /// Waits until it answers with its site; `None` if it does not within `most`.
+    fn answers_within(&mut self, most: Duration) -> Option<Duration> {
+        use std::io::Write;
+        let started = Instant::now();
+        while started.elapsed() < most {
+            if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+                let request = "GET /en/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+                let mut answer = String::new();
+                if stream.write_all(request.as_bytes()).is_ok()
+                    && stream.read_to_string(&mut answer).is_ok()
+                    && answer.starts_with("HTTP/1.1 200")
+                    && answer.contains("Faro")
+                {
+                    return Some(started.elapsed());
+                }
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn command(folder: &Path, port: u16) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(["demo", "--folder"]).arg(folder).args(["--port", &port.to_string()]);
+    command
+}
+
+fn told(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn embudo(folder: &Path, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(PROGRAM).args(arguments).current_dir(folder).output().expect("run");
+    (output.status.success(), told(&output))
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+/// The shipped definitions and flows in a folder of their own.
+fn shipped() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    copy(&root.join("config"), &folder.path().join("config"));
+    copy(&root.join("bot-flows"), &folder.path().join("bot-flows"));
+    folder
+}
+
+fn change(folder: &Path, file: &str, from: &str, to: &str) {
+    let path = folder.join(file);
+    let text = std::fs::read_to_string(&path).expect("read");
+    assert!(text.contains(from), "{from} stands in {file}");
+    std::fs::write(&path, text.replacen(from, to, 1)).expect("written");
+}
+
+#[test]
+fn the_demo_answers_within_two_seconds_and_its_folder_is_taken_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut demo = Demo::start(folder.path());
+    let first = demo.answers_within(Duration::from_secs(30)).expect("it answers");
+    println!("first start: {first:?}");
+    assert!(first < Duration::from_secs(2), "it took {first:?}");
+
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+    let settings = std::fs::read_to_string(folder.path().join("config/embudo.toml")).expect("written");
+    let second = command(folder.path(), free).output().expect("run");
+    assert!(!second.status.success());
+    assert!(told(&second).contains("--folder FOLDER"), "{}", told(&second));
+    let after = std::fs::read_to_string(folder.path().join("config/embudo.toml")).expect("there");
+    assert_eq!(settings, after, "the running demo's settings are untouched");
+
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let taken = command(elsewhere.path(), demo.port).output().expect("run");
+    assert!(!taken.status.success() && told(&taken).contains("--port PORT"), "{}", told(&taken));
+
+    drop(demo);
+    let again = Demo::start(folder.path()).answers_within(Duration::from_secs(30)).expect("it answers");
+    assert!(again < Duration::from_secs(2), "it took {again:?}");
+}
+
+#[test]
+fn check_finds_several_mistakes_of_several_files_where_they_stand_and_no_others() {
+    let folder = shipped();
+    let (sound, text) = embudo(folder.path(), &["check"]);
+    assert!(sound && text.contains("nothing is wrong"), "{text}");
+
+    change(folder.path(), "config/team.yaml", "Europe/Madrid", "Europe/Madird");
+    change(folder.path(), "config/forms.yaml", "registers: ", "registers: x");
+    change(folder.path(), "bot-flows/welcome.yaml", "goto: ", "goto: nowhere_");
+    let (sound, text) = embudo(folder.path(), &["check"]);
+    assert!(!sound);
+    let found: Vec<&str> = text.lines().filter(|line| line.contains(" error ")).collect();
+    let expected =
+        [("bot-flows/welcome.yaml:", "G201"), ("config/forms.yaml:", "W102"), ("config/team.yaml:", "B102")];
+    assert_eq!(found.len(), expected.len(), "{text}");
+    for (line, (path, code)) in found.iter().zip(expected) {
+        assert!(line.contains(path) && line.contains(code), "{line}");
+    }
+
+    let (sound, text) = embudo(folder.path(), &["check", "config/forms.yaml"]);
+    assert!(!sound && text.contains("W102") && text.contains("1 error"), "{text}");
+    let (sound, text) = embudo(folder.path(), &["check", "config/webinars.yaml", "config/content.yaml"]);
+    assert!(sound, "{text}");
+}
+
+#[test]
+fn check_tells_the_settings_mistakes_with_the_others_and_says_when_there_is_nothing() {
+    let folder = shipped();
+    let settings =
+        "[server]\nlistn = \"127.0.0.1:80\"\n[[site]]\nkey = \"x\"\nname = \"X\"\norigins = [\"x\"]\n";
+    std::fs::write(folder.path().join("config/embudo.toml"), settings).expect("written");
+    change(folder.path(), "config/team.yaml", "Europe/Madrid", "Europe/Madird");
+    let (sound, text) = embudo(folder.path(), &["--config", "config/embudo.toml", "check"]);
+    assert!(!sound);
+    for expected in
+        ["config/embudo.toml:2:1 error K003", "config/embudo.toml:6:12 error K005", "B102", "3 errors"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let empty = tempfile::tempdir().expect("a folder");
+    let (sound, text) = embudo(empty.path(), &["check"]);
+    assert!(
+        !sound && text.contains("there is nothing to check here") && text.contains("--config FILE"),
+        "{text}"
+    );
+}

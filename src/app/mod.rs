@@ -4,7 +4,6 @@ mod definitions;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use definitions::{Definitions, Kind, Sources};
 
@@ -17,7 +16,7 @@ use crate::bookings::team::Team;
 use crate::chat::Room;
 use crate::config::Config;
 use crate::gates::Catalog;
-use crate::hits::{Agents, Geo, HitLog};
+use crate::hits::{Agents, Geo, Words};
 use crate::ingest::Collector;
 use crate::jobs::Worker;
 use crate::notify::{Desk, Mailer, Outbound};
@@ -35,6 +34,8 @@ pub struct App {
     pub sites: Arc<Sites>,
     pub templates: Arc<Templates>,
     pub collector: Collector,
+    /// The texts of the hit log's rows.
+    pub words: Arc<Words>,
     pub lifecycle: Arc<stages::Definition>,
     pub catalog: Arc<Catalog>,
     pub webinars: Arc<webinars::Definition>,
@@ -54,7 +55,7 @@ impl App {
         let stores = Stores::open(&config.storage).await?;
         let keys = Keys::new(&secret_of(&config)?);
         let geo = Geo::open(&config.collector.geo_database).map_err(anyhow::Error::msg)?;
-        let log = HitLog::start(stores.hits.clone(), Duration::from_millis(config.collector.gather_ms));
+        let log = Arc::new(stores.journal.clone());
         let collector = Collector::new(log, stores.hot.clone(), keys.clone(), geo, Agents::default());
         let report = Report::new();
         let read = Definitions::read(&Sources::of(&config, &report), &report);
@@ -108,6 +109,7 @@ impl App {
             team: desk.team.clone(),
             desk,
             collector,
+            words: Arc::default(),
             keys,
             stores,
             clock,
@@ -125,7 +127,12 @@ impl App {
 
     /// What workers work with.
     pub fn worker(&self) -> Worker {
-        Worker { desk: self.desk.clone(), room: self.room.clone(), clock: self.clock.clone() }
+        Worker {
+            desk: self.desk.clone(),
+            room: self.room.clone(),
+            words: self.words.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     /// The origin that people and browsers reach this server by.

@@ -19,6 +19,12 @@ pub fn new_key() -> String {
 pub trait Id: fmt::Display + Sized {
     /// Reads the id from its text.
     fn of_text(text: &str) -> Option<Self>;
+
+    /// The 16 bytes of the id.
+    fn as_bytes(&self) -> &[u8; 16];
+
+    /// Reads the id from its 16 bytes.
+    fn of_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
 macro_rules! ids {
@@ -44,6 +50,15 @@ macro_rules! ids {
                     Uuid::try_parse(text).map(Self).map_err(|_| InvalidId)
                 }
 
+                /// When it was drawn, in milliseconds since the epoch; only version 7 tells.
+                pub fn drawn_at_ms(&self) -> Option<i64> {
+                    if self.0.get_version_num() != 7 {
+                        return None;
+                    }
+                    let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                    i64::try_from(seconds.checked_mul(1_000)? + u64::from(nanos / 1_000_000)).ok()
+                }
+
                 /// The id made from any UUID, for ids that are computed and not drawn.
                 pub fn from_uuid(uuid: Uuid) -> Self {
                     Self(uuid)
@@ -59,6 +74,14 @@ macro_rules! ids {
             impl Id for $name {
                 fn of_text(text: &str) -> Option<Self> {
                     Self::parse(text).ok()
+                }
+
+                fn as_bytes(&self) -> &[u8; 16] {
+                    self.0.as_bytes()
+                }
+
+                fn of_bytes(bytes: &[u8]) -> Option<Self> {
+                    Uuid::from_slice(bytes).ok().map(Self)
                 }
             }
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::base::time::Clock;
 use crate::config::Config;
-use crate::{http, jobs, telemetry};
+use crate::{http, ingest, jobs, telemetry};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -63,6 +63,9 @@ pub async fn serve(
     let handle = server.as_ref().map(|server| server.handle());
     let web = server.map(tokio::spawn);
     let (stop_work, stopped) = watch::channel(false);
+    let carrier = app.clone();
+    let carried = stop_work.subscribe();
+    let carry = tokio::spawn(async move { ingest::carry(&carrier.stores, &carrier.words, carried).await });
     let work = roles.contains(&Role::Worker).then(|| tokio::spawn(jobs::run(app.worker(), stopped)));
     tracing::info!(server.address = %app.config.server.listen, "Serving");
     ready();
@@ -75,11 +78,12 @@ pub async fn serve(
         handle.stop(true).await;
         web.await??;
     }
+    // The turn that is under way is finished; what is left stands in the queue.
+    stop_work.send_replace(true);
     if let Some(work) = work {
-        // The turn that is under way is finished; what is left stands in the queue.
-        stop_work.send_replace(true);
         work.await?;
     }
+    carry.await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -56,6 +56,7 @@ pub struct Company {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Storage {
     pub data: PathBuf,
+    pub gather_ms: u64,
     pub postgres: Secret,
     pub postgres_pool: usize,
     pub redis: Secret,
@@ -80,7 +81,6 @@ pub struct Collector {
     pub hits_burst: u32,
     pub body_bytes: usize,
     pub batch: usize,
-    pub gather_ms: u64,
     pub geo_database: String,
 }
 

@@ -1,13 +1,18 @@
 //! Device, browser and system from the `User-Agent` header, behind a cache because a look-up takes microseconds.
 
+use std::sync::Arc;
+
 use quick_cache::sync::Cache;
+use serde::{Deserialize, Serialize};
 use woothee::parser::Parser;
+
+use super::bots::bot_reason;
 
 const CACHED: usize = 4_096;
 const UNKNOWN: &str = "unknown";
 
 /// What a browser says it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// `desktop`, `mobile`, `other` or `unknown`.
     pub device: String,
@@ -15,10 +20,18 @@ pub struct Agent {
     pub os: String,
 }
 
+/// What is known of a `User-Agent` header.
+#[derive(Debug)]
+pub struct Known {
+    pub agent: Agent,
+    /// Why it is taken for a machine's, if it is.
+    pub bot_reason: Option<&'static str>,
+}
+
 /// Reads user agents.
 pub struct Agents {
     parser: Parser,
-    known: Cache<String, Agent>,
+    known: Cache<String, Arc<Known>>,
 }
 
 impl Default for Agents {
@@ -29,9 +42,9 @@ impl Default for Agents {
 
 impl Agents {
     /// The classes of a `User-Agent` header.
-    pub fn read(&self, header: &str) -> Agent {
-        if let Some(agent) = self.known.get(header) {
-            return agent;
+    pub fn read(&self, header: &str) -> Arc<Known> {
+        if let Some(known) = self.known.get(header) {
+            return known;
         }
         let agent = self.parser.parse(header).map_or_else(
             || Agent { device: UNKNOWN.to_owned(), browser: UNKNOWN.to_owned(), os: UNKNOWN.to_owned() },
@@ -46,8 +59,9 @@ impl Agents {
                 os: found.os.to_owned(),
             },
         );
-        self.known.insert(header.to_owned(), agent.clone());
-        agent
+        let known = Arc::new(Known { agent, bot_reason: bot_reason(header) });
+        self.known.insert(header.to_owned(), known.clone());
+        known
     }
 }
 
@@ -60,11 +74,11 @@ mod tests {
         let agents = Agents::default();
         let desktop = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
                        Chrome/140.0.0.0 Safari/537.36";
-        assert_eq!(agents.read(desktop).device, "desktop");
-        assert_eq!(agents.read(desktop).browser, "Chrome");
+        assert_eq!(agents.read(desktop).agent.device, "desktop");
+        assert_eq!(agents.read(desktop).agent.browser, "Chrome");
         let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
                      Version/18.0 Mobile/15E148 Safari/604.1";
-        assert_eq!(agents.read(phone).device, "mobile");
-        assert_eq!(agents.read("").browser, "UNKNOWN");
+        assert_eq!(agents.read(phone).agent.device, "mobile");
+        assert_eq!(agents.read("").agent.browser, "UNKNOWN");
     }
 }

@@ -7,15 +7,17 @@ mod log;
 mod parse;
 mod source;
 mod store;
+mod words;
 
-pub use agent::{Agent, Agents};
-pub use bots::bot_reason;
+pub use agent::{Agent, Agents, Known};
 pub use geo::Geo;
-pub use log::HitLog;
+pub use log::{HitLog, unpack};
 pub use parse::{BATCH_MOST, parse};
-pub use source::{Source, source_of};
-pub use store::{after, newest};
+pub use source::{Channel, Source, source_of};
+pub use store::{after, cursor, newest, store};
+pub use words::Words;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::base::coded::Coded;
@@ -55,9 +57,10 @@ pub struct Hit {
 }
 
 /// A hit with everything that is worked out about it: a row of the log.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recorded {
-    /// Its place in the log; 0 before it is written.
+    /// Its place among the rows; 0 before it has one.
+    #[serde(skip)]
     pub seq: i64,
     pub id: HitId,
     pub site: String,
@@ -79,7 +82,8 @@ pub struct Recorded {
     pub bot_reason: Option<String>,
     pub engaged_ms: i64,
     pub scroll: i64,
-    pub props: Json,
+    /// Its properties as a JSON object; none is the empty one.
+    pub props: Option<String>,
 }
 
 /// Why a hit is not taken.

@@ -1,14 +1,64 @@
 //! Where a visit came from: campaign marks first, then the click's network, then the referrer.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
+/// The kind of way that somebody came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    Paid,
+    Email,
+    Social,
+    Search,
+    Assistant,
+    Referral,
+    Campaign,
+    #[default]
+    Direct,
+    Internal,
+}
+
+impl Channel {
+    const ALL: [Self; 9] = [
+        Self::Paid,
+        Self::Email,
+        Self::Social,
+        Self::Search,
+        Self::Assistant,
+        Self::Referral,
+        Self::Campaign,
+        Self::Direct,
+        Self::Internal,
+    ];
+
+    /// The word for it, as it is stored.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Paid => "paid",
+            Self::Email => "email",
+            Self::Social => "social",
+            Self::Search => "search",
+            Self::Assistant => "assistant",
+            Self::Referral => "referral",
+            Self::Campaign => "campaign",
+            Self::Direct => "direct",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The channel of a stored word.
+    pub fn of_word(word: &str) -> Self {
+        Self::ALL.into_iter().find(|channel| channel.word() == word).unwrap_or_default()
+    }
+}
+
 /// Where a visit came from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Source {
-    /// `paid`, `email`, `social`, `search`, `assistant`, `referral`, `campaign`, `direct` or `internal`.
-    pub channel: &'static str,
+    pub channel: Channel,
     pub source: Option<String>,
     pub medium: Option<String>,
     pub campaign: Option<String>,
@@ -45,45 +95,54 @@ const PAID_CLICKS: &[(&str, &str)] = &[
 
 /// The source that a page's address and referrer tell.
 pub fn source_of(page: &Url, referrer: Option<&Url>) -> Source {
-    let marks: HashMap<String, String> = page
-        .query_pairs()
-        .filter(|(name, value)| {
-            !value.is_empty() && (name.starts_with("utm_") || PAID_CLICKS.iter().any(|p| p.0 == name))
-        })
-        .map(|(name, value)| {
-            (name.to_lowercase(), value.chars().filter(|c| !c.is_control()).take(120).collect())
-        })
-        .collect();
-    let medium = marks.get("utm_medium").map(|medium| medium.to_lowercase());
-    let campaign = marks.get("utm_campaign").cloned();
+    let (mut source, mut medium, mut campaign, mut click) = (None, None, None, None);
+    for (name, value) in page.query_pairs().filter(|(_, value)| !value.is_empty()) {
+        match &*name {
+            "utm_source" => source = source.or_else(|| Some(told(&value).to_lowercase())),
+            "utm_medium" => medium = medium.or_else(|| Some(told(&value).to_lowercase())),
+            "utm_campaign" => campaign = campaign.or_else(|| Some(told(&value))),
+            name => click = click.or_else(|| PAID_CLICKS.iter().find(|known| known.0 == name)),
+        }
+    }
+    let click = click.map(|(_, network)| *network);
     let host = referrer
         .filter(|referrer| referrer.host_str() != page.host_str())
         .and_then(Url::host_str)
-        .map(|host| host.trim_start_matches("www.").to_lowercase());
-    let click = PAID_CLICKS.iter().find(|(name, _)| marks.contains_key(*name)).map(|(_, network)| *network);
-    let source = marks.get("utm_source").map(|source| source.to_lowercase()).or(click.map(str::to_owned));
-    let channel = match (medium.as_deref(), source.as_deref(), host.as_deref()) {
-        (Some("cpc" | "ppc" | "paid" | "paidsearch" | "paid_social" | "display" | "cpm"), _, _) => "paid",
-        (Some("email" | "e-mail" | "mail" | "newsletter"), _, _) => "email",
-        (Some("social" | "social-media"), _, _) => "social",
-        _ if click.is_some() => "paid",
-        (_, Some(_), _) => "campaign",
+        .map(|host| host.trim_start_matches("www."));
+    let source = source.or(click.map(str::to_owned));
+    let channel = match (medium.as_deref(), source.as_deref(), host) {
+        (Some("cpc" | "ppc" | "paid" | "paidsearch" | "paid_social" | "display" | "cpm"), _, _) => {
+            Channel::Paid
+        }
+        (Some("email" | "e-mail" | "mail" | "newsletter"), _, _) => Channel::Email,
+        (Some("social" | "social-media"), _, _) => Channel::Social,
+        _ if click.is_some() => Channel::Paid,
+        (_, Some(_), _) => Channel::Campaign,
         (_, None, Some(host)) => channel_of_host(host),
-        (_, None, None) if referrer.is_some() => "internal",
-        (_, None, None) => "direct",
+        (_, None, None) if referrer.is_some() => Channel::Internal,
+        (_, None, None) => Channel::Direct,
     };
-    Source { channel, source: source.or(host), medium, campaign }
+    Source { channel, source: source.or(host.map(str::to_owned)), medium, campaign }
 }
 
-fn channel_of_host(host: &str) -> &'static str {
-    let is_one_of =
-        |list: &[&str]| list.iter().any(|name| host.starts_with(name) || host.contains(&format!(".{name}")));
+/// A parameter's value without control characters, cut to a sane length.
+fn told(value: &Cow<'_, str>) -> String {
+    value.chars().filter(|letter| !letter.is_control()).take(120).collect()
+}
+
+/// The channel of a referrer's host (which `Url` has made lower case).
+fn channel_of_host(host: &str) -> Channel {
+    let is_one_of = |list: &[&str]| {
+        list.iter().any(|name| {
+            host.match_indices(name).any(|(at, _)| at == 0 || host.as_bytes().get(at - 1) == Some(&b'.'))
+        })
+    };
     match host {
-        _ if is_one_of(ASSISTANTS) => "assistant",
-        _ if is_one_of(MAIL) => "email",
-        _ if is_one_of(SEARCH) => "search",
-        _ if is_one_of(SOCIAL) => "social",
-        _ => "referral",
+        _ if is_one_of(ASSISTANTS) => Channel::Assistant,
+        _ if is_one_of(MAIL) => Channel::Email,
+        _ if is_one_of(SEARCH) => Channel::Search,
+        _ if is_one_of(SOCIAL) => Channel::Social,
+        _ => Channel::Referral,
     }
 }
 
@@ -94,7 +153,7 @@ mod tests {
     fn channel(page: &str, referrer: &str) -> (&'static str, Option<String>) {
         let referrer = Url::parse(referrer).ok();
         let found = source_of(&Url::parse(page).expect("an address"), referrer.as_ref());
-        (found.channel, found.source)
+        (found.channel.word(), found.source)
     }
 
     #[test]

@@ -1,80 +1,249 @@
-//! The table of the hit log.
+//! The rows of the hit log: numbers instead of repeated texts, so that a row is small and quick to write and to scan.
 
-use serde_json::Value as Json;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{Agent, Recorded, Source};
+use super::{Agent, Channel, Recorded, Source, Words};
 use crate::base::consent::Consent;
-use crate::base::time::Timestamp;
-use crate::storage::Result;
-use crate::storage::db::{Db, Queries, Row, Value};
+use crate::base::time::{DAY_MS, Timestamp};
+use crate::storage::db::bulk::{Bulk, Column, Kind};
+use crate::storage::db::{Db, Packed, Queries, Row, Tx, Value};
+use crate::storage::{Error, Result};
 use crate::{params, sql};
 
-pub(super) async fn append(db: &Db, hits: Vec<Recorded>) -> Result<()> {
-    let rows: Vec<Vec<Value>> = hits.into_iter().map(binds).collect();
+/// A client's clock may be so far behind ours, or a hit may have waited so long, before its id's own time is not believed.
+const LATE_MOST_MS: i64 = 7 * DAY_MS;
+/// And so far ahead.
+const EARLY_MOST_MS: i64 = DAY_MS;
+/// The day of hits whose id tells no time that can be believed.
+const NO_DAY: i64 = -1;
+
+const HITS: Bulk = Bulk {
+    table: "hits",
+    columns: &[
+        Column("day", Kind::Int),
+        Column("id", Kind::Bytes),
+        Column("site", Kind::Int),
+        Column("at", Kind::Int),
+        Column("received_at", Kind::Int),
+        Column("visitor", Kind::Bytes),
+        Column("session", Kind::Bytes),
+        Column("name", Kind::Int),
+        Column("host", Kind::Int),
+        Column("path", Kind::Int),
+        Column("title", Kind::Int),
+        Column("referrer", Kind::Int),
+        Column("channel", Kind::Int),
+        Column("source", Kind::Int),
+        Column("medium", Kind::Int),
+        Column("campaign", Kind::Int),
+        Column("country", Kind::Int),
+        Column("device", Kind::Int),
+        Column("browser", Kind::Int),
+        Column("os", Kind::Int),
+        Column("language", Kind::Int),
+        Column("consent", Kind::Int),
+        Column("bot", Kind::Int),
+        Column("engaged_ms", Kind::Int),
+        Column("scroll", Kind::Int),
+        Column("props", Kind::Text),
+    ],
+    key: "day, id",
+};
+
+/// Writes hits into the rows and moves the cursor of the log that they come from, in one transaction. A hit whose id is
+/// there already is passed over: what is sent twice stands once.
+///
+/// # Errors
+/// As the store says; then nothing of it is true.
+pub async fn store(db: &Db, words: &Words, log: &str, through: i64, hits: &[Recorded]) -> Result<()> {
+    let numbers = words.numbers(db, hits.iter().flat_map(texts)).await?;
+    let mut tx = db.begin().await?;
     // The lock makes the order of the numbers the order of the commits, so that no reader passes over a late one.
-    db.execute_many(
-        "hits",
-        sql!(
-            "insert into hits (id, site, at, received_at, visitor_id, session_id, name, host, path, title, referrer,
-                 channel, source, medium, campaign, country, device, browser, os, language, consent, bot_reason,
-                 engaged_ms, scroll, props)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 $22, $23, $24, $25)
-             on conflict (id) do nothing"
-        ),
-        rows,
-    )
-    .await
+    tx.lock("hits").await?;
+    for day in hits.iter().map(day).filter(|day| *day != NO_DAY).collect::<BTreeSet<_>>() {
+        tx.partition("hits", day).await?;
+    }
+    tx.append(&HITS, hits.iter().map(|hit| binds(hit, &numbers)).collect()).await?;
+    move_cursor(&mut tx, log, through).await?;
+    tx.commit().await
 }
 
-fn binds(hit: Recorded) -> Vec<Value> {
+async fn move_cursor(tx: &mut Tx, log: &str, through: i64) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into log_cursors (name, position) values ($1, $2)
+             on conflict (name) do update set position = excluded.position
+             where excluded.position > log_cursors.position"
+        ),
+        params![log, through],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The number of a text, which is written down if it is new.
+pub(super) async fn word_number(tx: &mut Tx, text: &str) -> Result<i64> {
+    tx.execute(sql!("insert into words (text) values ($1) on conflict (text) do nothing"), params![text])
+        .await?;
+    let row = tx.query_opt(sql!("select id from words where text = $1"), params![text]).await?;
+    row.ok_or_else(|| Error::Engine("a word is not there".to_owned()))?.get("id")
+}
+
+/// The text of a number.
+pub(super) async fn word_text(db: &Db, number: i64) -> Result<String> {
+    let row = db.read().query_opt(sql!("select text from words where id = $1"), params![number]).await?;
+    row.ok_or_else(|| Error::Engine(format!("there is no word {number}")))?.get("text")
+}
+
+/// How far a log has been carried into the rows; 0 if not at all.
+///
+/// # Errors
+/// As the store says.
+pub async fn cursor(db: &Db, log: &str) -> Result<i64> {
+    let row =
+        db.read().query_opt(sql!("select position from log_cursors where name = $1"), params![log]).await?;
+    row.map_or(Ok(0), |row| row.get("position"))
+}
+
+/// The day (UTC, since the epoch) that a hit's id was drawn on. The same for every repetition of the hit, whenever it comes,
+/// because the id is the same: rows are unique by day and id.
+fn day(hit: &Recorded) -> i64 {
+    let drawn = hit.id.drawn_at_ms().map(Timestamp);
+    let is_likely = |drawn: &Timestamp| {
+        let waited = hit.received_at.since_ms(*drawn);
+        (-EARLY_MOST_MS..=LATE_MOST_MS).contains(&waited)
+    };
+    drawn.filter(is_likely).map_or(NO_DAY, |drawn| drawn.as_ms().div_euclid(DAY_MS))
+}
+
+/// Every text of a hit that is kept as a word.
+fn texts(hit: &Recorded) -> impl Iterator<Item = &str> {
+    let always = [
+        hit.site.as_str(),
+        &hit.name,
+        &hit.host,
+        &hit.path,
+        hit.source.channel.word(),
+        &hit.agent.device,
+        &hit.agent.browser,
+        &hit.agent.os,
+    ];
+    let perhaps = [
+        hit.title.as_deref(),
+        hit.referrer.as_deref(),
+        hit.source.source.as_deref(),
+        hit.source.medium.as_deref(),
+        hit.source.campaign.as_deref(),
+        hit.country.as_deref(),
+        hit.language.as_deref(),
+        hit.bot_reason.as_deref(),
+    ];
+    always.into_iter().chain(perhaps.into_iter().flatten())
+}
+
+fn binds(hit: &Recorded, numbers: &HashMap<&str, i64>) -> Vec<Value> {
+    let word = |text: &str| Value::Int(numbers.get(text).copied().unwrap_or_default());
+    let perhaps = |text: &Option<String>| text.as_deref().map_or(Value::Null, word);
     vec![
-        hit.id.into(),
-        hit.site.into(),
+        day(hit).into(),
+        Packed(hit.id).into(),
+        word(&hit.site),
         hit.at.into(),
         hit.received_at.into(),
-        hit.visitor.into(),
-        hit.session.into(),
-        hit.name.into(),
-        hit.host.into(),
-        hit.path.into(),
-        hit.title.into(),
-        hit.referrer.into(),
-        hit.source.channel.into(),
-        hit.source.source.into(),
-        hit.source.medium.into(),
-        hit.source.campaign.into(),
-        hit.country.into(),
-        hit.agent.device.into(),
-        hit.agent.browser.into(),
-        hit.agent.os.into(),
-        hit.language.into(),
-        hit.consent.word().into(),
-        hit.bot_reason.into(),
+        Packed(hit.visitor).into(),
+        Packed(hit.session).into(),
+        word(&hit.name),
+        word(&hit.host),
+        word(&hit.path),
+        perhaps(&hit.title),
+        perhaps(&hit.referrer),
+        word(hit.source.channel.word()),
+        perhaps(&hit.source.source),
+        perhaps(&hit.source.medium),
+        perhaps(&hit.source.campaign),
+        perhaps(&hit.country),
+        word(&hit.agent.device),
+        word(&hit.agent.browser),
+        word(&hit.agent.os),
+        perhaps(&hit.language),
+        consent_number(hit.consent).into(),
+        perhaps(&hit.bot_reason),
         hit.engaged_ms.into(),
         hit.scroll.into(),
-        hit.props.into(),
+        hit.props.clone().into(),
     ]
+}
+
+fn consent_number(consent: Consent) -> i64 {
+    match consent {
+        Consent::None => 0,
+        Consent::Analytics => 1,
+        Consent::Full => 2,
+    }
 }
 
 /// The hits after `seq`, in order, at most `most`.
 ///
 /// # Errors
 /// As the store says.
-pub async fn after(db: &Db, seq: i64, most: i64) -> Result<Vec<Recorded>> {
+pub async fn after(db: &Db, words: &Words, seq: i64, most: i64) -> Result<Vec<Recorded>> {
     let rows = db
         .read()
         .query(
             sql!(
-                "select seq, id, site, at, received_at, visitor_id, session_id, name, host, path, title, referrer,
-                     channel, source, medium, campaign, country, device, browser, os, language, consent, bot_reason,
+                "select seq, id, site, at, received_at, visitor, session, name, host, path, title, referrer,
+                     channel, source, medium, campaign, country, device, browser, os, language, consent, bot,
                      engaged_ms, scroll, props
                  from hits where seq > $1 order by seq limit $2"
             ),
             params![seq, most],
         )
         .await?;
-    rows.iter().map(recorded_of).collect()
+    let mut hits = Vec::with_capacity(rows.len());
+    for row in &rows {
+        hits.push(recorded(db, words, row).await?);
+    }
+    Ok(hits)
+}
+
+async fn recorded(db: &Db, words: &Words, row: &Row) -> Result<Recorded> {
+    let word = async |place: usize| Ok::<String, Error>(words.text(db, row.at(place)?).await?.to_string());
+    let perhaps = async |place: usize| match row.at::<Option<i64>>(place)? {
+        Some(number) => Ok::<_, Error>(Some(words.text(db, number).await?.to_string())),
+        None => Ok(None),
+    };
+    Ok(Recorded {
+        seq: row.at(0)?,
+        id: row.at(1)?,
+        site: word(2).await?,
+        at: row.at(3)?,
+        received_at: row.at(4)?,
+        visitor: row.at(5)?,
+        session: row.at(6)?,
+        name: word(7).await?,
+        host: word(8).await?,
+        path: word(9).await?,
+        title: perhaps(10).await?,
+        referrer: perhaps(11).await?,
+        source: Source {
+            channel: Channel::of_word(&words.text(db, row.at(12)?).await?),
+            source: perhaps(13).await?,
+            medium: perhaps(14).await?,
+            campaign: perhaps(15).await?,
+        },
+        country: perhaps(16).await?,
+        agent: Agent { device: word(17).await?, browser: word(18).await?, os: word(19).await? },
+        language: perhaps(20).await?,
+        consent: match row.at::<i64>(21)? {
+            0 => Consent::None,
+            1 => Consent::Analytics,
+            _ => Consent::Full,
+        },
+        bot_reason: perhaps(22).await?,
+        engaged_ms: row.at(23)?,
+        scroll: row.at(24)?,
+        props: row.at(25)?,
+    })
 }
 
 /// When the newest hit of a site was received, if there is one.
@@ -85,46 +254,12 @@ pub async fn newest(db: &Db, site: &str) -> Result<Option<Timestamp>> {
     let row = db
         .read()
         .query_opt(
-            sql!("select received_at from hits where site = $1 order by seq desc limit 1"),
+            sql!(
+                "select received_at from hits where site = (select id from words where text = $1)
+                 order by seq desc limit 1"
+            ),
             params![site],
         )
         .await?;
     row.map(|row| row.get("received_at")).transpose()
-}
-
-fn recorded_of(row: &Row) -> Result<Recorded> {
-    Ok(Recorded {
-        seq: row.get("seq")?,
-        id: row.get("id")?,
-        site: row.get("site")?,
-        at: row.get("at")?,
-        received_at: row.get("received_at")?,
-        visitor: row.get("visitor_id")?,
-        session: row.get("session_id")?,
-        name: row.get("name")?,
-        host: row.get("host")?,
-        path: row.get("path")?,
-        title: row.get("title")?,
-        referrer: row.get("referrer")?,
-        source: Source {
-            channel: channel_of(&row.get::<String>("channel")?),
-            source: row.get("source")?,
-            medium: row.get("medium")?,
-            campaign: row.get("campaign")?,
-        },
-        country: row.get("country")?,
-        agent: Agent { device: row.get("device")?, browser: row.get("browser")?, os: row.get("os")? },
-        language: row.get("language")?,
-        consent: Consent::of_word(&row.get::<String>("consent")?),
-        bot_reason: row.get("bot_reason")?,
-        engaged_ms: row.get("engaged_ms")?,
-        scroll: row.get("scroll")?,
-        props: row.json::<Json>("props")?,
-    })
-}
-
-fn channel_of(word: &str) -> &'static str {
-    const KNOWN: [&str; 9] =
-        ["paid", "email", "social", "search", "assistant", "referral", "campaign", "direct", "internal"];
-    KNOWN.into_iter().find(|known| *known == word).unwrap_or("direct")
 }

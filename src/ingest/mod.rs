@@ -1,8 +1,10 @@
 //! The way of a hit: worked out in named steps, made durable, projected afterwards.
 
+mod drain;
 mod pipeline;
 mod project;
 mod store;
 
+pub use drain::{carry, drain};
 pub use pipeline::{Collector, Sender, Taken};
 pub use project::project;

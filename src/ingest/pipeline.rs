@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::base::signing::Keys;
 use crate::base::time::Timestamp;
-use crate::hits::{self, Agents, Geo, Hit, HitLog, Recorded, bot_reason, source_of};
+use crate::hits::{self, Agents, Geo, Hit, HitLog, Known, Recorded, source_of};
 use crate::sessions;
 use crate::storage::hot::HotStore;
 
@@ -33,7 +33,7 @@ pub struct Taken {
 
 /// Takes hits.
 pub struct Collector {
-    log: HitLog,
+    log: Arc<dyn HitLog>,
     hot: Arc<dyn HotStore>,
     keys: Keys,
     geo: Geo,
@@ -42,7 +42,7 @@ pub struct Collector {
 
 impl Collector {
     /// A collector that writes to `log`.
-    pub fn new(log: HitLog, hot: Arc<dyn HotStore>, keys: Keys, geo: Geo, agents: Agents) -> Self {
+    pub fn new(log: Arc<dyn HitLog>, hot: Arc<dyn HotStore>, keys: Keys, geo: Geo, agents: Agents) -> Self {
         Self { log, hot, keys, geo, agents }
     }
 
@@ -56,24 +56,19 @@ impl Collector {
         sender: Sender<'_>,
         now: Timestamp,
     ) -> Result<Taken, hits::Error> {
-        let bot_reason = bot_reason(sender.user_agent);
+        let agent = self.agents.read(sender.user_agent);
+        let bot_reason = agent.bot_reason;
         let has_page = hits.iter().any(|hit| hit.name == hits::PAGE);
         let accepted = hits.len();
         let mut rows = Vec::with_capacity(accepted);
         for hit in hits {
-            rows.push(self.work_out(hit, sender, bot_reason, now).await);
+            rows.push(self.work_out(hit, sender, &agent, now).await);
         }
         self.log.append(rows).await?;
         Ok(Taken { accepted, bot_reason, has_page })
     }
 
-    async fn work_out(
-        &self,
-        hit: Hit,
-        sender: Sender<'_>,
-        bot_reason: Option<&'static str>,
-        now: Timestamp,
-    ) -> Recorded {
+    async fn work_out(&self, hit: Hit, sender: Sender<'_>, agent: &Known, now: Timestamp) -> Recorded {
         let visitor = hit.visitor.unwrap_or_else(|| {
             sessions::cookieless(&self.keys, &hit.site, sender.network, sender.user_agent, hit.at)
         });
@@ -89,7 +84,7 @@ impl Collector {
             seq: 0,
             source: source_of(&hit.url, hit.referrer.as_ref()),
             country: self.geo.country(sender.address),
-            agent: self.agents.read(sender.user_agent),
+            agent: agent.agent.clone(),
             id: hit.id,
             site: hit.site,
             at: hit.at,
@@ -103,10 +98,14 @@ impl Collector {
             referrer: hit.referrer.map(|referrer| origin_and_path(&referrer)),
             language: hit.language,
             consent: hit.consent,
-            bot_reason: bot_reason.map(str::to_owned),
+            bot_reason: agent.bot_reason.map(str::to_owned),
             engaged_ms: hit.engaged_ms,
             scroll: hit.scroll,
-            props: hit.props,
+            props: hit
+                .props
+                .as_object()
+                .is_some_and(|props| !props.is_empty())
+                .then(|| hit.props.to_string()),
         }
     }
 }

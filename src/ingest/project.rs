@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::store;
 use crate::contacts::{self, Step};
-use crate::hits::{self, Recorded};
+use crate::hits::{self, Recorded, Words};
 use crate::scoring::condition::KINDS;
 use crate::storage::{Result, Stores};
 
@@ -23,11 +23,11 @@ const CONSENT: &str = "consent";
 ///
 /// # Errors
 /// As the store says; then nothing of the batch took effect.
-pub async fn project(stores: &Stores) -> Result<usize> {
+pub async fn project(stores: &Stores, words: &Words) -> Result<usize> {
     let mut tx = stores.db.begin().await?;
     tx.lock("projection:visits").await?;
     let position = store::cursor(&mut tx, CURSOR).await?;
-    let batch = hits::after(&stores.hits, position, BATCH).await?;
+    let batch = hits::after(&stores.hits, words, position, BATCH).await?;
     let Some(last) = batch.last().map(|hit| hit.seq) else { return Ok(0) };
     for hit in &batch {
         apply(&mut tx, hit).await?;
@@ -40,7 +40,7 @@ pub async fn project(stores: &Stores) -> Result<usize> {
 async fn apply(tx: &mut crate::storage::db::Tx, hit: &Recorded) -> Result<()> {
     if hit.consent != contacts::Consent::None {
         let touch = json!({
-            "channel": hit.source.channel, "source": hit.source.source, "medium": hit.source.medium,
+            "channel": hit.source.channel.word(), "source": hit.source.source, "medium": hit.source.medium,
             "campaign": hit.source.campaign, "referrer": hit.referrer, "landing": hit.path,
         });
         contacts::see_visitor(tx, hit.visitor, &hit.site, hit.consent, Some(&touch), hit.at).await?;

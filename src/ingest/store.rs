@@ -58,7 +58,7 @@ pub(super) async fn open_visit(tx: &mut Tx, hit: &Recorded, trail: &[Step]) -> R
             hit.engaged_ms,
             hit.path.as_str(),
             text_of(trail)?,
-            hit.source.channel,
+            hit.source.channel.word(),
             hit.source.source.as_deref(),
             hit.source.medium.as_deref(),
             hit.source.campaign.as_deref(),
@@ -100,7 +100,14 @@ pub(super) async fn insert_activity(tx: &mut Tx, hit: &Recorded) -> Result<()> {
             "insert into activities (id, contact_id, visitor_id, kind, subject, props, at)
              values ($1, null, $2, $3, $4, $5, $6) on conflict (id) do nothing"
         ),
-        params![hit.id, hit.visitor, hit.name.as_str(), hit.path.as_str(), hit.props.clone(), hit.at],
+        params![
+            hit.id,
+            hit.visitor,
+            hit.name.as_str(),
+            hit.path.as_str(),
+            hit.props.as_deref().unwrap_or("{}"),
+            hit.at
+        ],
     )
     .await?;
     Ok(())

@@ -16,6 +16,8 @@ use tokio::sync::watch;
 
 use crate::base::time::Clock;
 use crate::chat::Room;
+use crate::hits::Words;
+use crate::ingest;
 use crate::notify::Desk;
 
 /// The bus topic that wakes workers.
@@ -29,6 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub struct Worker {
     pub desk: Desk,
     pub room: Room,
+    pub words: Arc<Words>,
     pub clock: Clock,
 }
 
@@ -73,6 +76,7 @@ async fn turn(worker: &Arc<Worker>, schedule: &mut schedule::Schedule) -> anyhow
 pub async fn drain(worker: &Worker) -> anyhow::Result<()> {
     let worker = Arc::new(worker.clone());
     loop {
+        while ingest::drain(&worker.desk.stores, &worker.words).await? > 0 {}
         let mut everything = schedule::Schedule::default();
         let mut did_something = everything.run_all(&worker).await?;
         did_something |= dispatch::dispatch(&worker).await? > 0;

@@ -82,7 +82,7 @@ impl Schedule {
 
 async fn project_hits(worker: &Worker, _: Timestamp) -> anyhow::Result<bool> {
     let mut did_something = false;
-    while ingest::project(&worker.desk.stores).await? > 0 {
+    while ingest::project(&worker.desk.stores, &worker.words).await? > 0 {
         did_something = true;
     }
     Ok(did_something)

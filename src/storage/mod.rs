@@ -4,6 +4,7 @@ pub mod bus;
 pub mod db;
 pub mod hot;
 pub mod idempotency;
+pub mod journal;
 pub mod limits;
 pub mod redis;
 
@@ -15,10 +16,12 @@ pub use error::Error;
 pub type Result<T> = std::result::Result<T, Error>;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::bus::Bus;
 use self::db::Db;
 use self::hot::HotStore;
+use self::journal::Journal;
 use self::limits::Limits;
 use crate::config;
 
@@ -27,8 +30,10 @@ use crate::config;
 pub struct Stores {
     /// The journey's tables.
     pub db: Db,
-    /// The hit log's table: a file of its own on SQLite, the same server on PostgreSQL.
+    /// The rows of the hit log: a file of their own on SQLite, the same server on PostgreSQL.
     pub hits: Db,
+    /// What is durable on this machine and not yet in the rows.
+    pub journal: Journal,
     /// Sessions, presence, small caches.
     pub hot: Arc<dyn HotStore>,
     /// How often somebody may do something.
@@ -43,9 +48,11 @@ impl Stores {
     /// # Errors
     /// [`Error::Unavailable`] if one of them cannot be reached.
     pub async fn open(settings: &config::Storage) -> Result<Self> {
+        std::fs::create_dir_all(&settings.data)
+            .map_err(|error| Error::Unavailable(format!("{}: {error}", settings.data.display())))?;
+        let journal =
+            Journal::open(&settings.data.join("journal.db"), Duration::from_millis(settings.gather_ms))?;
         let (db, hits) = if settings.postgres.is_empty() {
-            std::fs::create_dir_all(&settings.data)
-                .map_err(|error| Error::Unavailable(format!("{}: {error}", settings.data.display())))?;
             let db = Db::open_sqlite(&settings.data.join("embudo.db"), db::JOURNEY).await?;
             (db, Db::open_sqlite(&settings.data.join("hits.db"), db::HITS).await?)
         } else {
@@ -57,12 +64,20 @@ impl Stores {
         if settings.redis.is_empty() {
             let (hot, limits, bus) =
                 (hot::Memory::default(), limits::Local::default(), bus::Local::default());
-            return Ok(Self { db, hits, hot: Arc::new(hot), limits: Arc::new(limits), bus: Arc::new(bus) });
+            return Ok(Self {
+                db,
+                hits,
+                journal,
+                hot: Arc::new(hot),
+                limits: Arc::new(limits),
+                bus: Arc::new(bus),
+            });
         }
         let redis = redis::Redis::connect(settings.redis.expose(), &settings.redis_prefix).await?;
         Ok(Self {
             db,
             hits,
+            journal,
             hot: Arc::new(hot::RedisHot::new(redis.clone())),
             limits: Arc::new(limits::RedisLimits::new(redis.clone())),
             bus: Arc::new(bus::RedisBus::connect(redis).await?),

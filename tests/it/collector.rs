@@ -24,7 +24,8 @@ async fn the_country_comes_from_the_configured_file_and_the_address_is_kept_nowh
         let body = app.visitor().hit(path);
         app.client.with("x-forwarded-for", address).post("/v1/hit", &body).await.expect(202);
     }
-    let hits = embudo::hits::after(&app.app.stores.hits, 0, 10).await.expect("read");
+    app.run_jobs().await;
+    let hits = embudo::hits::after(&app.app.stores.hits, &app.app.words, 0, 10).await.expect("read");
     let found: Vec<(String, Option<String>)> =
         hits.iter().map(|hit| (hit.path.clone(), hit.country.clone())).collect();
     let expected = [("/spain", Some("ES")), ("/mexico", Some("MX")), ("/nowhere", None)];

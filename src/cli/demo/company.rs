@@ -126,7 +126,8 @@ pub async fn settle_in(app: &App) -> anyhow::Result<()> {
         settle(app, person, now).await?;
     }
     attend(app, now).await?;
-    while crate::ingest::project(&app.stores).await? > 0 {}
+    while crate::ingest::drain(&app.stores, &app.words).await? > 0 {}
+    while crate::ingest::project(&app.stores, &app.words).await? > 0 {}
     let mut tx = app.stores.db.begin().await?;
     for (email, name, role, language) in [
         (MIKE, "Mike Torres", Role::Sdr, "en"),

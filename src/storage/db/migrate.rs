@@ -30,12 +30,20 @@ pub const JOURNEY: &[Migration] = &[
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on
 /// PostgreSQL it stands beside the journey's, so its numbers start at 1000.
-pub const HITS: &[Migration] = &[Migration {
-    number: 1000,
-    name: "hits",
-    sqlite: include_str!("../migrations/hits/0001_hits.sqlite.sql"),
-    postgres: include_str!("../migrations/hits/0001_hits.postgres.sql"),
-}];
+pub const HITS: &[Migration] = &[
+    Migration {
+        number: 1000,
+        name: "hits",
+        sqlite: include_str!("../migrations/hits/0001_hits.sqlite.sql"),
+        postgres: include_str!("../migrations/hits/0001_hits.postgres.sql"),
+    },
+    Migration {
+        number: 1001,
+        name: "packed hits",
+        sqlite: include_str!("../migrations/hits/0002_packed.sqlite.sql"),
+        postgres: include_str!("../migrations/hits/0002_packed.postgres.sql"),
+    },
+];
 
 /// Where the done steps are noted.
 pub(super) const LEDGER: &str =

@@ -3,6 +3,8 @@
 //! A statement is written once with [`sql!`](crate::sql), binds `$1…`, and holds no engine's own words but those of
 //! [`dialect`]. Reads go through [`Db::read`]; everything that changes rows goes through a [`Tx`].
 
+pub mod bulk;
+
 mod dialect;
 mod migrate;
 mod postgres;
@@ -15,7 +17,7 @@ use std::path::Path;
 
 pub use migrate::{HITS, JOURNEY, Migration};
 pub use row::{FromValue, Row};
-pub use value::Value;
+pub use value::{Packed, Value};
 
 use super::Result;
 
@@ -110,18 +112,6 @@ impl Db {
         Ok(touched)
     }
 
-    /// Runs one statement for every row of binds in one transaction that is on disk when this returns. `lock` is taken
-    /// first where writers are not serialised anyway. The hit log's group commit stands on this.
-    ///
-    /// # Errors
-    /// As the engine says; then none of the rows took effect.
-    pub async fn execute_many(&self, lock: &str, sql: Sql, rows: Vec<Vec<Value>>) -> Result<()> {
-        match self {
-            Self::Sqlite(db) => db.execute_many(sql, rows).await,
-            Self::Postgres(db) => db.execute_many(lock, sql, rows).await,
-        }
-    }
-
     /// Prepares a statement without running it. For the test that holds every statement against both engines.
     ///
     /// # Errors
@@ -190,6 +180,29 @@ impl Tx {
         match &mut self.0 {
             Inner::Sqlite(tx) => tx.execute(sql, params).await,
             Inner::Postgres(tx) => tx.execute(sql, params).await,
+        }
+    }
+
+    /// Appends many rows; those whose key is known are passed over. The numbers that the table gives rise in the order
+    /// of the rows.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn append(&mut self, bulk: &bulk::Bulk, rows: bulk::Rows) -> Result<()> {
+        match &mut self.0 {
+            Inner::Sqlite(tx) => tx.append(bulk, rows).await,
+            Inner::Postgres(tx) => tx.append(bulk, rows).await,
+        }
+    }
+
+    /// Makes sure that a table that is partitioned by a number has the partition of this one. SQLite has none.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn partition(&mut self, table: &'static str, key: i64) -> Result<()> {
+        match &mut self.0 {
+            Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(tx) => tx.partition(table, key).await,
         }
     }
 

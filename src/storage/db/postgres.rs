@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
-use futures_util::future::try_join_all;
+use futures_util::pin_mut;
 use tokio_postgres::NoTls;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
+use super::bulk::{Bulk, Kind, Rows};
 use super::{Migration, Row, Sql, Value, dialect, migrate};
 use crate::storage::{Error, Result};
 
@@ -43,23 +45,6 @@ impl Postgres {
         let connection = self.pool.get().await?;
         connection.batch_execute("begin").await?;
         Ok(PostgresTx { connection: Some(connection) })
-    }
-
-    pub(super) async fn execute_many(&self, lock: &str, sql: Sql, rows: Vec<Vec<Value>>) -> Result<()> {
-        let mut tx = self.begin().await?;
-        tx.lock(lock).await?;
-        {
-            let connection = tx.connection()?;
-            let statement = connection.prepare_cached(&dialect::postgres(sql.0)).await?;
-            // Futures that are polled together are sent together: one round trip for the whole batch.
-            let (connection, statement) = (&**connection, &statement);
-            try_join_all(rows.iter().map(|row| async move {
-                let binds: Vec<&(dyn ToSql + Sync)> = row.iter().map(|value| value as _).collect();
-                connection.execute(statement, &binds).await
-            }))
-            .await?;
-        }
-        tx.commit().await
     }
 
     pub(super) async fn prepare(&self, text: &str) -> Result<()> {
@@ -111,6 +96,38 @@ impl PostgresTx {
         let statement = connection.prepare_cached(&dialect::postgres(sql.0)).await?;
         let binds: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
         Ok(connection.execute(&statement, &binds).await?)
+    }
+
+    pub(super) async fn append(&mut self, bulk: &Bulk, rows: Rows) -> Result<()> {
+        let connection = self.connection()?;
+        let [make, copy, carry] = bulk.postgres();
+        connection.batch_execute(&make).await?;
+        let kinds = bulk.columns.iter().map(|column| match column.1 {
+            Kind::Int => Type::INT8,
+            Kind::Text => Type::TEXT,
+            Kind::Bytes => Type::BYTEA,
+        });
+        let types: Vec<Type> = kinds.chain(std::iter::once(Type::INT8)).collect();
+        let sink = connection.copy_in(&copy).await?;
+        let writer = BinaryCopyInWriter::new(sink, &types);
+        pin_mut!(writer);
+        for (number, mut row) in (0_i64..).zip(rows) {
+            row.push(Value::Int(number));
+            let binds: Vec<&(dyn ToSql + Sync)> = row.iter().map(|value| value as _).collect();
+            writer.as_mut().write(&binds).await?;
+        }
+        writer.finish().await?;
+        let statement = connection.prepare_cached(&carry).await?;
+        connection.execute(&statement, &[]).await?;
+        Ok(())
+    }
+
+    pub(super) async fn partition(&mut self, table: &str, key: i64) -> Result<()> {
+        let next = key.saturating_add(1);
+        self.batch(&format!(
+            "create table if not exists {table}_{key} partition of {table} for values from ({key}) to ({next})"
+        ))
+        .await
     }
 
     pub(super) async fn batch(&mut self, text: &str) -> Result<()> {

@@ -35,6 +35,17 @@ impl Row {
             .ok_or_else(|| Error::Shape { column: column.to_owned(), wanted: std::any::type_name::<T>() })
     }
 
+    /// The column at this place as a `T`, for wide rows that are read by the million.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such column or it holds something else.
+    pub fn at<T: FromValue>(&self, place: usize) -> Result<T> {
+        self.values.get(place).and_then(T::from_value).ok_or_else(|| Error::Shape {
+            column: self.names.get(place).cloned().unwrap_or_else(|| place.to_string()),
+            wanted: std::any::type_name::<T>(),
+        })
+    }
+
     /// The JSON document in the column of this name.
     ///
     /// # Errors
@@ -107,6 +118,10 @@ impl<T: FromValue> FromValue for Option<T> {
 
 impl<T: Id> FromValue for T {
     fn from_value(value: &Value) -> Option<Self> {
-        if let Value::Text(text) = value { T::of_text(text) } else { None }
+        match value {
+            Value::Text(text) => T::of_text(text),
+            Value::Bytes(bytes) => T::of_bytes(bytes),
+            Value::Null | Value::Int(_) | Value::Real(_) => None,
+        }
     }
 }

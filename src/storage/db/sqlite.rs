@@ -11,6 +11,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
+use super::bulk::{Bulk, Rows};
 use super::{Migration, Row, Sql, Value, dialect, migrate};
 use crate::storage::{Error, Result};
 
@@ -50,22 +51,6 @@ impl Sqlite {
         Ok(SqliteTx { thread, is_open: true })
     }
 
-    pub(super) async fn execute_many(&self, sql: Sql, rows: Vec<Vec<Value>>) -> Result<()> {
-        let writer = self.writer.lock().await;
-        writer
-            .run(move |connection| {
-                let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-                {
-                    let mut statement = tx.prepare_cached(&dialect::sqlite(sql.0))?;
-                    for row in &rows {
-                        statement.execute(rusqlite::params_from_iter(row))?;
-                    }
-                }
-                Ok(tx.commit()?)
-            })
-            .await
-    }
-
     pub(super) async fn prepare(&self, text: &str) -> Result<()> {
         let text = dialect::sqlite(text);
         self.writer.lock().await.run(move |connection| Ok(connection.prepare(&text).map(drop)?)).await
@@ -92,6 +77,19 @@ impl SqliteTx {
                     .prepare_cached(&dialect::sqlite(sql.0))?
                     .execute(rusqlite::params_from_iter(&params))?;
                 Ok(u64::try_from(touched).unwrap_or(u64::MAX))
+            })
+            .await
+    }
+
+    pub(super) async fn append(&mut self, bulk: &Bulk, rows: Rows) -> Result<()> {
+        let text = bulk.sqlite();
+        self.thread
+            .run(move |connection| {
+                let mut statement = connection.prepare_cached(&text)?;
+                for row in &rows {
+                    statement.execute(rusqlite::params_from_iter(row))?;
+                }
+                Ok(())
             })
             .await
     }

@@ -108,3 +108,12 @@ impl<T: Id> From<T> for Value {
         Self::Text(id.to_string())
     }
 }
+
+/// An id as its 16 bytes, for tables that hold many of them; elsewhere ids are texts.
+pub struct Packed<T>(pub T);
+
+impl<T: Id> From<Packed<T>> for Value {
+    fn from(id: Packed<T>) -> Self {
+        Self::Bytes(id.0.as_bytes().to_vec())
+    }
+}

@@ -129,6 +129,7 @@ impl TestApp {
     pub async fn count(&self, table: &str) -> i64 {
         let text = Box::leak(format!("select count(*) as n from {table}").into_boxed_str());
         let db = if table == "hits" { &self.app.stores.hits } else { &self.app.stores.db };
+        while embudo::ingest::drain(&self.app.stores, &self.app.words).await.expect("carried") > 0 {}
         let rows = db.read().query(Sql(text), &[]).await.unwrap_or_else(|error| panic!("{text}: {error}"));
         rows[0].get("n").expect("a number")
     }

@@ -1,0 +1,56 @@
+//! Carries what the collector has made durable into the rows, where projections and reports read it.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::hits::{self, Words};
+use crate::storage::{Result, Stores};
+
+/// Hits in one transaction: large enough that a commit costs nothing, small enough that readers see it soon.
+const BATCH: usize = 10_000;
+/// How long hits gather before they are carried, so that a trickle is not a transaction each.
+const GATHER: Duration = Duration::from_millis(50);
+/// After a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Carries a batch; returns how many hits that was. Call again while it is not 0.
+///
+/// # Errors
+/// As the stores say; then the batch stays in the journal.
+pub async fn drain(stores: &Stores, words: &Words) -> Result<usize> {
+    let journal = &stores.journal;
+    let position = hits::cursor(&stores.hits, journal.name()).await?;
+    let groups = journal.after(position, BATCH).await?;
+    let Some(through) = groups.last().map(|group| group.seq) else { return Ok(0) };
+    let batch: Vec<_> = groups.iter().flat_map(hits::unpack).collect();
+    hits::store(&stores.hits, words, journal.name(), through, &batch).await?;
+    // Should this fail, the cursor passes over what is left behind, and the next trim takes it along.
+    journal.trim(through).await?;
+    Ok(batch.len())
+}
+
+/// Carries whatever comes until `stop` says so, and then what is left.
+pub async fn carry(stores: &Stores, words: &Words, mut stop: watch::Receiver<bool>) {
+    loop {
+        let is_over = *stop.borrow();
+        loop {
+            match drain(stores, words).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(error = %error, "hits wait in the journal: the rows cannot be written");
+                    tokio::time::sleep(PAUSE).await;
+                    break;
+                }
+            }
+        }
+        if is_over {
+            return;
+        }
+        tokio::select! {
+            () = stores.journal.written() => tokio::time::sleep(GATHER).await,
+            _ = stop.changed() => {}
+        }
+    }
+}

@@ -10,7 +10,7 @@ import { view } from './view';
 
 const AT_MOST = 20;
 // What robots that drive a browser leave in it. They are counted, and can be told apart.
-const ROBOTS = ['webdriver', 'Cypress', '_phantom'];
+const ROBOTS = ['_phantom', '__nightmare'];
 
 interface Hit {
   age_ms: number;
@@ -81,7 +81,7 @@ export const hit = (name: string, props?: unknown, more?: object) => {
         referrer: view.referrer_,
         title: doc.title,
         width: innerWidth,
-        bot: ROBOTS.find((mark) => (navigator as any)[mark] || (window as any)[mark]),
+        bot: navigator.webdriver ? 'webdriver' : ROBOTS.find((mark) => mark in window),
         props,
         ...more,
       }),

@@ -1,6 +1,7 @@
 // e.js: counts what happens on a page, and fetches the forms and the chat when they are needed.
 // Nothing here may throw into the page or hold it up; size is a test.
 
+import type { Embudo } from '../shared/host';
 import { read, write } from '../shared/store';
 import { launch, open } from './chat';
 import { api, doc, isFramed, language, options, post, safe, say } from './config';
@@ -57,7 +58,7 @@ const start = () => {
     if (visitor) post('/v1/confirm', { token, visitor }).catch(say); // nobody else can be confirmed
   }
   const early = window.embudo?.q || [];
-  window.embudo = Object.assign(run, { host });
+  (window.embudo = run as Embudo).host = host;
   restore();
   // Consent given early must be known before the page is counted.
   early.map((given) => run(...given));

@@ -31,7 +31,7 @@ export const links = () =>
     } else if (/^http/.test(link.href)) {
       // Without the query: it may hold what is nobody's business.
       const props = { url: link.origin + link.pathname };
-      if (link.download || FILE.test(link.pathname)) hit('download', props);
+      if (link.matches('[download]') || FILE.test(link.pathname)) hit('download', props);
       else if (link.host != location.host && !link.href.startsWith(api + '/')) hit('outbound', props); // ours hold tokens
     }
   });

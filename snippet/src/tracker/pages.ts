@@ -56,7 +56,11 @@ export const look = () => {
 
 /** Follows the page through its life; `moved` is called when its own script changed the address. */
 export const follow = (moved: () => void) => {
-  const later = () => setTimeout(safe(moved), 50); // the title comes after the address
+  let timer = 0;
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(safe(moved), 50); // the title comes after the address
+  };
   (['pushState', 'replaceState'] as const).map((name) => {
     const original = history[name];
     history[name] = (...given) => {

@@ -1,5 +1,9 @@
 // Chromium, driven by Playwright.
 
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { hidden, shown } from './seen.mjs';
 
@@ -14,6 +18,24 @@ export async function launch() {
   });
   const context = await browser.newContext({ viewport: { width: 1024, height: 700 } });
   return { version: browser.version(), tab: async () => new Tab(await context.newPage()), close: () => browser.close() };
+}
+
+/** Opens a page that nobody drives: what a driven browser turns off happens there. */
+export async function alone(url) {
+  const profile = await mkdtemp(join(tmpdir(), 'embudo-chromium-'));
+  const browser = spawn(
+    executablePath,
+    ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', `--user-data-dir=${profile}`, url],
+    { stdio: 'ignore', detached: true },
+  );
+  const ended = new Promise((done) => browser.once('exit', done));
+  return {
+    async close() {
+      process.kill(-browser.pid);
+      await ended;
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
 }
 
 class Tab {

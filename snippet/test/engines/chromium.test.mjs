@@ -1,4 +1,4 @@
-import { launch } from './chromium.mjs';
+import { alone, launch } from './chromium.mjs';
 import { story } from './story.mjs';
 
-story('Chromium', launch);
+story('Chromium', launch, alone);

@@ -50,7 +50,7 @@ async fn a_file_that_is_no_country_file_is_told_at_the_start() {
 #[tokio::test]
 async fn scripts_answer_who_only_asks_for_the_head() {
     let app = TestApp::start().await;
-    for script in ["/e.js", "/chat.js", "/forms.js"] {
+    for script in ["/e.js", "/launcher.js", "/chat.js", "/forms.js"] {
         let head = app.client.send(reqwest::Method::HEAD, script, None).await.expect(200);
         assert!(head.body.is_empty());
         assert_eq!(head.header("content-type"), "text/javascript; charset=utf-8");

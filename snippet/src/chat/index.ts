@@ -70,7 +70,6 @@ class Chat implements ChatDoor {
     this.words = wordsFor(this.language);
     this.bot = this.memory.kept.bot || { name: this.words.assistant };
     this.shell = new Shell(
-      host,
       {
         opened: () => this.opened(),
         closed: () => this.memory.rest(this.talk.isEnded),

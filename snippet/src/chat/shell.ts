@@ -2,7 +2,7 @@
 
 import { completeAccent, follow } from '../shared/colour';
 import { dress, h, icon } from '../shared/dom';
-import type { Host } from '../shared/host';
+import { place } from '../shared/place';
 import tokens from '../shared/tokens.css';
 import { face, prose } from './bubbles';
 import { icons } from './icons';
@@ -56,12 +56,11 @@ export class Shell {
   private isAtEnd = true;
 
   constructor(
-    host: Host,
     private steward: Steward,
     words: Words,
     language: string,
   ) {
-    this.root = host.root();
+    this.root = place().root;
     this.place = this.root.host as HTMLElement;
     dress(this.root, tokens, style);
     // The site may hold the widget to one theme: <script … data-theme="light">.

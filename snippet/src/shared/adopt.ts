@@ -1,4 +1,5 @@
 import type { Host } from './host';
+import { refuses } from './refusal';
 import { read, write } from './store';
 
 /**
@@ -6,7 +7,7 @@ import { read, write } from './store';
  * to be known again, unless a refusal stands. If the id is another one, another person sits here: the chat is theirs not.
  */
 export function adopt(host: Host, visitor: string, sent: string | null): void {
-  const hasRefused = read('consent') || host.agreed || read('optout') || navigator.globalPrivacyControl;
+  const hasRefused = read('consent') || host.agreed || read('optout') || refuses();
   if (host.consent() === 'none' && !hasRefused) host.agree('analytics');
   if (sent && sent !== visitor) host.reset();
   host.known = visitor;

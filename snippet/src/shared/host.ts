@@ -47,8 +47,6 @@ export interface Host {
   reset(): void;
   /** Sends JSON as text/plain, which needs no preflight. */
   post(path: string, body: unknown): Promise<Response>;
-  /** The launcher's shadow root; made on the first call. */
-  root(): ShadowRoot;
   chat?: ChatDoor;
   /** Set by forms.js: fills the forms that are not filled yet. */
   fill?(): void;

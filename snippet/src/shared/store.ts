@@ -1,21 +1,21 @@
 // The browser's own stores. They may be forbidden or full: then nothing is remembered and nothing breaks.
 
-/** `tab`: what lives only as long as this tab. */
-const store = (tab?: boolean | number) => (tab ? sessionStorage : localStorage);
+/** Hits that wait live as long as the tab; everything else is for the next visit. */
+const store = (key: string) => (key == 'hits' ? sessionStorage : localStorage);
 
-export function read(key: string, tab?: boolean | number): string | undefined {
+export function read(key: string): string | undefined {
   try {
-    return store(tab)['embudo.' + key];
+    return store(key)['embudo.' + key];
   } catch {
     return;
   }
 }
 
-/** An empty text or null removes the key. */
-export function write(key: string, value: string | null, tab?: boolean | number): void {
+/** An empty text or nothing removes the key. */
+export function write(key: string, value?: string | null): void {
   try {
-    if (value) store(tab)['embudo.' + key] = value;
-    else delete store(tab)['embudo.' + key];
+    if (value) store(key)['embudo.' + key] = value;
+    else delete store(key)['embudo.' + key];
   } catch {
     // A full or forbidden store is not the page's problem.
   }

@@ -4,7 +4,8 @@ import { read } from '../shared/store';
 
 export const doc = document;
 
-const tag = doc.currentScript as HTMLScriptElement;
+// A module has no current script; then the tag is known by its site.
+const tag = (doc.currentScript || doc.querySelector('script[data-site]')) as HTMLScriptElement;
 
 /** The `data-…` attributes of the script tag. */
 export const options = tag.dataset;
@@ -21,7 +22,11 @@ export const language = () => options.language || doc.documentElement.lang || na
 
 export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-export const say = (text: unknown) => console.info('embudo: ' + text);
+const said: Record<string, unknown> = {};
+/** A hint for whoever looks into the console: each once, a page should not be flooded. */
+export const say = (text: any) => {
+  if (!said[text]) console.info((said[text] = 'embudo: ' + text));
+};
 
 /** Our mistakes stay ours: they never reach the page. */
 export const safe =
@@ -34,16 +39,19 @@ export const safe =
     }
   };
 
-export const on = (target: EventTarget, names: string, act: (event: any) => unknown) =>
-  names.split(' ').map((name) => target.addEventListener(name, safe(act), true));
+/** Listens before the page does: what it stops has happened all the same. */
+export const on = (names: string, act: (event: any) => unknown) =>
+  names.split(' ').map((name) => addEventListener(name, safe(act), true));
 
 const isLocal = (url: string) => /^file|\/\/(localhost|127\.|\[::1)/.test(url);
+
+export const isFramed = top != self;
 
 /** Why hits are not sent, or nothing. */
 export const silence = () =>
   read('optout')
     ? 'optout'
-    : top != self
+    : isFramed && options.frame != 'on'
       ? 'in a frame'
       : isLocal(location.href) && !isLocal(home) && options.localhost != 'on'
         ? 'localhost'

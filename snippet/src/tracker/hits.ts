@@ -3,85 +3,100 @@
 
 import { read, write } from '../shared/store';
 import { uuid7 } from '../shared/uuid7';
-import { api, doc, post, say, silence } from './config';
+import { ask } from './chat';
+import { api, doc, on, post, say, silence } from './config';
 import { consent, sender } from './identity';
+import { view } from './view';
 
-const DOOR = '/v1/hit';
 const AT_MOST = 20;
+// What robots that drive a browser leave in it. They are counted, and can be told apart.
+const ROBOTS = ['_phantom', '__nightmare'];
 
 interface Hit {
   age_ms: number;
 }
 
-/** The page view that runs, and what to do when the server has a chat for it. */
-export const view = { url_: '', referrer_: doc.referrer, ask_() {} };
-
+/** The first `flying` of them are on their way. */
 let waiting: Hit[] = [];
-let sending: Hit[] = [];
-// After a failure: the timer of the next try.
-let isLate = 0;
+let flying = 0;
+let most = AT_MOST;
+/** Since the server last answered. */
+let failures = 0;
 
 // What a reload would lose is kept for the tab's life, if anything may be kept.
-const keep = () => {
-  const all = sending.concat(waiting);
-  write('hits', all[0] && consent() != 'none' ? JSON.stringify(all) : null, 1);
-};
+const keep = () => write('hits', waiting[0] && consent() != 'none' ? JSON.stringify(waiting.slice(-AT_MOST)) : '');
 
 export const restore = () => {
-  waiting = JSON.parse(read('hits', 1) || '[]');
+  waiting = JSON.parse(read('hits') || '[]');
 };
 
 // While a hit waits, its age is the moment it was made.
-const aged = (hits: Hit[]) => hits.map((hit) => ({ ...hit, age_ms: Date.now() - hit.age_ms }));
+const aged = (from: number, most: number) =>
+  waiting.slice(from, from + most).map((hit) => ({ ...hit, age_ms: Date.now() - hit.age_ms }));
 
-export const flush = () => {
-  if (sending[0] || !waiting[0]) return;
-  sending = waiting.splice(0, AT_MOST);
-  post(DOOR, aged(sending))
-    .then((answer) => {
-      // Busy or away: that passes. Anything else would be answered the same way again.
-      if (answer.status == 429 || answer.status > 499) throw answer.headers.get('retry-after');
-      sending = [];
-      isLate = 0;
-      keep();
-      if (answer.ok) answer.json().then((told) => told.chat && view.ask_()).catch(say);
-      else say('refused: ' + answer.status);
-      flush();
-    })
-    .catch((seconds) => {
-      waiting = sending.concat(waiting).slice(-AT_MOST);
-      sending = [];
-      // Spread out, so that a server that comes back is not met by everybody at once.
-      isLate = setTimeout(flush, (+seconds || 4 + 8 * Math.random()) * 1e3);
-    });
+const flush = async () => {
+  // Nobody has seen a page without a view: it may be made ready in the background and thrown away.
+  if (flying || !waiting[0] || !view.url_) return;
+  const batch = aged(0, most);
+  flying = batch.length;
+  try {
+    const answer = await post('/v1/hit', batch);
+    // Busy or away: that passes.
+    if (answer.status == 429 || answer.status > 499) throw answer.headers.get('retry-after');
+    // One bad hit spoils a whole body: alone, each is judged for itself.
+    if (!answer.ok && flying > 1) throw 1;
+    waiting.splice(0, flying);
+    flying = failures = 0;
+    most = AT_MOST;
+    keep();
+    if (!answer.ok) say('refused: ' + answer.status);
+    else if ((await answer.json()).chat) ask().catch(say);
+    flush();
+  } catch (seconds) {
+    // To the end of the line: what never gets through must not hold up the rest.
+    waiting = waiting.concat(waiting.splice(0, flying)).slice(-AT_MOST);
+    flying = 0;
+    most = 1;
+    failures++;
+    say('not sent: no answer');
+    // Spread out, so that a server that comes back is not met by everybody at once.
+    setTimeout(flush, (+(seconds as any) || 2 ** Math.min(failures, 8) * (1 + Math.random())) * 1e3);
+  }
 };
+on('online', flush);
 
 /** Counts something. What is known about the page and the visitor is added. */
 export const hit = (name: string, props?: unknown, more?: object) => {
   const reason = silence();
   if (reason) return say('not sent: ' + reason);
-  waiting.push({
-    id: uuid7(),
-    age_ms: Date.now(),
-    ...sender(navigator.language),
-    name,
-    url: view.url_ || location.href,
-    referrer: view.referrer_,
-    title: doc.title,
-    width: innerWidth,
-    props: props || null,
-    ...more,
-  } as Hit);
+  waiting.push(
+    // As it is now; and what cannot be written down fails here and not in the queue.
+    JSON.parse(
+      JSON.stringify({
+        id: uuid7(),
+        age_ms: Date.now(),
+        ...sender(navigator.language),
+        name,
+        url: (view.url_ || location.href).slice(0, 2048),
+        referrer: view.referrer_,
+        title: doc.title,
+        width: innerWidth,
+        bot: navigator.webdriver ? 'webdriver' : ROBOTS.find((mark) => mark in window),
+        props,
+        ...more,
+      }),
+    ),
+  );
   keep();
-  if (!isLate) setTimeout(flush);
+  if (!failures) setTimeout(flush);
 };
 
 /** The page goes away: what still waits goes with a beacon, which outlives it. */
 export const leave = () => {
-  const last = waiting.slice(0, AT_MOST);
+  const last = aged(flying, AT_MOST);
   // After a failure the beacon is only a guess: what it carries stays kept as well.
-  if (last[0] && navigator.sendBeacon(api + DOOR, JSON.stringify(aged(last))) && !isLate) {
-    waiting = [];
+  if (view.url_ && last[0] && navigator.sendBeacon(api + '/v1/hit', JSON.stringify(last)) && !failures) {
+    waiting.splice(flying, AT_MOST);
     keep();
   }
 };

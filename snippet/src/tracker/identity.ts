@@ -1,6 +1,7 @@
 // Who this browser is, as far as it agreed to be someone.
 
 import type { Consent, Host } from '../shared/host';
+import { refuses } from '../shared/refusal';
 import { read, write } from '../shared/store';
 import { uuid7 } from '../shared/uuid7';
 import { options, zone } from './config';
@@ -8,9 +9,8 @@ import { options, zone } from './config';
 /** Filled in `index.ts`. It also remembers what stands in no store: they may be forbidden, or not be used without consent. */
 export const host = {} as Host;
 
-/** Global Privacy Control is an answer already: no. */
 export const consent = (): Consent => {
-  const value = navigator.globalPrivacyControl || read('optout') ? '' : read('consent') || host.agreed || options.consent;
+  const value = refuses() || read('optout') ? '' : read('consent') || host.agreed || options.consent;
   return value == 'analytics' || value == 'full' ? value : 'none';
 };
 
@@ -22,13 +22,14 @@ const visitor = (): string | null => {
 
 export const forget = () => {
   host.known = null;
-  ['visitor', 'chat', 'outbox'].map((key) => write(key, null));
-  write('hits', null, 1);
+  ['visitor', 'chat', 'outbox', 'hits'].map((key) => write(key));
   host.chat?.reset();
 };
 
 export const agree = (to: string) => {
-  write('consent', (host.agreed = to));
+  host.agreed = to;
+  // Who refuses everywhere has nothing stored here, not even an answer.
+  write('consent', refuses() ? '' : to);
   if (consent() == 'none') forget();
 };
 

@@ -1,38 +1,27 @@
 // e.js: counts what happens on a page, and fetches the forms and the chat when they are needed.
 // Nothing here may throw into the page or hold it up; size is a test.
 
-import type { Opening } from '../shared/host';
+import type { Embudo } from '../shared/host';
 import { read, write } from '../shared/store';
-import { api, doc, language, options, post, safe, say } from './config';
-import { hit, restore, view } from './hits';
+import { launch, open } from './chat';
+import { api, doc, isFramed, language, options, post, safe, say } from './config';
+import { hit, restore } from './hits';
 import { agree, consent, forget, host, sender } from './identity';
-import { root } from './launcher';
 import { links } from './links';
 import { load } from './load';
 import { follow, look } from './pages';
 
-const isReturning = !!read('visitor');
+Object.assign(host, { api, language, sender, consent, agree, reset: forget, post });
 
-const launch = (how: Opening) => load('chat', () => host.chat!.open(how));
-const open = () => launch({});
-
-Object.assign(host, { api, language, sender, consent, agree, reset: forget, post, root: () => root(open) });
-
-view.ask_ = () => {
-  if (options.chat == 'off') return;
-  post('/v1/chat/trigger', {
-    ...sender(language()),
-    page: { url: view.url_, title: doc.title },
-    returning: isReturning,
-  })
-    .then((answer) => answer.status == 200 && answer.json())
-    .then((told) => told && setTimeout(() => launch({ flow: told.flow, quiet: true, show: told.open }), told.delay_ms))
-    .catch(say);
-};
+// Who somebody is elsewhere: that names a person, and needs the consent of one.
+const person = (name: string) => (id: unknown, more?: object) =>
+  consent() == 'none' ? say('not sent: no consent') : hit(name, { ...more, id });
 
 // What `embudo(…)` understands.
 const commands: Record<string, (given?: any, more?: any) => unknown> = {
   event: hit,
+  identify: person('identify'),
+  alias: person('alias'),
   reset: forget,
   consent(to) {
     const before = consent();
@@ -42,6 +31,7 @@ const commands: Record<string, (given?: any, more?: any) => unknown> = {
   },
   optout(yes) {
     forget();
+    restore(); // of which nothing is left
     write('optout', yes && '1');
   },
   chat(what) {
@@ -52,13 +42,9 @@ const commands: Record<string, (given?: any, more?: any) => unknown> = {
 
 const run = safe((...[name, ...rest]: unknown[]) => commands[name as string]?.(...rest));
 
-const forms = () => {
-  if (doc.querySelector('[data-embudo-form]')) load('forms', () => host.fill!());
-};
-
 const moved = () => {
   look();
-  forms();
+  if (doc.querySelector('[data-embudo-form]')) load('forms', () => host.fill!());
 };
 
 const start = () => {
@@ -72,16 +58,17 @@ const start = () => {
     if (visitor) post('/v1/confirm', { token, visitor }).catch(say); // nobody else can be confirmed
   }
   const early = window.embudo?.q || [];
-  window.embudo = Object.assign(run, { host });
+  (window.embudo = run as Embudo).host = host;
   restore();
   // Consent given early must be known before the page is counted.
   early.map((given) => run(...given));
   follow(moved);
-  links(open);
+  links();
   setTimeout(safe(moved)); // a task of its own: the first one should be short
-  if (options.chat != 'off' && top == self) root(open);
+  if (options.chat != 'off' && !isFramed) load('launcher');
   const kept = JSON.parse(read('chat') || '{}');
   if (kept.conversation) launch({ quiet: true, show: kept.open });
 };
 
+// A second script tag finds the first at work.
 if (!window.embudo?.host) safe(start)();

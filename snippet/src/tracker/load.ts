@@ -7,7 +7,7 @@ const loads: Record<string, Promise<unknown> | null> = {};
 const rules = { createScriptURL: (url: string) => url };
 let policy: typeof rules;
 
-export const load = (name: string, then: () => unknown) => {
+export const load = (name: string, then?: () => unknown) => {
   loads[name] =
     loads[name] ||
     new Promise((done, failed) => {

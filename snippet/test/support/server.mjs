@@ -188,7 +188,7 @@ class Story {
       if (failure.status === 0 || failure.status === 'after') return request.socket.destroy();
       return send(failure.status, { title: 'No', status: failure.status, code: 'test.failure', ...failure.body }, failure.headers);
     }
-    if (/^\/(e|chat|forms)\.js$/.test(path)) {
+    if (/^\/(e|launcher|chat|forms)\.js$/.test(path)) {
       response.writeHead(200, { 'content-type': 'text/javascript' });
       return response.end(await readFile(new URL('.' + path, dist)));
     }

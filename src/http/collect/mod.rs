@@ -17,6 +17,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
                 .route(web::method(actix_web::http::Method::OPTIONS).to(cors::preflight_anybody)),
         )
         .route("/e.js", reading().to(scripts::tracker))
+        .route("/launcher.js", reading().to(scripts::launcher))
         .route("/chat.js", reading().to(scripts::chat))
         .route("/forms.js", reading().to(scripts::forms));
 }

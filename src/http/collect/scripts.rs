@@ -29,6 +29,8 @@ impl Script {
 }
 
 static TRACKER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../../../snippet/dist/e.js")));
+static LAUNCHER: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../../snippet/dist/launcher.js")));
 static CHAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../../../snippet/dist/chat.js")));
 static FORMS: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../../snippet/dist/forms.js")));
@@ -36,6 +38,11 @@ static FORMS: LazyLock<Script> =
 /// `GET /e.js`.
 pub async fn tracker(request: HttpRequest) -> HttpResponse {
     answer(&TRACKER, &request)
+}
+
+/// `GET /launcher.js`.
+pub async fn launcher(request: HttpRequest) -> HttpResponse {
+    answer(&LAUNCHER, &request)
 }
 
 /// `GET /chat.js`.
@@ -81,6 +88,7 @@ mod tests {
     #[test]
     fn the_scripts_keep_to_their_sizes_on_the_wire() {
         assert!(TRACKER.gzip.len() <= 3 * 1024, "e.js: {} bytes", TRACKER.gzip.len());
+        assert!(LAUNCHER.gzip.len() <= 1024, "launcher.js: {} bytes", LAUNCHER.gzip.len());
         assert!(CHAT.gzip.len() <= 25 * 1024, "chat.js: {} bytes", CHAT.gzip.len());
         assert!(FORMS.gzip.len() <= 5 * 1024, "forms.js: {} bytes", FORMS.gzip.len());
     }

@@ -1,0 +1,12 @@
+// launcher.js: the round button that opens the chat. It comes after e.js, so that counting waits for no looks,
+// and before chat.js, which is fetched when somebody wants it and then takes the button over.
+
+import { dress } from '../shared/dom';
+import { place } from '../shared/place';
+import style from './style.css';
+
+const { root, isNew } = place();
+if (isNew) {
+  dress(root, style);
+  root.querySelector('button')!.onclick = () => window.embudo!('chat', 'open');
+}

@@ -1,0 +1,118 @@
+// Firefox, driven over WebDriver BiDi: one socket, JSON both ways.
+
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import WebSocket from 'ws';
+
+const program = process.env.FIREFOX || 'firefox-esr';
+
+export async function launch() {
+  const profile = await mkdtemp(join(tmpdir(), 'embudo-firefox-'));
+  await writeFile(
+    join(profile, 'user.js'),
+    ['app.update.enabled', 'browser.safebrowsing.malware.enabled', 'datareporting.policy.dataSubmissionEnabled', 'network.captive-portal-service.enabled']
+      .map((name) => `user_pref("${name}", false);\n`)
+      .join(''),
+  );
+  const browser = spawn(program, ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port=0'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, HOME: profile, MOZ_HEADLESS_WIDTH: '1024', MOZ_HEADLESS_HEIGHT: '768' },
+  });
+  const ended = new Promise((done) => browser.once('exit', done));
+  const address = await new Promise((done, failed) => {
+    let said = '';
+    browser.once('error', failed);
+    browser.once('exit', () => failed(new Error(`${program} did not start: ${said}`)));
+    browser.stderr.on('data', (part) => {
+      said += part;
+      const found = /WebDriver BiDi listening on (ws:\S+)/.exec(said);
+      if (found) done(found[1]);
+    });
+  });
+  const socket = new WebSocket(`${address}/session`);
+  await new Promise((done, failed) => socket.once('open', done).once('error', failed));
+  const asked = new Map();
+  socket.on('message', (text) => {
+    const message = JSON.parse(text);
+    asked.get(message.id)?.(message);
+    asked.delete(message.id);
+  });
+  let last = 0;
+  const call = (method, params = {}) =>
+    new Promise((done, failed) => {
+      const id = ++last;
+      asked.set(id, ({ type, result, error, message }) => (type === 'error' ? failed(new Error(`${method}: ${error}: ${message}`)) : done(result)));
+      socket.send(JSON.stringify({ id, method, params }));
+    });
+  const { capabilities } = await call('session.new', { capabilities: {} });
+  // Where a tab goes to the background: another one in the same window.
+  const { context: aside } = await call('browsingContext.create', { type: 'tab' });
+  return {
+    version: capabilities.browserVersion,
+    async tab() {
+      const { context } = await call('browsingContext.create', { type: 'tab' });
+      return new Tab(call, context, aside);
+    },
+    async close() {
+      await call('browser.close').catch(() => {});
+      socket.terminate();
+      browser.kill();
+      await ended;
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+class Tab {
+  constructor(call, context, aside) {
+    this.call = call;
+    this.context = context;
+    this.aside = aside;
+  }
+  goto(url) {
+    return this.call('browsingContext.navigate', { context: this.context, url, wait: 'complete' });
+  }
+  async evaluate(expression) {
+    const { type, result, exceptionDetails } = await this.call('script.evaluate', {
+      expression,
+      target: { context: this.context },
+      awaitPromise: true,
+    });
+    if (type === 'exception') throw new Error(exceptionDetails.text);
+    return result;
+  }
+  async run(script, ...given) {
+    return JSON.parse((await this.evaluate(`JSON.stringify((${script})(...${JSON.stringify(given)})) ?? 'null'`)).value);
+  }
+  async click(selector, button = 0) {
+    const { sharedId } = await this.evaluate(`document.querySelector(${JSON.stringify(selector)})`);
+    await this.call('input.performActions', {
+      context: this.context,
+      actions: [
+        {
+          type: 'pointer',
+          id: 'mouse',
+          actions: [
+            { type: 'pointerMove', x: 0, y: 0, origin: { type: 'element', element: { sharedId } } },
+            { type: 'pointerDown', button },
+            { type: 'pointerUp', button },
+          ],
+        },
+      ],
+    });
+  }
+  back() {
+    return this.call('browsingContext.traverseHistory', { context: this.context, delta: -1 });
+  }
+  hide() {
+    return this.call('browsingContext.activate', { context: this.aside });
+  }
+  show() {
+    return this.call('browsingContext.activate', { context: this.context });
+  }
+  close() {
+    return this.call('browsingContext.close', { context: this.context });
+  }
+}

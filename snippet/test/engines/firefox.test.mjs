@@ -1,0 +1,4 @@
+import { launch } from './firefox.mjs';
+import { story } from './story.mjs';
+
+story('Firefox', launch);

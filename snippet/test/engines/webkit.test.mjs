@@ -1,0 +1,4 @@
+import { launch } from './webkit.mjs';
+import { story } from './story.mjs';
+
+story('WebKit', launch);

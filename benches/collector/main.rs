@@ -11,6 +11,10 @@ use std::process::ExitCode;
 
 use load::{Case, Run};
 
+// As the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Each layer on top of the one before it; one core for the server and one for the load.
 const LAYERS: &[Case] = &[
     Case::pinned("raw", 64),

@@ -17,7 +17,7 @@ use crate::chat::Room;
 use crate::config::Config;
 use crate::gates::Catalog;
 use crate::hits::{Agents, Geo, Words};
-use crate::ingest::Collector;
+use crate::ingest::{self, Collector};
 use crate::jobs::Worker;
 use crate::notify::{Desk, Mailer, Outbound};
 use crate::render::Templates;
@@ -53,6 +53,10 @@ impl App {
     /// A sentence for the operator about whatever could not be opened or read.
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let stores = Stores::open(&config.storage).await?;
+        let words = Arc::new(Words::default());
+        if config.storage.redis.is_empty() {
+            ingest::reopen_visits(&stores, &words, clock.now()).await?;
+        }
         let keys = Keys::new(&secret_of(&config)?);
         let geo = Geo::open(&config.collector.geo_database).map_err(anyhow::Error::msg)?;
         let log = Arc::new(stores.journal.clone());
@@ -109,7 +113,7 @@ impl App {
             team: desk.team.clone(),
             desk,
             collector,
-            words: Arc::default(),
+            words,
             keys,
             stores,
             clock,

@@ -50,6 +50,16 @@ macro_rules! ids {
                     Uuid::try_parse(text).map(Self).map_err(|_| InvalidId)
                 }
 
+                /// The UUID itself.
+                pub fn uuid(self) -> Uuid {
+                    self.0
+                }
+
+                /// Its 128 bits as a number.
+                pub fn as_u128(self) -> u128 {
+                    self.0.as_u128()
+                }
+
                 /// When it was drawn, in milliseconds since the epoch; only version 7 tells.
                 pub fn drawn_at_ms(&self) -> Option<i64> {
                     if self.0.get_version_num() != 7 {

@@ -14,7 +14,7 @@ pub use geo::Geo;
 pub use log::{HitLog, unpack};
 pub use parse::{BATCH_MOST, parse};
 pub use source::{Channel, Source, source_of};
-pub use store::{after, cursor, newest, store};
+pub use store::{OpenVisit, after, cursor, newest, store, visits_since};
 pub use words::Words;
 
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Agent, Channel, Recorded, Source, Words};
 use crate::base::consent::Consent;
+use crate::base::ids::{SessionId, VisitorId};
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::storage::db::bulk::{Bulk, Column, Kind};
 use crate::storage::db::{Db, Packed, Queries, Row, Tx, Value};
@@ -244,6 +245,53 @@ async fn recorded(db: &Db, words: &Words, row: &Row) -> Result<Recorded> {
         scroll: row.at(24)?,
         props: row.at(25)?,
     })
+}
+
+/// A visit that had hits of late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenVisit {
+    pub site: String,
+    pub visitor: VisitorId,
+    pub session: SessionId,
+    pub hits: i64,
+    pub last_at: Timestamp,
+}
+
+/// The visits that had a hit since then.
+///
+/// # Errors
+/// As the store says.
+pub async fn visits_since(db: &Db, words: &Words, since: Timestamp) -> Result<Vec<OpenVisit>> {
+    // Rows are numbered in the order in which they were received: everything after the last older one is recent.
+    let older = db
+        .read()
+        .query_opt(
+            sql!("select seq from hits where received_at < $1 order by seq desc limit 1"),
+            params![since],
+        )
+        .await?;
+    let after: i64 = older.map_or(Ok(0), |row| row.get("seq"))?;
+    let rows = db
+        .read()
+        .query(
+            sql!(
+                "select site, visitor, session, count(*) as hits, max(at) as last_at from hits
+                 where seq > $1 group by site, visitor, session"
+            ),
+            params![after],
+        )
+        .await?;
+    let mut visits = Vec::with_capacity(rows.len());
+    for row in &rows {
+        visits.push(OpenVisit {
+            site: words.text(db, row.at(0)?).await?.to_string(),
+            visitor: row.at(1)?,
+            session: row.at(2)?,
+            hits: row.at(3)?,
+            last_at: row.at(4)?,
+        });
+    }
+    Ok(visits)
 }
 
 /// When the newest hit of a site was received, if there is one.

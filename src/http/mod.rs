@@ -61,37 +61,42 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(web::FormConfig::default().limit(64 * 1024).error_handler(|error, _| malformed(error)))
             .app_data(web::QueryConfig::default().error_handler(|error, _| malformed(error)))
             .app_data(web::PathConfig::default().error_handler(|_, _| not_found().into()))
-            .wrap(Compress::default())
-            .wrap_fn(|request, service| {
-                let answer = service.call(request);
-                async move {
-                    let mut answer = answer.await?;
-                    if let Some(problem) = answer.response().error().and_then(unreadable) {
-                        answer = answer.into_response(problem.error_response().map_into_right_body());
-                    }
-                    // Partial answers carry it, and Firefox then refuses to play a recording.
-                    if answer.headers().get(CONTENT_ENCODING).is_some_and(|how| how == "identity") {
-                        answer.headers_mut().remove(CONTENT_ENCODING);
-                    }
-                    for (name, value) in HEADERS {
-                        let name = HeaderName::from_static(name);
-                        if !answer.headers().contains_key(&name) {
-                            answer.headers_mut().insert(name, HeaderValue::from_static(value));
+            // Hits first and bare: what the other doors are wrapped in would cost more than taking them.
+            .configure(collect::hits)
+            .service(
+                web::scope("")
+                    .wrap(Compress::default())
+                    .wrap_fn(|request, service| {
+                        let answer = service.call(request);
+                        async move {
+                            let mut answer = answer.await?;
+                            if let Some(problem) = answer.response().error().and_then(unreadable) {
+                                answer = answer.into_response(problem.error_response().map_into_right_body());
+                            }
+                            // Partial answers carry it, and Firefox then refuses to play a recording.
+                            if answer.headers().get(CONTENT_ENCODING).is_some_and(|how| how == "identity") {
+                                answer.headers_mut().remove(CONTENT_ENCODING);
+                            }
+                            for (name, value) in HEADERS {
+                                let name = HeaderName::from_static(name);
+                                if !answer.headers().contains_key(&name) {
+                                    answer.headers_mut().insert(name, HeaderValue::from_static(value));
+                                }
+                            }
+                            Ok(answer)
                         }
-                    }
-                    Ok(answer)
-                }
-            })
-            .configure(ops::routes)
-            .configure(collect::routes)
-            .configure(booking::routes)
-            .configure(chat::routes)
-            .configure(pages::routes)
-            .configure(console::routes)
-            .configure(gates::routes)
-            .configure(objections::routes)
-            .configure(webinars::routes)
-            .configure(if is_demo { demo::routes } else { nothing_else })
+                    })
+                    .configure(ops::routes)
+                    .configure(collect::routes)
+                    .configure(booking::routes)
+                    .configure(chat::routes)
+                    .configure(pages::routes)
+                    .configure(console::routes)
+                    .configure(gates::routes)
+                    .configure(objections::routes)
+                    .configure(webinars::routes)
+                    .configure(if is_demo { demo::routes } else { nothing_else }),
+            )
     })
     .workers(workers)
     .shutdown_timeout(5)

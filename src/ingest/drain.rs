@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::base::time::Timestamp;
 use crate::hits::{self, Words};
+use crate::sessions::{self, Session};
 use crate::storage::{Result, Stores};
 
 /// Hits in one transaction: large enough that a commit costs nothing, small enough that readers see it soon.
@@ -28,6 +30,20 @@ pub async fn drain(stores: &Stores, words: &Words) -> Result<usize> {
     // Should this fail, the cursor passes over what is left behind, and the next trim takes it along.
     journal.trim(through).await?;
     Ok(batch.len())
+}
+
+/// Opens the visits again that were under way when this process ended, where it alone kept them.
+///
+/// # Errors
+/// As the stores say.
+pub async fn reopen_visits(stores: &Stores, words: &Words, now: Timestamp) -> Result<usize> {
+    while drain(stores, words).await? > 0 {}
+    let visits = hits::visits_since(&stores.hits, words, now.plus_ms(-sessions::IDLE_MS)).await?;
+    for visit in &visits {
+        let session = Session { id: visit.session, is_new: false, hits: visit.hits };
+        sessions::reopen(stores.hot.as_ref(), &visit.site, visit.visitor, &session, visit.last_at).await?;
+    }
+    Ok(visits.len())
 }
 
 /// Carries whatever comes until `stop` says so, and then what is left.

@@ -5,6 +5,6 @@ mod pipeline;
 mod project;
 mod store;
 
-pub use drain::{carry, drain};
+pub use drain::{carry, drain, reopen_visits};
 pub use pipeline::{Collector, Sender, Taken};
 pub use project::project;

@@ -4,7 +4,7 @@ use crate::base::ids::{SessionId, VisitorId};
 use crate::base::signing::Keys;
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::storage::Result;
-use crate::storage::hot::HotStore;
+use crate::storage::hot::{HotStore, TouchedId};
 
 /// A visit ends when nothing was heard for this long.
 pub const IDLE_MS: i64 = 30 * MINUTE_MS;
@@ -24,10 +24,29 @@ pub struct Session {
 /// # Errors
 /// As the store says.
 pub async fn attach(hot: &dyn HotStore, site: &str, visitor: VisitorId, at: Timestamp) -> Result<Session> {
-    let proposal = SessionId::new();
-    let touched = hot.touch(&format!("session:{site}:{visitor}"), &proposal.to_string(), at, IDLE_MS).await?;
-    let id = SessionId::parse(&touched.value).unwrap_or(proposal);
-    Ok(Session { id, is_new: touched.is_new, hits: touched.count })
+    let touched = hot.touch_id(space(site), visitor.as_u128(), at, IDLE_MS).await?;
+    Ok(Session { id: SessionId::from_uuid(touched.id), is_new: touched.is_new, hits: touched.count })
+}
+
+/// Puts a visit back that was open when the process ended.
+///
+/// # Errors
+/// As the store says.
+pub async fn reopen(
+    hot: &dyn HotStore,
+    site: &str,
+    visitor: VisitorId,
+    known: &Session,
+    last_at: Timestamp,
+) -> Result<()> {
+    let known = TouchedId { id: known.id.uuid(), is_new: false, count: known.hits };
+    hot.restore_id(space(site), visitor.as_u128(), known, last_at, IDLE_MS).await
+}
+
+/// The site's name as a number that is the same on every node (FNV-1a, 64 bits).
+fn space(site: &str) -> u64 {
+    site.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The identifier of somebody who allows none to be stored: a keyed digest of the day, the site, the network and the

@@ -56,3 +56,45 @@ async fn scripts_answer_who_only_asks_for_the_head() {
         assert_eq!(head.header("content-type"), "text/javascript; charset=utf-8");
     }
 }
+
+#[tokio::test]
+async fn a_visit_goes_on_after_a_restart_and_what_was_acknowledged_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = {
+        let file = folder.path().join("embudo.toml");
+        let text = format!(
+            "[storage]\ndata = {:?}\n[[site]]\nkey = \"faro\"\nname = \"Faro\"\norigins = [\"https://faro.example\"]\n",
+            folder.path().join("data").display().to_string()
+        );
+        std::fs::write(&file, text).expect("written");
+        embudo::config::Config::load(Some(&file), std::iter::empty()).expect("valid")
+    };
+    let clock = embudo::base::time::Clock::manual(embudo::base::time::Timestamp(1_800_000_000_000));
+    let visitor = embudo::base::ids::VisitorId::new();
+    let mut sessions = Vec::new();
+    for minutes in [0, 20, 20, 31] {
+        clock.advance(minutes * embudo::base::time::MINUTE_MS);
+        // Each time a server that knows nothing but its files; what it acknowledged is only in the journal when it goes.
+        let app = embudo::app::App::build(config.clone(), clock.clone()).await.expect("started");
+        let body = serde_json::json!({
+            "id": embudo::base::ids::HitId::new().to_string(), "site": "faro", "name": "page",
+            "url": "https://faro.example/", "visitor": visitor.to_string(), "consent": "analytics",
+        });
+        let hits = embudo::hits::parse(body.to_string().as_bytes(), 20, clock.now()).expect("a hit");
+        let sender = embudo::ingest::Sender {
+            address: Ipv4Addr::LOCALHOST.into(),
+            network: "127.0.0.0/24",
+            user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        };
+        app.collector.take(hits, sender, clock.now()).await.expect("on disk");
+        drop(app);
+    }
+    let app = embudo::app::App::build(config, clock).await.expect("started");
+    while embudo::ingest::drain(&app.stores, &app.words).await.expect("carried") > 0 {}
+    for hit in embudo::hits::after(&app.stores.hits, &app.words, 0, 10).await.expect("read") {
+        sessions.push(hit.session);
+    }
+    assert_eq!(sessions.len(), 4, "what was acknowledged is there");
+    assert!(sessions[0] == sessions[1] && sessions[1] == sessions[2], "less than 30 minutes apart");
+    assert_ne!(sessions[2], sessions[3], "31 minutes later it is another visit");
+}

@@ -1,8 +1,7 @@
 //! `POST /v1/hit`.
 
-use actix_web::http::header::{HeaderName, HeaderValue, USER_AGENT};
+use actix_web::http::header::{ContentType, HeaderName, HeaderValue, USER_AGENT, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
-use serde_json::json;
 
 use crate::hits;
 use crate::http::error::Problem;
@@ -52,11 +51,12 @@ async fn taken(
     let network = network(address);
     let sender = Sender { address, network: &network, user_agent: header(request, USER_AGENT) };
     let taken = app.collector.take(hits, sender, now).await?;
-    let mut answer = json!({ "accepted": taken.accepted });
-    if taken.has_page && taken.bot_reason.is_none() {
-        answer["chat"] = json!("ask");
-    }
-    let mut response = HttpResponse::Accepted().json(answer);
+    let asks = taken.has_page && taken.bot_reason.is_none();
+    let chat = if asks { r#","chat":"ask""# } else { "" };
+    let mut response = HttpResponse::Accepted()
+        .insert_header(ContentType::json())
+        .insert_header((X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .body(format!(r#"{{"accepted":{}{chat}}}"#, taken.accepted));
     if let Some(reason) = taken.bot_reason {
         let name = HeaderName::from_static("x-embudo-dropped");
         response.headers_mut().insert(name, HeaderValue::from_static(reason));

@@ -6,6 +6,7 @@ mod memory;
 mod redis;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 pub use self::memory::Memory;
 pub use self::redis::RedisHot;
@@ -26,11 +27,35 @@ pub struct Touched {
     pub last_at: Option<Timestamp>,
 }
 
+/// A record that is only an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TouchedId {
+    pub id: Uuid,
+    /// Whether it was new.
+    pub is_new: bool,
+    /// How often it was touched, this time included.
+    pub count: i64,
+}
+
 /// Where hot state is kept: in this process, or on Redis for many nodes.
 #[async_trait]
 pub trait HotStore: Send + Sync {
     /// Touches the record `key`: it lives `ttl_ms` longer; if there was none it begins with `proposal`. One atomic step.
     async fn touch(&self, key: &str, proposal: &str, now: Timestamp, ttl_ms: i64) -> Result<Touched>;
+
+    /// As [`touch`](HotStore::touch) for records that are only an id, of which there are very many: `space` and `member`
+    /// name the record; a new one draws its id.
+    async fn touch_id(&self, space: u64, member: u128, now: Timestamp, ttl_ms: i64) -> Result<TouchedId>;
+
+    /// Puts back what is known of such a record from elsewhere, unless the store knows better.
+    async fn restore_id(
+        &self,
+        space: u64,
+        member: u128,
+        known: TouchedId,
+        last_at: Timestamp,
+        ttl_ms: i64,
+    ) -> Result<()>;
 
     /// The value under `key`, if it has not expired.
     async fn get(&self, key: &str, now: Timestamp) -> Result<Option<String>>;

@@ -4,11 +4,12 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use redis::{AsyncCommands, Script};
+use uuid::Uuid;
 
-use super::{HotStore, Touched};
+use super::{HotStore, Touched, TouchedId};
 use crate::base::time::Timestamp;
-use crate::storage::Result;
 use crate::storage::redis::Redis;
+use crate::storage::{Error, Result};
 
 /// Redis forgets a record this long after it has expired by our own clock, which is the one that counts.
 const GRACE_MS: i64 = 60_000;
@@ -53,6 +54,18 @@ impl HotStore for RedisHot {
             .invoke_async(&mut self.0.connection.clone())
             .await?;
         Ok(Touched { value, is_new, count, last_at: (last_at >= 0).then_some(Timestamp(last_at)) })
+    }
+
+    async fn touch_id(&self, space: u64, member: u128, now: Timestamp, ttl_ms: i64) -> Result<TouchedId> {
+        let touched =
+            self.touch(&format!("{space:x}:{member:x}"), &Uuid::now_v7().to_string(), now, ttl_ms).await?;
+        let id = Uuid::try_parse(&touched.value).map_err(|error| Error::Engine(error.to_string()))?;
+        Ok(TouchedId { id, is_new: touched.is_new, count: touched.count })
+    }
+
+    async fn restore_id(&self, _: u64, _: u128, _: TouchedId, _: Timestamp, _: i64) -> Result<()> {
+        // Redis outlives this process.
+        Ok(())
     }
 
     async fn get(&self, key: &str, now: Timestamp) -> Result<Option<String>> {

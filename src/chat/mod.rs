@@ -656,6 +656,18 @@ pub async fn watched(
     Ok(percent)
 }
 
+/// Everything that was said in a conversation, for whoever may read it.
+///
+/// # Errors
+/// As the store says.
+pub async fn transcript(
+    q: &mut impl Queries,
+    id: ConversationId,
+    bot: &str,
+) -> crate::storage::Result<Vec<Entry>> {
+    store::entries(q, id, 0, bot).await
+}
+
 /// Notes up to where somebody has read.
 ///
 /// # Errors

@@ -512,7 +512,7 @@ async fn a_stranger_is_suggested_times_in_words_and_the_page_that_asks_for_the_a
     mike.submits(&format!("/console/inbox/{chat}/accept"), &[]).await.expect(303);
     mike.submits(&format!("/console/inbox/{chat}/times"), &[("text", "Un momento")]).await.expect(303);
     let page = mike.sees(&format!("/console/inbox/{chat}")).await;
-    for told in ["Un momento", "Estas horas nos irían bien, Mexico City (UTC−6)", "/book/discovery?lang"] {
+    for told in ["Un momento", "Estas horas nos irían bien, Ciudad de México (UTC−6)", "/book/discovery?lang"] {
         assert!(page.contains(told), "{told}:\n{page}");
     }
 }
@@ -545,7 +545,7 @@ async fn presence_lasts_as_long_as_a_page_is_open() {
 // ---- mails and notes ------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn a_mail_that_was_kept_is_shown_in_a_frame_that_can_do_nothing() {
+async fn a_mail_that_was_kept_is_shown_in_a_frame_whose_links_open_and_that_can_do_nothing_else() {
     let app = app().await;
     let admin = agent(&app, Role::Admin).await;
     let mut nikki = app.visitor();
@@ -557,12 +557,14 @@ async fn a_mail_that_was_kept_is_shown_in_a_frame_that_can_do_nothing() {
         app.rows("select id from mails where template = 'asset_link'").await[0].get("id").expect("an id");
     let page = admin.sees(&format!("/console/outbox/{id}")).await;
     assert!(
-        page.contains("sandbox=\"\"") && page.contains("/d/"),
+        page.contains("sandbox=\"allow-popups allow-popups-to-escape-sandbox\"") && page.contains("/d/"),
         "the link can be followed from here:\n{page}"
     );
     let frame = admin.get(&format!("/console/outbox/{id}/html")).await.expect(200);
     let policy = frame.header("content-security-policy");
-    assert!(policy.contains("sandbox") && policy.contains("default-src 'none'"), "{policy}");
+    assert!(policy.contains("sandbox allow-popups ") && policy.contains("default-src 'none'"), "{policy}");
+    assert!(!policy.contains("allow-scripts") && !policy.contains("allow-same-origin"), "{policy}");
+    assert!(frame.body.contains("<head><base target=\"_blank\">"), "a link opens beside the console");
     assert!(admin.sees(&format!("/console/outbox/{id}?part=text")).await.contains("<pre"));
     admin.get("/console/outbox/nothing").await.expect(404);
 }

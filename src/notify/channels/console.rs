@@ -36,7 +36,8 @@ impl Notice {
         };
         let when = self.starts_at.map_or_else(String::new, |at| {
             let zone = Zone::named(&self.zone);
-            format!("{}, {}", zone.weekday_date(at.as_ms(), language), zone.time(at.as_ms()))
+            let label = zone.label(at.as_ms(), language);
+            format!("{}, {}, {label}", zone.weekday_date(at.as_ms(), language), zone.time(at.as_ms()))
         });
         let values = [
             ("who", who),

@@ -9,10 +9,13 @@ use crate::base::time::Timestamp;
 use crate::bookings::invite::{Invite, Method};
 use crate::bookings::team::{Meeting, Rep};
 use crate::bookings::{self, Booking, State};
+use crate::chat;
+use crate::chat::body::{Author, Body};
 use crate::contacts::{self, Activity, Field};
 use crate::notify::mails::compose;
 use crate::notify::{Desk, Error, store};
 use crate::render::Zone;
+use crate::storage::db::Queries;
 
 /// Things people did that a rep wants to know before a call; the latest of each kind.
 const TOLD: &[&str] = &[
@@ -25,6 +28,8 @@ const TOLD: &[&str] = &[
     "chat.handed_over",
 ];
 const HISTORY_MOST: usize = 8;
+/// Lines of the conversation.
+const CONVERSATION_MOST: usize = 40;
 
 /// What all mails about one call need; nothing if the call has changed since the mail was planned.
 struct Call<'a> {
@@ -165,11 +170,13 @@ pub(super) async fn to_rep(
         "name": contact.display_name(), "email": contact.email.as_str(), "company": company,
         "phone": field("phone"), "stage": stage.unwrap_or_else(|| contact.stage.clone()),
     });
-    tells["their_time"] = json!(format!("{}, {}", their_zone.time(at), their_zone.label(at)));
+    tells["their_time"] = json!(format!("{}, {}", their_zone.time(at), their_zone.label(at, language)));
     tells["bant"] = json!({
         "need": field("need"), "timeline": field("timeline"), "authority": field("authority"), "budget": field("budget"),
     });
     tells["history"] = history(desk, &activities, language);
+    let who = contact.display_name();
+    tells["conversation"] = conversation(desk, &mut q, &call, &who, language).await?;
     tells["transcript"] = json!(
         call.booking.conversation.map(|conversation| desk.link(&format!("/console/inbox/{conversation}")))
     );
@@ -189,11 +196,49 @@ pub(super) async fn to_rep(
     }))
 }
 
+/// The end of the conversation that the call was booked in, as `{who, text}`; empty without one.
+async fn conversation(
+    desk: &Desk,
+    q: &mut impl Queries,
+    call: &Call<'_>,
+    visitor: &str,
+    language: Language,
+) -> Result<Json, Error> {
+    let Some(id) = call.booking.conversation else { return Ok(json!([])) };
+    let zone = Zone::named(call.rep.zone.iana_name().unwrap_or("UTC"));
+    let mut lines = Vec::new();
+    for entry in chat::transcript(q, id, &desk.company).await? {
+        let text = match &entry.body {
+            Body::Slot { starts_at: Some(at), .. } => {
+                Some(format!("{}, {}", zone.weekday_date(at.as_ms(), language), zone.time(at.as_ms())))
+            }
+            Body::Booked(_) => None,
+            body => chat::log::line(body),
+        };
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { continue };
+        let who = match entry.author.kind {
+            Author::Visitor => visitor.to_owned(),
+            Author::Bot | Author::Agent | Author::System => entry.author.name.unwrap_or_default(),
+        };
+        lines.push(json!({ "who": who, "text": text.replace('\n', " ") }));
+    }
+    let surplus = lines.len().saturating_sub(CONVERSATION_MOST);
+    lines.drain(..surplus);
+    Ok(Json::Array(lines))
+}
+
 /// What somebody did, in words, the earliest first.
 fn history(desk: &Desk, activities: &[Activity], language: Language) -> Json {
+    let mut seen = std::collections::BTreeSet::new();
+    // The newest comes first: of a recording, how far it was watched in the end.
+    let is_news = |activity: &&Activity| {
+        let is_watched = activity.kind == "recording.watched";
+        !is_watched || seen.insert(activity.subject.clone())
+    };
     let mut lines: Vec<Json> = activities
         .iter()
         .filter(|activity| TOLD.contains(&activity.kind.as_str()))
+        .filter(is_news)
         .filter_map(|activity| {
             let subject = title_of(desk, activity, language);
             let percent = activity.props.get("percent").map(ToString::to_string).unwrap_or_default();

@@ -24,6 +24,7 @@ use serde_json::json;
 use self::place::{Target, Wish};
 use self::slots::{Slot, Span};
 use self::team::{Meeting, Team};
+use crate::base::email::Email;
 use crate::base::ids::{BookingId, ContactId};
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
@@ -182,6 +183,19 @@ pub async fn book(
     let pick = Pick { contact: Some(contact), ..*pick };
     let held = hold(tx, desk, &pick, now).await?;
     settle(tx, desk, held, contact, notes, now).await
+}
+
+/// Makes the rep who logs in with this account the owner of a contact who has none.
+///
+/// # Errors
+/// As the store says.
+pub async fn adopt(
+    tx: &mut Tx,
+    contact: ContactId,
+    account: &Email,
+    now: Timestamp,
+) -> crate::storage::Result<()> {
+    store::adopt(tx, contact, account, now).await
 }
 
 async fn settle(

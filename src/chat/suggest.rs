@@ -8,7 +8,9 @@ use super::turn::{Cause, Step, Turning};
 use super::{Agent, Conversation, Error, Room, hers, locked, store};
 use crate::base::ids::ConversationId;
 use crate::base::time::{DAY_MS, Timestamp};
+use crate::bookings::team::Rep;
 use crate::storage::db::Tx;
+use crate::{accounts, bookings};
 
 /// Questions of a person, and not of the flow, begin with this; the meeting's id follows.
 const SUGGESTED: &str = "suggested:";
@@ -41,9 +43,18 @@ pub async fn agent_suggest(
     if conversation.contact.is_none() {
         return Err(Error::NotAllowed("ask for the e-mail address first: the invitation goes there"));
     }
+    // Her own times, if she holds such calls; and whoever has no owner yet is hers from now on, so that it is her call.
+    let account = accounts::find(&mut tx, agent.id).await?;
+    let rep = account.as_ref().and_then(|account| room.team.rep_of_account(&account.email));
+    let holds = |rep: &&Rep| room.team.meeting(meeting).is_some_and(|meeting| meeting.reps.contains(&rep.id));
+    let rep = rep.filter(holds);
+    if let (Some(rep), Some(contact)) = (rep, conversation.contact) {
+        bookings::adopt(&mut tx, contact, &rep.account, now).await?;
+    }
     let old_head = conversation.head;
     let mut turning = turning(room, &mut tx, &mut conversation, now)?;
-    let Input::Slots { slots, .. } = turning.slots(meeting, None, AHEAD_MS, SHOWN).await? else {
+    let by = rep.map(|rep| rep.id.as_str());
+    let Input::Slots { slots, .. } = turning.slots(meeting, None, AHEAD_MS, SHOWN, by).await? else {
         return Err(Error::NotAllowed("there is no such kind of meeting"));
     };
     if slots.is_empty() {

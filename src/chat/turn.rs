@@ -13,7 +13,7 @@ use super::world::{self, Sight};
 use super::{Agent, Conversation, Error, Room, store};
 use crate::base::email::Email;
 use crate::base::ids::BookingId;
-use crate::base::time::{HOUR_MS, Timestamp};
+use crate::base::time::{HOUR_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Booking, Desk, Holder, Pick};
 use crate::contacts::{self, Consent, Identification, Trust};
@@ -141,7 +141,7 @@ impl Turning<'_> {
                 Ok(None)
             }
             Effect::OfferSlots { meeting, after, within_ms, offer } => {
-                self.slots(&meeting, after, within_ms, offer).await.map(Some)
+                self.slots(&meeting, after, within_ms, offer, None).await.map(Some)
             }
             Effect::Book { meeting, starts_at, .. } => self.book(&meeting, starts_at).await.map(Some),
             Effect::Do { action, with, .. } => self.act(&action, &json!(with)).await.map(Some),
@@ -195,22 +195,28 @@ impl Turning<'_> {
         Holder { visitor: Some(self.conversation.visitor), conversation: Some(self.conversation.id) }
     }
 
-    /// Free times, spread so that a few of them show different parts of different days.
+    /// Free times (of one rep, if one is named), spread so that a few of them show different parts of different days.
+    /// Times at which people sleep where the visitor is are offered only if there are no others.
     pub async fn slots(
         &mut self,
         meeting: &str,
         after: Option<Timestamp>,
         within_ms: i64,
         offer: usize,
+        by: Option<&str>,
     ) -> Result<Input, Error> {
         let Some(found) = self.room.team.meeting(meeting) else { return Ok(Input::NoSlots) };
         let window = Span::new(self.now, self.now.plus_ms(within_ms));
         let free = bookings::slots(self.tx, &self.room.team, found, window, &self.holder(), self.now).await?;
         let free: Vec<Slot> = free
             .iter()
+            .filter(|slot| by.is_none_or(|rep| slot.reps.iter().any(|free| free.id == rep)))
             .map(|slot| Slot { starts_at: slot.starts_at, ends_at: slot.ends_at })
             .filter(|slot| after.is_none_or(|after| slot.starts_at > after))
             .collect();
+        let zone = &self.conversation.time_zone;
+        let awake: Vec<Slot> = free.iter().copied().filter(|slot| is_awake(slot.starts_at, zone)).collect();
+        let free = if awake.is_empty() { free } else { awake };
         let slots =
             if after.is_none() { spread(&free, offer) } else { free.iter().copied().take(offer).collect() };
         let more = free.len() > slots.len();
@@ -240,7 +246,7 @@ impl Turning<'_> {
                 Ok(Input::SlotTaken { alternatives })
             }
             Err(bookings::Error::SlotPast | bookings::Error::SlotTooSoon | bookings::Error::SlotUnknown) => {
-                let again = self.slots(meeting, None, 14 * 24 * HOUR_MS, 3).await?;
+                let again = self.slots(meeting, None, 14 * 24 * HOUR_MS, 3, None).await?;
                 let alternatives = match again {
                     Input::Slots { slots, .. } => slots,
                     _ => Vec::new(),
@@ -308,6 +314,12 @@ impl Room {
     pub fn face(&self) -> Face {
         Face::of(&self.bot)
     }
+}
+
+/// Whether people are up at this time in this zone: from 8 to 20 o'clock.
+fn is_awake(at: Timestamp, name: &str) -> bool {
+    let hour = zone(name).map(|zone| at.to_jiff().to_zoned(zone).hour());
+    hour.is_none_or(|hour| (8..20).contains(&hour))
 }
 
 #[cfg(test)]

@@ -351,20 +351,6 @@ pub async fn has_objected(q: &mut impl Queries, contact: ContactId, purpose: &st
         .is_some_and(|record| record.action != "granted"))
 }
 
-/// Hands a contact to somebody of the company.
-///
-/// # Errors
-/// As the store says.
-pub async fn set_owner(
-    tx: &mut Tx,
-    contact: ContactId,
-    owner: AccountId,
-    now: Timestamp,
-) -> Result<(), Error> {
-    store::set_owner(tx, contact, owner, now).await?;
-    Ok(())
-}
-
 /// The contact that a device is bound to and how sure we are, if it is bound.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use super::{
     Activity, Company, Consent, ConsentRecord, Contact, Field, Identification, Step, Trust, Visit, Visitor,
 };
 use crate::base::email::Email;
-use crate::base::ids::{AccountId, ActivityId, CompanyId, ContactId, VisitorId, new_key};
+use crate::base::ids::{ActivityId, CompanyId, ContactId, VisitorId, new_key};
 use crate::base::language::Language;
 use crate::base::signing::sha256_hex;
 use crate::base::time::Timestamp;
@@ -105,15 +105,6 @@ pub(super) async fn touch(tx: &mut Tx, id: ContactId, now: Timestamp) -> Result<
     tx.execute(
         sql!("update contacts set last_seen_at = $2, updated_at = $2 where id = $1 and last_seen_at < $2"),
         params![id, now],
-    )
-    .await?;
-    Ok(())
-}
-
-pub(super) async fn set_owner(tx: &mut Tx, id: ContactId, owner: AccountId, now: Timestamp) -> Result<()> {
-    tx.execute(
-        sql!("update contacts set owner_id = $2, updated_at = $3 where id = $1"),
-        params![id, owner, now],
     )
     .await?;
     Ok(())

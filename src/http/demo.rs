@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::error::Problem;
 use super::pages::reading;
-use super::request::{header, is_cross_site};
+use super::request::{header, is_cross_site, origin};
 use super::{Shared, not_found};
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, MINUTE_MS};
@@ -80,7 +80,8 @@ async fn move_clock(
     request: HttpRequest,
     journey: web::Form<Journey>,
 ) -> Result<HttpResponse, Problem> {
-    if is_cross_site(&request) {
+    if is_cross_site(&request) || origin(&request).is_some_and(|origin| !app.sites.any_allows_origin(origin))
+    {
         return Err(Problem::new("csrf.failed", "The clock is moved from the demo's own pages."));
     }
     let now = app.clock.now();

@@ -122,25 +122,39 @@ pub async fn settle_in(app: &App) -> anyhow::Result<()> {
     if accounts::find_by_email(&mut app.stores.db.read(), &admin).await?.is_some() {
         return Ok(());
     }
+    // The team first, who will own the contacts; the admin last, who says that everything is there.
+    for (email, name, role, language) in [
+        (MIKE, "Mike Torres", Role::Sdr, "en"),
+        ("lucia@faro.example", "Lucía Vega", Role::Sdr, "es"),
+        (YURI, "Yuri Navarro", Role::Ae, "en"),
+        ("marta@faro.example", "Marta Soler", Role::Marketing, "es"),
+    ] {
+        join(app, email, name, role, language, now).await?;
+    }
     for person in PEOPLE {
         settle(app, person, now).await?;
     }
     attend(app, now).await?;
     while crate::ingest::drain(&app.stores, &app.words).await? > 0 {}
     while crate::ingest::project(&app.stores, &app.words).await? > 0 {}
-    let mut tx = app.stores.db.begin().await?;
-    for (email, name, role, language) in [
-        (MIKE, "Mike Torres", Role::Sdr, "en"),
-        ("lucia@faro.example", "Lucía Vega", Role::Sdr, "es"),
-        (YURI, "Yuri Navarro", Role::Ae, "en"),
-        ("marta@faro.example", "Marta Soler", Role::Marketing, "es"),
-        (ADMIN, "Ana Faro", Role::Admin, "en"),
-    ] {
-        let language = Language::parse(language);
-        accounts::add(&mut tx, &NewAccount { email, name, role, password: PASSWORD, language }, now).await?;
+    join(app, ADMIN, "Ana Faro", Role::Admin, "en", now).await
+}
+
+async fn join(
+    app: &App,
+    email: &str,
+    name: &str,
+    role: Role,
+    language: &str,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    if accounts::find_by_email(&mut app.stores.db.read(), &Email::parse(email)?).await?.is_some() {
+        return Ok(());
     }
-    tx.commit().await?;
-    Ok(())
+    let mut tx = app.stores.db.begin().await?;
+    let language = Language::parse(language);
+    accounts::add(&mut tx, &NewAccount { email, name, role, password: PASSWORD, language }, now).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn settle(app: &App, person: &Person, now: Timestamp) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
-//! The demo's folder: settings, definitions and files, written at every start; the data and the webinars' dates stay.
+//! The demo's folder: settings, definitions and files. What nobody has changed is brought up to date at every start.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
 use rust_embed::RustEmbed;
 
+use crate::base::signing::sha256_hex;
 use crate::base::time::zone;
 
 #[derive(RustEmbed)]
@@ -26,18 +28,21 @@ struct Flows;
 #[folder = "demo/assets"]
 struct Assets;
 
+/// What was written, by digest.
+const SHIPPED: &str = "data/shipped.json";
 /// Where the sample company is.
 const ZONE: &str = "Europe/Madrid";
 
-/// Writes the folder and returns the path of its settings.
+/// Writes the folder and returns the path of its settings. What somebody has changed there stays hers.
 pub fn prepare(folder: &Path, port: u16) -> anyhow::Result<PathBuf> {
     let config = folder.join("config");
-    for sub in [&config, &folder.join("bot-flows"), &folder.join("assets")] {
+    for sub in [&config, &folder.join("bot-flows"), &folder.join("assets"), &folder.join("data")] {
         fs::create_dir_all(sub).with_context(|| format!("{} cannot be made", sub.display()))?;
     }
-    write_all::<Definitions>(&config, |name| name != "webinars.yaml")?;
-    write_all::<Flows>(&folder.join("bot-flows"), |_| true)?;
-    write_all::<Assets>(&folder.join("assets"), |_| true)?;
+    let mut shipped = Shipped::of(folder);
+    shipped.write_all::<Definitions>("config", |name| name != "webinars.yaml")?;
+    shipped.write_all::<Flows>("bot-flows", |_| true)?;
+    shipped.write_all::<Assets>("assets", |_| true)?;
     let webinars = config.join("webinars.yaml");
     if !webinars.exists() {
         let file = Definitions::get("webinars.yaml").context("the sample webinars are built in")?;
@@ -45,25 +50,58 @@ pub fn prepare(folder: &Path, port: u16) -> anyhow::Result<PathBuf> {
     }
     let settings = config.join("embudo.toml");
     let data = fs::canonicalize(folder)?.join("data");
-    fs::write(&settings, settings_text(port, &data))?;
+    shipped.write("config/embudo.toml", settings_text(port, &data).as_bytes())?;
+    shipped.remember()?;
     Ok(settings)
 }
 
-fn write_all<Files: RustEmbed>(folder: &Path, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<()> {
-    for name in Files::iter().filter(|name| is_wanted(name)) {
-        let Some(file) = Files::get(&name) else { continue };
-        let path = folder.join(name.as_ref());
-        // An unchanged file is left alone, so that a running editor is not disturbed.
-        if fs::read(&path).ok().as_deref() != Some(&*file.data) {
-            fs::write(&path, &file.data).with_context(|| format!("{} cannot be written", path.display()))?;
-        }
+/// What earlier starts have written, by digest: a file that is still the same may be brought up to date.
+struct Shipped<'f> {
+    folder: &'f Path,
+    digests: BTreeMap<String, String>,
+}
+
+impl<'f> Shipped<'f> {
+    fn of(folder: &'f Path) -> Self {
+        let text = fs::read_to_string(folder.join(SHIPPED)).unwrap_or_default();
+        Self { folder, digests: serde_json::from_str(&text).unwrap_or_default() }
     }
-    Ok(())
+
+    fn write_all<Files: RustEmbed>(
+        &mut self,
+        sub: &str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<()> {
+        for name in Files::iter().filter(|name| is_wanted(name)) {
+            let Some(file) = Files::get(&name) else { continue };
+            self.write(&format!("{sub}/{name}"), &file.data)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let path = self.folder.join(name);
+        let digest = sha256_hex(bytes);
+        let stands = fs::read(&path).ok().map(sha256_hex);
+        let is_ours = stands.is_none() || stands.as_ref() == self.digests.get(name);
+        let is_right = stands.as_ref() == Some(&digest);
+        if is_ours && !is_right {
+            fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        if is_ours || is_right {
+            self.digests.insert(name.to_owned(), digest);
+        }
+        Ok(())
+    }
+
+    fn remember(&self) -> anyhow::Result<()> {
+        Ok(fs::write(self.folder.join(SHIPPED), serde_json::to_string_pretty(&self.digests)?)?)
+    }
 }
 
 fn settings_text(port: u16, data: &Path) -> String {
     format!(
-        r#"# The demo's settings, written at every start. Every key is documented in config/default.toml.
+        r#"# The demo's settings. Every key is documented in config/default.toml.
 [server]
 listen = "127.0.0.1:{port}"
 public_url = "http://localhost:{port}"
@@ -129,6 +167,17 @@ fn around_today(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_somebody_has_changed_stays_and_the_rest_follows_the_program() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = prepare(folder.path(), 1).expect("written");
+        let hers = folder.path().join("config/notify.yaml");
+        fs::write(&hers, "hooks: [] # mine\n").expect("written");
+        prepare(folder.path(), 2).expect("written");
+        assert_eq!(fs::read_to_string(&hers).expect("there"), "hooks: [] # mine\n");
+        assert!(fs::read_to_string(settings).expect("there").contains("127.0.0.1:2"));
+    }
 
     #[test]
     fn only_the_dates_of_the_sample_webinars_are_changed() {

@@ -24,19 +24,14 @@ pub struct Arguments {
 
 /// Runs the demo until it is told to stop.
 pub fn run(arguments: &Arguments, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    // The address is taken before anything is written.
+    let listener = listen(&format!("127.0.0.1:{}", arguments.port), "--port PORT")?;
     let _claim = claim(&arguments.folder.join("data"), "--folder FOLDER")?;
     let settings = folder::prepare(&arguments.folder, arguments.port)?;
     let mut config = Config::load(Some(&file.unwrap_or(settings)), std::env::vars())?;
     config.is_demo = true;
-    let port = config.server.listen.parse::<std::net::SocketAddr>().map_or(0, |address| address.port());
-    anyhow::ensure!(
-        port == arguments.port,
-        "the demo's pages name port {}; choose another with --port {port}",
-        arguments.port
-    );
     telemetry::start(&config.log);
     super::block_on(async {
-        let listener = listen(&config.server.listen, "--port PORT")?;
         let clock = super::clock(&config);
         let app = Arc::new(App::build(config, clock).await?);
         company::settle_in(&app).await?;

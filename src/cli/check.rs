@@ -46,7 +46,10 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
     let mut given = Vec::new();
     match (arguments.paths.as_slice(), &config) {
         ([], Some(config)) => {
-            gather(&config.path_of(&config.definitions.flows).join("tests"), &report, &mut given);
+            let tests = config.path_of(&config.definitions.flows).join("tests");
+            if tests.is_dir() {
+                gather(&tests, &report, &mut given);
+            }
             if sources.found == 0 {
                 let folder = Mark::file(config.folder.display().to_string());
                 report
@@ -71,14 +74,16 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
         .filter(|found| only.is_empty() || only.contains(&found.path) || found.code.starts_with('K'))
         .collect();
     match arguments.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&found)?),
-        Format::Sarif => println!("{:#}", sarif(&found)),
+        Format::Json => super::tell(&format!("{}\n", serde_json::to_string_pretty(&found)?)),
+        Format::Sarif => super::tell(&format!("{:#}\n", sarif(&found))),
         Format::Text => {
-            print!("{}", report.text_of(&found));
+            super::tell(&report.text_of(&found));
             let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
             match (errors, found.len().saturating_sub(errors)) {
-                (0, 0) => println!("nothing is wrong"),
-                (errors, warnings) => println!("{}, {}", count(errors, "error"), count(warnings, "warning")),
+                (0, 0) => super::tell("nothing is wrong\n"),
+                (errors, warnings) => {
+                    super::tell(&format!("{}, {}\n", count(errors, "error"), count(warnings, "warning")));
+                }
             }
         }
     }

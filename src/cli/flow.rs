@@ -71,11 +71,11 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
             talk(named(&flows, flow)?, scene, start_at.as_deref())
         }
         Command::Schema => {
-            println!("{:#}", chat::schema::schema());
+            super::tell(&format!("{:#}\n", chat::schema::schema()));
             Ok(ExitCode::SUCCESS)
         }
         Command::Graph { flow } => {
-            print!("{}", graph(named(&flows(config)?, flow)?));
+            super::tell(&graph(named(&flows(config)?, flow)?));
             Ok(ExitCode::SUCCESS)
         }
     }

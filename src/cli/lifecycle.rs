@@ -51,11 +51,11 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     let Command::Explain { email, format, language } = &arguments.command;
     let explanation = super::block_on(explain(config, email))?;
     match format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&explanation)?),
+        Format::Json => super::tell(&format!("{}\n", serde_json::to_string_pretty(&explanation)?)),
         Format::Text => {
             let paint =
                 Paint { is_on: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
-            print!("{}", text(&explanation, Language::parse(language), paint));
+            super::tell(&text(&explanation, Language::parse(language), paint));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -66,6 +66,7 @@ async fn explain(config: &Config, email: &str) -> anyhow::Result<Explanation> {
     let report = Report::new();
     let read = Definitions::read(&Sources::of(config, &report), &report);
     let Some(definition) = read.lifecycle else { bail!("{}", report.text()) };
+    super::has_data(config)?;
     let stores = Stores::open(&config.storage).await?;
     let contact = contacts::find_by_email(&mut stores.db.read(), &address).await?;
     let contact = contact.with_context(|| format!("there is no contact with the address {address}"))?;

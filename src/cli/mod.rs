@@ -79,6 +79,25 @@ fn clock(config: &Config) -> Clock {
     clock
 }
 
+/// Writes to standard output. Whoever has closed it (`| head`) has read enough.
+fn tell(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+/// Refuses to make an empty store where somebody wants to read one.
+fn has_data(config: &Config) -> anyhow::Result<()> {
+    let data = &config.storage.data;
+    let is_there = !config.storage.postgres.is_empty() || data.join("embudo.db").exists();
+    anyhow::ensure!(
+        is_there,
+        "{} holds no data. Name the server's settings, for example --config embudo-demo/config/embudo.toml",
+        data.display()
+    );
+    Ok(())
+}
+
 /// Runs a command that waits for things.
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)

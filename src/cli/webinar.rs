@@ -63,6 +63,7 @@ async fn import(
         (None, [only]) => only,
         (None, _) => bail!("say which webinar: --webinar {}", names.join(" or ")),
     };
+    super::has_data(config)?;
     let stores = Stores::open(&config.storage).await?;
     let mut tx = stores.db.begin().await?;
     let imported = webinars::attend(&mut tx, &lifecycle, webinar, list, super::clock(config).now()).await?;

@@ -14,6 +14,7 @@ pub const DEFAULT: &str = include_str!("../../config/default.toml");
 
 const SECRET_LENGTH: usize = 32;
 const API_KEY_LENGTH: usize = 24;
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 /// All that is wrong with the settings, as people read it.
 #[derive(Debug)]
@@ -111,6 +112,10 @@ fn impossible(config: &Config, layers: &Layers, report: &Report) {
     if crate::base::email::Email::parse(&config.mail.from).is_err() {
         wrong("mail.from", format!("\"{}\" is not an e-mail address", config.mail.from));
     }
+    let names_a_part = config.log.level.contains(['=', ',']);
+    if !names_a_part && !LEVELS.contains(&config.log.level.as_str()) {
+        wrong("log.level", format!("\"{}\" is none of {}", config.log.level, LEVELS.join(", ")));
+    }
     if !matches!(config.log.format.as_str(), "text" | "json") {
         wrong("log.format", format!("\"{}\" is neither text nor json", config.log.format));
     }
@@ -160,9 +165,12 @@ mod tests {
     fn all_mistakes_are_told_at_once_with_their_places_and_what_was_meant() {
         let (places, text) = found(
             "[sever]\nx = 1\n[server]\nlistn = \"x\"\nworkers = \"two\"\nsecret = \"a short one\"\n\
-             [log]\nformat = \"xml\"\n[chat]\nmessages_burst = -1\n",
+             [log]\nformat = \"xml\"\nlevel = \"loud\"\n[chat]\nmessages_burst = -1\n",
         );
-        assert_eq!(places, ["1:2 K003", "4:1 K003", "5:11 K004", "6:10 K005", "8:10 K005", "10:18 K004"]);
+        assert_eq!(
+            places,
+            ["1:2 K003", "4:1 K003", "5:11 K004", "6:10 K005", "8:10 K005", "9:9 K005", "11:18 K004"]
+        );
         for meant in ["did you mean \"server\"?", "did you mean \"listen\"?", "did you mean \"smtp\"?"] {
             assert!(text.contains(meant), "{meant}: {text}");
         }

@@ -83,6 +83,7 @@ pub(super) async fn extend_visit(tx: &mut Tx, hit: &Recorded, trail: &[Step]) ->
                  hits = hits + 1,
                  pages = pages + $3,
                  engaged_ms = engaged_ms + $4,
+                 entry_path = case when $3 = 1 and pages = 0 then $5 else entry_path end,
                  exit_path = case when $3 = 1 then $5 else exit_path end,
                  trail = $6
              where id = $1"

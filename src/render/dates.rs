@@ -50,6 +50,49 @@ const WEEKDAYS: [[&str; 7]; 2] = [
     ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],
 ];
 
+/// Cities whose Spanish name differs from the zone database's.
+const CIUDADES: [(&str, &str); 32] = [
+    ("Addis Ababa", "Adís Abeba"),
+    ("Algiers", "Argel"),
+    ("Athens", "Atenas"),
+    ("Belgrade", "Belgrado"),
+    ("Berlin", "Berlín"),
+    ("Bogota", "Bogotá"),
+    ("Brussels", "Bruselas"),
+    ("Bucharest", "Bucarest"),
+    ("Cairo", "El Cairo"),
+    ("Canary", "Canarias"),
+    ("Copenhagen", "Copenhague"),
+    ("Dubai", "Dubái"),
+    ("Dublin", "Dublín"),
+    ("Havana", "La Habana"),
+    ("Istanbul", "Estambul"),
+    ("Lisbon", "Lisboa"),
+    ("London", "Londres"),
+    ("Los Angeles", "Los Ángeles"),
+    ("Luxembourg", "Luxemburgo"),
+    ("Mexico City", "Ciudad de México"),
+    ("Moscow", "Moscú"),
+    ("New York", "Nueva York"),
+    ("Panama", "Panamá"),
+    ("Paris", "París"),
+    ("Prague", "Praga"),
+    ("Rome", "Roma"),
+    ("Singapore", "Singapur"),
+    ("Stockholm", "Estocolmo"),
+    ("Sydney", "Sídney"),
+    ("Tokyo", "Tokio"),
+    ("Vienna", "Viena"),
+    ("Warsaw", "Varsovia"),
+];
+
+/// The city of a zone's name, as people write it in their language.
+fn city(name: &str, language: Language) -> String {
+    let city = name.rsplit('/').next().unwrap_or(name).replace('_', " ");
+    let known = CIUDADES.iter().find(|(english, _)| language == Language::Es && *english == city);
+    known.map_or(city, |(_, spanish)| (*spanish).to_owned())
+}
+
 /// The time zone in which a reader wants to see times; UTC when the name is unknown.
 #[derive(Debug, Clone)]
 pub struct Zone(TimeZone);
@@ -108,7 +151,7 @@ impl Zone {
     }
 
     /// "Madrid (UTC+1)": the city and the offset that holds at this moment.
-    pub fn label(&self, ms: i64) -> String {
+    pub fn label(&self, ms: i64, language: Language) -> String {
         let offset_min = self.at(ms).offset().seconds() / 60;
         let sign = if offset_min < 0 { '−' } else { '+' };
         let (hours, minutes) = (offset_min.abs() / 60, offset_min.abs() % 60);
@@ -118,7 +161,7 @@ impl Zone {
             _ => format!("UTC{sign}{hours}:{minutes:02}"),
         };
         match self.0.iana_name().filter(|name| *name != "UTC") {
-            Some(name) => format!("{} ({offset})", name.rsplit('/').next().unwrap_or(name).replace('_', " ")),
+            Some(name) => format!("{} ({offset})", city(name, language)),
             None => "UTC".to_owned(),
         }
     }
@@ -181,10 +224,11 @@ mod tests {
         let madrid = Zone::named("Europe/Madrid");
         assert_eq!(madrid.weekday_date(NOW, Language::En), "Saturday 21 November");
         assert_eq!(madrid.weekday_date(NOW, Language::Es), "sábado 21 de noviembre");
-        assert_eq!(madrid.label(NOW), "Madrid (UTC+1)");
-        assert_eq!(Zone::named("Asia/Kolkata").label(NOW), "Kolkata (UTC+5:30)");
-        assert_eq!(Zone::named("America/New_York").label(NOW), "New York (UTC−5)");
-        assert_eq!(Zone::named("nowhere").label(NOW), "UTC");
+        assert_eq!(madrid.label(NOW, Language::En), "Madrid (UTC+1)");
+        assert_eq!(Zone::named("Asia/Kolkata").label(NOW, Language::En), "Kolkata (UTC+5:30)");
+        assert_eq!(Zone::named("America/New_York").label(NOW, Language::En), "New York (UTC−5)");
+        assert_eq!(Zone::named("Europe/London").label(NOW, Language::Es), "Londres (UTC)");
+        assert_eq!(Zone::named("nowhere").label(NOW, Language::En), "UTC");
         assert_eq!(madrid.machine(NOW), "2026-11-21T20:45:00+01:00");
     }
 

@@ -41,7 +41,7 @@ pub fn register(registry: &mut Handlebars<'static>, texts: &Arc<Texts>) {
     add(registry, "short_datetime", |h, ctx| {
         Ok(zone(h, ctx).short_datetime(ms(h, 0)?, language(ctx)).into())
     });
-    add(registry, "zone_label", |h, ctx| Ok(zone(h, ctx).label(ms(h, 0)?).into()));
+    add(registry, "zone_label", |h, ctx| Ok(zone(h, ctx).label(ms(h, 0)?, language(ctx)).into()));
     add(registry, "machine", |h, ctx| Ok(zone(h, ctx).machine(ms(h, 0)?).into()));
     let words = Arc::clone(texts);
     add(registry, "ago", move |h, ctx| {

@@ -140,7 +140,12 @@ pub async fn picker(
     let window = Span::new(now, now.plus_ms(400 * DAY_MS));
     let (mut read, team) = (app.stores.db.read(), &app.team);
     let slots = match moving {
-        Some(booking) => bookings::slots_to_move(&mut read, team, meeting, booking, window, now).await?,
+        Some(booking) => {
+            let mut slots = bookings::slots_to_move(&mut read, team, meeting, booking, window, now).await?;
+            // Moving to where it is would be no move.
+            slots.retain(|slot| slot.starts_at != booking.starts_at);
+            slots
+        }
         None => bookings::slots(&mut read, team, meeting, window, &Holder::default(), now).await?,
     };
     Ok(pages(&slots, looking, now))
@@ -163,7 +168,7 @@ fn pages(slots: &[Slot<'_>], looking: &Looking<'_>, now: Timestamp) -> Picker {
     let days: Vec<Day> = days.into_iter().skip(page * DAYS).take(DAYS).collect();
     let at = days.first().map_or(now.as_ms(), |day| day.at);
     Picker {
-        zones: zones(looking.zone, at),
+        zones: zones(looking.zone, at, looking.language),
         days,
         earlier: page.checked_sub(1).map(address),
         later: (page < last_page).then(|| address(page + 1)),
@@ -186,7 +191,7 @@ fn by_day(slots: &[Slot<'_>], looking: &Looking<'_>) -> Vec<Day> {
     days.into_iter().map(|(_, day)| day).collect()
 }
 
-fn zones(chosen: &TimeZone, at: i64) -> Vec<Choice> {
+fn zones(chosen: &TimeZone, at: i64, language: Language) -> Vec<Choice> {
     let chosen = chosen.iana_name().unwrap_or("UTC");
     let unlisted = (!ZONES.contains(&chosen)).then_some(chosen);
     let mut names: Vec<&str> = unlisted.into_iter().chain(ZONES.iter().copied()).collect();
@@ -194,7 +199,7 @@ fn zones(chosen: &TimeZone, at: i64) -> Vec<Choice> {
     names.sort_by_key(|name| zone(name).map(|zone| zone.to_offset(Timestamp(at).to_jiff()).seconds()));
     let choice = |name: &str| Choice {
         name: name.to_owned(),
-        label: render::Zone::named(name).label(at),
+        label: render::Zone::named(name).label(at, language),
         is_chosen: name == chosen,
     };
     names.into_iter().map(choice).collect()
@@ -214,7 +219,7 @@ mod tests {
         for name in ZONES {
             assert!(zone(name).is_some(), "{name}");
         }
-        let chatham = zones(&zone("Pacific/Chatham").expect("bundled"), 1_795_290_300_000);
+        let chatham = zones(&zone("Pacific/Chatham").expect("bundled"), 1_795_290_300_000, Language::En);
         assert_eq!(chatham.len(), ZONES.len() + 1);
         assert_eq!(
             chatham.last().map(|choice| (choice.label.as_str(), choice.is_chosen)),

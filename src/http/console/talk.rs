@@ -130,7 +130,11 @@ async fn suggestion(reader: &Reader, talk: &Conversation) -> Result<String, Prob
         .into_iter()
         .map(|at| format!("• {}, {}", zone.weekday_date(at.as_ms(), talk.language), zone.time(at.as_ms())))
         .collect();
-    let values = [("times", lines.join("\n")), ("zone", zone.label(reader.now.as_ms())), ("link", link)];
+    let values = [
+        ("times", lines.join("\n")),
+        ("zone", zone.label(reader.now.as_ms(), talk.language)),
+        ("link", link),
+    ];
     let key = if lines.is_empty() { "console.inbox.no_times" } else { "console.inbox.suggestion" };
     Ok(reader.text_with(talk.language, key, &values))
 }

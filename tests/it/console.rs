@@ -512,7 +512,8 @@ async fn a_stranger_is_suggested_times_in_words_and_the_page_that_asks_for_the_a
     mike.submits(&format!("/console/inbox/{chat}/accept"), &[]).await.expect(303);
     mike.submits(&format!("/console/inbox/{chat}/times"), &[("text", "Un momento")]).await.expect(303);
     let page = mike.sees(&format!("/console/inbox/{chat}")).await;
-    for told in ["Un momento", "Estas horas nos irían bien, Ciudad de México (UTC−6)", "/book/discovery?lang"] {
+    for told in ["Un momento", "Estas horas nos irían bien, Ciudad de México (UTC−6)", "/book/discovery?lang"]
+    {
         assert!(page.contains(told), "{told}:\n{page}");
     }
 }

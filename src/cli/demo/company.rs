@@ -194,7 +194,7 @@ async fn settle(app: &App, person: &Person, now: Timestamp) -> anyhow::Result<()
         &mut tx,
         Some(contact),
         Some(visitor),
-        "asset.delivered",
+        "asset.downloaded",
         Some("reading-guide"),
         asset,
         at,

@@ -20,12 +20,12 @@ use crate::storage::db::Queries;
 /// Things people did that a rep wants to know before a call; the latest of each kind.
 const TOLD: &[&str] = &[
     "form.submitted",
-    "asset.delivered",
+    "asset.downloaded",
     "webinar.registered",
     "webinar.attended",
     "webinar.no_show",
     "recording.watched",
-    "chat.handed_over",
+    "handoff.requested",
 ];
 const HISTORY_MOST: usize = 8;
 /// Lines of the conversation.
@@ -264,4 +264,24 @@ fn title_of(desk: &Desk, activity: &Activity, language: Language) -> String {
         .or_else(|| desk.webinars.recording(id).map(|(_, recording)| &recording.title))
         .or_else(|| desk.catalog.form(id).ok().map(|form| &form.title));
     title.map_or_else(|| id.to_owned(), |title| title.get(language).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::Templates;
+    use crate::scoring::condition::KINDS;
+
+    #[test]
+    fn everything_that_is_told_happens_and_has_words() {
+        let templates = Templates::embedded().expect("what is built in");
+        for kind in TOLD {
+            assert!(KINDS.contains(kind), "nothing in the product is called {kind}");
+            for language in Language::ALL {
+                let values = [("subject", String::new()), ("percent", String::new())];
+                let text = templates.texts().get(language, &format!("mails.history.{kind}"), &values);
+                assert!(text.is_some(), "{kind} has no words in {}", language.code());
+            }
+        }
+    }
 }

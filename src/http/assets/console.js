@@ -19,6 +19,16 @@
       redirect: "manual",
     }).then((answer) => answer.type === "opaqueredirect" || answer.ok);
 
+  /** A long address goes on in the next line after its @ or before a dot, not in the middle of a word. */
+  const breakAddresses = (root) =>
+    all("[data-breaks]", root).forEach((place) => {
+      const text = place.textContent.trim();
+      if (!text.includes("@")) return;
+      const parts = text.replace(/@|(?=\.)/g, "$&\n").split("\n");
+      place.replaceChildren(...parts.flatMap((part, at) => (at ? [document.createElement("wbr"), part] : [part])));
+    });
+  breakAddresses(document);
+
   // ---- live parts -------------------------------------------------------------------------------
 
   let refreshing = null;
@@ -55,6 +65,7 @@
   /** Puts the new part in the old one's place; the focus, what is typed and what is opened stay. */
   function swap(part, fresh) {
     const next = part.id && fresh.getElementById(part.id);
+    if (next) breakAddresses(next);
     if (!next || next.outerHTML === part.outerHTML) return;
     const focused = document.activeElement;
     if (part.contains(focused) && /^(TEXTAREA|INPUT)$/.test(focused.tagName)) {

@@ -35,6 +35,10 @@
   clock.textContent = words.time;
   bar.append(clock);
 
+  // The clock says what it is; on a phone the time alone tells it.
+  var clockWord = document.createElement("span");
+  clockWord.textContent = words.time + " ";
+
   var said = document.createElement("span");
   said.className = "demo-said";
   said.setAttribute("role", "status");
@@ -43,17 +47,15 @@
 
   function show() {
     var now = new Date(Date.now() + ahead);
-    clock.textContent =
-      words.time +
-      " " +
-      new Intl.DateTimeFormat(spanish ? "es-ES" : "en-GB", {
-        weekday: "short",
-        day: "numeric",
-        month: "short",
-        hour: "2-digit",
-        minute: "2-digit",
-        hourCycle: "h23",
-      }).format(now);
+    var time = new Intl.DateTimeFormat(spanish ? "es-ES" : "en-GB", {
+      weekday: "short",
+      day: "numeric",
+      month: "short",
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
+    }).format(now);
+    clock.replaceChildren(clockWord, time);
   }
 
   function read() {
@@ -108,6 +110,12 @@
   link(words.console, "/console");
   bar.append(said);
   document.body.append(bar);
+
+  // On a narrow screen the bar has several lines: what floats above it must know how high it is.
+  if (window.ResizeObserver)
+    new ResizeObserver(function () {
+      document.documentElement.style.setProperty("--demo-bar", bar.offsetHeight + "px");
+    }).observe(bar);
 
   read().catch(function () {
     // Without an answer the bar keeps its buttons and shows no time.

@@ -131,6 +131,14 @@ impl Turning<'_> {
                 Ok(None)
             }
             Effect::Handoff { .. } => {
+                let (visitor, props) =
+                    (Some(self.conversation.visitor), json!({ "conversation": conversation }));
+                let flow = self.conversation.flow.clone();
+                let kind = "handoff.requested";
+                contacts::record(self.tx, contact, visitor, kind, flow.as_deref(), props, self.now).await?;
+                if let Some(contact) = contact {
+                    stages::evaluate(self.tx, &self.room.lifecycle, contact, self.now).await?;
+                }
                 let event = Event::HandoffRequested { conversation, contact };
                 events::append(self.tx, &event, self.now).await?;
                 Ok(None)

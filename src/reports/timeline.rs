@@ -174,7 +174,7 @@ async fn activities(
                  where (contact_id = $1
                          or (contact_id is null and visitor_id in (select id from visitors where contact_id = $1)))
                      and kind not in ('page', 'engagement', 'visit', 'decision', 'recording.watched',
-                         'conversation.opened', 'conversation.closed')
+                         'conversation.opened', 'conversation.closed', 'handoff.requested', 'identify', 'alias')
                      and at < $2
                  order by at desc, id desc limit $3"
             ),

@@ -377,6 +377,9 @@ async fn a_person_takes_over_the_bot_is_silent_and_comes_back_where_it_was() {
     let waiting = widget.choose("person").await;
     assert_eq!(Widget::kinds(&waiting), ["visitor choice", "bot text", "system status"]);
     assert_eq!(waiting[2]["body"]["mode"], "waiting");
+    // The lifecycle may ask for it.
+    let asked = app.rows("select id from activities where kind = 'handoff.requested'").await;
+    assert_eq!(asked.len(), 1);
 
     let room = &app.app.room;
     chat::accept(room, widget.conversation(), &mike, app.now()).await.unwrap();

@@ -1,6 +1,6 @@
 // The frame: launcher, teaser, panel with header and menu. It knows nothing of conversations.
 
-import { completeAccent, follow } from '../shared/colour';
+import { completeAccent, follow, widgetTheme } from '../shared/colour';
 import { dress, h, icon } from '../shared/dom';
 import { place } from '../shared/place';
 import tokens from '../shared/tokens.css';
@@ -63,8 +63,7 @@ export class Shell {
     this.root = place().root;
     this.place = this.root.host as HTMLElement;
     dress(this.root, tokens, style);
-    // The site may hold the widget to one theme: <script … data-theme="light">.
-    follow(this.place, document.querySelector<HTMLElement>('script[data-site]')?.dataset.theme);
+    follow(this.place, widgetTheme());
     completeAccent(this.place, this.root);
 
     this.launcher = this.root.querySelector('button')!;

@@ -1,5 +1,14 @@
 // Dates and times in the reader's language, always in a named zone.
 
+/** Cities whose Spanish name differs from the zone's; the same as the server's, and those that old browsers name. */
+const CIUDADES =
+  'Addis Ababa:Adís Abeba,Algiers:Argel,Athens:Atenas,Belgrade:Belgrado,Berlin:Berlín,Bogota:Bogotá,' +
+  'Brussels:Bruselas,Bucharest:Bucarest,Cairo:El Cairo,Canary:Canarias,Copenhagen:Copenhague,Dubai:Dubái,' +
+  'Dublin:Dublín,Havana:La Habana,Istanbul:Estambul,Lisbon:Lisboa,London:Londres,Los Angeles:Los Ángeles,' +
+  'Luxembourg:Luxemburgo,Mexico City:Ciudad de México,Moscow:Moscú,New York:Nueva York,Panama:Panamá,' +
+  'Paris:París,Prague:Praga,Rome:Roma,Sao Paulo:São Paulo,Singapore:Singapur,Stockholm:Estocolmo,' +
+  'Sydney:Sídney,Tokyo:Tokio,Vienna:Viena,Warsaw:Varsovia,Zurich:Zúrich';
+
 type Parts = Intl.DateTimeFormatOptions;
 
 export class Calendar {
@@ -7,7 +16,7 @@ export class Calendar {
   private readonly zone: string;
 
   constructor(language: string, zone: string) {
-    // `en` alone does not say whether 15:00 is 3 pm; the browser's own regional variant does.
+    // `en` alone does not say which comes first, day or month; the browser's own regional variant does.
     const short = language.slice(0, 2);
     this.locale = navigator.languages.find((tag) => tag.slice(0, 2) === short) || language;
     this.zone = known(zone);
@@ -34,8 +43,9 @@ export class Calendar {
     return this.format(at, { month: 'short' }).replace('.', '');
   }
 
+  /** 10:00: as in our pages and mails, which know no other notation. */
   time(at: number): string {
-    return this.format(at, { hour: 'numeric', minute: '2-digit' });
+    return this.format(at, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   }
 
   /** Tue 24 Nov */
@@ -61,7 +71,9 @@ export class Calendar {
 
   /** `Madrid`, or nothing for a zone that is no place. */
   city(): string {
-    return /^(Etc\/|UTC|GMT)/.test(this.zone) ? '' : this.zone.split('/').pop()!.replace(/_/g, ' ');
+    if (/^(Etc\/|UTC|GMT)/.test(this.zone)) return '';
+    const name = this.zone.split('/').pop()!.replace(/_/g, ' ');
+    return (this.locale.slice(0, 2) === 'es' && CIUDADES.match(`(?:^|,)${name}:([^,]+)`)?.[1]) || name;
   }
 }
 

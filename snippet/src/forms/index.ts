@@ -2,7 +2,7 @@
 
 import { address } from '../shared/address';
 import { adopt } from '../shared/adopt';
-import { completeAccent, follow } from '../shared/colour';
+import { completeAccent, follow, ground } from '../shared/colour';
 import { complain, dress, guarded, h } from '../shared/dom';
 import type { Host } from '../shared/host';
 import tokens from '../shared/tokens.css';
@@ -79,7 +79,7 @@ async function fill(host: Host, place: HTMLElement): Promise<void> {
   if (!answer.ok) throw `the form "${name}" is not there: ${answer.status}`;
   const root = place.shadowRoot || place.attachShadow({ mode: 'open' });
   dress(root, tokens, style);
-  follow(place, place.dataset.embudoTheme, true);
+  follow(place, place.dataset.embudoTheme, ground);
   completeAccent(place, root);
   show(host, root, await answer.json(), language);
 }

@@ -1,6 +1,7 @@
 // launcher.js: the round button that opens the chat. It comes after e.js, so that counting waits for no looks,
 // and before chat.js, which is fetched when somebody wants it and then takes the button over.
 
+import { follow, widgetTheme } from '../shared/colour';
 import { dress } from '../shared/dom';
 import { place } from '../shared/place';
 import style from './style.css';
@@ -8,5 +9,6 @@ import style from './style.css';
 const { root, isNew } = place();
 if (isNew) {
   dress(root, style);
+  follow(root.host as HTMLElement, widgetTheme());
   root.querySelector('button')!.onclick = () => window.embudo!('chat', 'open');
 }

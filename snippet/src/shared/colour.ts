@@ -11,23 +11,25 @@ function luminance(colour: string): number | null {
 const THEME = 'data-embudo-theme';
 const isDark = matchMedia('(prefers-color-scheme: dark)');
 
-/** Dresses `place` for the visitor's preference or, with `page`, for the ground on which it really stands. */
-export function follow(place: HTMLElement, fixed: string | undefined, page = false): void {
-  const decide = () => {
-    let theme = fixed;
-    if (!theme && page) {
-      for (let node: Element | null = place; node && !theme; node = node.parentElement) {
-        const light = luminance(getComputedStyle(node).backgroundColor);
-        if (light != null) theme = light < 0.35 ? 'dark' : 'light';
-      }
-      // A page that paints nothing has the browser's canvas, which is dark only where the page allows it.
-      if (!theme) theme = /dark/.test(getComputedStyle(place).colorScheme) && isDark.matches ? 'dark' : 'light';
-    }
-    place.setAttribute(THEME, theme || (isDark.matches ? 'dark' : 'light'));
-  };
+/** Whether the ground on which `place` really stands is light or dark. */
+export function ground(place: HTMLElement): string {
+  for (let node: Element | null = place; node; node = node.parentElement) {
+    const light = luminance(getComputedStyle(node).backgroundColor);
+    if (light != null) return light < 0.35 ? 'dark' : 'light';
+  }
+  // A page that paints nothing has the browser's canvas, which is dark only where the page allows it.
+  return /dark/.test(getComputedStyle(place).colorScheme) && isDark.matches ? 'dark' : 'light';
+}
+
+/** Dresses `place` as the site fixed it, else for its ground, else for the visitor's preference. */
+export function follow(place: HTMLElement, fixed: string | undefined, on?: (place: HTMLElement) => string): void {
+  const decide = () => place.setAttribute(THEME, fixed || on?.(place) || (isDark.matches ? 'dark' : 'light'));
   decide();
   isDark.addEventListener('change', decide);
 }
+
+/** The site may hold the widget to one theme: `<script … data-theme="light">`. */
+export const widgetTheme = () => document.querySelector<HTMLElement>('script[data-site]')?.dataset.theme;
 
 /** Text that can be read on the accent a site chose, when it did not choose that too. */
 export function completeAccent(place: HTMLElement, root: ShadowRoot): void {

@@ -79,12 +79,23 @@
     return new Intl.DateTimeFormat(document.documentElement.lang === "es" ? "es-ES" : "en-GB", options).format(at);
   }
 
+  // Cities whose Spanish name differs from the zone's, as src/render/dates.rs has them.
+  var CIUDADES =
+    "Addis Ababa:Adís Abeba,Algiers:Argel,Athens:Atenas,Belgrade:Belgrado,Berlin:Berlín,Bogota:Bogotá," +
+    "Brussels:Bruselas,Bucharest:Bucarest,Cairo:El Cairo,Canary:Canarias,Copenhagen:Copenhague,Dubai:Dubái," +
+    "Dublin:Dublín,Havana:La Habana,Istanbul:Estambul,Lisbon:Lisboa,London:Londres,Los Angeles:Los Ángeles," +
+    "Luxembourg:Luxemburgo,Mexico City:Ciudad de México,Moscow:Moscú,New York:Nueva York,Panama:Panamá," +
+    "Paris:París,Prague:Praga,Rome:Roma,Sao Paulo:São Paulo,Singapore:Singapur,Stockholm:Estocolmo," +
+    "Sydney:Sídney,Tokyo:Tokio,Vienna:Viena,Warsaw:Varsovia,Zurich:Zúrich";
+
   function label(at) {
     var parts = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "shortOffset" }).formatToParts(at);
     var offset = parts.filter(function (part) {
       return part.type === "timeZoneName";
     })[0].value.replace("GMT", "UTC").replace("-", "\u2212");
-    return zone.split("/").pop().replace(/_/g, " ") + " (" + offset + ")";
+    var city = zone.split("/").pop().replace(/_/g, " ");
+    var ciudad = document.documentElement.lang === "es" && ("," + CIUDADES).split("," + city + ":")[1];
+    return (ciudad ? ciudad.split(",")[0] : city) + " (" + offset + ")";
   }
 
   if (!zone) return;

@@ -73,9 +73,10 @@ impl Server {
             .args(["serve", case.server, &port.to_string(), &workers.to_string()])
             .arg(folder.path());
         let child = command.stdout(Stdio::null()).spawn().expect("taskset and this program");
+        let server = Self { child, port, _folder: folder };
         for _ in 0..500 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Self { child, port, _folder: folder };
+                return server;
             }
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -1,7 +1,5 @@
 //! Where a visit came from: campaign marks first, then the click's network, then the referrer.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -126,7 +124,7 @@ pub fn source_of(page: &Url, referrer: Option<&Url>) -> Source {
 }
 
 /// A parameter's value without control characters, cut to a sane length.
-fn told(value: &Cow<'_, str>) -> String {
+fn told(value: &str) -> String {
     value.chars().filter(|letter| !letter.is_control()).take(120).collect()
 }
 

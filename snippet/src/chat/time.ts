@@ -23,7 +23,9 @@ export class Calendar {
   }
 
   private format(at: number, parts: Parts): string {
-    return new Intl.DateTimeFormat(this.locale, { timeZone: this.zone, ...parts }).format(at);
+    const text = new Intl.DateTimeFormat(this.locale, { timeZone: this.zone, ...parts }).format(at);
+    // "martes 3 de marzo", as in our pages and mails; some browsers put a comma after the day.
+    return this.locale.slice(0, 2) === 'es' ? text.replace(',', '') : text;
   }
 
   /** A key that sorts and is equal for the same day of the zone. */

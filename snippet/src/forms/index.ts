@@ -199,6 +199,8 @@ function show(host: Host, root: ShadowRoot, definition: Definition, language: st
   const done = (sent: Sent, as: string | null) => {
     if (sent.visitor) adopt(host, sent.visitor, as);
     const title = h('h2', { class: 'title', tabindex: -1 }, sent.title);
+    // The page may want to give it less room than the form.
+    root.host.setAttribute('data-embudo-sent', '');
     form.replaceWith(
       h(
         'div',

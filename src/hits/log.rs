@@ -1,44 +1,26 @@
-//! Where hits are made durable before they are acknowledged.
+//! Hits as the bytes that logs carry.
 
-use async_trait::async_trait;
+use super::Recorded;
 
-use super::{Error, Recorded};
-use crate::storage::journal::{Group, Journal};
+/// Stands before the packed hits of a record, so that a later form of them can be told from this one.
+const FORM: u8 = 1;
 
-/// Appends hits; returns when they are safe.
-#[async_trait]
-pub trait HitLog: Send + Sync {
-    /// Appends hits of one request.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] if they are not safe, because too many wait or the store failed.
-    async fn append(&self, hits: Vec<Recorded>) -> Result<(), Error>;
+/// The hits of one request as a record.
+///
+/// # Errors
+/// A sentence, if they cannot be packed.
+pub fn pack(hits: &[Recorded]) -> Result<Vec<u8>, String> {
+    postcard::to_extend(hits, vec![FORM]).map_err(|error| error.to_string())
 }
 
-#[async_trait]
-impl HitLog for Journal {
-    async fn append(&self, hits: Vec<Recorded>) -> Result<(), Error> {
-        let bytes = postcard::to_allocvec(&hits).map_err(|error| {
-            tracing::error!(error = %error, "hits could not be packed");
-            Error::Unavailable
-        })?;
-        Journal::append(self, bytes).await.map_err(|error| {
-            tracing::error!(error = %error, "hits could not be stored");
-            Error::Unavailable
-        })
+/// The hits of a record, in order.
+///
+/// # Errors
+/// A sentence, if it is not one of [`pack`]'s.
+pub fn unpack(record: &[u8]) -> Result<Vec<Recorded>, String> {
+    match record.split_first() {
+        Some((&FORM, hits)) => postcard::from_bytes(hits).map_err(|error| error.to_string()),
+        Some((form, _)) => Err(format!("its form {form} is not known")),
+        None => Err("it is empty".to_owned()),
     }
-}
-
-/// The hits of a journal's group, in order. A record that cannot be read is told and passed over: it would stop all others.
-pub fn unpack(group: &Group) -> Vec<Recorded> {
-    let mut hits = Vec::with_capacity(group.records.len());
-    for record in &group.records {
-        match postcard::from_bytes::<Vec<Recorded>>(record) {
-            Ok(some) => hits.extend(some),
-            Err(error) => {
-                tracing::error!(group = group.seq, error = %error, "a record of the journal cannot be read")
-            }
-        }
-    }
-    hits
 }

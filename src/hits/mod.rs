@@ -11,7 +11,7 @@ mod words;
 
 pub use agent::{Agent, Agents, Known};
 pub use geo::Geo;
-pub use log::{HitLog, unpack};
+pub use log::{pack, unpack};
 pub use parse::{BATCH_MOST, parse};
 pub use source::{Channel, Source, source_of};
 pub use store::{OpenVisit, after, cursor, newest, store, visits_since};
@@ -67,6 +67,7 @@ pub struct Recorded {
     pub at: Timestamp,
     pub received_at: Timestamp,
     pub visitor: VisitorId,
+    /// Nil until the log has taken it: the log knows which visit goes on.
     pub session: SessionId,
     pub name: String,
     pub host: String,
@@ -74,7 +75,13 @@ pub struct Recorded {
     pub title: Option<String>,
     pub referrer: Option<String>,
     pub source: Source,
+    /// ISO 3166-1, two letters.
     pub country: Option<String>,
+    /// ISO 3166-2, without the country.
+    pub region: Option<String>,
+    pub city: Option<String>,
+    /// Who runs the network (the autonomous system), if a database tells.
+    pub network: Option<String>,
     pub agent: Agent,
     pub language: Option<String>,
     pub consent: Consent,

@@ -60,6 +60,8 @@ pub struct Source {
     pub source: Option<String>,
     pub medium: Option<String>,
     pub campaign: Option<String>,
+    pub term: Option<String>,
+    pub content: Option<String>,
 }
 
 const SEARCH: &[&str] =
@@ -94,11 +96,14 @@ const PAID_CLICKS: &[(&str, &str)] = &[
 /// The source that a page's address and referrer tell.
 pub fn source_of(page: &Url, referrer: Option<&Url>) -> Source {
     let (mut source, mut medium, mut campaign, mut click) = (None, None, None, None);
+    let (mut term, mut content) = (None, None);
     for (name, value) in page.query_pairs().filter(|(_, value)| !value.is_empty()) {
         match &*name {
             "utm_source" => source = source.or_else(|| Some(told(&value).to_lowercase())),
             "utm_medium" => medium = medium.or_else(|| Some(told(&value).to_lowercase())),
             "utm_campaign" => campaign = campaign.or_else(|| Some(told(&value))),
+            "utm_term" => term = term.or_else(|| Some(told(&value))),
+            "utm_content" => content = content.or_else(|| Some(told(&value))),
             name => click = click.or_else(|| PAID_CLICKS.iter().find(|known| known.0 == name)),
         }
     }
@@ -120,7 +125,7 @@ pub fn source_of(page: &Url, referrer: Option<&Url>) -> Source {
         (_, None, None) if referrer.is_some() => Channel::Internal,
         (_, None, None) => Channel::Direct,
     };
-    Source { channel, source: source.or(host.map(str::to_owned)), medium, campaign }
+    Source { channel, source: source.or(host.map(str::to_owned)), medium, campaign, term, content }
 }
 
 /// A parameter's value without control characters, cut to a sane length.

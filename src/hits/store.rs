@@ -37,7 +37,12 @@ const HITS: Bulk = Bulk {
         Column("source", Kind::Int),
         Column("medium", Kind::Int),
         Column("campaign", Kind::Int),
+        Column("term", Kind::Int),
+        Column("content", Kind::Int),
         Column("country", Kind::Int),
+        Column("region", Kind::Int),
+        Column("city", Kind::Int),
+        Column("network", Kind::Int),
         Column("device", Kind::Int),
         Column("browser", Kind::Int),
         Column("os", Kind::Int),
@@ -135,7 +140,12 @@ fn texts(hit: &Recorded) -> impl Iterator<Item = &str> {
         hit.source.source.as_deref(),
         hit.source.medium.as_deref(),
         hit.source.campaign.as_deref(),
+        hit.source.term.as_deref(),
+        hit.source.content.as_deref(),
         hit.country.as_deref(),
+        hit.region.as_deref(),
+        hit.city.as_deref(),
+        hit.network.as_deref(),
         hit.language.as_deref(),
         hit.bot_reason.as_deref(),
     ];
@@ -162,7 +172,12 @@ fn binds(hit: &Recorded, numbers: &HashMap<&str, i64>) -> Vec<Value> {
         perhaps(&hit.source.source),
         perhaps(&hit.source.medium),
         perhaps(&hit.source.campaign),
+        perhaps(&hit.source.term),
+        perhaps(&hit.source.content),
         perhaps(&hit.country),
+        perhaps(&hit.region),
+        perhaps(&hit.city),
+        perhaps(&hit.network),
         word(&hit.agent.device),
         word(&hit.agent.browser),
         word(&hit.agent.os),
@@ -193,8 +208,8 @@ pub async fn after(db: &Db, words: &Words, seq: i64, most: i64) -> Result<Vec<Re
         .query(
             sql!(
                 "select seq, id, site, at, received_at, visitor, session, name, host, path, title, referrer,
-                     channel, source, medium, campaign, country, device, browser, os, language, consent, bot,
-                     engaged_ms, scroll, props
+                     channel, source, medium, campaign, term, content, country, region, city, network, device,
+                     browser, os, language, consent, bot, engaged_ms, scroll, props
                  from hits where seq > $1 order by seq limit $2"
             ),
             params![seq, most],
@@ -231,19 +246,24 @@ async fn recorded(db: &Db, words: &Words, row: &Row) -> Result<Recorded> {
             source: perhaps(13).await?,
             medium: perhaps(14).await?,
             campaign: perhaps(15).await?,
+            term: perhaps(16).await?,
+            content: perhaps(17).await?,
         },
-        country: perhaps(16).await?,
-        agent: Agent { device: word(17).await?, browser: word(18).await?, os: word(19).await? },
-        language: perhaps(20).await?,
-        consent: match row.at::<i64>(21)? {
+        country: perhaps(18).await?,
+        region: perhaps(19).await?,
+        city: perhaps(20).await?,
+        network: perhaps(21).await?,
+        agent: Agent { device: word(22).await?, browser: word(23).await?, os: word(24).await? },
+        language: perhaps(25).await?,
+        consent: match row.at::<i64>(26)? {
             0 => Consent::None,
             1 => Consent::Analytics,
             _ => Consent::Full,
         },
-        bot_reason: perhaps(22).await?,
-        engaged_ms: row.at(23)?,
-        scroll: row.at(24)?,
-        props: row.at(25)?,
+        bot_reason: perhaps(27).await?,
+        engaged_ms: row.at(28)?,
+        scroll: row.at(29)?,
+        props: row.at(30)?,
     })
 }
 

@@ -25,11 +25,23 @@ pub async fn drain(stores: &Stores, words: &Words) -> Result<usize> {
     let position = hits::cursor(&stores.hits, journal.name()).await?;
     let groups = journal.after(position, BATCH).await?;
     let Some(through) = groups.last().map(|group| group.seq) else { return Ok(0) };
-    let batch: Vec<_> = groups.iter().flat_map(hits::unpack).collect();
+    let batch = unpacked(groups.iter().flat_map(|group| &group.records));
     hits::store(&stores.hits, words, journal.name(), through, &batch).await?;
     // Should this fail, the cursor passes over what is left behind, and the next trim takes it along.
     journal.trim(through).await?;
     Ok(batch.len())
+}
+
+/// The hits of records, in order. A record that cannot be read is told and passed over: it would stop all others.
+fn unpacked<'a>(records: impl Iterator<Item = &'a Vec<u8>>) -> Vec<hits::Recorded> {
+    let mut batch = Vec::new();
+    for record in records {
+        match hits::unpack(record) {
+            Ok(some) => batch.extend(some),
+            Err(error) => tracing::error!(error, "a record of the log cannot be read"),
+        }
+    }
+    batch
 }
 
 /// Opens the visits again that were under way when this process ended, where it alone kept them.

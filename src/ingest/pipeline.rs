@@ -1,15 +1,16 @@
-//! From what a browser sent to a durable row: label bot → source → country → device → session → log.
+//! From what a browser sent to a durable row: label bot → source → country → device → visit and log.
 //!
 //! Nothing here reads a contact, and no lock is shared by all visitors.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::HitLog;
+use crate::base::ids::SessionId;
 use crate::base::signing::Keys;
 use crate::base::time::Timestamp;
-use crate::hits::{self, Agents, Geo, Hit, HitLog, Known, Recorded, source_of};
+use crate::hits::{self, Agents, Geo, Hit, Known, Recorded, source_of};
 use crate::sessions;
-use crate::storage::hot::HotStore;
 
 /// What the request says about who sends.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +35,6 @@ pub struct Taken {
 /// Takes hits.
 pub struct Collector {
     log: Arc<dyn HitLog>,
-    hot: Arc<dyn HotStore>,
     keys: Keys,
     geo: Geo,
     agents: Agents,
@@ -42,8 +42,8 @@ pub struct Collector {
 
 impl Collector {
     /// A collector that writes to `log`.
-    pub fn new(log: Arc<dyn HitLog>, hot: Arc<dyn HotStore>, keys: Keys, geo: Geo, agents: Agents) -> Self {
-        Self { log, hot, keys, geo, agents }
+    pub fn new(log: Arc<dyn HitLog>, keys: Keys, geo: Geo, agents: Agents) -> Self {
+        Self { log, keys, geo, agents }
     }
 
     /// Works the hits out and returns when they are on disk.
@@ -62,35 +62,30 @@ impl Collector {
         let accepted = hits.len();
         let mut rows = Vec::with_capacity(accepted);
         for hit in hits {
-            rows.push(self.work_out(hit, sender, &agent, now).await);
+            rows.push(self.work_out(hit, sender, &agent, now));
         }
         self.log.append(rows).await?;
         Ok(Taken { accepted, bot_reason, has_page })
     }
 
-    async fn work_out(&self, hit: Hit, sender: Sender<'_>, agent: &Known, now: Timestamp) -> Recorded {
+    fn work_out(&self, hit: Hit, sender: Sender<'_>, agent: &Known, now: Timestamp) -> Recorded {
         let visitor = hit.visitor.unwrap_or_else(|| {
             sessions::cookieless(&self.keys, &hit.site, sender.network, sender.user_agent, hit.at)
         });
-        let session = match sessions::attach(self.hot.as_ref(), &hit.site, visitor, hit.at).await {
-            Ok(session) => session.id,
-            Err(error) => {
-                // A visit of its own is a small untruth; a lost hit would be a larger one.
-                tracing::warn!(error = %error, "a hit got a visit of its own: hot state does not answer");
-                crate::base::ids::SessionId::new()
-            }
-        };
         Recorded {
             seq: 0,
             source: source_of(&hit.url, hit.referrer.as_ref()),
             country: self.geo.country(sender.address),
+            region: None,
+            city: None,
+            network: None,
             agent: agent.agent.clone(),
             id: hit.id,
             site: hit.site,
             at: hit.at,
             received_at: now,
             visitor,
-            session,
+            session: SessionId::from_uuid(uuid::Uuid::nil()),
             name: hit.name,
             host: hit.host,
             path: hit.path,

@@ -43,6 +43,7 @@ pub const HITS: &[Migration] = &[
         sqlite: include_str!("../migrations/hits/0002_packed.sqlite.sql"),
         postgres: include_str!("../migrations/hits/0002_packed.postgres.sql"),
     },
+    shared(1002, "places and words", include_str!("../migrations/hits/0003_places_and_words.sql")),
 ];
 
 /// Where the done steps are noted.

@@ -10,5 +10,6 @@ pub mod language;
 pub mod localized;
 pub mod secret;
 pub mod signing;
+pub mod sketch;
 pub mod time;
 pub mod yaml;

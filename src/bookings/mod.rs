@@ -460,7 +460,7 @@ mod tests {
     use crate::base::ids::VisitorId;
     use crate::base::time::HOUR_MS;
     use crate::contacts::{Consent, Identification, Trust};
-    use crate::storage::db::{Db, JOURNEY};
+    use crate::storage::db::{Db, HITS, JOURNEY};
 
     const TEAM: &str = "
 reps:
@@ -492,7 +492,10 @@ meetings:
 
     async fn world() -> World {
         let folder = tempfile::tempdir().expect("a folder");
-        let db = Db::open_sqlite(&folder.path().join("embudo.db"), JOURNEY).await.expect("opens");
+        let hits = folder.path().join("hits.db");
+        drop(Db::open_sqlite(&hits, HITS).await.expect("opens"));
+        let db =
+            Db::open_sqlite_beside(&folder.path().join("embudo.db"), &hits, JOURNEY).await.expect("opens");
         let report = Report::new();
         let team = Team::parse("team.yaml", TEAM, &report).unwrap_or_else(|| panic!("{}", report.text()));
         let text = include_str!("../../config/lifecycle.yaml");

@@ -271,7 +271,7 @@ pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp
     if let Some(open) = store::open_of(&mut tx, visitor, &visit.site).await? {
         return opened(room, &mut tx, open, false, now).await;
     }
-    contacts::see_visitor(&mut tx, visitor, &visit.site, visit.consent, None, now).await?;
+    contacts::see_visitor(&mut tx, visitor, &visit.site, visit.consent, now).await?;
     let flow = match flow {
         Some(name) => room.flows.find(name),
         None => offer::choose(&mut tx, room, visit, visitor, When::Opened, now).await?,

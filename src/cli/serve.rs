@@ -66,6 +66,11 @@ pub async fn serve(
     let carrier = app.clone();
     let carried = stop_work.subscribe();
     let carry = tokio::spawn(async move { ingest::carry(&carrier.stores, &carrier.words, carried).await });
+    let reader = app.clone();
+    let read = stop_work.subscribe();
+    let follow = roles.contains(&Role::Worker).then(|| {
+        tokio::spawn(async move { ingest::follow(&reader.stores, &reader.words, &reader.sites, read).await })
+    });
     let work = roles.contains(&Role::Worker).then(|| tokio::spawn(jobs::run(app.worker(), stopped)));
     tracing::info!(server.address = %app.config.server.listen, "Serving");
     ready();
@@ -82,6 +87,9 @@ pub async fn serve(
     stop_work.send_replace(true);
     if let Some(work) = work {
         work.await?;
+    }
+    if let Some(follow) = follow {
+        follow.await?;
     }
     carry.await?;
     Ok(ExitCode::SUCCESS)

@@ -12,15 +12,15 @@ use serde_json::Value as Json;
 use crate::base::coded::Coded;
 pub use crate::base::consent::Consent;
 use crate::base::email::Email;
-use crate::base::ids::{AccountId, CompanyId, ContactId, VisitorId};
+use crate::base::ids::{AccountId, CompanyId, ContactId, SessionId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
 pub use store::{
-    activities, company, company_colleagues, consents, fields, find, find_by_email, latest_visitor,
-    see_visitor, visitor, visits,
+    activities, company, company_colleagues, consents, fields, find, find_by_email, known_visitors,
+    latest_visitor, saw_visitor, see_visitor, visitor, visits,
 };
 
 /// How sure we are that the person at a device is a certain contact.
@@ -141,11 +141,18 @@ pub struct Activity {
 /// One visit, as the timeline tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Visit {
+    pub id: SessionId,
+    /// Taken for a machine's.
+    pub is_bot: bool,
     pub started_at: Timestamp,
     pub last_at: Timestamp,
     pub pages: i64,
     pub engaged_ms: i64,
-    /// Pages in order: path, title, time; the last 50.
+    /// The first page; empty if there was none.
+    pub entry_path: String,
+    /// The last page.
+    pub exit_path: String,
+    /// Pages in order, as far as the visit lists them.
     pub trail: Vec<Step>,
     pub channel: String,
     pub source: Option<String>,
@@ -161,6 +168,9 @@ pub struct Step {
     pub path: String,
     pub title: String,
     pub at: Timestamp,
+    /// The row among the hits.
+    #[serde(skip)]
+    pub seq: i64,
 }
 
 /// One entry of the consent ledger.

@@ -1,5 +1,7 @@
 //! The tables of people, devices, facts and consents.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde_json::Value as Json;
 
 use super::{
@@ -10,7 +12,10 @@ use crate::base::ids::{ActivityId, CompanyId, ContactId, VisitorId, new_key};
 use crate::base::language::Language;
 use crate::base::signing::sha256_hex;
 use crate::base::time::Timestamp;
-use crate::storage::db::{Queries, Row, Tx};
+use crate::hits;
+use crate::sessions;
+use crate::storage::db::bulk::{Bulk, Column, Kind};
+use crate::storage::db::{Db, Queries, Row, Tx};
 use crate::storage::{Error, Result};
 use crate::{params, sql};
 
@@ -208,7 +213,7 @@ pub async fn latest_visitor(q: &mut impl Queries, contact: ContactId) -> Result<
     row.as_ref().map(visitor_of).transpose()
 }
 
-/// Notes that a device was seen, and what it consents to now.
+/// Notes that a device was seen, and what it consents to now; a new one is written down.
 ///
 /// # Errors
 /// As the store says.
@@ -217,22 +222,49 @@ pub async fn see_visitor(
     id: VisitorId,
     site: &str,
     consent: Consent,
-    first_touch: Option<&Json>,
     at: Timestamp,
 ) -> Result<()> {
     tx.execute(
         sql!(
-            "insert into visitors (id, site, trust, consent, first_touch, first_seen_at, last_seen_at)
-             values ($1, $2, 0, $3, $4, $5, $5)
+            "insert into visitors (id, site, trust, consent, first_seen_at, last_seen_at)
+             values ($1, $2, 0, $3, $4, $4)
              on conflict (id) do update set
                  consent = excluded.consent,
-                 first_touch = coalesce(visitors.first_touch, excluded.first_touch),
                  first_seen_at = case when excluded.first_seen_at < visitors.first_seen_at
                      then excluded.first_seen_at else visitors.first_seen_at end,
                  last_seen_at = case when excluded.last_seen_at > visitors.last_seen_at
                      then excluded.last_seen_at else visitors.last_seen_at end"
         ),
-        params![id, site, consent.word(), first_touch, at],
+        params![id, site, consent.word(), at],
+    )
+    .await?;
+    Ok(())
+}
+
+const VISITORS: Bulk = Bulk { table: "visitors", columns: &[Column("id", Kind::Text)], key: "id" };
+
+/// Which of these devices are known here.
+///
+/// # Errors
+/// As the store says.
+pub async fn known_visitors(db: &Db, ids: impl Iterator<Item = VisitorId>) -> Result<BTreeSet<VisitorId>> {
+    let ids: BTreeSet<VisitorId> = ids.collect();
+    let rows = db.pick(&VISITORS, ids.into_iter().map(|id| vec![id.into()]).collect()).await?;
+    rows.iter().map(|row| row.at(0)).collect()
+}
+
+/// Notes that a known device was seen, and what it consents to now.
+///
+/// # Errors
+/// As the store says.
+pub async fn saw_visitor(tx: &mut Tx, id: VisitorId, consent: Consent, at: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "update visitors set consent = $2,
+                 last_seen_at = case when last_seen_at < $3 then $3 else last_seen_at end
+             where id = $1"
+        ),
+        params![id, consent.word(), at],
     )
     .await?;
     Ok(())
@@ -402,40 +434,79 @@ pub async fn activities(q: &mut impl Queries, contact: ContactId, most: i64) -> 
         .collect()
 }
 
-/// A person's visits that they consented to, the latest first.
+/// A person's visits that they consented to and that began before `before`, the latest first.
 ///
 /// # Errors
 /// As the store says.
-pub async fn visits(q: &mut impl Queries, contact: ContactId, most: i64) -> Result<Vec<Visit>> {
+pub async fn visits(
+    q: &mut impl Queries,
+    contact: ContactId,
+    before: Timestamp,
+    most: i64,
+) -> Result<Vec<Visit>> {
     let rows = q
         .query(
             sql!(
-                "select started_at, last_at, pages, engaged_ms, trail, channel, source, campaign, country, device,
-                     browser
+                "select id, site, visitor, consent, bot, started_at, last_at, hits, pages, events, engaged_ms,
+                     scroll, host, entry, exit, channel, source, medium, campaign, term, content, referrer, country,
+                     region, city, network, device, browser, os, language, trail
                  from visits
-                 where visitor_id in (select id from visitors where contact_id = $1) and consent <> 'none'
-                 order by started_at desc limit $2"
+                 where visitor in (select id from visitors where contact_id = $1) and consent > 0
+                     and started_at < $2
+                 order by started_at desc limit $3"
             ),
-            params![contact, most],
+            params![contact, before, most],
         )
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Visit {
-                started_at: row.get("started_at")?,
-                last_at: row.get("last_at")?,
-                pages: row.get("pages")?,
-                engaged_ms: row.get("engaged_ms")?,
-                trail: row.json::<Vec<Step>>("trail")?,
-                channel: row.get("channel")?,
-                source: row.get("source")?,
-                campaign: row.get("campaign")?,
-                country: row.get("country")?,
-                device: row.get("device")?,
-                browser: row.get("browser")?,
+    let visits = rows.iter().map(sessions::store::visit_of).collect::<Result<Vec<_>>>()?;
+    let numbers = visits.iter().flat_map(words_of);
+    let texts = hits::texts_of(q, numbers).await?;
+    Ok(visits.iter().map(|visit| told(visit, &texts)).collect())
+}
+
+/// The numbers of every word that is told of a visit.
+fn words_of(visit: &sessions::Visit) -> impl Iterator<Item = i64> {
+    let origin = &visit.origin;
+    let steps = visit.trail.steps.iter().flat_map(|step| [Some(step.name), Some(step.path), step.title]);
+    [Some(origin.channel), origin.source, origin.campaign, visit.place.country, Some(visit.device)]
+        .into_iter()
+        .chain([Some(visit.browser), visit.entry, visit.exit])
+        .chain(steps)
+        .flatten()
+}
+
+fn told(visit: &sessions::Visit, texts: &HashMap<i64, String>) -> Visit {
+    let text = |number: i64| texts.get(&number).cloned().unwrap_or_default();
+    let perhaps = |number: Option<i64>| number.and_then(|number| texts.get(&number).cloned());
+    let is_page = |step: &&sessions::Step| texts.get(&step.name).is_some_and(|name| name == hits::PAGE);
+    Visit {
+        id: visit.id,
+        is_bot: visit.bot.is_some(),
+        started_at: visit.started_at,
+        last_at: visit.last_at,
+        pages: visit.pages,
+        engaged_ms: visit.engaged_ms,
+        entry_path: perhaps(visit.entry).unwrap_or_default(),
+        exit_path: perhaps(visit.exit).unwrap_or_default(),
+        trail: visit
+            .trail
+            .steps
+            .iter()
+            .filter(is_page)
+            .map(|step| Step {
+                path: text(step.path),
+                title: perhaps(step.title).unwrap_or_default(),
+                at: step.at,
+                seq: step.seq,
             })
-        })
-        .collect()
+            .collect(),
+        channel: text(visit.origin.channel),
+        source: perhaps(visit.origin.source),
+        campaign: perhaps(visit.origin.campaign),
+        country: perhaps(visit.place.country),
+        device: Some(text(visit.device)),
+        browser: Some(text(visit.browser)),
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "a ledger entry has these columns")]

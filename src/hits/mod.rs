@@ -14,7 +14,10 @@ pub use geo::Geo;
 pub use log::{pack, unpack};
 pub use parse::{BATCH_MOST, parse};
 pub use source::{Channel, Source, source_of};
-pub use store::{OpenVisit, after, cursor, newest, store, visits_since};
+pub use store::{
+    Line, OpenVisit, cursor, cursor_in, forget_cursor, lines_after, move_cursor, newest, store, texts_of,
+    visits_since,
+};
 pub use words::Words;
 
 use serde::{Deserialize, Serialize};

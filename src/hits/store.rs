@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Agent, Channel, Recorded, Source, Words};
+use super::{Recorded, Words};
 use crate::base::consent::Consent;
-use crate::base::ids::{SessionId, VisitorId};
+use crate::base::ids::{HitId, SessionId, VisitorId};
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::storage::db::bulk::{Bulk, Column, Kind};
 use crate::storage::db::{Db, Packed, Queries, Row, Tx, Value};
@@ -74,7 +74,11 @@ pub async fn store(db: &Db, words: &Words, log: &str, through: i64, hits: &[Reco
     tx.commit().await
 }
 
-async fn move_cursor(tx: &mut Tx, log: &str, through: i64) -> Result<()> {
+/// Notes how far a log has been carried, or how far the rows have been read by whoever follows them.
+///
+/// # Errors
+/// As the store says.
+pub async fn move_cursor(tx: &mut Tx, log: &str, through: i64) -> Result<()> {
     tx.execute(
         sql!(
             "insert into log_cursors (name, position) values ($1, $2)
@@ -109,6 +113,24 @@ pub async fn cursor(db: &Db, log: &str) -> Result<i64> {
     let row =
         db.read().query_opt(sql!("select position from log_cursors where name = $1"), params![log]).await?;
     row.map_or(Ok(0), |row| row.get("position"))
+}
+
+/// As [`cursor`], in a transaction.
+///
+/// # Errors
+/// As the store says.
+pub async fn cursor_in(tx: &mut Tx, log: &str) -> Result<i64> {
+    let row = tx.query_opt(sql!("select position from log_cursors where name = $1"), params![log]).await?;
+    row.map_or(Ok(0), |row| row.get("position"))
+}
+
+/// Puts a cursor back to the beginning.
+///
+/// # Errors
+/// As the store says.
+pub async fn forget_cursor(tx: &mut Tx, log: &str) -> Result<()> {
+    tx.execute(sql!("delete from log_cursors where name = $1"), params![log]).await?;
+    Ok(())
 }
 
 /// The day (UTC, since the epoch) that a hit's id was drawn on. The same for every repetition of the hit, whenever it comes,
@@ -198,11 +220,50 @@ fn consent_number(consent: Consent) -> i64 {
     }
 }
 
-/// The hits after `seq`, in order, at most `most`.
+/// A row of the log: texts are the numbers of their words, 0 or nothing where there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its place among the rows.
+    pub seq: i64,
+    pub id: HitId,
+    pub site: i64,
+    pub at: Timestamp,
+    pub received_at: Timestamp,
+    pub visitor: VisitorId,
+    pub session: SessionId,
+    pub name: i64,
+    pub host: i64,
+    pub path: i64,
+    pub title: Option<i64>,
+    pub referrer: Option<i64>,
+    pub channel: i64,
+    pub source: Option<i64>,
+    pub medium: Option<i64>,
+    pub campaign: Option<i64>,
+    pub term: Option<i64>,
+    pub content: Option<i64>,
+    pub country: Option<i64>,
+    pub region: Option<i64>,
+    pub city: Option<i64>,
+    pub network: Option<i64>,
+    pub device: i64,
+    pub browser: i64,
+    pub os: i64,
+    pub language: Option<i64>,
+    /// 0 none, 1 analytics, 2 full.
+    pub consent: i64,
+    pub bot: Option<i64>,
+    pub engaged_ms: i64,
+    pub scroll: i64,
+    /// A JSON object.
+    pub props: Option<String>,
+}
+
+/// The rows after `seq`, in order, at most `most`.
 ///
 /// # Errors
 /// As the store says.
-pub async fn after(db: &Db, words: &Words, seq: i64, most: i64) -> Result<Vec<Recorded>> {
+pub async fn lines_after(db: &Db, seq: i64, most: i64) -> Result<Vec<Line>> {
     let rows = db
         .read()
         .query(
@@ -215,56 +276,74 @@ pub async fn after(db: &Db, words: &Words, seq: i64, most: i64) -> Result<Vec<Re
             params![seq, most],
         )
         .await?;
-    let mut hits = Vec::with_capacity(rows.len());
-    for row in &rows {
-        hits.push(recorded(db, words, row).await?);
-    }
-    Ok(hits)
+    rows.iter().map(line).collect()
 }
 
-async fn recorded(db: &Db, words: &Words, row: &Row) -> Result<Recorded> {
-    let word = async |place: usize| Ok::<String, Error>(words.text(db, row.at(place)?).await?.to_string());
-    let perhaps = async |place: usize| match row.at::<Option<i64>>(place)? {
-        Some(number) => Ok::<_, Error>(Some(words.text(db, number).await?.to_string())),
-        None => Ok(None),
-    };
-    Ok(Recorded {
+fn line(row: &Row) -> Result<Line> {
+    Ok(Line {
         seq: row.at(0)?,
         id: row.at(1)?,
-        site: word(2).await?,
+        site: row.at(2)?,
         at: row.at(3)?,
         received_at: row.at(4)?,
         visitor: row.at(5)?,
         session: row.at(6)?,
-        name: word(7).await?,
-        host: word(8).await?,
-        path: word(9).await?,
-        title: perhaps(10).await?,
-        referrer: perhaps(11).await?,
-        source: Source {
-            channel: Channel::of_word(&words.text(db, row.at(12)?).await?),
-            source: perhaps(13).await?,
-            medium: perhaps(14).await?,
-            campaign: perhaps(15).await?,
-            term: perhaps(16).await?,
-            content: perhaps(17).await?,
-        },
-        country: perhaps(18).await?,
-        region: perhaps(19).await?,
-        city: perhaps(20).await?,
-        network: perhaps(21).await?,
-        agent: Agent { device: word(22).await?, browser: word(23).await?, os: word(24).await? },
-        language: perhaps(25).await?,
-        consent: match row.at::<i64>(26)? {
-            0 => Consent::None,
-            1 => Consent::Analytics,
-            _ => Consent::Full,
-        },
-        bot_reason: perhaps(27).await?,
+        name: row.at(7)?,
+        host: row.at(8)?,
+        path: row.at(9)?,
+        title: row.at(10)?,
+        referrer: row.at(11)?,
+        channel: row.at(12)?,
+        source: row.at(13)?,
+        medium: row.at(14)?,
+        campaign: row.at(15)?,
+        term: row.at(16)?,
+        content: row.at(17)?,
+        country: row.at(18)?,
+        region: row.at(19)?,
+        city: row.at(20)?,
+        network: row.at(21)?,
+        device: row.at(22)?,
+        browser: row.at(23)?,
+        os: row.at(24)?,
+        language: row.at(25)?,
+        consent: row.at(26)?,
+        bot: row.at(27)?,
         engaged_ms: row.at(28)?,
         scroll: row.at(29)?,
         props: row.at(30)?,
     })
+}
+
+/// The texts of numbers, as far as there are any; on SQLite `q` has to see the log's tables.
+///
+/// # Errors
+/// As the store says.
+pub async fn texts_of(
+    q: &mut impl Queries,
+    numbers: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, String>> {
+    let numbers: BTreeSet<i64> = numbers.into_iter().collect();
+    let numbers: Vec<i64> = numbers.into_iter().collect();
+    let mut texts = HashMap::with_capacity(numbers.len());
+    for some in numbers.chunks(16) {
+        // One statement for any number of words: what is left over asks for the last one again.
+        let bind = |at: usize| Value::Int(*some.get(at).or(some.last()).unwrap_or(&0));
+        let binds: Vec<Value> = (0..16).map(bind).collect();
+        let rows = q
+            .query(
+                sql!(
+                    "select id, text from words
+                     where id in ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+                ),
+                &binds,
+            )
+            .await?;
+        for row in &rows {
+            texts.insert(row.at(0)?, row.at(1)?);
+        }
+    }
+    Ok(texts)
 }
 
 /// A visit that had hits of late.

@@ -1,12 +1,16 @@
 //! The way of a hit: worked out in named steps, made durable, projected afterwards.
 
 mod drain;
+mod follow;
 mod log;
 mod pipeline;
 mod project;
 mod store;
+mod traffic;
 
 pub use drain::{carry, drain, reopen_visits};
+pub use follow::{follow, read_on};
 pub use log::{HitLog, Local};
 pub use pipeline::{Collector, Sender, Taken};
 pub use project::project;
+pub use traffic::{count, start_over};

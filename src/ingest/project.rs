@@ -1,78 +1,77 @@
-//! Reads the log after a cursor and keeps visitors, visits and activities in step with it.
+//! Follows the rows and tells the journey what it wants to know: which of its devices were seen, what they did, and what
+//! they consented to. Nobody's page views come here: visits keep them, and scoring reads visits.
 //!
-//! The cursor moves in the transaction that writes what was read, so every hit is projected exactly once.
+//! The cursor moves in the transaction that writes what was read, so every row is projected exactly once.
 
-use serde_json::json;
+use std::collections::HashMap;
 
 use super::store;
-use crate::contacts::{self, Step};
-use crate::hits::{self, Recorded, Words};
+use crate::base::ids::VisitorId;
+use crate::base::time::Timestamp;
+use crate::contacts::{self, Consent};
+use crate::hits::{self, Line, Words};
 use crate::scoring::condition::KINDS;
 use crate::storage::{Result, Stores};
 
 /// The cursor's name.
-const CURSOR: &str = "visits";
-/// Hits in one transaction.
-const BATCH: i64 = 500;
-/// Pages that a visit's trail keeps.
-const TRAIL_MOST: usize = 50;
+const CURSOR: &str = "journey";
+/// Rows in one transaction.
+const BATCH: i64 = 20_000;
 /// The name of the hit by which the tracker tells that a visitor has answered the question for consent.
 const CONSENT: &str = "consent";
 
-/// Projects what is new; returns how many hits that was. Call again while it is not 0.
+/// Projects what is new; returns how many rows that was. Call again while it is not 0.
 ///
 /// # Errors
 /// As the store says; then nothing of the batch took effect.
 pub async fn project(stores: &Stores, words: &Words) -> Result<usize> {
     let mut tx = stores.db.begin().await?;
-    tx.lock("projection:visits").await?;
+    tx.lock("projection:journey").await?;
     let position = store::cursor(&mut tx, CURSOR).await?;
-    let batch = hits::after(&stores.hits, words, position, BATCH).await?;
-    let Some(last) = batch.last().map(|hit| hit.seq) else { return Ok(0) };
-    for hit in &batch {
-        apply(&mut tx, hit).await?;
+    let batch = hits::lines_after(&stores.hits, position, BATCH).await?;
+    let Some(last) = batch.last().map(|line| line.seq) else { return Ok(0) };
+    // Whoever allows no identifier has none by which the journey could know a device.
+    let named: Vec<&Line> = batch.iter().filter(|line| line.consent > 0).collect();
+    let known = contacts::known_visitors(&stores.db, named.iter().map(|line| line.visitor)).await?;
+    let mut seen: HashMap<VisitorId, (Consent, Timestamp)> = HashMap::new();
+    for line in named.iter().filter(|line| known.contains(&line.visitor)) {
+        let (consent, at) = seen.entry(line.visitor).or_insert((Consent::None, line.at));
+        (*consent, *at) = (consent_of(line.consent), line.at.max(*at));
+    }
+    for (visitor, (consent, at)) in seen {
+        contacts::saw_visitor(&mut tx, visitor, consent, at).await?;
+    }
+    let page = words.numbers(&stores.hits, [hits::PAGE, hits::ENGAGEMENT].into_iter()).await?;
+    let is_told = |line: &&Line| page.values().all(|number| *number != line.name);
+    for line in named.into_iter().filter(is_told) {
+        apply(&mut tx, stores, words, line).await?;
     }
     store::move_cursor(&mut tx, CURSOR, last).await?;
     tx.commit().await?;
     Ok(batch.len())
 }
 
-async fn apply(tx: &mut crate::storage::db::Tx, hit: &Recorded) -> Result<()> {
-    if hit.consent != contacts::Consent::None {
-        let touch = json!({
-            "channel": hit.source.channel.word(), "source": hit.source.source, "medium": hit.source.medium,
-            "campaign": hit.source.campaign, "referrer": hit.referrer, "landing": hit.path,
-        });
-        contacts::see_visitor(tx, hit.visitor, &hit.site, hit.consent, Some(&touch), hit.at).await?;
+fn consent_of(number: i64) -> Consent {
+    match number {
+        0 => Consent::None,
+        1 => Consent::Analytics,
+        _ => Consent::Full,
     }
-    match store::visit(tx, hit.session).await? {
-        None => store::open_visit(tx, hit, &trail(Vec::new(), hit)).await?,
-        Some(known) => store::extend_visit(tx, hit, &trail(known, hit)).await?,
-    }
-    if hit.name == CONSENT {
-        // An entry of the ledger and not something that was done. Whoever says no sends no identifier to write it under.
-        if hit.consent != contacts::Consent::None {
-            let (visitor, page) = (Some(hit.visitor), Some(hit.path.as_str()));
-            contacts::record_consent(tx, None, visitor, "analytics", "granted", None, page, hit.at).await?;
-        }
-        return Ok(());
-    }
-    // Scoring reads what recognised people did; a machine's visit is nobody's interest.
-    // An event of a page's own must not pass for one of ours: nobody books a call by a line of script.
-    let is_ours = hit.name != hits::PAGE && KINDS.contains(&hit.name.as_str());
-    let is_activity = hit.name != hits::ENGAGEMENT && hit.bot_reason.is_none() && !is_ours;
-    if is_activity && hit.consent != contacts::Consent::None {
-        store::insert_activity(tx, hit).await?;
-    }
-    Ok(())
 }
 
-fn trail(mut steps: Vec<Step>, hit: &Recorded) -> Vec<Step> {
-    if hit.name == hits::PAGE {
-        let title = hit.title.clone().unwrap_or_default();
-        steps.push(Step { path: hit.path.clone(), title, at: hit.at });
-        let surplus = steps.len().saturating_sub(TRAIL_MOST);
-        steps.drain(..surplus);
+async fn apply(tx: &mut crate::storage::db::Tx, stores: &Stores, words: &Words, line: &Line) -> Result<()> {
+    let name = words.text(&stores.hits, line.name).await?;
+    let path = words.text(&stores.hits, line.path).await?;
+    if &*name == CONSENT {
+        // An entry of the ledger and not something that was done. Whoever says no sends no identifier to write it under.
+        let (visitor, page) = (Some(line.visitor), Some(&*path));
+        return contacts::record_consent(tx, None, visitor, "analytics", "granted", None, page, line.at)
+            .await;
     }
-    steps
+    // Scoring reads what people did; a machine's visit is nobody's interest. And an event of a page's own must not pass for
+    // one of ours: nobody books a call by a line of script.
+    if line.bot.is_none() && !KINDS.contains(&&*name) {
+        store::insert_activity(tx, line, &name, &path).await?;
+    }
+    Ok(())
 }

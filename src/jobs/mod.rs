@@ -77,6 +77,7 @@ pub async fn drain(worker: &Worker) -> anyhow::Result<()> {
     let worker = Arc::new(worker.clone());
     loop {
         while ingest::drain(&worker.desk.stores, &worker.words).await? > 0 {}
+        while ingest::read_on(&worker.desk.stores, &worker.words, &worker.desk.sites).await? > 0 {}
         let mut everything = schedule::Schedule::default();
         let mut did_something = everything.run_all(&worker).await?;
         did_something |= dispatch::dispatch(&worker).await? > 0;

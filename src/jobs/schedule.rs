@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{Worker, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, chat, ingest, webinars};
+use crate::{bookings, chat, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -17,7 +17,6 @@ struct Chore {
 }
 
 const CHORES: &[Chore] = &[
-    Chore { name: "project_hits", every_ms: 200, run: |worker, now| Box::pin(project_hits(worker, now)) },
     Chore {
         name: "wake_conversations",
         every_ms: SECOND_MS,
@@ -78,14 +77,6 @@ impl Schedule {
         }
         Ok(did_something)
     }
-}
-
-async fn project_hits(worker: &Worker, _: Timestamp) -> anyhow::Result<bool> {
-    let mut did_something = false;
-    while ingest::project(&worker.desk.stores, &worker.words).await? > 0 {
-        did_something = true;
-    }
-    Ok(did_something)
 }
 
 async fn wake_conversations(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

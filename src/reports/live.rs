@@ -32,7 +32,7 @@ pub async fn live(q: &mut impl Queries, now: Timestamp, most: i64) -> Result<(Ve
     let since = now.plus_ms(-NOW_MS);
     let count = q
         .query_opt(
-            sql!("select count(*) as n from visits where last_at >= $1 and bot_reason is null"),
+            sql!("select count(*) as n from visits where last_at >= $1 and bot is null"),
             params![since],
         )
         .await?
@@ -40,12 +40,14 @@ pub async fn live(q: &mut impl Queries, now: Timestamp, most: i64) -> Result<(Ve
     let rows = q
         .query(
             sql!(
-                "select c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, v.exit_path, v.country,
-                     v.last_at
+                "select c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, p.text as page,
+                     k.text as country, v.last_at
                  from visits v
-                 left join visitors d on d.id = v.visitor_id and v.consent <> 'none'
+                 left join visitors d on d.id = v.visitor and v.consent > 0
                  left join contacts c on c.id = d.contact_id
-                 where v.last_at >= $1 and v.bot_reason is null
+                 left join words p on p.id = v.exit
+                 left join words k on k.id = v.country
+                 where v.last_at >= $1 and v.bot is null
                  order by case when c.id is null then 1 else 0 end, v.last_at desc
                  limit $2"
             ),
@@ -57,7 +59,7 @@ pub async fn live(q: &mut impl Queries, now: Timestamp, most: i64) -> Result<(Ve
             contact_id: row.get("contact_id")?,
             name: name_of(row)?,
             stage: row.get("stage")?,
-            page: row.get("exit_path")?,
+            page: row.get::<Option<String>>("page")?.unwrap_or_default(),
             country: row.get("country")?,
             last_at: row.get("last_at")?,
         })

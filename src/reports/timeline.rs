@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::Names;
 use crate::base::ids::{ContactId, ConversationId};
 use crate::base::time::Timestamp;
-use crate::contacts::Step;
+use crate::contacts::{self, Step};
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row};
 use crate::{params, sql};
@@ -128,35 +128,22 @@ fn merged(sources: Vec<Vec<Entry>>) -> (Vec<Entry>, Option<Timestamp>) {
 }
 
 async fn visits(q: &mut impl Queries, contact: ContactId, before: Timestamp) -> Result<Vec<Entry>> {
-    let rows = q
-        .query(
-            sql!(
-                "select started_at, pages, engaged_ms, entry_path, exit_path, trail, channel, source, country, device
-                 from visits
-                 where visitor_id in (select id from visitors where contact_id = $1) and consent <> 'none'
-                     and started_at < $2
-                 order by started_at desc limit $3"
-            ),
-            params![contact, before, MOST],
-        )
-        .await?;
-    let entries = rows.iter().map(|row| {
-        Ok(Entry {
-            at: row.get("started_at")?,
-            what: What::Visit {
-                pages: row.get("pages")?,
-                engaged_ms: row.get("engaged_ms")?,
-                entry_path: row.get("entry_path")?,
-                exit_path: row.get("exit_path")?,
-                trail: row.json("trail")?,
-                channel: row.get("channel")?,
-                source: row.get("source")?,
-                country: row.get("country")?,
-                device: row.get("device")?,
-            },
-        })
+    let visits = contacts::visits(q, contact, before, MOST).await?;
+    let entries = visits.into_iter().map(|visit| Entry {
+        at: visit.started_at,
+        what: What::Visit {
+            pages: visit.pages,
+            engaged_ms: visit.engaged_ms,
+            entry_path: visit.entry_path,
+            exit_path: visit.exit_path,
+            trail: visit.trail,
+            channel: visit.channel,
+            source: visit.source,
+            country: visit.country,
+            device: visit.device,
+        },
     });
-    entries.collect()
+    Ok(entries.collect())
 }
 
 /// Hits are told by their visits, watched seconds by the recording, decisions by the stage they led to, chats by

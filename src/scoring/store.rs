@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Activity, Facts};
-use crate::base::ids::ContactId;
+use crate::base::ids::{ActivityId, ContactId};
 use crate::base::time::Timestamp;
 use crate::contacts;
+use crate::hits;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row};
 use crate::{params, sql};
+
+/// Visits that scoring remembers.
+const VISITS_MOST: i64 = 500;
 
 /// The facts about a contact; nothing if there is no such contact. Suggestions are no facts.
 ///
@@ -23,7 +27,7 @@ pub async fn facts(q: &mut impl Queries, contact: ContactId) -> Result<Option<Fa
 }
 
 /// What a contact did since `from`, oldest first: her own activities, those of her devices from before she was known,
-/// and her devices' visits as activities of the kind `visit`.
+/// and her devices' visits as activities of the kinds `visit` and `page`.
 ///
 /// Devices without consent have no visitor id that could lead here.
 ///
@@ -44,19 +48,12 @@ pub async fn activities(q: &mut impl Queries, contact: ContactId, from: Timestam
         )
         .await?;
     let mut activities = rows.iter().map(activity).collect::<Result<Vec<_>>>()?;
-    let visits = q
-        .query(
-            sql!(
-                "select s.id, s.entry_path, s.engaged_ms, s.pages, s.channel, s.country, s.started_at
-                 from visits s
-                 join visitors v on v.id = s.visitor_id
-                 where v.contact_id = $1 and s.started_at > $2 and s.bot_reason is null"
-            ),
-            params![contact, from],
-        )
-        .await?;
-    for row in &visits {
-        activities.push(visit(row)?);
+    for seen in contacts::visits(q, contact, Timestamp(i64::MAX), VISITS_MOST).await? {
+        if seen.is_bot || seen.started_at <= from {
+            continue;
+        }
+        activities.extend(seen.trail.iter().filter(|step| step.at > from).map(page));
+        activities.push(visit(seen));
     }
     activities.sort_by_key(|activity| (activity.at, activity.id));
     Ok(activities)
@@ -72,19 +69,30 @@ fn activity(row: &Row) -> Result<Activity> {
     })
 }
 
-fn visit(row: &Row) -> Result<Activity> {
-    let (engaged_ms, pages): (i64, i64) = (row.get("engaged_ms")?, row.get("pages")?);
-    let (channel, country): (String, Option<String>) = (row.get("channel")?, row.get("country")?);
-    Ok(Activity {
-        id: row.get("id")?,
+fn visit(seen: contacts::Visit) -> Activity {
+    Activity {
+        id: ActivityId::from_uuid(seen.id.uuid()),
         kind: "visit".to_owned(),
-        subject: row.get("entry_path")?,
+        subject: Some(seen.entry_path),
         props: BTreeMap::from([
-            ("engaged_ms".to_owned(), engaged_ms.into()),
-            ("pages".to_owned(), pages.into()),
-            ("channel".to_owned(), channel.into()),
-            ("country".to_owned(), country.into()),
+            ("engaged_ms".to_owned(), seen.engaged_ms.into()),
+            ("pages".to_owned(), seen.pages.into()),
+            ("channel".to_owned(), seen.channel.into()),
+            ("country".to_owned(), seen.country.into()),
         ]),
-        at: row.get("started_at")?,
-    })
+        at: seen.started_at,
+    }
+}
+
+/// A page view; its id is made of its moment and its row, so that it is the same whenever it is read.
+fn page(step: &contacts::Step) -> Activity {
+    let at = u64::try_from(step.at.as_ms()).unwrap_or_default();
+    let row = u64::try_from(step.seq).unwrap_or_default();
+    Activity {
+        id: ActivityId::from_uuid(uuid::Uuid::from_u64_pair(at << 16, row)),
+        kind: hits::PAGE.to_owned(),
+        subject: Some(step.path.clone()),
+        props: BTreeMap::new(),
+        at: step.at,
+    }
 }

@@ -1,4 +1,12 @@
-//! Hits of one visitor that are less than 30 minutes apart belong together.
+//! Hits of one visitor that are less than 30 minutes apart belong together: which visit a hit belongs to, what a visit adds
+//! up to, and what all of them count by hour and day.
+
+pub mod store;
+mod tally;
+mod visit;
+
+pub use tally::{Delta, Dimension, Key, Measures, Tally, Zones, counts, day_in, hour_of, tally};
+pub use visit::{Kind, Known, Origin, Place, Step, Touch, Trail, Visit};
 
 use crate::base::ids::{SessionId, VisitorId};
 use crate::base::signing::Keys;

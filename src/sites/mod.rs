@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
+
 use crate::base::language::Language;
+use crate::base::time::zone;
 use crate::config::SiteSettings;
 
 /// One website.
@@ -39,6 +42,11 @@ impl Site {
             url.as_str().strip_prefix(origin.as_str()).is_some_and(|rest| rest.starts_with('/'))
         };
         self.origins.iter().any(begins)
+    }
+
+    /// The zone of its days.
+    pub fn zone(&self) -> TimeZone {
+        zone(&self.time_zone).unwrap_or(TimeZone::UTC)
     }
 
     /// The address of the site's first origin, for links back to it.

@@ -391,7 +391,7 @@ mod tests {
     use crate::base::ids::VisitorId;
     use crate::base::language::Language;
     use crate::contacts::{Consent, Identification, Trust};
-    use crate::storage::db::{Db, JOURNEY};
+    use crate::storage::db::{Db, HITS, JOURNEY};
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -405,16 +405,17 @@ mod tests {
     /// A store in which Nikki's device was seen an hour ago and her address was typed now.
     async fn nikki() -> Stage {
         let folder = tempfile::tempdir().expect("a folder");
-        let db = Db::open_sqlite(&folder.path().join("embudo.db"), JOURNEY).await.expect("opens");
+        let hits = folder.path().join("hits.db");
+        drop(Db::open_sqlite(&hits, HITS).await.expect("opens"));
+        let db =
+            Db::open_sqlite_beside(&folder.path().join("embudo.db"), &hits, JOURNEY).await.expect("opens");
         let report = Report::new();
         let text = include_str!("../../config/lifecycle.yaml");
         let definition = Definition::parse("lifecycle.yaml", text, &report).expect("valid");
         let mut tx = db.begin().await.expect("begins");
         let visitor = VisitorId::new();
         let earlier = NOW.plus_ms(-3_600_000);
-        contacts::see_visitor(&mut tx, visitor, "faro", Consent::Analytics, None, earlier)
-            .await
-            .expect("seen");
+        contacts::see_visitor(&mut tx, visitor, "faro", Consent::Analytics, earlier).await.expect("seen");
         let who = Identification {
             email: &Email::parse("nikki@acme.example").expect("valid"),
             visitor: Some(visitor),

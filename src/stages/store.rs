@@ -47,21 +47,22 @@ pub(super) async fn contact(q: &mut impl Queries, contact: ContactId) -> Result<
     let row = q
         .query_opt(
             sql!(
-                "select c.email, c.stage, c.created_at, min(v.first_seen_at) as first_seen_at from contacts c
-                 left join visitors v on v.contact_id = c.id
-                 where c.id = $1
-                 group by c.id, c.email, c.stage, c.created_at"
+                "select c.email, c.stage, c.created_at,
+                     (select min(v.first_seen_at) from visitors v where v.contact_id = c.id) as first_seen_at,
+                     (select min(s.started_at) from visits s join visitors v on v.id = s.visitor
+                          where v.contact_id = c.id and s.consent > 0) as first_visit_at
+                 from contacts c where c.id = $1"
             ),
             params![contact],
         )
         .await?;
     row.map(|row| {
         let created: Timestamp = row.get("created_at")?;
-        let seen: Option<Timestamp> = row.get("first_seen_at")?;
+        let seen: [Option<Timestamp>; 2] = [row.get("first_seen_at")?, row.get("first_visit_at")?];
         Ok(Known {
             email: row.get("email")?,
             stage: row.get("stage")?,
-            first_seen_at: seen.map_or(created, |seen| seen.min(created)),
+            first_seen_at: seen.into_iter().flatten().fold(created, Timestamp::min),
         })
     })
     .transpose()

@@ -53,8 +53,9 @@ impl Stores {
         let journal =
             Journal::open(&settings.data.join("journal.db"), Duration::from_millis(settings.gather_ms))?;
         let (db, hits) = if settings.postgres.is_empty() {
-            let db = Db::open_sqlite(&settings.data.join("embudo.db"), db::JOURNEY).await?;
-            (db, Db::open_sqlite(&settings.data.join("hits.db"), db::HITS).await?)
+            let beside = settings.data.join("hits.db");
+            let hits = Db::open_sqlite(&beside, db::HITS).await?;
+            (Db::open_sqlite_beside(&settings.data.join("embudo.db"), &beside, db::JOURNEY).await?, hits)
         } else {
             let url = settings.postgres.expose();
             let db = Db::open_postgres(url, settings.postgres_pool, db::JOURNEY).await?;

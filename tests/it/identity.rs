@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::gates::{app_with_files, contact, submit};
 use crate::support::app::TestApp;
+use embudo::base::time::Timestamp;
 
 /// Whom a device is bound to, and how surely.
 async fn holder(app: &TestApp, visitor: &str) -> Option<(ContactId, Trust)> {
@@ -16,7 +17,10 @@ async fn holder(app: &TestApp, visitor: &str) -> Option<(ContactId, Trust)> {
 }
 
 async fn visits_of(app: &TestApp, contact: ContactId) -> usize {
-    contacts::visits(&mut app.app.stores.db.read(), contact, 100).await.expect("read").len()
+    contacts::visits(&mut app.app.stores.db.read(), contact, Timestamp(i64::MAX), 100)
+        .await
+        .expect("read")
+        .len()
 }
 
 /// The token in the mail that goes to a contact, asked for on a device.
@@ -40,8 +44,11 @@ async fn what_she_read_before_belongs_to_her_once_she_says_who_she_is() {
     submit(&nikki, "white-paper", "nikki@acme.example").await;
     let (id, _) = contact(&app, "nikki@acme.example").await;
     assert_eq!(visits_of(&app, id).await, 1);
-    let activities = contacts::activities(&mut app.app.stores.db.read(), id, 10).await.expect("read");
-    assert!(activities.iter().any(|activity| activity.subject.as_deref() == Some("/precios")));
+    let mut q = app.app.stores.db.read();
+    let did = embudo::scoring::store::activities(&mut q, id, Timestamp(0)).await.expect("read");
+    let pages: Vec<&str> =
+        did.iter().filter(|it| it.kind == "page").filter_map(|it| it.subject.as_deref()).collect();
+    assert_eq!(pages, ["/", "/precios"], "scoring sees what she read before, in order");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ pub const JOURNEY: &[Migration] = &[
         sqlite: include_str!("../migrations/0002_no_double_booking.sqlite.sql"),
         postgres: include_str!("../migrations/0002_no_double_booking.postgres.sql"),
     },
+    shared(4, "visits go", include_str!("../migrations/0004_visits_go.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on
@@ -44,6 +45,12 @@ pub const HITS: &[Migration] = &[
         postgres: include_str!("../migrations/hits/0002_packed.postgres.sql"),
     },
     shared(1002, "places and words", include_str!("../migrations/hits/0003_places_and_words.sql")),
+    Migration {
+        number: 1003,
+        name: "traffic",
+        sqlite: include_str!("../migrations/hits/0004_traffic.sqlite.sql"),
+        postgres: include_str!("../migrations/hits/0004_traffic.postgres.sql"),
+    },
 ];
 
 /// Where the done steps are noted.

@@ -68,7 +68,21 @@ impl Db {
     /// [`Unavailable`](super::Error::Unavailable) if the file cannot be opened, [`Engine`](super::Error::Engine) if a
     /// migration fails.
     pub async fn open_sqlite(path: &Path, migrations: &'static [Migration]) -> Result<Self> {
-        let sqlite = sqlite::Sqlite::open(path, migrations).await?;
+        let sqlite = sqlite::Sqlite::open(path, migrations, None).await?;
+        Ok(Self::Sqlite(sqlite))
+    }
+
+    /// As [`open_sqlite`](Db::open_sqlite); statements also read the tables of the file `beside`, which has to be there,
+    /// as they would stand in the same database on PostgreSQL.
+    ///
+    /// # Errors
+    /// As [`open_sqlite`](Db::open_sqlite).
+    pub async fn open_sqlite_beside(
+        path: &Path,
+        beside: &Path,
+        migrations: &'static [Migration],
+    ) -> Result<Self> {
+        let sqlite = sqlite::Sqlite::open(path, migrations, Some(beside)).await?;
         Ok(Self::Sqlite(sqlite))
     }
 
@@ -88,6 +102,18 @@ impl Db {
     /// A handle for reads outside of a transaction.
     pub fn read(&self) -> Reads<'_> {
         Reads(self)
+    }
+
+    /// The rows of these keys, as far as there are any, in no order. The columns are those of `bulk`.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn pick(&self, bulk: &bulk::Bulk, keys: bulk::Rows) -> Result<Vec<Row>> {
+        match self {
+            _ if keys.is_empty() => Ok(Vec::new()),
+            Self::Sqlite(db) => db.pick(bulk, keys).await,
+            Self::Postgres(db) => db.pick(bulk, &keys).await,
+        }
     }
 
     /// Begins a transaction. On SQLite it is the only writer until it ends (`begin immediate`).
@@ -189,9 +215,24 @@ impl Tx {
     /// # Errors
     /// As the engine says.
     pub async fn append(&mut self, bulk: &bulk::Bulk, rows: bulk::Rows) -> Result<()> {
+        self.take(bulk, bulk::Known::Stays, rows).await
+    }
+
+    /// Puts many rows, each with a key of its own, in the place of those with the same keys.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn put(&mut self, bulk: &bulk::Bulk, rows: bulk::Rows) -> Result<()> {
+        self.take(bulk, bulk::Known::IsReplaced, rows).await
+    }
+
+    async fn take(&mut self, bulk: &bulk::Bulk, known: bulk::Known, rows: bulk::Rows) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         match &mut self.0 {
-            Inner::Sqlite(tx) => tx.append(bulk, rows).await,
-            Inner::Postgres(tx) => tx.append(bulk, rows).await,
+            Inner::Sqlite(tx) => tx.take(bulk, known, rows).await,
+            Inner::Postgres(tx) => tx.take(bulk, known, rows).await,
         }
     }
 

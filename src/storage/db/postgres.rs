@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use futures_util::pin_mut;
-use tokio_postgres::NoTls;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
+use tokio_postgres::{NoTls, Statement};
 
-use super::bulk::{Bulk, Kind, Rows};
+use super::bulk::{Bulk, Kind, Known, Rows};
 use super::{Migration, Row, Sql, Value, dialect, migrate};
 use crate::storage::{Error, Result};
 
@@ -39,6 +39,17 @@ impl Postgres {
     pub(super) async fn query(&self, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
         let connection = self.pool.get().await?;
         query(&connection, sql, params).await
+    }
+
+    pub(super) async fn pick(&self, bulk: &Bulk, keys: &Rows) -> Result<Vec<Row>> {
+        let connection = self.pool.get().await?;
+        let statement = connection.prepare_cached(&bulk.postgres_pick()).await?;
+        let columns = bulk.key_columns().len();
+        let arrays: Vec<Vec<&Value>> =
+            (0..columns).map(|at| keys.iter().filter_map(|key| key.get(at)).collect()).collect();
+        let binds: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| array as _).collect();
+        let rows = connection.query(&statement, &binds).await?;
+        rows_of(&statement, &rows)
     }
 
     pub(super) async fn begin(&self) -> Result<PostgresTx> {
@@ -98,9 +109,9 @@ impl PostgresTx {
         Ok(connection.execute(&statement, &binds).await?)
     }
 
-    pub(super) async fn append(&mut self, bulk: &Bulk, rows: Rows) -> Result<()> {
+    pub(super) async fn take(&mut self, bulk: &Bulk, known: Known, rows: Rows) -> Result<()> {
         let connection = self.connection()?;
-        let [make, copy, carry] = bulk.postgres();
+        let [make, copy, carry] = bulk.postgres(known);
         connection.batch_execute(&make).await?;
         let kinds = bulk.columns.iter().map(|column| match column.1 {
             Kind::Int => Type::INT8,
@@ -177,6 +188,10 @@ async fn query(connection: &Object, sql: Sql, params: &[Value]) -> Result<Vec<Ro
     let statement = connection.prepare_cached(&dialect::postgres(sql.0)).await?;
     let binds: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
     let rows = connection.query(&statement, &binds).await?;
+    rows_of(&statement, &rows)
+}
+
+fn rows_of(statement: &Statement, rows: &[tokio_postgres::Row]) -> Result<Vec<Row>> {
     let names: Arc<[String]> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
     rows.iter()
         .map(|row| {

@@ -11,7 +11,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
-use super::bulk::{Bulk, Rows};
+use super::bulk::{Bulk, Known, Rows};
 use super::{Migration, Row, Sql, Value, dialect, migrate};
 use crate::storage::{Error, Result};
 
@@ -27,10 +27,25 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) async fn open(path: &Path, migrations: &'static [Migration]) -> Result<Self> {
+    pub(super) async fn open(
+        path: &Path,
+        migrations: &'static [Migration],
+        beside: Option<&Path>,
+    ) -> Result<Self> {
+        let beside = beside.map(address_of).transpose()?;
         let writer = Thread::start(path, false)?;
-        writer.run(move |connection| bring_up_to_date(connection, migrations)).await?;
+        let attached = beside.clone();
+        writer
+            .run(move |connection| {
+                bring_up_to_date(connection, migrations)?;
+                attach(connection, attached.as_deref())
+            })
+            .await?;
         let readers = (0..READERS).map(|_| Thread::start(path, true)).collect::<Result<Vec<_>>>()?;
+        for reader in &readers {
+            let attached = beside.clone();
+            reader.run(move |connection| attach(connection, attached.as_deref())).await?;
+        }
         Ok(Self {
             writer: Arc::new(Mutex::new(writer)),
             readers: readers.into(),
@@ -39,10 +54,31 @@ impl Sqlite {
     }
 
     pub(super) async fn query(&self, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
-        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed) % self.readers.len();
-        let reader = self.readers.get(turn).expect("the remainder is below the number of readers");
         let params = params.to_vec();
-        reader.run(move |connection| query(connection, sql, &params)).await
+        self.reader().run(move |connection| query(connection, sql, &params)).await
+    }
+
+    pub(super) async fn pick(&self, bulk: &Bulk, keys: Rows) -> Result<Vec<Row>> {
+        let text = bulk.sqlite_pick();
+        self.reader()
+            .run(move |connection| {
+                let mut statement = connection.prepare_cached(&text)?;
+                let names: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
+                let mut found = Vec::new();
+                for key in &keys {
+                    let mut rows = statement.query(rusqlite::params_from_iter(key))?;
+                    if let Some(row) = rows.next()? {
+                        found.push(row_of(row, &names)?);
+                    }
+                }
+                Ok(found)
+            })
+            .await
+    }
+
+    fn reader(&self) -> &Thread {
+        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed) % self.readers.len();
+        self.readers.get(turn).expect("the remainder is below the number of readers")
     }
 
     pub(super) async fn begin(&self) -> Result<SqliteTx> {
@@ -81,8 +117,8 @@ impl SqliteTx {
             .await
     }
 
-    pub(super) async fn append(&mut self, bulk: &Bulk, rows: Rows) -> Result<()> {
-        let text = bulk.sqlite();
+    pub(super) async fn take(&mut self, bulk: &Bulk, known: Known, rows: Rows) -> Result<()> {
+        let text = bulk.sqlite(known);
         self.thread
             .run(move |connection| {
                 let mut statement = connection.prepare_cached(&text)?;
@@ -155,6 +191,7 @@ impl Thread {
 
 fn open(path: &Path, is_reader: bool) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI
         | if is_reader {
             OpenFlags::SQLITE_OPEN_READ_ONLY
         } else {
@@ -171,6 +208,23 @@ fn open(path: &Path, is_reader: bool) -> Result<Connection> {
         )?;
     }
     Ok(connection)
+}
+
+/// The address under which a file is attached for reading only.
+fn address_of(path: &Path) -> Result<String> {
+    let path = std::path::absolute(path).map_err(|error| Error::Unavailable(error.to_string()))?;
+    let mut address = url::Url::from_file_path(&path)
+        .map_err(|()| Error::Unavailable(format!("{} is no path of a file", path.display())))?;
+    address.set_query(Some("mode=ro"));
+    Ok(address.into())
+}
+
+/// Lets statements read another file's tables as if they were this one's.
+fn attach(connection: &Connection, address: Option<&str>) -> Result<()> {
+    if let Some(address) = address {
+        connection.execute("attach ?1 as beside", [address])?;
+    }
+    Ok(())
 }
 
 fn bring_up_to_date(connection: &mut Connection, migrations: &[Migration]) -> Result<()> {
@@ -196,10 +250,14 @@ fn query(connection: &Connection, sql: Sql, params: &[Value]) -> Result<Vec<Row>
     let mut rows = statement.query(rusqlite::params_from_iter(params))?;
     let mut out = Vec::new();
     while let Some(row) = rows.next()? {
-        let values = (0..names.len()).map(|at| Ok(read(row.get_ref(at)?))).collect::<Result<Vec<_>>>()?;
-        out.push(Row::new(names.clone(), values));
+        out.push(row_of(row, &names)?);
     }
     Ok(out)
+}
+
+fn row_of(row: &rusqlite::Row<'_>, names: &Arc<[String]>) -> Result<Row> {
+    let values = (0..names.len()).map(|at| Ok(read(row.get_ref(at)?))).collect::<Result<Vec<_>>>()?;
+    Ok(Row::new(names.clone(), values))
 }
 
 fn read(value: ValueRef<'_>) -> Value {

@@ -1,0 +1,149 @@
+//! Follows the rows and keeps visits and counts in step with them.
+//!
+//! The cursor moves in the transaction that writes what was worked out, so every row counts once. Everything is a function
+//! of the rows in their order: what is thrown away can be made again, and comes out the same.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::tz::TimeZone;
+
+use crate::base::sketch::Sketch;
+use crate::base::time::{DAY_MS, Timestamp};
+use crate::hits::{self, Line, Words};
+use crate::sessions::store::{self, Count};
+use crate::sessions::{Delta, Dimension, Known, Measures, Zones, tally};
+use crate::sites::Sites;
+use crate::storage::db::{Db, Tx};
+use crate::storage::{Error, Result};
+
+/// The cursor's name.
+const CURSOR: &str = "traffic";
+/// The last UTC day of which a row was counted.
+const DAY: &str = "traffic.day";
+/// Rows in one transaction.
+const BATCH: i64 = 20_000;
+/// A day is closed when rows of the third day after it come: a hit waits for a day at most, and no zone is further from
+/// UTC than one.
+const OPEN_DAYS: i64 = 3;
+/// Two to the power of it registers for the visitors of a whole day; see [`Sketch::new`].
+const FINE: u8 = 14;
+/// And for those of an hour, or of one value.
+const COARSE: u8 = 12;
+
+/// Counts what is new; returns how many rows that were. Call again while it is not 0.
+///
+/// # Errors
+/// As the store says; then nothing of the batch took effect.
+pub async fn count(db: &Db, words: &Words, sites: &Sites) -> Result<usize> {
+    let position = hits::cursor(db, CURSOR).await?;
+    let mut lines = hits::lines_after(db, position, BATCH).await?;
+    let Some(first) = lines.first() else { return Ok(0) };
+    let last_day = hits::cursor(db, DAY).await?;
+    if utc_day(first.received_at) > last_day {
+        return turn_to(db, utc_day(first.received_at), position).await.map(|()| 1);
+    }
+    // Where a day begins, days before it may be closed: that always happens between the same two rows.
+    lines.truncate(lines.iter().position(|line| utc_day(line.received_at) > last_day).unwrap_or(lines.len()));
+    let Some(through) = lines.last().map(|line| line.seq) else { return Ok(0) };
+    let (known, zones) = (known(db, words).await?, zones(db, words, sites, &lines).await?);
+    let properties = properties(db, words, &lines, &known).await?;
+    let ids: BTreeSet<_> = lines.iter().map(|line| line.session).collect();
+    let mut visits = store::visits(db, ids.iter().copied()).await?;
+    let tally = tally(&lines, &mut visits, &properties, &known, &zones);
+    let mut days = store::days(db, tally.days.keys().copied()).await?;
+    for (key, delta) in tally.days {
+        let precision = if key.dimension == Dimension::Total { FINE } else { COARSE };
+        add(days.entry(key).or_insert_with(|| empty(precision)), delta);
+    }
+    let mut hours = store::hours(db, tally.hours.keys().copied()).await?;
+    for (key, delta) in tally.hours {
+        add(hours.entry(key).or_insert_with(|| empty(COARSE)), delta);
+    }
+    let Some(mut tx) = begin_at(db, position).await? else { return Ok(lines.len()) };
+    store::put_visits(&mut tx, visits.values()).await?;
+    store::put_days(&mut tx, days.iter()).await?;
+    store::put_hours(&mut tx, hours.iter()).await?;
+    hits::move_cursor(&mut tx, CURSOR, through).await?;
+    tx.commit().await?;
+    Ok(lines.len())
+}
+
+/// Throws visits and counts away, so that the next calls of [`count`] make them again from the rows.
+///
+/// # Errors
+/// As the store says.
+pub async fn start_over(db: &Db) -> Result<()> {
+    let mut tx = db.begin().await?;
+    tx.lock(CURSOR).await?;
+    store::forget_all(&mut tx).await?;
+    hits::forget_cursor(&mut tx, CURSOR).await?;
+    hits::forget_cursor(&mut tx, DAY).await?;
+    tx.commit().await
+}
+
+fn utc_day(at: Timestamp) -> i64 {
+    at.as_ms().div_euclid(DAY_MS)
+}
+
+/// A transaction in which nobody else counts; nothing if somebody has gone on from `position` meanwhile.
+async fn begin_at(db: &Db, position: i64) -> Result<Option<Tx>> {
+    let mut tx = db.begin().await?;
+    tx.lock(CURSOR).await?;
+    let now = hits::cursor_in(&mut tx, CURSOR).await?;
+    Ok((now == position).then_some(tx))
+}
+
+async fn turn_to(db: &Db, day: i64, position: i64) -> Result<()> {
+    let Some(mut tx) = begin_at(db, position).await? else { return Ok(()) };
+    store::close_days(&mut tx, db, day - OPEN_DAYS).await?;
+    hits::move_cursor(&mut tx, DAY, day).await?;
+    tx.commit().await
+}
+
+fn empty(precision: u8) -> Count {
+    Count { measures: Measures::default(), visitors: Sketch::new(precision) }
+}
+
+fn add(count: &mut Count, delta: Delta) {
+    count.measures += delta.measures;
+    count.visitors.extend(delta.visitors);
+}
+
+async fn known(db: &Db, words: &Words) -> Result<Known> {
+    let numbers = words.numbers(db, Known::WORDS.into_iter()).await?;
+    let number = |word: &str| numbers.get(word).copied().unwrap_or_default();
+    Ok(Known::of_numbers(Known::WORDS.map(number)))
+}
+
+/// The zone of every site that has rows here.
+async fn zones(db: &Db, words: &Words, sites: &Sites, lines: &[Line]) -> Result<Zones> {
+    let mut zones = Zones::new();
+    for site in lines.iter().map(|line| line.site).collect::<BTreeSet<_>>() {
+        let key = words.text(db, site).await?;
+        // Rows of a site that is not configured any more are still counted.
+        let zone = sites.find(&key).map_or(TimeZone::UTC, |site| site.zone());
+        zones.insert(site, zone);
+    }
+    Ok(zones)
+}
+
+/// The words of the properties of events, by the rows' numbers.
+async fn properties(db: &Db, words: &Words, lines: &[Line], known: &Known) -> Result<HashMap<i64, Vec<i64>>> {
+    let mut texts: Vec<(i64, String)> = Vec::new();
+    for line in lines.iter().filter(|line| known.kind(line.name) == crate::sessions::Kind::Event) {
+        let Some(props) = &line.props else { continue };
+        let props: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(props).map_err(|error| Error::Engine(error.to_string()))?;
+        let name = words.text(db, line.name).await?;
+        for (property, value) in props {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            texts.push((line.seq, format!("{name}\t{property}\t{value}")));
+        }
+    }
+    let numbers = words.numbers(db, texts.iter().map(|(_, text)| text.as_str())).await?;
+    let mut properties: HashMap<i64, Vec<i64>> = HashMap::new();
+    for (seq, text) in &texts {
+        properties.entry(*seq).or_default().extend(numbers.get(text.as_str()));
+    }
+    Ok(properties)
+}

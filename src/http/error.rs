@@ -70,6 +70,8 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("token.expired", 410, "The link has expired"),
     ("token.forged", 404, "The link is not valid"),
     ("token.revoked", 410, "The link was withdrawn"),
+    ("traffic.dimension_unknown", 404, "Traffic is not told by this"),
+    ("traffic.question_invalid", 422, "The question cannot be understood"),
     ("webinar.list_unreadable", 422, "The list cannot be read"),
     ("webinar.not_begun", 409, "The webinar has not begun"),
     ("webinar.not_over", 409, "The webinar is not over"),

@@ -1,5 +1,6 @@
 //! The doors. A handler extracts, makes one call into the domain, and renders.
 
+mod api;
 mod booking;
 mod chat;
 mod collect;
@@ -8,6 +9,7 @@ mod demo;
 mod gates;
 mod objections;
 mod ops;
+mod traffic;
 mod webinars;
 
 pub mod console;
@@ -94,6 +96,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(console::routes)
                     .configure(gates::routes)
                     .configure(objections::routes)
+                    .configure(traffic::routes)
                     .configure(webinars::routes)
                     .configure(if is_demo { demo::routes } else { nothing_else }),
             )

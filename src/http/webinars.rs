@@ -6,13 +6,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value as Json, json};
-use subtle::ConstantTimeEq;
 
 use super::Shared;
+use super::api::authorised;
 use super::error::Problem;
 use super::gates::{Refused, Typed, again, described_field, dropped, limit, register_and_submit};
 use super::pages::{Frame, reading};
-use super::request::{Proxies, bearer};
+use super::request::Proxies;
 use crate::base::ids::VisitorId;
 use crate::base::language::Language;
 use crate::base::time::zone;
@@ -207,15 +207,7 @@ async fn attend(
     webinar: web::Path<String>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let key = bearer(&request).unwrap_or_default();
-    let is_known =
-        |known: &crate::base::secret::Secret| known.expose().as_bytes().ct_eq(key.as_bytes()).into();
-    if !app.config.api.keys.iter().any(is_known) {
-        return Err(Problem::new(
-            "api.key_unknown",
-            "Send `Authorization: Bearer KEY` with one of `api.keys`.",
-        ));
-    }
+    authorised(&app, &request)?;
     let webinar = app.webinars.find(&webinar).ok_or(webinars::Error::Unknown)?;
     let (list, unusable) = attendance::read(&body)
         .map_err(|error| Problem::new("webinar.list_unreadable", error.to_string()))?;

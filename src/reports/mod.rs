@@ -14,6 +14,7 @@ pub mod people;
 pub mod person;
 pub mod pipeline;
 pub mod timeline;
+pub mod traffic;
 
 use serde::Serialize;
 
@@ -108,6 +109,11 @@ fn name_of(row: &Row) -> Result<String> {
 fn pattern(text: &str) -> String {
     let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
     format!("%{escaped}%")
+}
+
+/// A text with `*` for anything as a `like` pattern; everything else is taken literally (`escape '!'`).
+fn pattern_of(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_").replace('*', "%")
 }
 
 #[cfg(test)]

@@ -390,7 +390,12 @@ pub struct Closed<'a> {
     visitors: &'a [u8],
 }
 
-impl Closed<'_> {
+impl<'a> Closed<'a> {
+    /// A value of a day that is still open, as the same.
+    pub fn of(value: i64, measures: Measures, visitors: &'a [u8]) -> Self {
+        Self { value, measures, visitors }
+    }
+
     /// Who was there.
     ///
     /// # Errors

@@ -19,4 +19,5 @@ mod gates;
 mod identity;
 mod lifecycle;
 mod mail;
+mod traffic;
 mod webinars;

@@ -4,7 +4,9 @@ mod check;
 mod demo;
 mod flow;
 mod lifecycle;
+mod retention;
 mod serve;
+mod store;
 mod user;
 mod webinar;
 
@@ -40,6 +42,10 @@ enum Command {
     Lifecycle(lifecycle::Arguments),
     /// Take attendance.
     Webinar(webinar::Arguments),
+    /// Delete hits and visits that are older than their sites keep them.
+    Retention(retention::Arguments),
+    /// Make what is worked out from hits again.
+    Store(store::Arguments),
     /// Who may enter the console.
     User(user::Arguments),
 }
@@ -56,6 +62,10 @@ pub fn run() -> ExitCode {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
         }
         Command::Webinar(own) => settings(arguments.config).and_then(|config| webinar::run(&own, &config)),
+        Command::Retention(own) => {
+            settings(arguments.config).and_then(|config| retention::run(&own, &config))
+        }
+        Command::Store(own) => settings(arguments.config).and_then(|config| store::run(&own, &config)),
         Command::User(own) => settings(arguments.config).and_then(|config| user::run(own, config)),
     };
     match outcome {

@@ -140,6 +140,8 @@ pub struct SiteSettings {
     pub logo_url: String,
     pub stylesheet_url: String,
     pub time_zone: String,
+    /// Days that hits and visits are kept; 0 is for ever.
+    pub keep_days: i64,
 }
 
 impl Config {

@@ -8,8 +8,19 @@ use crate::base::diagnostic::{Mark, Report};
 use crate::base::language::Language;
 use crate::base::time::{near_zone, zone};
 
-const KEYS: [&str; 8] =
-    ["key", "name", "origins", "language", "privacy_url", "logo_url", "stylesheet_url", "time_zone"];
+const KEYS: [&str; 9] = [
+    "key",
+    "name",
+    "origins",
+    "language",
+    "privacy_url",
+    "logo_url",
+    "stylesheet_url",
+    "time_zone",
+    "keep_days",
+];
+/// Days are closed three days after; what is counted has to be counted before its rows may go.
+const KEEP_DAYS_LEAST: i64 = 7;
 
 /// Takes the websites out of the settings; everything that is wrong with them goes to the report.
 pub(super) fn take(layers: &mut Layers, report: &Report) -> Vec<SiteSettings> {
@@ -90,6 +101,7 @@ impl Reader<'_> {
             logo_url: self.address("logo_url"),
             stylesheet_url: self.address("stylesheet_url"),
             time_zone,
+            keep_days: self.keep_days(),
         })
     }
 
@@ -126,6 +138,25 @@ impl Reader<'_> {
             self.wrong(key, format!("\"{text}\" is not an http or https address"));
         }
         text
+    }
+
+    fn keep_days(&self) -> i64 {
+        let days = match self.table.get("keep_days") {
+            None => return 0,
+            Some(Value::Integer(days)) => *days,
+            Some(other) => {
+                let message = format!("`keep_days` is {}, expected integer", other.type_str());
+                self.report.error(&self.at("keep_days"), "K004", message).done();
+                return 0;
+            }
+        };
+        if days != 0 && days < KEEP_DAYS_LEAST {
+            self.wrong(
+                "keep_days",
+                format!("`keep_days` must be 0 (for ever) or at least {KEEP_DAYS_LEAST}"),
+            );
+        }
+        days
     }
 
     fn origins(&self) -> Option<Vec<String>> {

@@ -14,9 +14,10 @@ pub use geo::Geo;
 pub use log::{pack, unpack};
 pub use parse::{BATCH_MOST, parse};
 pub use source::{Channel, Source, source_of};
+pub use store::retention;
 pub use store::{
-    Line, OpenVisit, cursor, cursor_in, forget_cursor, lines_after, move_cursor, newest, store, texts_of,
-    visits_since,
+    Line, OpenVisit, cursor, cursor_in, forget_cursor, last, lines_after, move_cursor, newest, store,
+    texts_of, visits_since,
 };
 pub use words::Words;
 

@@ -5,6 +5,7 @@ mod follow;
 mod log;
 mod pipeline;
 mod project;
+mod retention;
 mod store;
 mod traffic;
 
@@ -13,4 +14,5 @@ pub use follow::{follow, read_on};
 pub use log::{HitLog, Local};
 pub use pipeline::{Collector, Sender, Taken};
 pub use project::project;
+pub use retention::{Outdated, progress, retain};
 pub use traffic::{count, start_over};

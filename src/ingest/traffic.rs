@@ -17,7 +17,7 @@ use crate::storage::db::{Db, Tx};
 use crate::storage::{Error, Result};
 
 /// The cursor's name.
-const CURSOR: &str = "traffic";
+pub(super) const CURSOR: &str = "traffic";
 /// The last UTC day of which a row was counted.
 const DAY: &str = "traffic.day";
 /// Rows in one transaction.
@@ -49,7 +49,13 @@ pub async fn count(db: &Db, words: &Words, sites: &Sites) -> Result<usize> {
     let properties = properties(db, words, &lines, &known).await?;
     let ids: BTreeSet<_> = lines.iter().map(|line| line.session).collect();
     let mut visits = store::visits(db, ids.iter().copied()).await?;
-    let tally = tally(&lines, &mut visits, &properties, &known, &zones);
+    let mut tally = tally(&lines, &mut visits, &properties, &known, &zones);
+    for site in zones.keys() {
+        // Of days whose rows are gone the counts stand; what is left of their rows must not be added again.
+        let floor = hits::cursor(db, &floor_name(*site)).await?;
+        tally.days.retain(|key, _| key.site != *site || key.day > floor);
+        tally.hours.retain(|(of, hour), _| of != site || hour.div_euclid(24) > floor);
+    }
     let mut days = store::days(db, tally.days.keys().copied()).await?;
     for (key, delta) in tally.days {
         let precision = if key.dimension == Dimension::Total { FINE } else { COARSE };
@@ -68,14 +74,37 @@ pub async fn count(db: &Db, words: &Words, sites: &Sites) -> Result<usize> {
     Ok(lines.len())
 }
 
-/// Throws visits and counts away, so that the next calls of [`count`] make them again from the rows.
+/// The cursor that holds the last day of a site whose counts are final.
+fn floor_name(site: i64) -> String {
+    format!("traffic.floor.{site}")
+}
+
+/// Makes the counts of a site final up to and with `day`: its rows may go.
 ///
 /// # Errors
 /// As the store says.
-pub async fn start_over(db: &Db) -> Result<()> {
+pub(super) async fn raise_floor(db: &Db, site: i64, day: i64) -> Result<()> {
     let mut tx = db.begin().await?;
     tx.lock(CURSOR).await?;
-    store::forget_all(&mut tx).await?;
+    hits::move_cursor(&mut tx, &floor_name(site), day).await?;
+    tx.commit().await
+}
+
+/// Throws visits and counts away, so that the next calls of [`count`] make them again from the rows. Counts of days whose
+/// rows were let go stay.
+///
+/// # Errors
+/// As the store says.
+pub async fn start_over(db: &Db, words: &Words, sites: &Sites) -> Result<()> {
+    let mut floors = Vec::new();
+    for site in sites.all() {
+        let number = words.numbers(db, std::iter::once(site.key.as_str())).await?;
+        let number = number.get(site.key.as_str()).copied().unwrap_or_default();
+        floors.push((number, hits::cursor(db, &floor_name(number)).await?));
+    }
+    let mut tx = db.begin().await?;
+    tx.lock(CURSOR).await?;
+    store::forget_counts(&mut tx, &floors).await?;
     hits::forget_cursor(&mut tx, CURSOR).await?;
     hits::forget_cursor(&mut tx, DAY).await?;
     tx.commit().await

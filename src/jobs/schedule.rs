@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{Worker, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, chat, webinars};
+use crate::{bookings, chat, ingest, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -36,6 +36,11 @@ const CHORES: &[Chore] = &[
         name: "forget_done_jobs",
         every_ms: 60 * MINUTE_MS,
         run: |worker, now| Box::pin(forget_done_jobs(worker, now)),
+    },
+    Chore {
+        name: "retain_hits",
+        every_ms: 6 * 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(retain_hits(worker, now)),
     },
     Chore {
         name: "forget_old_answers",
@@ -77,6 +82,16 @@ impl Schedule {
         }
         Ok(did_something)
     }
+}
+
+async fn retain_hits(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let desk = &worker.desk;
+    let outdated = ingest::retain(&desk.stores, &worker.words, &desk.sites, now, false).await?;
+    let gone: i64 = outdated.iter().map(|site| site.surplus.hits + site.surplus.visits).sum();
+    if gone > 0 {
+        tracing::info!(rows = gone, "let go of hits and visits that are older than their sites keep them");
+    }
+    Ok(gone > 0)
 }
 
 async fn wake_conversations(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

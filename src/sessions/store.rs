@@ -419,14 +419,29 @@ pub fn unpacked(body: &[u8]) -> Result<Vec<Closed<'_>>> {
     Ok(closed.collect())
 }
 
-/// Forgets every visit and count, so that they can be made again from the rows.
+/// Forgets every visit, and the counts after the last final day of each site (its word's number, and that day; 0 is none).
+/// Sites that are not named lose all.
 ///
 /// # Errors
 /// As the store says.
-pub async fn forget_all(tx: &mut Tx) -> Result<()> {
+pub async fn forget_counts(tx: &mut Tx, floors: &[(i64, i64)]) -> Result<()> {
     tx.execute(sql!("delete from visits"), params![]).await?;
-    tx.execute(sql!("delete from traffic_hours"), params![]).await?;
-    tx.execute(sql!("delete from traffic_days"), params![]).await?;
-    tx.execute(sql!("delete from traffic_closed"), params![]).await?;
+    let sites = tx
+        .query(
+            sql!(
+                "select site from traffic_hours union select site from traffic_days
+                 union select site from traffic_closed"
+            ),
+            params![],
+        )
+        .await?;
+    for row in &sites {
+        let site: i64 = row.at(0)?;
+        let floor = floors.iter().find(|(of, _)| *of == site).map_or(0, |(_, day)| *day);
+        let binds = params![site, floor];
+        tx.execute(sql!("delete from traffic_days where site = $1 and day > $2"), binds).await?;
+        tx.execute(sql!("delete from traffic_closed where site = $1 and day > $2"), binds).await?;
+        tx.execute(sql!("delete from traffic_hours where site = $1 and hour > $2 * 24 + 23"), binds).await?;
+    }
     Ok(())
 }

@@ -27,6 +27,8 @@ pub struct Site {
     pub stylesheet_url: String,
     /// Where times are shown in until the visitor's zone is known (IANA name).
     pub time_zone: String,
+    /// Days that hits and visits are kept; 0 is for ever.
+    pub keep_days: i64,
 }
 
 impl Site {
@@ -95,6 +97,7 @@ impl Sites {
                         logo_url: site.logo_url.clone(),
                         stylesheet_url: site.stylesheet_url.clone(),
                         time_zone: site.time_zone.clone(),
+                        keep_days: site.keep_days,
                     };
                     (site.key.clone(), site)
                 })
@@ -146,6 +149,7 @@ mod tests {
             logo_url: String::new(),
             stylesheet_url: String::new(),
             time_zone: "UTC".to_owned(),
+            keep_days: 0,
         }]);
         let own = "https://embudo.example";
         assert!(sites.find_for("faro", Some("https://faro.example"), own).is_ok());

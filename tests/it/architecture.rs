@@ -91,7 +91,8 @@ fn sql_outside_its_places(sources: &[Source]) -> Vec<String> {
             let path = source.path.as_str();
             !(matches!(source.module(), "storage" | "reports")
                 || matches!(path, "events/outbox.rs" | "jobs/queue.rs")
-                || path.ends_with("/store.rs"))
+                || path.ends_with("/store.rs")
+                || path.contains("/store/"))
         })
         .flat_map(|source| source.places(&["sql!("]))
         .collect()

@@ -255,7 +255,9 @@ async fn what_is_counted_can_be_made_again_and_is_the_same_also_when_days_have_c
     let before = tables(&app).await;
     let summary = told(&app, "summary?from=-10d").await;
     assert_eq!(numbers(&summary["total"]), [4, 6, 9, 1]);
-    embudo::ingest::start_over(&app.app.stores.hits).await.expect("thrown away");
+    embudo::ingest::start_over(&app.app.stores.hits, &app.app.words, &app.app.sites)
+        .await
+        .expect("thrown away");
     assert_eq!(app.count("visits").await, 0);
     app.run_jobs().await;
     assert_eq!(tables(&app).await, before);
@@ -273,4 +275,34 @@ async fn a_page_view_that_is_sent_twice_counts_once() {
     visitor.report(&json!([hit, hit])).await.expect(202);
     app.run_jobs().await;
     assert_eq!(numbers(&told(&app, "summary?from=today").await["total"]), [1, 1, 1, 0]);
+}
+
+#[tokio::test]
+async fn rows_are_kept_as_long_as_the_site_says_and_counts_for_ever() {
+    let app = TestApp::start_with(|settings| {
+        set(settings, "api", "keys", vec![KEY]);
+        let sites = settings["site"].as_array_mut().expect("sites");
+        sites[0].as_table_mut().expect("a site").insert("keep_days".to_owned(), 10.into());
+    })
+    .await;
+    some_days(&app).await;
+    app.clock.advance(10 * DAY_MS);
+    app.visitor().visit("/later").await;
+    app.run_jobs().await;
+    // The jobs have let go already: ten days ago is kept, eleven days ago is not.
+    let (visits, hits) = (app.count("visits").await, app.count("hits").await);
+    assert_eq!((visits, hits), (4, 6), "of the first day nothing is left");
+    let summary = told(&app, "summary?from=-20d").await;
+    assert_eq!(numbers(&summary["total"]), [4, 5, 8, 1], "and everything is still counted");
+    let stores = &app.app.stores;
+    let outdated =
+        embudo::ingest::retain(stores, &app.app.words, &app.app.sites, app.now(), true).await.expect("told");
+    assert_eq!((outdated[0].surplus.hits, outdated[0].keep_days), (0, 10));
+    embudo::ingest::start_over(&stores.hits, &app.app.words, &app.app.sites).await.expect("thrown away");
+    app.run_jobs().await;
+    assert_eq!(
+        told(&app, "summary?from=-20d").await,
+        summary,
+        "what is made again adds nothing to days that are over"
+    );
 }

@@ -247,6 +247,17 @@ impl Tx {
         }
     }
 
+    /// Drops the partition of a number, with its rows, where there is one. SQLite has none.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn drop_partition(&mut self, table: &'static str, key: i64) -> Result<()> {
+        match &mut self.0 {
+            Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(tx) => tx.batch(&format!("drop table if exists {table}_{key}")).await,
+        }
+    }
+
     /// Waits until no other transaction holds the lock of this name; held until the end. SQLite has one writer anyway.
     ///
     /// # Errors

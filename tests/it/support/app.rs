@@ -7,11 +7,13 @@ use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
 use embudo::app::App;
+use embudo::base::ids::HitId;
 use embudo::base::time::{Clock, Timestamp};
 use embudo::config::Config;
 use embudo::storage::db::{Queries, Row, Sql};
 use tempfile::TempDir;
 use toml::{Table, Value, toml};
+use uuid::Uuid;
 
 use super::answer::{Answer, Client};
 use super::inbox::Inbox;
@@ -88,6 +90,13 @@ impl TestApp {
     /// The folder of the app's files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The id of a hit that is reported now, by the clock of the test.
+    pub fn hit_id(&self) -> HitId {
+        let ms = u64::try_from(self.now().as_ms()).expect("after 1970");
+        let nanos = u32::try_from(ms % 1_000).expect("below 1000") * 1_000_000;
+        HitId::from_uuid(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, ms / 1_000, nanos)))
     }
 
     pub fn now(&self) -> Timestamp {

@@ -1,6 +1,6 @@
 //! A device on the test's website: it reports what its visitor does as the snippet does.
 
-use embudo::base::ids::{HitId, VisitorId};
+use embudo::base::ids::VisitorId;
 use embudo::base::time::SECOND_MS;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ impl<'a> Visitor<'a> {
     /// The hit of a page view; change what a test is about before it is sent.
     pub fn hit(&self, path: &str) -> Value {
         json!({
-            "id": HitId::new().to_string(),
+            "id": self.app.hit_id().to_string(),
             "site": "faro",
             "name": "page",
             "url": format!("{SITE}{path}"),

@@ -1,5 +1,7 @@
 //! The rows of the hit log: numbers instead of repeated texts, so that a row is small and quick to write and to scan.
 
+pub mod retention;
+
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Recorded, Words};
@@ -113,6 +115,15 @@ pub async fn cursor(db: &Db, log: &str) -> Result<i64> {
     let row =
         db.read().query_opt(sql!("select position from log_cursors where name = $1"), params![log]).await?;
     row.map_or(Ok(0), |row| row.get("position"))
+}
+
+/// The number of the last row; 0 if there is none.
+///
+/// # Errors
+/// As the store says.
+pub async fn last(db: &Db) -> Result<i64> {
+    let row = db.read().query_opt(sql!("select max(seq) as seq from hits"), params![]).await?;
+    Ok(row.map_or(Ok(None), |row| row.get::<Option<i64>>("seq"))?.unwrap_or_default())
 }
 
 /// As [`cursor`], in a transaction.

@@ -1,6 +1,7 @@
--- What many browsers send: bodies of about 350 bytes, 4,096 visitors, 50 user agents for nine hits of ten and many for the
+-- What many browsers send: bodies of about 350 bytes, 4,096 visitors (or as many as the second argument says), 50 user agents for nine hits of ten and many for the
 -- tenth, addresses from everywhere, an id of its own for each hit.
-local visitors, agents_common, agents_rare = 4096, 50, 2000
+local browsers, agents_common, agents_rare = 4096, 50, 2000
+local visitors = browsers
 local pages = 400
 
 local counter = 0
@@ -28,17 +29,17 @@ local millis
 function init(args)
     math.randomseed(os.time() * 100 + number)
     local site = args[1] or "bench"
+    visitors = tonumber(args[2]) or browsers
     millis = string.format("%012x", os.time() * 1000)
-    for i = 1, visitors do
+    for i = 1, browsers do
         local user_agent = agent(i % 10 == 0 and agents_common + i % agents_rare or i % agents_common)
         local path = string.format("/en/shelf-%d/book-%d", i % 20, (i * 7919) % pages)
         local mark = i % 12 == 0 and "?utm_source=letter&utm_medium=email&utm_campaign=autumn" or ""
         local referrer = i % 3 == 0 and ',"referrer":"https://www.google.com/"' or ""
         local body = string.format(
             '","site":"%s","name":"page","url":"https://faro.example%s%s","title":"A shelf with %d good books"%s,'
-                .. '"visitor":"01890a5d-ac96-774b-%04x-%012x","consent":"analytics","language":"en-GB","age_ms":12}',
-            site, path, mark, i, referrer, 0x8000 + i, i * 2654435761 % 0xffffffffffff)
-        local length = #body + #'{"id":"' + 36
+                .. '"consent":"analytics","language":"en-GB","age_ms":12,"visitor":"', site, path, mark, i, referrer)
+        local length = #body + #'{"id":"' + 36 + 36 + 2
         local head = string.format(
             "POST /v1/hit HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: %s\r\nAccept: */*\r\nAccept-Language: en-GB,en;q=0.9\r\n"
                 .. "Accept-Encoding: gzip, deflate, br\r\nOrigin: https://faro.example\r\nReferer: https://faro.example/\r\n"
@@ -51,8 +52,10 @@ end
 
 function request()
     counter = counter + 1
-    local one = ready[math.random(visitors)]
+    local visitor = math.random(visitors)
+    local one = ready[visitor % browsers + 1]
     -- UUIDv7: the time, then a number that no other hit of this run has
     return one[1] .. string.format("%s-%s-7%03x-%04x-%012x", millis:sub(1, 8), millis:sub(9, 12), number,
         0x8000 + math.random(0, 0x3fff), counter + math.random(0, 0xff) * 0x10000000000) .. one[2]
+        .. string.format('01890a5d-ac96-774b-8000-%012x"}', visitor * 2654435761 % 0xffffffffffff)
 end

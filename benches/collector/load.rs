@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
+
+/// Visitors of a run, unless it says otherwise.
+const VISITORS: u32 = 4_096;
 
 /// A server and how it is loaded.
 #[derive(Debug, Clone, Copy)]
@@ -14,17 +18,18 @@ pub struct Case {
     pub server: &'static str,
     pub connections: u32,
     pub is_pinned: bool,
+    pub visitors: u32,
 }
 
 impl Case {
     /// One worker on the first core, the load on the second.
     pub const fn pinned(server: &'static str, connections: u32) -> Self {
-        Self { server, connections, is_pinned: true }
+        Self { server, connections, is_pinned: true, visitors: VISITORS }
     }
 
     /// As many workers and load threads as there are cores, on all of them.
     pub const fn shared(server: &'static str, connections: u32) -> Self {
-        Self { server, connections, is_pinned: false }
+        Self { server, connections, is_pinned: false, visitors: VISITORS }
     }
 }
 
@@ -37,17 +42,18 @@ pub struct Run {
 
 /// One slice.
 #[derive(Debug, Clone, Copy)]
-struct Slice {
-    per_second: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    cpu_us: f64,
+pub struct Slice {
+    pub per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub cpu_us: f64,
+    pub hits: f64,
 }
 
-struct Server {
+pub struct Server {
     child: Child,
     port: u16,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Server {
@@ -58,12 +64,18 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(case: &Case, cores: usize) -> Self {
+    /// Starts a case's server with an empty folder, or on a copy of `data`.
+    pub fn start(case: &Case, cores: usize, data: Option<&Path>) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|socket| socket.local_addr())
             .expect("a free port")
             .port();
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir_in(concat!(env!("CARGO_MANIFEST_DIR"), "/target")).expect("a folder");
+        if let Some(data) = data {
+            let target = folder.path().join("data");
+            let copied = Command::new("cp").arg("-a").arg(data).arg(target).status().expect("cp");
+            assert!(copied.success(), "{} could not be copied", data.display());
+        }
         let program = std::env::current_exe().expect("this program");
         let workers = if case.is_pinned { 1 } else { cores };
         let mut command = Command::new("taskset");
@@ -73,7 +85,7 @@ impl Server {
             .args(["serve", case.server, &port.to_string(), &workers.to_string()])
             .arg(folder.path());
         let child = command.stdout(Stdio::null()).spawn().expect("taskset and this program");
-        let server = Self { child, port, _folder: folder };
+        let server = Self { child, port, folder };
         for _ in 0..500 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return server;
@@ -83,15 +95,29 @@ impl Server {
         panic!("{} does not answer", case.server);
     }
 
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Resident memory in MiB.
+    pub fn resident_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib =
+            line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse::<f64>().ok());
+        kib.unwrap_or(f64::NAN) / 1_024.0
+    }
+
     /// CPU time that the server has used, in microseconds.
-    fn cpu_us(&self) -> f64 {
+    pub fn cpu_us(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
         let after_name = stat.rsplit(')').next().unwrap_or_default();
         let ticks = |n: usize| after_name.split_whitespace().nth(n).and_then(|text| text.parse::<f64>().ok());
         (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) * 10_000.0
     }
 
-    fn load(&self, case: &Case, seconds: u32, cores: usize) -> Slice {
+    pub fn load(&self, case: &Case, seconds: u32, cores: usize) -> Slice {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/hits.lua");
         let threads = if case.is_pinned { 1 } else { cores };
         let before = self.cpu_us();
@@ -107,6 +133,9 @@ impl Server {
                 "-s",
                 script,
                 &format!("http://127.0.0.1:{}/v1/hit", self.port),
+                "--",
+                "bench",
+                &case.visitors.to_string(),
             ])
             .output()
             .expect("wrk is installed");
@@ -125,6 +154,7 @@ impl Server {
             p50_ms: millis(&after("50%")),
             p99_ms: millis(&after("99%")),
             cpu_us: (self.cpu_us() - before) / total.max(1.0),
+            hits: total,
         }
     }
 }
@@ -138,7 +168,7 @@ fn millis(text: &str) -> f64 {
         .unwrap_or(f64::NAN)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
@@ -149,7 +179,7 @@ impl Run {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         let mut servers: BTreeMap<(&str, bool), Server> = BTreeMap::new();
         for case in cases {
-            servers.entry((case.server, case.is_pinned)).or_insert_with(|| Server::start(case, cores));
+            servers.entry((case.server, case.is_pinned)).or_insert_with(|| Server::start(case, cores, None));
         }
         let mut slices: Vec<Vec<Slice>> = vec![Vec::new(); cases.len()];
         for round in 0..=self.rounds {
@@ -209,19 +239,25 @@ impl Run {
             }));
         }
         println!("{table}");
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench");
         let result = json!({ "bench": name, "machine": machine(cores), "rounds": self.rounds, "seconds": self.seconds, "rows": rows });
-        if let Err(error) = std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(format!("{folder}/{name}.json"), format!("{result:#}\n")))
-        {
-            eprintln!("the result could not be written: {error}");
-            return ExitCode::FAILURE;
-        }
-        ExitCode::SUCCESS
+        written(name, &result)
     }
 }
 
-fn machine(cores: usize) -> String {
+/// Writes a result where other programs find it.
+pub fn written(name: &str, result: &serde_json::Value) -> ExitCode {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench");
+    let file = format!("{folder}/{name}.json");
+    match std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&file, format!("{result:#}\n"))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{file}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+pub fn machine(cores: usize) -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     format!("{cores} cores of {}", model.map_or("an unknown machine", |(_, name)| name))

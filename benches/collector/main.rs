@@ -1,11 +1,13 @@
 //! The collector under load, beside an empty actix handler on the same cores in the same run.
 //!
-//! `cargo bench --bench collector -- layers|stored [--rounds N] [--seconds N]`. Each case is a server of its own; one after
+//! `cargo bench --bench collector -- layers|stored|sustained|reports|growth`. Each case is a server of its own; one after
 //! the other is loaded by `wrk` for a slice, round by round, so that the machine's drift meets all of them alike. What
 //! counts is the ratio to the empty handler (`raw`) of the same run.
 
 mod load;
+mod reports;
 mod servers;
+mod sustained;
 
 use std::process::ExitCode;
 
@@ -46,8 +48,17 @@ fn main() -> ExitCode {
         ["serve", case, port, workers, folder] => servers::serve(case, port, workers, folder),
         ["layers", ..] => run.all("layers", LAYERS),
         ["stored", ..] => run.all("stored", STORED),
+        ["sustained", ..] => {
+            sustained::run(number("--seconds", 300), number("--visitors", 4_096), number("--connections", 64))
+        }
+        ["reports", ..] => reports::run(number("--hits", 10_000_000)),
+        ["growth", ..] => reports::growth(run),
         _ => {
-            eprintln!("cargo bench --bench collector -- layers|stored [--rounds N] [--seconds N]");
+            eprintln!(
+                "cargo bench --bench collector -- layers|stored [--rounds N] [--seconds N]\n\
+                 cargo bench --bench collector -- sustained [--seconds N] [--visitors N] [--connections N]\n\
+                 cargo bench --bench collector -- reports [--hits N] | growth [--rounds N] [--seconds N]"
+            );
             ExitCode::from(2)
         }
     }

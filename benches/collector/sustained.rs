@@ -1,0 +1,114 @@
+//! Minutes under full load: how fast hits are taken while they are also carried to rows, counted and projected; whether
+//! anything lags ever further behind; how much memory that takes.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::json;
+
+use crate::load::{Case, Server, Slice, machine, median, written};
+
+/// Time between two looks at what waits.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What waits and what is used at one moment.
+struct Look {
+    seconds: u64,
+    journal: i64,
+    rows: i64,
+    uncounted: i64,
+    mib: f64,
+}
+
+/// Loads the whole product for `seconds` with so many visitors and connections.
+pub fn run(seconds: u32, visitors: u32, connections: u32) -> ExitCode {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let raw_case = Case { visitors, ..Case::shared("raw", connections) };
+    let case = Case { visitors, ..Case::shared("embedded-carried", connections) };
+    let raw = Server::start(&raw_case, cores, None);
+    let server = Server::start(&case, cores, None);
+    raw.load(&raw_case, 2, cores);
+    let mut raws: Vec<f64> = (0..3).map(|_| raw.load(&raw_case, 2, cores).per_second).collect();
+    let cpu_before = server.cpu_us();
+    let is_over = AtomicBool::new(false);
+    let (slice, looks) = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| watch(&server, &is_over));
+        let slice: Slice = server.load(&case, seconds, cores);
+        is_over.store(true, Ordering::Relaxed);
+        (slice, watch.join().expect("the watcher"))
+    });
+    // Everything that was taken is carried, counted and projected before anything is divided.
+    let started = std::time::Instant::now();
+    while waiting(&server).is_none_or(|(journal, _, uncounted)| journal + uncounted > 0) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let caught_up = started.elapsed().as_secs_f64();
+    let cpu = (server.cpu_us() - cpu_before) / slice.hits;
+    let stored = waiting(&server).map_or(0, |(_, rows, _)| rows);
+    raws.extend((0..3).map(|_| raw.load(&raw_case, 2, cores).per_second));
+    let raw = median(raws);
+    println!(
+        "sustained, {}: {seconds} s, {visitors} visitors, {connections} connections\n\n\
+         {:.0} hits/s, {:.2} of raw ({raw:.0} hits/s, before and after), p50 {:.1} ms, p99 {:.1} ms\n\
+         {cpu:.1} µs of CPU a hit with everything that follows; caught up {caught_up:.1} s after the load\n\
+         {:.0} hits answered, {stored} rows\n\n| s | in the journal | rows | not counted | MiB |\n|---|---|---|---|---|",
+        machine(cores),
+        slice.per_second,
+        slice.per_second / raw,
+        slice.p50_ms,
+        slice.p99_ms,
+        slice.hits,
+    );
+    for look in &looks {
+        println!(
+            "| {} | {} | {} | {} | {:.0} |",
+            look.seconds, look.journal, look.rows, look.uncounted, look.mib
+        );
+    }
+    let looks: Vec<_> = looks
+        .iter()
+        .map(|look| {
+            json!({ "seconds": look.seconds, "journal": look.journal, "rows": look.rows,
+                    "uncounted": look.uncounted, "mib": look.mib })
+        })
+        .collect();
+    let result = json!({
+        "bench": "sustained", "machine": machine(cores), "seconds": seconds, "visitors": visitors,
+        "connections": connections, "hits_per_second": slice.per_second, "of_raw": slice.per_second / raw,
+        "p50_ms": slice.p50_ms, "p99_ms": slice.p99_ms, "cpu_us_per_hit": cpu, "caught_up_s": caught_up,
+        "answered": slice.hits, "rows": stored, "looks": looks,
+    });
+    written("sustained", &result)
+}
+
+fn watch(server: &Server, is_over: &AtomicBool) -> Vec<Look> {
+    let started = std::time::Instant::now();
+    let mut looks = Vec::new();
+    while !is_over.load(Ordering::Relaxed) {
+        std::thread::sleep(LOOK);
+        if let Some((journal, rows, uncounted)) = waiting(server) {
+            let seconds = started.elapsed().as_secs();
+            looks.push(Look { seconds, journal, rows, uncounted, mib: server.resident_mib() });
+        }
+    }
+    looks
+}
+
+/// Records in the journal, rows, and rows that are not counted yet.
+fn waiting(server: &Server) -> Option<(i64, i64, i64)> {
+    let open = |name: &str| {
+        Connection::open_with_flags(server.data().join(name), OpenFlags::SQLITE_OPEN_READ_ONLY).ok()
+    };
+    let one =
+        |connection: &Connection, text: &str| connection.query_row(text, [], |row| row.get::<_, i64>(0)).ok();
+    let (journal, hits) = (open("journal.db")?, open("hits.db")?);
+    let cursor = one(&hits, "select coalesce(max(position), 0) from log_cursors where name = 'traffic'")?;
+    let last = one(&hits, "select coalesce(max(seq), 0) from hits")?;
+    let carried = one(&hits, "select coalesce(max(position), 0) from log_cursors where name like '%-%'")?;
+    let mut statement =
+        journal.prepare("select coalesce(sum(records), 0) from journal where seq > ?1").ok()?;
+    let waits = statement.query_row([carried], |row| row.get(0)).ok()?;
+    Some((waits, last, last - cursor))
+}

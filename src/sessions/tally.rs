@@ -281,15 +281,14 @@ impl Tally {
     fn settle(&mut self, before: Option<&Visit>, after: &Visit, zones: &Zones) {
         let day = day_in(zones.get(&after.site), after.started_at);
         let key = |dimension, value| Key { site: after.site, dimension, day, value };
-        if let Some(before) = before {
-            for (dimension, value, measures) in counts(before) {
-                self.days.entry(key(dimension, value)).or_default().measures -= measures;
-            }
+        let old: Vec<(Dimension, i64, Measures)> = before.map(counts).into_iter().flatten().collect();
+        for (dimension, value, measures) in &old {
+            self.days.entry(key(*dimension, *value)).or_default().measures -= *measures;
         }
         let hash = hash_of_id(after.visitor.as_u128());
-        let old_entry = before.and_then(|before| before.entry);
         for (dimension, value, measures) in counts(after) {
-            let is_new = before.is_none() || (dimension == Dimension::Entry && old_entry.is_none());
+            // A visit may have said only something about itself so far, and counted nowhere.
+            let is_new = !old.iter().any(|(of, was, _)| (*of, *was) == (dimension, value));
             let seen = Some(hash).filter(|_| is_new && has_visitors(dimension));
             self.add(key(dimension, value), measures, seen);
         }
@@ -366,4 +365,119 @@ pub fn counts(visit: &Visit) -> impl Iterator<Item = (Dimension, i64, Measures)>
     bot.into_iter()
         .chain(person)
         .filter_map(move |(dimension, value)| Some((dimension, value?, all)).filter(|_| !all.is_nothing()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::base::ids::{HitId, VisitorId};
+    use crate::base::time::{DAY_MS, zone};
+
+    const KNOWN: Known = Known { page: 1, engagement: 2, remarks: [3, 4, 5], unasked: [6, 7] };
+    const EVENT: i64 = 50;
+
+    /// A row: who, what, where, and how long after the first one.
+    fn line(seq: i64, (who, name, path, at): (u8, i64, i64, i64)) -> Line {
+        let id = Uuid::from_u128(u128::from(who));
+        Line {
+            seq,
+            id: HitId::from_uuid(Uuid::from_u128(u128::try_from(seq).expect("positive"))),
+            site: 9,
+            at: Timestamp(20_000 * DAY_MS + at),
+            received_at: Timestamp(20_000 * DAY_MS + at),
+            visitor: VisitorId::from_uuid(id),
+            session: SessionId::from_uuid(id),
+            name,
+            host: 8,
+            path,
+            title: None,
+            referrer: None,
+            channel: 6,
+            source: None,
+            medium: None,
+            campaign: None,
+            term: None,
+            content: None,
+            country: Some(i64::from(who % 3) + 70),
+            region: None,
+            city: None,
+            network: None,
+            device: 80,
+            browser: 81,
+            os: 82,
+            language: None,
+            consent: 1,
+            bot: (who == 7).then_some(90),
+            engaged_ms: if name == KNOWN.engagement { 5_000 } else { 0 },
+            scroll: if name == KNOWN.engagement { path } else { 0 },
+            props: None,
+        }
+    }
+
+    fn madrid() -> Zones {
+        Zones::from([(9, zone("Europe/Madrid").expect("a zone"))])
+    }
+
+    /// Counts in batches of `size` and adds up.
+    fn counted(
+        lines: &[Line],
+        size: usize,
+    ) -> (BTreeMap<Key, (Measures, BTreeSet<u64>)>, HashMap<SessionId, Visit>) {
+        let (mut sums, mut visits) = (BTreeMap::new(), HashMap::new());
+        for batch in lines.chunks(size) {
+            for (key, delta) in tally(batch, &mut visits, &HashMap::new(), &KNOWN, &madrid()).days {
+                let (measures, visitors): &mut (Measures, BTreeSet<u64>) = sums.entry(key).or_default();
+                *measures += delta.measures;
+                visitors.extend(delta.visitors);
+            }
+        }
+        sums.retain(|_, (measures, visitors)| !measures.is_nothing() || !visitors.is_empty());
+        (sums, visits)
+    }
+
+    #[test]
+    fn a_visit_over_midnight_begins_on_its_first_day_and_its_pages_count_where_they_were_seen() {
+        // 21:30 UTC is 23:30 of a summer's day in Madrid.
+        let late = 21 * HOUR_MS + HOUR_MS / 2;
+        let lines = [line(1, (1, 1, 60, late)), line(2, (1, 1, 61, late + HOUR_MS))];
+        let (sums, _) = counted(&lines, 10);
+        let day = |day, dimension, value| {
+            let key = Key { site: 9, dimension, day, value };
+            sums.get(&key).map(|(sums, who)| (sums.views, sums.visits, sums.bounces, who.len()))
+        };
+        assert_eq!(day(20_000, Dimension::Total, 0), Some((1, 1, 0, 1)));
+        assert_eq!(day(20_001, Dimension::Total, 0), Some((1, 0, 0, 1)));
+        assert_eq!(day(20_000, Dimension::Channel, 6), Some((2, 1, 0, 1)));
+        assert_eq!(day(20_001, Dimension::Channel, 6), None);
+        assert_eq!(day(20_001, Dimension::Page, 61), Some((1, 1, 0, 1)));
+        assert_eq!(day(20_000, Dimension::Exit, 61), Some((2, 1, 0, 0)));
+        assert_eq!(day(20_000, Dimension::Exit, 60), None, "she went on from there");
+    }
+
+    #[test]
+    fn depth_counts_once_for_each_page_and_attention_adds_up() {
+        let lines = [(1, 1, 60, 0), (1, 2, 60, 9), (1, 2, 60, 20)].map(|row| line(row.3 + 1, row));
+        let (sums, visits) = counted(&lines, 1);
+        let page = sums[&Key { site: 9, dimension: Dimension::Page, day: 20_000, value: 60 }].0;
+        assert_eq!((page.views, page.engaged_ms, page.scroll), (1, 10_000, 60));
+        let visit = visits.values().next().expect("a visit");
+        assert!(visit.is_bounce(), "attention alone is no second page");
+        assert_eq!((visit.hits, visit.engaged_ms, visit.trail.steps[0].engaged_ms), (3, 10_000, 10_000));
+    }
+
+    proptest! {
+        #[test]
+        fn however_rows_are_cut_into_batches_the_counts_are_the_same(
+            rows in proptest::collection::vec((0..8_u8, prop_oneof![Just(1), Just(2), Just(3), Just(EVENT)], 60..64_i64, 0..3 * DAY_MS), 1..60),
+            size in 1..20_usize,
+        ) {
+            let lines: Vec<Line> = (1..).zip(rows).map(|(seq, row)| line(seq, row)).collect();
+            prop_assert_eq!(counted(&lines, size), counted(&lines, lines.len()));
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What the snippet reports: page views and events, read from hostile JSON into [`Hit`]s that can only be valid.
 
+mod address;
 mod agent;
 mod bots;
 mod geo;
@@ -9,6 +10,7 @@ mod source;
 mod store;
 mod words;
 
+pub use address::{ADDRESS_MOST, Address};
 pub use agent::{Agent, Agents, Known};
 pub use geo::Geo;
 pub use log::{pack, unpack};
@@ -43,9 +45,9 @@ pub struct Hit {
     /// Path with query, without what marks a campaign.
     pub path: String,
     pub title: Option<String>,
-    pub referrer: Option<url::Url>,
+    pub referrer: Option<Address>,
     /// The whole address, for the source.
-    pub url: url::Url,
+    pub url: Address,
     /// The device epoch; none without consent.
     pub visitor: Option<VisitorId>,
     pub consent: Consent,
@@ -53,6 +55,8 @@ pub struct Hit {
     pub engaged_ms: i64,
     /// How far the page was scrolled, 0 to 100.
     pub scroll: i64,
+    /// Whether the browser says that a program drives it.
+    pub is_automated: bool,
     pub props: Json,
 }
 

@@ -9,15 +9,13 @@ use super::HitLog;
 use crate::base::ids::SessionId;
 use crate::base::signing::Keys;
 use crate::base::time::Timestamp;
-use crate::hits::{self, Agents, Geo, Hit, Known, Recorded, source_of};
+use crate::hits::{self, Address, Agents, Geo, Hit, Known, Recorded, source_of};
 use crate::sessions;
 
 /// What the request says about who sends.
 #[derive(Debug, Clone, Copy)]
 pub struct Sender<'a> {
     pub address: IpAddr,
-    /// The address's network, for the digest of those who allow no identifier.
-    pub network: &'a str,
     pub user_agent: &'a str,
 }
 
@@ -70,7 +68,7 @@ impl Collector {
 
     fn work_out(&self, hit: Hit, sender: Sender<'_>, agent: &Known, now: Timestamp) -> Recorded {
         let visitor = hit.visitor.unwrap_or_else(|| {
-            sessions::cookieless(&self.keys, &hit.site, sender.network, sender.user_agent, hit.at)
+            sessions::cookieless(&self.keys, &hit.site, sender.address, sender.user_agent, hit.at)
         });
         Recorded {
             seq: 0,
@@ -106,6 +104,6 @@ impl Collector {
 }
 
 /// A referrer without its query, which is somebody else's and may hold names.
-fn origin_and_path(url: &url::Url) -> String {
-    format!("{}{}", url.origin().ascii_serialization(), url.path())
+fn origin_and_path(address: &Address) -> String {
+    [address.origin(), address.path()].concat()
 }

@@ -1,6 +1,9 @@
 //! Hits of one visitor that are less than 30 minutes apart belong together.
 
+use std::net::IpAddr;
+
 use crate::base::ids::{SessionId, VisitorId};
+use crate::base::network::network_of;
 use crate::base::signing::Keys;
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::storage::Result;
@@ -51,9 +54,9 @@ fn space(site: &str) -> u64 {
 
 /// The identifier of somebody who allows none to be stored: a keyed digest of the day, the site, the network and the
 /// browser. It cannot be turned back, and nobody is recognised on another day.
-pub fn cookieless(keys: &Keys, site: &str, address: &str, user_agent: &str, at: Timestamp) -> VisitorId {
+pub fn cookieless(keys: &Keys, site: &str, address: IpAddr, user_agent: &str, at: Timestamp) -> VisitorId {
     let day = at.as_ms().div_euclid(DAY_MS).to_string();
-    let digest = keys.digest("cookieless", &[&day, site, address, user_agent]);
+    let digest = keys.digest("cookieless", &[&day, site, &network_of(address), user_agent]);
     let mut bytes = [0_u8; 16];
     bytes.copy_from_slice(digest.get(..16).expect("a digest has 32 bytes"));
     VisitorId::from_uuid(uuid::Builder::from_random_bytes(bytes).into_uuid())
@@ -82,7 +85,7 @@ mod tests {
     #[test]
     fn nobody_is_recognised_on_another_day_or_site() {
         let keys = Keys::new(&Secret::new("a secret of at least thirty-two characters"));
-        let who = |site, at| cookieless(&keys, site, "192.0.2.0", "Firefox", Timestamp(at));
+        let who = |site, at| cookieless(&keys, site, [192, 0, 2, 7].into(), "Firefox", Timestamp(at));
         assert_eq!(who("faro", 0), who("faro", DAY_MS - 1));
         assert_ne!(who("faro", 0), who("faro", DAY_MS));
         assert_ne!(who("faro", 0), who("other", 0));

@@ -83,7 +83,6 @@ async fn a_visit_goes_on_after_a_restart_and_what_was_acknowledged_is_there() {
         let hits = embudo::hits::parse(body.to_string().as_bytes(), 20, clock.now()).expect("a hit");
         let sender = embudo::ingest::Sender {
             address: Ipv4Addr::LOCALHOST.into(),
-            network: "127.0.0.0/24",
             user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
         };
         app.collector.take(hits, sender, clock.now()).await.expect("on disk");

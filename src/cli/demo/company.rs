@@ -232,8 +232,7 @@ async fn settle(app: &App, person: &Person, now: Timestamp) -> anyhow::Result<()
 }
 
 async fn visit(app: &App, person: &Person, visitor: VisitorId, came: Timestamp) -> anyhow::Result<()> {
-    let sender =
-        Sender { address: IpAddr::from([127, 0, 0, 1]), network: "127.0.0.0/24", user_agent: BROWSER };
+    let sender = Sender { address: IpAddr::from([127, 0, 0, 1]), user_agent: BROWSER };
     let mut referrer = person.referrer.to_owned();
     for ((path, title), minute) in person.pages.iter().zip(0_i64..) {
         let address = format!("{}{path}", app.own_origin());

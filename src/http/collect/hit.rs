@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use crate::hits;
 use crate::http::error::Problem;
-use crate::http::request::{Proxies, header, network, origin};
+use crate::http::request::{Proxies, header, origin};
 use crate::http::{Shared, cors};
 use crate::ingest::Sender;
 use crate::storage::limits::Quota;
@@ -35,7 +35,7 @@ async fn taken(
     let settings = &app.config.collector;
     let address = proxies.client(request);
     let quota = Quota { per_minute: settings.hits_per_minute, burst: settings.hits_burst };
-    app.stores.limits.check("hits", &address.to_string(), quota, now).await?;
+    app.stores.limits.check_address("hits", address, quota, now).await?;
     let body = body
         .to_bytes_limited(settings.body_bytes)
         .await
@@ -44,12 +44,11 @@ async fn taken(
     let hits = hits::parse(&body, settings.batch, now)?;
     for hit in &hits {
         let site = app.sites.find_for(&hit.site, origin(request), app.own_origin())?;
-        if !site.allows_url(&hit.url) && hit.url.origin().ascii_serialization() != app.own_origin() {
+        if !site.allows_origin(hit.url.origin()) && hit.url.origin() != app.own_origin() {
             return Err(crate::sites::Error::ForeignOrigin.into());
         }
     }
-    let network = network(address);
-    let sender = Sender { address, network: &network, user_agent: header(request, USER_AGENT) };
+    let sender = Sender { address, user_agent: header(request, USER_AGENT) };
     let taken = app.collector.take(hits, sender, now).await?;
     let asks = taken.has_page && taken.bot_reason.is_none();
     let chat = if asks { r#","chat":"ask""# } else { "" };

@@ -4,6 +4,7 @@ mod definitions;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use definitions::{Definitions, Kind, Sources};
 
@@ -16,7 +17,7 @@ use crate::bookings::team::Team;
 use crate::chat::Room;
 use crate::config::Config;
 use crate::gates::Catalog;
-use crate::hits::{Agents, Geo, Words};
+use crate::hits::{Agents, Geo, Spam, Words};
 use crate::ingest::{self, Collector};
 use crate::jobs::Worker;
 use crate::notify::{Desk, Mailer, Outbound};
@@ -58,9 +59,12 @@ impl App {
             ingest::reopen_visits(&stores, &words, clock.now()).await?;
         }
         let keys = Keys::new(&secret_of(&config)?);
-        let geo = Geo::open(&config.collector.geo_database).map_err(anyhow::Error::msg)?;
+        let geo = Geo::open_both(&config.collector.geo_database, &config.collector.asn_database);
+        let geo = Arc::new(geo.map_err(anyhow::Error::msg)?);
+        watch_files(&geo);
         let log = Arc::new(ingest::Local::new(stores.journal.clone(), stores.hot.clone()));
-        let collector = Collector::new(log, keys.clone(), geo, Agents::default());
+        let collector = Collector::new(log, keys.clone(), geo, Agents::default())
+            .with_spam(Spam::new(&config.collector.referrer_spam));
         let report = Report::new();
         let read = Definitions::read(&Sources::of(&config, &report), &report);
         let Definitions {
@@ -148,6 +152,22 @@ impl App {
     pub fn link(&self, path: &str) -> String {
         format!("{}{path}", self.config.server.public_url)
     }
+}
+
+/// How often replaced databases are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Looks for replaced databases as long as somebody uses them.
+fn watch_files(geo: &Arc<Geo>) {
+    let geo = Arc::downgrade(geo);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let Some(geo) = geo.upgrade() else { return };
+            // Reading tens of megabytes would hold up what else runs here. It panics never, so nobody waits for it in vain.
+            drop(tokio::task::spawn_blocking(move || geo.look()).await);
+        }
+    });
 }
 
 /// The configured secret, else the one in the data folder, made at the first start.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{Address, Error, Hit};
+use super::{Address, Clamped, Error, Hit};
 use crate::base::consent::Consent;
 use crate::base::ids::{HitId, VisitorId};
 use crate::base::time::{DAY_MS, Timestamp};
@@ -70,11 +70,11 @@ struct Raw<'a> {
     #[serde(default)]
     props: Option<serde_json::Map<String, Json>>,
     #[serde(default)]
-    engaged_ms: Option<i64>,
+    engaged_ms: Option<f64>,
     #[serde(default)]
-    scroll: Option<i64>,
+    scroll: Option<f64>,
     #[serde(default)]
-    age_ms: Option<i64>,
+    age_ms: Option<f64>,
 }
 
 /// Reads a body: one hit, or a list of at most `most`.
@@ -158,12 +158,19 @@ fn hit(raw: Raw<'_>, now: Timestamp) -> Result<Hit, Error> {
         return Err(Error::Field { field: "props", problem: "must have at most 30 members" });
     }
     // A hit waits in a client's queue for a page or two; whoever says more has a wrong clock.
-    let age_ms = raw.age_ms.unwrap_or(0).clamp(0, DAY_MS);
+    let said_ms = raw.age_ms.map_or(0, whole);
+    let age_ms = said_ms.clamp(0, DAY_MS);
+    let clamped = match said_ms {
+        _ if said_ms == age_ms => None,
+        ..0 => Some(Clamped::Future),
+        _ => Some(Clamped::TooOld),
+    };
     Ok(Hit {
         id: HitId::parse(&id).map_err(|_| Error::Field { field: "id", problem: "must be a UUID" })?,
         site: site.into_owned(),
         name: name.trim().to_owned(),
         at: now.plus_ms(-age_ms),
+        clamped,
         host: url.host().to_owned(),
         path: url.path_without(|name| MARKS.contains(&name)),
         title: raw.title.map(|title| clean(&title.0, TITLE_MOST)).filter(|title| !title.is_empty()),
@@ -172,8 +179,8 @@ fn hit(raw: Raw<'_>, now: Timestamp) -> Result<Hit, Error> {
         visitor,
         consent,
         language: raw.language.map(|language| clean(&language.0, 35)).filter(|language| !language.is_empty()),
-        engaged_ms: raw.engaged_ms.unwrap_or(0).clamp(0, ENGAGED_MOST_MS),
-        scroll: raw.scroll.unwrap_or(0).clamp(0, 100),
+        engaged_ms: raw.engaged_ms.map_or(0, whole).clamp(0, ENGAGED_MOST_MS),
+        scroll: raw.scroll.map_or(0, whole).clamp(0, 100),
         is_automated: raw.bot.is_some_and(|mark| !mark.0.is_empty()),
         props: Json::Object(props.into_iter().filter_map(prop).collect()),
     })
@@ -181,6 +188,12 @@ fn hit(raw: Raw<'_>, now: Timestamp) -> Result<Hit, Error> {
 
 fn required<'a>(value: Option<Text<'a>>, field: &'static str) -> Result<Cow<'a, str>, Error> {
     value.map(|text| text.0).ok_or(Error::Field { field, problem: "is missing" })
+}
+
+/// A number without its fraction; what is too large is the largest.
+#[allow(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
+fn whole(number: f64) -> i64 {
+    number as i64
 }
 
 /// A text without control characters, cut to `most` characters.
@@ -240,6 +253,18 @@ mod tests {
         assert_eq!(title(r"\ud83d\ud83d\ude00 \\ud83d \ude00"), read("\u{fffd}\u{1f600} \\ud83d \u{fffd}"));
         assert!(matches!(title(r"\ud8"), Err(Error::Malformed(_))));
         assert!(matches!(title(r"\udzzz \ud83d"), Err(Error::Malformed(_))));
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_is_told_and_put_right() {
+        let read =
+            |age: &str| one(&format!(r#","age_ms":{age}"#)).map(|hit| (hit.at, hit.clamped)).expect("valid");
+        let now = Timestamp(1_000_000);
+        assert_eq!(read("0.7"), (now, None));
+        assert_eq!(read("86400000"), (now.plus_ms(-DAY_MS), None));
+        assert_eq!(read("86400001"), (now.plus_ms(-DAY_MS), Some(Clamped::TooOld)));
+        assert_eq!(read("1e300"), (now.plus_ms(-DAY_MS), Some(Clamped::TooOld)));
+        assert_eq!(read("-31536000000"), (now, Some(Clamped::Future)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! From what a browser sent to a durable row: label bot → source → country → device → visit and log.
+//! From what a browser sent to a durable row: label bot → source → place → device → visit and log.
 //!
 //! Nothing here reads a contact, and no lock is shared by all visitors.
 
@@ -9,7 +9,9 @@ use super::HitLog;
 use crate::base::ids::SessionId;
 use crate::base::signing::Keys;
 use crate::base::time::Timestamp;
-use crate::hits::{self, Address, Agents, Geo, Hit, Known, Recorded, source_of};
+use crate::hits::{
+    self, Address, Agents, BotReason, Counts, Geo, Hit, Known, Manner, Place, Recorded, Spam, source_of,
+};
 use crate::sessions;
 
 /// What the request says about who sends.
@@ -17,6 +19,8 @@ use crate::sessions;
 pub struct Sender<'a> {
     pub address: IpAddr,
     pub user_agent: &'a str,
+    /// How it was sent.
+    pub manner: Manner,
 }
 
 /// What became of a body.
@@ -24,8 +28,8 @@ pub struct Sender<'a> {
 pub struct Taken {
     /// Hits that are on disk now.
     pub accepted: usize,
-    /// Why they were set aside, if they were labelled as a machine's.
-    pub bot_reason: Option<&'static str>,
+    /// Why one of them was labelled as a machine's: the first reason.
+    pub bot_reason: Option<BotReason>,
     /// Whether one of them opened a page.
     pub has_page: bool,
 }
@@ -34,14 +38,32 @@ pub struct Taken {
 pub struct Collector {
     log: Arc<dyn HitLog>,
     keys: Keys,
-    geo: Geo,
+    geo: Arc<Geo>,
     agents: Agents,
+    spam: Spam,
+    counts: Arc<Counts>,
 }
 
 impl Collector {
     /// A collector that writes to `log`.
-    pub fn new(log: Arc<dyn HitLog>, keys: Keys, geo: Geo, agents: Agents) -> Self {
-        Self { log, keys, geo, agents }
+    pub fn new(log: Arc<dyn HitLog>, keys: Keys, geo: impl Into<Arc<Geo>>, agents: Agents) -> Self {
+        Self { log, keys, geo: geo.into(), agents, spam: Spam::default(), counts: Arc::default() }
+    }
+
+    /// The same, with a list of referrers that are advertised by made-up visits.
+    #[must_use]
+    pub fn with_spam(self, spam: Spam) -> Self {
+        Self { spam, ..self }
+    }
+
+    /// What was taken and what not, so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Where addresses are looked up.
+    pub fn geo(&self) -> &Geo {
+        &self.geo
     }
 
     /// Works the hits out and returns when they are on disk.
@@ -55,28 +77,60 @@ impl Collector {
         now: Timestamp,
     ) -> Result<Taken, hits::Error> {
         let agent = self.agents.read(sender.user_agent);
-        let bot_reason = agent.bot_reason;
+        let place = self.geo.find(sender.address);
         let has_page = hits.iter().any(|hit| hit.name == hits::PAGE);
         let accepted = hits.len();
-        let mut rows = Vec::with_capacity(accepted);
+        let (mut rows, mut reasons) = (Vec::with_capacity(accepted), Vec::new());
         for hit in hits {
-            rows.push(self.work_out(hit, sender, &agent, now));
+            if let Some(clamped) = hit.clamped {
+                self.counts.clamped.add(clamped.word(), 1);
+            }
+            let reason = self.bot_reason(&hit, &agent, &place, sender.manner);
+            reasons.extend(reason);
+            rows.push(self.work_out(hit, sender, &agent, &place, reason, now));
         }
         self.log.append(rows).await?;
-        Ok(Taken { accepted, bot_reason, has_page })
+        self.counts.accepted.add(u64::try_from(accepted - reasons.len()).unwrap_or(0));
+        for reason in &reasons {
+            self.counts.labelled.add(reason.word(), 1);
+        }
+        Ok(Taken { accepted, bot_reason: reasons.first().copied(), has_page })
     }
 
-    fn work_out(&self, hit: Hit, sender: Sender<'_>, agent: &Known, now: Timestamp) -> Recorded {
+    fn bot_reason(&self, hit: &Hit, agent: &Known, place: &Place, manner: Manner) -> Option<BotReason> {
+        if agent.bot_reason.is_some() {
+            return agent.bot_reason;
+        }
+        if hit.is_automated {
+            return Some(BotReason::Automation);
+        }
+        let referrer = hit.referrer.as_ref().map(Address::host).filter(|host| *host != hit.host);
+        if referrer.is_some_and(|host| self.spam.has(host)) {
+            return Some(BotReason::ReferrerSpam);
+        }
+        (place.is_hosting && manner.is_odd(agent.expected)).then_some(BotReason::Signals)
+    }
+
+    fn work_out(
+        &self,
+        hit: Hit,
+        sender: Sender<'_>,
+        agent: &Known,
+        place: &Place,
+        reason: Option<BotReason>,
+        now: Timestamp,
+    ) -> Recorded {
         let visitor = hit.visitor.unwrap_or_else(|| {
             sessions::cookieless(&self.keys, &hit.site, sender.address, sender.user_agent, hit.at)
         });
+        let place = place.clone();
         Recorded {
             seq: 0,
             source: source_of(&hit.url, hit.referrer.as_ref()),
-            country: self.geo.country(sender.address),
-            region: None,
-            city: None,
-            network: None,
+            country: place.country,
+            region: place.region,
+            city: place.city,
+            network: place.network,
             agent: agent.agent.clone(),
             id: hit.id,
             site: hit.site,
@@ -91,7 +145,7 @@ impl Collector {
             referrer: hit.referrer.map(|referrer| origin_and_path(&referrer)),
             language: hit.language,
             consent: hit.consent,
-            bot_reason: agent.bot_reason.map(str::to_owned),
+            bot_reason: reason.map(|reason| reason.word().to_owned()),
             engaged_ms: hit.engaged_ms,
             scroll: hit.scroll,
             props: hit

@@ -126,6 +126,11 @@ impl Networks {
         Self::read(&[name.to_owned()]).0
     }
 
+    /// The name of the networks that hold an address, if they have one.
+    pub fn name_of(address: IpAddr) -> Option<&'static str> {
+        NAMED.iter().map(|(name, _)| *name).find(|name| Self::named(name).contain(address))
+    }
+
     /// Whether an address lies in one of them.
     pub fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))

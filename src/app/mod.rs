@@ -22,6 +22,7 @@ use crate::ingest::{self, Collector};
 use crate::jobs::Worker;
 use crate::notify::{Desk, Mailer, Outbound};
 use crate::render::Templates;
+use crate::sessions::Cookieless;
 use crate::sites::Sites;
 use crate::storage::Stores;
 use crate::{stages, webinars};
@@ -61,9 +62,12 @@ impl App {
         let keys = Keys::new(&secret_of(&config)?);
         let geo = Geo::open_both(&config.collector.geo_database, &config.collector.asn_database);
         let geo = Arc::new(geo.map_err(anyhow::Error::msg)?);
-        watch_files(&geo);
+        let cookieless = Cookieless::shared(keys.clone(), stores.db.clone(), stores.hot.clone());
+        let cookieless = Arc::new(cookieless);
+        tend(&geo, &cookieless, clock.clone());
         let log = Arc::new(ingest::Local::new(stores.journal.clone(), stores.hot.clone()));
         let collector = Collector::new(log, keys.clone(), geo, Agents::default())
+            .with_cookieless(cookieless)
             .with_spam(Spam::new(&config.collector.referrer_spam));
         let report = Report::new();
         let read = Definitions::read(&Sources::of(&config, &report), &report);
@@ -154,16 +158,17 @@ impl App {
     }
 }
 
-/// How often replaced databases are looked for.
+/// How often replaced databases and old salts are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Looks for replaced databases as long as somebody uses them.
-fn watch_files(geo: &Arc<Geo>) {
-    let geo = Arc::downgrade(geo);
+/// Looks for replaced databases and old salts as long as somebody uses them.
+fn tend(geo: &Arc<Geo>, cookieless: &Arc<Cookieless>, clock: Clock) {
+    let (geo, cookieless) = (Arc::downgrade(geo), Arc::downgrade(cookieless));
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let Some(geo) = geo.upgrade() else { return };
+            let (Some(geo), Some(cookieless)) = (geo.upgrade(), cookieless.upgrade()) else { return };
+            cookieless.forget(clock.now());
             // Reading tens of megabytes would hold up what else runs here. It panics never, so nobody waits for it in vain.
             drop(tokio::task::spawn_blocking(move || geo.look()).await);
         }

@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::HitLog;
-use crate::base::ids::SessionId;
+use crate::base::ids::{SessionId, VisitorId};
 use crate::base::signing::Keys;
 use crate::base::time::Timestamp;
 use crate::hits::{
     self, Address, Agents, BotReason, Counts, Geo, Hit, Known, Manner, Place, Recorded, Spam, source_of,
 };
-use crate::sessions;
+use crate::sessions::Cookieless;
 
 /// What the request says about who sends.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub struct Taken {
 /// Takes hits.
 pub struct Collector {
     log: Arc<dyn HitLog>,
-    keys: Keys,
+    cookieless: Arc<Cookieless>,
     geo: Arc<Geo>,
     agents: Agents,
     spam: Spam,
@@ -47,7 +47,14 @@ pub struct Collector {
 impl Collector {
     /// A collector that writes to `log`.
     pub fn new(log: Arc<dyn HitLog>, keys: Keys, geo: impl Into<Arc<Geo>>, agents: Agents) -> Self {
-        Self { log, keys, geo: geo.into(), agents, spam: Spam::default(), counts: Arc::default() }
+        let cookieless = Arc::new(Cookieless::alone(keys));
+        Self { log, cookieless, geo: geo.into(), agents, spam: Spam::default(), counts: Arc::default() }
+    }
+
+    /// The same, with identifiers for those who allow none that other nodes make, too.
+    #[must_use]
+    pub fn with_cookieless(self, cookieless: Arc<Cookieless>) -> Self {
+        Self { cookieless, ..self }
     }
 
     /// The same, with a list of referrers that are advertised by made-up visits.
@@ -87,7 +94,14 @@ impl Collector {
             }
             let reason = self.bot_reason(&hit, &agent, &place, sender.manner);
             reasons.extend(reason);
-            rows.push(self.work_out(hit, sender, &agent, &place, reason, now));
+            let visitor = match hit.visitor {
+                Some(visitor) => visitor,
+                None => {
+                    let made = self.cookieless.visitor(&hit.site, sender.address, sender.user_agent, hit.at);
+                    made.await
+                }
+            };
+            rows.push(work_out(hit, visitor, &agent, &place, reason, now));
         }
         self.log.append(rows).await?;
         self.counts.accepted.add(u64::try_from(accepted - reasons.len()).unwrap_or(0));
@@ -110,50 +124,42 @@ impl Collector {
         }
         (place.is_hosting && manner.is_odd(agent.expected)).then_some(BotReason::Signals)
     }
+}
 
-    fn work_out(
-        &self,
-        hit: Hit,
-        sender: Sender<'_>,
-        agent: &Known,
-        place: &Place,
-        reason: Option<BotReason>,
-        now: Timestamp,
-    ) -> Recorded {
-        let visitor = hit.visitor.unwrap_or_else(|| {
-            sessions::cookieless(&self.keys, &hit.site, sender.address, sender.user_agent, hit.at)
-        });
-        let place = place.clone();
-        Recorded {
-            seq: 0,
-            source: source_of(&hit.url, hit.referrer.as_ref()),
-            country: place.country,
-            region: place.region,
-            city: place.city,
-            network: place.network,
-            agent: agent.agent.clone(),
-            id: hit.id,
-            site: hit.site,
-            at: hit.at,
-            received_at: now,
-            visitor,
-            session: SessionId::from_uuid(uuid::Uuid::nil()),
-            name: hit.name,
-            host: hit.host,
-            path: hit.path,
-            title: hit.title,
-            referrer: hit.referrer.map(|referrer| origin_and_path(&referrer)),
-            language: hit.language,
-            consent: hit.consent,
-            bot_reason: reason.map(|reason| reason.word().to_owned()),
-            engaged_ms: hit.engaged_ms,
-            scroll: hit.scroll,
-            props: hit
-                .props
-                .as_object()
-                .is_some_and(|props| !props.is_empty())
-                .then(|| hit.props.to_string()),
-        }
+fn work_out(
+    hit: Hit,
+    visitor: VisitorId,
+    agent: &Known,
+    place: &Place,
+    reason: Option<BotReason>,
+    now: Timestamp,
+) -> Recorded {
+    let place = place.clone();
+    Recorded {
+        seq: 0,
+        source: source_of(&hit.url, hit.referrer.as_ref()),
+        country: place.country,
+        region: place.region,
+        city: place.city,
+        network: place.network,
+        agent: agent.agent.clone(),
+        id: hit.id,
+        site: hit.site,
+        at: hit.at,
+        received_at: now,
+        visitor,
+        session: SessionId::from_uuid(uuid::Uuid::nil()),
+        name: hit.name,
+        host: hit.host,
+        path: hit.path,
+        title: hit.title,
+        referrer: hit.referrer.map(|referrer| origin_and_path(&referrer)),
+        language: hit.language,
+        consent: hit.consent,
+        bot_reason: reason.map(|reason| reason.word().to_owned()),
+        engaged_ms: hit.engaged_ms,
+        scroll: hit.scroll,
+        props: hit.props.as_object().is_some_and(|props| !props.is_empty()).then(|| hit.props.to_string()),
     }
 }
 

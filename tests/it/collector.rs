@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use embudo::hits::Recorded;
 use serde_json::{Value, json};
 
@@ -12,6 +13,17 @@ use crate::support::mmdb::{self, Known};
 async fn hits(app: &TestApp) -> Vec<Recorded> {
     while embudo::ingest::drain(&app.app.stores, &app.app.words).await.expect("carried") > 0 {}
     embudo::hits::after(&app.app.stores.hits, &app.app.words, 0, 100).await.expect("read")
+}
+
+/// Settings of one server with its files in `folder`.
+fn plain_config(folder: &std::path::Path) -> embudo::config::Config {
+    let file = folder.join("embudo.toml");
+    let text = format!(
+        "[storage]\ndata = {:?}\n[[site]]\nkey = \"faro\"\nname = \"Faro\"\norigins = [\"https://faro.example\"]\n",
+        folder.join("data").display().to_string()
+    );
+    std::fs::write(&file, text).expect("written");
+    embudo::config::Config::load(Some(&file), std::iter::empty()).expect("valid")
 }
 
 #[tokio::test]
@@ -251,17 +263,36 @@ async fn scripts_answer_who_only_asks_for_the_head() {
 }
 
 #[tokio::test]
+async fn whoever_gives_no_consent_is_the_same_all_day_also_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = plain_config(folder.path());
+    let clock = embudo::base::time::Clock::manual(embudo::base::time::Timestamp(1_800_003_600_000));
+    let mut visitors = Vec::new();
+    for hours in [0, 2, 24] {
+        clock.advance(hours * HOUR_MS);
+        let app = embudo::app::App::build(config.clone(), clock.clone()).await.expect("started");
+        let body = json!({
+            "id": embudo::base::ids::HitId::new().to_string(), "site": "faro", "name": "page", "url": "https://faro.example/",
+        });
+        let hits = embudo::hits::parse(body.to_string().as_bytes(), 20, clock.now()).expect("a hit");
+        let sender = embudo::ingest::Sender {
+            address: Ipv4Addr::LOCALHOST.into(),
+            manner: embudo::hits::Manner::default(),
+            user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        };
+        app.collector.take(hits, sender, clock.now()).await.expect("on disk");
+        while embudo::ingest::drain(&app.stores, &app.words).await.expect("carried") > 0 {}
+        let kept = embudo::hits::after(&app.stores.hits, &app.words, 0, 10).await.expect("read");
+        visitors.extend(kept.last().map(|hit| hit.visitor));
+    }
+    assert_eq!(visitors[0], visitors[1]);
+    assert_ne!(visitors[1], visitors[2]);
+}
+
+#[tokio::test]
 async fn a_visit_goes_on_after_a_restart_and_what_was_acknowledged_is_there() {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = {
-        let file = folder.path().join("embudo.toml");
-        let text = format!(
-            "[storage]\ndata = {:?}\n[[site]]\nkey = \"faro\"\nname = \"Faro\"\norigins = [\"https://faro.example\"]\n",
-            folder.path().join("data").display().to_string()
-        );
-        std::fs::write(&file, text).expect("written");
-        embudo::config::Config::load(Some(&file), std::iter::empty()).expect("valid")
-    };
+    let config = plain_config(folder.path());
     let clock = embudo::base::time::Clock::manual(embudo::base::time::Timestamp(1_800_000_000_000));
     let visitor = embudo::base::ids::VisitorId::new();
     let mut sessions = Vec::new();
@@ -290,4 +321,34 @@ async fn a_visit_goes_on_after_a_restart_and_what_was_acknowledged_is_there() {
     assert_eq!(sessions.len(), 4, "what was acknowledged is there");
     assert!(sessions[0] == sessions[1] && sessions[1] == sessions[2], "less than 30 minutes apart");
     assert_ne!(sessions[2], sessions[3], "31 minutes later it is another visit");
+}
+
+#[tokio::test]
+async fn a_visit_without_consent_goes_on_over_midnight_and_the_next_day_knows_nobody() {
+    let app = TestApp::start().await;
+    let mut nobody = app.visitor();
+    nobody.consent = "none";
+    app.clock.advance(14 * HOUR_MS + 50 * MINUTE_MS); // 23:50 UTC
+    nobody.visit("/before").await;
+    app.clock.advance(20 * MINUTE_MS);
+    nobody.visit("/after").await;
+    // Somebody else, who was not there before midnight, is known by the new day's salt at once.
+    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0";
+    let other = app.client.with("user-agent", agent);
+    other.post("/v1/hit", &nobody.hit("/other")).await.expect(202);
+    app.clock.advance(31 * MINUTE_MS);
+    other.post("/v1/hit", &nobody.hit("/other")).await.expect(202);
+    nobody.visit("/again").await;
+    let hits = hits(&app).await;
+    let [before, after, first, second, again] = &hits[..] else { panic!("{hits:?}") };
+    assert_eq!((before.visitor, before.session), (after.visitor, after.session), "one visit");
+    assert_eq!(first.visitor, second.visitor, "the same day knows its visitors");
+    assert!(before.visitor != again.visitor && before.session != again.session, "another day, another visit");
+    assert_ne!(first.visitor, again.visitor);
+
+    assert_eq!(app.count("salts").await, 2);
+    app.later(DAY_MS).await;
+    assert_eq!(app.count("salts").await, 1, "what is older than yesterday is thrown away");
+    app.later(DAY_MS).await;
+    assert_eq!(app.count("salts").await, 0);
 }

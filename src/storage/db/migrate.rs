@@ -26,6 +26,7 @@ pub const JOURNEY: &[Migration] = &[
         sqlite: include_str!("../migrations/0002_no_double_booking.sqlite.sql"),
         postgres: include_str!("../migrations/0002_no_double_booking.postgres.sql"),
     },
+    shared(3, "salts", include_str!("../migrations/0003_salts.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

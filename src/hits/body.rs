@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_bomb_is_not_unpacked_beyond_the_limit() {
-        let bomb = gzip(&vec![b' '; 10_000_000]);
+        let bomb = gzip(&vec![b' '; 2_000_000]);
         assert!(bomb.len() < 64 * 1024);
         assert_eq!(unpacked(&bomb, "gzip", 64 * 1024), Err(Error::TooLarge { most: 64 * 1024 }));
         let plain = [b'x'; 500];

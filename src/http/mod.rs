@@ -37,7 +37,7 @@ const HEADERS: &[(&str, &str)] =
     &[("x-content-type-options", "nosniff"), ("referrer-policy", "strict-origin-when-cross-origin")];
 
 /// In which the head of a request must have come.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves all doors on `listener` until the server is told to stop.
 ///

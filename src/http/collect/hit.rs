@@ -9,7 +9,7 @@ use actix_web::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 
 use crate::hits::{self, Dropped, Manner};
 use crate::http::error::Problem;
@@ -21,6 +21,9 @@ use crate::storage::limits::{Quota, TooMany};
 
 /// Says why hits were not taken, or were taken for a machine's.
 const DROPPED: HeaderName = HeaderName::from_static("x-embudo-dropped");
+
+/// So much more than is taken is read and thrown away, so that the answer is heard.
+const HEARD_OUT_BYTES: usize = 2 << 20;
 
 /// Why a body is not taken.
 enum Refusal {
@@ -136,13 +139,39 @@ async fn taken(
 }
 
 async fn read(body: web::Payload, most: usize, timeout: Duration) -> Result<web::Bytes, Refusal> {
-    let mut read = pin!(body.to_bytes_limited(most));
+    let mut read = pin!(gather(body, most));
     // Nearly always the body has come with its head, and no clock need run.
-    let read = match (&mut read).now_or_never() {
+    match (&mut read).now_or_never() {
         Some(read) => read,
         None => tokio::time::timeout(timeout, read).await.map_err(|_| Refusal::TooSlow)?,
-    };
-    read.map_err(|_| hits::Error::TooLarge { most })?.map_err(|error| Refusal::Broken(error.to_string()))
+    }
+}
+
+async fn gather(mut body: web::Payload, most: usize) -> Result<web::Bytes, Refusal> {
+    let (mut first, mut gathered, mut size) = (web::Bytes::new(), web::BytesMut::new(), 0_usize);
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| Refusal::Broken(error.to_string()))?;
+        size = size.saturating_add(chunk.len());
+        if size > most {
+            // Somebody who is still sending would not hear the answer.
+            gathered = web::BytesMut::new();
+            if size > most.saturating_add(HEARD_OUT_BYTES) {
+                break;
+            }
+        } else if first.is_empty() {
+            first = chunk;
+        } else {
+            if gathered.is_empty() {
+                gathered.extend_from_slice(&first);
+            }
+            gathered.extend_from_slice(&chunk);
+        }
+    }
+    match size > most {
+        true => Err(hits::Error::TooLarge { most }.into()),
+        false if gathered.is_empty() => Ok(first),
+        false => Ok(gathered.freeze()),
+    }
 }
 
 fn manner(request: &HttpRequest) -> Manner {

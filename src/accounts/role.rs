@@ -33,6 +33,8 @@ pub enum May {
     Decide,
     /// Read the mails that were sent: they hold personal links.
     ReadMails,
+    /// See how the server is set up.
+    Operate,
 }
 
 impl Role {
@@ -62,6 +64,7 @@ impl Role {
             May::Look => true,
             May::Chat | May::SetOutcome => matches!(self, Self::Admin | Self::Sdr | Self::Ae),
             May::Decide => self != Self::Viewer,
+            May::Operate => self == Self::Admin,
             May::ReadMails => matches!(self, Self::Admin | Self::Marketing | Self::Sdr),
         }
     }

@@ -4,6 +4,7 @@ mod definitions;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use definitions::{Definitions, Kind, Sources};
 
@@ -16,11 +17,12 @@ use crate::bookings::team::Team;
 use crate::chat::Room;
 use crate::config::Config;
 use crate::gates::Catalog;
-use crate::hits::{Agents, Geo, Words};
+use crate::hits::{Agents, Geo, Spam, Words};
 use crate::ingest::{self, Collector};
 use crate::jobs::Worker;
 use crate::notify::{Desk, Mailer, Outbound};
 use crate::render::Templates;
+use crate::sessions::Cookieless;
 use crate::sites::Sites;
 use crate::storage::Stores;
 use crate::{stages, webinars};
@@ -58,9 +60,15 @@ impl App {
             ingest::reopen_visits(&stores, &words, clock.now()).await?;
         }
         let keys = Keys::new(&secret_of(&config)?);
-        let geo = Geo::open(&config.collector.geo_database).map_err(anyhow::Error::msg)?;
+        let geo = Geo::open_both(&config.collector.geo_database, &config.collector.asn_database);
+        let geo = Arc::new(geo.map_err(anyhow::Error::msg)?);
+        let cookieless = Cookieless::shared(keys.clone(), stores.db.clone(), stores.hot.clone());
+        let cookieless = Arc::new(cookieless);
+        tend(&geo, &cookieless, clock.clone());
         let log = Arc::new(ingest::Local::new(stores.journal.clone(), stores.hot.clone()));
-        let collector = Collector::new(log, keys.clone(), geo, Agents::default());
+        let collector = Collector::new(log, keys.clone(), geo, Agents::default())
+            .with_cookieless(cookieless)
+            .with_spam(Spam::new(&config.collector.referrer_spam));
         let report = Report::new();
         let read = Definitions::read(&Sources::of(&config, &report), &report);
         let Definitions {
@@ -148,6 +156,23 @@ impl App {
     pub fn link(&self, path: &str) -> String {
         format!("{}{path}", self.config.server.public_url)
     }
+}
+
+/// How often replaced databases and old salts are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Looks for replaced databases and old salts as long as somebody uses them.
+fn tend(geo: &Arc<Geo>, cookieless: &Arc<Cookieless>, clock: Clock) {
+    let (geo, cookieless) = (Arc::downgrade(geo), Arc::downgrade(cookieless));
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let (Some(geo), Some(cookieless)) = (geo.upgrade(), cookieless.upgrade()) else { return };
+            cookieless.forget(clock.now());
+            // Reading tens of megabytes would hold up what else runs here. It panics never, so nobody waits for it in vain.
+            drop(tokio::task::spawn_blocking(move || geo.look()).await);
+        }
+    });
 }
 
 /// The configured secret, else the one in the data folder, made at the first start.

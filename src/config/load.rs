@@ -8,6 +8,7 @@ use toml::Value;
 use super::layers::Layers;
 use super::{Config, sites};
 use crate::base::diagnostic::{Mark, Report};
+use crate::base::network::Networks;
 
 /// The documented default file.
 pub const DEFAULT: &str = include_str!("../../config/default.toml");
@@ -109,6 +110,37 @@ fn impossible(config: &Config, layers: &Layers, report: &Report) {
             wrong(if layers.knows(&item) { &item } else { "api.keys" }, message);
         }
     }
+    let lists = [
+        ("server.trusted_proxies", &config.server.trusted_proxies),
+        ("telemetry.metrics_from", &config.telemetry.metrics_from),
+    ];
+    for (name, list) in lists {
+        for text in Networks::read(list).1 {
+            let message = format!(
+                "\"{text}\" is neither an address, a network, nor one of loopback, private, cloudflare, fastly"
+            );
+            wrong(name, message);
+        }
+    }
+    for name in &config.server.client_address_header {
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            wrong("server.client_address_header", format!("\"{name}\" is not the name of a header"));
+        }
+    }
+    for (key, paths) in [
+        ("collector.paths", &config.collector.paths),
+        ("collector.tracker_paths", &config.collector.tracker_paths),
+    ] {
+        if paths.is_empty() {
+            wrong(key, "at least one path is needed".to_owned());
+        }
+        for path in paths.iter().filter(|path| !is_path(path)) {
+            let message = format!(
+                "\"{path}\" is not a path: it begins with a slash and goes on with letters, digits, - _ . and slashes"
+            );
+            wrong(key, message);
+        }
+    }
     if crate::base::email::Email::parse(&config.mail.from).is_err() {
         wrong("mail.from", format!("\"{}\" is not an e-mail address", config.mail.from));
     }
@@ -119,6 +151,16 @@ fn impossible(config: &Config, layers: &Layers, report: &Report) {
     if !matches!(config.log.format.as_str(), "text" | "json") {
         wrong("log.format", format!("\"{}\" is neither text nor json", config.log.format));
     }
+}
+
+/// Whether a door may stand there: `/stats/v1/hit`, and not in the console.
+fn is_path(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    path.strip_prefix('/').is_some_and(|rest| {
+        rest.split('/').all(|segment| {
+            !segment.is_empty() && segment.bytes().all(is_plain) && segment.bytes().any(|byte| byte != b'.')
+        }) && !matches!(rest.split('/').next(), Some("console" | "api" | "health" | "metrics"))
+    })
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub struct Config {
     pub api: Api,
     pub outbound: Outbound,
     pub log: Log,
+    pub telemetry: Telemetry,
     #[serde(skip)]
     pub sites: Vec<SiteSettings>,
     /// The folder that relative paths of definitions start from.
@@ -44,6 +45,7 @@ pub struct Server {
     pub public_url: String,
     pub secret: Secret,
     pub trusted_proxies: Vec<String>,
+    pub client_address_header: Vec<String>,
     pub workers: usize,
 }
 
@@ -81,7 +83,12 @@ pub struct Collector {
     pub hits_burst: u32,
     pub body_bytes: usize,
     pub batch: usize,
+    pub body_timeout_ms: u64,
+    pub paths: Vec<String>,
+    pub tracker_paths: Vec<String>,
     pub geo_database: String,
+    pub asn_database: String,
+    pub referrer_spam: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -127,6 +134,12 @@ pub struct Outbound {
 pub struct Log {
     pub format: String,
     pub level: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Telemetry {
+    pub metrics: bool,
+    pub metrics_from: Vec<String>,
 }
 
 /// One website, as the file says it.

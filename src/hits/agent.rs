@@ -6,7 +6,7 @@ use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use woothee::parser::Parser;
 
-use super::bots::bot_reason;
+use super::bots::{BotReason, Expected, bot_reason};
 
 const CACHED: usize = 4_096;
 const UNKNOWN: &str = "unknown";
@@ -25,7 +25,9 @@ pub struct Agent {
 pub struct Known {
     pub agent: Agent,
     /// Why it is taken for a machine's, if it is.
-    pub bot_reason: Option<&'static str>,
+    pub bot_reason: Option<BotReason>,
+    /// What it leads one to expect of the headers beside it.
+    pub expected: Expected,
 }
 
 /// Reads user agents.
@@ -46,7 +48,9 @@ impl Agents {
         if let Some(known) = self.known.get(header) {
             return known;
         }
-        let agent = self.parser.parse(header).map_or_else(
+        let found = self.parser.parse(header);
+        let is_crawler = found.as_ref().is_some_and(|found| found.category == "crawler");
+        let agent = found.map_or_else(
             || Agent { device: UNKNOWN.to_owned(), browser: UNKNOWN.to_owned(), os: UNKNOWN.to_owned() },
             |found| Agent {
                 device: match found.category {
@@ -59,7 +63,11 @@ impl Agents {
                 os: found.os.to_owned(),
             },
         );
-        let known = Arc::new(Known { agent, bot_reason: bot_reason(header) });
+        let known = Arc::new(Known {
+            agent,
+            bot_reason: bot_reason(header, is_crawler),
+            expected: Expected::of(header),
+        });
         self.known.insert(header.to_owned(), known.clone());
         known
     }

@@ -1,19 +1,28 @@
 //! What the snippet reports: page views and events, read from hostile JSON into [`Hit`]s that can only be valid.
 
+mod address;
 mod agent;
+mod body;
 mod bots;
+mod counts;
 mod geo;
 mod log;
 mod parse;
 mod source;
+mod spam;
 mod store;
 mod words;
 
+pub use address::{ADDRESS_MOST, Address};
 pub use agent::{Agent, Agents, Known};
-pub use geo::Geo;
+pub use body::unpacked;
+pub use bots::{BotReason, Expected, Manner};
+pub use counts::{Clamped, Counts, Dropped};
+pub use geo::{Geo, InUse, Place};
 pub use log::{pack, unpack};
 pub use parse::{BATCH_MOST, parse};
 pub use source::{Channel, Source, source_of};
+pub use spam::Spam;
 pub use store::retention;
 pub use store::{
     Line, OpenVisit, cursor, cursor_in, forget_cursor, last, lines_after, move_cursor, newest, store,
@@ -43,13 +52,15 @@ pub struct Hit {
     pub name: String,
     /// When it happened by our clock: received, less the time it waited in the client's queue.
     pub at: Timestamp,
+    /// Why that is not what the client said, if it is not.
+    pub clamped: Option<Clamped>,
     pub host: String,
     /// Path with query, without what marks a campaign.
     pub path: String,
     pub title: Option<String>,
-    pub referrer: Option<url::Url>,
+    pub referrer: Option<Address>,
     /// The whole address, for the source.
-    pub url: url::Url,
+    pub url: Address,
     /// The device epoch; none without consent.
     pub visitor: Option<VisitorId>,
     pub consent: Consent,
@@ -57,6 +68,8 @@ pub struct Hit {
     pub engaged_ms: i64,
     /// How far the page was scrolled, 0 to 100.
     pub scroll: i64,
+    /// Whether the browser says that a program drives it.
+    pub is_automated: bool,
     pub props: Json,
 }
 
@@ -117,6 +130,18 @@ pub enum Error {
         /// The limit.
         most: usize,
     },
+    /// A larger body than is taken, as it came or unpacked.
+    #[error("at most {most} bytes are taken")]
+    TooLarge {
+        /// The limit.
+        most: usize,
+    },
+    /// Not gzip, although it says so, or broken off.
+    #[error("the body cannot be unpacked: {0}")]
+    Packed(String),
+    /// Another `Content-Encoding` than those that are spoken here.
+    #[error("send the body as it is, or packed with gzip")]
+    Encoding,
     /// The log cannot take it now.
     #[error("hits cannot be stored at the moment")]
     Unavailable,
@@ -128,7 +153,24 @@ impl Coded for Error {
             Self::Malformed(_) => "hit.malformed",
             Self::Field { .. } => "hit.field",
             Self::TooMany { .. } => "hit.too_many",
+            Self::TooLarge { .. } => "request.too_large",
+            Self::Packed(_) => "request.malformed",
+            Self::Encoding => "request.encoding_unknown",
             Self::Unavailable => "hit.unavailable",
+        }
+    }
+}
+
+impl Error {
+    /// As what it is counted.
+    pub fn dropped(&self) -> Dropped {
+        match self {
+            Self::Malformed(_) | Self::Packed(_) => Dropped::Malformed,
+            Self::Field { .. } => Dropped::Field,
+            Self::TooMany { .. } => Dropped::TooMany,
+            Self::TooLarge { .. } => Dropped::TooLarge,
+            Self::Encoding => Dropped::Encoding,
+            Self::Unavailable => Dropped::Unavailable,
         }
     }
 }

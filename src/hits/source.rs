@@ -1,7 +1,8 @@
 //! Where a visit came from: campaign marks first, then the click's network, then the referrer.
 
 use serde::{Deserialize, Serialize};
-use url::Url;
+
+use super::Address;
 
 /// The kind of way that somebody came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -94,7 +95,7 @@ const PAID_CLICKS: &[(&str, &str)] = &[
 ];
 
 /// The source that a page's address and referrer tell.
-pub fn source_of(page: &Url, referrer: Option<&Url>) -> Source {
+pub fn source_of(page: &Address, referrer: Option<&Address>) -> Source {
     let (mut source, mut medium, mut campaign, mut click) = (None, None, None, None);
     let (mut term, mut content) = (None, None);
     for (name, value) in page.query_pairs().filter(|(_, value)| !value.is_empty()) {
@@ -109,8 +110,8 @@ pub fn source_of(page: &Url, referrer: Option<&Url>) -> Source {
     }
     let click = click.map(|(_, network)| *network);
     let host = referrer
-        .filter(|referrer| referrer.host_str() != page.host_str())
-        .and_then(Url::host_str)
+        .map(Address::host)
+        .filter(|host| *host != page.host())
         .map(|host| host.trim_start_matches("www."));
     let source = source.or(click.map(str::to_owned));
     let channel = match (medium.as_deref(), source.as_deref(), host) {
@@ -133,12 +134,11 @@ fn told(value: &str) -> String {
     value.chars().filter(|letter| !letter.is_control()).take(120).collect()
 }
 
-/// The channel of a referrer's host (which `Url` has made lower case).
+/// The channel of a referrer's host (which [`Address`] has made lower case).
 fn channel_of_host(host: &str) -> Channel {
     let is_one_of = |list: &[&str]| {
-        list.iter().any(|name| {
-            host.match_indices(name).any(|(at, _)| at == 0 || host.as_bytes().get(at - 1) == Some(&b'.'))
-        })
+        let mut ends = std::iter::successors(Some(host), |rest| rest.split_once('.').map(|(_, rest)| rest));
+        ends.any(|end| list.iter().any(|name| end.starts_with(name)))
     };
     match host {
         _ if is_one_of(ASSISTANTS) => Channel::Assistant,
@@ -154,8 +154,8 @@ mod tests {
     use super::*;
 
     fn channel(page: &str, referrer: &str) -> (&'static str, Option<String>) {
-        let referrer = Url::parse(referrer).ok();
-        let found = source_of(&Url::parse(page).expect("an address"), referrer.as_ref());
+        let referrer = Address::parse(referrer);
+        let found = source_of(&Address::parse(page).expect("an address"), referrer.as_ref());
         (found.channel.word(), found.source)
     }
 

@@ -15,10 +15,11 @@ use serde_json::{Value as Json, json};
 
 use super::error::Problem;
 use super::pages::{Frame, reading};
-use super::request::{Proxies, network, origin};
+use super::request::{Proxies, origin};
 use super::{Shared, cors};
 use crate::base::ids::VisitorId;
 use crate::base::language::Language;
+use crate::base::network::network_of;
 use crate::base::time::zone;
 use crate::contacts::Consent;
 use crate::events::{self, Event};
@@ -279,7 +280,7 @@ fn link(app: &Shared, form: &Form, submitted: &Submitted, language: Language) ->
 pub(super) async fn limit(app: &Shared, proxies: &Proxies, request: &HttpRequest) -> Result<(), Problem> {
     let settings = &app.config.forms;
     let quota = Quota { per_minute: settings.per_minute, burst: settings.burst };
-    let network = network(proxies.client(request));
+    let network = network_of(proxies.client(request));
     Ok(app.stores.limits.check("forms", &network, quota, app.clock.now()).await?)
 }
 

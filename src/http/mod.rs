@@ -9,6 +9,7 @@ mod demo;
 mod gates;
 mod objections;
 mod ops;
+mod proxies;
 mod traffic;
 mod webinars;
 
@@ -19,6 +20,7 @@ pub mod request;
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::{Server, Service};
 use actix_web::error::PayloadError;
@@ -36,6 +38,9 @@ pub type Shared = web::Data<App>;
 const HEADERS: &[(&str, &str)] =
     &[("x-content-type-options", "nosniff"), ("referrer-policy", "strict-origin-when-cross-origin")];
 
+/// In which the head of a request must have come.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Serves all doors on `listener` until the server is told to stop.
 ///
 /// # Errors
@@ -45,11 +50,10 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
         0 => std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
         workers => workers,
     };
-    let (proxies, wrong) = request::Proxies::read(&app.config.server.trusted_proxies);
-    if !wrong.is_empty() {
-        let problem = format!("server.trusted_proxies: not an address or network: {}", wrong.join(", "));
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, problem));
-    }
+    let proxies = request::Proxies::read(&app.config.server).map_err(|wrong| {
+        let problem = format!("server: neither a network nor a header: {}", wrong.join(", "));
+        std::io::Error::new(std::io::ErrorKind::InvalidInput, problem)
+    })?;
     let is_demo = app.config.is_demo;
     let hub = web::Data::new(chat::Hub::start(&app.stores.bus));
     let shared = web::Data::from(app);
@@ -64,7 +68,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(web::QueryConfig::default().error_handler(|error, _| malformed(error)))
             .app_data(web::PathConfig::default().error_handler(|_, _| not_found().into()))
             // Hits first and bare: what the other doors are wrapped in would cost more than taking them.
-            .configure(collect::hits)
+            .configure(|doors| collect::hits(doors, &shared.config.collector.paths))
             .service(
                 web::scope("")
                     .wrap(Compress::default())
@@ -89,7 +93,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                         }
                     })
                     .configure(ops::routes)
-                    .configure(collect::routes)
+                    .configure(|doors| collect::routes(doors, &shared.config.collector.tracker_paths))
                     .configure(booking::routes)
                     .configure(chat::routes)
                     .configure(pages::routes)
@@ -102,6 +106,8 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             )
     })
     .workers(workers)
+    // Whoever has not sent a whole head by then is dropped; bodies of hits have a time of their own.
+    .client_request_timeout(HEAD_TIMEOUT)
     .shutdown_timeout(5)
     .disable_signals()
     .listen(listener)?

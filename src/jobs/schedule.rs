@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{Worker, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, chat, ingest, webinars};
+use crate::{bookings, chat, ingest, sessions, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -41,6 +41,11 @@ const CHORES: &[Chore] = &[
         name: "retain_hits",
         every_ms: 6 * 60 * MINUTE_MS,
         run: |worker, now| Box::pin(retain_hits(worker, now)),
+    },
+    Chore {
+        name: "forget_salts",
+        every_ms: 10 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_salts(worker, now)),
     },
     Chore {
         name: "forget_old_answers",
@@ -112,6 +117,10 @@ async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
 
 async fn forget_done_jobs(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     Ok(queue::forget_done(&worker.desk.stores.db, now.plus_ms(-30 * DAY_MS)).await? > 0)
+}
+
+async fn forget_salts(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(sessions::forget_salts(&worker.desk.stores.db, now).await? > 0)
 }
 
 async fn forget_old_answers(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

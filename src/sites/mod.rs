@@ -37,15 +37,6 @@ impl Site {
         self.origins.iter().any(|allowed| allowed == origin)
     }
 
-    /// Whether a page's address belongs to the site.
-    pub fn allows_url(&self, url: &url::Url) -> bool {
-        // A parsed address begins with its origin, written as browsers write origins.
-        let begins = |origin: &String| {
-            url.as_str().strip_prefix(origin.as_str()).is_some_and(|rest| rest.starts_with('/'))
-        };
-        self.origins.iter().any(begins)
-    }
-
     /// The zone of its days.
     pub fn zone(&self) -> TimeZone {
         zone(&self.time_zone).unwrap_or(TimeZone::UTC)

@@ -1,5 +1,7 @@
 //! Logs: one readable sentence and fields with dotted names; never an address, a name, a token or a body.
 
+pub mod metrics;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Log;

@@ -313,6 +313,7 @@ async fn looking_changes_nothing() {
         "/console/inbox?view=mine".to_owned(),
         format!("/console/inbox/{chat}"),
         "/console/outbox".to_owned(),
+        "/console/addresses".to_owned(),
         "/console/notifications".to_owned(),
     ] {
         admin.get(&path).await.expect(200);
@@ -339,6 +340,7 @@ async fn every_page_keeps_to_a_strict_policy_without_inline_code() {
         format!("/console/inbox/{chat}"),
         "/console/content".to_owned(),
         "/console/outbox".to_owned(),
+        "/console/addresses".to_owned(),
         "/console/notifications".to_owned(),
         "/console/nowhere".to_owned(),
     ];
@@ -611,5 +613,27 @@ async fn an_empty_console_says_what_to_do_next() {
         ("/console/notifications", "Booked calls and chats"),
     ] {
         assert!(admin.sees(path).await.contains(says), "{path}");
+    }
+}
+
+// ---- where addresses come from --------------------------------------------------------------------
+
+#[tokio::test]
+async fn the_page_of_addresses_says_which_rule_decided_and_what_to_set() {
+    for (trusted, sent, verdict, line) in [
+        (vec!["loopback"], Some("203.0.113.77"), "A proxy that you trust said", "203.0.113.0/24"),
+        (vec!["loopback"], None, "did not say whose request", "127.0.0.0/24"),
+        (vec![], Some("203.0.113.77"), "it is not trusted", "[&quot;loopback&quot;]"),
+        (vec![], None, "without a proxy between", "https://faro.example"),
+    ] {
+        let app = TestApp::start_with(|settings| set(settings, "server", "trusted_proxies", trusted)).await;
+        let admin = agent(&app, Role::Admin).await;
+        let client = match sent {
+            Some(address) => admin.client.with("x-forwarded-for", address),
+            None => admin.client.clone(),
+        };
+        let page = client.get("/console/addresses").await.expect(200).body;
+        assert!(page.contains(verdict) && page.contains(line), "{verdict}, {line}: {page}");
+        assert!(!page.contains("203.0.113.77"), "an address is shown");
     }
 }

@@ -16,6 +16,7 @@ mod console;
 mod contracts;
 mod errors;
 mod gates;
+mod hostile;
 mod identity;
 mod lifecycle;
 mod mail;

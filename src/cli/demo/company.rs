@@ -14,6 +14,7 @@ use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Holder, Pick};
 use crate::contacts::{self, Consent, Identification, Trust};
+use crate::hits::Manner;
 use crate::ingest::Sender;
 use crate::webinars::attendance::Attended;
 use crate::{hits, stages, webinars};
@@ -233,7 +234,7 @@ async fn settle(app: &App, person: &Person, now: Timestamp) -> anyhow::Result<()
 
 async fn visit(app: &App, person: &Person, visitor: VisitorId, came: Timestamp) -> anyhow::Result<()> {
     let sender =
-        Sender { address: IpAddr::from([127, 0, 0, 1]), network: "127.0.0.0/24", user_agent: BROWSER };
+        Sender { address: IpAddr::from([127, 0, 0, 1]), user_agent: BROWSER, manner: Manner::default() };
     let mut referrer = person.referrer.to_owned();
     for ((path, title), minute) in person.pages.iter().zip(0_i64..) {
         let address = format!("{}{path}", app.own_origin());

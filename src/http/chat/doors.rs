@@ -8,12 +8,13 @@ use serde_json::{Value as Json, json};
 
 use crate::base::ids::{ConversationId, VisitorId};
 use crate::base::language::Language;
+use crate::base::network::network_of;
 use crate::base::time::Timestamp;
 use crate::chat::body::{Author, Face, Said};
 use crate::chat::{self, Page, Visit};
 use crate::contacts::Consent;
 use crate::http::error::Problem;
-use crate::http::request::{Proxies, bearer, network, origin};
+use crate::http::request::{Proxies, bearer, origin};
 use crate::http::{Shared, cors};
 use crate::storage::limits::Quota;
 
@@ -189,7 +190,7 @@ async fn coming(
         }
         _ => Quota { per_minute: settings.opened_per_minute, burst: settings.opened_burst },
     };
-    app.stores.limits.check(bucket, &network(proxies.client(request)), quota, now).await?;
+    app.stores.limits.check(bucket, &network_of(proxies.client(request)), quota, now).await?;
     let coming: Coming = parsed(body, "request.malformed")?;
     let site = app.sites.find_for(&coming.site, origin(request), app.own_origin())?;
     let visit = Visit {

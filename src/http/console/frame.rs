@@ -165,6 +165,7 @@ impl Reader {
                 "outcome": self.may(May::SetOutcome),
                 "decide": self.may(May::Decide),
                 "outbox": self.may(May::ReadMails),
+                "operate": self.may(May::Operate),
             },
             "nav": { "waiting": waiting, "unread": unread },
             "presence": { "shown": takes_chats, "online": is_online },

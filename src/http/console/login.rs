@@ -12,6 +12,7 @@ use super::guard::session_token;
 use crate::accounts::{self, LIFETIME_MS, Login};
 use crate::base::coded::Coded;
 use crate::base::language::Language;
+use crate::base::network::network_of;
 use crate::http::Shared;
 use crate::http::error::{Problem, html};
 use crate::http::request::{self, Proxies};
@@ -72,7 +73,7 @@ pub async fn enter(
     typed: web::Form<Typed>,
 ) -> HttpResponse {
     let former = session_token(&request);
-    let network = request::network(proxies.client(&request));
+    let network = network_of(proxies.client(&request));
     let login = Login {
         email: &typed.email,
         password: &typed.password,

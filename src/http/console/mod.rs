@@ -3,6 +3,7 @@
 //! [`DOORS`] is the one table of who may do what: a door that does not stand in it cannot be opened by anybody.
 //! `guard.rs` asks it before any handler runs, and refuses what did not come from a page of the session.
 
+mod addresses;
 mod bookings;
 mod contact;
 mod contacts;
@@ -44,6 +45,7 @@ const fn post(path: &'static str, needs: May) -> Door {
 /// Who may do what. Logging in is open to everybody and stands in `guard.rs`.
 pub const DOORS: &[Door] = &[
     get("/console", May::Look),
+    get("/console/addresses", May::Operate),
     get("/console/bookings", May::Look),
     post("/console/bookings/{booking}/outcome", May::SetOutcome),
     get("/console/contacts", May::Look),
@@ -88,6 +90,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/contacts/{contact}/name", web::post().to(contact::name))
             .route("/contacts/{contact}/stage", web::post().to(contact::decide))
             .route("/pipeline", web::get().to(pipeline::show))
+            .route("/addresses", web::get().to(addresses::show))
             .route("/bookings", web::get().to(bookings::show))
             .route("/bookings/{booking}/outcome", web::post().to(bookings::outcome))
             .route("/content", web::get().to(content::show))

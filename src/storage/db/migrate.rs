@@ -26,6 +26,7 @@ pub const JOURNEY: &[Migration] = &[
         sqlite: include_str!("../migrations/0002_no_double_booking.sqlite.sql"),
         postgres: include_str!("../migrations/0002_no_double_booking.postgres.sql"),
     },
+    shared(3, "salts", include_str!("../migrations/0003_salts.sql")),
     shared(4, "visits go", include_str!("../migrations/0004_visits_go.sql")),
 ];
 

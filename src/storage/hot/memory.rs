@@ -131,6 +131,12 @@ impl HotStore for Memory {
         Ok(TouchedId { id: record.id, is_new: true, count: 1 })
     }
 
+    async fn peek_id(&self, space: u64, member: u128, now: Timestamp) -> Result<Option<Uuid>> {
+        let key = (space, member);
+        let shard = self.ids(key);
+        Ok(shard.records.get(&key).filter(|record| record.expires > now).map(|record| record.id))
+    }
+
     async fn restore_id(
         &self,
         space: u64,

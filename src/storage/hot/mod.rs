@@ -47,6 +47,9 @@ pub trait HotStore: Send + Sync {
     /// name the record; a new one draws its id.
     async fn touch_id(&self, space: u64, member: u128, now: Timestamp, ttl_ms: i64) -> Result<TouchedId>;
 
+    /// The id of such a record, if it has not expired. Does not touch it.
+    async fn peek_id(&self, space: u64, member: u128, now: Timestamp) -> Result<Option<Uuid>>;
+
     /// Puts back what is known of such a record from elsewhere, unless the store knows better.
     async fn restore_id(
         &self,

@@ -63,6 +63,12 @@ impl HotStore for RedisHot {
         Ok(TouchedId { id, is_new: touched.is_new, count: touched.count })
     }
 
+    async fn peek_id(&self, space: u64, member: u128, now: Timestamp) -> Result<Option<Uuid>> {
+        let found = self.get(&format!("{space:x}:{member:x}"), now).await?;
+        let id = found.map(|text| Uuid::try_parse(&text).map_err(|error| Error::Engine(error.to_string())));
+        id.transpose()
+    }
+
     async fn restore_id(&self, _: u64, _: u128, _: TouchedId, _: Timestamp, _: i64) -> Result<()> {
         // Redis outlives this process.
         Ok(())

@@ -1,7 +1,9 @@
 //! Limits counted in this process by `governor` (GCRA).
 
-use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -50,28 +52,70 @@ impl GovernorClock for SetClock {
     }
 }
 
-type Bucket = RateLimiter<String, DashMapStateStore<String>, SetClock, NoOpMiddleware<Moment>>;
+type Bucket<K> = RateLimiter<K, DashMapStateStore<K>, SetClock, NoOpMiddleware<Moment>>;
+
+/// The buckets whose keys are of one type. There is a handful, so a list is searched faster than a map.
+struct Buckets<K: Hash + Eq + Clone>(RwLock<Vec<Named<K>>>);
+
+struct Named<K: Hash + Eq + Clone> {
+    name: &'static str,
+    quota: Quota,
+    bucket: Arc<Bucket<K>>,
+}
+
+impl<K: Hash + Eq + Clone> Default for Buckets<K> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<K: Hash + Eq + Clone> Buckets<K> {
+    fn get(&self, name: &'static str, quota: Quota, clock: &SetClock) -> Arc<Bucket<K>> {
+        let known = |list: &[Named<K>]| {
+            let found = list.iter().find(|named| named.quota == quota && named.name == name);
+            found.map(|named| named.bucket.clone())
+        };
+        if let Some(bucket) = known(&self.0.read().unwrap_or_else(PoisonError::into_inner)) {
+            return bucket;
+        }
+        let mut list = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known(&list).unwrap_or_else(|| {
+            let per_minute = NonZeroU32::new(quota.per_minute).unwrap_or(NonZeroU32::MIN);
+            let burst = NonZeroU32::new(quota.burst).unwrap_or(NonZeroU32::MIN);
+            let rate = GovernorQuota::per_minute(per_minute).allow_burst(burst);
+            let bucket = Arc::new(RateLimiter::new(rate, DashMapStateStore::default(), clock.clone()));
+            list.push(Named { name, quota, bucket: bucket.clone() });
+            bucket
+        })
+    }
+}
 
 /// The in-process limits.
 #[derive(Default)]
 pub struct Local {
-    buckets: RwLock<HashMap<(&'static str, Quota), Arc<Bucket>>>,
+    texts: Buckets<String>,
+    addresses: Buckets<IpAddr>,
     clock: SetClock,
-    checks: std::sync::atomic::AtomicU64,
+    checks: AtomicU64,
 }
 
 impl Local {
-    fn bucket(&self, name: &'static str, quota: Quota) -> Arc<Bucket> {
-        let known = self.buckets.read().unwrap_or_else(PoisonError::into_inner).get(&(name, quota)).cloned();
-        known.unwrap_or_else(|| {
-            let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
-            let limiter = buckets.entry((name, quota)).or_insert_with(|| {
-                let per_minute = NonZeroU32::new(quota.per_minute).unwrap_or(NonZeroU32::MIN);
-                let burst = NonZeroU32::new(quota.burst).unwrap_or(NonZeroU32::MIN);
-                let rate = GovernorQuota::per_minute(per_minute).allow_burst(burst);
-                Arc::new(RateLimiter::new(rate, DashMapStateStore::default(), self.clock.clone()))
-            });
-            limiter.clone()
+    fn count<K: Hash + Eq + Clone>(
+        &self,
+        buckets: &Buckets<K>,
+        name: &'static str,
+        key: &K,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<(), TooMany> {
+        self.clock.0.store(now.as_ms(), Relaxed);
+        let bucket = buckets.get(name, quota, &self.clock);
+        if self.checks.fetch_add(1, Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            bucket.retain_recent();
+        }
+        bucket.check_key(key).map_err(|refused| {
+            let wait = refused.wait_time_from(Moment(now.as_ms())).as_millis();
+            TooMany { retry_after_ms: i64::try_from(wait).unwrap_or(i64::MAX).max(1) }
         })
     }
 }
@@ -85,15 +129,16 @@ impl Limits for Local {
         quota: Quota,
         now: Timestamp,
     ) -> Result<(), TooMany> {
-        use std::sync::atomic::Ordering::Relaxed;
-        self.clock.0.store(now.as_ms(), Relaxed);
-        let limiter = self.bucket(bucket, quota);
-        if self.checks.fetch_add(1, Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
-            limiter.retain_recent();
-        }
-        limiter.check_key(&key.to_owned()).map_err(|refused| {
-            let wait = refused.wait_time_from(Moment(now.as_ms())).as_millis();
-            TooMany { retry_after_ms: i64::try_from(wait).unwrap_or(i64::MAX).max(1) }
-        })
+        self.count(&self.texts, bucket, &key.to_owned(), quota, now)
+    }
+
+    async fn check_address(
+        &self,
+        bucket: &'static str,
+        address: IpAddr,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<(), TooMany> {
+        self.count(&self.addresses, bucket, &address, quota, now)
     }
 }

@@ -3,6 +3,8 @@
 mod local;
 mod redis;
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 
 pub use self::local::Local;
@@ -49,6 +51,18 @@ pub trait Limits: Send + Sync {
         &self,
         bucket: &'static str,
         key: &str,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<(), TooMany>;
+
+    /// As [`check`](Limits::check) for what an address does, of which there is very much.
+    ///
+    /// # Errors
+    /// [`TooMany`] if it is one too many.
+    async fn check_address(
+        &self,
+        bucket: &'static str,
+        address: IpAddr,
         quota: Quota,
         now: Timestamp,
     ) -> Result<(), TooMany>;

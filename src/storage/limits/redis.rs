@@ -1,5 +1,6 @@
 //! Limits counted on Redis, so that all nodes count together.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
@@ -35,6 +36,33 @@ impl RedisLimits {
     }
 }
 
+impl RedisLimits {
+    /// Counts centrally; none if Redis does not answer.
+    async fn counted(
+        &self,
+        bucket: &'static str,
+        key: &str,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Option<Result<(), TooMany>> {
+        let wait: redis::RedisResult<i64> = GCRA
+            .key(self.redis.keys.limit(bucket, key))
+            .arg(now.as_ms())
+            .arg(60_000.0 / f64::from(quota.per_minute.max(1)))
+            .arg(quota.burst.max(1))
+            .invoke_async(&mut self.redis.connection.clone())
+            .await;
+        match wait {
+            Ok(0) => Some(Ok(())),
+            Ok(retry_after_ms) => Some(Err(TooMany { retry_after_ms })),
+            Err(error) => {
+                tracing::warn!(error = %error, "limits are counted on this node only: Redis does not answer");
+                None
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl Limits for RedisLimits {
     async fn check(
@@ -44,20 +72,22 @@ impl Limits for RedisLimits {
         quota: Quota,
         now: Timestamp,
     ) -> Result<(), TooMany> {
-        let wait: redis::RedisResult<i64> = GCRA
-            .key(self.redis.keys.limit(bucket, key))
-            .arg(now.as_ms())
-            .arg(60_000.0 / f64::from(quota.per_minute.max(1)))
-            .arg(quota.burst.max(1))
-            .invoke_async(&mut self.redis.connection.clone())
-            .await;
-        match wait {
-            Ok(0) => Ok(()),
-            Ok(retry_after_ms) => Err(TooMany { retry_after_ms }),
-            Err(error) => {
-                tracing::warn!(error = %error, "limits are counted on this node only: Redis does not answer");
-                self.local.check(bucket, key, quota, now).await
-            }
+        match self.counted(bucket, key, quota, now).await {
+            Some(counted) => counted,
+            None => self.local.check(bucket, key, quota, now).await,
+        }
+    }
+
+    async fn check_address(
+        &self,
+        bucket: &'static str,
+        address: IpAddr,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<(), TooMany> {
+        match self.counted(bucket, &address.to_string(), quota, now).await {
+            Some(counted) => counted,
+            None => self.local.check_address(bucket, address, quota, now).await,
         }
     }
 }

@@ -122,3 +122,18 @@ async fn members_are_present_until_their_moment_in_order_of_name() {
         assert!(store.marked("online", now).await.expect(name).is_empty(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn an_id_that_is_looked_at_lives_no_longer_for_it() {
+    for (name, store) in stores().await {
+        let start = at(0);
+        let peek = async |minutes: i64, member: u128| {
+            store.peek_id(7, member, start.plus_ms(minutes * MINUTE_MS)).await.expect(name)
+        };
+        assert_eq!(peek(0, 1).await, None, "{name}: nothing is there, and looking makes nothing");
+        let touched = store.touch_id(7, 1, start, 30 * MINUTE_MS).await.expect(name);
+        assert!(touched.is_new, "{name}");
+        assert_eq!((peek(29, 1).await, peek(29, 2).await), (Some(touched.id), None), "{name}");
+        assert_eq!(peek(31, 1).await, None, "{name}");
+    }
+}

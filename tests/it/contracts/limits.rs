@@ -81,3 +81,19 @@ async fn a_crowd_at_once_gets_exactly_the_burst() {
         assert_eq!(answers.into_iter().filter(|passed| *passed).count(), 3, "{name}");
     }
 }
+
+#[tokio::test]
+async fn addresses_are_counted_one_by_one_and_apart_from_texts() {
+    for (name, limits) in back_ends().await {
+        let start = now();
+        let (one, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        for _ in 0..3 {
+            limits.check_address("hit", one, QUOTA, start).await.expect(name);
+        }
+        let refused = limits.check_address("hit", one, QUOTA, start).await.expect_err(name);
+        assert!((1..=10 * SECOND_MS).contains(&refused.retry_after_ms), "{name}: {refused:?}");
+        limits.check_address("hit", other, QUOTA, start).await.expect("another address");
+        limits.check_address("form", one, QUOTA, start).await.expect("another bucket");
+        limits.check("hit", "a", QUOTA, start).await.expect("a text");
+    }
+}

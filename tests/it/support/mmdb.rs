@@ -1,4 +1,4 @@
-//! Writes a small country file in the MaxMind DB format, version 2.0: a binary search tree over the bits of IPv4 addresses,
+//! Writes a small file of countries, cities or networks in the MaxMind DB format, version 2.0: a binary search tree over the bits of IPv4 addresses,
 //! the data it leads to, and a description of both.
 
 use std::net::Ipv4Addr;
@@ -6,6 +6,62 @@ use std::path::Path;
 
 /// A network and its country.
 pub type Network = (Ipv4Addr, u8, &'static str);
+
+/// When every file says it was built, in seconds: 2026-11-01.
+const BUILT_AT_S: u32 = 1_793_491_200;
+
+/// What a file knows of a network.
+#[derive(Clone, Copy)]
+pub enum Known {
+    Country(&'static str),
+    /// Country, region, city.
+    #[allow(dead_code, reason = "the benches write countries only")]
+    City(&'static str, &'static str, &'static str),
+    /// Number and organisation of the autonomous system.
+    #[allow(dead_code, reason = "the benches write countries only")]
+    System(u32, &'static str),
+}
+
+impl Known {
+    fn write(self, data: &mut Vec<u8>) {
+        match self {
+            Self::Country(code) => {
+                map(data, 1);
+                country(data, code);
+            }
+            Self::City(code, region, city) => {
+                map(data, 3);
+                country(data, code);
+                text(data, "subdivisions");
+                data.extend_from_slice(&[1, ARRAY]);
+                map(data, 1);
+                text(data, "iso_code");
+                text(data, region);
+                text(data, "city");
+                map(data, 1);
+                text(data, "names");
+                map(data, 1);
+                text(data, "en");
+                text(data, city);
+            }
+            Self::System(number, name) => {
+                map(data, 2);
+                text(data, "autonomous_system_number");
+                data.push((UINT32 << 5) | 4);
+                data.extend_from_slice(&number.to_be_bytes());
+                text(data, "autonomous_system_organization");
+                text(data, name);
+            }
+        }
+    }
+}
+
+fn country(data: &mut Vec<u8>, code: &str) {
+    text(data, "country");
+    map(data, 1);
+    text(data, "iso_code");
+    text(data, code);
+}
 
 const MARK: &[u8] = b"\xab\xcd\xefMaxMind.com";
 /// The zeros between the tree and the data.
@@ -19,17 +75,20 @@ enum Side {
     Data(usize),
 }
 
-/// Writes the file; the networks may not overlap.
+/// Writes a file of countries; the networks may not overlap.
 pub fn write(path: &Path, networks: &[Network]) {
+    let networks: Vec<_> =
+        networks.iter().map(|(address, bits, code)| (*address, *bits, Known::Country(code))).collect();
+    write_known(path, "Embudo-Test-Country", &networks);
+}
+
+/// Writes a file that calls itself `kind`; the networks may not overlap.
+pub fn write_known(path: &Path, kind: &str, networks: &[(Ipv4Addr, u8, Known)]) {
     let mut data = Vec::new();
     let mut nodes = vec![[Side::Nowhere; 2]];
-    for (address, bits, country) in networks {
+    for (address, bits, known) in networks {
         let place = data.len();
-        map(&mut data, 1);
-        text(&mut data, "country");
-        map(&mut data, 1);
-        text(&mut data, "iso_code");
-        text(&mut data, country);
+        known.write(&mut data);
         let mut node = 0;
         for depth in 0..*bits {
             let side = usize::try_from((u32::from(*address) >> (31 - depth)) & 1).expect("a bit");
@@ -74,17 +133,20 @@ pub fn write(path: &Path, networks: &[Network]) {
         }
     }
     text(&mut file, "database_type");
-    text(&mut file, "Embudo-Test-Country");
+    text(&mut file, kind);
     text(&mut file, "languages");
-    file.extend_from_slice(&[0, 4]);
+    file.extend_from_slice(&[0, ARRAY]);
     text(&mut file, "description");
     map(&mut file, 0);
     text(&mut file, "build_epoch");
-    // An extended type (uint64) of no bytes: 0.
-    file.extend_from_slice(&[0, 2]);
+    // An extended type: uint64, of which four bytes are enough.
+    file.extend_from_slice(&[4, 2]);
+    file.extend_from_slice(&BUILT_AT_S.to_be_bytes());
     std::fs::write(path, file).expect("written");
 }
 
+/// The second byte of a list, which is an extended type.
+const ARRAY: u8 = 4;
 const UINT16: u8 = 5;
 const UINT32: u8 = 6;
 
@@ -94,7 +156,10 @@ fn map(out: &mut Vec<u8>, pairs: u8) {
 
 fn text(out: &mut Vec<u8>, text: &str) {
     let length = u8::try_from(text.len()).expect("a short text");
-    assert!(length < 29, "{text} would need a longer length");
-    out.push((2 << 5) | length);
+    if length < 29 {
+        out.push((2 << 5) | length);
+    } else {
+        out.extend_from_slice(&[(2 << 5) | 29, length - 29]);
+    }
     out.extend_from_slice(text.as_bytes());
 }

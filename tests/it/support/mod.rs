@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod hits;
 pub mod hook;
 pub mod inbox;
 pub mod mmdb;

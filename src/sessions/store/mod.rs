@@ -1,4 +1,8 @@
-//! The tables of visits and of what is counted by hour and day.
+//! The tables of visits, of what is counted by hour and day, and of salts.
+
+mod salts;
+
+pub(super) use salts::{find, find_or_draw, forget_before};
 
 use std::collections::HashMap;
 

@@ -3,12 +3,12 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use redis::{AsyncCommands, Script};
+use redis::AsyncCommands;
 use uuid::Uuid;
 
 use super::{HotStore, Touched, TouchedId};
 use crate::base::time::Timestamp;
-use crate::storage::redis::Redis;
+use crate::storage::redis::{Redis, Script};
 use crate::storage::{Error, Result};
 
 /// Redis forgets a record this long after it has expired by our own clock, which is the one that counts.
@@ -45,13 +45,11 @@ impl RedisHot {
 #[async_trait]
 impl HotStore for RedisHot {
     async fn touch(&self, key: &str, proposal: &str, now: Timestamp, ttl_ms: i64) -> Result<Touched> {
+        let key = self.0.keys.record(key);
         let (is_new, value, count, last_at): (bool, String, i64, i64) = TOUCH
-            .key(self.0.keys.record(key))
-            .arg(proposal)
-            .arg(now.as_ms())
-            .arg(ttl_ms)
-            .arg(GRACE_MS)
-            .invoke_async(&mut self.0.connection.clone())
+            .run(&self.0.connection, 1, |cmd| {
+                cmd.arg(&key).arg(proposal).arg(now.as_ms()).arg(ttl_ms).arg(GRACE_MS);
+            })
             .await?;
         Ok(Touched { value, is_new, count, last_at: (last_at >= 0).then_some(Timestamp(last_at)) })
     }

@@ -59,7 +59,7 @@ impl App {
         }
         let keys = Keys::new(&secret_of(&config)?);
         let geo = Geo::open(&config.collector.geo_database).map_err(anyhow::Error::msg)?;
-        let log = Arc::new(ingest::Local::new(stores.journal.clone(), stores.hot.clone()));
+        let log = ingest::log_of(&stores);
         let collector = Collector::new(log, keys.clone(), geo, Agents::default());
         let report = Report::new();
         let read = Definitions::read(&Sources::of(&config, &report), &report);

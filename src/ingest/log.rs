@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::Streamed;
 use crate::base::ids::SessionId;
 use crate::hits::{self, Error, Recorded};
 use crate::sessions;
+use crate::storage::Stores;
 use crate::storage::hot::HotStore;
 use crate::storage::journal::Journal;
 
@@ -18,6 +20,14 @@ pub trait HitLog: Send + Sync {
     /// # Errors
     /// [`Error::Unavailable`] if they are not safe, because too many wait or the store failed.
     async fn append(&self, hits: Vec<Recorded>) -> Result<(), Error>;
+}
+
+/// The log that these stores have: Redis where there is one, else this machine's disk.
+pub fn log_of(stores: &Stores) -> Arc<dyn HitLog> {
+    match &stores.streams {
+        Some(streams) => Arc::new(Streamed::new(streams.clone(), stores.journal.clone())),
+        None => Arc::new(Local::new(stores.journal.clone(), stores.hot.clone())),
+    }
 }
 
 /// The log on this machine's disk; the visits that go on are wherever `hot` keeps them.

@@ -5,8 +5,10 @@ mod log;
 mod pipeline;
 mod project;
 mod store;
+mod streams;
 
 pub use drain::{carry, drain, reopen_visits};
-pub use log::{HitLog, Local};
+pub use log::{HitLog, Local, log_of};
 pub use pipeline::{Collector, Sender, Taken};
 pub use project::project;
+pub use streams::Streamed;

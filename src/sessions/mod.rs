@@ -44,7 +44,7 @@ pub async fn reopen(
 }
 
 /// The site's name as a number that is the same on every node (FNV-1a, 64 bits).
-fn space(site: &str) -> u64 {
+pub fn space(site: &str) -> u64 {
     site.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

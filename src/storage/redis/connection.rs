@@ -60,10 +60,14 @@ impl Connection {
     pub async fn replicated(&self, key: &[u8], replicas: usize, most: Duration) -> RedisResult<usize> {
         let mut wait = redis::cmd("WAIT");
         wait.arg(replicas).arg(u64::try_from(most.as_millis()).unwrap_or(u64::MAX));
-        let answer = match self.way.clone() {
-            Way::One(mut connection) => connection.req_packed_command(&wait).await?,
-            Way::Cluster(mut connection) => connection.route_command(wait, to_node_of(key)).await?,
+        let mut way = self.way.clone();
+        let command = async {
+            match &mut way {
+                Way::One(connection) => connection.req_packed_command(&wait).await,
+                Way::Cluster(connection) => connection.route_command(wait, to_node_of(key)).await,
+            }
         };
+        let answer = self.guarded(key, command).await?;
         redis::from_redis_value(answer).map_err(RedisError::from)
     }
 

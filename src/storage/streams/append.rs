@@ -1,7 +1,7 @@
 //! The writing side: one task a partition gathers records and appends them with one script.
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
@@ -15,8 +15,11 @@ const BATCH: usize = 1_024;
 const BATCH_BYTES: usize = 1 << 20;
 /// Redis forgets a member this long after it has expired by our own clock, which is the one that counts.
 const GRACE_MS: u32 = 60_000;
-/// How long replicas may take.
-const REPLICAS_PATIENCE: Duration = Duration::from_millis(500);
+/// How long replicas may take. All commands to their master wait meanwhile.
+const REPLICAS_PATIENCE: Duration = Duration::from_millis(200);
+/// A partition whose replicas were missing is not written to before they are seen again; this is between two looks.
+const REPLICAS_PAUSE: Duration = Duration::from_secs(1);
+const REPLICAS_LOOK: Duration = Duration::from_millis(1);
 
 /// KEYS: the stream, how much waits in it, then each record's member. ARGV: how much may wait, grace, the heads of the
 /// records one after the other (a proposal, the first and the last moment, weight, life), the records. A member is kept
@@ -116,7 +119,7 @@ pub(super) fn start(
 ) -> mpsc::Sender<Waiting> {
     let (sender, mut waiting) = mpsc::channel::<Waiting>(WAITING_MOST);
     let most = settings.backlog.div_ceil(u64::try_from(settings.partitions.max(1)).unwrap_or(1));
-    let writer = Writer { redis, partition, most, replicas: settings.replicas };
+    let mut writer = Writer { redis, partition, most, replicas: settings.replicas, alone_until: None };
     tokio::spawn(async move {
         while let Some(first) = waiting.recv().await {
             let mut bytes = first.record.len();
@@ -144,13 +147,20 @@ struct Writer {
     partition: usize,
     most: u64,
     replicas: usize,
+    alone_until: Option<Instant>,
 }
 
 impl Writer {
-    async fn write(&self, batch: &[Waiting]) -> Result<(), Refused> {
+    async fn write(&mut self, batch: &[Waiting]) -> Result<(), Refused> {
         let away = |error: redis::RedisError| Refused::Away(error.to_string().into());
-        let keys = &self.redis.keys;
+        let keys = self.redis.keys.clone();
         let stream = keys.stream(self.partition);
+        if let Some(until) = self.alone_until {
+            if Instant::now() < until {
+                return Err(Refused::Away("its replicas are missing".into()));
+            }
+            self.has_replicas(&stream, REPLICAS_LOOK).await?;
+        }
         let (mut heads, mut records) = (Vec::with_capacity(40 * batch.len()), Vec::new());
         for one in batch {
             one.touch.head(Uuid::now_v7(), &mut heads);
@@ -170,17 +180,24 @@ impl Writer {
             return Err(Refused::Full);
         }
         if self.replicas > 0 {
-            let have = self
-                .redis
-                .connection
-                .replicated(stream.as_bytes(), self.replicas, REPLICAS_PATIENCE)
-                .await
-                .map_err(away)?;
-            if have < self.replicas {
-                return Err(Refused::Away(format!("only {have} replicas have it").into()));
-            }
+            self.has_replicas(&stream, REPLICAS_PATIENCE).await?;
         }
         Ok(())
+    }
+
+    /// Waits until the replicas have what was written.
+    async fn has_replicas(&mut self, stream: &str, most: Duration) -> Result<(), Refused> {
+        let have = self.redis.connection.replicated(stream.as_bytes(), self.replicas, most).await;
+        let have = have.map_err(|error| Refused::Away(error.to_string().into()))?;
+        if have >= self.replicas {
+            self.alone_until = None;
+            return Ok(());
+        }
+        if self.alone_until.replace(Instant::now() + REPLICAS_PAUSE).is_none() {
+            let (wanted, partition) = (self.replicas, self.partition);
+            tracing::warn!(partition, have, wanted, "replicas are missing: a partition is not written to");
+        }
+        Err(Refused::Away("its replicas are missing".into()))
     }
 }
 

@@ -104,8 +104,11 @@ impl Reader {
                         weight += entries.iter().map(|entry| entry.weight).sum::<u64>();
                         taken.extend(entries);
                     }
-                    // The connection has said so once.
-                    Err(error) => tracing::debug!(error = %error, partition, "a partition cannot be read"),
+                    Err(error) => {
+                        // The connection has said so once. What was taken may have got lost on the way to us.
+                        tracing::debug!(error = %error, partition, "a partition cannot be read");
+                        self.begin_again(partition);
+                    }
                 }
                 if weight >= most {
                     return taken;

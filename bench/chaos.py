@@ -522,7 +522,7 @@ frontend visitors
     bind 127.0.0.1:{port}
     default_backend embudo
 backend embudo
-    option httpchk GET /health/ready
+    option httpchk GET /health/live
     default-server check inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 {servers}
 """

@@ -112,12 +112,12 @@ def redis_cli(port, *words):
     return done.stdout.strip()
 
 
-def redis_server(folder, *arguments):
+def redis_server(options, folder, *arguments):
     port = free_port(50_000)
     own = folder / f"redis-{port}"
     own.mkdir()
     words = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(own), "--save", ""]
-    words += ["--appendonly", "yes", "--appendfsync", "everysec", *arguments]
+    words += ["--appendonly", "yes", "--appendfsync", options.fsync, *arguments]
     server = Process(words, own / "log", lambda: redis_cli(port, "ping") == "PONG")
     server.port = port
     return server
@@ -366,7 +366,7 @@ async def embedded(options, folder):
 
 async def spread(options, folder):
     """kill -9, PostgreSQL and Redis"""
-    postgres, redis = postgres_server(folder), redis_server(folder)
+    postgres, redis = postgres_server(folder), redis_server(options, folder)
     deployment = None
     try:
         await postgres.start()
@@ -437,7 +437,7 @@ async def takes_hits(store):
 
 async def redis(options, folder):
     """Redis killed, frozen and emptied"""
-    postgres, store = postgres_server(folder), redis_server(folder)
+    postgres, store = postgres_server(folder), redis_server(options, folder)
     deployment = None
     try:
         await postgres.start()
@@ -486,7 +486,7 @@ async def redis(options, folder):
 
 async def postgres(options, folder):
     """PostgreSQL stopped for a while"""
-    database, store = postgres_server(folder), redis_server(folder)
+    database, store = postgres_server(folder), redis_server(options, folder)
     deployment = None
     try:
         await database.start()
@@ -531,7 +531,7 @@ backend embudo
 async def nodes(options, folder):
     """Two nodes behind haproxy, a Redis Cluster of three, PostgreSQL; a node is killed, a master too"""
     database = postgres_server(folder)
-    stores = [redis_server(folder, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
+    stores = [redis_server(options, folder, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
                            "--cluster-require-full-coverage", "no") for _ in range(3)]
     balancer = deployment = None
     try:
@@ -636,6 +636,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=100, help="kills on each mix")
     parser.add_argument("--seconds", type=int, default=60, help="how long PostgreSQL is away")
+    parser.add_argument("--fsync", choices=["everysec", "always"], default="everysec",
+                        help="Redis' appendfsync; with everysec a killed Redis may lose what it answered a moment ago")
     parser.add_argument("--only", default=",".join(SCENARIOS), help=f"of {', '.join(SCENARIOS)}")
     options = parser.parse_args()
     options.only = options.only.split(",")
@@ -646,7 +648,7 @@ def main():
     results = asyncio.run(run(options))
     report = ROOT / "target/bench/chaos.json"
     report.parent.mkdir(parents=True, exist_ok=True)
-    report.write_text(json.dumps({"times": options.times, "seconds": options.seconds, "results": results}, indent=2) + "\n")
+    report.write_text(json.dumps({"times": options.times, "fsync": options.fsync, "seconds": options.seconds, "results": results}, indent=2) + "\n")
     sys.exit(1 if table(results) else 0)
 
 

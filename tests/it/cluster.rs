@@ -12,9 +12,8 @@ use embudo::storage::bus::Bus;
 use embudo::storage::limits::Quota;
 use tokio::task::JoinHandle;
 
-use crate::streams::until;
 use crate::support::app::{TestApp, set};
-use crate::support::nodes::{Deployment, Node};
+use crate::support::nodes::{Deployment, Node, until};
 use crate::support::redis::OwnCluster;
 use crate::support::stores::postgres_does;
 

@@ -10,7 +10,7 @@ use embudo::hits::Error;
 use embudo::ingest;
 
 use crate::support::app::{TestApp, set};
-use crate::support::nodes::{Deployment, Node};
+use crate::support::nodes::{Deployment, Node, until};
 use crate::support::redis::OwnRedis;
 use crate::support::stores::{Mix, mix};
 
@@ -75,10 +75,7 @@ async fn what_a_dead_node_had_taken_is_taken_over_by_another() {
     let acknowledged = dies.hits(20).await;
     dies.app.stores.streams.as_ref().expect("Redis").reader().await.take(1_000).await;
     drop(dies);
-    let start = Instant::now();
-    while lives.rows().await.len() < acknowledged.len() && start.elapsed() < Duration::from_secs(10) {
-        lives.drain().await;
-    }
+    lives.drain().await;
     Node::assert_all(&lives.rows().await, &acknowledged);
 }
 
@@ -187,6 +184,7 @@ async fn hits_are_refused_when_redis_and_the_journal_fail() {
     assert_eq!(node.hit(HitId::new(), VisitorId::new()).await, Err(Error::Unavailable));
     journal.execute_batch("alter table broken rename to journal").expect("whole again");
     let acknowledged = node.hits(1).await;
+    redis.restart();
     node.drain().await;
     let rows = node.rows().await;
     Node::assert_all(&rows, &acknowledged);
@@ -243,6 +241,17 @@ async fn a_record_that_cannot_be_read_is_put_aside_and_stops_nobody() {
 }
 
 #[tokio::test]
+async fn with_redis_the_rows_may_stand_in_sqlite() {
+    let Some(mut deployment) = Deployment::fresh().await else { return };
+    deployment.postgres.clear();
+    let node = deployment.node().await;
+    let acknowledged = node.hits(20).await;
+    assert_eq!(node.spilled().await, 0, "they went to Redis");
+    node.drain().await;
+    Node::assert_all(&node.rows().await, &acknowledged);
+}
+
+#[tokio::test]
 async fn a_stopped_server_leaves_nothing_behind() {
     let Some(deployment) = Deployment::fresh().await else { return };
     let node = deployment.node().await;
@@ -251,13 +260,4 @@ async fn a_stopped_server_leaves_nothing_behind() {
     carrier.end().await;
     Node::assert_all(&node.rows().await, &acknowledged);
     assert_eq!(ingest::drain(&node.app.stores, &node.app.words).await.expect("nothing to do"), 0);
-}
-
-/// Asks again until it is so.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so().await {
-        assert!(start.elapsed() < Duration::from_secs(15), "never: {what}");
-        tokio::task::yield_now().await;
-    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use embudo::app::App;
 use embudo::base::ids::{HitId, SessionId, VisitorId};
@@ -96,9 +97,14 @@ impl Node {
         ids
     }
 
-    /// Carries all there is into the rows.
+    /// Carries all there is into the rows; waits for Redis, should it be away.
     pub async fn drain(&self) {
-        while ingest::drain(&self.app.stores, &self.app.words).await.expect("carried") > 0 {}
+        let streams = self.app.stores.streams.as_ref().expect("Redis");
+        until("all is carried", async || {
+            let carried = ingest::drain(&self.app.stores, &self.app.words).await.expect("carried");
+            carried == 0 && matches!(streams.waiting().await, Ok(0))
+        })
+        .await;
     }
 
     /// Every row in order.
@@ -135,6 +141,15 @@ impl Node {
         let app = self.app.clone();
         let task = tokio::spawn(async move { ingest::carry(&app.stores, &app.words, stopped).await });
         Carrier { stop, task }
+    }
+}
+
+/// Asks again until it is so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so().await {
+        assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
+        tokio::task::yield_now().await;
     }
 }
 

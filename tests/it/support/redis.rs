@@ -10,7 +10,8 @@ use tempfile::TempDir;
 /// How long servers may take to start or to agree.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A server that keeps every write in its file (`appendonly`, `everysec`). It ends when it is dropped.
+/// A server that has every write in its file before it answers: with `everysec` it may answer before, while a flush of the
+/// disk is under way. It ends when it is dropped.
 pub struct OwnRedis {
     pub port: u16,
     folder: TempDir,
@@ -140,7 +141,7 @@ impl OwnRedis {
 fn spawn(port: u16, folder: &Path, arguments: &[String]) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
-        .args(["--appendfsync", "everysec", "--repl-diskless-sync-delay", "0", "--dir"])
+        .args(["--appendfsync", "always", "--repl-diskless-sync-delay", "0", "--dir"])
         .arg(folder)
         .args(arguments)
         .stdout(Stdio::null())

@@ -475,8 +475,8 @@ async def redis(options, folder):
         after = time.monotonic()
         await load.goes_on(200)
         await load.stop()
-        # What had come in within the last second may not have been carried; answers are read a moment after they came.
-        waited = {id_ for id_, at in load.acknowledged.items() if before - 1 < at < after + 0.25}
+        # What had come in within the last half second may not have been carried; answers are read a moment after they came.
+        waited = {id_ for id_, at in load.acknowledged.items() if before - 0.5 < at < after + 0.25}
         return await outcome("postgres+redis: Redis killed, frozen, emptied", deployment, load, may_be_lost=waited)
     finally:
         for server in [*(deployment.nodes if deployment else []), store]:

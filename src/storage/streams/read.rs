@@ -88,19 +88,23 @@ impl Reader {
         }
     }
 
-    /// Takes entries until they weigh about `most` or there are no more. Partitions whose Redis is away are passed over.
+    /// Takes what waits now, until it weighs about `most`. Partitions whose Redis is away are passed over.
     pub async fn take(&mut self, most: u64) -> Vec<Entry> {
         self.take_over().await;
         let partitions = self.unfinished.len();
         let (mut taken, mut weight) = (Vec::new(), 0);
         // Begins elsewhere each time, so that a busy partition does not starve those after it.
         self.first = (self.first + 1) % partitions;
-        loop {
-            let before = taken.len();
-            let first = self.first;
-            for partition in (first..partitions).chain(0..first) {
+        let mut next: Vec<usize> = (self.first..partitions).chain(0..self.first).collect();
+        while !next.is_empty() {
+            let mut more = Vec::new();
+            for partition in next {
                 match self.look(partition).await {
                     Ok(entries) => {
+                        // Only where a backlog is: else what comes in meanwhile would keep this going for ever.
+                        if entries.len() >= LOOK || self.is_unfinished(partition) {
+                            more.push(partition);
+                        }
                         weight += entries.iter().map(|entry| entry.weight).sum::<u64>();
                         taken.extend(entries);
                     }
@@ -114,10 +118,13 @@ impl Reader {
                     return taken;
                 }
             }
-            if taken.len() == before {
-                return taken;
-            }
+            next = more;
         }
+        taken
+    }
+
+    fn is_unfinished(&self, partition: usize) -> bool {
+        self.unfinished.get(partition).is_some_and(Option::is_some)
     }
 
     /// Finishes entries: nobody will see them again. Should Redis be away, they come again.

@@ -12,22 +12,20 @@ use embudo::base::time::Clock;
 use embudo::config::Config;
 use embudo::hits::{self, Agents, Geo, Recorded};
 use embudo::ingest::{self, Collector, HitLog};
-use embudo::sessions;
-use embudo::storage::hot::{HotStore, Memory};
+use embudo::sessions::OpenVisits;
 use embudo::storage::limits::{Limits, Local, Quota};
 
 #[path = "../../tests/it/support/mmdb.rs"]
 mod mmdb;
 
 /// Gives hits their visits and keeps nothing.
-struct Discard(Memory);
+struct Discard(OpenVisits);
 
 #[async_trait]
 impl HitLog for Discard {
     async fn append(&self, mut hits: Vec<Recorded>) -> Result<(), hits::Error> {
         for hit in &mut hits {
-            let session = sessions::attach(&self.0, &hit.site, hit.visitor, hit.at).await;
-            hit.session = session.map_err(|_| hits::Error::Unavailable)?.id;
+            hit.session = self.0.attach(&hit.site, hit.visitor, hit.at);
         }
         std::hint::black_box(hits);
         Ok(())
@@ -42,7 +40,7 @@ struct Steps {
     limits: Local,
     agents: Agents,
     geo: Geo,
-    hot: Memory,
+    visits: OpenVisits,
     clock: Clock,
 }
 
@@ -73,8 +71,7 @@ async fn take(steps: web::Data<Steps>, request: HttpRequest, body: web::Bytes) -
         for hit in &hits {
             std::hint::black_box(hits::source_of(&hit.url, hit.referrer.as_ref()));
             if let Some(visitor) = hit.visitor {
-                let hot: &dyn HotStore = &steps.hot;
-                std::hint::black_box(sessions::attach(hot, &hit.site, visitor, hit.at).await.is_ok());
+                std::hint::black_box(steps.visits.attach(&hit.site, visitor, hit.at));
             }
         }
     }
@@ -103,7 +100,7 @@ pub fn serve(case: &str, port: &str, workers: &str, folder: &str) -> ExitCode {
                     limits: Local::default(),
                     agents: Agents::default(),
                     geo: Geo::open(&countries).expect("just written"),
-                    hot: Memory::default(),
+                    visits: OpenVisits::default(),
                     clock: Clock::system(),
                 });
                 let app =
@@ -148,7 +145,7 @@ async fn product(
     let mut app = App::build(config, Clock::system()).await.expect("an app");
     if case == "product-nothing-stored" {
         let geo = Geo::open(countries).expect("just written");
-        let log = Arc::new(Discard(Memory::default()));
+        let log = Arc::new(Discard(OpenVisits::default()));
         app.collector = Collector::new(log, app.keys.clone(), geo, Agents::default());
     }
     let app = Arc::new(app);

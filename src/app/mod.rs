@@ -22,7 +22,7 @@ use crate::ingest::{self, Collector};
 use crate::jobs::Worker;
 use crate::notify::{Desk, Mailer, Outbound};
 use crate::render::Templates;
-use crate::sessions::Cookieless;
+use crate::sessions::{Cookieless, OpenVisits};
 use crate::sites::Sites;
 use crate::storage::Stores;
 use crate::{stages, webinars};
@@ -56,16 +56,18 @@ impl App {
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let stores = Stores::open(&config.storage).await?;
         let words = Arc::new(Words::default());
+        let visits = Arc::new(OpenVisits::default());
         if config.storage.redis.is_empty() {
-            ingest::reopen_visits(&stores, &words, clock.now()).await?;
+            ingest::reopen_visits(&stores, &words, &visits, clock.now()).await?;
         }
         let keys = Keys::new(&secret_of(&config)?);
         let geo = Geo::open_both(&config.collector.geo_database, &config.collector.asn_database);
         let geo = Arc::new(geo.map_err(anyhow::Error::msg)?);
-        let cookieless = Cookieless::shared(keys.clone(), stores.db.clone(), stores.hot.clone());
+        let cookieless =
+            Cookieless::shared(keys.clone(), stores.db.clone(), ingest::ongoing_of(&stores, visits.clone()));
         let cookieless = Arc::new(cookieless);
         tend(&geo, &cookieless, clock.clone());
-        let log = Arc::new(ingest::Local::new(stores.journal.clone(), stores.hot.clone()));
+        let log = ingest::log_of(&stores, visits);
         let collector = Collector::new(log, keys.clone(), geo, Agents::default())
             .with_cookieless(cookieless)
             .with_spam(Spam::new(&config.collector.referrer_spam));

@@ -63,6 +63,10 @@ pub struct Storage {
     pub postgres_pool: usize,
     pub redis: Secret,
     pub redis_prefix: String,
+    pub redis_replicas: usize,
+    pub stream_partitions: usize,
+    pub stream_backlog: u64,
+    pub stream_claim_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -6,21 +6,25 @@ use tokio::sync::watch;
 
 use crate::base::time::Timestamp;
 use crate::hits::{self, Words};
-use crate::sessions::{self, Session};
+use crate::sessions::{self, OpenVisits};
 use crate::storage::{Result, Stores};
 
 /// Hits in one transaction: large enough that a commit costs nothing, small enough that readers see it soon.
-const BATCH: usize = 10_000;
+pub(super) const BATCH: usize = 10_000;
 /// How long hits gather before they are carried, so that a trickle is not a transaction each.
-const GATHER: Duration = Duration::from_millis(50);
+pub(super) const GATHER: Duration = Duration::from_millis(50);
 /// After a failure.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
-/// Carries a batch; returns how many hits that was. Call again while it is not 0.
+/// Carries a batch of each log; returns how many hits that was. Call again while it is not 0.
 ///
 /// # Errors
-/// As the stores say; then the batch stays in the journal.
+/// As the stores say; then the batch stays where it is.
 pub async fn drain(stores: &Stores, words: &Words) -> Result<usize> {
+    Ok(drain_journal(stores, words).await? + super::streams::drain(stores, words).await?)
+}
+
+async fn drain_journal(stores: &Stores, words: &Words) -> Result<usize> {
     let journal = &stores.journal;
     let position = hits::cursor(&stores.hits, journal.name()).await?;
     let groups = journal.after(position, BATCH).await?;
@@ -48,22 +52,30 @@ fn unpacked<'a>(records: impl Iterator<Item = &'a Vec<u8>>) -> Vec<hits::Recorde
 ///
 /// # Errors
 /// As the stores say.
-pub async fn reopen_visits(stores: &Stores, words: &Words, now: Timestamp) -> Result<usize> {
+pub async fn reopen_visits(
+    stores: &Stores,
+    words: &Words,
+    open: &OpenVisits,
+    now: Timestamp,
+) -> Result<usize> {
     while drain(stores, words).await? > 0 {}
     let visits = hits::visits_since(&stores.hits, words, now.plus_ms(-sessions::IDLE_MS)).await?;
     for visit in &visits {
-        let session = Session { id: visit.session, is_new: false, hits: visit.hits };
-        sessions::reopen(stores.hot.as_ref(), &visit.site, visit.visitor, &session, visit.last_at).await?;
+        open.reopen(&visit.site, visit.visitor, visit.session, visit.last_at);
     }
     Ok(visits.len())
 }
 
 /// Carries whatever comes until `stop` says so, and then what is left.
-pub async fn carry(stores: &Stores, words: &Words, mut stop: watch::Receiver<bool>) {
+pub async fn carry(stores: &Stores, words: &Words, stop: watch::Receiver<bool>) {
+    tokio::join!(carry_journal(stores, words, stop.clone()), super::streams::carry(stores, words, stop));
+}
+
+async fn carry_journal(stores: &Stores, words: &Words, mut stop: watch::Receiver<bool>) {
     loop {
         let is_over = *stop.borrow();
         loop {
-            match drain(stores, words).await {
+            match drain_journal(stores, words).await {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) => {

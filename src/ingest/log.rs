@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::base::ids::SessionId;
+use super::Streamed;
 use crate::hits::{self, Error, Recorded};
-use crate::sessions;
-use crate::storage::hot::HotStore;
+use crate::sessions::{Ongoing, OpenVisits};
+use crate::storage::Stores;
 use crate::storage::journal::Journal;
 
 /// Takes hits; returns when they are safe.
@@ -20,16 +20,33 @@ pub trait HitLog: Send + Sync {
     async fn append(&self, hits: Vec<Recorded>) -> Result<(), Error>;
 }
 
-/// The log on this machine's disk; the visits that go on are wherever `hot` keeps them.
+/// The log that these stores have: Redis where there is one, else this machine's disk.
+pub fn log_of(stores: &Stores, visits: Arc<OpenVisits>) -> Arc<dyn HitLog> {
+    let local = Local::new(stores.journal.clone(), visits);
+    match &stores.streams {
+        Some(streams) => Arc::new(Streamed::new(streams.clone(), local)),
+        None => Arc::new(local),
+    }
+}
+
+/// Who knows which visits go on.
+pub fn ongoing_of(stores: &Stores, visits: Arc<OpenVisits>) -> Arc<dyn Ongoing> {
+    match &stores.streams {
+        Some(streams) => Arc::new(streams.clone()),
+        None => visits,
+    }
+}
+
+/// The log on this machine's disk; the visits that go on are known to this process.
 pub struct Local {
     journal: Journal,
-    hot: Arc<dyn HotStore>,
+    visits: Arc<OpenVisits>,
 }
 
 impl Local {
     /// Appends to `journal`.
-    pub fn new(journal: Journal, hot: Arc<dyn HotStore>) -> Self {
-        Self { journal, hot }
+    pub fn new(journal: Journal, visits: Arc<OpenVisits>) -> Self {
+        Self { journal, visits }
     }
 }
 
@@ -37,14 +54,7 @@ impl Local {
 impl HitLog for Local {
     async fn append(&self, mut hits: Vec<Recorded>) -> Result<(), Error> {
         for hit in &mut hits {
-            hit.session = match sessions::attach(self.hot.as_ref(), &hit.site, hit.visitor, hit.at).await {
-                Ok(session) => session.id,
-                Err(error) => {
-                    // A visit of its own is a small untruth; a lost hit would be a larger one.
-                    tracing::warn!(error = %error, "a hit got a visit of its own: hot state does not answer");
-                    SessionId::new()
-                }
-            };
+            hit.session = self.visits.attach(&hit.site, hit.visitor, hit.at);
         }
         let record = hits::pack(&hits).map_err(|error| {
             tracing::error!(error, "hits could not be packed");

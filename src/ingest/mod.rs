@@ -7,12 +7,14 @@ mod pipeline;
 mod project;
 mod retention;
 mod store;
+mod streams;
 mod traffic;
 
 pub use drain::{carry, drain, reopen_visits};
 pub use follow::{follow, read_on};
-pub use log::{HitLog, Local};
+pub use log::{HitLog, Local, log_of, ongoing_of};
 pub use pipeline::{Collector, Sender, Taken};
 pub use project::project;
 pub use retention::{Outdated, progress, retain};
+pub use streams::Streamed;
 pub use traffic::{count, start_over};

@@ -9,13 +9,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::{IDLE_MS, space, store};
+use super::{IDLE_MS, Ongoing, store};
 use crate::base::ids::VisitorId;
 use crate::base::signing::{Digester, Keys, random_text};
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::storage::Result;
 use crate::storage::db::Db;
-use crate::storage::hot::HotStore;
 
 /// After a failure the database is left alone for so long.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -33,14 +32,14 @@ struct Day {
 /// Makes the identifiers.
 pub struct Cookieless {
     keys: Keys,
-    shared: Option<(Db, Arc<dyn HotStore>)>,
+    shared: Option<(Db, Arc<dyn Ongoing>)>,
     days: RwLock<Vec<Day>>,
 }
 
 impl Cookieless {
-    /// Identifiers that are the same on all nodes that share these stores.
-    pub fn shared(keys: Keys, db: Db, hot: Arc<dyn HotStore>) -> Self {
-        Self { keys, shared: Some((db, hot)), days: RwLock::default() }
+    /// Identifiers that are the same on all nodes that share this database.
+    pub fn shared(keys: Keys, db: Db, ongoing: Arc<dyn Ongoing>) -> Self {
+        Self { keys, shared: Some((db, ongoing)), days: RwLock::default() }
     }
 
     /// Identifiers that only this process makes.
@@ -52,15 +51,15 @@ impl Cookieless {
     pub async fn visitor(&self, site: &str, address: IpAddr, user_agent: &str, at: Timestamp) -> VisitorId {
         let day = day_of(at);
         if at.as_ms() - day * DAY_MS < IDLE_MS
-            && let Some((_, hot)) = &self.shared
+            && let Some((_, ongoing)) = &self.shared
             && let Some(yesterdays) = self.salted(day - 1, false).await
         {
             let visitor = id(&yesterdays, site, address, user_agent);
-            match hot.peek_id(space(site), visitor.as_u128(), at).await {
-                Ok(Some(_)) => return visitor,
-                Ok(None) => {}
+            match ongoing.is_open(site, visitor, at).await {
+                Ok(true) => return visitor,
+                Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!(error = %error, "a visit may end at midnight: hot state does not answer");
+                    tracing::warn!(error = %error, "a visit may end at midnight: it is not known whether it goes on");
                 }
             }
         }

@@ -2,78 +2,23 @@
 //! up to, and what all of them count by hour and day.
 
 mod cookieless;
+mod open;
 pub mod store;
 mod tally;
 mod visit;
 
 pub use cookieless::{Cookieless, forget_salts};
+pub use open::{Ongoing, OpenVisits};
 pub use tally::{Delta, Dimension, Key, Measures, Tally, Zones, counts, day_in, hour_of, tally};
 pub use visit::{Kind, Known, Origin, Place, Step, Touch, Trail, Visit};
 
-use crate::base::ids::{SessionId, VisitorId};
-use crate::base::time::{MINUTE_MS, Timestamp};
-use crate::storage::Result;
-use crate::storage::hot::{HotStore, TouchedId};
+use crate::base::time::MINUTE_MS;
 
 /// A visit ends when nothing was heard for this long.
 pub const IDLE_MS: i64 = 30 * MINUTE_MS;
 
-/// The visit that a hit belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    pub id: SessionId,
-    /// Whether the hit opened it.
-    pub is_new: bool,
-    /// Hits of the visit, this one included.
-    pub hits: i64,
-}
-
-/// Finds or opens the visit of a visitor, and keeps it open for another 30 minutes. One step in the store.
-///
-/// # Errors
-/// As the store says.
-pub async fn attach(hot: &dyn HotStore, site: &str, visitor: VisitorId, at: Timestamp) -> Result<Session> {
-    let touched = hot.touch_id(space(site), visitor.as_u128(), at, IDLE_MS).await?;
-    Ok(Session { id: SessionId::from_uuid(touched.id), is_new: touched.is_new, hits: touched.count })
-}
-
-/// Puts a visit back that was open when the process ended.
-///
-/// # Errors
-/// As the store says.
-pub async fn reopen(
-    hot: &dyn HotStore,
-    site: &str,
-    visitor: VisitorId,
-    known: &Session,
-    last_at: Timestamp,
-) -> Result<()> {
-    let known = TouchedId { id: known.id.uuid(), is_new: false, count: known.hits };
-    hot.restore_id(space(site), visitor.as_u128(), known, last_at, IDLE_MS).await
-}
-
 /// The site's name as a number that is the same on every node (FNV-1a, 64 bits).
-fn space(site: &str) -> u64 {
+pub fn space(site: &str) -> u64 {
     site.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storage::hot::Memory;
-
-    #[tokio::test]
-    async fn a_hit_after_31_minutes_opens_a_new_session() {
-        let hot = Memory::default();
-        let visitor = VisitorId::new();
-        let at = |minutes: i64| Timestamp(minutes * MINUTE_MS);
-        let first = attach(&hot, "faro", visitor, at(0)).await.expect("stored");
-        let second = attach(&hot, "faro", visitor, at(29)).await.expect("stored");
-        let third = attach(&hot, "faro", visitor, at(58)).await.expect("stored");
-        let fourth = attach(&hot, "faro", visitor, at(58 + 31)).await.expect("stored");
-        assert!(first.is_new && !second.is_new && !third.is_new && fourth.is_new);
-        assert_eq!((first.id, third.hits), (third.id, 3));
-        assert_ne!(third.id, fourth.id);
-    }
 }

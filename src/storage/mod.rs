@@ -7,6 +7,7 @@ pub mod idempotency;
 pub mod journal;
 pub mod limits;
 pub mod redis;
+pub mod streams;
 
 mod error;
 
@@ -23,6 +24,7 @@ use self::db::Db;
 use self::hot::HotStore;
 use self::journal::Journal;
 use self::limits::Limits;
+use self::streams::Streams;
 use crate::config;
 
 /// Every store of one node.
@@ -34,6 +36,8 @@ pub struct Stores {
     pub hits: Db,
     /// What is durable on this machine and not yet in the rows.
     pub journal: Journal,
+    /// What is durable on Redis and not yet in the rows, if there is Redis.
+    pub streams: Option<Streams>,
     /// Sessions, presence, small caches.
     pub hot: Arc<dyn HotStore>,
     /// How often somebody may do something.
@@ -69,16 +73,29 @@ impl Stores {
                 db,
                 hits,
                 journal,
+                streams: None,
                 hot: Arc::new(hot),
                 limits: Arc::new(limits),
                 bus: Arc::new(bus),
             });
         }
         let redis = redis::Redis::connect(settings.redis.expose(), &settings.redis_prefix).await?;
+        let streams = Streams::open(
+            redis.clone(),
+            &streams::Settings {
+                partitions: settings.stream_partitions,
+                backlog: settings.stream_backlog,
+                claim_after: Duration::from_millis(settings.stream_claim_ms),
+                replicas: settings.redis_replicas,
+                // Kept in the data folder: after a restart it goes on with what it had taken.
+                reader: journal.name().to_owned(),
+            },
+        );
         Ok(Self {
             db,
             hits,
             journal,
+            streams: Some(streams),
             hot: Arc::new(hot::RedisHot::new(redis.clone())),
             limits: Arc::new(limits::RedisLimits::new(redis.clone())),
             bus: Arc::new(bus::RedisBus::connect(redis).await?),

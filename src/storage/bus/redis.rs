@@ -28,8 +28,7 @@ impl RedisBus {
     /// [`Unavailable`](crate::storage::Error::Unavailable) if the first subscription fails.
     pub async fn connect(redis: Redis) -> Result<Self> {
         let local = Arc::new(Local::default());
-        let mut subscription = redis.client.get_async_pubsub().await?;
-        subscription.subscribe(redis.keys.bus()).await?;
+        let subscription = redis.subscribe(&redis.keys.bus()).await?;
         let listener = tokio::spawn(listen(redis.clone(), local.clone(), subscription));
         Ok(Self { redis, local, listener })
     }
@@ -55,9 +54,7 @@ async fn listen(redis: Redis, local: Arc<Local>, mut subscription: redis::aio::P
         tracing::warn!("the live bus lost its connection to Redis");
         subscription = loop {
             tokio::time::sleep(RECONNECT).await;
-            if let Ok(mut fresh) = redis.client.get_async_pubsub().await
-                && fresh.subscribe(redis.keys.bus()).await.is_ok()
-            {
+            if let Ok(fresh) = redis.subscribe(&redis.keys.bus()).await {
                 break fresh;
             }
         };

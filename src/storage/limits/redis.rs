@@ -4,11 +4,10 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use redis::Script;
 
 use super::{Limits, Local, Quota, TooMany};
 use crate::base::time::Timestamp;
-use crate::storage::redis::Redis;
+use crate::storage::redis::{Redis, Script};
 
 /// GCRA: the record is the theoretical arrival time of the next request that would be one too many.
 /// KEYS[1]; ARGV: now, milliseconds per request, burst. Answers the wait in milliseconds, 0 if allowed.
@@ -34,9 +33,7 @@ impl RedisLimits {
     pub fn new(redis: Redis) -> Self {
         Self { redis, local: Local::default() }
     }
-}
 
-impl RedisLimits {
     /// Counts centrally; none if Redis does not answer.
     async fn counted(
         &self,
@@ -45,18 +42,21 @@ impl RedisLimits {
         quota: Quota,
         now: Timestamp,
     ) -> Option<Result<(), TooMany>> {
+        let name = self.redis.keys.limit(bucket, key);
         let wait: redis::RedisResult<i64> = GCRA
-            .key(self.redis.keys.limit(bucket, key))
-            .arg(now.as_ms())
-            .arg(60_000.0 / f64::from(quota.per_minute.max(1)))
-            .arg(quota.burst.max(1))
-            .invoke_async(&mut self.redis.connection.clone())
+            .run(&self.redis.connection, 1, |cmd| {
+                cmd.arg(&name)
+                    .arg(now.as_ms())
+                    .arg(60_000.0 / f64::from(quota.per_minute.max(1)))
+                    .arg(quota.burst.max(1));
+            })
             .await;
         match wait {
             Ok(0) => Some(Ok(())),
             Ok(retry_after_ms) => Some(Err(TooMany { retry_after_ms })),
             Err(error) => {
-                tracing::warn!(error = %error, "limits are counted on this node only: Redis does not answer");
+                // The connection has warned once; this would be a line for every request.
+                tracing::debug!(error = %error, "limits are counted on this node only: Redis does not answer");
                 None
             }
         }

@@ -27,6 +27,29 @@ impl Keys {
         format!("{}:limit:{bucket}:{{{key}}}", self.prefix)
     }
 
+    /// The stream of a partition. All of a partition has one tag.
+    pub fn stream(&self, partition: usize) -> String {
+        format!("{}:{{p{partition}}}:stream", self.prefix)
+    }
+
+    /// How much waits in a partition's stream.
+    pub fn waiting(&self, partition: usize) -> String {
+        format!("{}:{{p{partition}}}:waiting", self.prefix)
+    }
+
+    /// What is remembered of a member of a partition. Bytes and not digits: there is one for every visit that goes on.
+    pub fn member(&self, partition: usize, space: u64, member: u128) -> Vec<u8> {
+        let mut key = format!("{}:{{p{partition}}}:", self.prefix).into_bytes();
+        key.extend_from_slice(&space.to_be_bytes());
+        key.extend_from_slice(&member.to_be_bytes());
+        key
+    }
+
+    /// The stream of what could not be used.
+    pub fn buried(&self) -> String {
+        format!("{}:buried", self.prefix)
+    }
+
     /// The channel of the live bus.
     pub fn bus(&self) -> String {
         format!("{}:bus", self.prefix)

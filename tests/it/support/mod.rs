@@ -7,6 +7,8 @@ pub mod hits;
 pub mod hook;
 pub mod inbox;
 pub mod mmdb;
+pub mod nodes;
+pub mod redis;
 pub mod sources;
 pub mod stores;
 pub mod visitor;

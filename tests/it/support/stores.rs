@@ -113,3 +113,8 @@ fn with_database(url: &str, name: &str) -> String {
     let (server, _) = url.rsplit_once('/').expect("the address ends with a database");
     format!("{server}/{name}")
 }
+
+/// Runs a statement on a database, for what no server would do.
+pub async fn postgres_does(url: &str, statement: &str) {
+    run(url, statement).await;
+}

@@ -118,8 +118,9 @@ async fn carry_entries(stores: &Stores, words: &Words, streams: &Streams, entrie
     for entry in entries {
         batch.extend(hits_of(streams, entry).await?);
     }
-    // Partitions are read one after the other; rows are read in the order in which they are written.
-    batch.sort_by_key(|hit| (hit.received_at, hit.id));
+    // Partitions are read one after the other; rows are read in the order in which they are written. The hits of a visitor
+    // are all in one partition and keep their order.
+    batch.sort_by_key(|hit| hit.received_at);
     for (hit, error) in store(stores, words, &batch).await? {
         let record = hits::pack(std::slice::from_ref(hit)).map_err(storage::Error::Engine)?;
         bury(streams, &record, &error).await?;

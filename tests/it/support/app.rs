@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
@@ -13,7 +14,6 @@ use embudo::config::Config;
 use embudo::storage::db::{Queries, Row, Sql};
 use tempfile::TempDir;
 use toml::{Table, Value, toml};
-use uuid::Uuid;
 
 use super::answer::{Answer, Client};
 use super::inbox::Inbox;
@@ -92,11 +92,13 @@ impl TestApp {
         self.folder.path()
     }
 
-    /// The id of a hit that is reported now, by the clock of the test.
+    /// The id of a hit that is reported now, by the clock of the test. Later ones sort after earlier ones.
     pub fn hit_id(&self) -> HitId {
+        static DRAWN: AtomicU64 = AtomicU64::new(0);
         let ms = u64::try_from(self.now().as_ms()).expect("after 1970");
-        let nanos = u32::try_from(ms % 1_000).expect("below 1000") * 1_000_000;
-        HitId::from_uuid(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, ms / 1_000, nanos)))
+        let mut tail = [0; 10];
+        tail[2..].copy_from_slice(&DRAWN.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        HitId::from_uuid(uuid::Builder::from_unix_timestamp_millis(ms, &tail).into_uuid())
     }
 
     pub fn now(&self) -> Timestamp {

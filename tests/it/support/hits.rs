@@ -24,10 +24,11 @@ pub struct Told {
     pub scroll: i64,
 }
 
-/// Everything that was stored, in order.
+/// Everything that was stored, in the order in which it was sent: on Redis rows of different visitors may be exchanged.
 pub async fn all(app: &App) -> Vec<Told> {
     while embudo::ingest::drain(&app.stores, &app.words).await.expect("carried") > 0 {}
-    let lines = hits::lines_after(&app.stores.hits, 0, 1_000).await.expect("read");
+    let mut lines = hits::lines_after(&app.stores.hits, 0, 1_000).await.expect("read");
+    lines.sort_by_key(|line| line.id);
     let mut told = Vec::new();
     for line in lines {
         let numbers = [

@@ -1,6 +1,5 @@
 //! Texts that many hits share, kept once: the log's rows hold their numbers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
@@ -8,6 +7,9 @@ use quick_cache::sync::Cache;
 use super::store;
 use crate::storage::Result;
 use crate::storage::db::Db;
+
+/// Numbers by text. Texts are visitors', so the hash is keyed at random, as `foldhash` does.
+pub(super) type Map<K, V> = foldhash::HashMap<K, V>;
 
 /// Texts that are remembered in each direction.
 const CACHED: usize = 100_000;
@@ -33,8 +35,8 @@ impl Words {
         &self,
         db: &Db,
         texts: impl Iterator<Item = &'t str>,
-    ) -> Result<HashMap<&'t str, i64>> {
-        let (mut found, mut missing) = (HashMap::new(), Vec::new());
+    ) -> Result<Map<&'t str, i64>> {
+        let (mut found, mut missing) = (Map::default(), Vec::new());
         for text in texts {
             if found.contains_key(text) {
                 continue;

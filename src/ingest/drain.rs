@@ -11,6 +11,10 @@ use crate::storage::{Result, Stores};
 
 /// Hits in one transaction: large enough that a commit costs nothing, small enough that readers see it soon.
 pub(super) const BATCH: usize = 10_000;
+/// Of a batch of so many more are expected at once.
+const MANY: usize = 1_000;
+/// How long hits gather under load: each transaction writes the same pages again, however few rows are new in them.
+const GATHER_MANY: Duration = Duration::from_millis(250);
 /// How long hits gather before they are carried, so that a trickle is not a transaction each.
 pub(super) const GATHER: Duration = Duration::from_millis(50);
 /// After a failure.
@@ -71,12 +75,22 @@ pub async fn carry(stores: &Stores, words: &Words, stop: watch::Receiver<bool>) 
     tokio::join!(carry_journal(stores, words, stop.clone()), super::streams::carry(stores, words, stop));
 }
 
+/// How long to wait for more after a batch of so many.
+pub(super) fn gather_after(batch: usize) -> Duration {
+    if batch < MANY { GATHER } else { GATHER_MANY }
+}
+
 async fn carry_journal(stores: &Stores, words: &Words, mut stop: watch::Receiver<bool>) {
     loop {
         let is_over = *stop.borrow();
+        let mut gather = GATHER;
         loop {
             match drain_journal(stores, words).await {
                 Ok(0) => break,
+                Ok(batch) if batch < BATCH && !is_over => {
+                    gather = gather_after(batch);
+                    break;
+                }
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(error = %error, "hits wait in the journal: the rows cannot be written");
@@ -89,7 +103,7 @@ async fn carry_journal(stores: &Stores, words: &Words, mut stop: watch::Receiver
             return;
         }
         tokio::select! {
-            () = stores.journal.written() => tokio::time::sleep(GATHER).await,
+            () = stores.journal.written() => tokio::time::sleep(gather).await,
             _ = stop.changed() => {}
         }
     }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::drain::gather_after;
+use super::traffic::Recent;
 use super::{project, traffic};
-use crate::hits::Words;
+use crate::hits::{self, Words};
 use crate::sites::Sites;
 use crate::storage::{Result, Stores};
 
@@ -19,15 +21,28 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// # Errors
 /// As the stores say; what was not written is read again.
 pub async fn read_on(stores: &Stores, words: &Words, sites: &Sites) -> Result<usize> {
-    let told = project::project(stores, words).await?;
-    Ok(told + traffic::count(&stores.hits, words, sites).await?)
+    read(stores, words, sites, &mut Recent::default()).await
+}
+
+async fn read(stores: &Stores, words: &Words, sites: &Sites, recent: &mut Recent) -> Result<usize> {
+    let (told, counted) =
+        (project::position(stores).await?, hits::cursor(&stores.hits, traffic::CURSOR).await?);
+    let lines = hits::lines_after(&stores.hits, told.min(counted), traffic::BATCH).await?;
+    let after = |position: i64| {
+        let from = lines.partition_point(|line| line.seq <= position);
+        lines.get(from..).unwrap_or_default()
+    };
+    let projected = project::project(stores, words, told, after(told)).await?;
+    Ok(projected + traffic::count_lines(&stores.hits, words, sites, counted, after(counted), recent).await?)
 }
 
 /// Reads whatever comes until `stop` says so. Several nodes may: one at a time does the work.
 pub async fn follow(stores: &Stores, words: &Words, sites: &Sites, mut stop: watch::Receiver<bool>) {
+    let mut recent = Recent::default();
     while !*stop.borrow() {
-        let pause = match read_on(stores, words, sites).await {
+        let pause = match read(stores, words, sites, &mut recent).await {
             Ok(0) => LOOK_EVERY,
+            Ok(rows) if i64::try_from(rows).is_ok_and(|rows| rows < traffic::BATCH) => gather_after(rows),
             Ok(_) => continue,
             Err(error) => {
                 tracing::error!(error = %error, "visits and counts lag behind: the rows cannot be read");

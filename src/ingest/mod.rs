@@ -14,7 +14,6 @@ pub use drain::{carry, drain, reopen_visits};
 pub use follow::{follow, read_on};
 pub use log::{HitLog, Local, log_of, ongoing_of};
 pub use pipeline::{Collector, Sender, Taken};
-pub use project::project;
 pub use retention::{Outdated, progress, retain};
 pub use streams::Streamed;
 pub use traffic::{count, start_over};

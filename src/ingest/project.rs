@@ -15,21 +15,28 @@ use crate::storage::{Result, Stores};
 
 /// The cursor's name.
 const CURSOR: &str = "journey";
-/// Rows in one transaction.
-const BATCH: i64 = 20_000;
 /// The name of the hit by which the tracker tells that a visitor has answered the question for consent.
 const CONSENT: &str = "consent";
 
-/// Projects what is new; returns how many rows that was. Call again while it is not 0.
+/// How far the rows have been projected.
+///
+/// # Errors
+/// As the store says.
+pub(super) async fn position(stores: &Stores) -> Result<i64> {
+    store::cursor(&mut stores.db.read(), CURSOR).await
+}
+
+/// Projects rows that follow `position`; returns how many that were, and 0 if somebody else has gone on from there.
 ///
 /// # Errors
 /// As the store says; then nothing of the batch took effect.
-pub async fn project(stores: &Stores, words: &Words) -> Result<usize> {
+pub(super) async fn project(stores: &Stores, words: &Words, position: i64, batch: &[Line]) -> Result<usize> {
+    let Some(last) = batch.last().map(|line| line.seq) else { return Ok(0) };
     let mut tx = stores.db.begin().await?;
     tx.lock("projection:journey").await?;
-    let position = store::cursor(&mut tx, CURSOR).await?;
-    let batch = hits::lines_after(&stores.hits, position, BATCH).await?;
-    let Some(last) = batch.last().map(|line| line.seq) else { return Ok(0) };
+    if store::cursor(&mut tx, CURSOR).await? != position {
+        return Ok(0);
+    }
     // Whoever allows no identifier has none by which the journey could know a device.
     let named: Vec<&Line> = batch.iter().filter(|line| line.consent > 0).collect();
     let known = contacts::known_visitors(&stores.db, named.iter().map(|line| line.visitor)).await?;

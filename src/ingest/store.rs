@@ -5,9 +5,9 @@ use crate::storage::Result;
 use crate::storage::db::{Queries, Tx};
 use crate::{params, sql};
 
-pub(super) async fn cursor(tx: &mut Tx, name: &str) -> Result<i64> {
+pub(super) async fn cursor(q: &mut impl Queries, name: &str) -> Result<i64> {
     let row =
-        tx.query_opt(sql!("select position from projection_cursors where name = $1"), params![name]).await?;
+        q.query_opt(sql!("select position from projection_cursors where name = $1"), params![name]).await?;
     row.map_or(Ok(0), |row| row.get("position"))
 }
 

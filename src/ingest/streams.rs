@@ -191,6 +191,8 @@ pub(super) async fn carry(stores: &Stores, words: &Words, mut stop: watch::Recei
         loop {
             match drain(stores, words).await {
                 Ok(0) => break,
+                // What has come meanwhile is few; a moment later it is a batch.
+                Ok(_) if !is_over => tokio::time::sleep(GATHER).await,
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(error = %error, "hits wait in Redis: the rows cannot be written");

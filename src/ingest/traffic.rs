@@ -3,15 +3,16 @@
 //! The cursor moves in the transaction that writes what was worked out, so every row counts once. Everything is a function
 //! of the rows in their order: what is thrown away can be made again, and comes out the same.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
+use crate::base::ids::SessionId;
 use crate::base::sketch::Sketch;
-use crate::base::time::{DAY_MS, Timestamp};
+use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::hits::{self, Line, Words};
 use crate::sessions::store::{self, Count};
-use crate::sessions::{Delta, Dimension, Known, Measures, Zones, tally};
+use crate::sessions::{Delta, Dimension, Known, Map, Measures, Visit, Zones, tally};
 use crate::sites::Sites;
 use crate::storage::db::{Db, Tx};
 use crate::storage::{Error, Result};
@@ -21,10 +22,14 @@ pub(super) const CURSOR: &str = "traffic";
 /// The last UTC day of which a row was counted.
 const DAY: &str = "traffic.day";
 /// Rows in one transaction.
-const BATCH: i64 = 20_000;
+pub(super) const BATCH: i64 = 20_000;
 /// A day is closed when rows of the third day after it come: a hit waits for a day at most, and no zone is further from
 /// UTC than one.
 const OPEN_DAYS: i64 = 3;
+/// Visits that are remembered between batches, some kilobytes each at most.
+const RECENT_MOST: usize = 20_000;
+/// And since when, if there are more.
+const RECENT_MS: i64 = 5 * MINUTE_MS;
 /// Two to the power of it registers for the visitors of a whole day; see [`Sketch::new`].
 const FINE: u8 = 14;
 /// And for those of an hour, or of one value.
@@ -36,20 +41,79 @@ const COARSE: u8 = 12;
 /// As the store says; then nothing of the batch took effect.
 pub async fn count(db: &Db, words: &Words, sites: &Sites) -> Result<usize> {
     let position = hits::cursor(db, CURSOR).await?;
-    let mut lines = hits::lines_after(db, position, BATCH).await?;
+    let lines = hits::lines_after(db, position, BATCH).await?;
+    count_lines(db, words, sites, position, &lines, &mut Recent::default()).await
+}
+
+/// The visits of the last batches, so that those that go on need not be read again. They are right as long as nobody else
+/// has counted since.
+#[derive(Default)]
+pub(super) struct Recent {
+    /// The cursor after the last batch.
+    position: i64,
+    visits: Map<SessionId, Visit>,
+}
+
+impl Recent {
+    /// The visits of these ids, as far as there are any.
+    async fn take(
+        &mut self,
+        db: &Db,
+        position: i64,
+        ids: &BTreeSet<SessionId>,
+    ) -> Result<Map<SessionId, Visit>> {
+        if self.position != position {
+            self.visits.clear();
+        }
+        let mut found: Map<SessionId, Visit> = Map::default();
+        let mut missing = Vec::new();
+        for id in ids {
+            match self.visits.remove(id) {
+                Some(visit) => drop(found.insert(*id, visit)),
+                None => missing.push(*id),
+            }
+        }
+        found.extend(store::visits(db, missing.into_iter()).await?);
+        Ok(found)
+    }
+
+    /// Keeps what was written; the oldest go when there are too many.
+    fn keep(&mut self, position: i64, written: Map<SessionId, Visit>) {
+        self.position = position;
+        self.visits.extend(written);
+        if self.visits.len() > RECENT_MOST {
+            let newest = self.visits.values().map(|visit| visit.last_at).max().unwrap_or_default();
+            self.visits.retain(|_, visit| newest.since_ms(visit.last_at) < RECENT_MS);
+        }
+        if self.visits.len() > RECENT_MOST {
+            self.visits.clear();
+        }
+    }
+}
+
+/// As [`count`], with rows that follow `position` and were read already.
+pub(super) async fn count_lines(
+    db: &Db,
+    words: &Words,
+    sites: &Sites,
+    position: i64,
+    lines: &[Line],
+    recent: &mut Recent,
+) -> Result<usize> {
     let Some(first) = lines.first() else { return Ok(0) };
     let last_day = hits::cursor(db, DAY).await?;
     if utc_day(first.received_at) > last_day {
         return turn_to(db, utc_day(first.received_at), position).await.map(|()| 1);
     }
     // Where a day begins, days before it may be closed: that always happens between the same two rows.
-    lines.truncate(lines.iter().position(|line| utc_day(line.received_at) > last_day).unwrap_or(lines.len()));
+    let ends = lines.iter().position(|line| utc_day(line.received_at) > last_day).unwrap_or(lines.len());
+    let lines = lines.get(..ends).unwrap_or_default();
     let Some(through) = lines.last().map(|line| line.seq) else { return Ok(0) };
-    let (known, zones) = (known(db, words).await?, zones(db, words, sites, &lines).await?);
-    let properties = properties(db, words, &lines, &known).await?;
+    let (known, zones) = (known(db, words).await?, zones(db, words, sites, lines).await?);
+    let properties = properties(db, words, lines, &known).await?;
     let ids: BTreeSet<_> = lines.iter().map(|line| line.session).collect();
-    let mut visits = store::visits(db, ids.iter().copied()).await?;
-    let mut tally = tally(&lines, &mut visits, &properties, &known, &zones);
+    let mut visits = recent.take(db, position, &ids).await?;
+    let mut tally = tally(lines, &mut visits, &properties, &known, &zones);
     for site in zones.keys() {
         // Of days whose rows are gone the counts stand; what is left of their rows must not be added again.
         let floor = hits::cursor(db, &floor_name(*site)).await?;
@@ -66,11 +130,14 @@ pub async fn count(db: &Db, words: &Words, sites: &Sites) -> Result<usize> {
         add(hours.entry(key).or_insert_with(|| empty(COARSE)), delta);
     }
     let Some(mut tx) = begin_at(db, position).await? else { return Ok(lines.len()) };
+    // Should this fail, the visits that were taken are read again.
+    recent.position = 0;
     store::put_visits(&mut tx, visits.values()).await?;
     store::put_days(&mut tx, days.iter()).await?;
     store::put_hours(&mut tx, hours.iter()).await?;
     hits::move_cursor(&mut tx, CURSOR, through).await?;
     tx.commit().await?;
+    recent.keep(through, visits);
     Ok(lines.len())
 }
 
@@ -146,7 +213,7 @@ async fn known(db: &Db, words: &Words) -> Result<Known> {
 
 /// The zone of every site that has rows here.
 async fn zones(db: &Db, words: &Words, sites: &Sites, lines: &[Line]) -> Result<Zones> {
-    let mut zones = Zones::new();
+    let mut zones = Zones::default();
     for site in lines.iter().map(|line| line.site).collect::<BTreeSet<_>>() {
         let key = words.text(db, site).await?;
         // Rows of a site that is not configured any more are still counted.
@@ -157,7 +224,7 @@ async fn zones(db: &Db, words: &Words, sites: &Sites, lines: &[Line]) -> Result<
 }
 
 /// The words of the properties of events, by the rows' numbers.
-async fn properties(db: &Db, words: &Words, lines: &[Line], known: &Known) -> Result<HashMap<i64, Vec<i64>>> {
+async fn properties(db: &Db, words: &Words, lines: &[Line], known: &Known) -> Result<Map<i64, Vec<i64>>> {
     let mut texts: Vec<(i64, String)> = Vec::new();
     for line in lines.iter().filter(|line| known.kind(line.name) == crate::sessions::Kind::Event) {
         let Some(props) = &line.props else { continue };
@@ -170,7 +237,7 @@ async fn properties(db: &Db, words: &Words, lines: &[Line], known: &Known) -> Re
         }
     }
     let numbers = words.numbers(db, texts.iter().map(|(_, text)| text.as_str())).await?;
-    let mut properties: HashMap<i64, Vec<i64>> = HashMap::new();
+    let mut properties: Map<i64, Vec<i64>> = Map::default();
     for (seq, text) in &texts {
         properties.entry(*seq).or_default().extend(numbers.get(text.as_str()));
     }

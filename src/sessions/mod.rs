@@ -9,7 +9,7 @@ mod visit;
 
 pub use cookieless::{Cookieless, forget_salts};
 pub use open::{Ongoing, OpenVisits};
-pub use tally::{Delta, Dimension, Key, Measures, Tally, Zones, counts, day_in, hour_of, tally};
+pub use tally::{Delta, Dimension, Key, Map, Measures, Tally, Zones, counts, day_in, hour_of, tally};
 pub use visit::{Kind, Known, Origin, Place, Step, Touch, Trail, Visit};
 
 use crate::base::time::MINUTE_MS;

@@ -3,7 +3,6 @@
 //! Pages, events and properties count on the day of the hit; everything that is said of a visit (where from, with what,
 //! where in, where out) counts on the day on which the visit began. Days are the site's own; hours are UTC's.
 
-use std::collections::HashMap;
 use std::ops::{AddAssign, SubAssign};
 
 use jiff::tz::TimeZone;
@@ -174,16 +173,19 @@ pub struct Delta {
     pub visitors: Vec<u64>,
 }
 
+/// A map of millions of small look-ups; its keys are ours, not a visitor's.
+pub type Map<K, V> = foldhash::HashMap<K, V>;
+
 /// What a batch of hits adds.
 #[derive(Debug, Default)]
 pub struct Tally {
-    pub days: HashMap<Key, Delta>,
+    pub days: Map<Key, Delta>,
     /// By site and hour (since the epoch, UTC).
-    pub hours: HashMap<(i64, i64), Delta>,
+    pub hours: Map<(i64, i64), Delta>,
 }
 
 /// The zones of the sites, by the sites' words.
-pub type Zones = HashMap<i64, TimeZone>;
+pub type Zones = Map<i64, TimeZone>;
 
 /// The site's day in which a moment lies, in days since 1970-01-01.
 pub fn day_in(zone: Option<&TimeZone>, at: Timestamp) -> i64 {
@@ -200,13 +202,13 @@ pub fn hour_of(at: Timestamp) -> i64 {
 /// the counts. `properties` holds the values of [`Dimension::Property`] of rows that have some, by the rows' numbers.
 pub fn tally(
     lines: &[Line],
-    visits: &mut HashMap<SessionId, Visit>,
-    properties: &HashMap<i64, Vec<i64>>,
+    visits: &mut Map<SessionId, Visit>,
+    properties: &Map<i64, Vec<i64>>,
     known: &Known,
     zones: &Zones,
 ) -> Tally {
     let mut tally = Tally::default();
-    let mut before: HashMap<SessionId, Option<Visit>> = HashMap::new();
+    let mut before: Map<SessionId, Option<Visit>> = Map::default();
     for line in lines {
         let visit = match visits.entry(line.session) {
             std::collections::hash_map::Entry::Occupied(visit) => {
@@ -420,17 +422,17 @@ mod tests {
     }
 
     fn madrid() -> Zones {
-        Zones::from([(9, zone("Europe/Madrid").expect("a zone"))])
+        std::iter::once((9, zone("Europe/Madrid").expect("a zone"))).collect()
     }
 
     /// Counts in batches of `size` and adds up.
     fn counted(
         lines: &[Line],
         size: usize,
-    ) -> (BTreeMap<Key, (Measures, BTreeSet<u64>)>, HashMap<SessionId, Visit>) {
-        let (mut sums, mut visits) = (BTreeMap::new(), HashMap::new());
+    ) -> (BTreeMap<Key, (Measures, BTreeSet<u64>)>, Map<SessionId, Visit>) {
+        let (mut sums, mut visits) = (BTreeMap::new(), Map::default());
         for batch in lines.chunks(size) {
-            for (key, delta) in tally(batch, &mut visits, &HashMap::new(), &KNOWN, &madrid()).days {
+            for (key, delta) in tally(batch, &mut visits, &Map::default(), &KNOWN, &madrid()).days {
                 let (measures, visitors): &mut (Measures, BTreeSet<u64>) = sums.entry(key).or_default();
                 *measures += delta.measures;
                 visitors.extend(delta.visitors);

@@ -7,7 +7,7 @@ use crate::base::time::Timestamp;
 use crate::hits::{self, Line};
 
 /// Steps that a visit's trail keeps; what comes after them is counted and not listed.
-pub const TRAIL_MOST: usize = 200;
+pub const TRAIL_MOST: usize = 100;
 /// Touches that a visit keeps.
 const TOUCHES_MOST: usize = 20;
 

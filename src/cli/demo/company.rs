@@ -137,7 +137,7 @@ pub async fn settle_in(app: &App) -> anyhow::Result<()> {
     }
     attend(app, now).await?;
     while crate::ingest::drain(&app.stores, &app.words).await? > 0 {}
-    while crate::ingest::project(&app.stores, &app.words).await? > 0 {}
+    while crate::ingest::read_on(&app.stores, &app.words, &app.sites).await? > 0 {}
     join(app, ADMIN, "Ana Faro", Role::Admin, "en", now).await
 }
 

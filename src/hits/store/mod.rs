@@ -4,6 +4,7 @@ pub mod retention;
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::words::Map;
 use super::{Recorded, Words};
 use crate::base::consent::Consent;
 use crate::base::ids::{HitId, SessionId, VisitorId};
@@ -185,7 +186,7 @@ fn texts(hit: &Recorded) -> impl Iterator<Item = &str> {
     always.into_iter().chain(perhaps.into_iter().flatten())
 }
 
-fn binds(hit: &Recorded, numbers: &HashMap<&str, i64>) -> Vec<Value> {
+fn binds(hit: &Recorded, numbers: &Map<&str, i64>) -> Vec<Value> {
     let word = |text: &str| Value::Int(numbers.get(text).copied().unwrap_or_default());
     let perhaps = |text: &Option<String>| text.as_deref().map_or(Value::Null, word);
     vec![

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::tally::{Dimension, Key, Measures};
+use super::tally::{Dimension, Key, Map, Measures};
 use super::visit::{Origin, Place, Trail, Visit};
 use crate::base::ids::SessionId;
 use crate::base::sketch::Sketch;
@@ -120,7 +120,7 @@ struct Packing<'a> {
 ///
 /// # Errors
 /// As the store says.
-pub async fn visits(db: &Db, ids: impl Iterator<Item = SessionId>) -> Result<HashMap<SessionId, Visit>> {
+pub async fn visits(db: &Db, ids: impl Iterator<Item = SessionId>) -> Result<Map<SessionId, Visit>> {
     let keys: Rows = ids.map(|id| vec![Packed(id).into()]).collect();
     let rows = db.pick(&VISITS, keys).await?;
     rows.iter().map(|row| visit_of(row).map(|visit| (visit.id, visit))).collect()
@@ -218,7 +218,7 @@ pub async fn put_visits(tx: &mut Tx, visits: impl Iterator<Item = &Visit>) -> Re
 ///
 /// # Errors
 /// As the store says.
-pub async fn days(db: &Db, keys: impl Iterator<Item = Key>) -> Result<HashMap<Key, Count>> {
+pub async fn days(db: &Db, keys: impl Iterator<Item = Key>) -> Result<Map<Key, Count>> {
     let keys: Rows = keys.map(|key| key_binds(&key).to_vec()).collect();
     let rows = db.pick(&DAYS, keys).await?;
     rows.iter().map(day_of).collect()
@@ -281,7 +281,7 @@ pub async fn put_days(tx: &mut Tx, counts: impl Iterator<Item = (&Key, &Count)>)
 ///
 /// # Errors
 /// As the store says.
-pub async fn hours(db: &Db, keys: impl Iterator<Item = (i64, i64)>) -> Result<HashMap<(i64, i64), Count>> {
+pub async fn hours(db: &Db, keys: impl Iterator<Item = (i64, i64)>) -> Result<Map<(i64, i64), Count>> {
     let keys: Rows = keys.map(|(site, hour)| vec![site.into(), hour.into()]).collect();
     let rows = db.pick(&HOURS, keys).await?;
     rows.iter().map(|row| Ok(((row.at(0)?, row.at(1)?), count_of(row, 2)?))).collect()

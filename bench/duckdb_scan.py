@@ -12,7 +12,7 @@ import duckdb
 
 COLUMNS = ["site", "at", "visitor", "session", "path", "source", "country", "device", "channel"]
 QUESTIONS = {
-    "summary by day": "select at // 86400000 as day, count(*), count(distinct visitor), count(distinct session) "
+    "summary by day": "select moment // 86400000 as day, count(*), count(distinct visitor), count(distinct session) "
     "from hits where {here} group by day order by day",
     "page": "select path, count(*) as n, count(distinct visitor) from hits where {here} group by path order by n desc limit 10",
     "source": "select source, count(*) as n, count(distinct visitor) from hits where {here} group by source order by n desc limit 10",
@@ -27,7 +27,7 @@ def main() -> None:
     engine = duckdb.connect()
     engine.execute("set threads to 2")
     engine.execute(
-        "create table hits (site bigint, at bigint, visitor ubigint, session ubigint, path bigint, source bigint, "
+        "create table hits (site bigint, moment bigint, visitor ubigint, session ubigint, path bigint, source bigint, "
         "country bigint, device bigint, channel bigint)"
     )
     import numpy  # DuckDB takes columns by name from it
@@ -45,11 +45,11 @@ def main() -> None:
             for name, column in zip(COLUMNS, columns)
         }
         engine.execute("insert into hits select * from frame")
-    last = engine.execute("select max(at) // 86400000 from hits").fetchone()[0]
+    last = engine.execute("select max(moment) // 86400000 from hits").fetchone()[0]
     print("| site | question | median ms |\n|---|---|---|")
     for key in ("site-0", "site-7"):
         (site,) = rows.execute("select id from words where text = ?", [key]).fetchone()
-        here = f"site = {site} and at >= {(last - 29) * 86400000}"
+        here = f"site = {site} and moment >= {(last - 29) * 86400000}"
         for name, text in QUESTIONS.items():
             times = []
             for _ in range(7):

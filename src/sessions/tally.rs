@@ -425,15 +425,15 @@ mod tests {
         std::iter::once((9, zone("Europe/Madrid").expect("a zone"))).collect()
     }
 
+    /// What was counted and who was there.
+    type Sums = BTreeMap<Key, (Measures, BTreeSet<u64>)>;
+
     /// Counts in batches of `size` and adds up.
-    fn counted(
-        lines: &[Line],
-        size: usize,
-    ) -> (BTreeMap<Key, (Measures, BTreeSet<u64>)>, Map<SessionId, Visit>) {
-        let (mut sums, mut visits) = (BTreeMap::new(), Map::default());
+    fn counted(lines: &[Line], size: usize) -> (Sums, Map<SessionId, Visit>) {
+        let (mut sums, mut visits) = (Sums::new(), Map::default());
         for batch in lines.chunks(size) {
             for (key, delta) in tally(batch, &mut visits, &Map::default(), &KNOWN, &madrid()).days {
-                let (measures, visitors): &mut (Measures, BTreeSet<u64>) = sums.entry(key).or_default();
+                let (measures, visitors) = sums.entry(key).or_default();
                 *measures += delta.measures;
                 visitors.extend(delta.visitors);
             }

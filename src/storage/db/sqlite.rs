@@ -17,6 +17,7 @@ use crate::storage::{Error, Result};
 
 const READERS: usize = 4;
 const STATEMENT_CACHE: usize = 256;
+const WRITER_CACHE_KIB: i64 = 32_768;
 
 /// A handle to one file.
 #[derive(Clone)]
@@ -201,10 +202,12 @@ fn open(path: &Path, is_reader: bool) -> Result<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     if !is_reader {
+        // The ends of several indexes and what is being changed have to stay in memory, or every row reads pages again.
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         // FULL: a commit is on the disk before it is acknowledged, also if the power fails.
         connection.execute_batch(
             "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
-             pragma journal_size_limit = 67108864;",
+             pragma journal_size_limit = 67108864; pragma wal_autocheckpoint = 8000;",
         )?;
     }
     Ok(connection)

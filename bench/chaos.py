@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import uuid
 from pathlib import Path
 
@@ -105,6 +106,12 @@ def answers(port, path="/health/live"):
             return connection.recv(64).split(b" ")[1:2] == [b"200"]
     except OSError:
         return False
+
+
+def metric(port, name):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
 
 def redis_cli(port, *words):
@@ -193,11 +200,7 @@ class Deployment:
 
     def journals(self):
         """Groups of hits that wait on disks."""
-        waiting = 0
-        for node in self.nodes:
-            with sqlite3.connect(f"file:{node.data}/journal.db?mode=ro", uri=True) as journal:
-                waiting += journal.execute("select count(*) from journal").fetchone()[0]
-        return waiting
+        return sum(metric(node.port, "embudo_journal_groups_waiting") for node in self.nodes)
 
     async def carried(self, acknowledged):
         """Waits until the journals are empty and the acknowledged hits stand in the rows, or time is up."""

@@ -153,10 +153,10 @@ async fn product(
     if case == "embedded-carried" {
         let carrier = app.clone();
         let carried = stopped.clone();
-        tokio::spawn(async move { ingest::carry(&carrier.stores, &carrier.words, carried).await });
+        tokio::spawn(async move { ingest::carry(carrier.following(), carried).await });
         let reader = app.clone();
         let read = stopped.clone();
-        tokio::spawn(async move { ingest::follow(&reader.stores, &reader.words, &reader.sites, read).await });
+        tokio::spawn(async move { ingest::follow(reader.following(), read).await });
         tokio::spawn(embudo::jobs::run(app.worker(), stopped));
     }
     embudo::http::serve(app, listener)?.await

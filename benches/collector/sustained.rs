@@ -53,7 +53,7 @@ pub fn run(seconds: u32, visitors: u32, connections: u32) -> ExitCode {
         "sustained, {}: {seconds} s, {visitors} visitors, {connections} connections\n\n\
          {:.0} hits/s, {:.2} of raw ({raw:.0} hits/s, before and after), p50 {:.1} ms, p99 {:.1} ms\n\
          {cpu:.1} µs of CPU a hit with everything that follows; caught up {caught_up:.1} s after the load\n\
-         {:.0} hits answered, {stored} rows\n\n| s | in the journal | rows | not counted | MiB |\n|---|---|---|---|---|",
+         {:.0} hits answered, {stored} rows\n\n| s | groups in the journal | rows | not counted | MiB |\n|---|---|---|---|---|",
         machine(cores),
         slice.per_second,
         slice.per_second / raw,
@@ -96,19 +96,16 @@ fn watch(server: &Server, is_over: &AtomicBool) -> Vec<Look> {
     looks
 }
 
-/// Records in the journal, rows, and rows that are not counted yet.
+/// Groups in the journal, rows, and rows that are not counted yet.
 fn waiting(server: &Server) -> Option<(i64, i64, i64)> {
     let open = |name: &str| {
         Connection::open_with_flags(server.data().join(name), OpenFlags::SQLITE_OPEN_READ_ONLY).ok()
     };
     let one =
         |connection: &Connection, text: &str| connection.query_row(text, [], |row| row.get::<_, i64>(0)).ok();
-    let (journal, hits) = (open("journal.db")?, open("hits.db")?);
+    let hits = open("hits.db")?;
     let cursor = one(&hits, "select coalesce(max(position), 0) from log_cursors where name = 'traffic'")?;
     let last = one(&hits, "select coalesce(max(seq), 0) from hits")?;
-    let carried = one(&hits, "select coalesce(max(position), 0) from log_cursors where name like '%-%'")?;
-    let mut statement =
-        journal.prepare("select coalesce(sum(records), 0) from journal where seq > ?1").ok()?;
-    let waits = statement.query_row([carried], |row| row.get(0)).ok()?;
+    let waits = server.metric("embudo_journal_groups_waiting")?;
     Some((waits, last, last - cursor))
 }

@@ -18,7 +18,7 @@ use crate::chat::Room;
 use crate::config::Config;
 use crate::gates::Catalog;
 use crate::hits::{Agents, Geo, Spam, Words};
-use crate::ingest::{self, Collector};
+use crate::ingest::{self, Collector, Follower, Following};
 use crate::jobs::Worker;
 use crate::notify::{Desk, Mailer, Outbound};
 use crate::render::Templates;
@@ -38,6 +38,8 @@ pub struct App {
     pub collector: Collector,
     /// The texts of the hit log's rows.
     pub words: Arc<Words>,
+    /// What whoever counts in this process remembers.
+    pub follower: Follower,
     pub lifecycle: Arc<stages::Definition>,
     pub catalog: Arc<Catalog>,
     pub webinars: Arc<webinars::Definition>,
@@ -124,6 +126,7 @@ impl App {
             desk,
             collector,
             words,
+            follower: Follower::default(),
             keys,
             stores,
             clock,
@@ -147,6 +150,11 @@ impl App {
             words: self.words.clone(),
             clock: self.clock.clone(),
         }
+    }
+
+    /// What carrying and counting hits needs.
+    pub fn following(&self) -> Following<'_> {
+        Following { stores: &self.stores, words: &self.words, sites: &self.sites, follower: &self.follower }
     }
 
     /// The origin that people and browsers reach this server by.

@@ -65,12 +65,12 @@ pub async fn serve(
     let (stop_work, stopped) = watch::channel(false);
     let carrier = app.clone();
     let carried = stop_work.subscribe();
-    let carry = tokio::spawn(async move { ingest::carry(&carrier.stores, &carrier.words, carried).await });
+    let carry = tokio::spawn(async move { ingest::carry(carrier.following(), carried).await });
     let reader = app.clone();
     let read = stop_work.subscribe();
-    let follow = roles.contains(&Role::Worker).then(|| {
-        tokio::spawn(async move { ingest::follow(&reader.stores, &reader.words, &reader.sites, read).await })
-    });
+    let follow = roles
+        .contains(&Role::Worker)
+        .then(|| tokio::spawn(async move { ingest::follow(reader.following(), read).await }));
     let work = roles.contains(&Role::Worker).then(|| tokio::spawn(jobs::run(app.worker(), stopped)));
     tracing::info!(server.address = %app.config.server.listen, "Serving");
     ready();

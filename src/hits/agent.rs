@@ -13,11 +13,11 @@ const UNKNOWN: &str = "unknown";
 
 /// What a browser says it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Agent {
+pub struct Agent<T = String> {
     /// `desktop`, `mobile`, `other` or `unknown`.
-    pub device: String,
-    pub browser: String,
-    pub os: String,
+    pub device: T,
+    pub browser: T,
+    pub os: T,
 }
 
 /// What is known of a `User-Agent` header.

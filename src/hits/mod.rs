@@ -25,8 +25,8 @@ pub use source::{Channel, Source, source_of};
 pub use spam::Spam;
 pub use store::retention;
 pub use store::{
-    Line, OpenVisit, cursor, cursor_in, forget_cursor, last, lines_after, move_cursor, newest, store,
-    texts_of, visits_since,
+    Line, OpenVisit, append, cursor, cursor_in, forget_cursor, last, last_in, lines_after, lines_of,
+    move_cursor, newest, store, texts_of, visits_since,
 };
 pub use words::Words;
 
@@ -73,41 +73,42 @@ pub struct Hit {
     pub props: Json,
 }
 
-/// A hit with everything that is worked out about it: a row of the log.
+/// A hit with everything that is worked out about it: a row of the log. Its texts are its own, or stand in what it was read
+/// from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Recorded {
+pub struct Recorded<T = String> {
     /// Its place among the rows; 0 before it has one.
     #[serde(skip)]
     pub seq: i64,
     pub id: HitId,
-    pub site: String,
+    pub site: T,
     pub at: Timestamp,
     pub received_at: Timestamp,
     pub visitor: VisitorId,
     /// Nil until the log has taken it: the log knows which visit goes on.
     pub session: SessionId,
-    pub name: String,
-    pub host: String,
-    pub path: String,
-    pub title: Option<String>,
-    pub referrer: Option<String>,
-    pub source: Source,
+    pub name: T,
+    pub host: T,
+    pub path: T,
+    pub title: Option<T>,
+    pub referrer: Option<T>,
+    pub source: Source<T>,
     /// ISO 3166-1, two letters.
-    pub country: Option<String>,
+    pub country: Option<T>,
     /// ISO 3166-2, without the country.
-    pub region: Option<String>,
-    pub city: Option<String>,
+    pub region: Option<T>,
+    pub city: Option<T>,
     /// Who runs the network (the autonomous system), if a database tells.
-    pub network: Option<String>,
-    pub agent: Agent,
-    pub language: Option<String>,
+    pub network: Option<T>,
+    pub agent: Agent<T>,
+    pub language: Option<T>,
     pub consent: Consent,
     /// Why it is taken for a machine's, if it is. It is kept all the same.
-    pub bot_reason: Option<String>,
+    pub bot_reason: Option<T>,
     pub engaged_ms: i64,
     pub scroll: i64,
     /// Its properties as a JSON object; none is the empty one.
-    pub props: Option<String>,
+    pub props: Option<T>,
 }
 
 /// Why a hit is not taken.

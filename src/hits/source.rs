@@ -56,13 +56,13 @@ impl Channel {
 
 /// Where a visit came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Source {
+pub struct Source<T = String> {
     pub channel: Channel,
-    pub source: Option<String>,
-    pub medium: Option<String>,
-    pub campaign: Option<String>,
-    pub term: Option<String>,
-    pub content: Option<String>,
+    pub source: Option<T>,
+    pub medium: Option<T>,
+    pub campaign: Option<T>,
+    pub term: Option<T>,
+    pub content: Option<T>,
 }
 
 const SEARCH: &[&str] =

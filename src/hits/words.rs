@@ -68,6 +68,11 @@ impl Words {
         Ok(found)
     }
 
+    /// The number of a text, if it is remembered.
+    pub(super) fn known(&self, text: &str) -> Option<i64> {
+        self.numbers.get(text)
+    }
+
     /// The text of a number.
     ///
     /// # Errors

@@ -15,6 +15,11 @@ const REMEMBERED_S: &str = "7200";
 /// Lets any page read the answer; never with credentials. For hits.
 pub fn anybody(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+}
+
+/// Lets any page read why hits were not taken.
+pub fn anybody_with_reasons(headers: &mut HeaderMap) {
+    anybody(headers);
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-embudo-dropped, retry-after"));
 }
 

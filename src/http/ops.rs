@@ -60,6 +60,9 @@ async fn metrics(app: Shared, request: HttpRequest) -> Result<HttpResponse, Prob
     let help = "Hits whose time could not be and was put right.";
     text.family("embudo_hits_clamped_total", "reason", help, &counts.clamped);
     text.histogram("embudo_hit_request_seconds", "From a hit's request to its answer.", &counts.took);
+    #[allow(clippy::cast_precision_loss, reason = "the disk is full before")]
+    let waiting = app.stores.journal.waiting() as f64;
+    text.gauge("embudo_journal_groups_waiting", "Groups of hits on disk that are not rows yet.", waiting);
     if let Some(bytes) = resident_bytes() {
         #[allow(clippy::cast_precision_loss, reason = "nobody has that much memory")]
         text.gauge("process_resident_memory_bytes", "Memory in RAM.", bytes as f64);

@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::follow::Following;
+use super::project;
+use super::traffic::AtOnce;
 use crate::base::time::Timestamp;
-use crate::hits::{self, Words};
+use crate::hits::{self, Line, Recorded, Words};
 use crate::sessions::{self, OpenVisits};
+use crate::storage::journal::Group;
 use crate::storage::{Result, Stores};
 
 /// Hits in one transaction: large enough that a commit costs nothing, small enough that readers see it soon.
-pub(super) const BATCH: usize = 10_000;
+pub(super) const BATCH: usize = 20_000;
 /// Of a batch of so many more are expected at once.
 const MANY: usize = 1_000;
 /// How long hits gather under load: each transaction writes the same pages again, however few rows are new in them.
-const GATHER_MANY: Duration = Duration::from_millis(250);
+const GATHER_MANY: Duration = Duration::from_millis(700);
 /// How long hits gather before they are carried, so that a trickle is not a transaction each.
 pub(super) const GATHER: Duration = Duration::from_millis(50);
 /// After a failure.
@@ -29,19 +33,73 @@ pub async fn drain(stores: &Stores, words: &Words) -> Result<usize> {
 }
 
 async fn drain_journal(stores: &Stores, words: &Words) -> Result<usize> {
-    let journal = &stores.journal;
-    let position = hits::cursor(&stores.hits, journal.name()).await?;
-    let groups = journal.after(position, BATCH).await?;
-    let Some(through) = groups.last().map(|group| group.seq) else { return Ok(0) };
-    let batch = unpacked(groups.iter().flat_map(|group| &group.records));
-    hits::store(&stores.hits, words, journal.name(), through, &batch).await?;
-    // Should this fail, the cursor passes over what is left behind, and the next trim takes it along.
-    journal.trim(through).await?;
-    Ok(batch.len())
+    let Some(waiting) = Waiting::read(stores, words).await? else { return Ok(0) };
+    let mut tx = stores.hits.begin().await?;
+    let (through, hits) = (waiting.through, waiting.hits);
+    hits::append(&mut tx, waiting.lines).await?;
+    hits::move_cursor(&mut tx, stores.journal.name(), through).await?;
+    tx.commit().await?;
+    stores.journal.trim(through).await?;
+    Ok(hits)
+}
+
+/// As [`drain`] for the journal; where the engine allows it, what is carried is counted and projected at once and never
+/// read again.
+async fn drain_and_follow(following: &Following<'_>) -> Result<usize> {
+    let Following { stores, words, sites, follower } = *following;
+    let Some(waiting) = Waiting::read(stores, words).await? else { return Ok(0) };
+    let mut recent = follower.lock().await;
+    let db = &stores.hits;
+    let mut plan = match db.tells_new_rows() {
+        true => AtOnce::plan(db, words, sites, &waiting.lines).await?,
+        false => None,
+    };
+    let mut tx = db.begin().await?;
+    if let Some(planned) = &plan
+        && !planned.still_holds(&mut tx).await?
+    {
+        plan = None;
+    }
+    let new = hits::append(&mut tx, waiting.lines).await?;
+    hits::move_cursor(&mut tx, stores.journal.name(), waiting.through).await?;
+    let Some((plan, new)) = plan.zip(new) else {
+        tx.commit().await?;
+        drop(recent);
+        stores.journal.trim(waiting.through).await?;
+        return Ok(waiting.hits);
+    };
+    let kept = plan.count(&mut tx, db, &new, &mut recent).await?;
+    tx.commit().await?;
+    kept.keep(&mut recent);
+    // Should these fail, whoever follows the rows reads them, and the next trim takes the groups along.
+    if project::position(stores).await? == plan.position() {
+        project::project(stores, words, plan.position(), &new).await?;
+    }
+    stores.journal.trim(waiting.through).await?;
+    Ok(waiting.hits)
+}
+
+/// What waits in the journal, as rows.
+struct Waiting {
+    /// The last group of it.
+    through: i64,
+    hits: usize,
+    lines: Vec<Line>,
+}
+
+impl Waiting {
+    async fn read(stores: &Stores, words: &Words) -> Result<Option<Self>> {
+        let position = hits::cursor(&stores.hits, stores.journal.name()).await?;
+        let groups = stores.journal.after(position, BATCH).await?;
+        let Some(through) = groups.last().map(|group| group.seq) else { return Ok(None) };
+        let batch = unpacked(groups.iter().flat_map(Group::records));
+        let lines = hits::lines_of(&stores.hits, words, &batch).await?;
+        Ok(Some(Self { through, hits: lines.len(), lines }))
+    }
 }
 
 /// The hits of records, in order. A record that cannot be read is told and passed over: it would stop all others.
-fn unpacked<'a>(records: impl Iterator<Item = &'a Vec<u8>>) -> Vec<hits::Recorded> {
+fn unpacked<'a>(records: impl Iterator<Item = &'a [u8]>) -> Vec<Recorded<&'a str>> {
     let mut batch = Vec::new();
     for record in records {
         match hits::unpack(record) {
@@ -71,8 +129,9 @@ pub async fn reopen_visits(
 }
 
 /// Carries whatever comes until `stop` says so, and then what is left.
-pub async fn carry(stores: &Stores, words: &Words, stop: watch::Receiver<bool>) {
-    tokio::join!(carry_journal(stores, words, stop.clone()), super::streams::carry(stores, words, stop));
+pub async fn carry(following: Following<'_>, stop: watch::Receiver<bool>) {
+    let streams = super::streams::carry(following.stores, following.words, stop.clone());
+    tokio::join!(carry_journal(&following, stop), streams);
 }
 
 /// How long to wait for more after a batch of so many.
@@ -80,12 +139,12 @@ pub(super) fn gather_after(batch: usize) -> Duration {
     if batch < MANY { GATHER } else { GATHER_MANY }
 }
 
-async fn carry_journal(stores: &Stores, words: &Words, mut stop: watch::Receiver<bool>) {
+async fn carry_journal(following: &Following<'_>, mut stop: watch::Receiver<bool>) {
     loop {
         let is_over = *stop.borrow();
         let mut gather = GATHER;
         loop {
-            match drain_journal(stores, words).await {
+            match drain_and_follow(following).await {
                 Ok(0) => break,
                 Ok(batch) if batch < BATCH && !is_over => {
                     gather = gather_after(batch);
@@ -103,7 +162,7 @@ async fn carry_journal(stores: &Stores, words: &Words, mut stop: watch::Receiver
             return;
         }
         tokio::select! {
-            () = stores.journal.written() => tokio::time::sleep(gather).await,
+            () = following.stores.journal.written() => tokio::time::sleep(gather).await,
             _ = stop.changed() => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::drain::gather_after;
 use super::traffic::Recent;
@@ -36,11 +36,31 @@ async fn read(stores: &Stores, words: &Words, sites: &Sites, recent: &mut Recent
     Ok(projected + traffic::count_lines(&stores.hits, words, sites, counted, after(counted), recent).await?)
 }
 
+/// What is needed to carry hits into rows and to keep everything in step with these.
+#[derive(Clone, Copy)]
+pub struct Following<'a> {
+    pub stores: &'a Stores,
+    pub words: &'a Words,
+    pub sites: &'a Sites,
+    pub follower: &'a Follower,
+}
+
+/// The visits that whoever counts in this process remembers. One at a time counts.
+#[derive(Default)]
+pub struct Follower(Mutex<Recent>);
+
+impl Follower {
+    pub(super) async fn lock(&self) -> MutexGuard<'_, Recent> {
+        self.0.lock().await
+    }
+}
+
 /// Reads whatever comes until `stop` says so. Several nodes may: one at a time does the work.
-pub async fn follow(stores: &Stores, words: &Words, sites: &Sites, mut stop: watch::Receiver<bool>) {
-    let mut recent = Recent::default();
+pub async fn follow(following: Following<'_>, mut stop: watch::Receiver<bool>) {
+    let Following { stores, words, sites, follower } = following;
     while !*stop.borrow() {
-        let pause = match read(stores, words, sites, &mut recent).await {
+        let outcome = read(stores, words, sites, &mut *follower.lock().await).await;
+        let pause = match outcome {
             Ok(0) => LOOK_EVERY,
             Ok(rows) if i64::try_from(rows).is_ok_and(|rows| rows < traffic::BATCH) => gather_after(rows),
             Ok(_) => continue,

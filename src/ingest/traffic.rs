@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use crate::base::ids::SessionId;
+use crate::base::ids::{HitId, SessionId};
 use crate::base::sketch::Sketch;
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::hits::{self, Line, Words};
 use crate::sessions::store::{self, Count};
-use crate::sessions::{Delta, Dimension, Known, Map, Measures, Visit, Zones, tally};
+use crate::sessions::{Delta, Dimension, Key, Known, Map, Measures, Visit, Zones, tally};
 use crate::sites::Sites;
 use crate::storage::db::{Db, Tx};
 use crate::storage::{Error, Result};
@@ -26,8 +26,10 @@ pub(super) const BATCH: i64 = 20_000;
 /// A day is closed when rows of the third day after it come: a hit waits for a day at most, and no zone is further from
 /// UTC than one.
 const OPEN_DAYS: i64 = 3;
-/// Visits that are remembered between batches, some kilobytes each at most.
+/// Visits that are remembered between batches, less than half a kilobyte each,
 const RECENT_MOST: usize = 20_000;
+/// and the steps of their trails, 72 bytes each.
+const RECENT_STEPS_MOST: usize = 500_000;
 /// And since when, if there are more.
 const RECENT_MS: i64 = 5 * MINUTE_MS;
 /// Two to the power of it registers for the visitors of a whole day; see [`Sketch::new`].
@@ -81,13 +83,18 @@ impl Recent {
     fn keep(&mut self, position: i64, written: Map<SessionId, Visit>) {
         self.position = position;
         self.visits.extend(written);
-        if self.visits.len() > RECENT_MOST {
+        if self.is_full() {
             let newest = self.visits.values().map(|visit| visit.last_at).max().unwrap_or_default();
             self.visits.retain(|_, visit| newest.since_ms(visit.last_at) < RECENT_MS);
         }
-        if self.visits.len() > RECENT_MOST {
+        if self.is_full() {
             self.visits.clear();
         }
+    }
+
+    fn is_full(&self) -> bool {
+        let steps = self.visits.values().map(|visit| visit.trail.steps.len());
+        self.visits.len() > RECENT_MOST || steps.sum::<usize>() > RECENT_STEPS_MOST
     }
 }
 
@@ -109,12 +116,107 @@ pub(super) async fn count_lines(
     let ends = lines.iter().position(|line| utc_day(line.received_at) > last_day).unwrap_or(lines.len());
     let lines = lines.get(..ends).unwrap_or_default();
     let Some(through) = lines.last().map(|line| line.seq) else { return Ok(0) };
-    let (known, zones) = (known(db, words).await?, zones(db, words, sites, lines).await?);
-    let properties = properties(db, words, lines, &known).await?;
+    let meaning = Meaning::of(db, words, sites, lines).await?;
+    let counted = work_out(db, &meaning, position, lines, recent).await?;
+    let Some(mut tx) = begin_at(db, position).await? else { return Ok(lines.len()) };
+    // Should this fail, the visits that were taken are read again.
+    recent.position = 0;
+    counted.write(&mut tx, through).await?;
+    tx.commit().await?;
+    recent.keep(through, counted.visits);
+    Ok(lines.len())
+}
+
+/// Rows that can be counted in the transaction that writes them: everything before them is counted, and no day begins.
+pub(super) struct AtOnce {
+    position: i64,
+    meaning: Meaning,
+}
+
+impl AtOnce {
+    /// What has to be known beforehand; nothing if these rows have to be counted later.
+    pub(super) async fn plan(db: &Db, words: &Words, sites: &Sites, lines: &[Line]) -> Result<Option<Self>> {
+        let position = hits::cursor(db, CURSOR).await?;
+        let last_day = hits::cursor(db, DAY).await?;
+        let begins = lines.iter().any(|line| utc_day(line.received_at) > last_day);
+        if begins || hits::last(db).await? != position {
+            return Ok(None);
+        }
+        Ok(Some(Self { position, meaning: Meaning::of(db, words, sites, lines).await? }))
+    }
+
+    /// Where the counts stood before these rows.
+    pub(super) fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// Whether nobody has written or counted since.
+    pub(super) async fn still_holds(&self, tx: &mut Tx) -> Result<bool> {
+        Ok(hits::cursor_in(tx, CURSOR).await? == self.position && hits::last_in(tx).await? == self.position)
+    }
+
+    /// Counts `lines`, which `tx` has just written. [`Recent::keep`] takes the result when `tx` is committed.
+    pub(super) async fn count(
+        &self,
+        tx: &mut Tx,
+        db: &Db,
+        lines: &[Line],
+        recent: &mut Recent,
+    ) -> Result<Kept> {
+        let through = lines.last().map_or(self.position, |line| line.seq);
+        let counted = work_out(db, &self.meaning, self.position, lines, recent).await?;
+        recent.position = 0;
+        counted.write(tx, through).await?;
+        Ok(Kept { through, visits: counted.visits })
+    }
+}
+
+/// Visits that are to be remembered when what they were written with is committed.
+pub(super) struct Kept {
+    through: i64,
+    visits: Map<SessionId, Visit>,
+}
+
+impl Kept {
+    pub(super) fn keep(self, recent: &mut Recent) {
+        recent.keep(self.through, self.visits);
+    }
+}
+
+/// What has to be known of rows before they are counted.
+struct Meaning {
+    known: Known,
+    zones: Zones,
+    properties: Map<HitId, Vec<i64>>,
+}
+
+impl Meaning {
+    async fn of(db: &Db, words: &Words, sites: &Sites, lines: &[Line]) -> Result<Self> {
+        let known = known(db, words).await?;
+        let zones = zones(db, words, sites, lines).await?;
+        let properties = properties(db, words, lines, &known).await?;
+        Ok(Self { known, zones, properties })
+    }
+}
+
+/// Visits and counts as they are after some rows.
+struct Counted {
+    visits: Map<SessionId, Visit>,
+    days: Map<Key, Count>,
+    hours: Map<(i64, i64), Count>,
+}
+
+async fn work_out(
+    db: &Db,
+    meaning: &Meaning,
+    position: i64,
+    lines: &[Line],
+    recent: &mut Recent,
+) -> Result<Counted> {
     let ids: BTreeSet<_> = lines.iter().map(|line| line.session).collect();
     let mut visits = recent.take(db, position, &ids).await?;
-    let mut tally = tally(lines, &mut visits, &properties, &known, &zones);
-    for site in zones.keys() {
+    let mut tally = tally(lines, &mut visits, &meaning.properties, &meaning.known, &meaning.zones);
+    for site in meaning.zones.keys() {
         // Of days whose rows are gone the counts stand; what is left of their rows must not be added again.
         let floor = hits::cursor(db, &floor_name(*site)).await?;
         tally.days.retain(|key, _| key.site != *site || key.day > floor);
@@ -129,16 +231,16 @@ pub(super) async fn count_lines(
     for (key, delta) in tally.hours {
         add(hours.entry(key).or_insert_with(|| empty(COARSE)), delta);
     }
-    let Some(mut tx) = begin_at(db, position).await? else { return Ok(lines.len()) };
-    // Should this fail, the visits that were taken are read again.
-    recent.position = 0;
-    store::put_visits(&mut tx, visits.values()).await?;
-    store::put_days(&mut tx, days.iter()).await?;
-    store::put_hours(&mut tx, hours.iter()).await?;
-    hits::move_cursor(&mut tx, CURSOR, through).await?;
-    tx.commit().await?;
-    recent.keep(through, visits);
-    Ok(lines.len())
+    Ok(Counted { visits, days, hours })
+}
+
+impl Counted {
+    async fn write(&self, tx: &mut Tx, through: i64) -> Result<()> {
+        store::put_visits(tx, self.visits.values()).await?;
+        store::put_days(tx, self.days.iter()).await?;
+        store::put_hours(tx, self.hours.iter()).await?;
+        hits::move_cursor(tx, CURSOR, through).await
+    }
 }
 
 /// The cursor that holds the last day of a site whose counts are final.
@@ -223,23 +325,28 @@ async fn zones(db: &Db, words: &Words, sites: &Sites, lines: &[Line]) -> Result<
     Ok(zones)
 }
 
-/// The words of the properties of events, by the rows' numbers.
-async fn properties(db: &Db, words: &Words, lines: &[Line], known: &Known) -> Result<Map<i64, Vec<i64>>> {
-    let mut texts: Vec<(i64, String)> = Vec::new();
+/// The words of the properties of events, by the hits' ids.
+async fn properties(db: &Db, words: &Words, lines: &[Line], known: &Known) -> Result<Map<HitId, Vec<i64>>> {
+    let mut texts: Vec<(HitId, String)> = Vec::new();
+    let mut seen = BTreeSet::new();
     for line in lines.iter().filter(|line| known.kind(line.name) == crate::sessions::Kind::Event) {
         let Some(props) = &line.props else { continue };
+        // Of those that come twice only the first becomes a row.
+        if !seen.insert(line.id) {
+            continue;
+        }
         let props: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(props).map_err(|error| Error::Engine(error.to_string()))?;
         let name = words.text(db, line.name).await?;
         for (property, value) in props {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            texts.push((line.seq, format!("{name}\t{property}\t{value}")));
+            texts.push((line.id, format!("{name}\t{property}\t{value}")));
         }
     }
     let numbers = words.numbers(db, texts.iter().map(|(_, text)| text.as_str())).await?;
-    let mut properties: Map<i64, Vec<i64>> = Map::default();
-    for (seq, text) in &texts {
-        properties.entry(*seq).or_default().extend(numbers.get(text.as_str()));
+    let mut properties: Map<HitId, Vec<i64>> = Map::default();
+    for (id, text) in &texts {
+        properties.entry(*id).or_default().extend(numbers.get(text.as_str()));
     }
     Ok(properties)
 }

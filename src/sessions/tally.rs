@@ -8,7 +8,7 @@ use std::ops::{AddAssign, SubAssign};
 use jiff::tz::TimeZone;
 
 use super::visit::{Kind, Known, Visit};
-use crate::base::ids::SessionId;
+use crate::base::ids::{HitId, SessionId};
 use crate::base::sketch::hash_of_id;
 use crate::base::time::{HOUR_MS, Timestamp};
 use crate::hits::Line;
@@ -199,11 +199,11 @@ pub fn hour_of(at: Timestamp) -> i64 {
 }
 
 /// Adds `lines` (rows in order) to `visits` (those that the rows belong to and that are known) and returns what that adds to
-/// the counts. `properties` holds the values of [`Dimension::Property`] of rows that have some, by the rows' numbers.
+/// the counts. `properties` holds the values of [`Dimension::Property`] of hits that have some, by the hits' ids.
 pub fn tally(
     lines: &[Line],
     visits: &mut Map<SessionId, Visit>,
-    properties: &Map<i64, Vec<i64>>,
+    properties: &Map<HitId, Vec<i64>>,
     known: &Known,
     zones: &Zones,
 ) -> Tally {
@@ -223,8 +223,8 @@ pub fn tally(
         };
         let effect = visit.take(line, known);
         if visit.bot.is_none() {
-            let nothing = Vec::new();
-            tally.take(line, effect, properties.get(&line.seq).unwrap_or(&nothing), zones);
+            let own = properties.get(&line.id).map(Vec::as_slice).unwrap_or_default();
+            tally.take(line, effect, own, zones);
         }
     }
     for (id, before) in &before {

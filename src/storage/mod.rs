@@ -55,7 +55,8 @@ impl Stores {
         std::fs::create_dir_all(&settings.data)
             .map_err(|error| Error::Unavailable(format!("{}: {error}", settings.data.display())))?;
         let journal =
-            Journal::open(&settings.data.join("journal.db"), Duration::from_millis(settings.gather_ms))?;
+            Journal::open(&settings.data.join("journal"), Duration::from_millis(settings.gather_ms))?;
+        journal::former::take_over(&journal, &settings.data.join("journal.db")).await?;
         let (db, hits) = if settings.postgres.is_empty() {
             let beside = settings.data.join("hits.db");
             let hits = Db::open_sqlite(&beside, db::HITS).await?;

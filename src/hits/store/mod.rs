@@ -64,17 +64,61 @@ const HITS: Bulk = Bulk {
 ///
 /// # Errors
 /// As the store says; then nothing of it is true.
-pub async fn store(db: &Db, words: &Words, log: &str, through: i64, hits: &[Recorded]) -> Result<()> {
-    let numbers = words.numbers(db, hits.iter().flat_map(texts)).await?;
+pub async fn store<T: AsRef<str>>(
+    db: &Db,
+    words: &Words,
+    log: &str,
+    through: i64,
+    hits: &[Recorded<T>],
+) -> Result<()> {
+    let lines = lines_of(db, words, hits).await?;
     let mut tx = db.begin().await?;
-    // The lock makes the order of the numbers the order of the commits, so that no reader passes over a late one.
-    tx.lock("hits").await?;
-    for day in hits.iter().map(day).filter(|day| *day != NO_DAY).collect::<BTreeSet<_>>() {
-        tx.partition("hits", day).await?;
-    }
-    tx.append(&HITS, hits.iter().map(|hit| binds(hit, &numbers)).collect()).await?;
+    append(&mut tx, lines).await?;
     move_cursor(&mut tx, log, through).await?;
     tx.commit().await
+}
+
+/// The rows of hits, still without their places. Texts that are new are written down, in a transaction of their own.
+///
+/// # Errors
+/// As the store says.
+pub async fn lines_of<T: AsRef<str>>(db: &Db, words: &Words, hits: &[Recorded<T>]) -> Result<Vec<Line>> {
+    let mut numbers: Map<&str, i64> = Map::default();
+    loop {
+        let mut missing: Vec<&str> = Vec::new();
+        let lines = {
+            let mut number = |text| match numbers.get(text) {
+                Some(number) => *number,
+                None => {
+                    let known = words.known(text);
+                    match known {
+                        Some(number) => drop(numbers.insert(text, number)),
+                        None => missing.push(text),
+                    }
+                    known.unwrap_or_default()
+                }
+            };
+            hits.iter().map(|hit| line_of(hit, &mut number)).collect()
+        };
+        if missing.is_empty() {
+            return Ok(lines);
+        }
+        numbers.extend(words.numbers(db, missing.into_iter()).await?);
+    }
+}
+
+/// Writes rows. Where the engine tells, those that are new come back with their places.
+///
+/// # Errors
+/// As the store says.
+pub async fn append(tx: &mut Tx, lines: Vec<Line>) -> Result<Option<Vec<Line>>> {
+    // The lock makes the order of the numbers the order of the commits, so that no reader passes over a late one.
+    tx.lock("hits").await?;
+    for day in lines.iter().map(day).filter(|day| *day != NO_DAY).collect::<BTreeSet<_>>() {
+        tx.partition("hits", day).await?;
+    }
+    let new = tx.append(&HITS, lines, binds).await?;
+    Ok(new.map(|new| new.into_iter().map(|(seq, line)| Line { seq, ..line }).collect()))
 }
 
 /// Notes how far a log has been carried, or how far the rows have been read by whoever follows them.
@@ -127,6 +171,15 @@ pub async fn last(db: &Db) -> Result<i64> {
     Ok(row.map_or(Ok(None), |row| row.get::<Option<i64>>("seq"))?.unwrap_or_default())
 }
 
+/// As [`last`], in a transaction.
+///
+/// # Errors
+/// As the store says.
+pub async fn last_in(tx: &mut Tx) -> Result<i64> {
+    let row = tx.query_opt(sql!("select max(seq) as seq from hits"), params![]).await?;
+    Ok(row.map_or(Ok(None), |row| row.get::<Option<i64>>("seq"))?.unwrap_or_default())
+}
+
 /// As [`cursor`], in a transaction.
 ///
 /// # Errors
@@ -147,81 +200,86 @@ pub async fn forget_cursor(tx: &mut Tx, log: &str) -> Result<()> {
 
 /// The day (UTC, since the epoch) that a hit's id was drawn on. The same for every repetition of the hit, whenever it comes,
 /// because the id is the same: rows are unique by day and id.
-fn day(hit: &Recorded) -> i64 {
-    let drawn = hit.id.drawn_at_ms().map(Timestamp);
+fn day(line: &Line) -> i64 {
+    let drawn = line.id.drawn_at_ms().map(Timestamp);
     let is_likely = |drawn: &Timestamp| {
-        let waited = hit.received_at.since_ms(*drawn);
+        let waited = line.received_at.since_ms(*drawn);
         (-EARLY_MOST_MS..=LATE_MOST_MS).contains(&waited)
     };
     drawn.filter(is_likely).map_or(NO_DAY, |drawn| drawn.as_ms().div_euclid(DAY_MS))
 }
 
-/// Every text of a hit that is kept as a word.
-fn texts(hit: &Recorded) -> impl Iterator<Item = &str> {
-    let always = [
-        hit.site.as_str(),
-        &hit.name,
-        &hit.host,
-        &hit.path,
-        hit.source.channel.word(),
-        &hit.agent.device,
-        &hit.agent.browser,
-        &hit.agent.os,
-    ];
-    let perhaps = [
-        hit.title.as_deref(),
-        hit.referrer.as_deref(),
-        hit.source.source.as_deref(),
-        hit.source.medium.as_deref(),
-        hit.source.campaign.as_deref(),
-        hit.source.term.as_deref(),
-        hit.source.content.as_deref(),
-        hit.country.as_deref(),
-        hit.region.as_deref(),
-        hit.city.as_deref(),
-        hit.network.as_deref(),
-        hit.language.as_deref(),
-        hit.bot_reason.as_deref(),
-    ];
-    always.into_iter().chain(perhaps.into_iter().flatten())
+fn line_of<'h, T: AsRef<str>>(hit: &'h Recorded<T>, number: &mut impl FnMut(&'h str) -> i64) -> Line {
+    let mut word = |text: &'h T| number(text.as_ref());
+    Line {
+        seq: 0,
+        id: hit.id,
+        site: word(&hit.site),
+        at: hit.at,
+        received_at: hit.received_at,
+        visitor: hit.visitor,
+        session: hit.session,
+        name: word(&hit.name),
+        host: word(&hit.host),
+        path: word(&hit.path),
+        title: hit.title.as_ref().map(&mut word),
+        referrer: hit.referrer.as_ref().map(&mut word),
+        source: hit.source.source.as_ref().map(&mut word),
+        medium: hit.source.medium.as_ref().map(&mut word),
+        campaign: hit.source.campaign.as_ref().map(&mut word),
+        term: hit.source.term.as_ref().map(&mut word),
+        content: hit.source.content.as_ref().map(&mut word),
+        country: hit.country.as_ref().map(&mut word),
+        region: hit.region.as_ref().map(&mut word),
+        city: hit.city.as_ref().map(&mut word),
+        network: hit.network.as_ref().map(&mut word),
+        device: word(&hit.agent.device),
+        browser: word(&hit.agent.browser),
+        os: word(&hit.agent.os),
+        language: hit.language.as_ref().map(&mut word),
+        bot: hit.bot_reason.as_ref().map(&mut word),
+        channel: number(hit.source.channel.word()),
+        consent: consent_number(hit.consent),
+        engaged_ms: hit.engaged_ms,
+        scroll: hit.scroll,
+        props: hit.props.as_ref().map(|props| props.as_ref().to_owned()),
+    }
 }
 
-fn binds(hit: &Recorded, numbers: &Map<&str, i64>) -> Vec<Value> {
-    let word = |text: &str| Value::Int(numbers.get(text).copied().unwrap_or_default());
-    let perhaps = |text: &Option<String>| text.as_deref().map_or(Value::Null, word);
-    vec![
-        day(hit).into(),
-        Packed(hit.id).into(),
-        word(&hit.site),
-        hit.at.into(),
-        hit.received_at.into(),
-        Packed(hit.visitor).into(),
-        Packed(hit.session).into(),
-        word(&hit.name),
-        word(&hit.host),
-        word(&hit.path),
-        perhaps(&hit.title),
-        perhaps(&hit.referrer),
-        word(hit.source.channel.word()),
-        perhaps(&hit.source.source),
-        perhaps(&hit.source.medium),
-        perhaps(&hit.source.campaign),
-        perhaps(&hit.source.term),
-        perhaps(&hit.source.content),
-        perhaps(&hit.country),
-        perhaps(&hit.region),
-        perhaps(&hit.city),
-        perhaps(&hit.network),
-        word(&hit.agent.device),
-        word(&hit.agent.browser),
-        word(&hit.agent.os),
-        perhaps(&hit.language),
-        consent_number(hit.consent).into(),
-        perhaps(&hit.bot_reason),
-        hit.engaged_ms.into(),
-        hit.scroll.into(),
-        hit.props.clone().into(),
-    ]
+fn binds(line: &Line, row: &mut Vec<Value>) {
+    row.extend([
+        day(line).into(),
+        Packed(line.id).into(),
+        line.site.into(),
+        line.at.into(),
+        line.received_at.into(),
+        Packed(line.visitor).into(),
+        Packed(line.session).into(),
+        line.name.into(),
+        line.host.into(),
+        line.path.into(),
+        line.title.into(),
+        line.referrer.into(),
+        line.channel.into(),
+        line.source.into(),
+        line.medium.into(),
+        line.campaign.into(),
+        line.term.into(),
+        line.content.into(),
+        line.country.into(),
+        line.region.into(),
+        line.city.into(),
+        line.network.into(),
+        line.device.into(),
+        line.browser.into(),
+        line.os.into(),
+        line.language.into(),
+        line.consent.into(),
+        line.bot.into(),
+        line.engaged_ms.into(),
+        line.scroll.into(),
+        line.props.clone().into(),
+    ]);
 }
 
 fn consent_number(consent: Consent) -> i64 {

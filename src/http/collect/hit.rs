@@ -99,7 +99,10 @@ pub async fn take(
             response
         }
     };
-    cors::anybody(response.headers_mut());
+    match response.headers().contains_key(DROPPED) {
+        true => cors::anybody_with_reasons(response.headers_mut()),
+        false => cors::anybody(response.headers_mut()),
+    }
     counts.took.note(began.elapsed());
     response
 }

@@ -12,7 +12,7 @@ use super::tally::{Dimension, Key, Map, Measures};
 use super::visit::{Origin, Place, Trail, Visit};
 use crate::base::ids::SessionId;
 use crate::base::sketch::Sketch;
-use crate::storage::db::bulk::{Bulk, Column, Kind, Rows};
+use crate::storage::db::bulk::{AT_ONCE, Bulk, Column, Kind, Rows};
 use crate::storage::db::{Db, Packed, Queries, Row, Tx, Value};
 use crate::storage::{Error, Result};
 use crate::{params, sql};
@@ -122,8 +122,14 @@ struct Packing<'a> {
 /// As the store says.
 pub async fn visits(db: &Db, ids: impl Iterator<Item = SessionId>) -> Result<Map<SessionId, Visit>> {
     let keys: Rows = ids.map(|id| vec![Packed(id).into()]).collect();
-    let rows = db.pick(&VISITS, keys).await?;
-    rows.iter().map(|row| visit_of(row).map(|visit| (visit.id, visit))).collect()
+    let mut visits = Map::default();
+    for some in keys.chunks(AT_ONCE) {
+        for row in &db.pick(&VISITS, some.to_vec()).await? {
+            let visit = visit_of(row)?;
+            visits.insert(visit.id, visit);
+        }
+    }
+    Ok(visits)
 }
 
 /// A visit from a row with the columns `id, site, visitor, consent, bot, started_at, last_at, hits, pages, events,
@@ -169,9 +175,9 @@ pub fn visit_of(row: &Row) -> Result<Visit> {
     })
 }
 
-fn binds_of(visit: &Visit) -> Result<Vec<Value>> {
-    let trail = postcard::to_allocvec(&visit.trail).map_err(|error| Error::Engine(error.to_string()))?;
-    Ok(vec![
+fn binds_of(visit: &Visit) -> Vec<Value> {
+    let trail = postcard::to_allocvec(&visit.trail).expect("a vector takes every number");
+    vec![
         Packed(visit.id).into(),
         visit.site.into(),
         visit.visitor.into(),
@@ -203,15 +209,21 @@ fn binds_of(visit: &Visit) -> Result<Vec<Value>> {
         visit.os.into(),
         visit.language.into(),
         trail.into(),
-    ])
+    ]
 }
 
 /// Writes visits in the place of what stood under their ids.
 ///
 /// # Errors
 /// As the store says.
-pub async fn put_visits(tx: &mut Tx, visits: impl Iterator<Item = &Visit>) -> Result<()> {
-    tx.put(&VISITS, visits.map(binds_of).collect::<Result<_>>()?).await
+pub async fn put_visits<'v>(tx: &mut Tx, mut visits: impl Iterator<Item = &'v Visit>) -> Result<()> {
+    loop {
+        let rows: Rows = visits.by_ref().take(AT_ONCE).map(binds_of).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        tx.put(&VISITS, rows).await?;
+    }
 }
 
 /// The counts of open days under these keys, as far as there are any.

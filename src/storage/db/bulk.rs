@@ -117,7 +117,8 @@ impl Bulk {
         let (table, names) = (self.table, self.names());
         [
             format!(
-                "create temp table if not exists incoming_{table} ({}, n bigint) on commit delete rows",
+                "create temp table if not exists incoming_{table} ({}, n bigint) on commit delete rows;
+                 truncate incoming_{table}",
                 columns.join(", ")
             ),
             format!("copy incoming_{table} ({names}, n) from stdin binary"),
@@ -129,6 +130,9 @@ impl Bulk {
         ]
     }
 }
+
+/// So many wide rows at a time are made ready, so that a large batch does not stand in memory twice.
+pub const AT_ONCE: usize = 4_000;
 
 /// A batch for a [`Bulk`] table.
 pub type Rows = Vec<Vec<Value>>;

@@ -138,6 +138,11 @@ impl Db {
         Ok(touched)
     }
 
+    /// Whether [`Tx::append`] tells which rows are new.
+    pub fn tells_new_rows(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
     /// Prepares a statement without running it. For the test that holds every statement against both engines.
     ///
     /// # Errors
@@ -210,12 +215,28 @@ impl Tx {
     }
 
     /// Appends many rows; those whose key is known are passed over. The numbers that the table gives rise in the order
-    /// of the rows.
+    /// of the rows. `binds` adds a row's values to a list. SQLite tells which rows are new, each with its number.
     ///
     /// # Errors
     /// As the engine says.
-    pub async fn append(&mut self, bulk: &bulk::Bulk, rows: bulk::Rows) -> Result<()> {
-        self.take(bulk, bulk::Known::Stays, rows).await
+    pub async fn append<R: Send + 'static>(
+        &mut self,
+        bulk: &bulk::Bulk,
+        rows: Vec<R>,
+        binds: fn(&R, &mut Vec<Value>),
+    ) -> Result<Option<Vec<(i64, R)>>> {
+        match &mut self.0 {
+            Inner::Sqlite(tx) => tx.append(bulk, rows, binds).await.map(Some),
+            Inner::Postgres(tx) => {
+                let rows = rows.iter().map(|row| {
+                    let mut values = Vec::with_capacity(bulk.columns.len() + 1);
+                    binds(row, &mut values);
+                    values
+                });
+                let rows = rows.collect();
+                tx.take(bulk, bulk::Known::Stays, rows).await.map(|()| None)
+            }
+        }
     }
 
     /// Puts many rows, each with a key of its own, in the place of those with the same keys.
@@ -223,16 +244,9 @@ impl Tx {
     /// # Errors
     /// As the engine says.
     pub async fn put(&mut self, bulk: &bulk::Bulk, rows: bulk::Rows) -> Result<()> {
-        self.take(bulk, bulk::Known::IsReplaced, rows).await
-    }
-
-    async fn take(&mut self, bulk: &bulk::Bulk, known: bulk::Known, rows: bulk::Rows) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
         match &mut self.0 {
-            Inner::Sqlite(tx) => tx.take(bulk, known, rows).await,
-            Inner::Postgres(tx) => tx.take(bulk, known, rows).await,
+            Inner::Sqlite(tx) => tx.put(bulk, rows).await,
+            Inner::Postgres(tx) => tx.take(bulk, bulk::Known::IsReplaced, rows).await,
         }
     }
 

@@ -110,6 +110,9 @@ impl PostgresTx {
     }
 
     pub(super) async fn take(&mut self, bulk: &Bulk, known: Known, rows: Rows) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         let connection = self.connection()?;
         let [make, copy, carry] = bulk.postgres(known);
         connection.batch_execute(&make).await?;
@@ -215,6 +218,7 @@ impl ToSql for Value {
             (Self::Real(number), &Type::FLOAT8) => number.to_sql(ty, out),
             (Self::Text(text), _) => text.to_sql(ty, out),
             (Self::Bytes(bytes), _) => bytes.to_sql(ty, out),
+            (Self::Id(bytes), _) => bytes.as_slice().to_sql(ty, out),
             (value, ty) => Err(format!("a bind of type {ty} cannot take {value:?}").into()),
         }
     }

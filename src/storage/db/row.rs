@@ -121,7 +121,7 @@ impl<T: Id> FromValue for T {
         match value {
             Value::Text(text) => T::of_text(text),
             Value::Bytes(bytes) => T::of_bytes(bytes),
-            Value::Null | Value::Int(_) | Value::Real(_) => None,
+            Value::Null | Value::Int(_) | Value::Real(_) | Value::Id(_) => None,
         }
     }
 }

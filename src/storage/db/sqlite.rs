@@ -118,8 +118,31 @@ impl SqliteTx {
             .await
     }
 
-    pub(super) async fn take(&mut self, bulk: &Bulk, known: Known, rows: Rows) -> Result<()> {
-        let text = bulk.sqlite(known);
+    pub(super) async fn append<R: Send + 'static>(
+        &mut self,
+        bulk: &Bulk,
+        rows: Vec<R>,
+        binds: fn(&R, &mut Vec<Value>),
+    ) -> Result<Vec<(i64, R)>> {
+        let text = bulk.sqlite(Known::Stays);
+        self.thread
+            .run(move |connection| {
+                let mut statement = connection.prepare_cached(&text)?;
+                let (mut new, mut values) = (Vec::with_capacity(rows.len()), Vec::new());
+                for row in rows {
+                    values.clear();
+                    binds(&row, &mut values);
+                    if statement.execute(rusqlite::params_from_iter(&values))? > 0 {
+                        new.push((connection.last_insert_rowid(), row));
+                    }
+                }
+                Ok(new)
+            })
+            .await
+    }
+
+    pub(super) async fn put(&mut self, bulk: &Bulk, rows: Rows) -> Result<()> {
+        let text = bulk.sqlite(Known::IsReplaced);
         self.thread
             .run(move |connection| {
                 let mut statement = connection.prepare_cached(&text)?;
@@ -281,6 +304,7 @@ impl ToSql for Value {
             Self::Real(number) => ValueRef::Real(*number),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
+            Self::Id(bytes) => ValueRef::Blob(bytes),
         }))
     }
 }

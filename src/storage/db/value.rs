@@ -17,6 +17,8 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// The sixteen bytes of an id; only on its way into a database.
+    Id([u8; 16]),
 }
 
 impl From<i64> for Value {
@@ -114,6 +116,6 @@ pub struct Packed<T>(pub T);
 
 impl<T: Id> From<Packed<T>> for Value {
     fn from(id: Packed<T>) -> Self {
-        Self::Bytes(id.0.as_bytes().to_vec())
+        Self::Id(*id.0.as_bytes())
     }
 }

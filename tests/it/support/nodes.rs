@@ -15,6 +15,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use embudo::storage::journal;
+
 use super::stores::{Mix, fresh_postgres, fresh_redis_address, mix};
 
 /// What the nodes of one deployment share.
@@ -131,15 +133,16 @@ impl Node {
 
     /// Hits in the journal of the node's own disk.
     pub async fn spilled(&self) -> usize {
-        let groups = self.app.stores.journal.after(0, usize::MAX).await.expect("read");
-        groups.iter().map(|group| group.records.len()).sum()
+        let stores = &self.app.stores;
+        let carried = hits::cursor(&stores.hits, stores.journal.name()).await.expect("a cursor");
+        stores.journal.after(carried, usize::MAX).await.expect("read").iter().map(journal::Group::len).sum()
     }
 
     /// Carries beside what else happens, as a server does, until it is told to stop.
     pub fn carry(&self) -> Carrier {
         let (stop, stopped) = watch::channel(false);
         let app = self.app.clone();
-        let task = tokio::spawn(async move { ingest::carry(&app.stores, &app.words, stopped).await });
+        let task = tokio::spawn(async move { ingest::carry(app.following(), stopped).await });
         Carrier { stop, task }
     }
 }

@@ -137,10 +137,16 @@ impl AtOnce {
     /// What has to be known beforehand; nothing if these rows have to be counted later.
     pub(super) async fn plan(db: &Db, words: &Words, sites: &Sites, lines: &[Line]) -> Result<Option<Self>> {
         let position = hits::cursor(db, CURSOR).await?;
-        let last_day = hits::cursor(db, DAY).await?;
-        let begins = lines.iter().any(|line| utc_day(line.received_at) > last_day);
-        if begins || hits::last(db).await? != position {
+        if hits::last(db).await? != position {
             return Ok(None);
+        }
+        let Some(first) = lines.first().map(|line| utc_day(line.received_at)) else { return Ok(None) };
+        let last_day = hits::cursor(db, DAY).await?;
+        if lines.iter().any(|line| utc_day(line.received_at) > last_day.max(first)) {
+            return Ok(None);
+        }
+        if first > last_day {
+            turn_to(db, first, position).await?;
         }
         Ok(Some(Self { position, meaning: Meaning::of(db, words, sites, lines).await? }))
     }

@@ -1,6 +1,7 @@
 //! Traffic reports: what was counted, what is told of it, and that all of it can be made again.
 
 use embudo::base::time::{DAY_MS, MINUTE_MS, SECOND_MS};
+use embudo::ingest;
 use embudo::storage::db::Row;
 use serde_json::{Value, json};
 
@@ -255,13 +256,43 @@ async fn what_is_counted_can_be_made_again_and_is_the_same_also_when_days_have_c
     let before = tables(&app).await;
     let summary = told(&app, "summary?from=-10d").await;
     assert_eq!(numbers(&summary["total"]), [4, 6, 9, 1]);
-    embudo::ingest::start_over(&app.app.stores.hits, &app.app.words, &app.app.sites)
-        .await
-        .expect("thrown away");
+    ingest::start_over(&app.app.stores.hits, &app.app.words, &app.app.sites).await.expect("thrown away");
     assert_eq!(app.count("visits").await, 0);
     app.run_jobs().await;
     assert_eq!(tables(&app).await, before);
     assert_eq!(told(&app, "summary?from=-10d").await, summary);
+}
+
+#[tokio::test]
+async fn rows_are_counted_where_they_are_written_and_it_comes_to_the_same() {
+    let app = app().await;
+    // On PostgreSQL whoever follows the rows counts them.
+    if app.app.stores.hits.engine() != "sqlite" {
+        return;
+    }
+    let visitor = app.visitor();
+    for day in 0..5 {
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let carrying = app.app.clone();
+        let carrier = tokio::spawn(async move { ingest::carry(carrying.following(), stopped).await });
+        for path in ["/", "/precios", "/"] {
+            visitor.visit(path).await;
+            app.clock.advance(MINUTE_MS);
+        }
+        let twice = hit(&visitor, "/", json!({ "name": "signup", "props": { "plan": "team" } }));
+        visitor.report(&json!([twice, twice])).await.expect(202);
+        stop.send(true).expect("it carries");
+        carrier.await.expect("ended");
+        let (counted, rows) = ingest::progress(&app.app.stores).await.expect("told");
+        assert_eq!(counted, rows, "nobody else has counted");
+        assert_eq!(app.count("hits").await, 4 * (day + 1));
+        app.clock.advance(DAY_MS);
+    }
+    let before = tables(&app).await;
+    assert!(app.count("traffic_closed").await > 10, "days are closed");
+    ingest::start_over(&app.app.stores.hits, &app.app.words, &app.app.sites).await.expect("thrown away");
+    app.run_jobs().await;
+    assert_eq!(tables(&app).await, before);
 }
 
 #[tokio::test]
@@ -296,9 +327,9 @@ async fn rows_are_kept_as_long_as_the_site_says_and_counts_for_ever() {
     assert_eq!(numbers(&summary["total"]), [4, 5, 8, 1], "and everything is still counted");
     let stores = &app.app.stores;
     let outdated =
-        embudo::ingest::retain(stores, &app.app.words, &app.app.sites, app.now(), true).await.expect("told");
+        ingest::retain(stores, &app.app.words, &app.app.sites, app.now(), true).await.expect("told");
     assert_eq!((outdated[0].surplus.hits, outdated[0].keep_days), (0, 10));
-    embudo::ingest::start_over(&stores.hits, &app.app.words, &app.app.sites).await.expect("thrown away");
+    ingest::start_over(&stores.hits, &app.app.words, &app.app.sites).await.expect("thrown away");
     app.run_jobs().await;
     assert_eq!(
         told(&app, "summary?from=-20d").await,

@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -30,6 +30,8 @@ const GROUP_BYTES: usize = 4 << 20;
 const LENGTH: usize = 4;
 /// After a group of so many records it is worth waiting for more before the next one is written.
 const MANY: u32 = 16;
+/// How often it is looked meanwhile whether they have come.
+const GATHER_STEP: Duration = Duration::from_micros(100);
 
 struct Entry {
     bytes: Vec<u8>,
@@ -48,7 +50,7 @@ pub struct Group {
 impl Group {
     /// How many records it holds.
     pub fn len(&self) -> usize {
-        usize::try_from(self.records).unwrap_or(usize::MAX)
+        as_length(self.records)
     }
 
     /// Whether it holds nothing, which no group does.
@@ -60,6 +62,10 @@ impl Group {
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
         records(&self.body)
     }
+}
+
+fn as_length(records: u32) -> usize {
+    usize::try_from(records).unwrap_or(usize::MAX)
 }
 
 fn records(mut body: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -85,8 +91,8 @@ pub struct Journal {
 type Read = Box<dyn FnOnce(&mut Reader) + Send>;
 
 impl Journal {
-    /// Opens (and makes, if need be) the log in the folder `path`. Under load the writer waits `gather` for more before
-    /// each group; zero writes at once what has come.
+    /// Opens (and makes, if need be) the log in the folder `path`. Under load the writer waits for as many
+    /// records as the last time, `gather` at most; zero writes at once what has come.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the folder cannot be used.
@@ -186,9 +192,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 fn write(mut writer: Writer, gather: Duration, mut waiting: mpsc::Receiver<Entry>, written: &Notify) {
     let (mut group, mut records, mut done) = (Vec::new(), 0_u32, Vec::new());
     while let Some(first) = waiting.blocking_recv() {
-        // More records to a flush means less to do for each; with few there is nothing to be had by waiting.
-        if records >= MANY && !gather.is_zero() {
-            std::thread::sleep(gather);
+        // More records to a flush means less to do for each: as many as the last time are waited for, if they were many.
+        let until = Instant::now() + gather;
+        while records >= MANY && waiting.len() + 1 < as_length(records) && Instant::now() < until {
+            std::thread::sleep(GATHER_STEP);
         }
         segment::begin(&mut group);
         records = 0;

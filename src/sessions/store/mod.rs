@@ -3,7 +3,7 @@
 mod closed;
 mod salts;
 
-pub use closed::{CLOSED_MOST, Closed, OTHERS, close_days, unpacked};
+pub use closed::{CLOSED_MOST, Listed, OTHERS, Packing, Span, close_days};
 pub(super) use salts::{find, find_or_draw, forget_before};
 
 use super::tally::{Dimension, Key, Map, Measures};
@@ -287,7 +287,7 @@ pub async fn forget_counts(tx: &mut Tx, floors: &[(i64, i64)]) -> Result<()> {
         .query(
             sql!(
                 "select site from traffic_hours union select site from traffic_days
-                 union select site from traffic_closed"
+                 union select site from traffic_closed union select site from traffic_resting"
             ),
             params![],
         )
@@ -298,6 +298,7 @@ pub async fn forget_counts(tx: &mut Tx, floors: &[(i64, i64)]) -> Result<()> {
         let binds = params![site, floor];
         tx.execute(sql!("delete from traffic_days where site = $1 and day > $2"), binds).await?;
         tx.execute(sql!("delete from traffic_closed where site = $1 and day > $2"), binds).await?;
+        tx.execute(sql!("delete from traffic_resting where site = $1 and day > $2"), binds).await?;
         tx.execute(sql!("delete from traffic_hours where site = $1 and hour > $2 * 24 + 23"), binds).await?;
     }
     Ok(())

@@ -85,16 +85,12 @@ impl Sketch {
                 self.extend(own);
             }
             (State::Registers(own), State::Registers(others)) if self.precision == other.precision => {
-                for (own, other) in own.iter_mut().zip(others) {
-                    *own = (*own).max(*other);
-                }
+                highest(own, others);
             }
             (State::Registers(own), State::Registers(others)) => {
                 let precision = self.precision.min(other.precision);
                 let mut joined = folded(own, self.precision, precision);
-                for (own, other) in joined.iter_mut().zip(folded(others, other.precision, precision)) {
-                    *own = (*own).max(other);
-                }
+                highest(&mut joined, &folded(others, other.precision, precision));
                 *self = Self { precision, state: State::Registers(joined) };
             }
         }
@@ -136,23 +132,14 @@ impl Sketch {
     /// # Errors
     /// [`Unreadable`] for anything else.
     pub fn of_bytes(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let (&head, body) = bytes.split_first().ok_or(Unreadable)?;
-        let empty = Self::new(head & 0x7f);
-        if empty.precision != head & 0x7f {
-            return Err(Unreadable);
-        }
-        let state = match head & 0x80 {
-            0 => {
-                let (hashes, rest) = body.as_chunks::<HASH>();
-                if !rest.is_empty() {
-                    return Err(Unreadable);
-                }
+        let (precision, body) = read(bytes)?;
+        let state = match body {
+            Body::Exact(hashes) => {
                 State::Exact(hashes.iter().map(|hash| u64::from_le_bytes(*hash)).collect())
             }
-            _ if body.len() == empty.registers() => State::Registers(body.to_vec()),
-            _ => return Err(Unreadable),
+            Body::Registers(registers) => State::Registers(registers.to_vec()),
         };
-        Ok(Self { precision: empty.precision, state })
+        Ok(Self { precision, state })
     }
 
     /// Takes registers when the hashes would need more room.
@@ -166,6 +153,83 @@ impl Sketch {
             raise(&mut registers, self.precision, *hash);
         }
         self.state = State::Registers(registers);
+    }
+}
+
+/// What a sketch holds, where its bytes are.
+enum Body<'a> {
+    Exact(&'a [[u8; HASH]]),
+    Registers(&'a [u8]),
+}
+
+/// The precision and the rest of a sketch's bytes.
+fn read(bytes: &[u8]) -> Result<(u8, Body<'_>), Unreadable> {
+    let (&head, body) = bytes.split_first().ok_or(Unreadable)?;
+    let empty = Sketch::new(head & 0x7f);
+    if empty.precision != head & 0x7f {
+        return Err(Unreadable);
+    }
+    match (head & 0x80, body.as_chunks::<HASH>()) {
+        (0, (hashes, [])) => Ok((empty.precision, Body::Exact(hashes))),
+        (0, _) => Err(Unreadable),
+        _ if body.len() == empty.registers() => Ok((empty.precision, Body::Registers(body))),
+        _ => Err(Unreadable),
+    }
+}
+
+/// Joins many sketches: those that are still bytes are not made, and hashes are put in order once for many and not for each.
+#[derive(Debug, Clone)]
+pub struct Union {
+    sketch: Sketch,
+    /// Hashes that the sketch has not taken yet; none once it has registers.
+    waiting: Vec<u64>,
+}
+
+impl Union {
+    /// A union that begins with this one.
+    pub fn of(sketch: Sketch) -> Self {
+        Self { sketch, waiting: Vec::new() }
+    }
+
+    /// Adds the sketch of which these are the [bytes](Sketch::to_bytes).
+    ///
+    /// # Errors
+    /// [`Unreadable`] if they are none.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<(), Unreadable> {
+        let (precision, body) = read(bytes)?;
+        match (&mut self.sketch.state, body) {
+            (State::Registers(own), Body::Exact(hashes)) => {
+                for hash in hashes {
+                    raise(own, self.sketch.precision, u64::from_le_bytes(*hash));
+                }
+            }
+            (State::Exact(_), Body::Exact(hashes)) => {
+                self.waiting.extend(hashes.iter().map(|hash| u64::from_le_bytes(*hash)));
+                if self.waiting.len() > 2 * self.sketch.exact_most() {
+                    self.sketch.extend(self.waiting.drain(..));
+                }
+            }
+            (State::Registers(own), Body::Registers(others)) if self.sketch.precision == precision => {
+                highest(own, others);
+            }
+            (_, Body::Registers(others)) => {
+                self.sketch.join(&Sketch { precision, state: State::Registers(others.to_vec()) });
+                self.sketch.extend(self.waiting.drain(..));
+            }
+        }
+        Ok(())
+    }
+
+    /// The sketch of all of them.
+    pub fn joined(mut self) -> Sketch {
+        self.sketch.extend(self.waiting);
+        self.sketch
+    }
+}
+
+fn highest(registers: &mut [u8], others: &[u8]) {
+    for (own, other) in registers.iter_mut().zip(others) {
+        *own = (*own).max(*other);
     }
 }
 
@@ -204,14 +268,16 @@ fn folded(registers: &[u8], from: u8, to: u8) -> Vec<u8> {
 #[allow(clippy::cast_precision_loss, reason = "there are at most 2^18 registers")]
 fn estimate(registers: &[u8], precision: u8) -> f64 {
     let most = 64 - usize::from(precision);
-    let mut counts = vec![0_u32; most + 2];
-    for rank in registers {
-        if let Some(count) = counts.get_mut(usize::from(*rank)) {
-            *count += 1;
+    // Neighbours are counted apart: the same count one after the other would wait for itself.
+    let mut counts = [[0_u32; 256]; 4];
+    let (fours, []) = registers.as_chunks::<4>() else { return 0.0 };
+    for four in fours {
+        for (counts, rank) in counts.iter_mut().zip(four) {
+            counts[usize::from(*rank)] += 1;
         }
     }
     let m = registers.len() as f64;
-    let count = |rank: usize| f64::from(counts.get(rank).copied().unwrap_or(0));
+    let count = |rank: usize| f64::from(counts.iter().filter_map(|counts| counts.get(rank)).sum::<u32>());
     let mut z = m * tau(1.0 - count(most + 1) / m);
     for rank in (1..=most).rev() {
         z = 0.5 * (z + count(rank));
@@ -310,6 +376,23 @@ mod tests {
             assert_eq!(a, union);
             assert_eq!(b, union);
         }
+    }
+
+    #[test]
+    fn a_union_of_many_is_what_they_are_one_after_the_other() {
+        for sizes in [&[3, 0, 5][..], &[200; 9], &[200, 200, 900, 20], &[5, 5_000, 40, 6_000], &[900, 10]] {
+            let (mut from, mut one_by_one) = (0, of(0..2, 12));
+            let mut union = Union::of(one_by_one.clone());
+            for size in sizes {
+                // Half of each was in the one before.
+                let next = of(from..from + size, 12);
+                from += size / 2;
+                one_by_one.join(&next);
+                union.add(&next.to_bytes()).expect("bytes of a sketch");
+            }
+            assert_eq!(union.joined(), one_by_one, "{sizes:?}");
+        }
+        assert_eq!(Union::of(Sketch::new(12)).add(&[12, 1]), Err(Unreadable));
     }
 
     #[test]

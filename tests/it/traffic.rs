@@ -234,6 +234,7 @@ async fn tables(app: &TestApp) -> String {
         "select * from traffic_hours order by site, hour",
         "select * from traffic_days order by site, dimension, day, value",
         "select * from traffic_closed order by site, dimension, day",
+        "select * from traffic_resting order by site, dimension, day",
     ] {
         let rows: Vec<Row> = app.rows(query).await;
         text.push_str(&format!("{query}: {} rows\n{rows:?}\n", rows.len()));
@@ -293,6 +294,41 @@ async fn rows_are_counted_where_they_are_written_and_it_comes_to_the_same() {
     ingest::start_over(&app.app.stores.hits, &app.app.words, &app.app.sites).await.expect("thrown away");
     app.run_jobs().await;
     assert_eq!(tables(&app).await, before);
+}
+
+#[tokio::test]
+async fn a_day_that_is_over_rests_before_it_is_closed_and_tells_the_same() {
+    let app = app().await;
+    some_days(&app).await;
+    let everything = async || {
+        let mut told_of = Vec::new();
+        for question in ["by/page", "by/entry", "by/exit", "by/source", "by/event"] {
+            told_of.push(told(&app, &format!("{question}?from=-20d")).await["values"].clone());
+        }
+        told_of.push(told(&app, "summary?from=-20d").await["total"].clone());
+        told_of
+    };
+    let mut expected = everything().await;
+    for turn in 1..=4 {
+        app.clock.advance(DAY_MS);
+        // What counts nothing, so that the day turns.
+        let visitor = app.visitor();
+        visitor.report(&hit(&visitor, "/", json!({ "name": "engagement" }))).await.expect(202);
+        app.run_jobs().await;
+        assert_eq!(everything().await, expected, "day {turn} after");
+        assert_eq!(app.count("traffic_resting").await > 0, turn < 3, "day {turn} after");
+        if turn == 1 {
+            assert_eq!(app.count("traffic_days").await, 0, "all of it is packed");
+            let other = app.visitor();
+            let late = hit(&other, "/precios", json!({ "age_ms": 23 * 60 * MINUTE_MS }));
+            other.report(&late).await.expect(202);
+            app.run_jobs().await;
+            let grown = everything().await;
+            assert_ne!(grown, expected, "it counts though its day rests");
+            expected = grown;
+        }
+    }
+    assert!(app.count("traffic_closed").await > 10, "days are closed");
 }
 
 #[tokio::test]

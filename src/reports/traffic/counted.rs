@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Interval, Question, Sum, day_number, rank};
-use crate::base::sketch::Sketch;
+use super::{Interval, Question, Rank, Sum, day_number, rank_of};
+use crate::base::sketch::{Sketch, Union};
 use crate::base::time::HOUR_MS;
-use crate::sessions::store::{Closed, OTHERS, unpacked};
-use crate::sessions::{Dimension, Measures};
+use crate::sessions::store::{self, Listed, OTHERS, Packing, Span};
+use crate::sessions::{Dimension, Key, Map, Measures};
 use crate::storage::db::{Db, Queries, Row};
 use crate::storage::{Error, Result};
 use crate::{params, sql};
@@ -17,38 +17,55 @@ pub(super) async fn summary(
     question: &Question<'_>,
     interval: Interval,
 ) -> Result<(Sum, HashMap<i64, Sum>)> {
-    let counts = Counts::read(db, site, question, Dimension::Total).await?;
-    let mut total = Sum::new(14);
+    let counts = Counts::read(db, site, question, Dimension::Total, Part::Largest).await?;
+    let (mut total, mut visitors) = (Measures::default(), Union::of(Sketch::new(14)));
     let mut points: HashMap<i64, Sum> = HashMap::new();
-    counts.each(|day, value| {
-        total.measures += value.measures;
-        let visitors = value.visitors()?;
-        total.visitors.join(&visitors);
-        if interval == Interval::Day {
-            let point = points.entry(day).or_insert_with(|| Sum::new(14));
-            point.measures += value.measures;
-            point.visitors.join(&visitors);
-        }
-        Ok(())
-    })?;
-    if interval == Interval::Hour {
-        let (from, to) = question.period.instants(&question.site.zone());
-        let rows = db
-            .read()
-            .query(
-                sql!(
-                    "select hour, views, visits, bounces, engaged_ms, events, scroll, visitors from traffic_hours
-                     where site = $1 and hour >= $2 and hour < $3"
-                ),
-                params![site, from.as_ms().div_euclid(HOUR_MS), to.as_ms().div_euclid(HOUR_MS)],
-            )
-            .await?;
-        for row in &rows {
-            let visitors: Vec<u8> = row.at(7)?;
-            points.insert(row.at(0)?, Sum { measures: measures(row, 1)?, visitors: sketch(&visitors)? });
+    for (day, packing) in counts.packed()? {
+        for listed in packing.listed() {
+            let Listed { measures, sketch: span, .. } = listed?;
+            let bytes = packing.visitors(span).ok_or_else(no_sketch)?;
+            total += measures;
+            visitors.add(bytes).map_err(|_| no_sketch())?;
+            if interval == Interval::Day {
+                let point = points.entry(day).or_insert_with(|| Sum::new(14));
+                point.measures += measures;
+                point.visitors.join(&sketch(bytes)?);
+            }
         }
     }
-    Ok((total, points))
+    let mut visitors = visitors.joined();
+    for (key, count) in store::days(db, counts.open.iter().map(|(key, _)| *key)).await? {
+        total += count.measures;
+        visitors.join(&count.visitors);
+        if interval == Interval::Day {
+            let point = points.entry(key.day).or_insert_with(|| Sum::new(14));
+            point.measures += count.measures;
+            point.visitors.join(&count.visitors);
+        }
+    }
+    if interval == Interval::Hour {
+        points = hours(db, site, question).await?;
+    }
+    Ok((Sum { measures: total, visitors }, points))
+}
+
+async fn hours(db: &Db, site: i64, question: &Question<'_>) -> Result<HashMap<i64, Sum>> {
+    let (from, to) = question.period.instants(&question.site.zone());
+    let rows = db
+        .read()
+        .query(
+            sql!(
+                "select hour, views, visits, bounces, engaged_ms, events, scroll, visitors from traffic_hours
+                 where site = $1 and hour >= $2 and hour < $3"
+            ),
+            params![site, from.as_ms().div_euclid(HOUR_MS), to.as_ms().div_euclid(HOUR_MS)],
+        )
+        .await?;
+    let sum = |row: &Row| {
+        let visitors = sketch(row.bytes(7)?.unwrap_or_default())?;
+        Ok((row.at(0)?, Sum { measures: measures(row, 1)?, visitors }))
+    };
+    rows.iter().map(sum).collect()
 }
 
 pub(super) async fn by(
@@ -58,28 +75,22 @@ pub(super) async fn by(
     dimension: Dimension,
     most: usize,
 ) -> Result<Vec<(i64, Sum)>> {
-    let counts = Counts::read(db, site, question, dimension).await?;
-    let mut sums: HashMap<i64, Measures> = HashMap::new();
-    counts.each(|_, value| {
-        *sums.entry(value.value).or_default() += value.measures;
-        Ok(())
-    })?;
-    let mut ranked: Vec<(i64, Measures)> = sums.into_iter().filter(|(_, sums)| !sums.is_nothing()).collect();
-    rank(&mut ranked);
-    ranked.truncate(most);
-    // Only of those that are told is it asked who they were.
-    let mut told: HashMap<i64, Sketch> = ranked.iter().map(|(value, _)| (*value, Sketch::new(12))).collect();
-    counts.each(|_, value| {
-        if let Some(visitors) = told.get_mut(&value.value) {
-            visitors.join(&value.visitors()?);
+    let mut counts = Counts::read(db, site, question, dimension, Part::Largest).await?;
+    let mut told = counts.largest(most)?;
+    if told.is_none() {
+        // On some day one of them is not among the first.
+        counts = Counts::read(db, site, question, dimension, Part::All).await?;
+        told = counts.largest(most)?;
+    }
+    let mut told = told.ok_or_else(no_sketch)?;
+    let values: HashSet<i64> = told.iter().map(|(value, _)| *value).collect();
+    let keys = counts.open.iter().map(|(key, _)| *key).filter(|key| values.contains(&key.value));
+    for (key, count) in store::days(db, keys).await? {
+        if let Some((_, sum)) = told.iter_mut().find(|(value, _)| *value == key.value) {
+            sum.visitors.join(&count.visitors);
         }
-        Ok(())
-    })?;
-    let sum = |(value, measures): (i64, Measures)| {
-        let visitors = told.remove(&value).unwrap_or_else(|| Sketch::new(12));
-        (value, Sum { measures, visitors })
-    };
-    Ok(ranked.into_iter().map(sum).collect())
+    }
+    Ok(told)
 }
 
 /// What one value of a dimension counts in the whole period; nothing if a closed day may hold it among its others.
@@ -91,73 +102,160 @@ pub(super) async fn of_value(
     value: i64,
 ) -> Result<Option<Measures>> {
     let (mut sums, mut listed, mut hidden) = (Measures::default(), HashSet::new(), HashSet::new());
-    Counts::read(db, site, question, dimension).await?.each(|day, found| {
-        if found.value == value {
-            sums += found.measures;
+    let mut take = |day, found, measures| {
+        if found == value {
+            sums += measures;
             listed.insert(day);
-        } else if found.value == OTHERS {
+        } else if found == OTHERS {
             hidden.insert(day);
         }
-        Ok(())
-    })?;
+    };
+    let counts = Counts::read(db, site, question, dimension, Part::Largest).await?;
+    for (day, packing) in counts.packed()? {
+        for found in packing.listed() {
+            let Listed { value, measures, .. } = found?;
+            take(day, value, measures);
+        }
+    }
+    for (key, measures) in counts.open {
+        take(key.day, key.value, measures);
+    }
     Ok(hidden.is_subset(&listed).then_some(sums))
 }
 
-/// The counts of one dimension in the days of a question: rows of open days, packed bodies of closed ones.
+/// Which sketches of a packed day are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Largest,
+    All,
+}
+
+/// The counts of one dimension in the days of a question.
 struct Counts {
-    open: Vec<(i64, i64, Measures, Vec<u8>)>,
-    closed: Vec<(i64, Vec<u8>)>,
+    /// Days that rest or are closed: their number and their packing.
+    packed: Vec<Row>,
+    /// What was counted since the days were packed, if they ever were.
+    open: Vec<(Key, Measures)>,
 }
 
 impl Counts {
-    async fn read(db: &Db, site: i64, question: &Question<'_>, dimension: Dimension) -> Result<Self> {
-        let binds = params![
-            site,
-            dimension.number(),
-            day_number(question.period.from),
-            day_number(question.period.to)
-        ];
-        // Closed days first: one that is closed between the two reads is missing once, never there twice.
-        let closed = db
-            .read()
-            .query(
-                sql!(
-                    "select day, body from traffic_closed
-                     where site = $1 and dimension = $2 and day between $3 and $4"
-                ),
-                binds,
-            )
-            .await?;
+    async fn read(
+        db: &Db,
+        site: i64,
+        question: &Question<'_>,
+        dimension: Dimension,
+        part: Part,
+    ) -> Result<Self> {
+        let (from, to) = (day_number(question.period.from), day_number(question.period.to));
+        let binds = params![site, dimension.number(), from, to];
+        let packed = match part {
+            Part::Largest => sql!(
+                "select day, body, largest from traffic_closed
+                 where site = $1 and dimension = $2 and day between $3 and $4
+                 union all
+                 select day, body, largest from traffic_resting
+                 where site = $1 and dimension = $2 and day between $3 and $4"
+            ),
+            Part::All => sql!(
+                "select day, body, largest, rest from traffic_closed
+                 where site = $1 and dimension = $2 and day between $3 and $4
+                 union all
+                 select day, body, largest, rest from traffic_resting
+                 where site = $1 and dimension = $2 and day between $3 and $4"
+            ),
+        };
+        // Packed days first: one that is packed between the two reads is missing once, never there twice.
+        let packed = db.read().query(packed, binds).await?;
         let open = db
             .read()
             .query(
                 sql!(
-                    "select day, value, views, visits, bounces, engaged_ms, events, scroll, visitors
+                    "select day, value, views, visits, bounces, engaged_ms, events, scroll
                      from traffic_days where site = $1 and dimension = $2 and day between $3 and $4"
                 ),
                 binds,
             )
             .await?;
-        Ok(Self {
-            open: open
-                .iter()
-                .map(|row| Ok((row.at(0)?, row.at(1)?, measures(row, 2)?, row.at(8)?)))
-                .collect::<Result<_>>()?,
-            closed: closed.iter().map(|row| Ok((row.at(0)?, row.at(1)?))).collect::<Result<_>>()?,
-        })
+        let open = open.iter().map(|row| {
+            let key = Key { site, dimension, day: row.at(0)?, value: row.at(1)? };
+            Ok((key, measures(row, 2)?))
+        });
+        Ok(Self { open: open.collect::<Result<_>>()?, packed })
     }
 
-    /// Calls `take` with every day and value.
-    fn each(&self, mut take: impl FnMut(i64, &Closed<'_>) -> Result<()>) -> Result<()> {
-        for (day, value, measures, visitors) in &self.open {
-            take(*day, &Closed::of(*value, *measures, visitors))?;
-        }
-        for (day, body) in &self.closed {
-            for value in unpacked(body)? {
-                take(*day, &value)?;
+    /// The packed days.
+    fn packed(&self) -> Result<Vec<(i64, Packing<'_>)>> {
+        self.packed.iter().map(|row| Ok((row.at(0)?, Packing::of_row(row, 1)?))).collect()
+    }
+
+    /// The largest values in order, without who was there on open days; nothing if that takes sketches that were not read.
+    fn largest(&self, most: usize) -> Result<Option<Vec<(i64, Sum)>>> {
+        let days = self.packed()?;
+        let mut sums = Sums::default();
+        // Who was where, told by numbers: most of it is never looked at.
+        let mut seen: Vec<(usize, usize, Span)> = Vec::new();
+        for (day, (_, packing)) in days.iter().enumerate() {
+            for listed in packing.listed() {
+                let Listed { value, measures, sketch } = listed?;
+                seen.push((sums.add(value, measures), day, sketch));
             }
         }
-        Ok(())
+        for (key, measures) in &self.open {
+            sums.add(key.value, *measures);
+        }
+        let largest = sums.largest(most);
+        let mut ranks = vec![None; sums.0.len()];
+        for (rank, at) in largest.iter().enumerate() {
+            if let Some(place) = ranks.get_mut(*at) {
+                *place = Some(rank);
+            }
+        }
+        let mut visitors = vec![Union::of(Sketch::new(12)); largest.len()];
+        for (at, day, sketch) in seen {
+            let rank = ranks.get(at).copied().flatten();
+            let (Some(union), Some((_, packing))) =
+                (rank.and_then(|rank| visitors.get_mut(rank)), days.get(day))
+            else {
+                continue;
+            };
+            let Some(bytes) = packing.visitors(sketch) else { return Ok(None) };
+            union.add(bytes).map_err(|_| no_sketch())?;
+        }
+        let told = largest.into_iter().zip(visitors).filter_map(|(at, visitors)| {
+            let (value, measures) = *sums.0.get(at)?;
+            Some((value, Sum { measures, visitors: visitors.joined() }))
+        });
+        Ok(Some(told.collect()))
+    }
+}
+
+/// What values count, each at a place of its own.
+#[derive(Default)]
+struct Sums(Vec<(i64, Measures)>, Map<i64, usize>);
+
+impl Sums {
+    /// Adds to a value, and returns its place.
+    fn add(&mut self, value: i64, measures: Measures) -> usize {
+        let at = *self.1.entry(value).or_insert(self.0.len());
+        match self.0.get_mut(at) {
+            Some((_, sum)) => *sum += measures,
+            None => self.0.push((value, measures)),
+        }
+        at
+    }
+
+    /// The places of the largest that count anything, in order.
+    fn largest(&self, most: usize) -> Vec<usize> {
+        let mut ranked: Vec<(Rank, usize)> = (self.0.iter().zip(0..))
+            .filter(|((_, sums), _)| !sums.is_nothing())
+            .map(|((value, sums), at)| (rank_of(*value, sums), at))
+            .collect();
+        if ranked.len() > most {
+            ranked.select_nth_unstable(most);
+            ranked.truncate(most);
+        }
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, at)| at).collect()
     }
 }
 
@@ -173,5 +271,9 @@ fn measures(row: &Row, first: usize) -> Result<Measures> {
 }
 
 fn sketch(bytes: &[u8]) -> Result<Sketch> {
-    Sketch::of_bytes(bytes).map_err(|_| Error::Shape { column: "visitors".to_owned(), wanted: "a sketch" })
+    Sketch::of_bytes(bytes).map_err(|_| no_sketch())
+}
+
+fn no_sketch() -> Error {
+    Error::Shape { column: "visitors".to_owned(), wanted: "a sketch" }
 }

@@ -240,11 +240,16 @@ pub async fn by(db: &Db, question: &Question<'_>, dimension: Dimension, most: us
     Ok(told.collect())
 }
 
+/// Where a value stands: what is least comes first.
+type Rank = (bool, std::cmp::Reverse<(i64, i64)>, i64);
+
 /// The largest first: by visits (events by events), then by views; equals by their number.
+fn rank_of(value: i64, sums: &Measures) -> Rank {
+    (value < 0, std::cmp::Reverse((sums.visits.max(sums.events), sums.views)), value)
+}
+
 fn rank(values: &mut [(i64, Measures)]) {
-    values.sort_by_key(|(value, sums)| {
-        (*value < 0, std::cmp::Reverse((sums.visits.max(sums.events), sums.views)), *value)
-    });
+    values.sort_by_key(|(value, sums)| rank_of(*value, sums));
 }
 
 /// The number of a text, if it was ever seen.

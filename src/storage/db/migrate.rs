@@ -52,6 +52,12 @@ pub const HITS: &[Migration] = &[
         sqlite: include_str!("../migrations/hits/0004_traffic.sqlite.sql"),
         postgres: include_str!("../migrations/hits/0004_traffic.postgres.sql"),
     },
+    Migration {
+        number: 1004,
+        name: "resting days",
+        sqlite: include_str!("../migrations/hits/0005_resting.sqlite.sql"),
+        postgres: include_str!("../migrations/hits/0005_resting.postgres.sql"),
+    },
 ];
 
 /// Where the done steps are noted.

@@ -40,10 +40,26 @@ impl Row {
     /// # Errors
     /// [`Error::Shape`] if there is no such column or it holds something else.
     pub fn at<T: FromValue>(&self, place: usize) -> Result<T> {
-        self.values.get(place).and_then(T::from_value).ok_or_else(|| Error::Shape {
+        self.values.get(place).and_then(T::from_value).ok_or_else(|| self.misshapen::<T>(place))
+    }
+
+    /// The bytes of the column at this place, where they are; nothing if it is null.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such column or it holds something else.
+    pub fn bytes(&self, place: usize) -> Result<Option<&[u8]>> {
+        match self.values.get(place) {
+            Some(Value::Bytes(bytes)) => Ok(Some(bytes)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(self.misshapen::<&[u8]>(place)),
+        }
+    }
+
+    fn misshapen<T>(&self, place: usize) -> Error {
+        Error::Shape {
             column: self.names.get(place).cloned().unwrap_or_else(|| place.to_string()),
             wanted: std::any::type_name::<T>(),
-        })
+        }
     }
 
     /// The JSON document in the column of this name.

@@ -67,6 +67,11 @@ impl Drop for Server {
 impl Server {
     /// Starts a case's server with an empty folder, or on a copy of `data`.
     pub fn start(case: &Case, cores: usize, data: Option<&Path>) -> Self {
+        Self::start_on(case, cores, data, "")
+    }
+
+    /// As [`start`](Self::start), with further lines of the settings' `[storage]`.
+    pub fn start_on(case: &Case, cores: usize, data: Option<&Path>, storage: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|socket| socket.local_addr())
             .expect("a free port")
@@ -84,7 +89,8 @@ impl Server {
         command
             .arg(program)
             .args(["serve", case.server, &port.to_string(), &workers.to_string()])
-            .arg(folder.path());
+            .arg(folder.path())
+            .arg(storage);
         let child = command.stdout(Stdio::null()).spawn().expect("taskset and this program");
         let server = Self { child, port, folder };
         for _ in 0..500 {
@@ -122,10 +128,7 @@ impl Server {
 
     /// CPU time that the server has used, in microseconds.
     pub fn cpu_us(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let ticks = |n: usize| after_name.split_whitespace().nth(n).and_then(|text| text.parse::<f64>().ok());
-        (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) * 10_000.0
+        cpu_us_of(self.child.id())
     }
 
     pub fn load(&self, case: &Case, seconds: u32, cores: usize) -> Slice {
@@ -168,6 +171,15 @@ impl Server {
             hits: total,
         }
     }
+}
+
+/// CPU time that a process and the children that it has waited for have used, in microseconds.
+pub fn cpu_us_of(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    // Of proc(5): utime, stime, cutime, cstime, in ticks of 10 ms.
+    let ticks = after_name.split_whitespace().skip(11).take(4).filter_map(|text| text.parse::<f64>().ok());
+    ticks.sum::<f64>() * 10_000.0
 }
 
 fn millis(text: &str) -> f64 {

@@ -1,10 +1,12 @@
 //! The collector under load, beside an empty actix handler on the same cores in the same run.
 //!
-//! `cargo bench --bench collector -- layers|stored|sustained|reports|growth`. Each case is a server of its own; one after
-//! the other is loaded by `wrk` for a slice, round by round, so that the machine's drift meets all of them alike. What
-//! counts is the ratio to the empty handler (`raw`) of the same run.
+//! `cargo bench --bench collector -- layers|stored|redis|drain|sustained|reports|growth`. Each case is a server of its
+//! own; one after the other is loaded by `wrk` for a slice, round by round, so that the machine's drift meets all of them
+//! alike. What counts is the ratio to the empty handler (`raw`) of the same run.
 
+mod backends;
 mod load;
+mod redis;
 mod reports;
 mod servers;
 mod sustained;
@@ -45,9 +47,13 @@ fn main() -> ExitCode {
     };
     let run = Run { rounds: number("--rounds", 5), seconds: number("--seconds", 2) };
     match words.as_slice() {
-        ["serve", case, port, workers, folder] => servers::serve(case, port, workers, folder),
+        ["serve", case, port, workers, folder, storage] => {
+            servers::serve(case, port, workers, folder, storage)
+        }
         ["layers", ..] => run.all("layers", LAYERS),
         ["stored", ..] => run.all("stored", STORED),
+        ["redis", ..] => redis::accept(run),
+        ["drain", ..] => redis::drain(number("--hits", 300_000).into()),
         ["sustained", ..] => {
             sustained::run(number("--seconds", 300), number("--visitors", 4_096), number("--connections", 64))
         }
@@ -55,7 +61,8 @@ fn main() -> ExitCode {
         ["growth", ..] => reports::growth(run),
         _ => {
             eprintln!(
-                "cargo bench --bench collector -- layers|stored [--rounds N] [--seconds N]\n\
+                "cargo bench --bench collector -- layers|stored|redis [--rounds N] [--seconds N]\n\
+                 cargo bench --bench collector -- drain [--hits N]\n\
                  cargo bench --bench collector -- sustained [--seconds N] [--visitors N] [--connections N]\n\
                  cargo bench --bench collector -- reports [--hits N] | growth [--rounds N] [--seconds N]"
             );

@@ -80,7 +80,7 @@ async fn take(steps: web::Data<Steps>, request: HttpRequest, body: web::Bytes) -
 }
 
 /// Serves a case until it is killed.
-pub fn serve(case: &str, port: &str, workers: &str, folder: &str) -> ExitCode {
+pub fn serve(case: &str, port: &str, workers: &str, folder: &str, storage: &str) -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).expect("the port is free");
     let countries = format!("{folder}/country.mmdb");
@@ -107,7 +107,7 @@ pub fn serve(case: &str, port: &str, workers: &str, folder: &str) -> ExitCode {
                     move || ActixApp::new().app_data(steps.clone()).route("/v1/hit", web::post().to(take));
                 HttpServer::new(app).workers(workers).listen(listener)?.run().await
             }
-            None => product(case, listener, port, workers, folder, &countries).await,
+            None => product(case, listener, port, workers, folder, storage).await,
         }
     };
     // A runtime of few threads: what the server is measured by are its workers.
@@ -131,12 +131,14 @@ async fn product(
     port: &str,
     workers: usize,
     folder: &str,
-    countries: &str,
+    storage: &str,
 ) -> std::io::Result<()> {
+    let countries = format!("{folder}/country.mmdb");
     let file = format!("{folder}/embudo.toml");
     let settings = format!(
         "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\nworkers = {workers}\n\
-         trusted_proxies = [\"127.0.0.1\"]\n[storage]\ndata = \"{folder}/data\"\n\
+         trusted_proxies = [\"127.0.0.1\"]\nsecret = \"the secret of the load runs, forty characters\"\n\
+         [storage]\ndata = \"{folder}/data\"\n{storage}\n\
          [collector]\nhits_per_minute = 1000000\nhits_burst = 1000000\ngeo_database = \"{countries}\"\n\
          [log]\nlevel = \"warn\"\n[[site]]\nkey = \"bench\"\nname = \"Bench\"\norigins = [\"https://faro.example\"]\n"
     );
@@ -144,16 +146,22 @@ async fn product(
     let config = Config::load(Some(Path::new(&file)), std::iter::empty()).expect("valid settings");
     let mut app = App::build(config, Clock::system()).await.expect("an app");
     if case == "product-nothing-stored" {
-        let geo = Geo::open(countries).expect("just written");
+        let geo = Geo::open(&countries).expect("just written");
         let log = Arc::new(Discard(OpenVisits::default()));
         app.collector = Collector::new(log, app.keys.clone(), geo, Agents::default());
     }
+    if case == "redis-own-limits" {
+        app.stores.limits = Arc::new(Local::default());
+    }
     let app = Arc::new(app);
     let (_stop, stopped) = tokio::sync::watch::channel(false);
-    if case == "embedded-carried" {
+    let is_followed = matches!(case, "embedded-carried" | "redis-carried");
+    if is_followed || case == "redis-drained" {
         let carrier = app.clone();
         let carried = stopped.clone();
         tokio::spawn(async move { ingest::carry(carrier.following(), carried).await });
+    }
+    if is_followed {
         let reader = app.clone();
         let read = stopped.clone();
         tokio::spawn(async move { ingest::follow(reader.following(), read).await });

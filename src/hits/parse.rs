@@ -133,8 +133,11 @@ fn hit(raw: Raw<'_>, now: Timestamp) -> Result<Hit, Error> {
     let id = required(raw.id, "id")?;
     let site = required(raw.site, "site")?;
     let name = required(raw.name, "name")?;
-    if name.trim().is_empty() || name.len() > NAME_MOST || name.chars().any(char::is_control) {
-        return Err(Error::Field { field: "name", problem: "must have 1 to 120 characters" });
+    if name.trim().is_empty() || name.chars().count() > NAME_MOST || name.chars().any(char::is_control) {
+        return Err(Error::Field {
+            field: "name",
+            problem: "must have 1 to 120 characters, none of them a control character",
+        });
     }
     let url = required(raw.url, "url")?;
     let url = Address::parse(&url).ok_or(Error::Field {

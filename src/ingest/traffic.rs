@@ -243,7 +243,7 @@ async fn work_out(
 impl Counted {
     async fn write(&self, tx: &mut Tx, through: i64) -> Result<()> {
         store::put_visits(tx, self.visits.values()).await?;
-        store::put_days(tx, self.days.iter()).await?;
+        store::put_days(tx, &self.days).await?;
         store::put_hours(tx, self.hours.iter()).await?;
         hits::move_cursor(tx, CURSOR, through).await
     }

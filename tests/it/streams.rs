@@ -8,6 +8,7 @@ use embudo::base::ids::{HitId, VisitorId};
 use embudo::base::time::MINUTE_MS;
 use embudo::hits::Error;
 use embudo::ingest;
+use futures_util::future::join_all;
 
 use crate::support::app::{TestApp, set};
 use crate::support::nodes::{Deployment, Node, until};
@@ -30,6 +31,19 @@ async fn a_visit_goes_on_at_another_node_and_ends_after_half_an_hour() {
     assert_eq!(visits.len(), 4);
     assert!(visits[&ids[0]] == visits[&ids[1]] && visits[&ids[1]] == visits[&ids[2]]);
     assert_ne!(visits[&ids[2]], visits[&ids[3]], "31 minutes later it is another visit");
+}
+
+#[tokio::test]
+async fn first_hits_that_come_together_are_one_visit() {
+    let Some(deployment) = Deployment::fresh().await else { return };
+    let node = deployment.node().await;
+    // Together they go with one script, which has to see what it has itself just remembered.
+    let (visitor, ids) = (VisitorId::new(), [(); 8].map(|()| HitId::new()));
+    let taken = join_all(ids.iter().map(|id| node.hit(*id, visitor))).await;
+    taken.into_iter().for_each(|taken| taken.expect("acknowledged"));
+    node.drain().await;
+    let visits = node.visits().await;
+    assert!(ids.iter().all(|id| visits[id] == visits[&ids[0]]), "{visits:?}");
 }
 
 #[tokio::test]

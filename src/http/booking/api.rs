@@ -76,7 +76,7 @@ async fn free(
     let now = app.clock.now();
     let settings = &app.config.bookings;
     let quota = Quota { per_minute: settings.slots_per_minute, burst: settings.slots_burst };
-    app.stores.limits.check_address("slots", proxies.client(request), quota, now).await?;
+    app.stores.limits.check("slots", &proxies.client(request).to_string(), quota, now).await?;
     if asked.meeting.is_empty() {
         return Err(Problem::new("request.malformed", "`meeting` is missing: which one is to be booked?"));
     }
@@ -159,7 +159,7 @@ pub async fn limit(
 ) -> Result<(), Problem> {
     let settings = &app.config.bookings;
     let quota = Quota { per_minute: settings.per_minute, burst: settings.burst };
-    Ok(app.stores.limits.check_address("bookings", proxies.client(request), quota, now).await?)
+    Ok(app.stores.limits.check("bookings", &proxies.client(request).to_string(), quota, now).await?)
 }
 
 /// Refuses a browser on a page of nobody we know.

@@ -258,13 +258,24 @@ fn count_binds(count: &Count) -> [Value; 7] {
     ]
 }
 
-/// Writes counts of open days.
+/// Writes counts of open days. One that came to nothing (somebody went on from what was the last page) goes, as if it had
+/// never been.
 ///
 /// # Errors
 /// As the store says.
-pub async fn put_days(tx: &mut Tx, counts: impl Iterator<Item = (&Key, &Count)>) -> Result<()> {
-    let rows = counts.map(|(key, count)| key_binds(key).into_iter().chain(count_binds(count)).collect());
-    tx.put(&DAYS, rows.collect()).await
+pub async fn put_days(tx: &mut Tx, counts: &Map<Key, Count>) -> Result<()> {
+    let is_nothing = |count: &Count| count.measures.is_nothing() && count.visitors.count() == 0;
+    let rows = counts
+        .iter()
+        .filter(|(_, count)| !is_nothing(count))
+        .map(|(key, count)| key_binds(key).into_iter().chain(count_binds(count)).collect());
+    tx.put(&DAYS, rows.collect()).await?;
+    for (key, _) in counts.iter().filter(|(_, count)| is_nothing(count)) {
+        let gone =
+            sql!("delete from traffic_days where site = $1 and dimension = $2 and day = $3 and value = $4");
+        tx.execute(gone, &key_binds(key)).await?;
+    }
+    Ok(())
 }
 
 /// The counts of these sites' hours, as far as there are any.

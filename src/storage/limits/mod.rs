@@ -55,7 +55,7 @@ pub trait Limits: Send + Sync {
         now: Timestamp,
     ) -> Result<(), TooMany>;
 
-    /// As [`check`](Limits::check) for what an address does, of which there is very much.
+    /// As [`check`](Limits::check) for what an address does, of which there is very much: each node counts for itself.
     ///
     /// # Errors
     /// [`TooMany`] if it is one too many.

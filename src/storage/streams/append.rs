@@ -23,24 +23,28 @@ const REPLICAS_LOOK: Duration = Duration::from_millis(1);
 
 /// KEYS: the stream, how much waits in it, then each record's member. ARGV: how much may wait, grace, the heads of the
 /// records one after the other (a proposal, the first and the last moment, weight, life), the records. A member is kept
-/// as id, last moment and count in one string. Answers how much waits now, -1 if that was too much already.
+/// as id, last moment and count in one string; all are read with one call, and a batch may name one twice. Answers how
+/// much waits now, -1 if that was too much already.
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"if tonumber(redis.call('get', KEYS[2]) or 0) >= tonumber(ARGV[1]) then return -1 end
           local heads, grace, ids, sum = ARGV[3], tonumber(ARGV[2]), {}, 0
+          local kept, met = redis.call('mget', unpack(KEYS, 3)), {}
           for n = 1, #KEYS - 2 do
+              local key = KEYS[n + 2]
               local id, first, last, count, life = struct.unpack('>c16i8i8I4I4', heads, n * 40 - 39)
               sum = sum + count
-              local kept = redis.call('get', KEYS[n + 2])
-              if kept then
-                  local before, last_at, counted = struct.unpack('>c16i8I4', kept)
+              local member = met[key] or kept[n]
+              if member then
+                  local before, last_at, counted = struct.unpack('>c16i8I4', member)
                   if last_at + life > first then
                       id, count = before, counted + count
                       if last_at > last then last = last_at end
                   end
               end
-              redis.call('set', KEYS[n + 2], struct.pack('>c16i8I4', id, last, count), 'px', life + grace)
-              ids[n] = id
+              member = struct.pack('>c16i8I4', id, last, count)
+              redis.call('set', key, member, 'px', life + grace)
+              met[key], ids[n] = member, id
           end
           redis.call('xadd', KEYS[1], '*', 'i', table.concat(ids), 'r', ARGV[4], 'w', sum)
           return redis.call('incrby', KEYS[2], sum)",

@@ -26,14 +26,8 @@ struct Line {
     fsync: &'static str,
 }
 
-const LINES: [Line; 5] = [
+const LINES: [Line; 4] = [
     Line { name: "redis, everysec", server: "redis", fsync: "everysec" },
-    // What of it the limits take: a script of their own for every request.
-    Line {
-        name: "redis, everysec, limits counted in process",
-        server: "redis-own-limits",
-        fsync: "everysec",
-    },
     Line { name: "redis, always", server: "redis", fsync: "always" },
     Line { name: "redis, drained meanwhile", server: "redis-drained", fsync: "everysec" },
     Line { name: "redis, drained and counted meanwhile", server: "redis-carried", fsync: "everysec" },

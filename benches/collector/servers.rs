@@ -150,9 +150,6 @@ async fn product(
         let log = Arc::new(Discard(OpenVisits::default()));
         app.collector = Collector::new(log, app.keys.clone(), geo, Agents::default());
     }
-    if case == "redis-own-limits" {
-        app.stores.limits = Arc::new(Local::default());
-    }
     let app = Arc::new(app);
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let is_followed = matches!(case, "embedded-carried" | "redis-carried");

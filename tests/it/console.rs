@@ -623,7 +623,7 @@ async fn the_page_of_addresses_says_which_rule_decided_and_what_to_set() {
     for (trusted, sent, verdict, line) in [
         (vec!["loopback"], Some("203.0.113.77"), "A proxy that you trust said", "203.0.113.0/24"),
         (vec!["loopback"], None, "did not say whose request", "127.0.0.0/24"),
-        (vec![], Some("203.0.113.77"), "it is not trusted", "[&quot;loopback&quot;]"),
+        (vec![], Some("203.0.113.77"), "a proxy that is not trusted", "[&quot;loopback&quot;]"),
         (vec![], None, "without a proxy between", "https://faro.example"),
     ] {
         let app = TestApp::start_with(|settings| set(settings, "server", "trusted_proxies", trusted)).await;

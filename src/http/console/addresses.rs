@@ -1,5 +1,7 @@
 //! Where visitors' addresses come from: what arrived with this very request, which rule decided, and what to set.
 
+use std::net::{IpAddr, SocketAddr};
+
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
@@ -96,8 +98,19 @@ fn shown(headers: &HeaderMap, name: &str) -> Option<String> {
     let values = headers.get_all(name).filter_map(|value| value.to_str().ok());
     let items = values.flat_map(|value| value.split(',')).take(8);
     let items: Vec<String> =
-        items.map(|item| item.trim().parse().map_or_else(|_| "…".to_owned(), network_of)).collect();
+        items.map(|item| address_in(item).map_or_else(|| "…".to_owned(), network_of)).collect();
     Some(items.join(", "))
+}
+
+/// The address in a list's item, also as `for=` of `Forwarded` (RFC 7239) with quotes and a port.
+fn address_in(item: &str) -> Option<IpAddr> {
+    let said = item.split(';').map(str::trim).find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.eq_ignore_ascii_case("for").then_some(value)
+    });
+    let text = said.unwrap_or(item).trim().trim_matches('"');
+    let bare = text.trim_start_matches('[').split(']').next().unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 #[cfg(test)]
@@ -116,6 +129,21 @@ mod tests {
         assert_eq!(verdict(&client("127.0.0.1", Rule::Peer), false, public), "hidden");
         assert_eq!(verdict(&client("127.0.0.1", Rule::Peer), false, "http://127.0.0.1:8080"), "direct");
         assert_eq!(verdict(&client("127.0.0.1", Rule::Silent), false, public), "silent");
+    }
+
+    #[test]
+    fn an_address_is_found_however_a_proxy_writes_it() {
+        for text in [
+            "203.0.113.9",
+            " 203.0.113.9:4711 ",
+            "for=203.0.113.9;proto=https",
+            "proto=http; For=\"203.0.113.9:80\"",
+        ] {
+            assert_eq!(address_in(text), Some([203, 0, 113, 9].into()), "{text}");
+        }
+        let six = "2001:db8::1".parse().ok();
+        assert_eq!([address_in("for=\"[2001:db8::1]:80\""), address_in("2001:db8::1")], [six, six]);
+        assert_eq!([address_in("for=unknown"), address_in("_hidden"), address_in("")], [None; 3]);
     }
 
     #[test]

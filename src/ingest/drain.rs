@@ -10,6 +10,7 @@ use super::traffic::AtOnce;
 use crate::base::time::Timestamp;
 use crate::hits::{self, Line, Recorded, Words};
 use crate::sessions::{self, OpenVisits};
+use crate::storage::db::Tx;
 use crate::storage::journal::Group;
 use crate::storage::{Result, Stores};
 
@@ -34,10 +35,9 @@ pub async fn drain(stores: &Stores, words: &Words) -> Result<usize> {
 
 async fn drain_journal(stores: &Stores, words: &Words) -> Result<usize> {
     let Some(waiting) = Waiting::read(stores, words).await? else { return Ok(0) };
-    let mut tx = stores.hits.begin().await?;
     let (through, hits) = (waiting.through, waiting.hits);
-    hits::append(&mut tx, waiting.lines).await?;
-    hits::move_cursor(&mut tx, stores.journal.name(), through).await?;
+    let mut tx = stores.hits.begin().await?;
+    waiting.write(&mut tx, stores).await?;
     tx.commit().await?;
     stores.journal.trim(through).await?;
     Ok(hits)
@@ -47,36 +47,44 @@ async fn drain_journal(stores: &Stores, words: &Words) -> Result<usize> {
 /// read again.
 async fn drain_and_follow(following: &Following<'_>) -> Result<usize> {
     let Following { stores, words, sites, follower } = *following;
+    if !stores.hits.tells_new_rows() {
+        return drain_journal(stores, words).await;
+    }
     let Some(waiting) = Waiting::read(stores, words).await? else { return Ok(0) };
+    let (through, hits) = (waiting.through, waiting.hits);
     let mut recent = follower.lock().await;
-    let db = &stores.hits;
-    let mut plan = match db.tells_new_rows() {
-        true => AtOnce::plan(db, words, sites, &waiting.lines).await?,
-        false => None,
+    let plan = AtOnce::plan(&stores.hits, words, sites, &waiting.lines).await?;
+    let mut tx = stores.hits.begin().await?;
+    let plan = match plan {
+        Some(plan) if plan.still_holds(&mut tx).await? => Some(plan),
+        _ => None,
     };
-    let mut tx = db.begin().await?;
-    if let Some(planned) = &plan
-        && !planned.still_holds(&mut tx).await?
-    {
-        plan = None;
+    match plan.zip(waiting.write(&mut tx, stores).await?) {
+        Some((plan, new)) => {
+            let kept = plan.count(&mut tx, &stores.hits, &new, &mut recent).await?;
+            tx.commit().await?;
+            kept.keep(&mut recent);
+            tell(stores, words, plan.position(), &new).await;
+        }
+        None => tx.commit().await?,
     }
-    let new = hits::append(&mut tx, waiting.lines).await?;
-    hits::move_cursor(&mut tx, stores.journal.name(), waiting.through).await?;
-    let Some((plan, new)) = plan.zip(new) else {
-        tx.commit().await?;
-        drop(recent);
-        stores.journal.trim(waiting.through).await?;
-        return Ok(waiting.hits);
+    // Should this fail, the cursor passes over what is left behind, and the next trim takes it along.
+    stores.journal.trim(through).await?;
+    Ok(hits)
+}
+
+/// Projects rows that follow `position`, if the journey stands there. Otherwise, or if it fails, whoever follows the rows
+/// reads them.
+async fn tell(stores: &Stores, words: &Words, position: i64, lines: &[Line]) {
+    let told = async {
+        if project::position(stores).await? == position {
+            project::project(stores, words, position, lines).await?;
+        }
+        Result::Ok(())
     };
-    let kept = plan.count(&mut tx, db, &new, &mut recent).await?;
-    tx.commit().await?;
-    kept.keep(&mut recent);
-    // Should these fail, whoever follows the rows reads them, and the next trim takes the groups along.
-    if project::position(stores).await? == plan.position() {
-        project::project(stores, words, plan.position(), &new).await?;
+    if let Err(error) = told.await {
+        tracing::warn!(error = %error, "the journey is told later: it cannot be written");
     }
-    stores.journal.trim(waiting.through).await?;
-    Ok(waiting.hits)
 }
 
 /// What waits in the journal, as rows.
@@ -95,6 +103,13 @@ impl Waiting {
         let batch = unpacked(groups.iter().flat_map(Group::records));
         let lines = hits::lines_of(&stores.hits, words, &batch).await?;
         Ok(Some(Self { through, hits: lines.len(), lines }))
+    }
+
+    /// Writes the rows and moves the journal's cursor; those that are new come back where the engine tells.
+    async fn write(self, tx: &mut Tx, stores: &Stores) -> Result<Option<Vec<Line>>> {
+        let new = hits::append(tx, self.lines).await?;
+        hits::move_cursor(tx, stores.journal.name(), self.through).await?;
+        Ok(new)
     }
 }
 

@@ -157,8 +157,15 @@ pub(super) async fn word_text(db: &Db, number: i64) -> Result<String> {
 /// # Errors
 /// As the store says.
 pub async fn cursor(db: &Db, log: &str) -> Result<i64> {
-    let row =
-        db.read().query_opt(sql!("select position from log_cursors where name = $1"), params![log]).await?;
+    cursor_in(&mut db.read(), log).await
+}
+
+/// As [`cursor`], perhaps in a transaction.
+///
+/// # Errors
+/// As the store says.
+pub async fn cursor_in(q: &mut impl Queries, log: &str) -> Result<i64> {
+    let row = q.query_opt(sql!("select position from log_cursors where name = $1"), params![log]).await?;
     row.map_or(Ok(0), |row| row.get("position"))
 }
 
@@ -167,26 +174,16 @@ pub async fn cursor(db: &Db, log: &str) -> Result<i64> {
 /// # Errors
 /// As the store says.
 pub async fn last(db: &Db) -> Result<i64> {
-    let row = db.read().query_opt(sql!("select max(seq) as seq from hits"), params![]).await?;
-    Ok(row.map_or(Ok(None), |row| row.get::<Option<i64>>("seq"))?.unwrap_or_default())
+    last_in(&mut db.read()).await
 }
 
-/// As [`last`], in a transaction.
+/// As [`last`], perhaps in a transaction.
 ///
 /// # Errors
 /// As the store says.
-pub async fn last_in(tx: &mut Tx) -> Result<i64> {
-    let row = tx.query_opt(sql!("select max(seq) as seq from hits"), params![]).await?;
+pub async fn last_in(q: &mut impl Queries) -> Result<i64> {
+    let row = q.query_opt(sql!("select max(seq) as seq from hits"), params![]).await?;
     Ok(row.map_or(Ok(None), |row| row.get::<Option<i64>>("seq"))?.unwrap_or_default())
-}
-
-/// As [`cursor`], in a transaction.
-///
-/// # Errors
-/// As the store says.
-pub async fn cursor_in(tx: &mut Tx, log: &str) -> Result<i64> {
-    let row = tx.query_opt(sql!("select position from log_cursors where name = $1"), params![log]).await?;
-    row.map_or(Ok(0), |row| row.get("position"))
 }
 
 /// Puts a cursor back to the beginning.

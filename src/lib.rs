@@ -41,6 +41,9 @@ pub mod scoring;
 /// The lifecycle: in which stage somebody is, since when, and why.
 pub mod stages;
 
+/// Groups of people that a condition describes.
+pub mod segments;
+
 /// Gated content: forms, the files they unlock, signed links.
 pub mod gates;
 

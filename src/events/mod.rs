@@ -18,6 +18,10 @@ pub enum Event {
     FormSubmitted { contact: ContactId, submission: SubmissionId, form: String },
     /// A contact entered a stage.
     StageChanged { contact: ContactId, from: String, to: String, rule: String },
+    /// A contact came to belong to a segment.
+    SegmentEntered { contact: ContactId, segment: String },
+    /// A contact belongs to a segment no more.
+    SegmentLeft { contact: ContactId, segment: String },
     /// A contact registered for a webinar.
     WebinarRegistered { contact: ContactId, webinar: String },
     /// A contact was there.
@@ -52,6 +56,8 @@ impl Event {
         match self {
             Self::FormSubmitted { .. } => "form_submitted",
             Self::StageChanged { .. } => "stage_changed",
+            Self::SegmentEntered { .. } => "segment_entered",
+            Self::SegmentLeft { .. } => "segment_left",
             Self::WebinarRegistered { .. } => "webinar_registered",
             Self::WebinarAttended { .. } => "webinar_attended",
             Self::WebinarMissed { .. } => "webinar_missed",
@@ -73,6 +79,8 @@ impl Event {
         match self {
             Self::FormSubmitted { contact, .. }
             | Self::StageChanged { contact, .. }
+            | Self::SegmentEntered { contact, .. }
+            | Self::SegmentLeft { contact, .. }
             | Self::WebinarRegistered { contact, .. }
             | Self::WebinarAttended { contact, .. }
             | Self::WebinarMissed { contact, .. }

@@ -40,6 +40,8 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
             plan.handoff(tx, *conversation, *contact).await?
         }
         Event::StageChanged { .. }
+        | Event::SegmentEntered { .. }
+        | Event::SegmentLeft { .. }
         | Event::WebinarAttended { .. }
         | Event::RecordingWatched { .. }
         | Event::ConversationOpened { .. }

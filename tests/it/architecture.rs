@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::sources::{Source, sources};
 
 /// Who may import whom: a module imports only what stands before it.
-const ORDER: [&str; 26] = [
+const ORDER: [&str; 27] = [
     "base",
     "config",
     "telemetry",
@@ -19,6 +19,7 @@ const ORDER: [&str; 26] = [
     "contacts",
     "scoring",
     "stages",
+    "segments",
     "gates",
     "webinars",
     "bookings",
@@ -36,9 +37,9 @@ const ORDER: [&str; 26] = [
 ];
 
 /// The way of a visitor, from the site to the chat.
-const JOURNEY: [&str; 11] = [
-    "sites", "accounts", "hits", "sessions", "contacts", "scoring", "stages", "gates", "webinars",
-    "bookings", "chat",
+const JOURNEY: [&str; 12] = [
+    "sites", "accounts", "hits", "sessions", "contacts", "scoring", "stages", "segments", "gates",
+    "webinars", "bookings", "chat",
 ];
 
 fn rank(module: &str) -> Option<usize> {

@@ -1,0 +1,5 @@
+//! Segments: groups of people that a condition describes, kept up to date person by person as things happen.
+
+mod store;
+
+pub use store::{is_member, of_contact};

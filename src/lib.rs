@@ -32,6 +32,9 @@ pub mod hits;
 /// Hits of one visit belong together.
 pub mod sessions;
 
+/// The companies people work for.
+pub mod companies;
+
 /// Who somebody is: devices, people, and how sure we are.
 pub mod contacts;
 
@@ -43,6 +46,9 @@ pub mod stages;
 
 /// Groups of people that a condition describes.
 pub mod segments;
+
+/// What companies might buy, who has a part in it, and how it ended.
+pub mod deals;
 
 /// Gated content: forms, the files they unlock, signed links.
 pub mod gates;

@@ -10,12 +10,13 @@ use crate::chat::{Flows, check::Known, flows::TEAM};
 use crate::config::Config;
 use crate::gates::Catalog;
 use crate::notify::Rules;
-use crate::{stages, webinars};
+use crate::{segments, stages, webinars};
 
 /// What a file is about. Flows are apart: there are many of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Lifecycle,
+    Segments,
     Forms,
     Content,
     Webinars,
@@ -25,13 +26,21 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Lifecycle, Self::Forms, Self::Content, Self::Webinars, Self::Team, Self::Notify];
+    pub const ALL: [Self; 7] = [
+        Self::Lifecycle,
+        Self::Segments,
+        Self::Forms,
+        Self::Content,
+        Self::Webinars,
+        Self::Team,
+        Self::Notify,
+    ];
 
     fn path(self, config: &Config) -> &Path {
         let files = &config.definitions;
         match self {
             Self::Lifecycle => &files.lifecycle,
+            Self::Segments => &files.segments,
             Self::Forms => &files.forms,
             Self::Content => &files.content,
             Self::Webinars => &files.webinars,
@@ -44,6 +53,7 @@ impl Kind {
     fn missing(self) -> &'static str {
         match self {
             Self::Lifecycle => include_str!("../../config/lifecycle.yaml"),
+            Self::Segments => "segments: []",
             Self::Forms => "forms: []",
             Self::Content => "assets: []",
             Self::Webinars => "webinars: []",
@@ -159,6 +169,7 @@ impl Sources {
 /// What was read; none of a kind that has an error in its own file.
 pub struct Definitions {
     pub lifecycle: Option<stages::Definition>,
+    pub segments: Option<segments::Definition>,
     pub catalog: Option<Catalog>,
     pub webinars: Option<webinars::Definition>,
     pub team: Option<Team>,
@@ -186,10 +197,14 @@ impl Definitions {
         };
         let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
         let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));
+        let lifecycle = file(Kind::Lifecycle)
+            .and_then(|(path, text)| apart(report, |report| stages::Definition::parse(path, text, report)));
+        let (path, text) = one(Kind::Segments);
+        let segments =
+            apart(report, |report| segments::Definition::parse(path, text, lifecycle.as_ref(), report));
         let read = Self {
-            lifecycle: file(Kind::Lifecycle).and_then(|(path, text)| {
-                apart(report, |report| stages::Definition::parse(path, text, report))
-            }),
+            lifecycle,
+            segments,
             catalog: apart(report, |report| Catalog::parse(one(Kind::Forms), one(Kind::Content), report)),
             webinars: file(Kind::Webinars).and_then(|(path, text)| {
                 apart(report, |report| webinars::Definition::parse(path, text, report))
@@ -249,6 +264,7 @@ mod tests {
         let mut sources = Sources::default();
         for (kind, path, text) in [
             (Kind::Lifecycle, "lifecycle.yaml", include_str!("../../config/lifecycle.yaml")),
+            (Kind::Segments, "segments.yaml", include_str!("../../config/segments.yaml")),
             (Kind::Forms, "forms.yaml", include_str!("../../config/forms.yaml")),
             (Kind::Content, "content.yaml", include_str!("../../config/content.yaml")),
             (Kind::Webinars, "webinars.yaml", include_str!("../../config/webinars.yaml")),
@@ -282,7 +298,12 @@ mod tests {
         let report = Report::new();
         let read = Definitions::read(&shipped(), &report);
         assert!(report.is_clean(), "{}", report.text());
-        assert!(read.lifecycle.is_some() && read.catalog.is_some() && read.webinars.is_some());
+        assert!(
+            read.lifecycle.is_some()
+                && read.segments.is_some()
+                && read.catalog.is_some()
+                && read.webinars.is_some()
+        );
         assert!(read.team.is_some() && read.rules.is_some() && read.flows.is_some());
     }
 

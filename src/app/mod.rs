@@ -77,6 +77,7 @@ impl App {
         let read = Definitions::read(&Sources::of(&config, &report), &report);
         let Definitions {
             lifecycle: Some(lifecycle),
+            segments: Some(segments),
             catalog: Some(catalog),
             webinars: Some(webinars),
             team: Some(team),
@@ -95,6 +96,8 @@ impl App {
             sites: Arc::new(Sites::new(&config.sites)),
             templates: Arc::new(Templates::embedded()?),
             lifecycle: Arc::new(lifecycle),
+            segments: Arc::new(segments),
+            segment_costs: Arc::default(),
             catalog: Arc::new(catalog),
             webinars: Arc::new(webinars),
             team: Arc::new(team),

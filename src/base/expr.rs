@@ -192,6 +192,14 @@ pub struct Use {
     pub at: Mark,
 }
 
+/// A call of a declared function that stands in an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    pub name: String,
+    /// Its arguments, as far as they are texts that stand there in so many words.
+    pub texts: Vec<Option<String>>,
+}
+
 /// A checked expression.
 #[derive(Clone)]
 pub struct Expr {
@@ -289,6 +297,14 @@ impl Expr {
     /// The fields that it reads.
     pub fn uses(&self) -> &[Use] {
         &self.uses
+    }
+
+    /// The calls of declared functions, wherever they stand.
+    pub fn called(&self) -> Vec<Called> {
+        let mut called = Vec::new();
+        calls_in(self.program.expression(), &mut called);
+        called.retain(|call| self.calls.contains(&call.name));
+        called
     }
 
     /// The fields that certainly have a value whenever this condition holds.
@@ -814,6 +830,31 @@ fn paths(expr: &IdedExpr) -> Vec<String> {
         Cel::Call(call) => call.target.iter().map(|t| &**t).chain(&call.args).flat_map(paths).collect(),
         Cel::List(list) => list.elements.iter().flat_map(paths).collect(),
         _ => path(expr).into_iter().collect(),
+    }
+}
+
+fn calls_in(expr: &IdedExpr, found: &mut Vec<Called>) {
+    match &expr.expr {
+        Cel::Call(call) => {
+            let text = |argument: &IdedExpr| match &argument.expr {
+                Cel::Literal(LiteralValue::String(text)) => Some(text.inner().to_owned()),
+                _ => None,
+            };
+            found.push(Called { name: call.func_name.clone(), texts: call.args.iter().map(text).collect() });
+            call.target
+                .iter()
+                .map(|target| &**target)
+                .chain(&call.args)
+                .for_each(|part| calls_in(part, found));
+        }
+        Cel::List(list) => list.elements.iter().for_each(|part| calls_in(part, found)),
+        Cel::Select(select) => calls_in(&select.operand, found),
+        Cel::Comprehension(c) => {
+            for part in [&c.iter_range, &c.accu_init, &c.loop_cond, &c.loop_step, &c.result] {
+                calls_in(part, found);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -114,6 +114,8 @@ ids! {
     BookingId,
     /// A company, found by its e-mail domain.
     CompanyId,
+    /// A deal.
+    DealId,
     /// A person whose e-mail address we know.
     ContactId,
     /// A chat between a visitor and the bot or an SDR.

@@ -13,4 +13,5 @@ pub mod secret;
 pub mod signing;
 pub mod sketch;
 pub mod time;
+pub mod trust;
 pub mod yaml;

@@ -72,6 +72,7 @@ pub struct Storage {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Definitions {
     pub lifecycle: PathBuf,
+    pub segments: PathBuf,
     pub forms: PathBuf,
     pub content: PathBuf,
     pub webinars: PathBuf,

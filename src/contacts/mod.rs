@@ -4,6 +4,7 @@
 //! device makes another person and another device epoch; two addresses are never merged by themselves; a weakly trusted
 //! value never replaces a stronger one.
 
+pub mod marks;
 mod store;
 
 use serde::{Deserialize, Serialize};
@@ -15,58 +16,16 @@ use crate::base::email::Email;
 use crate::base::ids::{AccountId, CompanyId, ContactId, SessionId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
+pub use crate::base::trust::Trust;
+use crate::companies;
+pub use crate::companies::{Company, find as company};
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
 pub use store::{
-    activities, company, company_colleagues, consents, fields, find, find_by_email, known_visitors,
-    latest_visitor, saw_visitor, see_visitor, visitor, visits,
+    activities, company_colleagues, consents, fields, find, find_by_email, known_visitors, latest_visitor,
+    saw_visitor, see_visitor, visitor, visits,
 };
-
-/// How sure we are that the person at a device is a certain contact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trust {
-    /// Nobody said anything.
-    Anonymous = 0,
-    /// Somebody typed the address.
-    Claimed = 1,
-    /// Somebody opened a link that we mailed. It may have been forwarded.
-    Clicked = 2,
-    /// The mailed link was opened on the device that asked for it, or a mailed code was typed.
-    Confirmed = 3,
-    /// The host site vouches for it.
-    Authenticated = 4,
-}
-
-impl Trust {
-    /// The level as it is stored.
-    pub fn level(self) -> i64 {
-        match self {
-            Self::Anonymous => 0,
-            Self::Claimed => 1,
-            Self::Clicked => 2,
-            Self::Confirmed => 3,
-            Self::Authenticated => 4,
-        }
-    }
-
-    /// The trust of a stored level.
-    pub fn of_level(level: i64) -> Self {
-        match level {
-            1 => Self::Claimed,
-            2 => Self::Clicked,
-            3 => Self::Confirmed,
-            4 => Self::Authenticated,
-            _ => Self::Anonymous,
-        }
-    }
-
-    /// Whether what is stored about the person may be shown, filled in or skipped.
-    pub fn may_see_stored(self) -> bool {
-        self >= Self::Confirmed
-    }
-}
 
 /// A person whose address we know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -92,14 +51,6 @@ impl Contact {
         let name = name.into_iter().flatten().collect::<Vec<_>>().join(" ");
         if name.is_empty() { self.email.to_string() } else { name }
     }
-}
-
-/// A company, found by the domain of its people's addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Company {
-    pub id: CompanyId,
-    pub domain: String,
-    pub name: String,
 }
 
 /// One device epoch.
@@ -239,7 +190,7 @@ pub async fn identify(tx: &mut Tx, who: &Identification<'_>, now: Timestamp) -> 
         None => {
             let company = match who.email.is_free_mail() {
                 true => None,
-                false => Some(store::company_of_domain(tx, who.email.domain(), now).await?),
+                false => Some(companies::of_domain(tx, who.email.domain(), now).await?),
             };
             (store::insert(tx, who, company, now).await?, true)
         }
@@ -254,6 +205,7 @@ pub async fn identify(tx: &mut Tx, who: &Identification<'_>, now: Timestamp) -> 
     };
     let visitor = same_epoch.unwrap_or_else(VisitorId::new);
     store::bind_visitor(tx, visitor, who, contact.id, now).await?;
+    marks::mark(tx, contact.id, marks::EVERYTHING, now).await?;
     store::touch(tx, contact.id, now).await?;
     Ok(Identified { contact, visitor, is_new_contact, is_new_visitor: same_epoch.is_none() })
 }
@@ -307,8 +259,57 @@ pub async fn set_field(
     store::put_field(tx, contact, name, value, source, trust, is_current, now).await?;
     if is_current {
         store::mirror_field(tx, contact, name, value, now).await?;
+        marks::mark(tx, contact, marks::FACTS, now).await?;
+        tell_company(tx, contact, name, value, source, trust, now).await?;
     }
     Ok(is_current)
+}
+
+/// What somebody says about where she works is said about the company, unless that is known from somebody better trusted.
+/// Then it concerns everybody who works there.
+async fn tell_company(
+    tx: &mut Tx,
+    contact: ContactId,
+    name: &str,
+    value: &str,
+    source: &str,
+    trust: Trust,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(of_company) = companies::told_by(name) else { return Ok(()) };
+    let Some(company) = store::find(tx, contact).await?.and_then(|contact| contact.company) else {
+        return Ok(());
+    };
+    set_company_field(tx, company, of_company, value, source, trust, now).await?;
+    Ok(())
+}
+
+/// Sets a fact about a company, by the rules of [`companies::set_field`], and has all its people looked at again.
+///
+/// # Errors
+/// As the store says.
+pub async fn set_company_field(
+    tx: &mut Tx,
+    company: CompanyId,
+    name: companies::Name,
+    value: &str,
+    source: &str,
+    trust: Trust,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let is_current = companies::set_field(tx, company, name, value, source, trust, now).await?;
+    if is_current {
+        mark_company(tx, company, marks::FACTS, now).await?;
+    }
+    Ok(is_current)
+}
+
+/// Has everybody who works for a company looked at again.
+///
+/// # Errors
+/// As the store says.
+pub async fn mark_company(tx: &mut Tx, company: CompanyId, what: &str, now: Timestamp) -> Result<(), Error> {
+    Ok(store::mark_people_of(tx, company, what, now).await?)
 }
 
 /// Records something a person or an anonymous visitor did.
@@ -325,6 +326,9 @@ pub async fn record(
     now: Timestamp,
 ) -> Result<(), Error> {
     store::insert_activity(tx, contact, visitor, kind, subject, &props, now).await?;
+    if let Some(contact) = contact {
+        marks::mark(tx, contact, kind, now).await?;
+    }
     Ok(())
 }
 

@@ -4,9 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 
-use super::{
-    Activity, Company, Consent, ConsentRecord, Contact, Field, Identification, Step, Trust, Visit, Visitor,
-};
+use super::{Activity, Consent, ConsentRecord, Contact, Field, Identification, Step, Trust, Visit, Visitor};
 use crate::base::email::Email;
 use crate::base::ids::{ActivityId, CompanyId, ContactId, VisitorId, new_key};
 use crate::base::language::Language;
@@ -115,34 +113,6 @@ pub(super) async fn touch(tx: &mut Tx, id: ContactId, now: Timestamp) -> Result<
     Ok(())
 }
 
-/// The company of this id.
-///
-/// # Errors
-/// As the store says.
-pub async fn company(q: &mut impl Queries, id: CompanyId) -> Result<Option<Company>> {
-    let row = q.query_opt(sql!("select id, domain, name from companies where id = $1"), params![id]).await?;
-    row.map(|row| Ok(Company { id: row.get("id")?, domain: row.get("domain")?, name: row.get("name")? }))
-        .transpose()
-}
-
-pub(super) async fn company_of_domain(tx: &mut Tx, domain: &str, now: Timestamp) -> Result<CompanyId> {
-    // A first guess at the name, until somebody says better: `acme.example` is `Acme`.
-    let label = domain.split('.').next().unwrap_or(domain);
-    let mut letters = label.chars();
-    let name: String =
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
-    tx.execute(
-        sql!(
-            "insert into companies (id, domain, name, created_at) values ($1, $2, $3, $4)
-             on conflict (domain) do nothing"
-        ),
-        params![CompanyId::new(), domain, name, now],
-    )
-    .await?;
-    let row = tx.query_opt(sql!("select id from companies where domain = $1"), params![domain]).await?;
-    row.ok_or_else(|| Error::Engine("a company vanished while it was made".to_owned()))?.get("id")
-}
-
 /// The other people of a company, the most recently seen first.
 ///
 /// # Errors
@@ -241,16 +211,23 @@ pub async fn see_visitor(
     Ok(())
 }
 
-const VISITORS: Bulk = Bulk { table: "visitors", columns: &[Column("id", Kind::Text)], key: "id" };
+const VISITORS: Bulk = Bulk {
+    table: "visitors",
+    columns: &[Column("id", Kind::Text), Column("contact_id", Kind::Text)],
+    key: "id",
+};
 
-/// Which of these devices are known here.
+/// Which of these devices are known here, and who holds them.
 ///
 /// # Errors
 /// As the store says.
-pub async fn known_visitors(db: &Db, ids: impl Iterator<Item = VisitorId>) -> Result<BTreeSet<VisitorId>> {
+pub async fn known_visitors(
+    db: &Db,
+    ids: impl Iterator<Item = VisitorId>,
+) -> Result<HashMap<VisitorId, Option<ContactId>>> {
     let ids: BTreeSet<VisitorId> = ids.collect();
     let rows = db.pick(&VISITORS, ids.into_iter().map(|id| vec![id.into()]).collect()).await?;
-    rows.iter().map(|row| row.at(0)).collect()
+    rows.iter().map(|row| Ok((row.at(0)?, row.at(1)?))).collect()
 }
 
 /// Notes that a known device was seen, and what it consents to now.
@@ -299,6 +276,58 @@ pub(super) async fn set_trust(tx: &mut Tx, id: VisitorId, trust: Trust, now: Tim
     )
     .await?;
     Ok(())
+}
+
+/// Marks a contact. What is marked already comes to stand beside it, as long as that is short.
+pub(super) async fn mark(tx: &mut Tx, contact: ContactId, what: &str, at: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into contact_marks (contact_id, what, at) values ($1, $2, $3)
+             on conflict (contact_id) do update set
+                 what = case when length(contact_marks.what) > 500 then '#everything'
+                     else contact_marks.what || ' ' || excluded.what end,
+                 at = case when excluded.at < contact_marks.at then excluded.at else contact_marks.at end"
+        ),
+        params![contact, what, at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Marks everybody who works for a company.
+pub(super) async fn mark_people_of(tx: &mut Tx, company: CompanyId, what: &str, at: Timestamp) -> Result<()> {
+    let rows =
+        tx.query(sql!("select id from contacts where company_id = $1 order by id"), params![company]).await?;
+    for row in &rows {
+        mark(tx, row.get("id")?, what, at).await?;
+    }
+    Ok(())
+}
+
+/// Contacts whose marks are to be looked at by now, the longest waiting first.
+///
+/// # Errors
+/// As the store says.
+pub async fn marked(q: &mut impl Queries, now: Timestamp, most: i64) -> Result<Vec<ContactId>> {
+    let rows = q
+        .query(
+            sql!("select contact_id from contact_marks where at <= $1 order by at, contact_id limit $2"),
+            params![now, most],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("contact_id")).collect()
+}
+
+/// Takes a contact's mark away; nothing if there is none.
+///
+/// # Errors
+/// As the store says.
+pub async fn take_mark(tx: &mut Tx, contact: ContactId) -> Result<Option<String>> {
+    let row =
+        tx.query_opt(sql!("select what from contact_marks where contact_id = $1"), params![contact]).await?;
+    let Some(row) = row else { return Ok(None) };
+    tx.execute(sql!("delete from contact_marks where contact_id = $1"), params![contact]).await?;
+    row.get("what").map(Some)
 }
 
 fn field_of(row: &Row) -> Result<Field> {

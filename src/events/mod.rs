@@ -5,7 +5,9 @@ pub mod outbox;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, EventId, SubmissionId};
+use crate::base::ids::{
+    AccountId, BookingId, CompanyId, ContactId, ConversationId, DealId, EventId, SubmissionId,
+};
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::Tx;
@@ -22,6 +24,10 @@ pub enum Event {
     SegmentEntered { contact: ContactId, segment: String },
     /// A contact belongs to a segment no more.
     SegmentLeft { contact: ContactId, segment: String },
+    /// A company bought.
+    DealWon { deal: DealId, company: CompanyId },
+    /// A company did not buy.
+    DealLost { deal: DealId, company: CompanyId },
     /// A contact registered for a webinar.
     WebinarRegistered { contact: ContactId, webinar: String },
     /// A contact was there.
@@ -58,6 +64,8 @@ impl Event {
             Self::StageChanged { .. } => "stage_changed",
             Self::SegmentEntered { .. } => "segment_entered",
             Self::SegmentLeft { .. } => "segment_left",
+            Self::DealWon { .. } => "deal_won",
+            Self::DealLost { .. } => "deal_lost",
             Self::WebinarRegistered { .. } => "webinar_registered",
             Self::WebinarAttended { .. } => "webinar_attended",
             Self::WebinarMissed { .. } => "webinar_missed",
@@ -88,6 +96,7 @@ impl Event {
             | Self::BookingRescheduled { contact, .. }
             | Self::BookingCancelled { contact, .. }
             | Self::BookingOutcomeSet { contact, .. } => Some(*contact),
+            Self::DealWon { .. } | Self::DealLost { .. } => None,
             Self::RecordingWatched { contact, .. }
             | Self::ConversationOpened { contact, .. }
             | Self::HandoffRequested { contact, .. }

@@ -3,14 +3,15 @@
 //!
 //! The cursor moves in the transaction that writes what was read, so every row is projected exactly once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::store;
-use crate::base::ids::VisitorId;
+use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::Timestamp;
-use crate::contacts::{self, Consent};
+use crate::contacts::{self, Consent, marks};
 use crate::hits::{self, Line, Words};
 use crate::scoring::condition::KINDS;
+use crate::storage::db::Tx;
 use crate::storage::{Result, Stores};
 
 /// The cursor's name.
@@ -41,12 +42,22 @@ pub(super) async fn project(stores: &Stores, words: &Words, position: i64, batch
     let named: Vec<&Line> = batch.iter().filter(|line| line.consent > 0).collect();
     let known = contacts::known_visitors(&stores.db, named.iter().map(|line| line.visitor)).await?;
     let mut seen: HashMap<VisitorId, (Consent, Timestamp)> = HashMap::new();
-    for line in named.iter().filter(|line| known.contains(&line.visitor)) {
+    let mut did: BTreeMap<ContactId, (BTreeSet<i64>, Timestamp)> = BTreeMap::new();
+    for line in &named {
+        let Some(holder) = known.get(&line.visitor) else { continue };
         let (consent, at) = seen.entry(line.visitor).or_insert((Consent::None, line.at));
         (*consent, *at) = (consent_of(line.consent), line.at.max(*at));
+        if let Some(contact) = holder.filter(|_| line.bot.is_none()) {
+            let (names, at) = did.entry(contact).or_insert((BTreeSet::new(), line.at));
+            names.insert(line.name);
+            *at = line.at.max(*at);
+        }
     }
     for (visitor, (consent, at)) in seen {
         contacts::saw_visitor(&mut tx, visitor, consent, at).await?;
+    }
+    for (contact, (names, at)) in did {
+        mark(&mut tx, stores, words, contact, names, at).await?;
     }
     let page = words.numbers(&stores.hits, [hits::PAGE, hits::ENGAGEMENT].into_iter()).await?;
     let is_told = |line: &&Line| page.values().all(|number| *number != line.name);
@@ -58,6 +69,25 @@ pub(super) async fn project(stores: &Stores, words: &Words, position: i64, batch
     Ok(batch.len())
 }
 
+/// Has a contact looked at again: her visit has gone on, and perhaps more.
+async fn mark(
+    tx: &mut Tx,
+    stores: &Stores,
+    words: &Words,
+    contact: ContactId,
+    names: BTreeSet<i64>,
+    at: Timestamp,
+) -> Result<()> {
+    let mut what = format!("{} visit", marks::HITS);
+    for name in names {
+        let name = words.text(&stores.hits, name).await?;
+        // A name that is no single word would read as several; then anything may have happened.
+        what.push(' ');
+        what.push_str(if name.contains(char::is_whitespace) { marks::EVERYTHING } else { &name });
+    }
+    marks::mark(tx, contact, &what, at.plus_ms(marks::AFTER_HITS_MS)).await
+}
+
 fn consent_of(number: i64) -> Consent {
     match number {
         0 => Consent::None,
@@ -66,7 +96,7 @@ fn consent_of(number: i64) -> Consent {
     }
 }
 
-async fn apply(tx: &mut crate::storage::db::Tx, stores: &Stores, words: &Words, line: &Line) -> Result<()> {
+async fn apply(tx: &mut Tx, stores: &Stores, words: &Words, line: &Line) -> Result<()> {
     let name = words.text(&stores.hits, line.name).await?;
     let path = words.text(&stores.hits, line.path).await?;
     if &*name == CONSENT {

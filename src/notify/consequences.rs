@@ -42,6 +42,8 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         Event::StageChanged { .. }
         | Event::SegmentEntered { .. }
         | Event::SegmentLeft { .. }
+        | Event::DealWon { .. }
+        | Event::DealLost { .. }
         | Event::WebinarAttended { .. }
         | Event::RecordingWatched { .. }
         | Event::ConversationOpened { .. }

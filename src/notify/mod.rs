@@ -32,7 +32,7 @@ use crate::gates::Catalog;
 use crate::render::Templates;
 use crate::sites::Sites;
 use crate::storage::{self, Stores};
-use crate::{stages, webinars};
+use crate::{segments, stages, webinars};
 
 /// What messages are made of: the stores, the definitions, and how to reach people.
 #[derive(Clone)]
@@ -42,6 +42,8 @@ pub struct Desk {
     pub sites: Arc<Sites>,
     pub templates: Arc<Templates>,
     pub lifecycle: Arc<stages::Definition>,
+    pub segments: Arc<segments::Definition>,
+    pub segment_costs: Arc<segments::Costs>,
     pub catalog: Arc<Catalog>,
     pub webinars: Arc<webinars::Definition>,
     pub team: Arc<Team>,

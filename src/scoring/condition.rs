@@ -10,7 +10,7 @@ use super::score::Score;
 use crate::base::diagnostic::nearest;
 use crate::base::expr::{self, Context, Expr, Type};
 use crate::base::time::Timestamp;
-use crate::base::yaml::{View, duration_ms};
+use crate::base::yaml::{Text, View, duration_ms};
 
 /// The kinds of activities that the product itself writes. Sites add their own by `embudo('event', name)`.
 pub const KINDS: &[&str] = &[
@@ -49,7 +49,8 @@ static ACTIVITY: LazyLock<expr::Symbols> = LazyLock::new(|| {
     expr::Symbols::new().field("subject", Type::String).field("props", Type::Map(Box::new(Type::Any)))
 });
 static FACTS: LazyLock<expr::Symbols> = LazyLock::new(facts_symbols);
-static STAGE: LazyLock<expr::Symbols> = LazyLock::new(|| {
+/// What conditions about a person with her scores may name.
+pub static STAGE: LazyLock<expr::Symbols> = LazyLock::new(|| {
     facts_symbols()
         .field("identified", Type::Bool)
         .field("fit", Type::one_of(["A", "B", "C", "D"]))
@@ -74,6 +75,12 @@ fn facts_symbols() -> expr::Symbols {
         .field("contact.industry", Type::String)
         .field("contact.country", Type::String)
         .field("contact.language", Type::one_of(["en", "es"]))
+        .field("company.domain", Type::String)
+        .field("company.employees", Type::Int)
+        .field("company.industry", Type::String)
+        .field("company.country", Type::String)
+        .field("company.revenue", Type::String)
+        .field("company.is_customer", Type::Bool)
         .field("bant_known", Type::Int)
         .field("bant_positive", Type::Int)
         .function_with_optional("event", vec![Type::String, Type::String], 1, Type::Bool)
@@ -98,7 +105,17 @@ impl Condition {
             Symbols::Facts => &*FACTS,
             Symbols::Stage => &*STAGE,
         };
-        let expr = Expr::condition(&text.text, &text.content, table, view.report)?;
+        Self::checked(view, text, table)
+    }
+
+    /// As [`Condition::read`], with a table of names of one's own.
+    pub fn read_with(view: View<'_>, symbols: &expr::Symbols) -> Option<Self> {
+        let Some(text) = view.text() else { return view.wrong("a condition") };
+        Self::checked(view, text, symbols)
+    }
+
+    fn checked(view: View<'_>, text: &Text, symbols: &expr::Symbols) -> Option<Self> {
+        let expr = Expr::condition(&text.text, &text.content, symbols, view.report)?;
         let condition = Self(expr);
         condition.check_calls(view);
         Some(condition)
@@ -144,6 +161,70 @@ impl Condition {
     /// The fields that it reads.
     pub fn reads(&self, field: &str) -> bool {
         self.0.uses().iter().any(|used| used.path == field)
+    }
+}
+
+/// What a condition depends on: when it has to be asked again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Concerns {
+    /// Kinds of activities that it asks for.
+    pub kinds: BTreeSet<String>,
+    /// It asks for a kind that stands in no text.
+    pub any_kind: bool,
+    /// Its calls that look back for a while only: their answers change with time alone.
+    pub windows: Vec<Window>,
+    /// It reads facts about the person or the company.
+    pub facts: bool,
+    /// It reads a score, which fades.
+    pub scores: bool,
+    /// It reads the stage.
+    pub stage: bool,
+}
+
+/// A call that looks back for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// The kind of activities.
+    pub kind: String,
+    /// How far back.
+    pub length_ms: i64,
+    /// It asks only whether there was any: then the newest alone decides.
+    pub newest_only: bool,
+}
+
+impl Condition {
+    /// What it depends on.
+    pub fn concerns(&self) -> Concerns {
+        let mut concerns = Concerns::default();
+        for used in self.0.uses() {
+            match used.path.as_str() {
+                "stage" => concerns.stage = true,
+                "fit" | "fit_points" | "engagement" | "engagement_points" => concerns.scores = true,
+                "identified" => {}
+                _ => concerns.facts = true,
+            }
+            // Where nobody said a country, the latest visit's is taken.
+            if used.path == "contact.country" {
+                concerns.kinds.insert("visit".to_owned());
+            }
+        }
+        for call in self.0.called() {
+            let text = |index: usize| call.texts.get(index).cloned().flatten();
+            if call.name == "decision" {
+                concerns.kinds.insert(call.name);
+                continue;
+            }
+            let Some(kind) = text(0) else {
+                concerns.any_kind = true;
+                continue;
+            };
+            if let Some(length_ms) = text(1).as_deref().and_then(duration_ms) {
+                let newest_only = call.name == "event";
+                concerns.windows.push(Window { kind: kind.clone(), length_ms, newest_only });
+            }
+            concerns.kinds.insert(kind);
+        }
+        concerns
     }
 }
 
@@ -221,6 +302,13 @@ impl Scope {
         scope
     }
 
+    /// Lets conditions see the stage.
+    #[must_use]
+    pub fn with_stage(mut self, stage: &str) -> Self {
+        self.context.set("stage", stage);
+        self
+    }
+
     fn set_bands(&mut self, score: &Score) {
         self.context.set("fit", score.fit.band.letter());
         self.context.set("fit_points", score.fit.points);
@@ -251,6 +339,12 @@ impl Scope {
             .set("contact.industry", facts.industry.as_str())
             .set("contact.country", facts.country.as_str())
             .set("contact.language", facts.language.as_str())
+            .set("company.domain", facts.company.domain.as_str())
+            .set("company.employees", facts.company.employees)
+            .set("company.industry", facts.company.industry.as_str())
+            .set("company.country", facts.company.country.as_str())
+            .set("company.revenue", facts.company.revenue.as_str())
+            .set("company.is_customer", facts.company.is_customer)
             .set("bant_known", facts.bant_known())
             .set("bant_positive", facts.bant_positive());
         for slot in BANT {

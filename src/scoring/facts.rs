@@ -9,6 +9,7 @@ use super::titles;
 use crate::base::email::Email;
 use crate::base::ids::ActivityId;
 use crate::base::time::Timestamp;
+use crate::companies::{self, head_count};
 
 /// Something a visitor or contact did, as `activities` holds it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -62,8 +63,27 @@ pub struct Facts {
     pub country: String,
     /// `en` or `es`.
     pub language: String,
+    /// The company that they work for.
+    pub company: Company,
     /// Answers to the four questions, by slot: `budget`, `authority`, `need`, `timeline`.
     pub bant: BTreeMap<String, String>,
+}
+
+/// Facts about the company, as far as rules can ask for them. An unknown text is empty, an unknown number 0.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Company {
+    /// The domain of its people's addresses.
+    pub domain: String,
+    /// How many people work there.
+    pub employees: i64,
+    /// What it does, in small letters.
+    pub industry: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// The band of its yearly revenue.
+    pub revenue: String,
+    /// Whether it has bought from us.
+    pub is_customer: bool,
 }
 
 /// The four qualifying questions.
@@ -86,7 +106,7 @@ impl Facts {
             corporate_email: !email.is_free_mail(),
             seniority: or(text("seniority"), titles::seniority(&job_title).map(titles::Seniority::word)),
             department: or(text("department"), titles::department(&job_title)),
-            employees: employees(&text("employees")),
+            employees: head_count(&text("employees")),
             industry: text("industry").to_lowercase(),
             country: text("country").to_uppercase(),
             language: language.to_owned(),
@@ -95,8 +115,30 @@ impl Facts {
                 .map(|slot| ((*slot).to_owned(), or(text(&format!("bant.{slot}")), Some(&text(slot)))))
                 .filter(|(_, answer)| !answer.is_empty())
                 .collect(),
+            company: Company::default(),
             job_title,
         }
+    }
+
+    /// Takes what is known of the company; it stands for what the person has not said herself.
+    #[must_use]
+    pub fn of_company(mut self, company: &companies::Company, is_customer: bool) -> Self {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        self.company = Company {
+            domain: company.domain.clone(),
+            employees: company.employees.unwrap_or_default(),
+            industry: text(&company.industry),
+            country: text(&company.country),
+            revenue: text(&company.revenue),
+            is_customer,
+        };
+        if self.employees == 0 {
+            self.employees = self.company.employees;
+        }
+        if self.industry.is_empty() {
+            self.industry.clone_from(&self.company.industry);
+        }
+        self
     }
 
     /// Takes the country of the latest visit where nobody said one.
@@ -121,13 +163,6 @@ impl Facts {
     }
 }
 
-/// A head count from `250`, `1,200`, `51-200` (the lower end) or `500+`.
-fn employees(text: &str) -> i64 {
-    let text = text.replace([',', '.', ' '], "");
-    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,15 +178,6 @@ mod tests {
         assert_eq!((read.seniority.as_str(), read.department.as_str()), ("director", "learning"));
         let given = facts(&[("job_title", "Directora de Formación"), ("department", "people")]);
         assert_eq!(given.department, "people");
-    }
-
-    #[test]
-    fn head_counts_are_read_as_people_write_them() {
-        for (text, count) in
-            [("250", 250), ("1,200", 1200), ("51-200", 51), ("500+", 500), ("many", 0), ("", 0)]
-        {
-            assert_eq!(facts(&[("employees", text)]).employees, count, "{text}");
-        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::facts::{Activity, Facts};
 use crate::base::ids::{ActivityId, ContactId};
 use crate::base::time::Timestamp;
+use crate::companies;
 use crate::contacts;
 use crate::hits;
 use crate::storage::Result;
@@ -23,7 +24,19 @@ pub async fn facts(q: &mut impl Queries, contact: ContactId) -> Result<Option<Fa
     let fields = contacts::fields(q, contact).await?;
     let current = fields.into_iter().filter(|field| !field.is_suggestion);
     let current = current.map(|field| (field.name, field.value)).collect();
-    Ok(Some(Facts::of(&known.email, known.language.code(), &current)))
+    let facts = Facts::of(&known.email, known.language.code(), &current);
+    let Some(company) = known.company else { return Ok(Some(facts)) };
+    let has_bought = q
+        .query_opt(
+            sql!("select id from deals where company_id = $1 and status = 'won' limit 1"),
+            params![company],
+        )
+        .await?
+        .is_some();
+    Ok(Some(match companies::find(q, company).await? {
+        Some(company) => facts.of_company(&company, has_bought),
+        None => facts,
+    }))
 }
 
 /// What a contact did since `from`, oldest first: her own activities, those of her devices from before she was known,

@@ -202,6 +202,7 @@ pub async fn transition(
         rule: done.rule.clone(),
     };
     events::append(tx, &event, now).await?;
+    contacts::marks::mark(tx, contact, contacts::marks::STAGE, now).await?;
     Ok(done)
 }
 

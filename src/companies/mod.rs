@@ -1,0 +1,168 @@
+//! The companies people work for, found by the domain of their addresses.
+//!
+//! What is known of a company comes from its people, from imports and from the console; as with people, a weakly trusted
+//! value never replaces a stronger one.
+
+mod store;
+
+use serde::Serialize;
+
+pub use store::{fields, find, list, of_domain};
+
+use crate::base::ids::CompanyId;
+use crate::base::time::Timestamp;
+use crate::base::trust::Trust;
+use crate::storage::Result;
+use crate::storage::db::Tx;
+
+/// A company.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Company {
+    /// Its id.
+    pub id: CompanyId,
+    /// The domain of its people's addresses.
+    pub domain: String,
+    /// Its name; made of the domain until somebody says better.
+    pub name: String,
+    /// How many people work there.
+    pub employees: Option<i64>,
+    /// What it does, in small letters.
+    pub industry: Option<String>,
+    /// Where it is (ISO 3166-1 alpha-2).
+    pub country: Option<String>,
+    /// The band of its yearly revenue, as the forms' choices name it.
+    pub revenue: Option<String>,
+    /// Since when it is known.
+    pub created_at: Timestamp,
+}
+
+/// What can be known of a company.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Name {
+    Name,
+    Employees,
+    Industry,
+    Country,
+    Revenue,
+}
+
+impl Name {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Name, Self::Employees, Self::Industry, Self::Country, Self::Revenue];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Employees => "employees",
+            Self::Industry => "industry",
+            Self::Country => "country",
+            Self::Revenue => "revenue",
+        }
+    }
+
+    /// What a word means.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.word() == word)
+    }
+}
+
+/// One fact about a company and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Field {
+    /// What is known.
+    pub name: String,
+    /// As it was said.
+    pub value: String,
+    /// `form`, `chat`, `console`, `import`, ….
+    pub source: String,
+    /// How much it is believed.
+    pub trust: Trust,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// What a fact about a person says about the company she works for, if it does.
+pub fn told_by(field_of_contact: &str) -> Option<Name> {
+    match field_of_contact {
+        "company" => Some(Name::Name),
+        "employees" => Some(Name::Employees),
+        "industry" => Some(Name::Industry),
+        "company_country" => Some(Name::Country),
+        "revenue" => Some(Name::Revenue),
+        _ => None,
+    }
+}
+
+/// A head count from `250`, `1,200`, `51-200` (the lower end) or `500+`; 0 if there is none in it.
+pub fn head_count(text: &str) -> i64 {
+    let text = text.replace([',', '.', ' '], "");
+    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(0)
+}
+
+/// Sets a fact, unless what is known is better trusted. Returns whether the value is the one that counts now.
+///
+/// # Errors
+/// As the store says.
+pub async fn set_field(
+    tx: &mut Tx,
+    company: CompanyId,
+    name: Name,
+    value: &str,
+    source: &str,
+    trust: Trust,
+    now: Timestamp,
+) -> Result<bool> {
+    let value = value.trim();
+    if value.is_empty() {
+        return Ok(false);
+    }
+    let known = store::field(tx, company, name).await?;
+    if known.as_ref().is_some_and(|known| trust < known.trust && known.value != value) {
+        return Ok(false);
+    }
+    let trust = known.filter(|known| known.value == value).map_or(trust, |known| known.trust.max(trust));
+    store::put_field(tx, company, name, value, source, trust, now).await?;
+    store::mirror(tx, company, name, value).await?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::db::{Db, JOURNEY};
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    #[test]
+    fn head_counts_are_read_as_people_write_them() {
+        for (text, count) in
+            [("250", 250), ("1,200", 1200), ("51-200", 51), ("500+", 500), ("many", 0), ("", 0)]
+        {
+            assert_eq!(head_count(text), count, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_trusted_person_said_is_not_replaced_by_what_anybody_typed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = Db::open_sqlite(&folder.path().join("embudo.db"), JOURNEY).await.expect("opens");
+        let mut tx = db.begin().await.expect("begins");
+        let acme = of_domain(&mut tx, "acme.example", NOW).await.expect("made");
+        assert_eq!(of_domain(&mut tx, "acme.example", NOW).await.expect("found"), acme);
+        let mut set = async |name, value: &str, trust| {
+            set_field(&mut tx, acme, name, value, "form", trust, NOW).await.expect("set")
+        };
+        assert!(set(Name::Employees, "51-200", Trust::Claimed).await);
+        assert!(set(Name::Employees, "250", Trust::Confirmed).await);
+        assert!(!set(Name::Employees, "3", Trust::Claimed).await);
+        assert!(set(Name::Name, "Acme Iberia", Trust::Claimed).await);
+        assert!(set(Name::Country, " es ", Trust::Claimed).await);
+        let known = find(&mut tx, acme).await.expect("read").expect("known");
+        assert_eq!(
+            (known.name.as_str(), known.employees, known.country.as_deref()),
+            ("Acme Iberia", Some(250), Some("ES"))
+        );
+    }
+}

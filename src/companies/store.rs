@@ -1,0 +1,170 @@
+//! The tables of companies.
+
+use super::{Company, Field, Name, head_count};
+use crate::base::ids::CompanyId;
+use crate::base::time::Timestamp;
+use crate::base::trust::Trust;
+use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::{Error, Result};
+use crate::{params, sql};
+
+fn company_of(row: &Row) -> Result<Company> {
+    Ok(Company {
+        id: row.get("id")?,
+        domain: row.get("domain")?,
+        name: row.get("name")?,
+        employees: row.get("employees")?,
+        industry: row.get("industry")?,
+        country: row.get("country")?,
+        revenue: row.get("revenue")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+/// The company of this id.
+///
+/// # Errors
+/// As the store says.
+pub async fn find(q: &mut impl Queries, id: CompanyId) -> Result<Option<Company>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id, domain, name, employees, industry, country, revenue, created_at
+                 from companies where id = $1"
+            ),
+            params![id],
+        )
+        .await?;
+    row.as_ref().map(company_of).transpose()
+}
+
+/// Companies whose name or domain holds a text, by name.
+///
+/// # Errors
+/// As the store says.
+pub async fn list(q: &mut impl Queries, text: &str, from: i64, most: i64) -> Result<Vec<Company>> {
+    let plain = text.to_lowercase().replace(['%', '_', '\\'], "");
+    let rows = q
+        .query(
+            sql!(
+                "select id, domain, name, employees, industry, country, revenue, created_at
+                 from companies where lower(name) like $1 or domain like $1
+                 order by lower(name), id limit $2 offset $3"
+            ),
+            params![format!("%{plain}%"), most, from],
+        )
+        .await?;
+    rows.iter().map(company_of).collect()
+}
+
+/// Finds or makes the company of a domain.
+///
+/// # Errors
+/// As the store says.
+pub async fn of_domain(tx: &mut Tx, domain: &str, now: Timestamp) -> Result<CompanyId> {
+    // A first guess at the name, until somebody says better: `acme.example` is `Acme`.
+    let label = domain.split('.').next().unwrap_or(domain);
+    let mut letters = label.chars();
+    let name: String =
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    tx.execute(
+        sql!(
+            "insert into companies (id, domain, name, created_at) values ($1, $2, $3, $4)
+             on conflict (domain) do nothing"
+        ),
+        params![CompanyId::new(), domain, name, now],
+    )
+    .await?;
+    let row = tx.query_opt(sql!("select id from companies where domain = $1"), params![domain]).await?;
+    row.ok_or_else(|| Error::Engine("a company vanished while it was made".to_owned()))?.get("id")
+}
+
+fn field_of(row: &Row) -> Result<Field> {
+    Ok(Field {
+        name: row.get("name")?,
+        value: row.get("value")?,
+        source: row.get("source")?,
+        trust: Trust::of_level(row.get("trust")?),
+        at: row.get("at")?,
+    })
+}
+
+/// Every fact about a company.
+///
+/// # Errors
+/// As the store says.
+pub async fn fields(q: &mut impl Queries, company: CompanyId) -> Result<Vec<Field>> {
+    let rows = q
+        .query(
+            sql!(
+                "select name, value, source, trust, at from company_fields where company_id = $1 order by name"
+            ),
+            params![company],
+        )
+        .await?;
+    rows.iter().map(field_of).collect()
+}
+
+pub(super) async fn field(q: &mut impl Queries, company: CompanyId, name: Name) -> Result<Option<Field>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select name, value, source, trust, at from company_fields
+                 where company_id = $1 and name = $2"
+            ),
+            params![company, name.word()],
+        )
+        .await?;
+    row.as_ref().map(field_of).transpose()
+}
+
+pub(super) async fn put_field(
+    tx: &mut Tx,
+    company: CompanyId,
+    name: Name,
+    value: &str,
+    source: &str,
+    trust: Trust,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into company_fields (company_id, name, value, source, trust, at)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (company_id, name) do update set
+                 value = excluded.value, source = excluded.source, trust = excluded.trust, at = excluded.at"
+        ),
+        params![company, name.word(), value, source, trust.level(), now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Keeps the columns that lists and rules read in step with the facts.
+pub(super) async fn mirror(tx: &mut Tx, company: CompanyId, name: Name, value: &str) -> Result<()> {
+    match name {
+        Name::Name => {
+            tx.execute(sql!("update companies set name = $2 where id = $1"), params![company, value]).await?
+        }
+        Name::Employees => {
+            let count = Some(head_count(value)).filter(|count| *count > 0);
+            tx.execute(sql!("update companies set employees = $2 where id = $1"), params![company, count])
+                .await?
+        }
+        Name::Industry => {
+            let industry = value.to_lowercase();
+            tx.execute(sql!("update companies set industry = $2 where id = $1"), params![company, industry])
+                .await?
+        }
+        Name::Country => {
+            let country = value.to_uppercase();
+            tx.execute(sql!("update companies set country = $2 where id = $1"), params![company, country])
+                .await?
+        }
+        Name::Revenue => {
+            tx.execute(sql!("update companies set revenue = $2 where id = $1"), params![company, value])
+                .await?
+        }
+    };
+    Ok(())
+}

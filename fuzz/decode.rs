@@ -18,7 +18,7 @@ fn decode_as(body: &[u8], encoding: &str) -> usize {
     let Ok(found) = hits::parse(&plain, BATCH_MOST, NOW) else { return 0 };
     assert!((1..=BATCH_MOST).contains(&found.len()));
     for hit in &found {
-        assert!(!hit.name.is_empty() && hit.name.len() <= 120);
+        assert!(!hit.name.is_empty() && hit.name.chars().count() <= 120);
         assert!(hit.path.starts_with('/') && !hit.host.is_empty());
         assert!(hit.url.as_str().starts_with("http") && hit.url.origin().len() < hit.url.as_str().len());
         assert!(hit.title.as_ref().is_none_or(|title| title.chars().count() <= 300));

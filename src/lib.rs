@@ -32,6 +32,9 @@ pub mod hits;
 /// Hits of one visit belong together.
 pub mod sessions;
 
+/// What campaigns cost.
+pub mod campaigns;
+
 /// The companies people work for.
 pub mod companies;
 

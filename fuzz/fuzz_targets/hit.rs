@@ -5,4 +5,6 @@
 #[path = "../decode.rs"]
 mod decode;
 
-libfuzzer_sys::fuzz_target!(|body: &[u8]| decode::decode(body));
+libfuzzer_sys::fuzz_target!(|body: &[u8]| {
+    decode::decode(body);
+});

@@ -8,6 +8,7 @@ pub mod calls;
 pub mod content;
 pub mod fresh;
 pub mod inbox;
+pub mod journeys;
 pub mod live;
 pub mod outbox;
 pub mod people;

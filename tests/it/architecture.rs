@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::sources::{Source, sources};
 
 /// Who may import whom: a module imports only what stands before it.
-const ORDER: [&str; 29] = [
+const ORDER: [&str; 30] = [
     "base",
     "config",
     "telemetry",
@@ -16,6 +16,7 @@ const ORDER: [&str; 29] = [
     "accounts",
     "hits",
     "sessions",
+    "campaigns",
     "companies",
     "contacts",
     "scoring",
@@ -39,11 +40,12 @@ const ORDER: [&str; 29] = [
 ];
 
 /// The way of a visitor, from the site to the chat.
-const JOURNEY: [&str; 14] = [
+const JOURNEY: [&str; 15] = [
     "sites",
     "accounts",
     "hits",
     "sessions",
+    "campaigns",
     "companies",
     "contacts",
     "scoring",

@@ -1,0 +1,76 @@
+//! How people went through the lifecycle: who went on, how long it took, what brought them, what it cost, and what sales
+//! made of it.
+//!
+//! Each report is a query for plain rows and a pure function over them, so that its arithmetic can be checked by hand.
+
+pub mod acceptance;
+pub mod attribution;
+pub mod costs;
+pub mod funnel;
+pub mod shows;
+pub mod velocity;
+
+use serde::Serialize;
+
+use crate::base::ids::ContactId;
+use crate::base::time::Timestamp;
+use crate::storage::Result;
+use crate::storage::db::Queries;
+use crate::{params, sql};
+
+/// From the first moment up to, and without, the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Span {
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+impl Span {
+    /// Whether a moment lies in it.
+    pub fn has(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.to
+    }
+}
+
+/// Somebody reached a stage on one of her journeys, for the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    pub contact: ContactId,
+    /// From 1; customers who come back for something new begin another.
+    pub journey: i64,
+    pub stage: String,
+    pub at: Timestamp,
+}
+
+/// Every stage that was first reached since a moment, in order of time. A stage that was passed counts as reached.
+///
+/// # Errors
+/// As the store says.
+pub async fn reached(q: &mut impl Queries, from: Timestamp) -> Result<Vec<Reached>> {
+    let rows = q
+        .query(
+            sql!(
+                "select contact_id, journey, stage, min(entered_at) as at from stage_intervals
+                 group by contact_id, journey, stage having min(entered_at) >= $1
+                 order by at, contact_id"
+            ),
+            params![from],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Reached {
+                contact: row.get("contact_id")?,
+                journey: row.get("journey")?,
+                stage: row.get("stage")?,
+                at: row.get("at")?,
+            })
+        })
+        .collect()
+}
+
+/// `part` of `whole`, to four places; nothing of nothing.
+#[allow(clippy::cast_precision_loss, reason = "people are counted")]
+pub(super) fn share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| (part as f64 / whole as f64 * 10_000.0).round() / 10_000.0)
+}

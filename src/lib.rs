@@ -53,6 +53,9 @@ pub mod segments;
 /// What companies might buy, who has a part in it, and how it ended.
 pub mod deals;
 
+/// What somebody may be offered, and the codes that were given.
+pub mod offers;
+
 /// Gated content: forms, the files they unlock, signed links.
 pub mod gates;
 

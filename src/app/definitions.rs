@@ -10,13 +10,14 @@ use crate::chat::{Flows, check::Known, flows::TEAM};
 use crate::config::Config;
 use crate::gates::Catalog;
 use crate::notify::Rules;
-use crate::{segments, stages, webinars};
+use crate::{offers, segments, stages, webinars};
 
 /// What a file is about. Flows are apart: there are many of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Lifecycle,
     Segments,
+    Offers,
     Forms,
     Content,
     Webinars,
@@ -26,9 +27,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Lifecycle,
         Self::Segments,
+        Self::Offers,
         Self::Forms,
         Self::Content,
         Self::Webinars,
@@ -41,6 +43,7 @@ impl Kind {
         match self {
             Self::Lifecycle => &files.lifecycle,
             Self::Segments => &files.segments,
+            Self::Offers => &files.offers,
             Self::Forms => &files.forms,
             Self::Content => &files.content,
             Self::Webinars => &files.webinars,
@@ -54,6 +57,7 @@ impl Kind {
         match self {
             Self::Lifecycle => include_str!("../../config/lifecycle.yaml"),
             Self::Segments => "segments: []",
+            Self::Offers => "offers: []",
             Self::Forms => "forms: []",
             Self::Content => "assets: []",
             Self::Webinars => "webinars: []",
@@ -170,6 +174,7 @@ impl Sources {
 pub struct Definitions {
     pub lifecycle: Option<stages::Definition>,
     pub segments: Option<segments::Definition>,
+    pub offers: Option<offers::Definition>,
     pub catalog: Option<Catalog>,
     pub webinars: Option<webinars::Definition>,
     pub team: Option<Team>,
@@ -202,9 +207,14 @@ impl Definitions {
         let (path, text) = one(Kind::Segments);
         let segments =
             apart(report, |report| segments::Definition::parse(path, text, lifecycle.as_ref(), report));
+        let (path, text) = one(Kind::Offers);
+        let offers = apart(report, |report| {
+            offers::Definition::parse(path, text, lifecycle.as_ref(), segments.as_ref(), report)
+        });
         let read = Self {
             lifecycle,
             segments,
+            offers,
             catalog: apart(report, |report| Catalog::parse(one(Kind::Forms), one(Kind::Content), report)),
             webinars: file(Kind::Webinars).and_then(|(path, text)| {
                 apart(report, |report| webinars::Definition::parse(path, text, report))
@@ -265,6 +275,7 @@ mod tests {
         for (kind, path, text) in [
             (Kind::Lifecycle, "lifecycle.yaml", include_str!("../../config/lifecycle.yaml")),
             (Kind::Segments, "segments.yaml", include_str!("../../config/segments.yaml")),
+            (Kind::Offers, "offers.yaml", include_str!("../../config/offers.yaml")),
             (Kind::Forms, "forms.yaml", include_str!("../../config/forms.yaml")),
             (Kind::Content, "content.yaml", include_str!("../../config/content.yaml")),
             (Kind::Webinars, "webinars.yaml", include_str!("../../config/webinars.yaml")),
@@ -301,6 +312,7 @@ mod tests {
         assert!(
             read.lifecycle.is_some()
                 && read.segments.is_some()
+                && read.offers.is_some()
                 && read.catalog.is_some()
                 && read.webinars.is_some()
         );

@@ -25,7 +25,7 @@ use crate::render::Templates;
 use crate::sessions::{Cookieless, OpenVisits};
 use crate::sites::Sites;
 use crate::storage::Stores;
-use crate::{stages, webinars};
+use crate::{offers, stages, webinars};
 
 /// One server.
 pub struct App {
@@ -41,6 +41,7 @@ pub struct App {
     /// What whoever counts in this process remembers.
     pub follower: Follower,
     pub lifecycle: Arc<stages::Definition>,
+    pub offers: Arc<offers::Definition>,
     pub catalog: Arc<Catalog>,
     pub webinars: Arc<webinars::Definition>,
     pub team: Arc<Team>,
@@ -78,6 +79,7 @@ impl App {
         let Definitions {
             lifecycle: Some(lifecycle),
             segments: Some(segments),
+            offers: Some(offers),
             catalog: Some(catalog),
             webinars: Some(webinars),
             team: Some(team),
@@ -123,6 +125,7 @@ impl App {
             sites: desk.sites.clone(),
             templates: desk.templates.clone(),
             lifecycle: desk.lifecycle.clone(),
+            offers: Arc::new(offers),
             catalog: desk.catalog.clone(),
             webinars: desk.webinars.clone(),
             team: desk.team.clone(),

@@ -134,6 +134,8 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         About::Tests
     } else if map.has("segments") {
         About::Definition(Kind::Segments)
+    } else if map.has("offers") {
+        About::Definition(Kind::Offers)
     } else if map.has("forms") {
         About::Definition(Kind::Forms)
     } else if map.has("assets") {
@@ -149,7 +151,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
     } else {
         let at = &doc.root.at;
         report.error(at, "Y003", "nobody knows what this file is about").hint(
-            "a flow has `steps`, a test of flows `tests`, the others `stages`, `segments`, `forms`, `assets`, `webinars`, `reps`",
+            "a flow has `steps`, a test of flows `tests`, the others `stages`, `segments`, `offers`, `forms`, `assets`, `webinars`, `reps`",
         );
         return None;
     };

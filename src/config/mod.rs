@@ -73,6 +73,7 @@ pub struct Storage {
 pub struct Definitions {
     pub lifecycle: PathBuf,
     pub segments: PathBuf,
+    pub offers: PathBuf,
     pub forms: PathBuf,
     pub content: PathBuf,
     pub webinars: PathBuf,

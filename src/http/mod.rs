@@ -5,11 +5,15 @@ mod booking;
 mod chat;
 mod collect;
 mod cors;
+mod deals;
 mod demo;
 mod gates;
 mod objections;
+mod offers;
 mod ops;
 mod proxies;
+mod reports;
+mod segments;
 mod traffic;
 mod webinars;
 
@@ -100,6 +104,10 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(console::routes)
                     .configure(gates::routes)
                     .configure(objections::routes)
+                    .configure(deals::routes)
+                    .configure(offers::routes)
+                    .configure(reports::routes)
+                    .configure(segments::routes)
                     .configure(traffic::routes)
                     .configure(webinars::routes)
                     .configure(if is_demo { demo::routes } else { nothing_else }),

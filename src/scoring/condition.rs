@@ -32,6 +32,10 @@ pub const KINDS: &[&str] = &[
     "booking.held",
     "booking.no_show",
     "decision",
+    "deal.won",
+    "deal.lost",
+    "offer.claimed",
+    "offer.redeemed",
 ];
 
 /// What a condition is about.

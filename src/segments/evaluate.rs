@@ -214,5 +214,199 @@ async fn fill(
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::base::diagnostic::Report;
+    use crate::base::email::Email;
+    use crate::base::ids::{AccountId, VisitorId};
+    use crate::base::language::Language;
+    use crate::base::time::{DAY_MS, HOUR_MS};
+    use crate::contacts::{self, Consent, Identification, Trust};
+    use crate::storage::db::{HITS, JOURNEY, Queries};
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    const SEGMENTS: &str = "\
+    segments:
+      - {id: missed, label: x, if: 'event(\"webinar.no_show\", \"60d\") && !event(\"recording.watched\", \"60d\")'}
+      - {id: readers, label: x, if: 'count(\"asset.downloaded\", \"7d\") >= 2'}
+      - {id: warm, label: x, if: engagement <= 3}
+      - {id: vips, label: x, if: contact.seniority == \"vp\"}
+      - {id: leads, label: x, if: stage == \"lead\"}
+    ";
+
+    struct Bench {
+        _folder: tempfile::TempDir,
+        db: Db,
+        lifecycle: stages::Definition,
+        segments: Definition,
+        costs: Costs,
+        nikki: ContactId,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let hits = folder.path().join("hits.db");
+            drop(Db::open_sqlite(&hits, HITS).await.expect("opens"));
+            let db = Db::open_sqlite_beside(&folder.path().join("embudo.db"), &hits, JOURNEY)
+                .await
+                .expect("opens");
+            let report = Report::new();
+            let text = include_str!("../../config/lifecycle.yaml");
+            let lifecycle = stages::Definition::parse("lifecycle.yaml", text, &report).expect("valid");
+            let segments = segments(&lifecycle, SEGMENTS);
+            let nikki = person(&db, "nikki@acme.example").await;
+            let bench = Self { _folder: folder, db, lifecycle, segments, costs: Costs::default(), nikki };
+            bench.look(NOW).await;
+            bench
+        }
+
+        async fn did(&self, kind: &str, subject: &str, at: Timestamp) {
+            let mut tx = self.db.begin().await.expect("begins");
+            let props = serde_json::json!({});
+            contacts::record(&mut tx, Some(self.nikki), None, kind, Some(subject), props, at)
+                .await
+                .expect("recorded");
+            tx.commit().await.expect("commits");
+        }
+
+        async fn look(&self, now: Timestamp) {
+            while look_again(&self.db, &self.lifecycle, &self.segments, &self.costs, now)
+                .await
+                .expect("looks")
+            {}
+        }
+
+        /// The segments after a look at `now`.
+        async fn at(&self, now: Timestamp) -> Vec<String> {
+            self.look(now).await;
+            store::of_contact(&mut self.db.read(), self.nikki).await.expect("read")
+        }
+
+        async fn facts(&self) -> Vec<String> {
+            let rows = self.db.read().query(crate::sql!("select kind from events"), &[]).await.expect("read");
+            let kinds = rows.iter().map(|row| row.get::<String>("kind").expect("a kind"));
+            kinds.filter(|kind| kind.starts_with("segment")).collect()
+        }
+    }
+
+    fn segments(lifecycle: &stages::Definition, text: &str) -> Definition {
+        let report = Report::new();
+        let read = Definition::parse("segments.yaml", text, Some(lifecycle), &report);
+        read.unwrap_or_else(|| panic!("{}", report.text()))
+    }
+
+    async fn person(db: &Db, email: &str) -> ContactId {
+        let mut tx = db.begin().await.expect("begins");
+        let who = Identification {
+            email: &Email::parse(email).expect("valid"),
+            visitor: Some(VisitorId::new()),
+            site: "faro",
+            trust: Trust::Claimed,
+            consent: Consent::Analytics,
+            language: Language::Es,
+            time_zone: None,
+        };
+        let id = contacts::identify(&mut tx, &who, NOW).await.expect("identified").contact.id;
+        tx.commit().await.expect("commits");
+        id
+    }
+
+    #[tokio::test]
+    async fn whoever_something_happens_to_comes_and_goes_at_once() {
+        let bench = Bench::new().await;
+        bench.did("webinar.no_show", "w", NOW.plus_ms(1)).await;
+        assert!(bench.at(NOW.plus_ms(2)).await.contains(&"missed".to_owned()));
+        bench.did("recording.watched", "r", NOW.plus_ms(3)).await;
+        assert!(!bench.at(NOW.plus_ms(4)).await.contains(&"missed".to_owned()));
+        let facts = bench.facts().await;
+        assert_eq!(facts.iter().filter(|kind| *kind == "segment_left").count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_window_that_ends_is_looked_at_to_the_millisecond_though_nothing_happens() {
+        let bench = Bench::new().await;
+        bench.did("asset.downloaded", "a", NOW).await;
+        bench.did("asset.downloaded", "b", NOW.plus_ms(HOUR_MS)).await;
+        let has = |all: Vec<String>| all.contains(&"readers".to_owned());
+        assert!(has(bench.at(NOW.plus_ms(HOUR_MS)).await));
+        assert!(has(bench.at(NOW.plus_ms(7 * DAY_MS - 1)).await));
+        assert!(!has(bench.at(NOW.plus_ms(7 * DAY_MS)).await));
+    }
+
+    #[tokio::test]
+    async fn a_score_that_fades_ends_a_membership_when_it_falls_below_its_band() {
+        let bench = Bench::new().await;
+        bench.did("webinar.registered", "w", NOW).await;
+        let mut at = NOW;
+        while bench.at(at).await.contains(&"warm".to_owned()) {
+            at = at.plus_ms(HOUR_MS);
+            assert!(at < NOW.plus_ms(30 * DAY_MS), "it never fades");
+        }
+        // 20 points fall below 15 after log2(20/15) half-lives of 14 days: 5.81 days.
+        let days = at.since_ms(NOW) / HOUR_MS;
+        assert_eq!(days, 140, "5.81 days are between 139 and 140 hours");
+    }
+
+    #[tokio::test]
+    async fn a_new_fact_and_a_new_stage_are_asked_about() {
+        let bench = Bench::new().await;
+        let mut tx = bench.db.begin().await.expect("begins");
+        contacts::set_field(&mut tx, bench.nikki, "job_title", "VP Sales", "form", Trust::Claimed, NOW)
+            .await
+            .expect("set");
+        stages::evaluate(&mut tx, &bench.lifecycle, bench.nikki, NOW).await.expect("a lead");
+        tx.commit().await.expect("commits");
+        assert_eq!(bench.at(NOW.plus_ms(1)).await, ["leads", "vips"]);
+        let mut tx = bench.db.begin().await.expect("begins");
+        let decision = stages::Decision {
+            role: "sdr".to_owned(),
+            what: "accept".to_owned(),
+            reason: None,
+            actor: stages::Actor::Account(AccountId::new()),
+        };
+        stages::decide(&mut tx, &bench.lifecycle, bench.nikki, &decision, NOW.plus_ms(2))
+            .await
+            .expect("accepted");
+        tx.commit().await.expect("commits");
+        assert_eq!(bench.at(NOW.plus_ms(3)).await, ["vips"]);
+    }
+
+    #[tokio::test]
+    async fn a_new_condition_is_asked_about_everybody_once_and_nobody_is_told() {
+        let mut bench = Bench::new().await;
+        for n in 0..7 {
+            person(&bench.db, &format!("reader{n}@acme.example")).await;
+        }
+        bench.look(NOW).await;
+        let told = bench.facts().await.len();
+        bench.segments = segments(
+            &bench.lifecycle,
+            "segments:\n  - {id: everybody, label: x, if: identified}\n  - {id: vips, label: x, if: contact.seniority == \"vp\"}\n",
+        );
+        bench.look(NOW.plus_ms(1)).await;
+        let counts = store::members_count(&mut bench.db.read()).await.expect("read");
+        assert_eq!(counts.get("everybody"), Some(&8));
+        assert_eq!(counts.get("leads"), None, "a segment that is no more has no members");
+        assert_eq!(bench.facts().await.len(), told, "nobody is told of what has always been so");
+        let fill = store::fill_of(&mut bench.db.read(), "everybody").await.expect("read").expect("begun");
+        assert!(fill.is_done);
+        let asked = bench.costs.of("everybody").evaluations;
+        bench.look(NOW.plus_ms(2)).await;
+        assert_eq!(bench.costs.of("everybody").evaluations, asked, "and nobody is asked about again");
+    }
+
+    #[tokio::test]
+    async fn only_those_whom_something_happened_to_are_asked_about() {
+        let bench = Bench::new().await;
+        for n in 0..5 {
+            person(&bench.db, &format!("reader{n}@acme.example")).await;
+        }
+        bench.look(NOW).await;
+        let before = bench.costs.of("readers").evaluations;
+        bench.did("asset.downloaded", "a", NOW.plus_ms(1)).await;
+        bench.look(NOW.plus_ms(2)).await;
+        assert_eq!(bench.costs.of("readers").evaluations, before + 1);
+    }
+}

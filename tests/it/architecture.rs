@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::sources::{Source, sources};
 
 /// Who may import whom: a module imports only what stands before it.
-const ORDER: [&str; 30] = [
+const ORDER: [&str; 31] = [
     "base",
     "config",
     "telemetry",
@@ -23,6 +23,7 @@ const ORDER: [&str; 30] = [
     "stages",
     "segments",
     "deals",
+    "offers",
     "gates",
     "webinars",
     "bookings",
@@ -40,7 +41,7 @@ const ORDER: [&str; 30] = [
 ];
 
 /// The way of a visitor, from the site to the chat.
-const JOURNEY: [&str; 15] = [
+const JOURNEY: [&str; 16] = [
     "sites",
     "accounts",
     "hits",
@@ -52,6 +53,7 @@ const JOURNEY: [&str; 15] = [
     "stages",
     "segments",
     "deals",
+    "offers",
     "gates",
     "webinars",
     "bookings",

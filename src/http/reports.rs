@@ -1,0 +1,303 @@
+//! The doors of the reports about journeys: `GET /api/v1/reports/…`, as JSON or CSV. `docs/reports.md` tells what they say.
+
+use std::collections::{BTreeMap, HashMap};
+
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde_json::json;
+
+use super::Shared;
+use super::api::authorised;
+use super::error::Problem;
+use crate::base::time::{DAY_MS, Timestamp, zone};
+use crate::campaigns;
+use crate::reports::journeys::acceptance::{acceptance, hand_overs};
+use crate::reports::journeys::attribution::{Key, Model, attribute, conversions};
+use crate::reports::journeys::costs::costs;
+use crate::reports::journeys::funnel::{self, Step, funnel};
+use crate::reports::journeys::shows::{self, shows};
+use crate::reports::journeys::velocity::{Lengths, stays, velocity};
+use crate::reports::journeys::{Span, reached};
+use crate::reports::traffic::csv;
+
+/// Days that are told when none are asked for.
+const DAYS: i64 = 90;
+/// The longest time that can be asked for.
+const DAYS_MOST: i64 = 3_660;
+
+/// Mounts the doors.
+pub fn routes(doors: &mut web::ServiceConfig) {
+    doors.service(
+        web::scope("/api/v1/reports")
+            .route("/funnel", web::get().to(by_cohort))
+            .route("/velocity", web::get().to(pace))
+            .route("/attribution", web::get().to(credit))
+            .route("/acceptance", web::get().to(accepted))
+            .route("/no-shows", web::get().to(no_shows))
+            .route("/costs", web::get().to(cost)),
+    );
+}
+
+/// What the address asks.
+struct Asked {
+    from: Date,
+    to: Date,
+    span: Span,
+    zone: TimeZone,
+    is_csv: bool,
+    others: HashMap<String, String>,
+}
+
+impl Asked {
+    /// Reads `from`, `to` (days, the last one included), `zone` and `format`; the others must be among `known`.
+    fn read(app: &Shared, request: &HttpRequest, known: &[&str]) -> Result<Self, Problem> {
+        authorised(app, request)?;
+        let mut others: HashMap<String, String> = HashMap::new();
+        for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
+            if !["from", "to", "zone", "format"].contains(&&*name) && !known.contains(&&*name) {
+                return Err(invalid(format!("`{name}` is not understood here.")));
+            }
+            others.insert(name.into_owned(), value.into_owned());
+        }
+        let zone = match others.remove("zone") {
+            Some(name) => zone(&name).ok_or_else(|| invalid(format!("`{name}` is no time zone.")))?,
+            None => TimeZone::UTC,
+        };
+        let is_csv = match others.remove("format").as_deref() {
+            None | Some("json") => false,
+            Some("csv") => true,
+            Some(other) => return Err(invalid(format!("`{other}` is neither `json` nor `csv`."))),
+        };
+        let today = app.clock.now().to_jiff().to_zoned(zone.clone()).date();
+        let date = |text: Option<String>, or: Date| match text {
+            Some(text) => text.parse().map_err(|_| invalid(format!("`{text}` is no day: write 2026-11-23."))),
+            None => Ok(or),
+        };
+        let to = date(others.remove("to"), today)?;
+        let from = date(others.remove("from"), plus(to, 1 - DAYS))?;
+        let span = Span { from: midnight(from, &zone)?, to: midnight(plus(to, 1), &zone)? };
+        if from > to || span.to.since_ms(span.from) > DAYS_MOST * DAY_MS {
+            return Err(invalid("`from` must not be after `to`, nor ten years before it."));
+        }
+        Ok(Self { from, to, span, zone, is_csv, others })
+    }
+
+    fn days(&self, name: &str, or: i64) -> Result<i64, Problem> {
+        let Some(text) = self.others.get(name) else { return Ok(or) };
+        let days = text.trim_end_matches('d').parse().ok().filter(|days| (1..=DAYS_MOST).contains(days));
+        days.ok_or_else(|| invalid(format!("`{name}` must be a number of days, such as 30d.")))
+    }
+
+    fn answer(
+        &self,
+        name: &str,
+        answer: impl Serialize,
+        rows: impl FnOnce() -> (Vec<&'static str>, Vec<Vec<String>>),
+    ) -> HttpResponse {
+        if self.is_csv {
+            let (head, rows) = rows();
+            let file = format!("{name}-{}-{}.csv", self.from, self.to);
+            return HttpResponse::Ok()
+                .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8"))
+                .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\"")))
+                .body(csv(&head, rows));
+        }
+        let mut document = json!({
+            "report": name, "from": self.from, "to": self.to, "zone": self.zone.iana_name().unwrap_or("UTC"),
+        });
+        if let (Some(document), Ok(serde_json::Value::Object(members))) =
+            (document.as_object_mut(), serde_json::to_value(answer))
+        {
+            document.extend(members);
+        }
+        HttpResponse::Ok().json(document)
+    }
+}
+
+fn plus(day: Date, days: i64) -> Date {
+    day.saturating_add(jiff::Span::new().days(days))
+}
+
+fn midnight(day: Date, zone: &TimeZone) -> Result<Timestamp, Problem> {
+    let start = day.to_zoned(zone.clone()).and_then(|zoned| zoned.start_of_day());
+    let start = start.map_err(|_| invalid(format!("`{day}` lies outside of the calendar.")))?;
+    Ok(Timestamp(start.timestamp().as_millisecond()))
+}
+
+fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new("report.question_invalid", detail)
+}
+
+fn perhaps<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// The stage that an address names, by its name or an alias.
+fn stage_of<'a>(app: &'a Shared, asked: &Asked, or: &'a str) -> Result<&'a str, Problem> {
+    let name = asked.others.get("stage").map_or(or, String::as_str);
+    let stage = app.lifecycle.stage(name);
+    let stage = stage.ok_or_else(|| Problem::new("stage.unknown", format!("There is no stage `{name}`.")))?;
+    Ok(&stage.id)
+}
+
+/// `funnel?within=30d&journey=1`: by the week in which people reached a stage, how many reached the next in time.
+async fn by_cohort(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &["within", "journey"])?;
+    let stages: Vec<&str> = app.lifecycle.stages.iter().map(|stage| stage.id.as_str()).collect();
+    let journey = match asked.others.get("journey") {
+        Some(text) => Some(text.parse().map_err(|_| invalid("`journey` must be a number from 1 on."))?),
+        None => None,
+    };
+    let question = funnel::Question {
+        stages: &stages,
+        span: asked.span,
+        within_ms: asked.days("within", 30)? * DAY_MS,
+        journey,
+        zone: &asked.zone,
+    };
+    let rows = reached(&mut app.stores.db.read(), asked.span.from).await?;
+    let told = funnel(&question, &rows);
+    let cells = |week: String, step: &Step| {
+        vec![week, step.stage.clone(), step.reached.to_string(), perhaps(step.went_on), perhaps(step.share)]
+    };
+    Ok(asked.answer("funnel", &told, || {
+        let weeks = told
+            .cohorts
+            .iter()
+            .flat_map(|cohort| cohort.steps.iter().map(|step| cells(cohort.week.to_string(), step)));
+        let total = told.total.iter().map(|step| cells("total".to_owned(), step));
+        (vec!["week", "stage", "reached", "went_on", "share"], weeks.chain(total).collect())
+    }))
+}
+
+/// `velocity?stage=sql`: how long people stay in each stage, and how long the way to one takes.
+async fn pace(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &["stage"])?;
+    let target = stage_of(&app, &asked, "sql")?;
+    let stages: Vec<&str> = app.lifecycle.stages.iter().map(|stage| stage.id.as_str()).collect();
+    let stays = stays(&mut app.stores.db.read(), asked.span.from).await?;
+    let told = velocity(&stages, target, asked.span, app.clock.now(), &stays);
+    Ok(asked.answer("velocity", &told, || {
+        let cells = |stage: &str, what: &str, lengths: Option<Lengths>| {
+            let of = |pick: fn(Lengths) -> i64| perhaps(lengths.map(pick));
+            let n = perhaps(lengths.map(|lengths| lengths.n));
+            vec![stage.to_owned(), what.to_owned(), n, of(|l| l.p50), of(|l| l.p75), of(|l| l.p90)]
+        };
+        let rows = told.stages.iter().flat_map(|pace| {
+            [
+                cells(&pace.stage, "latest", pace.latest),
+                cells(&pace.stage, "cumulative", pace.cumulative),
+                cells(&pace.stage, "open", pace.open),
+            ]
+        });
+        let total = cells(target, "total", told.total);
+        let head = vec!["stage", "what", "n", "p50_ms", "p75_ms", "p90_ms"];
+        (head, rows.chain(std::iter::once(total)).collect())
+    }))
+}
+
+/// `attribution?stage=sql&model=u_shape&by=campaign&look_back=90d`: what brought those who reached a stage.
+async fn credit(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &["stage", "model", "by", "look_back"])?;
+    let stage = stage_of(&app, &asked, "sql")?;
+    let model = model_of(&asked)?;
+    let by = asked.others.get("by").map_or("channel", String::as_str);
+    let key = Key::of_word(by).ok_or_else(|| invalid("`by` is one of channel, source, campaign."))?;
+    let look_back_ms = asked.days("look_back", 90)? * DAY_MS;
+    let mut q = app.stores.db.read();
+    let rows = reached(&mut q, Timestamp(0)).await?;
+    let conversions = conversions(&mut q, &rows, stage, asked.span, look_back_ms).await?;
+    let credits = attribute(model, key, &conversions);
+    let told = json!({
+        "stage": stage, "model": model, "by": by, "conversions": conversions.len(), "credits": credits,
+    });
+    Ok(asked.answer("attribution", told, || {
+        let rows = credits
+            .iter()
+            .map(|credit| vec![credit.key.clone(), credit.credit.to_string(), credit.touched.to_string()]);
+        (vec!["key", "credit", "touched"], rows.collect())
+    }))
+}
+
+fn model_of(asked: &Asked) -> Result<Model, Problem> {
+    let word = asked.others.get("model").map_or("last_non_direct", String::as_str);
+    Model::of_word(word).ok_or_else(|| {
+        let words: Vec<&str> = Model::ALL.iter().map(|model| model.word()).collect();
+        invalid(format!("`model` is one of {}.", words.join(", ")))
+    })
+}
+
+/// `acceptance?stage=mql`: what sales made of those who were handed over, by cell and reason.
+async fn accepted(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &["stage"])?;
+    let stage = stage_of(&app, &asked, "mql")?;
+    let people = hand_overs(&mut app.stores.db.read(), &app.lifecycle, stage, asked.span).await?;
+    let told = acceptance(&people);
+    Ok(asked.answer("acceptance", &told, || {
+        let rows = told.cells.iter().map(|cell| {
+            vec![
+                cell.grade.clone(),
+                cell.level.to_string(),
+                cell.handed_over.to_string(),
+                cell.accepted.to_string(),
+                cell.rejected.to_string(),
+                perhaps(cell.rate),
+            ]
+        });
+        (vec!["fit", "engagement", "handed_over", "accepted", "rejected", "rate"], rows.collect())
+    }))
+}
+
+/// `no-shows`: who came to the calls that were booked.
+async fn no_shows(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &[])?;
+    let told = shows(&shows::calls(&mut app.stores.db.read(), asked.span).await?);
+    Ok(asked.answer("no-shows", &told, || {
+        let cells = |by: &str, key: &str, shows: &shows::Shows| {
+            let counts = [shows.held, shows.no_show, shows.untold].map(|n| n.to_string());
+            [by.to_owned(), key.to_owned()]
+                .into_iter()
+                .chain(counts)
+                .chain([perhaps(shows.no_show_rate)])
+                .collect()
+        };
+        let mut rows: Vec<Vec<String>> = vec![cells("total", "", &told.total)];
+        rows.extend(told.by_meeting.iter().map(|(key, shows)| cells("meeting", key, shows)));
+        rows.extend(told.by_rep.iter().map(|(key, shows)| cells("rep", key, shows)));
+        rows.extend(told.by_lead_time.iter().map(|(key, shows)| cells("lead_time", key, shows)));
+        (vec!["by", "key", "held", "no_show", "untold", "no_show_rate"], rows)
+    }))
+}
+
+/// `costs?model=linear`: what campaigns cost, beside what they brought to each stage.
+async fn cost(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &["model", "look_back"])?;
+    let model = model_of(&asked)?;
+    let look_back_ms = asked.days("look_back", 90)? * DAY_MS;
+    let mut q = app.stores.db.read();
+    let rows = reached(&mut q, Timestamp(0)).await?;
+    let (mut credits, mut counts) = (BTreeMap::new(), BTreeMap::new());
+    for stage in app.lifecycle.stages.iter().skip(1) {
+        let found = conversions(&mut q, &rows, &stage.id, asked.span, look_back_ms).await?;
+        counts.insert(stage.id.clone(), found.len());
+        credits.insert(stage.id.clone(), attribute(model, Key::Campaign, &found));
+    }
+    let (from, until) = (asked.from.to_string(), plus(asked.to, 1).to_string());
+    let paid = campaigns::costs(&mut q, &from, &until).await?;
+    let told = costs(&paid, &credits, &counts);
+    Ok(asked.answer("costs", &told, || {
+        let mut rows = Vec::new();
+        for row in told.campaigns.iter().chain(&told.total) {
+            for (stage, credit) in &row.credits {
+                let per = row.cost_per.get(stage).copied().flatten();
+                let cells =
+                    [row.campaign.clone(), row.currency.clone(), row.amount.to_string(), stage.clone()];
+                rows.push(cells.into_iter().chain([credit.to_string(), perhaps(per)]).collect());
+            }
+        }
+        (vec!["campaign", "currency", "amount", "stage", "credit", "cost_per"], rows)
+    }))
+}

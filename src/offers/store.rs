@@ -1,0 +1,107 @@
+//! The table of codes that were given.
+
+use serde::Serialize;
+
+use crate::base::ids::ContactId;
+use crate::base::time::Timestamp;
+use crate::storage::Result;
+use crate::storage::db::{Queries, Row, Tx};
+use crate::{params, sql};
+
+/// Somebody took an offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Claim {
+    /// What it can be used by.
+    pub code: String,
+    /// The offer.
+    pub offer: String,
+    /// Who took it.
+    pub contact: ContactId,
+    /// When.
+    pub claimed_at: Timestamp,
+    /// Until when the code is good.
+    pub expires_at: Option<Timestamp>,
+    /// When it was used.
+    pub redeemed_at: Option<Timestamp>,
+}
+
+fn claim(row: &Row) -> Result<Claim> {
+    Ok(Claim {
+        code: row.get("code")?,
+        offer: row.get("offer")?,
+        contact: row.get("contact_id")?,
+        claimed_at: row.get("claimed_at")?,
+        expires_at: row.get("expires_at")?,
+        redeemed_at: row.get("redeemed_at")?,
+    })
+}
+
+/// How many have taken an offer.
+///
+/// # Errors
+/// As the store says.
+pub async fn taken(q: &mut impl Queries, offer: &str) -> Result<i64> {
+    let row =
+        q.query_opt(sql!("select count(*) as n from offer_claims where offer = $1"), params![offer]).await?;
+    row.map_or(Ok(0), |row| row.get("n"))
+}
+
+/// What somebody has taken, the latest first.
+///
+/// # Errors
+/// As the store says.
+pub async fn claims_of(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Claim>> {
+    let rows = q
+        .query(
+            sql!(
+                "select code, offer, contact_id, claimed_at, expires_at, redeemed_at from offer_claims
+                 where contact_id = $1 order by claimed_at desc, code"
+            ),
+            params![contact],
+        )
+        .await?;
+    rows.iter().map(claim).collect()
+}
+
+pub(super) async fn claim_of(q: &mut impl Queries, offer: &str, contact: ContactId) -> Result<Option<Claim>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select code, offer, contact_id, claimed_at, expires_at, redeemed_at from offer_claims
+                 where offer = $1 and contact_id = $2"
+            ),
+            params![offer, contact],
+        )
+        .await?;
+    row.as_ref().map(claim).transpose()
+}
+
+pub(super) async fn claim_of_code(q: &mut impl Queries, code: &str) -> Result<Option<Claim>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select code, offer, contact_id, claimed_at, expires_at, redeemed_at from offer_claims
+                 where code = $1"
+            ),
+            params![code],
+        )
+        .await?;
+    row.as_ref().map(claim).transpose()
+}
+
+pub(super) async fn insert(tx: &mut Tx, claim: &Claim) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into offer_claims (code, offer, contact_id, claimed_at, expires_at)
+             values ($1, $2, $3, $4, $5)"
+        ),
+        params![&claim.code, &claim.offer, claim.contact, claim.claimed_at, claim.expires_at],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn redeem(tx: &mut Tx, code: &str, now: Timestamp) -> Result<()> {
+    tx.execute(sql!("update offer_claims set redeemed_at = $2 where code = $1"), params![code, now]).await?;
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! Companies, deals, offers and what campaigns cost.
+
+use embudo::base::ids::ContactId;
+use embudo::base::time::DAY_MS;
+use embudo::stages;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::gates::{contact, submit, with_fixtures};
+use crate::support::answer::{Answer, Client};
+use crate::support::app::{TestApp, repository, set};
+
+const KEY: &str = "the api key of the tests, long enough";
+
+async fn start() -> TestApp {
+    TestApp::start_with(|settings| {
+        with_fixtures(settings);
+        let path = repository("tests/it/fixtures/offers.yaml");
+        set(settings, "definitions", "offers", path.display().to_string());
+        set(settings, "api", "keys", vec![KEY]);
+    })
+    .await
+}
+
+fn api(app: &TestApp) -> Client {
+    app.client.with("authorization", &format!("Bearer {KEY}"))
+}
+
+async fn send(app: &TestApp, method: Method, path: &str, body: Value) -> Answer {
+    let body = Some(("application/json", body.to_string().into_bytes()));
+    api(app).send(method, path, body).await
+}
+
+async fn lead(app: &TestApp, email: &str) -> ContactId {
+    submit(&app.visitor(), "white-paper", email).await;
+    contact(app, email).await.0
+}
+
+async fn accept(app: &TestApp, contact: ContactId) {
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let decision = stages::Decision {
+        role: "sdr".to_owned(),
+        what: "accept".to_owned(),
+        reason: None,
+        actor: stages::Actor::Api,
+    };
+    stages::decide(&mut tx, &app.app.lifecycle, contact, &decision, app.now()).await.expect("accepted");
+    tx.commit().await.expect("commits");
+}
+
+async fn company(app: &TestApp, name: &str) -> Value {
+    let found = api(app).get(&format!("/api/v1/companies?q={name}")).await.expect_json(200);
+    found["companies"][0].clone()
+}
+
+async fn deal(app: &TestApp, people: &[(ContactId, &str)]) -> String {
+    let acme = company(app, "acme").await;
+    let body =
+        json!({"company": acme["id"], "name": "Reading circles", "amount": 240_000, "currency": "EUR"});
+    let opened = send(app, Method::POST, "/api/v1/deals", body).await.expect_json(201);
+    let id = opened["deal"]["id"].as_str().expect("an id").to_owned();
+    for (contact, role) in people {
+        let path = format!("/api/v1/deals/{id}/people/{contact}");
+        send(app, Method::PUT, &path, json!({"role": role})).await.expect(200);
+    }
+    id
+}
+
+#[tokio::test]
+async fn what_one_colleague_says_is_known_of_the_company_and_the_api_knows_better() {
+    let app = start().await;
+    let ana = lead(&app, "ana@acme.example").await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let trust = embudo::contacts::Trust::Claimed;
+    embudo::contacts::set_field(&mut tx, ana, "employees", "51-200", "form", trust, app.now())
+        .await
+        .expect("set");
+    tx.commit().await.expect("commits");
+    let acme = company(&app, "acme").await;
+    assert_eq!((&acme["employees"], &acme["domain"]), (&json!(51), &json!("acme.example")));
+    let path = format!("/api/v1/companies/{}", acme["id"].as_str().expect("an id"));
+    let body = json!({"employees": 300, "industry": "Education", "country": "es"});
+    send(&app, Method::PATCH, &path, body).await.expect(200);
+    let told = api(&app).get(&path).await.expect_json(200);
+    assert_eq!(told["company"]["employees"], 300);
+    assert_eq!(
+        (&told["company"]["industry"], &told["company"]["country"]),
+        (&json!("education"), &json!("ES"))
+    );
+    let source = |name: &str| {
+        let fields = told["fields"].as_array().expect("a list");
+        fields.iter().find(|field| field["name"] == name).map(|field| field["source"].clone())
+    };
+    assert_eq!(source("employees"), Some(json!("api")));
+    // A colleague of hers is scored by what is known of the company.
+    let eva = lead(&app, "eva@acme.example").await;
+    let person = stages::person(&mut app.app.stores.db.read(), &app.app.lifecycle, eva, app.now()).await;
+    let facts = person.expect("known").facts;
+    assert_eq!((facts.company.employees, facts.employees, facts.industry.as_str()), (300, 300, "education"));
+    send(&app, Method::PATCH, &path, json!({"shoes": 3})).await.expect_problem(400, "request.malformed");
+    api(&app).get("/api/v1/companies/nobody").await.expect_problem(404, "company.unknown");
+}
+
+#[tokio::test]
+async fn a_deal_that_is_won_makes_a_customer_once_however_often_it_is_told() {
+    let app = start().await;
+    let (nikki, vp) = (lead(&app, "nikki@acme.example").await, lead(&app, "vp@acme.example").await);
+    accept(&app, nikki).await;
+    let id = deal(&app, &[(nikki, "champion"), (vp, "finance")]).await;
+    for _ in 0..2 {
+        let won = send(&app, Method::POST, &format!("/api/v1/deals/{id}/won"), json!({})).await;
+        assert_eq!(won.expect_json(200)["deal"]["status"], "won");
+    }
+    assert_eq!(contact(&app, "nikki@acme.example").await.1, "customer");
+    assert_eq!(contact(&app, "vp@acme.example").await.1, "lead", "sales never took her on");
+    let rows = app.rows("select rule from stage_intervals where stage = 'customer'").await;
+    assert_eq!(rows.len(), 1);
+    let events = app.rows("select kind from events where kind = 'deal_won'").await;
+    assert_eq!(events.len(), 1);
+    let of_vp = stages::person(&mut app.app.stores.db.read(), &app.app.lifecycle, vp, app.now()).await;
+    assert!(of_vp.expect("known").facts.company.is_customer);
+    let lost = send(&app, Method::POST, &format!("/api/v1/deals/{id}/lost"), json!({"reason": "x"})).await;
+    lost.expect_problem(409, "deal.closed");
+}
+
+#[tokio::test]
+async fn a_deal_is_of_one_company_has_dates_and_is_lost_for_a_reason() {
+    let app = start().await;
+    let nikki = lead(&app, "nikki@acme.example").await;
+    let stranger = lead(&app, "eve@other.example").await;
+    let id = deal(&app, &[(nikki, "decision_maker")]).await;
+    let path = format!("/api/v1/deals/{id}/people/{stranger}");
+    send(&app, Method::PUT, &path, json!({"role": "user"})).await.expect_problem(422, "deal.other_company");
+    let deal = format!("/api/v1/deals/{id}");
+    let body = json!({"kickoff_at": 1_800_000_000_000_i64, "amount": 300_000});
+    let changed = send(&app, Method::PATCH, &deal, body).await.expect_json(200);
+    assert_eq!(
+        (&changed["deal"]["amount"], &changed["deal"]["kickoff_at"]),
+        (&json!(300_000), &json!(1_800_000_000_000_i64))
+    );
+    send(&app, Method::PATCH, &deal, json!({"currency": "euro"})).await.expect_problem(422, "deal.invalid");
+    let lost = format!("{deal}/lost");
+    send(&app, Method::POST, &lost, json!({"reason": " "})).await.expect_problem(422, "deal.reason_needed");
+    let told =
+        send(&app, Method::POST, &lost, json!({"reason": "chose a competitor"})).await.expect_json(200);
+    assert_eq!(told["deal"]["reason"], "chose a competitor");
+    let path = format!("/api/v1/deals/{id}/people/{nikki}");
+    let told = api(&app).send(Method::DELETE, &path, None).await.expect_json(200);
+    assert_eq!(told["people"], json!([]));
+}
+
+async fn take(app: &TestApp, contact: ContactId, offer: &str) -> Answer {
+    send(app, Method::POST, &format!("/api/v1/contacts/{contact}/offers/{offer}"), json!({})).await
+}
+
+#[tokio::test]
+async fn an_offer_is_for_whom_it_is_meant_and_each_keeps_one_code() {
+    let app = start().await;
+    let nikki = lead(&app, "nikki@acme.example").await;
+    take(&app, nikki, "pilot").await.expect_problem(409, "offer.not_eligible");
+    accept(&app, nikki).await;
+    let path = format!("/api/v1/contacts/{nikki}/offers");
+    let shown = api(&app).get(&path).await.expect_json(200);
+    assert_eq!(shown["offers"].as_array().map(Vec::len), Some(1));
+    let claim = take(&app, nikki, "pilot").await.expect_json(200);
+    let code = claim["code"].as_str().expect("a code").to_owned();
+    assert!(code.starts_with("FARO-") && code.len() == 15, "{code}");
+    assert_eq!(take(&app, nikki, "pilot").await.expect_json(200)["code"], claim["code"]);
+    let redeem = |code: String| send(&app, Method::POST, "/api/v1/offers/redeem", json!({"code": code}));
+    redeem(code.to_lowercase()).await.expect(200);
+    redeem(code).await.expect_problem(409, "offer.code_used");
+    redeem("FARO-0000000000".to_owned()).await.expect_problem(404, "offer.code_unknown");
+    take(&app, nikki, "nothing").await.expect_problem(404, "offer.unknown");
+}
+
+#[tokio::test]
+async fn a_quota_is_never_given_out_twice_and_what_is_over_is_refused() {
+    let app = start().await;
+    let mut people = Vec::new();
+    for n in 0..6 {
+        let contact = lead(&app, &format!("reader{n}@acme.example")).await;
+        accept(&app, contact).await;
+        people.push(contact);
+    }
+    let taken =
+        futures_util::future::join_all(people.iter().map(|contact| take(&app, *contact, "pilot"))).await;
+    assert_eq!(taken.iter().filter(|answer| answer.status == 200).count(), 3, "three were there to take");
+    let given = taken.into_iter().find(|answer| answer.status == 200).expect("one").json();
+    app.clock.advance(31 * DAY_MS);
+    let late = send(&app, Method::POST, "/api/v1/offers/redeem", json!({"code": given["code"]})).await;
+    late.expect_problem(410, "offer.code_expired");
+    take(&app, people[0], "gone").await.expect_problem(409, "offer.not_eligible");
+}
+
+#[tokio::test]
+async fn costs_are_imported_once_however_often_they_are_sent() {
+    let app = start().await;
+    let file =
+        "day;source;campaign;amount;currency\n2026-11-01;google;autumn;12,50;EUR\nx;google;autumn;1;EUR\n";
+    let import = || async {
+        let body = Some(("text/csv", file.as_bytes().to_vec()));
+        api(&app).send(Method::POST, "/api/v1/costs", body).await.expect_json(200)
+    };
+    let first = import().await;
+    assert_eq!((&first["added"], &first["unusable"][0]["line"]), (&json!(1), &json!(3)));
+    assert_eq!(import().await["unchanged"], 1);
+    let body = Some(("text/csv", b"hello".to_vec()));
+    let refused = api(&app).send(Method::POST, "/api/v1/costs", body).await;
+    refused.expect_problem(422, "costs.unreadable");
+}

@@ -132,44 +132,44 @@ impl Server {
     }
 
     pub fn load(&self, case: &Case, seconds: u32, cores: usize) -> Slice {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/hits.lua");
-        let threads = if case.is_pinned { 1 } else { cores };
         let before = self.cpu_us();
-        let output = Command::new("taskset")
-            .args([
-                "-c",
-                &if case.is_pinned { format!("1-{}", cores - 1) } else { format!("0-{}", cores - 1) },
-            ])
-            .args(["wrk", "--latency", "-t", &threads.to_string(), "-c", &case.connections.to_string()])
-            .args([
-                "-d",
-                &format!("{seconds}s"),
-                "-s",
-                script,
-                &format!("http://127.0.0.1:{}/v1/hit", self.port),
-                "--",
-                "bench",
-                &case.visitors.to_string(),
-            ])
-            .output()
-            .expect("wrk is installed");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(!text.contains("Non-2xx"), "{}: not every hit was accepted:\n{text}", case.server);
-        let after = |name: &str| {
-            let line = text.lines().find(|line| line.trim_start().starts_with(name));
-            line.and_then(|line| line.split_whitespace().last()).unwrap_or_default().to_owned()
-        };
-        let total = text
-            .lines()
-            .find_map(|line| line.trim().split_once(" requests in ")?.0.parse::<f64>().ok())
-            .unwrap_or(1.0);
-        Slice {
-            per_second: after("Requests/sec:").parse().unwrap_or(0.0),
-            p50_ms: millis(&after("50%")),
-            p99_ms: millis(&after("99%")),
-            cpu_us: (self.cpu_us() - before) / total.max(1.0),
-            hits: total,
-        }
+        let address = format!("http://127.0.0.1:{}/v1/hit", self.port);
+        let words = ["bench", &case.visitors.to_string()];
+        let slice = loaded(case, seconds, cores, "hits.lua", &address, &words);
+        Slice { cpu_us: (self.cpu_us() - before) / slice.hits.max(1.0), ..slice }
+    }
+}
+
+/// Loads an address by a script of `bench/`.
+///
+/// # Panics
+/// If `wrk` is not there, or an answer was no success.
+pub fn loaded(case: &Case, seconds: u32, cores: usize, script: &str, address: &str, words: &[&str]) -> Slice {
+    let script = format!("{}/bench/{script}", env!("CARGO_MANIFEST_DIR"));
+    let threads = if case.is_pinned { 1 } else { cores };
+    let output = Command::new("taskset")
+        .args(["-c", &if case.is_pinned { format!("1-{}", cores - 1) } else { format!("0-{}", cores - 1) }])
+        .args(["wrk", "--latency", "-t", &threads.to_string(), "-c", &case.connections.to_string()])
+        .args(["-d", &format!("{seconds}s"), "-s", &script, address, "--"])
+        .args(words)
+        .output()
+        .expect("wrk is installed");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!text.contains("Non-2xx"), "{}: not every hit was accepted:\n{text}", case.server);
+    let after = |name: &str| {
+        let line = text.lines().find(|line| line.trim_start().starts_with(name));
+        line.and_then(|line| line.split_whitespace().last()).unwrap_or_default().to_owned()
+    };
+    let total = text
+        .lines()
+        .find_map(|line| line.trim().split_once(" requests in ")?.0.parse::<f64>().ok())
+        .unwrap_or(1.0);
+    Slice {
+        per_second: after("Requests/sec:").parse().unwrap_or(0.0),
+        p50_ms: millis(&after("50%")),
+        p99_ms: millis(&after("99%")),
+        cpu_us: f64::NAN,
+        hits: total,
     }
 }
 

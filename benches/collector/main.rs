@@ -1,11 +1,12 @@
 //! The collector under load, beside an empty actix handler on the same cores in the same run.
 //!
-//! `cargo bench --bench collector -- layers|stored|redis|drain|sustained|reports|growth`. Each case is a server of its
+//! `cargo bench --bench collector -- layers|stored|redis|drain|sustained|reports|growth|peers`. Each case is a server of its
 //! own; one after the other is loaded by `wrk` for a slice, round by round, so that the machine's drift meets all of them
 //! alike. What counts is the ratio to the empty handler (`raw`) of the same run.
 
 mod backends;
 mod load;
+mod peers;
 mod redis;
 mod reports;
 mod servers;
@@ -59,12 +60,14 @@ fn main() -> ExitCode {
         }
         ["reports", ..] => reports::run(number("--hits", 10_000_000)),
         ["growth", ..] => reports::growth(run),
+        ["peers", shape, address, site, ..] => peers::run(run, shape, address, site),
         _ => {
             eprintln!(
                 "cargo bench --bench collector -- layers|stored|redis [--rounds N] [--seconds N]\n\
                  cargo bench --bench collector -- drain [--hits N]\n\
                  cargo bench --bench collector -- sustained [--seconds N] [--visitors N] [--connections N]\n\
-                 cargo bench --bench collector -- reports [--hits N] | growth [--rounds N] [--seconds N]"
+                 cargo bench --bench collector -- reports [--hits N] | growth [--rounds N] [--seconds N]\n\
+                 cargo bench --bench collector -- peers liwan|umami|shynet ADDRESS SITE [--rounds N] [--seconds N]"
             );
             ExitCode::from(2)
         }

@@ -1,10 +1,13 @@
 //! The commands: one file each, one line here.
 
+mod campaign;
 mod check;
 mod demo;
 mod flow;
 mod lifecycle;
+mod offer;
 mod retention;
+mod segment;
 mod serve;
 mod store;
 mod user;
@@ -40,6 +43,12 @@ enum Command {
     Flow(flow::Arguments),
     /// Explain the lifecycle.
     Lifecycle(lifecycle::Arguments),
+    /// Who belongs to which segment.
+    Segment(segment::Arguments),
+    /// What is offered, and codes that are used.
+    Offer(offer::Arguments),
+    /// What campaigns cost.
+    Campaign(campaign::Arguments),
     /// Take attendance.
     Webinar(webinar::Arguments),
     /// Delete hits and visits that are older than their sites keep them.
@@ -61,6 +70,9 @@ pub fn run() -> ExitCode {
         Command::Lifecycle(own) => {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
         }
+        Command::Segment(own) => settings(arguments.config).and_then(|config| segment::run(&own, &config)),
+        Command::Offer(own) => settings(arguments.config).and_then(|config| offer::run(&own, &config)),
+        Command::Campaign(own) => settings(arguments.config).and_then(|config| campaign::run(&own, &config)),
         Command::Webinar(own) => settings(arguments.config).and_then(|config| webinar::run(&own, &config)),
         Command::Retention(own) => {
             settings(arguments.config).and_then(|config| retention::run(&own, &config))

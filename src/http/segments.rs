@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::Shared;
 use super::api::authorised;
 use super::error::Problem;
+use crate::base::ids::ContactId;
 use crate::segments::{self, Segment};
 
 /// People on one page.
@@ -16,6 +17,7 @@ const PAGE_MOST: i64 = 200;
 pub fn routes(doors: &mut web::ServiceConfig) {
     doors
         .route("/api/v1/segments", web::get().to(list))
+        .route("/api/v1/contacts/{contact}/segments", web::get().to(of_contact))
         .route("/api/v1/segments/{segment}/members", web::get().to(members));
 }
 
@@ -70,4 +72,17 @@ async fn members(
     let found = segments::members(&mut app.stores.db.read(), &segment.id, from, PAGE_MOST).await?;
     let next = (i64::try_from(found.len()).unwrap_or(0) == PAGE_MOST).then_some(from + PAGE_MOST);
     Ok(HttpResponse::Ok().json(json!({ "segment": segment.id, "members": found, "next": next })))
+}
+
+/// `GET /api/v1/contacts/{contact}/segments`: what every segment says of her now, and when time alone may change that.
+async fn of_contact(
+    app: Shared,
+    request: HttpRequest,
+    contact: web::Path<ContactId>,
+) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let (segments, now) = (&app.desk.segments, app.clock.now());
+    let mut q = app.stores.db.read();
+    let answers = segments::ask_about(&mut q, &app.lifecycle, segments, *contact, now).await?;
+    Ok(HttpResponse::Ok().json(json!({ "segments": answers })))
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use serde::Serialize;
+
 use super::definition::{Changed, Definition, Segment};
 use super::{Costs, due, store};
 use crate::base::ids::ContactId;
@@ -11,7 +13,7 @@ use crate::contacts::marks;
 use crate::events::{self, Event};
 use crate::scoring::condition::Scope;
 use crate::stages::{self, Person};
-use crate::storage::db::{Db, Tx};
+use crate::storage::db::{Db, Queries, Tx};
 
 /// People that one transaction looks at.
 const AT_ONCE: usize = 25;
@@ -47,6 +49,45 @@ pub async fn evaluate(
     let mut asked: Vec<&Segment> = segments.concerned(changed).collect();
     asked.extend(segments.segments.iter().filter(|segment| is_due(segment)));
     ask(tx, lifecycle, &asked, costs, contact, &states, Told::Everybody, now).await
+}
+
+/// What one segment says of somebody now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// The segment.
+    pub segment: String,
+    /// Its condition as it was written.
+    pub condition: String,
+    /// Whether she belongs.
+    pub is_member: bool,
+    /// When time alone may change that.
+    pub due_at: Option<Timestamp>,
+}
+
+/// Asks every segment about one person, and writes nothing.
+///
+/// # Errors
+/// [`stages::Error::NoContact`], or as the store says.
+pub async fn ask_about(
+    q: &mut impl Queries,
+    lifecycle: &stages::Definition,
+    segments: &Definition,
+    contact: ContactId,
+    now: Timestamp,
+) -> Result<Vec<Answer>, stages::Error> {
+    let person = stages::person(q, lifecycle, contact, now).await?;
+    let stage = stages::position(q, lifecycle, contact, now).await?.stage;
+    let asked: Vec<&Segment> = segments.segments.iter().collect();
+    let answers = answers(lifecycle, &asked, &Costs::default(), &person, &stage);
+    Ok(answers
+        .into_iter()
+        .map(|(segment, is_member, due_at)| Answer {
+            segment: segment.id.clone(),
+            condition: segment.condition.text().to_owned(),
+            is_member,
+            due_at,
+        })
+        .collect())
 }
 
 /// Whether the others hear of who comes and goes.

@@ -43,6 +43,14 @@ async fn reading_alone_brings_a_known_person_into_a_segment_and_time_takes_her_o
     app.later(5_000).await;
     assert_eq!(members(&app, "readers").await, ["nikki@acme.example"]);
     assert_eq!(events(&app, "segment_entered").await, 2, "readers and leads");
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let client = app.client.with("authorization", &format!("Bearer {KEY}"));
+    let told = client.get(&format!("/api/v1/contacts/{id}/segments")).await.expect_json(200);
+    assert_eq!(
+        (&told["segments"][0]["segment"], &told["segments"][0]["is_member"]),
+        (&Value::from("readers"), &Value::from(true))
+    );
+    assert!(told["segments"][0]["due_at"].as_i64() > Some(app.now().as_ms()));
     app.later(7 * DAY_MS).await;
     assert_eq!(members(&app, "readers").await, Vec::<String>::new());
     assert_eq!(events(&app, "segment_left").await, 1);

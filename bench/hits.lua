@@ -26,11 +26,16 @@ end
 local ready = {}
 local millis
 
+-- The browsers' clocks: an id begins with the time at which it was made, so later hits have larger ids.
+local function look_at_the_clock()
+    millis = string.format("%012x", os.time() * 1000)
+end
+
 function init(args)
     math.randomseed(os.time() * 100 + number)
     local site = args[1] or "bench"
     visitors = tonumber(args[2]) or browsers
-    millis = string.format("%012x", os.time() * 1000)
+    look_at_the_clock()
     for i = 1, browsers do
         local user_agent = agent(i % 10 == 0 and agents_common + i % agents_rare or i % agents_common)
         local path = string.format("/en/shelf-%d/book-%d", i % 20, (i * 7919) % pages)
@@ -52,6 +57,7 @@ end
 
 function request()
     counter = counter + 1
+    if counter % 256 == 0 then look_at_the_clock() end
     local visitor = math.random(visitors)
     local one = ready[visitor % browsers + 1]
     -- UUIDv7: the time, then a number that no other hit of this run has

@@ -4,6 +4,7 @@
 // both. SCREENS=all takes every screenshot at three widths, light and dark (scripts/screenshots).
 import { execFileSync } from 'node:child_process'
 import { defineConfig } from '@playwright/test'
+import type { Mix } from './support/embudo.ts'
 
 function chromium(): string {
   if (process.env.CHROMIUM) return process.env.CHROMIUM
@@ -12,10 +13,15 @@ function chromium(): string {
     .trim()
 }
 
-export default defineConfig({
+export default defineConfig<{ mix: Mix }>({
   testMatch: '*.spec.ts',
   outputDir: '../../target/browser',
   reporter: [['list']],
+  // Everything on the stores of one machine; the story and who is who on those of many nodes, too.
+  projects: [
+    { name: 'embedded' },
+    { name: 'postgres+redis', use: { mix: 'postgres+redis' }, grep: /whole story|stranger|share one browser/ },
+  ],
   fullyParallel: true,
   workers: Number(process.env.WORKERS ?? 2),
   timeout: process.env.SCREENS === 'all' ? 600_000 : 180_000,

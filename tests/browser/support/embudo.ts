@@ -1,5 +1,6 @@
 // A server of its own for every walk: `embudo demo` in a fresh folder on a free port, with a real mail server.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -106,10 +107,30 @@ export async function device(browser: Browser, language: Language, options: Brow
   return context
 }
 
-export const test = base.extend<{ embudo: Embudo; stores: Record<string, string> }>({
-  stores: [{}, { option: true }],
-  embudo: async ({ stores }, use, info) => {
-    const embudo = await Embudo.start(stores)
+/** Which stores the walked server stands on. */
+export type Mix = 'embedded' | 'postgres+redis'
+
+/** The settings of a mix, with a database and a prefix of its own. */
+function storesOf(mix: Mix): Record<string, string> {
+  if (mix === 'embedded') return {}
+  const { EMBUDO_TEST_POSTGRES_URL: postgres, EMBUDO_TEST_REDIS_URL: redis, PSQL } = process.env
+  if (!postgres || !redis) throw new Error('EMBUDO_TEST_POSTGRES_URL and EMBUDO_TEST_REDIS_URL say where the servers are')
+  const name = `walk_${randomBytes(6).toString('hex')}`
+  execFileSync(PSQL ?? 'psql', ['--quiet', '--dbname', postgres, '--command', `create database ${name}`])
+  const database = new URL(postgres)
+  database.pathname = `/${name}`
+  return {
+    EMBUDO__STORAGE__POSTGRES: database.href,
+    EMBUDO__STORAGE__REDIS: redis,
+    EMBUDO__STORAGE__REDIS_PREFIX: name,
+    EMBUDO__SERVER__SECRET: randomBytes(32).toString('hex'),
+  }
+}
+
+export const test = base.extend<{ embudo: Embudo; mix: Mix }>({
+  mix: ['embedded', { option: true }],
+  embudo: async ({ mix }, use, info) => {
+    const embudo = await Embudo.start(storesOf(mix))
     await use(embudo)
     if (info.status !== info.expectedStatus) await info.attach('server', { body: embudo.output() })
     embudo.stop()

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { expect, type Page } from '@playwright/test'
+import { expect, type Page, test } from '@playwright/test'
 import { root } from './mail.ts'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -34,8 +34,9 @@ export async function look(page: Page, name: string, { fullPage = true } = {}): 
   // what moves comes to rest first
   await page.evaluate(() => Promise.all(document.getAnimations().map((a) => (a.effect?.getTiming().iterations === Infinity ? null : a.finished.catch(() => null)))))
   await expectAccessible(page)
+  const folder = test.info().project.name === 'embedded' ? '' : test.info().project.name
   const shoot = (file: string) =>
-    page.screenshot({ path: path.join(screenshots, `${file}.png`), fullPage, animations: 'disabled', caret: 'hide' })
+    page.screenshot({ path: path.join(screenshots, folder, `${file}.png`), fullPage, animations: 'disabled', caret: 'hide' })
   if (process.env.SCREENS !== 'all') {
     await shoot(name)
     return

@@ -158,7 +158,8 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
                      block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
                      outcome, outcome_at, cancel_reason, created_at, updated_at
                  from bookings
-                 where contact_id = $1 and state in ('confirmed', 'cancelled')
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and state in ('confirmed', 'cancelled')
                  order by starts_at desc, id"
             ),
             params![contact],
@@ -292,7 +293,8 @@ pub async fn count_ahead(q: &mut impl Queries, contact: ContactId, now: Timestam
             sql!(
                 "select count(*) as ahead
                  from bookings
-                 where contact_id = $1 and state = 'confirmed' and starts_at > $2"
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and state = 'confirmed' and starts_at > $2"
             ),
             params![contact, now],
         )

@@ -130,7 +130,7 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
                  c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
                  c.opened_at, c.updated_at, c.closed_at
              from conversations c left join accounts a on a.id = c.assigned_to
-             where c.contact_id = $1
+             where c.contact_id in (select own_id from contact_ids where contact_id = $1)
              order by c.opened_at desc limit 50"
         ),
         params![contact],

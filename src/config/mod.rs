@@ -159,6 +159,8 @@ pub struct SiteSettings {
     pub time_zone: String,
     /// Days that hits and visits are kept; 0 is for ever.
     pub keep_days: i64,
+    /// What the host signs identity tokens with; empty if it signs none.
+    pub identity_secret: Secret,
 }
 
 impl Config {

@@ -4,7 +4,12 @@
 //! device makes another person and another device epoch; two addresses are never merged by themselves; a weakly trusted
 //! value never replaces a stronger one.
 
+pub mod codes;
+pub mod duplicates;
+pub mod host;
+pub mod merge;
 mod store;
+pub mod token;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -18,6 +23,7 @@ use crate::base::time::Timestamp;
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
+pub use store::identity::{Alias, HostId, addresses, host_ids};
 pub use store::{
     activities, company, company_colleagues, consents, fields, find, find_by_email, known_visitors,
     latest_visitor, saw_visitor, see_visitor, visitor, visits,
@@ -244,18 +250,40 @@ pub async fn identify(tx: &mut Tx, who: &Identification<'_>, now: Timestamp) -> 
             (store::insert(tx, who, company, now).await?, true)
         }
     };
-    let known = match who.visitor {
-        Some(visitor) => store::visitor(tx, visitor).await?,
+    bind(tx, who, contact, is_new_contact, now).await
+}
+
+/// Binds a device epoch to a contact; a device that is somebody else's begins a new one.
+async fn bind(
+    tx: &mut Tx,
+    who: &Identification<'_>,
+    contact: Contact,
+    is_new_contact: bool,
+    now: Timestamp,
+) -> Result<Identified, Error> {
+    let bound = match who.visitor {
+        Some(visitor) => store::visitor(tx, visitor).await?.and_then(|known| known.contact),
         None => None,
     };
-    let same_epoch = match (&known, who.visitor) {
-        (Some(known), _) if known.contact.is_some_and(|bound| bound != contact.id) => None,
-        (_, asked) => asked,
+    // A device of one of those who were merged into her is hers, and stays bound to whom it was: a merge can be undone.
+    let is_hers = match bound {
+        Some(bound) => survivor(tx, bound).await? == contact.id,
+        None => true,
     };
+    let same_epoch = who.visitor.filter(|_| is_hers);
     let visitor = same_epoch.unwrap_or_else(VisitorId::new);
-    store::bind_visitor(tx, visitor, who, contact.id, now).await?;
+    let holder = bound.filter(|_| is_hers).unwrap_or(contact.id);
+    store::bind_visitor(tx, visitor, who, holder, now).await?;
     store::touch(tx, contact.id, now).await?;
     Ok(Identified { contact, visitor, is_new_contact, is_new_visitor: same_epoch.is_none() })
+}
+
+/// Who speaks for a contact: herself, or whom a person merged her into.
+///
+/// # Errors
+/// As the store says.
+pub async fn survivor(q: &mut impl Queries, contact: ContactId) -> Result<ContactId, Error> {
+    Ok(store::merges::root(q, contact).await?.unwrap_or(contact))
 }
 
 /// Raises the trust in a device that is bound to this contact. A device bound to somebody else, or to nobody, stays as it
@@ -273,7 +301,8 @@ pub async fn raise_trust(
     now: Timestamp,
 ) -> Result<Option<Trust>, Error> {
     let Some(known) = store::visitor(tx, visitor).await? else { return Ok(None) };
-    if known.contact != Some(contact) {
+    let Some(bound) = known.contact else { return Ok(None) };
+    if survivor(tx, bound).await? != survivor(tx, contact).await? {
         return Ok(None);
     }
     let raised = known.trust.max(trust);
@@ -306,9 +335,37 @@ pub async fn set_field(
     let trust = known.filter(|known| known.value == value).map_or(trust, |known| known.trust.max(trust));
     store::put_field(tx, contact, name, value, source, trust, is_current, now).await?;
     if is_current {
-        store::mirror_field(tx, contact, name, value, now).await?;
+        store::mirror_field(tx, contact, name, Some(value), now).await?;
     }
     Ok(is_current)
+}
+
+/// Takes the value that waits beside a better trusted one: a person of the company stands for it now. Returns whether one
+/// waited.
+///
+/// # Errors
+/// As the store says.
+pub async fn accept_suggestion(
+    tx: &mut Tx,
+    contact: ContactId,
+    name: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(waiting) = store::suggestion(tx, contact, name).await? else { return Ok(false) };
+    let known = store::field(tx, contact, name).await?;
+    let trust = known.map_or(Trust::Confirmed, |known| known.trust.max(Trust::Confirmed));
+    store::put_field(tx, contact, name, &waiting.value, "console", trust, true, now).await?;
+    store::mirror_field(tx, contact, name, Some(&waiting.value), now).await?;
+    store::drop_suggestion(tx, contact, name).await?;
+    Ok(true)
+}
+
+/// Throws the value away that waits. Returns whether one waited.
+///
+/// # Errors
+/// As the store says.
+pub async fn dismiss_suggestion(tx: &mut Tx, contact: ContactId, name: &str) -> Result<bool, Error> {
+    Ok(store::drop_suggestion(tx, contact, name).await?)
 }
 
 /// Records something a person or an anonymous visitor did.

@@ -1,5 +1,8 @@
 //! The tables of people, devices, facts and consents.
 
+pub(super) mod identity;
+pub(super) mod merges;
+
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
@@ -48,7 +51,7 @@ pub async fn find(q: &mut impl Queries, id: ContactId) -> Result<Option<Contact>
             sql!(
                 "select id, email, first_name, last_name, company_id, language, time_zone, owner_id, stage,
                      stage_since, created_at, last_seen_at
-                 from contacts where id = $1"
+                 from contacts where id = coalesce((select merged_into from contacts where id = $1), $1)"
             ),
             params![id],
         )
@@ -66,7 +69,12 @@ pub async fn find_by_email(q: &mut impl Queries, email: &Email) -> Result<Option
             sql!(
                 "select id, email, first_name, last_name, company_id, language, time_zone, owner_id, stage,
                      stage_since, created_at, last_seen_at
-                 from contacts where email = $1"
+                 from contacts where id = (
+                     select coalesce(merged_into, id) from contacts where email = $1
+                     union all
+                     select coalesce(k.merged_into, k.id) from contact_emails e
+                         join contacts k on k.id = e.contact_id where e.email = $1
+                     limit 1)"
             ),
             params![email.as_str()],
         )
@@ -84,10 +92,18 @@ pub(super) async fn insert(
     tx.execute(
         sql!(
             "insert into contacts (id, email, company_id, language, time_zone, stage, stage_since, created_at,
-                 updated_at, last_seen_at)
-             values ($1, $2, $3, $4, $5, 'visitor', $6, $6, $6, $6)"
+                 updated_at, last_seen_at, likeness)
+             values ($1, $2, $3, $4, $5, 'visitor', $6, $6, $6, $6, $7)"
         ),
-        params![id, who.email.as_str(), company, who.language, who.time_zone, now],
+        params![
+            id,
+            who.email.as_str(),
+            company,
+            who.language,
+            who.time_zone,
+            now,
+            super::duplicates::likeness(who.email)
+        ],
     )
     .await?;
     Ok(Contact {
@@ -157,7 +173,7 @@ pub async fn company_colleagues(
             sql!(
                 "select id, email, first_name, last_name, company_id, language, time_zone, owner_id, stage,
                      stage_since, created_at, last_seen_at
-                 from contacts where company_id = $1 and id <> $2
+                 from contacts where company_id = $1 and id <> $2 and merged_into is null
                  order by last_seen_at desc limit 50"
             ),
             params![company, but],
@@ -204,7 +220,7 @@ pub async fn latest_visitor(q: &mut impl Queries, contact: ContactId) -> Result<
         .query_opt(
             sql!(
                 "select id, site, contact_id, trust, consent, first_seen_at, last_seen_at
-                 from visitors where contact_id = $1
+                 from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)
                  order by last_seen_at desc limit 1"
             ),
             params![contact],
@@ -342,6 +358,34 @@ pub(super) async fn field(q: &mut impl Queries, contact: ContactId, name: &str) 
     row.as_ref().map(field_of).transpose()
 }
 
+/// The value of a fact that waits for a person.
+pub(super) async fn suggestion(
+    q: &mut impl Queries,
+    contact: ContactId,
+    name: &str,
+) -> Result<Option<Field>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select name, status, value, source, trust, at from contact_fields
+                 where contact_id = $1 and name = $2 and status = 'suggested'"
+            ),
+            params![contact, name],
+        )
+        .await?;
+    row.as_ref().map(field_of).transpose()
+}
+
+pub(super) async fn drop_suggestion(tx: &mut Tx, contact: ContactId, name: &str) -> Result<bool> {
+    let gone = tx
+        .execute(
+            sql!("delete from contact_fields where contact_id = $1 and name = $2 and status = 'suggested'"),
+            params![contact, name],
+        )
+        .await?;
+    Ok(gone > 0)
+}
+
 #[allow(clippy::too_many_arguments, reason = "a fact has these columns")]
 pub(super) async fn put_field(
     tx: &mut Tx,
@@ -372,13 +416,16 @@ pub(super) async fn mirror_field(
     tx: &mut Tx,
     contact: ContactId,
     name: &str,
-    value: &str,
+    value: Option<&str>,
     now: Timestamp,
 ) -> Result<()> {
     let statement = match name {
         "first_name" => sql!("update contacts set first_name = $2, updated_at = $3 where id = $1"),
         "last_name" => sql!("update contacts set last_name = $2, updated_at = $3 where id = $1"),
-        "language" => sql!("update contacts set language = $2, updated_at = $3 where id = $1"),
+        // She always has one: without a value it stays what it was.
+        "language" => {
+            sql!("update contacts set language = coalesce($2, language), updated_at = $3 where id = $1")
+        }
         "time_zone" => sql!("update contacts set time_zone = $2, updated_at = $3 where id = $1"),
         _ => return Ok(()),
     };
@@ -415,8 +462,8 @@ pub async fn activities(q: &mut impl Queries, contact: ContactId, most: i64) -> 
         .query(
             sql!(
                 "select kind, subject, props, at from activities
-                 where contact_id = $1
-                    or (contact_id is null and visitor_id in (select id from visitors where contact_id = $1))
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                    or (contact_id is null and visitor_id in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)))
                  order by at desc, id desc limit $2"
             ),
             params![contact, most],
@@ -451,7 +498,7 @@ pub async fn visits(
                      scroll, host, entry, exit, channel, source, medium, campaign, term, content, referrer, country,
                      region, city, network, device, browser, os, language, trail
                  from visits
-                 where visitor in (select id from visitors where contact_id = $1) and consent > 0
+                 where visitor in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)) and consent > 0
                      and started_at < $2
                  order by started_at desc limit $3"
             ),
@@ -554,8 +601,8 @@ pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Co
             sql!(
                 "select c.purpose, c.action, t.body, c.page, c.at
                  from consents c left join consent_texts t on t.hash = c.text_hash
-                 where c.contact_id = $1
-                    or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id = $1))
+                 where c.contact_id in (select own_id from contact_ids where contact_id = $1)
+                    or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)))
                  order by c.at desc, c.id desc"
             ),
             params![contact],

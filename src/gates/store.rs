@@ -58,7 +58,8 @@ pub async fn latest_submission(
     q.query_opt(
         sql!(
             "select id, site, form, contact_id, visitor_id, language, at
-             from form_submissions where contact_id = $1 and form = $2
+             from form_submissions
+             where contact_id in (select own_id from contact_ids where contact_id = $1) and form = $2
              order by at desc, id desc limit 1"
         ),
         params![contact, form],
@@ -137,7 +138,8 @@ pub(super) async fn did_since(
         .query_opt(
             sql!(
                 "select id from activities
-                 where contact_id = $1 and kind = $2 and subject = $3 and at > $4 limit 1"
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and kind = $2 and subject = $3 and at > $4 limit 1"
             ),
             params![contact, kind, subject, since],
         )

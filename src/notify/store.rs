@@ -92,7 +92,8 @@ pub async fn letters(q: &mut impl Queries, contact: Option<ContactId>, most: i64
         .query(
             sql!(
                 "select id, template, recipient, subject, text_body, html_body, calendar, transport, sent_at
-                 from mails where cast($1 as text) is null or contact_id = $1
+                 from mails where cast($1 as text) is null
+                     or contact_id in (select own_id from contact_ids where contact_id = $1)
                  order by sent_at desc, id desc limit $2"
             ),
             params![contact, most],

@@ -38,11 +38,12 @@ pub async fn activities(q: &mut impl Queries, contact: ContactId, from: Timestam
         .query(
             sql!(
                 "select id, kind, subject, props, at from activities
-                 where contact_id = $1 and at > $2
+                 where contact_id in (select own_id from contact_ids where contact_id = $1) and at > $2
                  union
                  select a.id, a.kind, a.subject, a.props, a.at from activities a
                  join visitors v on v.id = a.visitor_id
-                 where v.contact_id = $1 and a.contact_id is null and a.at > $2"
+                 where v.contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and a.contact_id is null and a.at > $2"
             ),
             params![contact, from],
         )

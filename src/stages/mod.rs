@@ -6,6 +6,7 @@
 
 pub mod definition;
 pub mod explain;
+pub mod merge;
 pub mod rules;
 pub mod store;
 
@@ -216,6 +217,8 @@ pub async fn evaluate(
     contact: ContactId,
     now: Timestamp,
 ) -> Result<Vec<Transition>, Error> {
+    // Links that were made for a contact before it was merged still name it.
+    let contact = contacts::survivor(tx, contact).await?;
     run(tx, definition, contact, Actor::Rule, None, now).await
 }
 

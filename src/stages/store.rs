@@ -48,9 +48,11 @@ pub(super) async fn contact(q: &mut impl Queries, contact: ContactId) -> Result<
         .query_opt(
             sql!(
                 "select c.email, c.stage, c.created_at,
-                     (select min(v.first_seen_at) from visitors v where v.contact_id = c.id) as first_seen_at,
+                     (select min(v.first_seen_at) from visitors v
+                          where v.contact_id in (select own_id from contact_ids where contact_id = c.id)) as first_seen_at,
                      (select min(s.started_at) from visits s join visitors v on v.id = s.visitor
-                          where v.contact_id = c.id and s.consent > 0) as first_visit_at
+                          where v.contact_id in (select own_id from contact_ids where contact_id = c.id)
+                              and s.consent > 0) as first_visit_at
                  from contacts c where c.id = $1"
             ),
             params![contact],

@@ -45,7 +45,8 @@ pub async fn registration(
     q.query_opt(
         sql!(
             "select webinar, contact_id, state, minutes, registered_at from webinar_registrations
-             where webinar = $1 and contact_id = $2"
+             where webinar = $1 and contact_id in (select own_id from contact_ids where contact_id = $2)
+             order by state_at desc limit 1"
         ),
         params![webinar, contact],
     )
@@ -62,7 +63,7 @@ pub async fn registrations(q: &mut impl Queries, contact: ContactId) -> Result<V
     q.query(
         sql!(
             "select webinar, contact_id, state, minutes, registered_at from webinar_registrations
-             where contact_id = $1
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
              order by state_at desc, webinar"
         ),
         params![contact],

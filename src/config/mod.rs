@@ -26,6 +26,7 @@ pub struct Config {
     pub chat: Chat,
     pub mail: Mail,
     pub api: Api,
+    pub retention: Retention,
     pub outbound: Outbound,
     pub log: Log,
     pub telemetry: Telemetry,
@@ -127,6 +128,17 @@ pub struct Mail {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Api {
     pub keys: Vec<Secret>,
+    pub people_keys: Vec<Secret>,
+}
+
+/// Days after which kinds of rows are forgotten; 0 keeps them.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Retention {
+    pub unconverted_lead_days: i64,
+    pub transcript_days: i64,
+    pub activity_days: i64,
+    pub mail_days: i64,
+    pub audit_days: i64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

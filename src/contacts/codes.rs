@@ -158,6 +158,14 @@ pub async fn find(q: &mut impl Queries, id: &str) -> storage::Result<Option<Code
     store::identity::code(q, id).await
 }
 
+/// Forgets the codes that ran out before a moment; returns how many.
+///
+/// # Errors
+/// As the store says.
+pub async fn forget_old(tx: &mut Tx, before: Timestamp) -> storage::Result<u64> {
+    store::identity::forget_codes(tx, before).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

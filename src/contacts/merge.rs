@@ -326,6 +326,17 @@ pub async fn behind(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Merg
     Ok(store::merges::standing(q, contact).await?)
 }
 
+/// The contact that has this very address as its own, although it stands behind another.
+///
+/// # Errors
+/// As the store says.
+pub async fn merged_with_address(
+    q: &mut impl Queries,
+    email: &crate::base::email::Email,
+) -> Result<Option<ContactId>, Error> {
+    Ok(store::merges::behind_with_address(q, email).await?)
+}
+
 /// The merge that took a contact away, if one did.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ use crate::storage::db::{Queries, Tx};
 
 pub use store::identity::{Alias, HostId, addresses, host_ids};
 pub use store::{
-    activities, company, company_colleagues, consents, fields, find, find_by_email, known_visitors,
+    PERSONAL, activities, company, company_colleagues, consents, fields, find, find_by_email, known_visitors,
     latest_visitor, saw_visitor, see_visitor, visitor, visits,
 };
 
@@ -184,7 +184,15 @@ pub struct Step {
 pub struct ConsentRecord {
     pub purpose: String,
     pub action: String,
+    /// The very text that was shown, if one was.
     pub text: Option<String>,
+    /// What the text is called, and its how manieth wording in this language it was, from 1.
+    pub text_id: Option<String>,
+    pub version: Option<i64>,
+    /// The SHA-256 of the text in hexadecimal.
+    pub hash: Option<String>,
+    pub language: Option<Language>,
+    pub form: Option<String>,
     pub page: Option<String>,
     pub at: Timestamp,
 }
@@ -400,7 +408,63 @@ pub async fn record_consent(
     page: Option<&str>,
     now: Timestamp,
 ) -> storage::Result<()> {
-    store::insert_consent(tx, contact, visitor, purpose, action, text, page, now).await
+    let entry = ConsentEntry { purpose, action, text, form: None, page };
+    store::insert_consent(tx, contact, visitor, &entry, now).await
+}
+
+/// What is written into the consent ledger.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsentEntry<'a> {
+    pub purpose: &'a str,
+    /// `granted`, `denied` or `withdrawn`.
+    pub action: &'a str,
+    /// The id of the text that was shown, its language and its very words. Other words under the same id are another
+    /// version of it.
+    pub text: Option<(&'a str, Language, &'a str)>,
+    /// The form that it was said in, and the page.
+    pub form: Option<&'a str>,
+    pub page: Option<&'a str>,
+}
+
+impl<'a> ConsentEntry<'a> {
+    /// An entry without a text.
+    pub fn of(purpose: &'a str, action: &'a str) -> Self {
+        Self { purpose, action, text: None, form: None, page: None }
+    }
+}
+
+/// Writes an entry of the consent ledger.
+///
+/// # Errors
+/// As the store says.
+pub async fn note_consent(
+    tx: &mut Tx,
+    contact: Option<ContactId>,
+    visitor: Option<VisitorId>,
+    entry: &ConsentEntry<'_>,
+    now: Timestamp,
+) -> storage::Result<()> {
+    store::insert_consent(tx, contact, visitor, entry, now).await
+}
+
+/// Whether somebody objects to being profiled (GDPR, article 21).
+///
+/// # Errors
+/// As the store says.
+pub async fn objects_to_profiling(q: &mut impl Queries, contact: ContactId) -> storage::Result<bool> {
+    Ok(store::profiling_off(q, contact).await?.is_some())
+}
+
+/// Notes that somebody objects to being profiled since a moment, or does not.
+///
+/// # Errors
+/// As the store says.
+pub async fn set_profiling_off(
+    tx: &mut Tx,
+    contact: ContactId,
+    since: Option<Timestamp>,
+) -> storage::Result<()> {
+    store::set_profiling_off(tx, contact, since).await
 }
 
 /// The purpose of mails that nobody asked for, such as invitations.

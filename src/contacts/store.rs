@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value as Json;
 
 use super::{
-    Activity, Company, Consent, ConsentRecord, Contact, Field, Identification, Step, Trust, Visit, Visitor,
+    Activity, Company, Consent, ConsentEntry, ConsentRecord, Contact, Field, Identification, Step, Trust,
+    Visit, Visitor,
 };
 use crate::base::email::Email;
 use crate::base::ids::{ActivityId, CompanyId, ContactId, VisitorId, new_key};
@@ -19,8 +20,127 @@ use crate::hits;
 use crate::sessions;
 use crate::storage::db::bulk::{Bulk, Column, Kind};
 use crate::storage::db::{Db, Queries, Row, Tx};
+use crate::storage::personal::Personal;
 use crate::storage::{Error, Result};
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[
+    Personal {
+        table: "activities",
+        export: Some(sql!(
+            "select kind, subject, props, at from activities
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))
+             order by at"
+        )),
+        erase: Some(sql!(
+            "delete from activities
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "consents",
+        export: Some(sql!(
+            "select c.purpose, c.action, t.text_id, t.version, t.body_hash, t.language, t.body, c.form, c.page, c.at
+             from consents c left join consent_texts t on t.hash = c.text_hash
+             where c.contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))
+             order by c.at"
+        )),
+        erase: Some(sql!(
+            "delete from consents
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))"
+        )),
+        because: "what she refused is kept as a keyed digest in kept_refusals",
+    },
+    Personal {
+        table: "identity_codes",
+        export: None,
+        erase: Some(sql!(
+            "delete from identity_codes where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "a code is good for ten minutes and says nothing of her",
+    },
+    Personal {
+        table: "contact_emails",
+        export: Some(sql!(
+            "select email, source, at from contact_emails
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from contact_emails where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "contact_host_ids",
+        export: Some(sql!(
+            "select site, host_id, state, at from contact_host_ids
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from contact_host_ids where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "contact_merges",
+        export: Some(sql!(
+            "select survivor_id, merged_id, at, undone_at from contact_merges
+             where survivor_id in (select own_id from contact_ids where contact_id = $1)
+                 or merged_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from contact_merges
+             where survivor_id in (select own_id from contact_ids where contact_id = $1)
+                 or merged_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "contact_fields",
+        export: Some(sql!(
+            "select name, status, value, source, trust, at from contact_fields
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by name, status"
+        )),
+        erase: Some(sql!(
+            "delete from contact_fields where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "visitors",
+        export: Some(sql!(
+            "select id, site, trust, consent, first_touch, first_seen_at, last_seen_at from visitors
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "contacts",
+        export: Some(sql!(
+            "select id, email, first_name, last_name, language, time_zone, stage, stage_since, created_at,
+                 updated_at, last_seen_at, profiling_off_at
+             from contacts where id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from contacts where id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+];
 
 fn contact_of(row: &Row) -> Result<Contact> {
     let email: String = row.get("email")?;
@@ -556,36 +676,86 @@ fn told(visit: &sessions::Visit, texts: &HashMap<i64, String>) -> Visit {
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "a ledger entry has these columns")]
+/// The key of a text that was shown: the row that it has already, or a new version of its id.
+async fn consent_text(
+    tx: &mut Tx,
+    (id, language, body): (&str, Language, &str),
+    now: Timestamp,
+) -> Result<String> {
+    tx.lock(&format!("consent-text:{id}")).await?;
+    let digest = sha256_hex(body);
+    let known = tx
+        .query_opt(
+            sql!(
+                "select hash from consent_texts
+                 where text_id = $1 and language = $2 and body_hash = $3"
+            ),
+            params![id, language, &digest],
+        )
+        .await?;
+    if let Some(known) = known {
+        return known.get("hash");
+    }
+    let key = sha256_hex(format!("{id}\n{}\n{body}", language.code()));
+    tx.execute(
+        sql!(
+            "insert into consent_texts (hash, text_id, language, body, body_hash, version, first_used_at)
+             select $1, $2, $3, $4, $5, coalesce(max(version), 0) + 1, cast($6 as bigint) from consent_texts
+             where text_id = $2 and language = $3"
+        ),
+        params![&key, id, language, body, &digest, now],
+    )
+    .await?;
+    Ok(key)
+}
+
 pub(super) async fn insert_consent(
     tx: &mut Tx,
     contact: Option<ContactId>,
     visitor: Option<VisitorId>,
-    purpose: &str,
-    action: &str,
-    text: Option<(&str, Language, &str)>,
-    page: Option<&str>,
+    entry: &ConsentEntry<'_>,
     now: Timestamp,
 ) -> Result<()> {
-    let mut hash = None;
-    if let Some((id, language, body)) = text {
-        let digest = sha256_hex(body);
-        tx.execute(
-            sql!(
-                "insert into consent_texts (hash, text_id, language, body, first_used_at)
-                 values ($1, $2, $3, $4, $5) on conflict (hash) do nothing"
-            ),
-            params![&digest, id, language, body, now],
-        )
-        .await?;
-        hash = Some(digest);
-    }
+    let text = match entry.text {
+        Some(text) => Some(consent_text(tx, text, now).await?),
+        None => None,
+    };
     tx.execute(
         sql!(
-            "insert into consents (id, contact_id, visitor_id, purpose, action, text_hash, page, at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)"
+            "insert into consents (id, contact_id, visitor_id, purpose, action, text_hash, form, page, at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         ),
-        params![new_key(), contact, visitor, purpose, action, hash, page, now],
+        params![new_key(), contact, visitor, entry.purpose, entry.action, text, entry.form, entry.page, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Since when a contact objects to being profiled, if she does.
+pub(super) async fn profiling_off(q: &mut impl Queries, contact: ContactId) -> Result<Option<Timestamp>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select max(profiling_off_at) as off_at from contacts
+                 where id in (select own_id from contact_ids where contact_id = $1)"
+            ),
+            params![contact],
+        )
+        .await?;
+    row.map_or(Ok(None), |row| row.get("off_at"))
+}
+
+pub(super) async fn set_profiling_off(
+    tx: &mut Tx,
+    contact: ContactId,
+    since: Option<Timestamp>,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "update contacts set profiling_off_at = $2
+             where id in (select own_id from contact_ids where contact_id = $1)"
+        ),
+        params![contact, since],
     )
     .await?;
     Ok(())
@@ -599,7 +769,8 @@ pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Co
     let rows = q
         .query(
             sql!(
-                "select c.purpose, c.action, t.body, c.page, c.at
+                "select c.purpose, c.action, t.body, t.text_id, t.version, t.body_hash, t.language, c.form, c.page,
+                     c.at
                  from consents c left join consent_texts t on t.hash = c.text_hash
                  where c.contact_id in (select own_id from contact_ids where contact_id = $1)
                     or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)))
@@ -614,6 +785,11 @@ pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Co
                 purpose: row.get("purpose")?,
                 action: row.get("action")?,
                 text: row.get("body")?,
+                text_id: row.get("text_id")?,
+                version: row.get("version")?,
+                hash: row.get("body_hash")?,
+                language: row.get("language")?,
+                form: row.get("form")?,
                 page: row.get("page")?,
                 at: row.get("at")?,
             })

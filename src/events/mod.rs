@@ -3,6 +3,7 @@
 
 pub mod outbox;
 
+pub use outbox::PERSONAL;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, EventId, SubmissionId};

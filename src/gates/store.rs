@@ -8,7 +8,22 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::personal::Personal;
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[Personal {
+    table: "form_submissions",
+    export: Some(sql!(
+        "select site, form, fields, page, language, at from form_submissions
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by at"
+    )),
+    erase: Some(sql!(
+        "delete from form_submissions where contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    because: "",
+}];
 
 /// A submission as it was kept.
 #[derive(Debug, Clone, PartialEq)]

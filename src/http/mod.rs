@@ -10,6 +10,7 @@ mod gates;
 mod identify;
 mod objections;
 mod ops;
+mod people;
 mod proxies;
 mod traffic;
 mod webinars;
@@ -102,6 +103,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(gates::routes)
                     .configure(identify::routes)
                     .configure(objections::routes)
+                    .configure(people::routes)
                     .configure(traffic::routes)
                     .configure(webinars::routes)
                     .configure(if is_demo { demo::routes } else { nothing_else }),

@@ -64,6 +64,8 @@ pub struct Facts {
     pub language: String,
     /// Answers to the four questions, by slot: `budget`, `authority`, `need`, `timeline`.
     pub bant: BTreeMap<String, String>,
+    /// Whether she objects to being profiled: what she did counts for nothing then.
+    pub profiling_off: bool,
 }
 
 /// The four qualifying questions.
@@ -96,6 +98,7 @@ impl Facts {
                 .filter(|(_, answer)| !answer.is_empty())
                 .collect(),
             job_title,
+            profiling_off: false,
         }
     }
 

@@ -23,7 +23,9 @@ pub async fn facts(q: &mut impl Queries, contact: ContactId) -> Result<Option<Fa
     let fields = contacts::fields(q, contact).await?;
     let current = fields.into_iter().filter(|field| !field.is_suggestion);
     let current = current.map(|field| (field.name, field.value)).collect();
-    Ok(Some(Facts::of(&known.email, known.language.code(), &current)))
+    let facts = Facts::of(&known.email, known.language.code(), &current);
+    let profiling_off = contacts::objects_to_profiling(q, contact).await?;
+    Ok(Some(Facts { profiling_off, ..facts }))
 }
 
 /// What a contact did since `from`, oldest first: her own activities, those of her devices from before she was known,

@@ -2,4 +2,4 @@
 
 mod store;
 
-pub use store::{is_member, of_contact};
+pub use store::{PERSONAL, is_member, of_contact};

@@ -3,7 +3,21 @@
 use crate::base::ids::ContactId;
 use crate::storage::Result;
 use crate::storage::db::Queries;
+use crate::storage::personal::Personal;
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[Personal {
+    table: "segment_members",
+    export: Some(sql!(
+        "select segment, since from segment_members
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    erase: Some(sql!(
+        "delete from segment_members where contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    because: "",
+}];
 
 /// Whether a contact belongs to a segment.
 ///

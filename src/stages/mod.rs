@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 pub use definition::Definition;
 pub use explain::{Explanation, explain};
 pub use rules::{Grounds, Miss, Need, Person, Position};
+pub use store::PERSONAL;
 
 use crate::base::coded::Coded;
 use crate::base::ids::{AccountId, ContactId};

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::sources::{Source, sources};
 
 /// Who may import whom: a module imports only what stands before it.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 28] = [
     "base",
     "config",
     "telemetry",
@@ -24,6 +24,7 @@ const ORDER: [&str; 27] = [
     "webinars",
     "bookings",
     "chat",
+    "privacy",
     "render",
     "notify",
     "crm",

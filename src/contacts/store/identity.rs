@@ -243,7 +243,7 @@ pub(in crate::contacts) async fn use_code(tx: &mut Tx, id: &str, now: Timestamp)
 }
 
 /// Forgets the codes that ran out before a moment.
-pub(crate) async fn forget_codes(tx: &mut Tx, before: Timestamp) -> Result<u64> {
+pub(in crate::contacts) async fn forget_codes(tx: &mut Tx, before: Timestamp) -> Result<u64> {
     tx.execute(sql!("delete from identity_codes where expires_at < $1"), params![before]).await
 }
 

@@ -107,6 +107,20 @@ pub(in crate::contacts) async fn open(q: &mut impl Queries, merged: ContactId) -
     row.as_ref().map(merge_of).transpose()
 }
 
+/// The contact behind another whose own address this is.
+pub(in crate::contacts) async fn behind_with_address(
+    q: &mut impl Queries,
+    email: &crate::base::email::Email,
+) -> Result<Option<ContactId>> {
+    let row = q
+        .query_opt(
+            sql!("select id from contacts where email = $1 and merged_into is not null"),
+            params![email.as_str()],
+        )
+        .await?;
+    row.map(|row| row.get("id")).transpose()
+}
+
 /// The merges that stand behind a contact, the latest first.
 pub(in crate::contacts) async fn standing(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Merge>> {
     let rows = q

@@ -71,6 +71,9 @@ create unique index contact_merges_open on contact_merges (merged_id) where undo
 
 -- The same id with another text is another version of it.
 alter table consent_texts add column version bigint not null default 1;
+-- The SHA-256 of the body. `hash` is the row's key: two ids may have one wording.
+alter table consent_texts add column body_hash text;
+update consent_texts set body_hash = hash;
 alter table consents add column form text;
 update consent_texts set version = (
     select count(*) from consent_texts earlier

@@ -21,6 +21,8 @@ mod hostile;
 mod identity;
 mod lifecycle;
 mod mail;
+mod people;
+mod privacy;
 mod streams;
 mod traffic;
 mod webinars;

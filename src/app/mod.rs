@@ -193,7 +193,10 @@ fn tend(geo: &Arc<Geo>, cookieless: &Arc<Cookieless>, clock: Clock) {
 }
 
 /// The configured secret, else the one in the data folder, made at the first start.
-fn secret_of(config: &Config) -> anyhow::Result<Secret> {
+///
+/// # Errors
+/// If the folder cannot be read or written.
+pub fn secret_of(config: &Config) -> anyhow::Result<Secret> {
     if !config.server.secret.is_empty() {
         return Ok(config.server.secret.clone());
     }

@@ -48,6 +48,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("contact.nothing_suggested", 404, "Nothing waits to be accepted"),
     ("contact.unknown", 404, "There is no such contact"),
     ("csrf.failed", 403, "The form is not ours or too old"),
+    ("erase.not_confirmed", 422, "The erasure was not confirmed"),
     ("form.invalid", 422, "Some answers are missing or wrong"),
     ("form.nonce_invalid", 422, "The form was not loaded from here or is too old"),
     ("form.nonce_used", 409, "The form was sent already"),

@@ -32,6 +32,14 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(web::resource("/v1/identify/confirm").route(web::post().to(confirm)).route(preflight()));
 }
 
+/// Who the page says it is: a token of the host, or an address.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum To {
+    Token(String),
+    Claim { email: String },
+}
+
 /// What a page sends.
 #[derive(Deserialize)]
 struct Sent {
@@ -47,8 +55,9 @@ struct Sent {
     zone: Option<String>,
     #[serde(default)]
     email: Option<String>,
+    /// For `/v1/identify`.
     #[serde(default)]
-    token: Option<String>,
+    to: Option<To>,
     #[serde(default)]
     code: Option<String>,
 }
@@ -108,8 +117,8 @@ async fn coming<'a>(
     })
 }
 
-fn address(sent: &Sent) -> Result<Email, Problem> {
-    Email::parse(sent.email.as_deref().unwrap_or_default()).map_err(|_| {
+fn address(text: &str) -> Result<Email, Problem> {
+    Email::parse(text).map_err(|_| {
         Problem::new("identity.email_invalid", "Give `email`, an address that can be written to.")
     })
 }
@@ -120,7 +129,7 @@ fn finished(app: &Shared, request: &HttpRequest, answer: Result<HttpResponse, Pr
     response
 }
 
-/// `POST /v1/identify`: with `token` the host site vouches, with `email` alone the page claims.
+/// `POST /v1/identify`: `to` is a token, by which the host site vouches, or `{email}`, which the page claims.
 async fn identify(
     app: Shared,
     proxies: web::Data<Proxies>,
@@ -130,9 +139,10 @@ async fn identify(
     let answer = async {
         let sent = read(&body)?;
         let coming = coming(&app, &proxies, &request, &sent).await?;
-        match &sent.token {
-            Some(token) => vouched(&app, &coming, token).await,
-            None => claimed(&app, &coming, &address(&sent)?).await,
+        match &sent.to {
+            Some(To::Token(token)) => vouched(&app, &coming, token).await,
+            Some(To::Claim { email }) => claimed(&app, &coming, &address(email)?).await,
+            None => Err(Problem::new("request.malformed", "Give `to`: a token of the host, or {email}.")),
         }
     };
     let answer = answer.await;
@@ -215,7 +225,7 @@ async fn ask(
     let answer = async {
         let sent = read(&body)?;
         let coming = coming(&app, &proxies, &request, &sent).await?;
-        let email = address(&sent)?;
+        let email = address(sent.email.as_deref().unwrap_or_default())?;
         let now = app.clock.now();
         let mut tx = app.stores.db.begin().await?;
         let identified = claim(&app, &mut tx, &coming, &email).await?;

@@ -81,7 +81,7 @@ async fn say(visitor: &Visitor<'_>, door: &str, more: Value) -> Answer {
 
 async fn vouch(visitor: &mut Visitor<'_>, host_id: &str, email: &str) -> Value {
     let token = token(visitor.app, host_id, email);
-    let answer = say(visitor, "/v1/identify", json!({ "token": token })).await.expect_json(200);
+    let answer = say(visitor, "/v1/identify", json!({ "to": token })).await.expect_json(200);
     visitor.id = answer["visitor"].as_str().expect("an id").to_owned();
     answer
 }
@@ -128,7 +128,7 @@ async fn a_code_works_only_on_the_device_that_asked_and_for_ten_minutes() {
     let (nikki, thief) = (app.visitor(), app.visitor());
     say(&nikki, "/v1/identify/code", json!({"email": "nikki@acme.example"})).await.expect(202);
     let digits = mailed_digits(&app).await;
-    say(&thief, "/v1/identify", json!({"email": "nikki@acme.example"})).await.expect(200);
+    say(&thief, "/v1/identify", json!({"to": {"email": "nikki@acme.example"}})).await.expect(200);
     say(&thief, "/v1/identify/confirm", json!({ "code": digits }))
         .await
         .expect_problem(410, "identity.code_over");
@@ -203,13 +203,13 @@ async fn a_code_that_was_mailed_is_not_kept_with_the_mail() {
 async fn a_claim_of_the_page_is_a_claim_and_the_hosts_token_is_proof() {
     let app = app().await;
     let mut nikki = app.visitor();
-    let claimed = say(&nikki, "/v1/identify", json!({"email": "nikki@acme.example"})).await.expect_json(200);
+    let claimed = say(&nikki, "/v1/identify", json!({"to": {"email": "nikki@acme.example"}})).await.expect_json(200);
     assert_eq!(claimed["trust"], "claimed");
     let (id, stage) = contact(&app, "nikki@acme.example").await;
     assert_eq!(stage, "lead");
     assert_eq!(vouch(&mut nikki, "7", "nikki@acme.example").await["trust"], "authenticated");
     assert_eq!(holder(&app, &nikki.id).await, Some((id, Trust::Authenticated)));
-    let again = say(&nikki, "/v1/identify", json!({"email": "nikki@acme.example"})).await.expect_json(200);
+    let again = say(&nikki, "/v1/identify", json!({"to": {"email": "nikki@acme.example"}})).await.expect_json(200);
     assert_eq!(again["trust"], "authenticated", "claiming what is proved lowers nothing");
 }
 
@@ -230,11 +230,11 @@ async fn forged_expired_and_foreign_tokens_are_refused_and_change_nothing() {
         (String::new(), 401, "identity.token_forged"),
     ];
     for (token, status, code) in cases {
-        say(&nikki, "/v1/identify", json!({ "token": token })).await.expect_problem(status, code);
+        say(&nikki, "/v1/identify", json!({ "to": token })).await.expect_problem(status, code);
     }
     let old = token(&app, "7", email);
     app.clock.advance(600_000);
-    say(&nikki, "/v1/identify", json!({ "token": old })).await.expect_problem(401, "identity.token_expired");
+    say(&nikki, "/v1/identify", json!({ "to": old })).await.expect_problem(401, "identity.token_expired");
     assert_eq!(app.census().await, before);
     assert_eq!(holder(&app, &nikki.id).await, None);
 }
@@ -246,11 +246,11 @@ async fn who_agreed_to_nothing_is_not_identified() {
     nikki.consent = "none";
     let before = app.census().await;
     for door in ["/v1/identify", "/v1/identify/code", "/v1/identify/confirm"] {
-        let sent = json!({"email": "nikki@acme.example", "code": "000000"});
+        let sent = json!({"email": "nikki@acme.example", "code": "000000", "to": {"email": "nikki@acme.example"}});
         say(&nikki, door, sent).await.expect_problem(422, "identity.consent_needed");
     }
     assert_eq!(app.census().await, before);
-    let body = json!({"site": "faro", "visitor": nikki.id, "consent": "analytics", "email": "a@b.example"});
+    let body = json!({"site": "faro", "visitor": nikki.id, "consent": "analytics", "to": {"email": "a@b.example"}});
     let stranger = app.client.with("origin", "https://elsewhere.example");
     stranger.post("/v1/identify", &body).await.expect_problem(403, "site.foreign_origin");
 }
@@ -273,7 +273,7 @@ async fn two_colleagues_on_one_browser_stay_two_whoever_logs_in() {
     assert_eq!((visits_of(&app, pam).await, visits_of(&app, dwight).await), (1, 0));
     // A third one only claims, on Dwight's device: nothing of his is hers.
     let angela =
-        say(&browser, "/v1/identify", json!({"email": "angela@acme.example"})).await.expect_json(200);
+        say(&browser, "/v1/identify", json!({"to": {"email": "angela@acme.example"}})).await.expect_json(200);
     assert_eq!(angela["trust"], "claimed");
     assert_ne!(angela["visitor"], dwights);
     assert_eq!(app.count("contacts").await, 3);
@@ -288,7 +288,7 @@ async fn same_email_and_two_host_ids_are_two_until_a_person_says_otherwise() {
 
     // Another user of the site with the same address, on the same browser: nothing of the first is shown to her.
     let second = token(&app, "u2", "office@acme.example");
-    let problem = say(&first, "/v1/identify", json!({ "token": second }))
+    let problem = say(&first, "/v1/identify", json!({ "to": second }))
         .await
         .expect_problem(409, "identity.contested");
     let epoch = problem["visitor"].as_str().expect("a new epoch").to_owned();
@@ -299,7 +299,7 @@ async fn same_email_and_two_host_ids_are_two_until_a_person_says_otherwise() {
         Some((id, Trust::Authenticated)),
         "the first stays who she was"
     );
-    say(&app.visitor(), "/v1/identify", json!({ "token": second })).await.expect(409);
+    say(&app.visitor(), "/v1/identify", json!({ "to": second })).await.expect(409);
 
     // A person says that both are hers.
     let program = program(&app);
@@ -385,7 +385,7 @@ async fn typing_someone_elses_address_shows_nothing_of_hers() {
         .expect("set");
     tx.commit().await.expect("commits");
     let known = async |visitor: &Visitor<'_>, email: &str| {
-        let claimed = say(visitor, "/v1/identify", json!({ "email": email })).await.expect(200);
+        let claimed = say(visitor, "/v1/identify", json!({"to": {"email": email}})).await.expect(200);
         let asked = say(visitor, "/v1/identify/code", json!({ "email": email })).await.expect(202);
         (claimed.body, asked.body)
     };
@@ -412,9 +412,9 @@ async fn one_address_of_the_network_never_makes_two_devices_one() {
     nikki.visit("/").await;
     dwight.visit("/").await;
     app.run_jobs().await;
-    say(&nikki, "/v1/identify", json!({"email": "nikki@acme.example"})).await.expect(200);
+    say(&nikki, "/v1/identify", json!({"to": {"email": "nikki@acme.example"}})).await.expect(200);
     assert_eq!(holder(&app, &dwight.id).await, None);
-    say(&dwight, "/v1/identify", json!({"email": "dwight@acme.example"})).await.expect(200);
+    say(&dwight, "/v1/identify", json!({"to": {"email": "dwight@acme.example"}})).await.expect(200);
     assert_eq!(app.count("contacts").await, 2);
 }
 

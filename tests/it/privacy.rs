@@ -566,3 +566,56 @@ async fn her_own_page_stops_profiling_with_a_button_and_not_by_being_opened() {
         (Some("contact"), Some("changed"))
     );
 }
+
+#[tokio::test]
+async fn the_command_line_merges_parts_exports_erases_and_says_what_is_kept_how_long() {
+    let app = app().await;
+    submit(&app.visitor(), "white-paper", NIKKI).await;
+    submit(&app.visitor(), "white-paper", "nikki@home.example").await;
+    let (id, _) = contact(&app, NIKKI).await;
+    let run = |arguments: &[&str]| {
+        let config = app.folder().join("embudo.toml");
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_embudo"))
+            .args(["--config", &config.display().to_string()])
+            .args(arguments)
+            .output()
+            .expect("it runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("a text");
+        (done.status.success(), text(done.stdout) + &text(done.stderr))
+    };
+    let both = ["contact", "merge", NIKKI, "nikki@home.example"];
+    let (is_done, told) = run(&[&both[..], &["--dry-run"]].concat());
+    assert!(is_done && told.contains("would be merged into nikki@acme.example"), "{told}");
+    assert_eq!(app.count("contact_merges").await, 0);
+    assert!(run(&both).0);
+    let (is_done, told) = run(&both);
+    assert!(!is_done && told.contains("the same contact"), "{told}");
+    let (is_done, told) = run(&["contact", "unmerge", "nikki@home.example"]);
+    assert!(is_done && told.contains("stands on its own again"), "{told}");
+    assert!(!run(&["contact", "unmerge", "nikki@home.example"]).0);
+
+    let to = app.folder().join("exported");
+    let (is_done, told) = run(&["contact", "export", NIKKI, "--to", &to.display().to_string()]);
+    let data = std::fs::read_to_string(to.join(id.to_string()).join("data.json")).expect("written");
+    assert!(is_done && data.contains(NIKKI), "{told}");
+
+    let (_, told) = run(&["contact", "erase", NIKKI, "--dry-run"]);
+    assert!(
+        told.contains("would be erased") && told.contains("contacts: 1") && told.contains("backups"),
+        "{told}"
+    );
+    assert_eq!(app.count("contacts").await, 2);
+    assert!(run(&["contact", "erase", NIKKI]).0);
+    assert_eq!(app.count("contacts").await, 1);
+    let (is_done, told) = run(&["contact", "erase", NIKKI]);
+    assert!(!is_done && told.contains("there is no contact with the address"), "{told}");
+    let (is_done, told) = run(&["retention", "--dry-run"]);
+    assert!(is_done && told.contains("people and what they did are kept"), "{told}");
+    let acts: Vec<String> = app
+        .rows("select action from audit order by at, id")
+        .await
+        .iter()
+        .map(|row| row.get("action").expect("a word"))
+        .collect();
+    assert_eq!(acts, ["merged", "unmerged", "exported", "erased"]);
+}

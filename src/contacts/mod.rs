@@ -338,6 +338,8 @@ pub async fn set_field(
     if value.is_empty() {
         return Ok(false);
     }
+    // A chat that was open when she was merged still names her former self.
+    let contact = survivor(tx, contact).await?;
     let known = store::field(tx, contact, name).await?;
     let is_current = known.as_ref().is_none_or(|known| trust >= known.trust || known.value == value);
     let trust = known.filter(|known| known.value == value).map_or(trust, |known| known.trust.max(trust));

@@ -9,16 +9,18 @@ use serde_json::json;
 
 use super::error::Problem;
 use super::request::{Proxies, origin};
-use super::{Shared, cors, gates};
+use super::{Shared, cors};
 use crate::base::email::Email;
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
+use crate::base::network::network_of;
 use crate::base::time::zone;
 use crate::contacts::host::{self, Vouched};
 use crate::contacts::{self, Consent, Identification, Identified, Trust, codes, token};
 use crate::sites::Site;
 use crate::stages;
 use crate::storage::db::Tx;
+use crate::storage::limits::Quota;
 
 /// Largest body.
 const BODY_MOST: usize = 16 * 1024;
@@ -92,14 +94,8 @@ fn read(body: &[u8]) -> Result<Sent, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::new("request.malformed", error.to_string()))
 }
 
-async fn coming<'a>(
-    app: &'a Shared,
-    proxies: &Proxies,
-    request: &HttpRequest,
-    sent: &'a Sent,
-) -> Result<Coming<'a>, Problem> {
+fn coming<'a>(app: &'a Shared, request: &HttpRequest, sent: &'a Sent) -> Result<Coming<'a>, Problem> {
     let site = app.sites.find_for(&sent.site, origin(request), app.own_origin())?;
-    gates::limit(app, proxies, request).await?;
     let consent = Consent::of_word(&sent.consent);
     let visitor = sent.visitor.as_deref().and_then(|text| VisitorId::parse(text).ok());
     let Some(visitor) = visitor.filter(|_| consent != Consent::None) else {
@@ -123,6 +119,22 @@ fn address(text: &str) -> Result<Email, Problem> {
     })
 }
 
+/// Pages say who it is on every view, so this may happen as often as a hit.
+async fn limit_views(app: &Shared, proxies: &Proxies, request: &HttpRequest) -> Result<(), Problem> {
+    let settings = &app.config.collector;
+    let quota = Quota { per_minute: settings.hits_per_minute, burst: settings.hits_burst };
+    let address = proxies.client(request);
+    Ok(app.stores.limits.check_address("identify", address, quota, app.clock.now()).await?)
+}
+
+/// Codes are asked for and typed by people: as often as forms are sent.
+async fn limit_codes(app: &Shared, proxies: &Proxies, request: &HttpRequest) -> Result<(), Problem> {
+    let settings = &app.config.forms;
+    let quota = Quota { per_minute: settings.per_minute, burst: settings.burst };
+    let network = network_of(proxies.client(request));
+    Ok(app.stores.limits.check("identity_codes", &network, quota, app.clock.now()).await?)
+}
+
 fn finished(app: &Shared, request: &HttpRequest, answer: Result<HttpResponse, Problem>) -> HttpResponse {
     let mut response = answer.unwrap_or_else(|problem| problem.error_response());
     cors::sites(app, request, response.headers_mut());
@@ -137,8 +149,9 @@ async fn identify(
     body: web::Bytes,
 ) -> HttpResponse {
     let answer = async {
+        limit_views(&app, &proxies, &request).await?;
         let sent = read(&body)?;
-        let coming = coming(&app, &proxies, &request, &sent).await?;
+        let coming = coming(&app, &request, &sent)?;
         match &sent.to {
             Some(To::Token(token)) => vouched(&app, &coming, token).await,
             Some(To::Claim { email }) => claimed(&app, &coming, &address(email)?).await,
@@ -182,7 +195,8 @@ async fn note(
     by: &str,
 ) -> Result<(), Problem> {
     let now = app.clock.now();
-    contacts::record(tx, Some(contact), Some(visitor), "identified", Some(by), json!({}), now).await?;
+    let kind = format!("identified.{by}");
+    contacts::record(tx, Some(contact), Some(visitor), &kind, None, json!({}), now).await?;
     stages::evaluate(tx, &app.lifecycle, contact, now).await?;
     Ok(())
 }
@@ -223,8 +237,9 @@ async fn ask(
     body: web::Bytes,
 ) -> HttpResponse {
     let answer = async {
+        limit_codes(&app, &proxies, &request).await?;
         let sent = read(&body)?;
-        let coming = coming(&app, &proxies, &request, &sent).await?;
+        let coming = coming(&app, &request, &sent)?;
         let email = address(sent.email.as_deref().unwrap_or_default())?;
         let now = app.clock.now();
         let mut tx = app.stores.db.begin().await?;
@@ -247,8 +262,9 @@ async fn confirm(
     body: web::Bytes,
 ) -> HttpResponse {
     let answer = async {
+        limit_codes(&app, &proxies, &request).await?;
         let sent = read(&body)?;
-        let coming = coming(&app, &proxies, &request, &sent).await?;
+        let coming = coming(&app, &request, &sent)?;
         let mut tx = app.stores.db.begin().await?;
         // Whose code it is, the device knows: an address typed again could only name somebody else.
         let held = contacts::holder(&mut tx, coming.visitor).await?;

@@ -203,13 +203,15 @@ async fn a_code_that_was_mailed_is_not_kept_with_the_mail() {
 async fn a_claim_of_the_page_is_a_claim_and_the_hosts_token_is_proof() {
     let app = app().await;
     let mut nikki = app.visitor();
-    let claimed = say(&nikki, "/v1/identify", json!({"to": {"email": "nikki@acme.example"}})).await.expect_json(200);
+    let claimed =
+        say(&nikki, "/v1/identify", json!({"to": {"email": "nikki@acme.example"}})).await.expect_json(200);
     assert_eq!(claimed["trust"], "claimed");
     let (id, stage) = contact(&app, "nikki@acme.example").await;
     assert_eq!(stage, "lead");
     assert_eq!(vouch(&mut nikki, "7", "nikki@acme.example").await["trust"], "authenticated");
     assert_eq!(holder(&app, &nikki.id).await, Some((id, Trust::Authenticated)));
-    let again = say(&nikki, "/v1/identify", json!({"to": {"email": "nikki@acme.example"}})).await.expect_json(200);
+    let again =
+        say(&nikki, "/v1/identify", json!({"to": {"email": "nikki@acme.example"}})).await.expect_json(200);
     assert_eq!(again["trust"], "authenticated", "claiming what is proved lowers nothing");
 }
 
@@ -246,11 +248,13 @@ async fn who_agreed_to_nothing_is_not_identified() {
     nikki.consent = "none";
     let before = app.census().await;
     for door in ["/v1/identify", "/v1/identify/code", "/v1/identify/confirm"] {
-        let sent = json!({"email": "nikki@acme.example", "code": "000000", "to": {"email": "nikki@acme.example"}});
+        let sent =
+            json!({"email": "nikki@acme.example", "code": "000000", "to": {"email": "nikki@acme.example"}});
         say(&nikki, door, sent).await.expect_problem(422, "identity.consent_needed");
     }
     assert_eq!(app.census().await, before);
-    let body = json!({"site": "faro", "visitor": nikki.id, "consent": "analytics", "to": {"email": "a@b.example"}});
+    let body =
+        json!({"site": "faro", "visitor": nikki.id, "consent": "analytics", "to": {"email": "a@b.example"}});
     let stranger = app.client.with("origin", "https://elsewhere.example");
     stranger.post("/v1/identify", &body).await.expect_problem(403, "site.foreign_origin");
 }
@@ -288,9 +292,8 @@ async fn same_email_and_two_host_ids_are_two_until_a_person_says_otherwise() {
 
     // Another user of the site with the same address, on the same browser: nothing of the first is shown to her.
     let second = token(&app, "u2", "office@acme.example");
-    let problem = say(&first, "/v1/identify", json!({ "to": second }))
-        .await
-        .expect_problem(409, "identity.contested");
+    let problem =
+        say(&first, "/v1/identify", json!({ "to": second })).await.expect_problem(409, "identity.contested");
     let epoch = problem["visitor"].as_str().expect("a new epoch").to_owned();
     assert_ne!(epoch, first.id);
     assert_eq!(holder(&app, &epoch).await, None);

@@ -630,12 +630,16 @@ async fn what_was_changed_after_a_merge_survives_its_undoing() {
         .await
         .expect("set");
     tx.commit().await.expect("commits");
+    // A chat that was open when she was merged still names her former self: what is said there is the survivor's.
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    contacts::set_field(&mut tx, home, "city", "Faro", "chat", Trust::Claimed, app.now()).await.expect("set");
+    tx.commit().await.expect("commits");
     program.post(&format!("/api/v1/contacts/{home}/unmerge"), &json!({})).await.expect(200);
     let fields = contacts::fields(&mut app.app.stores.db.read(), work).await.expect("read");
     let value = |name: &str| {
         fields.iter().find(|it| it.name == name && !it.is_suggestion).map(|it| it.value.as_str())
     };
-    assert_eq!((value("phone"), value("role")), (Some("700"), Some("Buyer")));
+    assert_eq!([value("phone"), value("role"), value("city")], [Some("700"), Some("Buyer"), Some("Faro")]);
 }
 
 #[tokio::test]

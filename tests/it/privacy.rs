@@ -473,6 +473,20 @@ async fn each_kind_is_forgotten_after_its_days_and_nothing_by_default() {
     assert_eq!(app.count("mails").await, 0);
     assert!(app.count("activities").await > 0);
 
+    let settings = Retention { transcript_days: 30, audit_days: 30, ..off.clone() };
+    assert_eq!(retain(&settings, true).await[0], ("transcripts", 0), "a chat that is open is not old");
+    let close = Sql("update conversations set mode = 'closed'");
+    app.app.stores.db.execute(close, &[]).await.expect("closed");
+    let told = retain(&settings, true).await;
+    assert!(told[0] == ("transcripts", 1) && told[1].0 == "audit" && told[1].1 > 0, "{told:?}");
+    retain(&settings, false).await;
+    for table in ["conversations", "messages", "audit"] {
+        assert_eq!(app.count(table).await, 0, "{table}");
+    }
+    let settings = Retention { activity_days: 30, ..off.clone() };
+    retain(&settings, false).await;
+    assert_eq!(app.count("activities").await, 0);
+
     let settings = Retention { unconverted_lead_days: 30, ..off };
     submit(&app.visitor(), "white-paper", "dwight@acme.example").await;
     assert_eq!(retain(&settings, true).await, [("unconverted_leads", 1)]);

@@ -68,6 +68,9 @@ pub mod bookings;
 /// Conversations: flows, the live hand-over, one numbered log each.
 pub mod chat;
 
+/// What a person may demand of what is known about her, and who has looked.
+pub mod privacy;
+
 // Consequences.
 
 /// Templates, texts in two languages, dates as people write them.

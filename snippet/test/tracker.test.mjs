@@ -200,6 +200,31 @@ describe('consent', () => {
     assert.deepEqual(await storage(page), {});
   });
 
+  test('identify tells who it is once there is consent, and whoever is somebody else gets an id of their own', async (t) => {
+    const other = '01970000-0000-7000-8000-000000000001';
+    const asked = [];
+    const { server, page, said } = await stage(t);
+    await page.route('**/v1/identify', (route) => {
+      asked.push(JSON.parse(route.request().postData()));
+      return route.fulfill({ status: asked.length == 3 ? 409 : 200, json: asked.length > 1 ? { visitor: other } : {} });
+    });
+    await page.goto(server.origin);
+    await page.evaluate(() => embudo('identify', { email: 'nikki@acme.example' }));
+    await until('the reason', () => said.includes('embudo: not sent: no consent'));
+    assert.equal(asked.length, 0);
+    await page.evaluate(() => (embudo('consent', 'analytics'), embudo('identify', { email: 'nikki@acme.example' })));
+    await until('the claim', () => asked.length == 1);
+    assert.deepEqual(asked[0].to, { email: 'nikki@acme.example' });
+    assert.match(asked[0].visitor, UUID7);
+    assert.equal((await storage(page))['embudo.visitor'], asked[0].visitor);
+    await page.evaluate(() => embudo('identify', 'a.b.c'));
+    await until('the new id', async () => (await storage(page))['embudo.visitor'] == other);
+    assert.equal(asked[1].to, 'a.b.c');
+    await page.evaluate(() => embudo('identify', 'd.e.f'));
+    await until('the third', () => asked.length == 3);
+    assert.equal(asked[2].visitor, other);
+  });
+
   test('reset begins a new visitor', async (t) => {
     const { server, page } = await stage(t, { page: { attributes: 'data-consent="analytics"' } });
     await page.goto(server.origin);

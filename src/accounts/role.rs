@@ -33,6 +33,10 @@ pub enum May {
     Decide,
     /// Read the mails that were sent: they hold personal links.
     ReadMails,
+    /// Say who is who: merge, take a value that waits, give a further address, note an objection.
+    Tend,
+    /// Export and erase people, and see who has looked at whom.
+    Privacy,
     /// See how the server is set up.
     Operate,
 }
@@ -63,8 +67,8 @@ impl Role {
         match what {
             May::Look => true,
             May::Chat | May::SetOutcome => matches!(self, Self::Admin | Self::Sdr | Self::Ae),
-            May::Decide => self != Self::Viewer,
-            May::Operate => self == Self::Admin,
+            May::Decide | May::Tend => self != Self::Viewer,
+            May::Operate | May::Privacy => self == Self::Admin,
             May::ReadMails => matches!(self, Self::Admin | Self::Marketing | Self::Sdr),
         }
     }

@@ -19,12 +19,13 @@ use crate::config::Config;
 use crate::gates::Catalog;
 use crate::hits::{Agents, Geo, Spam, Words};
 use crate::ingest::{self, Collector, Follower, Following};
-use crate::jobs::Worker;
+use crate::jobs::{self, Worker};
 use crate::notify::{Desk, Mailer, Outbound};
 use crate::render::Templates;
 use crate::sessions::{Cookieless, OpenVisits};
 use crate::sites::Sites;
 use crate::storage::Stores;
+use crate::storage::personal::Personal;
 use crate::{offers, stages, webinars};
 
 /// One server.
@@ -148,6 +149,11 @@ impl App {
         }
     }
 
+    /// The lists of personal tables that stand to the right of `privacy`.
+    pub fn later_tables() -> [&'static [Personal]; 2] {
+        jobs::later_tables()
+    }
+
     /// What workers work with.
     pub fn worker(&self) -> Worker {
         Worker {
@@ -155,6 +161,7 @@ impl App {
             room: self.room.clone(),
             words: self.words.clone(),
             clock: self.clock.clone(),
+            retention: self.config.retention.clone(),
         }
     }
 
@@ -192,7 +199,10 @@ fn tend(geo: &Arc<Geo>, cookieless: &Arc<Cookieless>, clock: Clock) {
 }
 
 /// The configured secret, else the one in the data folder, made at the first start.
-fn secret_of(config: &Config) -> anyhow::Result<Secret> {
+///
+/// # Errors
+/// If the folder cannot be read or written.
+pub fn secret_of(config: &Config) -> anyhow::Result<Secret> {
     if !config.server.secret.is_empty() {
         return Ok(config.server.secret.clone());
     }

@@ -36,6 +36,7 @@ use crate::storage::db::{Queries, Tx};
 
 pub use self::booking::{Booking, Holder, Outcome, State, Time};
 pub use self::error::Error;
+pub use self::store::{PERSONAL, cancel_ahead};
 
 /// The answer of everything that touches a booking.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -10,7 +10,28 @@ use crate::base::ids::{BookingId, ContactId};
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::personal::Personal;
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[Personal {
+    table: "bookings",
+    export: Some(sql!(
+        "select meeting, rep, starts_at, ends_at, state, time_zone, language, location, notes, outcome,
+                 cancel_reason, created_at
+             from bookings
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by starts_at"
+    )),
+    erase: Some(sql!(
+        "update bookings set contact_id = null, visitor_id = null, conversation_id = null, notes = null,
+                 location = null, cancel_reason = null
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1))"
+    )),
+    because: "when a colleague was busy stays; with whom and about what goes",
+}];
 
 /// How long before the cycle a call still counts for who was assigned last.
 const LAST_ASSIGNED_MS: i64 = 31 * DAY_MS;
@@ -158,7 +179,8 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
                      block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
                      outcome, outcome_at, cancel_reason, created_at, updated_at
                  from bookings
-                 where contact_id = $1 and state in ('confirmed', 'cancelled')
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and state in ('confirmed', 'cancelled')
                  order by starts_at desc, id"
             ),
             params![contact],
@@ -292,7 +314,8 @@ pub async fn count_ahead(q: &mut impl Queries, contact: ContactId, now: Timestam
             sql!(
                 "select count(*) as ahead
                  from bookings
-                 where contact_id = $1 and state = 'confirmed' and starts_at > $2"
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and state = 'confirmed' and starts_at > $2"
             ),
             params![contact, now],
         )
@@ -312,4 +335,20 @@ pub async fn adopt(tx: &mut Tx, contact: ContactId, account: &Email, now: Timest
     )
     .await?;
     Ok(())
+}
+
+/// Calls off what a contact who is being erased has ahead: nobody is left to come. Returns how many calls that were.
+///
+/// # Errors
+/// As the store says.
+pub async fn cancel_ahead(tx: &mut Tx, contact: ContactId, now: Timestamp) -> Result<u64> {
+    tx.execute(
+        sql!(
+            "update bookings set state = 'cancelled', hold_expires_at = null, sequence = sequence + 1, updated_at = $2
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 and state in ('hold', 'confirmed') and starts_at > $2"
+        ),
+        params![contact, now],
+    )
+    .await
 }

@@ -53,7 +53,7 @@ use crate::webinars::{self, Watching};
 pub use self::flows::Flows;
 pub use self::log::Entry;
 pub use self::offer::{Offered, offer};
-pub use self::store::{find, inbox, of_contact};
+pub use self::store::{PERSONAL, find, inbox, of_contact};
 pub use self::suggest::agent_suggest;
 
 /// How long a token opens its conversation.
@@ -665,7 +665,15 @@ pub async fn transcript(
     id: ConversationId,
     bot: &str,
 ) -> crate::storage::Result<Vec<Entry>> {
-    store::entries(q, id, 0, bot).await
+    let mut entries = Vec::new();
+    loop {
+        let after = entries.last().map_or(0, |entry: &Entry| entry.seq);
+        let page = store::entries(q, id, after, bot).await?;
+        if page.is_empty() {
+            return Ok(entries);
+        }
+        entries.extend(page);
+    }
 }
 
 /// Notes up to where somebody has read.

@@ -7,8 +7,56 @@ use super::{Agent, Conversation, Page};
 use crate::base::ids::{ContactId, ConversationId, VisitorId};
 use crate::base::time::Timestamp;
 use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::personal::Personal;
 use crate::storage::{Error, Result};
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[
+    Personal {
+        table: "messages",
+        export: None,
+        erase: Some(sql!(
+            "delete from messages where conversation_id in
+             (select id from conversations
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1))))"
+        )),
+        because: "exported as transcripts",
+    },
+    Personal {
+        table: "flow_showings",
+        export: Some(sql!(
+            "select flow, at, dismissed from flow_showings
+             where visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1))"
+        )),
+        erase: Some(sql!(
+            "delete from flow_showings where visitor_id in
+             (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1))"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "conversations",
+        export: Some(sql!(
+            "select id, site, flow, language, time_zone, page, mode, outcome, opened_at, closed_at from conversations
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))
+             order by opened_at"
+        )),
+        erase: Some(sql!(
+            "delete from conversations
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))"
+        )),
+        because: "",
+    },
+];
 
 /// Entries of one answer at most; whoever lacks more asks again.
 pub const PAGE: i64 = 500;
@@ -130,7 +178,7 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
                  c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
                  c.opened_at, c.updated_at, c.closed_at
              from conversations c left join accounts a on a.id = c.assigned_to
-             where c.contact_id = $1
+             where c.contact_id in (select own_id from contact_ids where contact_id = $1)
              order by c.opened_at desc limit 50"
         ),
         params![contact],

@@ -2,6 +2,7 @@
 
 mod campaign;
 mod check;
+mod contact;
 mod demo;
 mod flow;
 mod lifecycle;
@@ -39,6 +40,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Check every file that people write: lifecycle, forms, webinars, team, flows.
     Check(check::Arguments),
+    /// Merge, export and erase people.
+    Contact(contact::Arguments),
     /// Test a flow, talk to it, draw it.
     Flow(flow::Arguments),
     /// Explain the lifecycle.
@@ -51,7 +54,7 @@ enum Command {
     Campaign(campaign::Arguments),
     /// Take attendance.
     Webinar(webinar::Arguments),
-    /// Delete hits and visits that are older than their sites keep them.
+    /// Delete what is older than the settings keep it: hits and visits, chats, mails, people.
     Retention(retention::Arguments),
     /// Make what is worked out from hits again.
     Store(store::Arguments),
@@ -66,6 +69,7 @@ pub fn run() -> ExitCode {
         Command::Demo(own) => demo::run(&own, arguments.config),
         Command::Serve(own) => settings(arguments.config).and_then(|config| serve::run(&own, config)),
         Command::Check(own) => check::run(&own, arguments.config.as_deref()),
+        Command::Contact(own) => settings(arguments.config).and_then(|config| contact::run(&own, &config)),
         Command::Flow(own) => settings(arguments.config).and_then(|config| flow::run(&own, &config)),
         Command::Lifecycle(own) => {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))

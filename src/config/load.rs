@@ -103,11 +103,25 @@ fn impossible(config: &Config, layers: &Layers, report: &Report) {
             wrong("server.public_url", message);
         }
     }
-    for (index, key) in config.api.keys.iter().enumerate() {
-        if key.expose().len() < API_KEY_LENGTH {
-            let message = format!("an API key needs at least {API_KEY_LENGTH} characters");
-            let item = format!("api.keys[{index}]");
-            wrong(if layers.knows(&item) { &item } else { "api.keys" }, message);
+    for (name, keys) in [("api.keys", &config.api.keys), ("api.people_keys", &config.api.people_keys)] {
+        for (index, key) in keys.iter().enumerate() {
+            if key.expose().len() < API_KEY_LENGTH {
+                let message = format!("an API key needs at least {API_KEY_LENGTH} characters");
+                let item = format!("{name}[{index}]");
+                wrong(if layers.knows(&item) { &item } else { name }, message);
+            }
+        }
+    }
+    let retention = &config.retention;
+    for (name, days) in [
+        ("retention.unconverted_lead_days", retention.unconverted_lead_days),
+        ("retention.transcript_days", retention.transcript_days),
+        ("retention.activity_days", retention.activity_days),
+        ("retention.mail_days", retention.mail_days),
+        ("retention.audit_days", retention.audit_days),
+    ] {
+        if !(0..=36_500).contains(&days) {
+            wrong(name, format!("{days} is no number of days; 0 keeps everything"));
         }
     }
     let lists = [

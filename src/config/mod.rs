@@ -26,6 +26,7 @@ pub struct Config {
     pub chat: Chat,
     pub mail: Mail,
     pub api: Api,
+    pub retention: Retention,
     pub outbound: Outbound,
     pub log: Log,
     pub telemetry: Telemetry,
@@ -129,6 +130,17 @@ pub struct Mail {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Api {
     pub keys: Vec<Secret>,
+    pub people_keys: Vec<Secret>,
+}
+
+/// Days after which kinds of rows are forgotten; 0 keeps them.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Retention {
+    pub unconverted_lead_days: i64,
+    pub transcript_days: i64,
+    pub activity_days: i64,
+    pub mail_days: i64,
+    pub audit_days: i64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -161,6 +173,8 @@ pub struct SiteSettings {
     pub time_zone: String,
     /// Days that hits and visits are kept; 0 is for ever.
     pub keep_days: i64,
+    /// What the host signs identity tokens with; empty if it signs none.
+    pub identity_secret: Secret,
 }
 
 impl Config {

@@ -6,9 +6,10 @@ use super::SiteSettings;
 use super::layers::{Layers, SITES};
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::language::Language;
+use crate::base::secret::Secret;
 use crate::base::time::{near_zone, zone};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "key",
     "name",
     "origins",
@@ -18,9 +19,12 @@ const KEYS: [&str; 9] = [
     "stylesheet_url",
     "time_zone",
     "keep_days",
+    "identity_secret",
 ];
 /// Days are closed three days after; what is counted has to be counted before its rows may go.
 const KEEP_DAYS_LEAST: i64 = 7;
+/// A key of HS256 must not be shorter than its digest (RFC 7518, section 3.2).
+const IDENTITY_SECRET_LEAST: usize = 32;
 
 /// Takes the websites out of the settings; everything that is wrong with them goes to the report.
 pub(super) fn take(layers: &mut Layers, report: &Report) -> Vec<SiteSettings> {
@@ -102,6 +106,7 @@ impl Reader<'_> {
             stylesheet_url: self.address("stylesheet_url"),
             time_zone,
             keep_days: self.keep_days(),
+            identity_secret: self.identity_secret(),
         })
     }
 
@@ -138,6 +143,18 @@ impl Reader<'_> {
             self.wrong(key, format!("\"{text}\" is not an http or https address"));
         }
         text
+    }
+
+    fn identity_secret(&self) -> Secret {
+        let text = self.text("identity_secret").unwrap_or_default();
+        if !text.is_empty() && text.len() < IDENTITY_SECRET_LEAST {
+            let message = format!(
+                "`identity_secret` has {} bytes, at least {IDENTITY_SECRET_LEAST} are needed",
+                text.len()
+            );
+            self.wrong("identity_secret", message);
+        }
+        Secret::new(text)
     }
 
     fn keep_days(&self) -> i64 {

@@ -4,8 +4,13 @@
 //! device makes another person and another device epoch; two addresses are never merged by themselves; a weakly trusted
 //! value never replaces a stronger one.
 
+pub mod codes;
+pub mod duplicates;
+pub mod host;
 pub mod marks;
+pub mod merge;
 mod store;
+pub mod token;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -22,9 +27,10 @@ pub use crate::companies::{Company, find as company};
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
+pub use store::identity::{Alias, HostId, addresses, host_ids};
 pub use store::{
-    activities, company_colleagues, consents, fields, find, find_by_email, known_visitors, latest_visitor,
-    saw_visitor, see_visitor, visitor, visits,
+    PERSONAL, activities, company_colleagues, consents, fields, find, find_by_email, known_visitors,
+    latest_visitor, saw_visitor, see_visitor, visitor, visits,
 };
 
 /// A person whose address we know.
@@ -129,7 +135,15 @@ pub struct Step {
 pub struct ConsentRecord {
     pub purpose: String,
     pub action: String,
+    /// The very text that was shown, if one was.
     pub text: Option<String>,
+    /// What the text is called, and its how manieth wording in this language it was, from 1.
+    pub text_id: Option<String>,
+    pub version: Option<i64>,
+    /// The SHA-256 of the text in hexadecimal.
+    pub hash: Option<String>,
+    pub language: Option<Language>,
+    pub form: Option<String>,
     pub page: Option<String>,
     pub at: Timestamp,
 }
@@ -195,19 +209,41 @@ pub async fn identify(tx: &mut Tx, who: &Identification<'_>, now: Timestamp) -> 
             (store::insert(tx, who, company, now).await?, true)
         }
     };
-    let known = match who.visitor {
-        Some(visitor) => store::visitor(tx, visitor).await?,
+    bind(tx, who, contact, is_new_contact, now).await
+}
+
+/// Binds a device epoch to a contact; a device that is somebody else's begins a new one.
+async fn bind(
+    tx: &mut Tx,
+    who: &Identification<'_>,
+    contact: Contact,
+    is_new_contact: bool,
+    now: Timestamp,
+) -> Result<Identified, Error> {
+    let bound = match who.visitor {
+        Some(visitor) => store::visitor(tx, visitor).await?.and_then(|known| known.contact),
         None => None,
     };
-    let same_epoch = match (&known, who.visitor) {
-        (Some(known), _) if known.contact.is_some_and(|bound| bound != contact.id) => None,
-        (_, asked) => asked,
+    // A device of one of those who were merged into her is hers, and stays bound to whom it was: a merge can be undone.
+    let is_hers = match bound {
+        Some(bound) => survivor(tx, bound).await? == contact.id,
+        None => true,
     };
+    let same_epoch = who.visitor.filter(|_| is_hers);
     let visitor = same_epoch.unwrap_or_else(VisitorId::new);
-    store::bind_visitor(tx, visitor, who, contact.id, now).await?;
+    let holder = bound.filter(|_| is_hers).unwrap_or(contact.id);
+    store::bind_visitor(tx, visitor, who, holder, now).await?;
     marks::mark(tx, contact.id, marks::EVERYTHING, now).await?;
     store::touch(tx, contact.id, now).await?;
     Ok(Identified { contact, visitor, is_new_contact, is_new_visitor: same_epoch.is_none() })
+}
+
+/// Who speaks for a contact: herself, or whom a person merged her into.
+///
+/// # Errors
+/// As the store says.
+pub async fn survivor(q: &mut impl Queries, contact: ContactId) -> Result<ContactId, Error> {
+    Ok(store::merges::root(q, contact).await?.unwrap_or(contact))
 }
 
 /// Raises the trust in a device that is bound to this contact. A device bound to somebody else, or to nobody, stays as it
@@ -225,7 +261,8 @@ pub async fn raise_trust(
     now: Timestamp,
 ) -> Result<Option<Trust>, Error> {
     let Some(known) = store::visitor(tx, visitor).await? else { return Ok(None) };
-    if known.contact != Some(contact) {
+    let Some(bound) = known.contact else { return Ok(None) };
+    if survivor(tx, bound).await? != survivor(tx, contact).await? {
         return Ok(None);
     }
     let raised = known.trust.max(trust);
@@ -253,12 +290,14 @@ pub async fn set_field(
     if value.is_empty() {
         return Ok(false);
     }
+    // A chat that was open when she was merged still names her former self.
+    let contact = survivor(tx, contact).await?;
     let known = store::field(tx, contact, name).await?;
     let is_current = known.as_ref().is_none_or(|known| trust >= known.trust || known.value == value);
     let trust = known.filter(|known| known.value == value).map_or(trust, |known| known.trust.max(trust));
     store::put_field(tx, contact, name, value, source, trust, is_current, now).await?;
     if is_current {
-        store::mirror_field(tx, contact, name, value, now).await?;
+        store::mirror_field(tx, contact, name, Some(value), now).await?;
         marks::mark(tx, contact, marks::FACTS, now).await?;
         tell_company(tx, contact, name, value, source, trust, now).await?;
     }
@@ -312,6 +351,36 @@ pub async fn mark_company(tx: &mut Tx, company: CompanyId, what: &str, now: Time
     Ok(store::mark_people_of(tx, company, what, now).await?)
 }
 
+/// Takes the value that waits beside a better trusted one: a person of the company stands for it now. Returns whether one
+/// waited.
+///
+/// # Errors
+/// As the store says.
+pub async fn accept_suggestion(
+    tx: &mut Tx,
+    contact: ContactId,
+    name: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(waiting) = store::suggestion(tx, contact, name).await? else { return Ok(false) };
+    let known = store::field(tx, contact, name).await?;
+    let trust = known.map_or(Trust::Confirmed, |known| known.trust.max(Trust::Confirmed));
+    store::put_field(tx, contact, name, &waiting.value, "console", trust, true, now).await?;
+    store::mirror_field(tx, contact, name, Some(&waiting.value), now).await?;
+    store::drop_suggestion(tx, contact, name).await?;
+    marks::mark(tx, contact, marks::FACTS, now).await?;
+    tell_company(tx, contact, name, &waiting.value, "console", trust, now).await?;
+    Ok(true)
+}
+
+/// Throws the value away that waits. Returns whether one waited.
+///
+/// # Errors
+/// As the store says.
+pub async fn dismiss_suggestion(tx: &mut Tx, contact: ContactId, name: &str) -> Result<bool, Error> {
+    Ok(store::drop_suggestion(tx, contact, name).await?)
+}
+
 /// Records something a person or an anonymous visitor did.
 ///
 /// # Errors
@@ -347,7 +416,63 @@ pub async fn record_consent(
     page: Option<&str>,
     now: Timestamp,
 ) -> storage::Result<()> {
-    store::insert_consent(tx, contact, visitor, purpose, action, text, page, now).await
+    let entry = ConsentEntry { purpose, action, text, form: None, page };
+    store::insert_consent(tx, contact, visitor, &entry, now).await
+}
+
+/// What is written into the consent ledger.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsentEntry<'a> {
+    pub purpose: &'a str,
+    /// `granted`, `denied` or `withdrawn`.
+    pub action: &'a str,
+    /// The id of the text that was shown, its language and its very words. Other words under the same id are another
+    /// version of it.
+    pub text: Option<(&'a str, Language, &'a str)>,
+    /// The form that it was said in, and the page.
+    pub form: Option<&'a str>,
+    pub page: Option<&'a str>,
+}
+
+impl<'a> ConsentEntry<'a> {
+    /// An entry without a text.
+    pub fn of(purpose: &'a str, action: &'a str) -> Self {
+        Self { purpose, action, text: None, form: None, page: None }
+    }
+}
+
+/// Writes an entry of the consent ledger.
+///
+/// # Errors
+/// As the store says.
+pub async fn note_consent(
+    tx: &mut Tx,
+    contact: Option<ContactId>,
+    visitor: Option<VisitorId>,
+    entry: &ConsentEntry<'_>,
+    now: Timestamp,
+) -> storage::Result<()> {
+    store::insert_consent(tx, contact, visitor, entry, now).await
+}
+
+/// Whether somebody objects to being profiled (GDPR, article 21).
+///
+/// # Errors
+/// As the store says.
+pub async fn objects_to_profiling(q: &mut impl Queries, contact: ContactId) -> storage::Result<bool> {
+    Ok(store::profiling_off(q, contact).await?.is_some())
+}
+
+/// Notes that somebody objects to being profiled since a moment, or does not.
+///
+/// # Errors
+/// As the store says.
+pub async fn set_profiling_off(
+    tx: &mut Tx,
+    contact: ContactId,
+    since: Option<Timestamp>,
+) -> storage::Result<()> {
+    store::set_profiling_off(tx, contact, since).await
 }
 
 /// The purpose of mails that nobody asked for, such as invitations.

@@ -1,10 +1,16 @@
 //! The tables of people, devices, facts and consents.
 
+pub(super) mod identity;
+pub(super) mod merges;
+
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 
-use super::{Activity, Consent, ConsentRecord, Contact, Field, Identification, Step, Trust, Visit, Visitor};
+use super::{
+    Activity, Consent, ConsentEntry, ConsentRecord, Contact, Field, Identification, Step, Trust, Visit,
+    Visitor,
+};
 use crate::base::email::Email;
 use crate::base::ids::{ActivityId, CompanyId, ContactId, VisitorId, new_key};
 use crate::base::language::Language;
@@ -14,8 +20,135 @@ use crate::hits;
 use crate::sessions;
 use crate::storage::db::bulk::{Bulk, Column, Kind};
 use crate::storage::db::{Db, Queries, Row, Tx};
+use crate::storage::personal::Personal;
 use crate::storage::{Error, Result};
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[
+    Personal {
+        table: "contact_marks",
+        export: None,
+        erase: Some(sql!(
+            "delete from contact_marks where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "a mark only says that she is to be looked at again",
+    },
+    Personal {
+        table: "activities",
+        export: Some(sql!(
+            "select kind, subject, props, at from activities
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))
+             order by at"
+        )),
+        erase: Some(sql!(
+            "delete from activities
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "consents",
+        export: Some(sql!(
+            "select c.purpose, c.action, t.text_id, t.version, t.body_hash, t.language, t.body, c.form, c.page, c.at
+             from consents c left join consent_texts t on t.hash = c.text_hash
+             where c.contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))
+             order by c.at"
+        )),
+        erase: Some(sql!(
+            "delete from consents
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))"
+        )),
+        because: "what she refused is kept as a keyed digest in kept_refusals",
+    },
+    Personal {
+        table: "identity_codes",
+        export: None,
+        erase: Some(sql!(
+            "delete from identity_codes where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "a code is good for ten minutes and says nothing of her",
+    },
+    Personal {
+        table: "contact_emails",
+        export: Some(sql!(
+            "select email, source, at from contact_emails
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from contact_emails where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "contact_host_ids",
+        export: Some(sql!(
+            "select site, host_id, state, at from contact_host_ids
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from contact_host_ids where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "contact_merges",
+        export: Some(sql!(
+            "select survivor_id, merged_id, at, undone_at from contact_merges
+             where survivor_id in (select own_id from contact_ids where contact_id = $1)
+                 or merged_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from contact_merges
+             where survivor_id in (select own_id from contact_ids where contact_id = $1)
+                 or merged_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "contact_fields",
+        export: Some(sql!(
+            "select name, status, value, source, trust, at from contact_fields
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by name, status"
+        )),
+        erase: Some(sql!(
+            "delete from contact_fields where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "visitors",
+        export: Some(sql!(
+            "select id, site, trust, consent, first_touch, first_seen_at, last_seen_at from visitors
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "contacts",
+        export: Some(sql!(
+            "select id, email, first_name, last_name, language, time_zone, stage, stage_since, created_at,
+                 updated_at, last_seen_at, profiling_off_at
+             from contacts where id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from contacts where id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+];
 
 fn contact_of(row: &Row) -> Result<Contact> {
     let email: String = row.get("email")?;
@@ -46,7 +179,7 @@ pub async fn find(q: &mut impl Queries, id: ContactId) -> Result<Option<Contact>
             sql!(
                 "select id, email, first_name, last_name, company_id, language, time_zone, owner_id, stage,
                      stage_since, created_at, last_seen_at
-                 from contacts where id = $1"
+                 from contacts where id = coalesce((select merged_into from contacts where id = $1), $1)"
             ),
             params![id],
         )
@@ -64,7 +197,12 @@ pub async fn find_by_email(q: &mut impl Queries, email: &Email) -> Result<Option
             sql!(
                 "select id, email, first_name, last_name, company_id, language, time_zone, owner_id, stage,
                      stage_since, created_at, last_seen_at
-                 from contacts where email = $1"
+                 from contacts where id = (
+                     select coalesce(merged_into, id) from contacts where email = $1
+                     union all
+                     select coalesce(k.merged_into, k.id) from contact_emails e
+                         join contacts k on k.id = e.contact_id where e.email = $1
+                     limit 1)"
             ),
             params![email.as_str()],
         )
@@ -82,10 +220,18 @@ pub(super) async fn insert(
     tx.execute(
         sql!(
             "insert into contacts (id, email, company_id, language, time_zone, stage, stage_since, created_at,
-                 updated_at, last_seen_at)
-             values ($1, $2, $3, $4, $5, 'visitor', $6, $6, $6, $6)"
+                 updated_at, last_seen_at, likeness)
+             values ($1, $2, $3, $4, $5, 'visitor', $6, $6, $6, $6, $7)"
         ),
-        params![id, who.email.as_str(), company, who.language, who.time_zone, now],
+        params![
+            id,
+            who.email.as_str(),
+            company,
+            who.language,
+            who.time_zone,
+            now,
+            super::duplicates::likeness(who.email)
+        ],
     )
     .await?;
     Ok(Contact {
@@ -127,7 +273,7 @@ pub async fn company_colleagues(
             sql!(
                 "select id, email, first_name, last_name, company_id, language, time_zone, owner_id, stage,
                      stage_since, created_at, last_seen_at
-                 from contacts where company_id = $1 and id <> $2
+                 from contacts where company_id = $1 and id <> $2 and merged_into is null
                  order by last_seen_at desc limit 50"
             ),
             params![company, but],
@@ -174,7 +320,7 @@ pub async fn latest_visitor(q: &mut impl Queries, contact: ContactId) -> Result<
         .query_opt(
             sql!(
                 "select id, site, contact_id, trust, consent, first_seen_at, last_seen_at
-                 from visitors where contact_id = $1
+                 from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)
                  order by last_seen_at desc limit 1"
             ),
             params![contact],
@@ -371,6 +517,34 @@ pub(super) async fn field(q: &mut impl Queries, contact: ContactId, name: &str) 
     row.as_ref().map(field_of).transpose()
 }
 
+/// The value of a fact that waits for a person.
+pub(super) async fn suggestion(
+    q: &mut impl Queries,
+    contact: ContactId,
+    name: &str,
+) -> Result<Option<Field>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select name, status, value, source, trust, at from contact_fields
+                 where contact_id = $1 and name = $2 and status = 'suggested'"
+            ),
+            params![contact, name],
+        )
+        .await?;
+    row.as_ref().map(field_of).transpose()
+}
+
+pub(super) async fn drop_suggestion(tx: &mut Tx, contact: ContactId, name: &str) -> Result<bool> {
+    let gone = tx
+        .execute(
+            sql!("delete from contact_fields where contact_id = $1 and name = $2 and status = 'suggested'"),
+            params![contact, name],
+        )
+        .await?;
+    Ok(gone > 0)
+}
+
 #[allow(clippy::too_many_arguments, reason = "a fact has these columns")]
 pub(super) async fn put_field(
     tx: &mut Tx,
@@ -401,13 +575,16 @@ pub(super) async fn mirror_field(
     tx: &mut Tx,
     contact: ContactId,
     name: &str,
-    value: &str,
+    value: Option<&str>,
     now: Timestamp,
 ) -> Result<()> {
     let statement = match name {
         "first_name" => sql!("update contacts set first_name = $2, updated_at = $3 where id = $1"),
         "last_name" => sql!("update contacts set last_name = $2, updated_at = $3 where id = $1"),
-        "language" => sql!("update contacts set language = $2, updated_at = $3 where id = $1"),
+        // She always has one: without a value it stays what it was.
+        "language" => {
+            sql!("update contacts set language = coalesce($2, language), updated_at = $3 where id = $1")
+        }
         "time_zone" => sql!("update contacts set time_zone = $2, updated_at = $3 where id = $1"),
         _ => return Ok(()),
     };
@@ -444,8 +621,8 @@ pub async fn activities(q: &mut impl Queries, contact: ContactId, most: i64) -> 
         .query(
             sql!(
                 "select kind, subject, props, at from activities
-                 where contact_id = $1
-                    or (contact_id is null and visitor_id in (select id from visitors where contact_id = $1))
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                    or (contact_id is null and visitor_id in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)))
                  order by at desc, id desc limit $2"
             ),
             params![contact, most],
@@ -480,7 +657,7 @@ pub async fn visits(
                      scroll, host, entry, exit, channel, source, medium, campaign, term, content, referrer, country,
                      region, city, network, device, browser, os, language, trail
                  from visits
-                 where visitor in (select id from visitors where contact_id = $1) and consent > 0
+                 where visitor in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)) and consent > 0
                      and started_at < $2
                  order by started_at desc limit $3"
             ),
@@ -538,36 +715,86 @@ fn told(visit: &sessions::Visit, texts: &HashMap<i64, String>) -> Visit {
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "a ledger entry has these columns")]
+/// The key of a text that was shown: the row that it has already, or a new version of its id.
+async fn consent_text(
+    tx: &mut Tx,
+    (id, language, body): (&str, Language, &str),
+    now: Timestamp,
+) -> Result<String> {
+    tx.lock(&format!("consent-text:{id}")).await?;
+    let digest = sha256_hex(body);
+    let known = tx
+        .query_opt(
+            sql!(
+                "select hash from consent_texts
+                 where text_id = $1 and language = $2 and body_hash = $3"
+            ),
+            params![id, language, &digest],
+        )
+        .await?;
+    if let Some(known) = known {
+        return known.get("hash");
+    }
+    let key = sha256_hex(format!("{id}\n{}\n{body}", language.code()));
+    tx.execute(
+        sql!(
+            "insert into consent_texts (hash, text_id, language, body, body_hash, version, first_used_at)
+             select $1, $2, $3, $4, $5, coalesce(max(version), 0) + 1, cast($6 as bigint) from consent_texts
+             where text_id = $2 and language = $3"
+        ),
+        params![&key, id, language, body, &digest, now],
+    )
+    .await?;
+    Ok(key)
+}
+
 pub(super) async fn insert_consent(
     tx: &mut Tx,
     contact: Option<ContactId>,
     visitor: Option<VisitorId>,
-    purpose: &str,
-    action: &str,
-    text: Option<(&str, Language, &str)>,
-    page: Option<&str>,
+    entry: &ConsentEntry<'_>,
     now: Timestamp,
 ) -> Result<()> {
-    let mut hash = None;
-    if let Some((id, language, body)) = text {
-        let digest = sha256_hex(body);
-        tx.execute(
-            sql!(
-                "insert into consent_texts (hash, text_id, language, body, first_used_at)
-                 values ($1, $2, $3, $4, $5) on conflict (hash) do nothing"
-            ),
-            params![&digest, id, language, body, now],
-        )
-        .await?;
-        hash = Some(digest);
-    }
+    let text = match entry.text {
+        Some(text) => Some(consent_text(tx, text, now).await?),
+        None => None,
+    };
     tx.execute(
         sql!(
-            "insert into consents (id, contact_id, visitor_id, purpose, action, text_hash, page, at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)"
+            "insert into consents (id, contact_id, visitor_id, purpose, action, text_hash, form, page, at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         ),
-        params![new_key(), contact, visitor, purpose, action, hash, page, now],
+        params![new_key(), contact, visitor, entry.purpose, entry.action, text, entry.form, entry.page, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Since when a contact objects to being profiled, if she does.
+pub(super) async fn profiling_off(q: &mut impl Queries, contact: ContactId) -> Result<Option<Timestamp>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select max(profiling_off_at) as off_at from contacts
+                 where id in (select own_id from contact_ids where contact_id = $1)"
+            ),
+            params![contact],
+        )
+        .await?;
+    row.map_or(Ok(None), |row| row.get("off_at"))
+}
+
+pub(super) async fn set_profiling_off(
+    tx: &mut Tx,
+    contact: ContactId,
+    since: Option<Timestamp>,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "update contacts set profiling_off_at = $2
+             where id in (select own_id from contact_ids where contact_id = $1)"
+        ),
+        params![contact, since],
     )
     .await?;
     Ok(())
@@ -581,10 +808,11 @@ pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Co
     let rows = q
         .query(
             sql!(
-                "select c.purpose, c.action, t.body, c.page, c.at
+                "select c.purpose, c.action, t.body, t.text_id, t.version, t.body_hash, t.language, c.form, c.page,
+                     c.at
                  from consents c left join consent_texts t on t.hash = c.text_hash
-                 where c.contact_id = $1
-                    or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id = $1))
+                 where c.contact_id in (select own_id from contact_ids where contact_id = $1)
+                    or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)))
                  order by c.at desc, c.id desc"
             ),
             params![contact],
@@ -596,6 +824,11 @@ pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Co
                 purpose: row.get("purpose")?,
                 action: row.get("action")?,
                 text: row.get("body")?,
+                text_id: row.get("text_id")?,
+                version: row.get("version")?,
+                hash: row.get("body_hash")?,
+                language: row.get("language")?,
+                form: row.get("form")?,
                 page: row.get("page")?,
                 at: row.get("at")?,
             })

@@ -8,7 +8,7 @@ mod store;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub use store::{count_won, find, of_company, of_contact, people};
+pub use store::{PERSONAL, count_won, find, of_company, of_contact, people};
 
 use crate::base::coded::Coded;
 use crate::base::ids::{AccountId, CompanyId, ContactId, DealId};

@@ -5,7 +5,21 @@ use crate::base::ids::{CompanyId, ContactId, DealId};
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::personal::Personal;
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[Personal {
+    table: "deal_people",
+    export: Some(sql!(
+        "select d.name, d.status, p.role, p.at from deal_people p join deals d on d.id = p.deal_id
+         where p.contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    erase: Some(sql!(
+        "delete from deal_people where contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    because: "the deal is the company's and stays",
+}];
 
 fn deal_of(row: &Row) -> Result<Deal> {
     Ok(Deal {
@@ -71,7 +85,8 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
                 "select d.id, d.company_id, d.name, d.amount, d.currency, d.status, d.reason, d.owner_id,
                      d.opened_at, d.closed_at, d.kickoff_at, d.live_at
                  from deals d join deal_people p on p.deal_id = d.id
-                 where p.contact_id = $1 order by d.opened_at desc, d.id desc limit 200"
+                 where p.contact_id in (select own_id from contact_ids where contact_id = $1)
+                 order by d.opened_at desc, d.id desc limit 200"
             ),
             params![contact],
         )

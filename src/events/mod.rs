@@ -3,6 +3,7 @@
 
 pub mod outbox;
 
+pub use outbox::PERSONAL;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{
@@ -16,6 +17,12 @@ use crate::storage::db::Tx;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
+    /// Somebody asked for a code that proves her address.
+    CodeAsked { contact: ContactId, code: String },
+    /// A person said that two contacts are one; `contact` speaks for both.
+    ContactsMerged { contact: ContactId, merged: ContactId },
+    /// That was undone.
+    ContactsUnmerged { contact: ContactId, merged: ContactId },
     /// Somebody filled in a form.
     FormSubmitted { contact: ContactId, submission: SubmissionId, form: String },
     /// A contact entered a stage.
@@ -60,6 +67,9 @@ impl Event {
     /// The fact's name, as it stands in the outbox.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::CodeAsked { .. } => "code_asked",
+            Self::ContactsMerged { .. } => "contacts_merged",
+            Self::ContactsUnmerged { .. } => "contacts_unmerged",
             Self::FormSubmitted { .. } => "form_submitted",
             Self::StageChanged { .. } => "stage_changed",
             Self::SegmentEntered { .. } => "segment_entered",
@@ -85,7 +95,10 @@ impl Event {
     /// The contact it is about, if it is about one.
     pub fn contact(&self) -> Option<ContactId> {
         match self {
-            Self::FormSubmitted { contact, .. }
+            Self::CodeAsked { contact, .. }
+            | Self::ContactsMerged { contact, .. }
+            | Self::ContactsUnmerged { contact, .. }
+            | Self::FormSubmitted { contact, .. }
             | Self::StageChanged { contact, .. }
             | Self::SegmentEntered { contact, .. }
             | Self::SegmentLeft { contact, .. }

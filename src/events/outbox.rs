@@ -4,8 +4,19 @@ use super::{Event, Recorded};
 use crate::base::ids::EventId;
 use crate::base::time::Timestamp;
 use crate::storage::db::{Queries, Tx};
+use crate::storage::personal::Personal;
 use crate::storage::{Error, Result};
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[Personal {
+    table: "events",
+    export: None,
+    erase: Some(sql!(
+        "delete from events where contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    because: "facts with ids alone, each of which is exported where it was made",
+}];
 
 pub(super) async fn append(tx: &mut Tx, event: &Event, now: Timestamp) -> Result<EventId> {
     let id = EventId::new();

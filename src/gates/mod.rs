@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub use content::{Asset, Deliver};
 pub use form::{Answers, Form, Invalid};
-pub use store::{SubmissionRecord, latest_submission, submission};
+pub use store::{PERSONAL, SubmissionRecord, latest_submission, submission};
 pub use unlock::{Unlocked, confirm, inline_link, mailed_link, revoke, unlock};
 
 use crate::base::coded::Coded;
@@ -241,9 +241,14 @@ pub async fn submit(
     }
     if let (Some(asked), Some(true)) = (&what.form.consent, what.answers.agreed) {
         let text = (asked.id.as_str(), what.language, asked.text.get(what.language));
-        let (contact, visitor) = (Some(contact), Some(visitor));
-        contacts::record_consent(tx, contact, visitor, &asked.id, "granted", Some(text), what.page, now)
-            .await?;
+        let entry = contacts::ConsentEntry {
+            purpose: &asked.id,
+            action: "granted",
+            text: Some(text),
+            form: Some(&what.form.id),
+            page: what.page,
+        };
+        contacts::note_consent(tx, Some(contact), Some(visitor), &entry, now).await?;
     }
     let id = store::insert(tx, what, contact, visitor, now).await?;
     let props = json!({"page": what.page, "delivers": what.form.delivers});

@@ -8,7 +8,22 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::personal::Personal;
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[Personal {
+    table: "form_submissions",
+    export: Some(sql!(
+        "select site, form, fields, page, language, at from form_submissions
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by at"
+    )),
+    erase: Some(sql!(
+        "delete from form_submissions where contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    because: "",
+}];
 
 /// A submission as it was kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +73,8 @@ pub async fn latest_submission(
     q.query_opt(
         sql!(
             "select id, site, form, contact_id, visitor_id, language, at
-             from form_submissions where contact_id = $1 and form = $2
+             from form_submissions
+             where contact_id in (select own_id from contact_ids where contact_id = $1) and form = $2
              order by at desc, id desc limit 1"
         ),
         params![contact, form],
@@ -137,7 +153,8 @@ pub(super) async fn did_since(
         .query_opt(
             sql!(
                 "select id from activities
-                 where contact_id = $1 and kind = $2 and subject = $3 and at > $4 limit 1"
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and kind = $2 and subject = $3 and at > $4 limit 1"
             ),
             params![contact, kind, subject, since],
         )

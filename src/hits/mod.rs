@@ -24,6 +24,7 @@ pub use parse::{BATCH_MOST, parse};
 pub use source::{Channel, Source, source_of};
 pub use spam::Spam;
 pub use store::retention;
+pub use store::unlink::{Traces, unlink};
 pub use store::{
     Line, OpenVisit, append, cursor, cursor_in, forget_cursor, last, last_in, lines_after, lines_of,
     move_cursor, newest, store, texts_of, visits_since,

@@ -8,9 +8,11 @@ mod cors;
 mod deals;
 mod demo;
 mod gates;
+mod identify;
 mod objections;
 mod offers;
 mod ops;
+mod people;
 mod proxies;
 mod reports;
 mod segments;
@@ -103,11 +105,13 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(pages::routes)
                     .configure(console::routes)
                     .configure(gates::routes)
+                    .configure(identify::routes)
                     .configure(objections::routes)
                     .configure(deals::routes)
                     .configure(offers::routes)
                     .configure(reports::routes)
                     .configure(segments::routes)
+                    .configure(people::routes)
                     .configure(traffic::routes)
                     .configure(webinars::routes)
                     .configure(if is_demo { demo::routes } else { nothing_else }),

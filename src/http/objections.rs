@@ -1,16 +1,17 @@
-//! `/u/{token}`: no more invitations. Seeing the page changes nothing; a mail program's one click (RFC 8058) and the
+//! `/u/{token}`: no more invitations, or no more profile. Seeing the page changes nothing; a mail program's one click (RFC 8058) and the
 //! page's button are the same POST.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
-use super::Shared;
 use super::error::Problem;
 use super::pages::{Frame, reading};
+use super::{Shared, people};
 use crate::base::ids::ContactId;
 use crate::base::signing::{Purpose, TokenError};
 use crate::contacts;
+use crate::privacy::{self, audit::By};
 
 /// Mounts the door.
 pub fn routes(doors: &mut web::ServiceConfig) {
@@ -20,7 +21,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
 async fn show(app: Shared, request: HttpRequest, token: web::Path<String>) -> HttpResponse {
     let frame = Frame::of(&app, &request, None);
     match opened(&app, &token) {
-        Ok(_) => page(&frame, &token, false),
+        Ok((_, purpose)) => page(&frame, &token, &purpose, false),
         Err(problem) => frame.problem(&problem),
     }
 }
@@ -28,14 +29,15 @@ async fn show(app: Shared, request: HttpRequest, token: web::Path<String>) -> Ht
 async fn object(app: Shared, request: HttpRequest, token: web::Path<String>) -> HttpResponse {
     let frame = Frame::of(&app, &request, None);
     match objected(&app, &token).await {
-        Ok(()) => page(&frame, &token, true),
+        Ok(purpose) => page(&frame, &token, &purpose, true),
         Err(problem) => frame.problem(&problem),
     }
 }
 
-fn page(frame: &Frame<'_>, token: &str, done: bool) -> HttpResponse {
+fn page(frame: &Frame<'_>, token: &str, purpose: &str, done: bool) -> HttpResponse {
+    let what = if purpose == privacy::PROFILING { "profiling" } else { "objection" };
     let action = format!("/u/{token}?lang={}", frame.language.code());
-    frame.page(StatusCode::OK, "pages/objection", json!({ "done": done, "action": action }))
+    frame.page(StatusCode::OK, "pages/objection", json!({ "what": what, "done": done, "action": action }))
 }
 
 /// Whose link it is, and to what it objects.
@@ -45,15 +47,17 @@ fn opened(app: &Shared, token: &str) -> Result<(ContactId, String), Problem> {
     Ok((contact.ok_or(TokenError::Forged)?, claims.subject))
 }
 
-async fn objected(app: &Shared, token: &str) -> Result<(), Problem> {
+async fn objected(app: &Shared, token: &str) -> Result<String, Problem> {
     let (contact, purpose) = opened(app, token)?;
     let now = app.clock.now();
     let mut tx = app.stores.db.begin().await?;
     contacts::find(&mut tx, contact).await?.ok_or(contacts::Error::Unknown)?;
-    if !contacts::has_objected(&mut tx, contact, &purpose).await? {
+    if purpose == privacy::PROFILING {
+        people::set_profiling(app, &mut tx, contact, true, By::Contact).await?;
+    } else if !contacts::has_objected(&mut tx, contact, &purpose).await? {
         contacts::record_consent(&mut tx, Some(contact), None, &purpose, "withdrawn", None, None, now)
             .await?;
     }
     tx.commit().await?;
-    Ok(())
+    Ok(purpose)
 }

@@ -16,9 +16,11 @@ use tokio::sync::watch;
 
 use crate::base::time::Clock;
 use crate::chat::Room;
+use crate::config::Retention;
 use crate::hits::Words;
 use crate::ingest;
-use crate::notify::Desk;
+use crate::notify::{self, Desk};
+use crate::storage::personal::Personal;
 
 /// The bus topic that wakes workers.
 pub const WAKE: &str = "jobs";
@@ -33,6 +35,13 @@ pub struct Worker {
     pub room: Room,
     pub words: Arc<Words>,
     pub clock: Clock,
+    /// How long people and what they did are kept.
+    pub retention: Retention,
+}
+
+/// The lists of personal tables that stand to the right of `privacy`: mails and lines, and the queue.
+pub fn later_tables() -> [&'static [Personal]; 2] {
+    [queue::PERSONAL, notify::PERSONAL]
 }
 
 /// Works until `stop` says so.

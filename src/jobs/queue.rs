@@ -8,7 +8,24 @@ use crate::base::ids::JobId;
 use crate::base::time::{MINUTE_MS, Timestamp};
 use crate::storage::Result;
 use crate::storage::db::{Db, Queries, Tx};
+use crate::storage::personal::Personal;
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[
+    Personal {
+        table: "jobs",
+        export: None,
+        erase: Some(sql!(
+            "delete from jobs
+             where exists (select 1 from contacts c where c.id in (select own_id from contact_ids where contact_id = $1)
+                     and jobs.payload like '%' || c.id || '%')
+                 or exists (select 1 from conversations v where v.contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and jobs.payload like '%' || v.id || '%')"
+        )),
+        because: "work that waits; what it sends is exported as a mail",
+    },
+];
 
 /// Longer than any job may take.
 const LEASE_MS: i64 = MINUTE_MS;

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{Worker, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, chat, ingest, segments, sessions, webinars};
+use crate::{bookings, chat, contacts, ingest, privacy, segments, sessions, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -46,6 +46,16 @@ const CHORES: &[Chore] = &[
         name: "retain_hits",
         every_ms: 6 * 60 * MINUTE_MS,
         run: |worker, now| Box::pin(retain_hits(worker, now)),
+    },
+    Chore {
+        name: "retain_people",
+        every_ms: 6 * 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(retain_people(worker, now)),
+    },
+    Chore {
+        name: "forget_codes",
+        every_ms: 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_codes(worker, now)),
     },
     Chore {
         name: "forget_salts",
@@ -102,6 +112,32 @@ async fn retain_hits(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
         tracing::info!(rows = gone, "let go of hits and visits that are older than their sites keep them");
     }
     Ok(gone > 0)
+}
+
+async fn retain_people(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let (desk, later) = (&worker.desk, super::later_tables());
+    let outdated = privacy::retention::retain(
+        &desk.stores,
+        &desk.keys,
+        &desk.lifecycle,
+        &later,
+        &worker.retention,
+        now,
+        false,
+    );
+    let outdated = outdated.await?;
+    for kind in outdated.iter().filter(|kind| kind.count > 0) {
+        tracing::info!(retention.kind = kind.kind, count = kind.count, "forgot what is kept no longer");
+    }
+    Ok(outdated.iter().any(|kind| kind.count > 0))
+}
+
+async fn forget_codes(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let mut tx = worker.desk.stores.db.begin().await?;
+    // A day: so long they count against how often codes are sent to one address.
+    let forgotten = contacts::codes::forget_old(&mut tx, now.plus_ms(-2 * DAY_MS)).await?;
+    tx.commit().await?;
+    Ok(forgotten > 0)
 }
 
 async fn wake_conversations(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -16,6 +16,9 @@ use crate::{bookings, gates, webinars};
 pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<Planned>, Error> {
     let mut plan = Plan { desk, recorded, planned: Vec::new() };
     match &recorded.event {
+        Event::CodeAsked { contact, code } => {
+            plan.mail(Mail::ConfirmCode { contact: *contact, code: code.clone() });
+        }
         Event::FormSubmitted { contact, submission, form } => {
             plan.form(tx, *contact, *submission, form).await?
         }
@@ -39,7 +42,9 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         Event::HandoffRequested { conversation, contact } => {
             plan.handoff(tx, *conversation, *contact).await?
         }
-        Event::StageChanged { .. }
+        Event::ContactsMerged { .. }
+        | Event::ContactsUnmerged { .. }
+        | Event::StageChanged { .. }
         | Event::SegmentEntered { .. }
         | Event::SegmentLeft { .. }
         | Event::DealWon { .. }

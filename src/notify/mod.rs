@@ -21,7 +21,9 @@ pub use consequences::plan;
 pub use mails::Mail;
 pub use outbound::Outbound;
 pub use rules::{Fact, Hook, Rules};
-pub use store::{Letter, Notification, letter, letters, mark_line_read, mark_read, notifications, unread};
+pub use store::{
+    Letter, Notification, PERSONAL, letter, letters, mark_line_read, mark_read, notifications, unread,
+};
 
 use crate::base::email::Email;
 use crate::base::signing::Keys;

@@ -8,7 +8,41 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::{Db, Queries, Row};
+use crate::storage::personal::Personal;
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[
+    Personal {
+        table: "mails",
+        export: Some(sql!(
+            "select template, recipient, subject, text_body, sent_at from mails
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by sent_at"
+        )),
+        erase: Some(sql!(
+            "delete from mails
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or recipient in (select email from contacts where id in (select own_id from contact_ids where contact_id = $1)
+                     union select email from contact_emails where contact_id in (select own_id from contact_ids where contact_id = $1))
+                 or exists (select 1 from contacts c where c.id in (select own_id from contact_ids where contact_id = $1)
+                     and (mails.text_body like '%' || c.email || '%' or mails.text_body like '%' || c.id || '%'))"
+        )),
+        because: "mails to colleagues about her are erased, and exported only as far as they were sent to her",
+    },
+    Personal {
+        table: "notifications",
+        export: None,
+        erase: Some(sql!(
+            "delete from notifications
+             where exists (select 1 from contacts c where c.id in (select own_id from contact_ids where contact_id = $1)
+                     and notifications.link like '%' || c.id || '%')
+                 or exists (select 1 from conversations v where v.contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and notifications.link like '%' || v.id || '%')"
+        )),
+        because: "lines for colleagues: they repeat what is exported elsewhere",
+    },
+];
 
 /// A mail that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -92,7 +126,8 @@ pub async fn letters(q: &mut impl Queries, contact: Option<ContactId>, most: i64
         .query(
             sql!(
                 "select id, template, recipient, subject, text_body, html_body, calendar, transport, sent_at
-                 from mails where cast($1 as text) is null or contact_id = $1
+                 from mails where cast($1 as text) is null
+                     or contact_id in (select own_id from contact_ids where contact_id = $1)
                  order by sent_at desc, id desc limit $2"
             ),
             params![contact, most],

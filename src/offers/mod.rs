@@ -9,7 +9,7 @@ mod store;
 use serde::Serialize;
 
 pub use definition::{Definition, Offer};
-pub use store::{Claim, claims_of, taken};
+pub use store::{Claim, PERSONAL, claims_of, taken};
 
 use crate::base::coded::Coded;
 use crate::base::ids::ContactId;

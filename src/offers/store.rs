@@ -6,7 +6,21 @@ use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::personal::Personal;
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[Personal {
+    table: "offer_claims",
+    export: Some(sql!(
+        "select offer, code, claimed_at, expires_at, redeemed_at from offer_claims
+         where contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    erase: Some(sql!(
+        "delete from offer_claims where contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    because: "",
+}];
 
 /// Somebody took an offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,7 +69,8 @@ pub async fn claims_of(q: &mut impl Queries, contact: ContactId) -> Result<Vec<C
         .query(
             sql!(
                 "select code, offer, contact_id, claimed_at, expires_at, redeemed_at from offer_claims
-                 where contact_id = $1 order by claimed_at desc, code"
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 order by claimed_at desc, code"
             ),
             params![contact],
         )
@@ -68,7 +83,8 @@ pub(super) async fn claim_of(q: &mut impl Queries, offer: &str, contact: Contact
         .query_opt(
             sql!(
                 "select code, offer, contact_id, claimed_at, expires_at, redeemed_at from offer_claims
-                 where offer = $1 and contact_id = $2"
+                 where offer = $1 and contact_id in (select own_id from contact_ids where contact_id = $2)
+                 order by claimed_at limit 1"
             ),
             params![offer, contact],
         )

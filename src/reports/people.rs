@@ -55,7 +55,8 @@ pub async fn people(q: &mut impl Queries, search: &Search) -> Result<Vec<Person>
                  from contacts c
                  left join companies co on co.id = c.company_id
                  left join accounts a on a.id = c.owner_id
-                 where (cast($1 as text) is null or lower(c.email) like $1 escape '!'
+                 where c.merged_into is null
+                     and (cast($1 as text) is null or lower(c.email) like $1 escape '!'
                          or lower(coalesce(c.first_name, '') || ' ' || coalesce(c.last_name, '')) like $1 escape '!'
                          or lower(coalesce(co.name, '')) like $1 escape '!'
                          or coalesce(co.domain, '') like $1 escape '!')
@@ -98,7 +99,8 @@ pub async fn by_stage(q: &mut impl Queries, search: &Search) -> Result<Vec<(Stri
                 "select c.stage, count(*) as n
                  from contacts c
                  left join companies co on co.id = c.company_id
-                 where (cast($1 as text) is null or lower(c.email) like $1 escape '!'
+                 where c.merged_into is null
+                     and (cast($1 as text) is null or lower(c.email) like $1 escape '!'
                          or lower(coalesce(c.first_name, '') || ' ' || coalesce(c.last_name, '')) like $1 escape '!'
                          or lower(coalesce(co.name, '')) like $1 escape '!'
                          or coalesce(co.domain, '') like $1 escape '!')

@@ -33,7 +33,8 @@ pub async fn next_call(
         .query_opt(
             sql!(
                 "select id, starts_at, rep, location from bookings
-                 where contact_id = $1 and state = 'confirmed' and outcome is null
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and state = 'confirmed' and outcome is null
                  order by starts_at limit 1"
             ),
             params![contact],
@@ -60,7 +61,8 @@ pub async fn open_chat(q: &mut impl Queries, contact: ContactId) -> Result<Optio
     let row = q
         .query_opt(
             sql!(
-                "select id from conversations where contact_id = $1 and mode <> 'closed'
+                "select id from conversations where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and mode <> 'closed'
                  order by updated_at desc limit 1"
             ),
             params![contact],

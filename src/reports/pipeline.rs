@@ -49,8 +49,13 @@ pub async fn pipeline(
     q: &mut impl Queries,
     definition: &Definition,
 ) -> Result<(Vec<Column>, Vec<(String, i64)>)> {
-    let counts =
-        numbers(q.query(sql!("select stage, count(*) as n from contacts group by stage"), &[]).await?)?;
+    let counts = numbers(
+        q.query(
+            sql!("select stage, count(*) as n from contacts where merged_into is null group by stage"),
+            &[],
+        )
+        .await?,
+    )?;
     let reached = numbers(
         q.query(
             sql!(
@@ -90,7 +95,7 @@ async fn cards(q: &mut impl Queries, stage: &str) -> Result<Vec<Card>> {
             sql!(
                 "select c.id, c.email, c.first_name, c.last_name, c.stage_since, co.name as company
                  from contacts c left join companies co on co.id = c.company_id
-                 where c.stage = $1
+                 where c.stage = $1 and c.merged_into is null
                  order by c.stage_since desc, c.id desc limit $2"
             ),
             params![stage, CARDS],

@@ -158,8 +158,8 @@ async fn activities(
         .query(
             sql!(
                 "select kind, subject, props, at from activities
-                 where (contact_id = $1
-                         or (contact_id is null and visitor_id in (select id from visitors where contact_id = $1)))
+                 where (contact_id in (select own_id from contact_ids where contact_id = $1)
+                         or (contact_id is null and visitor_id in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1))))
                      and kind not in ('page', 'engagement', 'visit', 'decision', 'recording.watched',
                          'conversation.opened', 'conversation.closed', 'handoff.requested', 'identify', 'alias')
                      and at < $2
@@ -208,7 +208,7 @@ async fn watches(
         .query(
             sql!(
                 "select recording, seconds, percent, updated_at from watches
-                 where (contact_id = $1 or viewer in (select id from visitors where contact_id = $1))
+                 where (contact_id in (select own_id from contact_ids where contact_id = $1) or viewer in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)))
                      and updated_at < $2
                  order by updated_at desc limit $3"
             ),
@@ -239,7 +239,8 @@ async fn mails(q: &mut impl Queries, contact: ContactId, before: Timestamp) -> R
         .query(
             sql!(
                 "select id, subject, transport, sent_at from mails
-                 where contact_id = $1 and sent_at < $2 order by sent_at desc, id desc limit $3"
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and sent_at < $2 order by sent_at desc, id desc limit $3"
             ),
             params![contact, before, MOST],
         )
@@ -263,9 +264,9 @@ async fn chats(q: &mut impl Queries, contact: ContactId, before: Timestamp) -> R
             sql!(
                 "select c.id, c.flow, c.mode, c.outcome, c.head, c.opened_at, a.name as agent
                  from conversations c left join accounts a on a.id = c.assigned_to
-                 where (c.contact_id = $1
+                 where (c.contact_id in (select own_id from contact_ids where contact_id = $1)
                          or (c.contact_id is null
-                             and c.visitor_id in (select id from visitors where contact_id = $1)))
+                             and c.visitor_id in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1))))
                      and c.opened_at < $2
                  order by c.opened_at desc, c.id desc limit $3"
             ),
@@ -299,7 +300,7 @@ async fn intervals(
             sql!(
                 "select i.stage, i.rule, i.reason, i.actor, i.entered_at, a.name as who
                  from stage_intervals i left join accounts a on i.actor = 'account:' || a.id
-                 where i.contact_id = $1 and i.rule not in ('start', 'skipped') and i.entered_at < $2
+                 where i.contact_id in (select own_id from contact_ids where contact_id = $1) and i.rule not in ('start', 'skipped') and i.entered_at < $2
                  order by i.entered_at desc, i.id desc limit $3"
             ),
             params![contact, before, MOST],
@@ -327,9 +328,9 @@ async fn consents(q: &mut impl Queries, contact: ContactId, before: Timestamp) -
             sql!(
                 "select c.purpose, c.action, t.body, c.at
                  from consents c left join consent_texts t on t.hash = c.text_hash
-                 where (c.contact_id = $1
+                 where (c.contact_id in (select own_id from contact_ids where contact_id = $1)
                         or (c.contact_id is null
-                            and c.visitor_id in (select id from visitors where contact_id = $1)))
+                            and c.visitor_id in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1))))
                      and c.at < $2
                  order by c.at desc, c.id desc limit $3"
             ),

@@ -67,6 +67,8 @@ pub struct Facts {
     pub company: Company,
     /// Answers to the four questions, by slot: `budget`, `authority`, `need`, `timeline`.
     pub bant: BTreeMap<String, String>,
+    /// Whether she objects to being profiled: what she did counts for nothing then.
+    pub profiling_off: bool,
 }
 
 /// Facts about the company, as far as rules can ask for them. An unknown text is empty, an unknown number 0.
@@ -117,6 +119,7 @@ impl Facts {
                 .collect(),
             company: Company::default(),
             job_title,
+            profiling_off: false,
         }
     }
 

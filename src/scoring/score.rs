@@ -116,8 +116,29 @@ impl Evidence {
 pub fn score(definition: &Definition, facts: &Facts, activities: &[Activity], now: Timestamp) -> Score {
     Score {
         fit: fit(definition, facts, activities, now),
-        engagement: engagement(definition, facts, activities, now),
+        engagement: match facts.profiling_off {
+            true => objected(definition),
+            false => engagement(definition, facts, activities, now),
+        },
     }
+}
+
+/// The rule of the one row that somebody who objects to being profiled has.
+pub const PROFILING_OFF: &str = "profiling.off";
+
+/// The engagement of somebody who objects to being profiled (GDPR, article 21): none, and a row that says why.
+fn objected(definition: &Definition) -> Axis<Level> {
+    let row = Row {
+        rule: PROFILING_OFF.to_owned(),
+        label: Localized::new(
+            "Objects to being profiled".to_owned(),
+            "Se opone a que se haga un perfil suyo".to_owned(),
+        ),
+        full_points: 0.0,
+        points: 0.0,
+        evidence: None,
+    };
+    Axis { points: 0.0, band: definition.engagement.level(0.0), rows: vec![row] }
 }
 
 fn fit(definition: &Definition, facts: &Facts, activities: &[Activity], now: Timestamp) -> Axis<Grade> {

@@ -25,6 +25,8 @@ pub async fn facts(q: &mut impl Queries, contact: ContactId) -> Result<Option<Fa
     let current = fields.into_iter().filter(|field| !field.is_suggestion);
     let current = current.map(|field| (field.name, field.value)).collect();
     let facts = Facts::of(&known.email, known.language.code(), &current);
+    let profiling_off = contacts::objects_to_profiling(q, contact).await?;
+    let facts = Facts { profiling_off, ..facts };
     let Some(company) = known.company else { return Ok(Some(facts)) };
     let has_bought = q
         .query_opt(
@@ -51,11 +53,12 @@ pub async fn activities(q: &mut impl Queries, contact: ContactId, from: Timestam
         .query(
             sql!(
                 "select id, kind, subject, props, at from activities
-                 where contact_id = $1 and at > $2
+                 where contact_id in (select own_id from contact_ids where contact_id = $1) and at > $2
                  union
                  select a.id, a.kind, a.subject, a.props, a.at from activities a
                  join visitors v on v.id = a.visitor_id
-                 where v.contact_id = $1 and a.contact_id is null and a.at > $2"
+                 where v.contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and a.contact_id is null and a.at > $2"
             ),
             params![contact, from],
         )

@@ -9,7 +9,7 @@ use super::definition::{Changed, Definition, Segment};
 use super::{Costs, due, store};
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
-use crate::contacts::marks;
+use crate::contacts::{self, marks};
 use crate::events::{self, Event};
 use crate::scoring::condition::Scope;
 use crate::stages::{self, Person};
@@ -199,6 +199,13 @@ async fn look_at(
 ) -> Result<(), stages::Error> {
     tx.lock(&format!("contact:{contact}")).await?;
     let mut what = marks::take_mark(tx, contact).await?.unwrap_or_default();
+    let survivor = contacts::survivor(tx, contact).await?;
+    if survivor != contact {
+        // Whoever was merged is spoken for by another, and belongs nowhere of her own.
+        store::forget_contact(tx, contact).await?;
+        marks::mark(tx, survivor, marks::EVERYTHING, now).await?;
+        return Ok(());
+    }
     if Changed::of_marks(&what).is_of_hits() {
         stages::evaluate(tx, lifecycle, contact, now).await?;
         // A change of the stage that this made is a mark of its own.

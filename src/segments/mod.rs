@@ -18,7 +18,7 @@ use serde::Serialize;
 
 pub use definition::{Changed, Definition, Segment};
 pub use evaluate::{Answer, Change, ask_about, evaluate, look_again};
-pub use store::{Member, fill_of, is_member, members, members_count, of_contact};
+pub use store::{Member, PERSONAL, fill_of, is_member, members, members_count, of_contact};
 
 /// What asking has cost since the program started, by segment.
 #[derive(Debug, Default)]

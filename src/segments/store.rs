@@ -8,7 +8,21 @@ use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Tx};
+use crate::storage::personal::Personal;
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[Personal {
+    table: "segment_states",
+    export: Some(sql!(
+        "select segment, since from segment_states
+             where is_member = 1 and contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    erase: Some(sql!(
+        "delete from segment_states where contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    because: "",
+}];
 
 /// What a segment says of somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +181,12 @@ pub(super) async fn due(q: &mut impl Queries, now: Timestamp, most: i64) -> Resu
     rows.iter().map(|row| row.get("contact_id")).collect()
 }
 
+/// Lets go of all that segments say of somebody.
+pub(super) async fn forget_contact(tx: &mut Tx, contact: ContactId) -> Result<()> {
+    tx.execute(sql!("delete from segment_states where contact_id = $1"), params![contact]).await?;
+    Ok(())
+}
+
 /// How far everybody has been asked, by segment.
 ///
 /// # Errors
@@ -239,7 +259,10 @@ pub(super) async fn forget(tx: &mut Tx, segment: &str) -> Result<()> {
 
 pub(super) async fn contacts_after(q: &mut impl Queries, after: &str, most: i64) -> Result<Vec<ContactId>> {
     let rows = q
-        .query(sql!("select id from contacts where id > $1 order by id limit $2"), params![after, most])
+        .query(
+            sql!("select id from contacts where id > $1 and merged_into is null order by id limit $2"),
+            params![after, most],
+        )
         .await?;
     rows.iter().map(|row| row.get("id")).collect()
 }

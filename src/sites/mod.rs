@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use crate::base::language::Language;
+use crate::base::secret::Secret;
 use crate::base::time::zone;
 use crate::config::SiteSettings;
 
@@ -29,6 +30,8 @@ pub struct Site {
     pub time_zone: String,
     /// Days that hits and visits are kept; 0 is for ever.
     pub keep_days: i64,
+    /// What the host signs identity tokens with; empty if it signs none.
+    pub identity_secret: Secret,
 }
 
 impl Site {
@@ -89,6 +92,7 @@ impl Sites {
                         stylesheet_url: site.stylesheet_url.clone(),
                         time_zone: site.time_zone.clone(),
                         keep_days: site.keep_days,
+                        identity_secret: site.identity_secret.clone(),
                     };
                     (site.key.clone(), site)
                 })
@@ -141,6 +145,7 @@ mod tests {
             stylesheet_url: String::new(),
             time_zone: "UTC".to_owned(),
             keep_days: 0,
+            identity_secret: Secret::default(),
         }]);
         let own = "https://embudo.example";
         assert!(sites.find_for("faro", Some("https://faro.example"), own).is_ok());

@@ -158,6 +158,8 @@ pub fn rule_label(definition: &Definition, rule: &str) -> Localized {
     let way = definition.back.iter().find(|way| way.id == rule).map(|way| way.label.clone());
     clause.or(way).unwrap_or_else(|| match rule {
         "start" => Localized::new("First seen", "Primera visita"),
+        "merge" => Localized::new("Merged with another contact", "Fusionado con otro contacto"),
+        "unmerge" => Localized::new("A merge was undone", "Se deshizo una fusión"),
         "skipped" => Localized::new("Passed on the way", "Etapa pasada de largo"),
         other => plain(other),
     })

@@ -6,6 +6,7 @@
 
 pub mod definition;
 pub mod explain;
+pub mod merge;
 pub mod rules;
 pub mod store;
 
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 pub use definition::Definition;
 pub use explain::{Explanation, explain};
 pub use rules::{Grounds, Miss, Need, Person, Position};
+pub use store::PERSONAL;
 
 use crate::base::coded::Coded;
 use crate::base::ids::{AccountId, ContactId};
@@ -217,6 +219,8 @@ pub async fn evaluate(
     contact: ContactId,
     now: Timestamp,
 ) -> Result<Vec<Transition>, Error> {
+    // Links that were made for a contact before it was merged still name it.
+    let contact = contacts::survivor(tx, contact).await?;
     run(tx, definition, contact, Actor::Rule, None, now).await
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::definition::{Back, Clause, Definition, Stage};
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
-use crate::scoring::condition::{Call, Scope};
+use crate::scoring::condition::{Call, Condition, Scope};
 use crate::scoring::{Activity, Evidence, Facts, Grade, Level, Score};
 
 /// All that rules look at, about one contact at one moment.
@@ -114,7 +114,8 @@ fn just_before(at: Timestamp) -> Timestamp {
 fn way_back(definition: &Definition, person: &Person, position: &Position) -> Option<Step> {
     definition.back.iter().filter(|back| back.from == position.stage).find_map(|back| {
         let scope = scope(person, Some(just_before(position.entered_at)), &[]);
-        back.condition.holds(&scope).then(|| step_back(back, person, position, &scope))
+        let holds = may_move(person, &back.condition) && back.condition.holds(&scope);
+        holds.then(|| step_back(back, person, position, &scope))
     })
 }
 
@@ -135,7 +136,7 @@ fn entry<'a>(stage: &'a Stage, person: &Person, since: Option<Timestamp>) -> Opt
         return None;
     }
     let scope = scope(person, since, &[]);
-    let holding = |clause: &&Clause| clause.condition.holds(&scope);
+    let holding = |clause: &&Clause| may_move(person, &clause.condition) && clause.condition.holds(&scope);
     let winner = if stage.all && !stage.clauses.iter().all(|clause| holding(&clause)) {
         None
     } else {
@@ -152,6 +153,12 @@ fn entry<'a>(stage: &'a Stage, person: &Person, since: Option<Timestamp>) -> Opt
         grounds.engagement = Some((person.score.engagement.band.0, person.score.engagement.points));
     }
     Some((winner, grounds))
+}
+
+/// Whether a condition may move this person by itself: nobody who objects to being profiled is moved by a score.
+fn may_move(person: &Person, condition: &Condition) -> bool {
+    let reads_a_score = ["fit", "fit_points", "engagement", "engagement_points"];
+    !(person.facts.profiling_off && reads_a_score.into_iter().any(|name| condition.reads(name)))
 }
 
 fn scope(person: &Person, since: Option<Timestamp>, pretended: &[Call]) -> Scope {

@@ -4,8 +4,23 @@ use super::{Definition, Move};
 use crate::base::ids::{ContactId, new_key};
 use crate::base::time::Timestamp;
 use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::personal::Personal;
 use crate::storage::{Error, Result};
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[Personal {
+    table: "stage_intervals",
+    export: Some(sql!(
+        "select journey, stage, entered_at, left_at, actor, rule, reason, evidence from stage_intervals
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by entered_at"
+    )),
+    erase: Some(sql!(
+        "delete from stage_intervals where contact_id in (select own_id from contact_ids where contact_id = $1)"
+    )),
+    because: "",
+}];
 
 /// One interval of a contact's history.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,9 +63,11 @@ pub(super) async fn contact(q: &mut impl Queries, contact: ContactId) -> Result<
         .query_opt(
             sql!(
                 "select c.email, c.stage, c.created_at,
-                     (select min(v.first_seen_at) from visitors v where v.contact_id = c.id) as first_seen_at,
+                     (select min(v.first_seen_at) from visitors v
+                          where v.contact_id in (select own_id from contact_ids where contact_id = c.id)) as first_seen_at,
                      (select min(s.started_at) from visits s join visitors v on v.id = s.visitor
-                          where v.contact_id = c.id and s.consent > 0) as first_visit_at
+                          where v.contact_id in (select own_id from contact_ids where contact_id = c.id)
+                              and s.consent > 0) as first_visit_at
                  from contacts c where c.id = $1"
             ),
             params![contact],

@@ -6,6 +6,7 @@ pub mod hot;
 pub mod idempotency;
 pub mod journal;
 pub mod limits;
+pub mod personal;
 pub mod redis;
 pub mod streams;
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 pub use calendar::calendar_file;
 pub use definition::{Definition, Recording, Webinar};
 pub use ranges::Ranges;
-pub use store::{Registration, Watched, registration, registrations, watched_of};
+pub use store::{PERSONAL, Registration, Watched, registration, registrations, watched_of};
 
 use crate::base::coded::Coded;
 use crate::base::ids::{ContactId, VisitorId};

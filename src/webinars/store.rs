@@ -4,8 +4,40 @@ use super::{Ranges, State};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::Timestamp;
 use crate::storage::db::{Queries, Row, Tx};
+use crate::storage::personal::Personal;
 use crate::storage::{Error, Result};
 use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[
+    Personal {
+        table: "webinar_registrations",
+        export: Some(sql!(
+            "select webinar, state, minutes, registered_at, state_at from webinar_registrations
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        erase: Some(sql!(
+            "delete from webinar_registrations where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "watches",
+        export: Some(sql!(
+            "select recording, seconds, percent, updated_at from watches
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or viewer in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1))"
+        )),
+        erase: Some(sql!(
+            "delete from watches
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or viewer in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1))"
+        )),
+        because: "",
+    },
+];
 
 /// One registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +77,8 @@ pub async fn registration(
     q.query_opt(
         sql!(
             "select webinar, contact_id, state, minutes, registered_at from webinar_registrations
-             where webinar = $1 and contact_id = $2"
+             where webinar = $1 and contact_id in (select own_id from contact_ids where contact_id = $2)
+             order by state_at desc limit 1"
         ),
         params![webinar, contact],
     )
@@ -62,7 +95,7 @@ pub async fn registrations(q: &mut impl Queries, contact: ContactId) -> Result<V
     q.query(
         sql!(
             "select webinar, contact_id, state, minutes, registered_at from webinar_registrations
-             where contact_id = $1
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
              order by state_at desc, webinar"
         ),
         params![contact],

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::sources::{Source, sources};
 
 /// Who may import whom: a module imports only what stands before it.
-const ORDER: [&str; 31] = [
+const ORDER: [&str; 32] = [
     "base",
     "config",
     "telemetry",
@@ -28,6 +28,7 @@ const ORDER: [&str; 31] = [
     "webinars",
     "bookings",
     "chat",
+    "privacy",
     "render",
     "notify",
     "crm",

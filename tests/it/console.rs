@@ -637,3 +637,112 @@ async fn the_page_of_addresses_says_which_rule_decided_and_what_to_set() {
         assert!(!page.contains("203.0.113.77"), "an address is shown");
     }
 }
+
+// ---- who is who, and what she may demand ----------------------------------------------------------
+
+#[tokio::test]
+async fn two_that_look_alike_are_compared_merged_with_a_choice_and_parted_again() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    let (nikki, _) = known(&app, "nikki.grant@acme.example", "Nikki Grant").await;
+    let (twin, _) = known(&app, "nikkigrant+news@acme.example", "Nicole Grant").await;
+    let page = mike.sees(&format!("/console/contacts/{nikki}")).await;
+    let compare = format!("/console/contacts/{nikki}/merge?with={twin}");
+    assert!(page.contains("Perhaps the same person") && page.contains(&compare), "{page}");
+
+    let preview = mike.sees(&compare).await;
+    for told in [
+        "Nikki",
+        "Nicole",
+        "waits as a suggestion",
+        "differ",
+        &format!("/console/contacts/{twin}/merge?with={nikki}"),
+    ] {
+        assert!(preview.contains(told), "{told}: {preview}");
+    }
+    assert_eq!(app.count("contact_merges").await, 0, "looking merges nobody");
+    let with = [("with", twin.to_string())];
+    let with: Vec<(&str, &str)> = with.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    mike.submits(&format!("/console/contacts/{nikki}/merge"), &with).await.expect(303);
+    // Whoever follows an old link to the one that went comes to the one that stayed.
+    let led = mike.get(&format!("/console/contacts/{twin}")).await.expect(303);
+    assert_eq!(led.header("location"), format!("/console/contacts/{nikki}"));
+    let page = mike.sees(&format!("/console/contacts/{nikki}")).await;
+    assert!(page.contains("nikkigrant+news@acme.example") && page.contains("Waits for you"), "{page}");
+    assert_eq!(mike.sees("/console/contacts").await.matches("@acme.example").count(), 1, "one in the list");
+
+    mike.submits(&format!("/console/contacts/{nikki}/unmerge"), &with).await.expect(303);
+    let page = mike.sees(&format!("/console/contacts/{nikki}")).await;
+    assert!(!page.contains("Waits for you") && page.contains(&compare), "{page}");
+    let viewer = agent(&app, Role::Viewer).await;
+    assert!(!viewer.sees(&format!("/console/contacts/{nikki}")).await.contains("/merge"));
+}
+
+#[tokio::test]
+async fn a_value_that_waits_is_taken_with_one_click_and_its_source_is_shown() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    for (value, trust) in [("600", Trust::Confirmed), ("<b>700</b>", Trust::Claimed)] {
+        contacts::set_field(&mut tx, nikki, "phone", value, "form", trust, app.now()).await.expect("set");
+    }
+    tx.commit().await.expect("commits");
+    let path = format!("/console/contacts/{nikki}");
+    let page = mike.sees(&path).await;
+    assert!(page.contains("&lt;b&gt;700&lt;/b&gt;") && page.contains("form, claimed"), "{page}");
+    let judged = [("name", "phone"), ("what", "accept")];
+    mike.submits(&format!("{path}/suggestion"), &judged).await.expect(303);
+    let page = mike.sees(&path).await;
+    assert!(page.contains("a colleague, confirmed") && !page.contains("Waits for you"), "{page}");
+    mike.submits(&format!("{path}/suggestion"), &judged).await.expect(404);
+}
+
+#[tokio::test]
+async fn an_administrator_exports_and_erases_and_everybody_who_looked_is_written_down() {
+    let app = app().await;
+    let (admin, mike) = (agent(&app, Role::Admin).await, agent(&app, Role::Sdr).await);
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    let path = format!("/console/contacts/{nikki}");
+    for _ in 0..3 {
+        mike.sees(&path).await;
+    }
+    app.clock.advance(HOUR_MS + 1);
+    mike.sees(&path).await;
+    let looks = app.rows("select actor from audit where action = 'saw'").await;
+    assert_eq!(looks.len(), 2, "looking again within an hour is the same look");
+
+    let zip = admin.submits(&format!("{path}/export"), &[]).await.expect(200);
+    assert!(zip.body.starts_with("PK") && zip.header("content-disposition").contains("attachment"));
+    let asked = admin.sees(&format!("{path}/erase")).await;
+    assert!(asked.contains("What cannot be erased from here") && asked.contains("Backups"), "{asked}");
+    assert_eq!(app.count("contacts").await, 1, "asking erases nobody");
+    admin.submits(&format!("{path}/erase"), &[("email", "dwight@acme.example")]).await.expect(422);
+    let done = admin.submits(&format!("{path}/erase"), &[("email", " Nikki@ACME.example")]).await.expect(200);
+    assert!(done.body.contains("<h1>Erased</h1>"), "{}", done.body);
+    assert_eq!(app.count("contacts").await, 0);
+    admin.get(&path).await.expect(404);
+
+    let audit = admin.sees("/console/audit").await;
+    for told in ["saw", "exported", "erased", ">sdr<", ">admin<"] {
+        assert!(audit.contains(told), "{told}: {audit}");
+    }
+    assert!(!audit.contains("nikki@acme.example"), "{audit}");
+    mike.get("/console/audit").await.expect(403);
+}
+
+#[tokio::test]
+async fn an_objection_to_profiling_is_noted_in_the_console() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    let path = format!("/console/contacts/{nikki}");
+    mike.submits(&format!("{path}/profiling"), &[("off", "1")]).await.expect(303);
+    let page = mike.sees(&path).await;
+    assert!(
+        page.contains("Objects to being profiled") && page.contains("She allows profiling again"),
+        "{page}"
+    );
+    mike.submits(&format!("{path}/profiling"), &[("off", "0")]).await.expect(303);
+    assert!(!mike.sees(&path).await.contains("Objects to being profiled"));
+}

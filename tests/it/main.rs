@@ -22,6 +22,8 @@ mod hostile;
 mod identity;
 mod lifecycle;
 mod mail;
+mod people;
+mod privacy;
 mod reports;
 mod segments;
 mod streams;

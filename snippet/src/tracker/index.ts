@@ -13,15 +13,24 @@ import { follow, look } from './pages';
 
 Object.assign(host, { api, language, sender, consent, agree, reset: forget, post });
 
-// Who somebody is elsewhere: that names a person, and needs the consent of one.
-const person = (name: string) => (id: unknown, more?: object) =>
-  consent() == 'none' ? say('not sent: no consent') : hit(name, { ...more, id });
-
 // What `embudo(…)` understands.
 const commands: Record<string, (given?: any, more?: any) => unknown> = {
   event: hit,
-  identify: person('identify'),
-  alias: person('alias'),
+  // A token of the host proves who it is, an address alone claims it. If it is somebody else than before, what this
+  // browser knew is not theirs.
+  identify(to) {
+    const { visitor } = sender('');
+    if (visitor)
+      post('/v1/identify', { ...sender(language()), to })
+        .then((answer) => answer.json())
+        .then((told) => {
+          if ((told.visitor || visitor) == visitor) return;
+          forget();
+          write('visitor', (host.known = told.visitor));
+        })
+        .catch(say);
+    else say('not sent: no consent');
+  },
   reset: forget,
   consent(to) {
     const before = consent();

@@ -1,6 +1,7 @@
 //! The rows of the hit log: numbers instead of repeated texts, so that a row is small and quick to write and to scan.
 
 pub mod retention;
+pub mod unlink;
 
 use std::collections::{BTreeSet, HashMap};
 

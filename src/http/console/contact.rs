@@ -4,12 +4,14 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::frame::{Reader, address, see_done};
+use super::frame::{Reader, address, see, see_done};
+use super::people;
 use crate::accounts;
 use crate::base::ids::{ContactId, ConversationId};
 use crate::base::time::Timestamp;
 use crate::contacts::{self, Contact, Trust};
 use crate::http::error::Problem;
+use crate::privacy::audit;
 use crate::reports::{person, timeline};
 use crate::scoring::{Evidence, Row};
 use crate::stages::{self, Actor, Decision, Explanation};
@@ -25,6 +27,11 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
     let (names, now) = (reader.names(), reader.now);
     let reads = &mut reader.app.stores.db.read();
     let known = contacts::find(reads, id).await?.ok_or(contacts::Error::Unknown)?;
+    if known.id != id {
+        // Somebody else speaks for her now.
+        return Ok(see(&format!("/console/contacts/{}", known.id)));
+    }
+    audit::saw(&reader.app.stores.db, audit::By::Account(reader.account.id), id, now).await?;
     let company = match known.company {
         Some(company) => contacts::company(reads, company).await?,
         None => None,
@@ -68,6 +75,7 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
         "conversation": person::open_chat(reads, id).await?,
         "moves": moves(&reader, &explained),
         "explanation": explanation(&reader, &explained),
+        "identity": people::identity(&reader, reads, &known).await?,
         "days": by_day(&reader, entries),
         "older": older,
     });

@@ -15,8 +15,10 @@ mod inbox;
 mod login;
 mod notifications;
 mod outbox;
+mod people;
 mod pipeline;
 mod presence;
+mod privacy;
 mod talk;
 mod today;
 
@@ -46,12 +48,23 @@ const fn post(path: &'static str, needs: May) -> Door {
 pub const DOORS: &[Door] = &[
     get("/console", May::Look),
     get("/console/addresses", May::Operate),
+    get("/console/audit", May::Privacy),
     get("/console/bookings", May::Look),
     post("/console/bookings/{booking}/outcome", May::SetOutcome),
     get("/console/contacts", May::Look),
     get("/console/contacts/{contact}", May::Look),
+    post("/console/contacts/{contact}/address", May::Tend),
+    get("/console/contacts/{contact}/erase", May::Privacy),
+    post("/console/contacts/{contact}/erase", May::Privacy),
+    post("/console/contacts/{contact}/export", May::Privacy),
+    post("/console/contacts/{contact}/host-id", May::Tend),
+    get("/console/contacts/{contact}/merge", May::Tend),
+    post("/console/contacts/{contact}/merge", May::Tend),
     post("/console/contacts/{contact}/name", May::Chat),
+    post("/console/contacts/{contact}/profiling", May::Tend),
     post("/console/contacts/{contact}/stage", May::Decide),
+    post("/console/contacts/{contact}/suggestion", May::Tend),
+    post("/console/contacts/{contact}/unmerge", May::Tend),
     get("/console/content", May::Look),
     get("/console/events", May::Look),
     get("/console/inbox", May::Look),
@@ -87,10 +100,21 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/events", web::get().to(events::stream))
             .route("/contacts", web::get().to(contacts::show))
             .route("/contacts/{contact}", web::get().to(contact::show))
+            .route("/contacts/{contact}/address", web::post().to(people::address))
+            .route("/contacts/{contact}/erase", web::get().to(privacy::ask))
+            .route("/contacts/{contact}/erase", web::post().to(privacy::erase))
+            .route("/contacts/{contact}/export", web::post().to(privacy::export))
+            .route("/contacts/{contact}/host-id", web::post().to(people::host_id))
+            .route("/contacts/{contact}/merge", web::get().to(people::preview))
+            .route("/contacts/{contact}/merge", web::post().to(people::merge_into))
             .route("/contacts/{contact}/name", web::post().to(contact::name))
+            .route("/contacts/{contact}/profiling", web::post().to(people::profiling))
             .route("/contacts/{contact}/stage", web::post().to(contact::decide))
+            .route("/contacts/{contact}/suggestion", web::post().to(people::suggestion))
+            .route("/contacts/{contact}/unmerge", web::post().to(people::unmerge))
             .route("/pipeline", web::get().to(pipeline::show))
             .route("/addresses", web::get().to(addresses::show))
+            .route("/audit", web::get().to(privacy::audit))
             .route("/bookings", web::get().to(bookings::show))
             .route("/bookings/{booking}/outcome", web::post().to(bookings::outcome))
             .route("/content", web::get().to(content::show))

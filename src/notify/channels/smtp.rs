@@ -125,8 +125,22 @@ pub(in crate::notify) async fn send(
         }
         None => "outbox",
     };
-    store::keep_letter(&desk.stores.db, id, &message_id, ready, transport, now).await?;
+    let kept = match &ready.secret {
+        // The outbox page is the only place where it can be read.
+        Some(secret) if transport == "smtp" => &without(ready, secret),
+        _ => ready,
+    };
+    store::keep_letter(&desk.stores.db, id, &message_id, kept, transport, now).await?;
     Ok(())
+}
+
+/// What is kept of a mail that told a secret.
+fn without(ready: &Ready, secret: &str) -> Ready {
+    let mut kept = ready.clone();
+    for text in [&mut kept.written.subject, &mut kept.written.text, &mut kept.written.html] {
+        *text = text.replace(secret, "••• •••");
+    }
+    kept
 }
 
 fn refusal(error: lettre::transport::smtp::Error) -> Error {

@@ -186,6 +186,7 @@ pub(super) async fn to_rep(
     let context = context(zone, &call.reader.site, now, tells);
     Ok(Some(Ready {
         unsubscribe: None,
+        secret: None,
         template: mail.name(),
         to: call.rep.email.clone(),
         to_name: call.rep.name.clone(),

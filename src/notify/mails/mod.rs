@@ -1,6 +1,7 @@
 //! Every mail: to whom, in which language and zone, about what. The words stand beside in `NAME.yaml`.
 
 mod booking;
+mod code;
 mod gate;
 mod webinar;
 
@@ -22,6 +23,8 @@ const ZONE: &str = "UTC";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "mail", rename_all = "snake_case")]
 pub enum Mail {
+    /// The code that proves an address.
+    ConfirmCode { contact: ContactId, code: String },
     /// The file somebody asked for.
     AssetLink { contact: ContactId, asset: String, visitor: Option<VisitorId> },
     /// Come to a webinar.
@@ -48,6 +51,7 @@ impl Mail {
     /// The name of its words, and of its line in the outbox.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::ConfirmCode { .. } => "confirm_code",
             Self::AssetLink { .. } => "asset_link",
             Self::WebinarInvitation { .. } => "webinar_invitation",
             Self::WebinarRegistered { .. } => "webinar_registered",
@@ -75,11 +79,14 @@ pub(super) struct Ready {
     pub calendar: Option<(&'static str, String)>,
     /// Where one click stops mails of this kind (RFC 8058), if nobody asked for them.
     pub unsubscribe: Option<String>,
+    /// What must not be kept once it is sent: the code that proves an address.
+    pub secret: Option<String>,
 }
 
 /// Works out what the mail says now; nothing if it is not wanted any more.
 pub(super) async fn write(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Option<Ready>, Error> {
     match mail {
+        Mail::ConfirmCode { contact, code } => code::confirm_code(desk, mail, *contact, code, now).await,
         Mail::AssetLink { contact, asset, visitor } => {
             gate::asset_link(desk, mail, *contact, asset, *visitor, now).await
         }
@@ -142,10 +149,12 @@ fn ready(
     tells: Json,
     calendar: Option<(&'static str, String)>,
 ) -> Result<Option<Ready>, Error> {
+    let secret = tells.get("code").and_then(Json::as_str).map(str::to_owned);
     let unsubscribe = tells.get("unsubscribe").and_then(Json::as_str).map(str::to_owned);
     let context = context(reader.zone(), &reader.site, now, tells);
     Ok(Some(Ready {
         unsubscribe,
+        secret,
         template: mail.name(),
         to: reader.contact.email.clone(),
         to_name: String::new(),

@@ -9,6 +9,7 @@ use crate::base::signing::{Keys, Purpose};
 use crate::base::time::{DAY_MS, SECOND_MS, Timestamp};
 use crate::contacts;
 use crate::notify::{Desk, Error};
+use crate::privacy;
 use crate::webinars::{self, State, Webinar};
 
 /// A link out must work for as long as the mail may lie in an inbox.
@@ -41,8 +42,8 @@ pub(super) async fn invitation(
     let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
         return Ok(None);
     };
-    let has_objected = contacts::has_objected(&mut desk.stores.db.read(), contact, contacts::MARKETING).await;
-    let is_unwanted = has_objected.map_err(|error| Error::Unwritable(error.to_string()))?;
+    let (reads, email) = (&mut desk.stores.db.read(), &reader.contact.email);
+    let is_unwanted = privacy::has_refused(reads, &desk.keys, contact, email, contacts::MARKETING).await?;
     if is_unwanted || webinar.starts_at <= now || state(desk, id, contact).await?.is_some() {
         return Ok(None);
     }

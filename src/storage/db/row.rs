@@ -55,6 +55,11 @@ impl Row {
         }
     }
 
+    /// Every column with what it holds, in order.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.names.iter().map(String::as_str).zip(&self.values)
+    }
+
     fn misshapen<T>(&self, place: usize) -> Error {
         Error::Shape {
             column: self.names.get(place).cloned().unwrap_or_else(|| place.to_string()),

@@ -1,0 +1,33 @@
+//! The code that proves an address.
+
+use serde_json::json;
+
+use super::{Mail, Reader, Ready, ready};
+use crate::base::ids::ContactId;
+use crate::base::time::{MINUTE_MS, Timestamp};
+use crate::contacts::codes;
+use crate::notify::{Desk, Error};
+
+/// Not written any more once it was used or ran out: a late code would only puzzle her.
+pub(super) async fn confirm_code(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    code: &str,
+    now: Timestamp,
+) -> Result<Option<Ready>, Error> {
+    let Some(code) = codes::find(&mut desk.stores.db.read(), code).await? else { return Ok(None) };
+    let Some(mut reader) = Reader::of(desk, contact).await? else { return Ok(None) };
+    if code.used_at.is_some() || code.expires_at <= now {
+        return Ok(None);
+    }
+    // The page's language: what is stored of a person is not hers to choose until she has proved who she is.
+    reader.contact.language = code.language;
+    let digits = codes::digits(&desk.keys, &code.id);
+    let (first, last) = digits.split_at(3);
+    let tells = json!({
+        "code": format!("{first} {last}"),
+        "minutes": code.expires_at.since_ms(now).max(MINUTE_MS).div_euclid(MINUTE_MS),
+    });
+    ready(desk, mail, &reader, now, tells, None)
+}

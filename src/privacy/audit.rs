@@ -1,0 +1,125 @@
+//! Who saw, exported, erased or merged whom. Append only; an entry outlives the person it is about, by her id alone.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::store;
+use crate::base::ids::{AccountId, ContactId};
+use crate::base::time::{HOUR_MS, Timestamp};
+use crate::storage::Result;
+use crate::storage::db::{Db, Queries, Tx};
+
+/// Looking again within this time is the same look.
+const SAME_LOOK_MS: i64 = HOUR_MS;
+
+/// Who did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Somebody of the company.
+    Account(AccountId),
+    /// A program with a key.
+    Api,
+    /// Whoever sits at the server.
+    Cli,
+    /// The settings: a retention that ran out.
+    Rule,
+    /// The person herself.
+    Contact,
+}
+
+impl By {
+    /// `account:ID`, `api`, `cli`, `rule` or `contact`.
+    pub fn word(self) -> String {
+        match self {
+            Self::Account(id) => format!("account:{id}"),
+            Self::Api => "api".to_owned(),
+            Self::Cli => "cli".to_owned(),
+            Self::Rule => "rule".to_owned(),
+            Self::Contact => "contact".to_owned(),
+        }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    Saw,
+    Exported,
+    Erased,
+    Merged,
+    Unmerged,
+    Changed,
+}
+
+impl Act {
+    /// The word in the table and in texts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Saw => "saw",
+            Self::Exported => "exported",
+            Self::Erased => "erased",
+            Self::Merged => "merged",
+            Self::Unmerged => "unmerged",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    pub id: String,
+    pub at: Timestamp,
+    /// `account:ID`, `api`, `cli`, `rule` or `contact`.
+    pub actor: String,
+    /// The account's name, if it was one.
+    pub name: Option<String>,
+    /// `saw`, `exported`, `erased`, `merged`, `unmerged`, `changed`.
+    pub action: String,
+    pub contact: Option<ContactId>,
+    /// Her address, as long as she is known.
+    pub email: Option<String>,
+    pub details: Json,
+}
+
+/// Writes down what was done, in the transaction that does it.
+///
+/// # Errors
+/// As the store says.
+pub async fn note(
+    tx: &mut Tx,
+    by: By,
+    act: Act,
+    contact: ContactId,
+    details: Json,
+    now: Timestamp,
+) -> Result<()> {
+    store::insert_audit(tx, &by.word(), act.word(), contact, &details, now).await
+}
+
+/// Writes down that somebody looked at a contact; once an hour, however often the page is loaded.
+///
+/// # Errors
+/// As the store says.
+pub async fn saw(db: &Db, by: By, contact: ContactId, now: Timestamp) -> Result<()> {
+    let since = now.plus_ms(-SAME_LOOK_MS);
+    if store::has_audit_since(&mut db.read(), &by.word(), Act::Saw.word(), contact, since).await? {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    store::insert_audit(&mut tx, &by.word(), Act::Saw.word(), contact, &Json::Null, now).await?;
+    tx.commit().await
+}
+
+/// Entries before a moment, the latest first; of one contact, or of all.
+///
+/// # Errors
+/// As the store says.
+pub async fn list(
+    q: &mut impl Queries,
+    contact: Option<ContactId>,
+    before: Timestamp,
+    most: i64,
+) -> Result<Vec<Entry>> {
+    store::audit(q, contact, before, most).await
+}

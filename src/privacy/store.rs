@@ -1,0 +1,279 @@
+//! What outlives an erasure, and who did what.
+
+use serde_json::Value as Json;
+
+use super::audit::Entry;
+use crate::base::ids::{ContactId, ConversationId, VisitorId, new_key};
+use crate::base::time::Timestamp;
+use crate::config;
+use crate::storage::Result;
+use crate::storage::db::{Queries, Row, Sql, Tx};
+use crate::storage::personal::Personal;
+use crate::{params, sql};
+
+/// What these tables hold about people.
+pub const PERSONAL: &[Personal] = &[
+    Personal {
+        table: "kept_refusals",
+        export: None,
+        erase: None,
+        because: "a keyed digest of the address of whoever said no, so that the no outlives the erasure",
+    },
+    Personal {
+        table: "audit",
+        export: Some(sql!(
+            "select at, action from audit
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by at"
+        )),
+        erase: None,
+        because: "the proof of who saw and erased whom; of an erased person it holds only an id that leads nowhere",
+    },
+    Personal {
+        table: "consent_texts",
+        export: None,
+        erase: None,
+        because: "the company's own texts, exported with each consent",
+    },
+    Personal { table: "companies", export: None, erase: None, because: "a company is not a person" },
+    Personal {
+        table: "idempotency_keys",
+        export: None,
+        erase: None,
+        because: "answers that are given again for a day, then forgotten",
+    },
+    Personal { table: "accounts", export: None, erase: None, because: "the company's own people" },
+    Personal { table: "account_sessions", export: None, erase: None, because: "the company's own people" },
+];
+
+/// A kind of rows with a life of its own.
+pub(super) struct Kind {
+    pub name: &'static str,
+    pub days: fn(&config::Retention) -> i64,
+    /// Counts what is from before `$1`.
+    pub count: Sql,
+    /// Deletes it, step by step.
+    pub delete: &'static [Sql],
+}
+
+pub(super) const KINDS: &[Kind] = &[
+    Kind {
+        name: "transcripts",
+        days: |settings| settings.transcript_days,
+        count: sql!("select count(*) as n from conversations where mode = 'closed' and updated_at < $1"),
+        delete: &[
+            sql!(
+                "delete from messages where conversation_id in
+                     (select id from conversations where mode = 'closed' and updated_at < $1)"
+            ),
+            sql!("delete from conversations where mode = 'closed' and updated_at < $1"),
+        ],
+    },
+    Kind {
+        name: "activities",
+        days: |settings| settings.activity_days,
+        count: sql!("select count(*) as n from activities where at < $1"),
+        delete: &[sql!("delete from activities where at < $1")],
+    },
+    Kind {
+        name: "mails",
+        days: |settings| settings.mail_days,
+        count: sql!("select count(*) as n from mails where sent_at < $1"),
+        delete: &[sql!("delete from mails where sent_at < $1")],
+    },
+    Kind {
+        name: "audit",
+        days: |settings| settings.audit_days,
+        count: sql!("select count(*) as n from audit where at < $1"),
+        delete: &[sql!("delete from audit where at < $1")],
+    },
+];
+
+/// Runs one of the lists' reads.
+pub(super) async fn rows(q: &mut impl Queries, read: Sql, contact: ContactId) -> Result<Vec<Row>> {
+    q.query(read, params![contact]).await
+}
+
+/// Runs one of the lists' erasures.
+pub(super) async fn forget(tx: &mut Tx, erase: Sql, contact: ContactId) -> Result<u64> {
+    tx.execute(erase, params![contact]).await
+}
+
+/// The devices of a contact.
+pub(super) async fn devices(q: &mut impl Queries, contact: ContactId) -> Result<Vec<VisitorId>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id from visitors
+                 where contact_id in (select own_id from contact_ids where contact_id = $1) order by id"
+            ),
+            params![contact],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// The addresses of a contact, those behind it included.
+pub(super) async fn addresses(q: &mut impl Queries, contact: ContactId) -> Result<Vec<String>> {
+    let rows = q
+        .query(
+            sql!(
+                "select email from contacts
+                 where id in (select own_id from contact_ids where contact_id = $1)
+                 union
+                 select email from contact_emails
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)"
+            ),
+            params![contact],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("email")).collect()
+}
+
+/// Her conversations, oldest first.
+pub(super) async fn conversations(
+    q: &mut impl Queries,
+    contact: ContactId,
+) -> Result<Vec<(ConversationId, Timestamp)>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, opened_at from conversations
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))
+                 order by opened_at, id"
+            ),
+            params![contact],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.get("opened_at")?))).collect()
+}
+
+pub(super) async fn keep_refusal(tx: &mut Tx, digest: &str, purpose: &str, at: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into kept_refusals (digest, purpose, at) values ($1, $2, $3)
+             on conflict (digest, purpose) do nothing"
+        ),
+        params![digest, purpose, at],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn is_kept(q: &mut impl Queries, digest: &str, purpose: &str) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!("select at from kept_refusals where digest = $1 and purpose = $2"),
+            params![digest, purpose],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+pub(super) async fn insert_audit(
+    tx: &mut Tx,
+    actor: &str,
+    action: &str,
+    contact: ContactId,
+    details: &Json,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into audit (id, at, actor, action, contact_id, details) values ($1, $2, $3, $4, $5, $6)"
+        ),
+        params![new_key(), now, actor, action, contact, details],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn has_audit_since(
+    q: &mut impl Queries,
+    actor: &str,
+    action: &str,
+    contact: ContactId,
+    since: Timestamp,
+) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id from audit
+                 where contact_id = $1 and actor = $2 and action = $3 and at > $4 limit 1"
+            ),
+            params![contact, actor, action, since],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+pub(super) async fn audit(
+    q: &mut impl Queries,
+    contact: Option<ContactId>,
+    before: Timestamp,
+    most: i64,
+) -> Result<Vec<Entry>> {
+    let rows = q
+        .query(
+            sql!(
+                "select u.id, u.at, u.actor, a.name, u.action, u.contact_id, c.email, u.details
+                 from audit u
+                 left join accounts a on u.actor = 'account:' || a.id
+                 left join contacts c on c.id = u.contact_id
+                 where (cast($1 as text) is null or u.contact_id = $1) and u.at < $2
+                 order by u.at desc, u.id desc limit $3"
+            ),
+            params![contact, before, most],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Entry {
+                id: row.get("id")?,
+                at: row.get("at")?,
+                actor: row.get("actor")?,
+                name: row.get("name")?,
+                action: row.get("action")?,
+                contact: row.get("contact_id")?,
+                email: row.get("email")?,
+                details: row.json("details")?,
+            })
+        })
+        .collect()
+}
+
+/// How many rows of a kind are from before a moment.
+pub(super) async fn outdated(q: &mut impl Queries, count: Sql, before: Timestamp) -> Result<i64> {
+    let row = q.query_opt(count, params![before]).await?;
+    row.map_or(Ok(0), |row| row.get("n"))
+}
+
+/// Deletes the rows of a kind that are from before a moment.
+pub(super) async fn forget_outdated(tx: &mut Tx, delete: Sql, before: Timestamp) -> Result<u64> {
+    tx.execute(delete, params![before]).await
+}
+
+/// People who have not been seen since a moment and never reached a stage.
+pub(super) async fn never_reached(
+    q: &mut impl Queries,
+    stage: &str,
+    before: Timestamp,
+    most: i64,
+) -> Result<Vec<ContactId>> {
+    let rows = q
+        .query(
+            sql!(
+                "select c.id from contacts c
+                 where c.merged_into is null and c.last_seen_at < $2
+                     and not exists (select 1 from contacts m where m.merged_into = c.id and m.last_seen_at >= $2)
+                     and not exists (select 1 from stage_intervals i where i.stage = $1
+                         and i.contact_id in (select own_id from contact_ids where contact_id = c.id))
+                 order by c.last_seen_at, c.id limit $3"
+            ),
+            params![stage, before, most],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}

@@ -35,6 +35,9 @@ pub mod sessions;
 /// Who somebody is: devices, people, and how sure we are.
 pub mod contacts;
 
+/// Who wants which letters, and which addresses are not written to.
+pub mod subscriptions;
+
 /// How well somebody fits and how engaged they are.
 pub mod scoring;
 
@@ -43,6 +46,9 @@ pub mod stages;
 
 /// Groups of people that a condition describes.
 pub mod segments;
+
+/// Sequences of letters that follow a stage or a segment.
+pub mod nurture;
 
 /// Gated content: forms, the files they unlock, signed links.
 pub mod gates;

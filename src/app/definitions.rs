@@ -9,7 +9,10 @@ use crate::bookings::team::Team;
 use crate::chat::{Flows, check::Known, flows::TEAM};
 use crate::config::Config;
 use crate::gates::Catalog;
-use crate::notify::Rules;
+use crate::notify::{Rules, Wording};
+use crate::nurture::{self, Sequences};
+use crate::render::Templates;
+use crate::subscriptions::Topics;
 use crate::{stages, webinars};
 
 /// What a file is about. Flows are apart: there are many of them.
@@ -21,12 +24,20 @@ pub enum Kind {
     Webinars,
     Team,
     Notify,
+    Topics,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Lifecycle, Self::Forms, Self::Content, Self::Webinars, Self::Team, Self::Notify];
+    pub const ALL: [Self; 7] = [
+        Self::Lifecycle,
+        Self::Forms,
+        Self::Content,
+        Self::Webinars,
+        Self::Team,
+        Self::Notify,
+        Self::Topics,
+    ];
 
     fn path(self, config: &Config) -> &Path {
         let files = &config.definitions;
@@ -37,6 +48,7 @@ impl Kind {
             Self::Webinars => &files.webinars,
             Self::Team => &files.team,
             Self::Notify => &files.notify,
+            Self::Topics => &files.topics,
         }
     }
 
@@ -49,6 +61,7 @@ impl Kind {
             Self::Webinars => "webinars: []",
             Self::Team => "reps: []\nmeetings: []",
             Self::Notify => "hooks: []",
+            Self::Topics => "topics: []",
         }
     }
 }
@@ -69,6 +82,8 @@ const ASSETS: &[&str] = &["assets", "id"];
 const WEBINARS: &[&str] = &["webinars", "id"];
 const RECORDINGS: &[&str] = &["webinars", "recording", "id"];
 const MEETINGS: &[&str] = &["meetings", "id"];
+const TOPICS: &[&str] = &["topics", "id"];
+const STAGES: &[&str] = &["stages", "id"];
 
 const REFERENCES: [Reference; 5] = [
     Reference {
@@ -119,6 +134,10 @@ pub struct Sources {
     files: BTreeMap<Kind, (String, String)>,
     /// Flows as path and text.
     pub flows: Vec<(String, String)>,
+    /// The company's letters as path and text.
+    pub mails: Vec<(String, String)>,
+    /// Sequences of letters as path and text.
+    pub nurture: Vec<(String, String)>,
     /// How many of the files are really there, and not what stands for a missing one.
     pub found: usize,
 }
@@ -146,7 +165,9 @@ impl Sources {
             }
         }
         sources.flows = Flows::files(&config.path_of(&config.definitions.flows), report);
-        sources.found += sources.flows.len();
+        sources.mails = Flows::files(&config.path_of(&config.definitions.mails), report);
+        sources.nurture = Flows::files(&config.path_of(&config.definitions.nurture), report);
+        sources.found += sources.flows.len() + sources.mails.len() + sources.nurture.len();
         sources
     }
 
@@ -164,6 +185,9 @@ pub struct Definitions {
     pub team: Option<Team>,
     pub rules: Option<Rules>,
     pub flows: Option<Flows>,
+    pub topics: Option<Topics>,
+    pub wording: Option<Wording>,
+    pub sequences: Option<Sequences>,
 }
 
 impl Definitions {
@@ -186,11 +210,35 @@ impl Definitions {
         };
         let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
         let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));
+        let topics = file(Kind::Topics)
+            .and_then(|(path, text)| apart(report, |report| Topics::parse(path, text, report)));
+        let templates = Templates::embedded();
+        let wording = match &templates {
+            Ok(templates) => Wording::read(&sources.mails, templates, report),
+            Err(_) => None,
+        };
+        let of_sequences = nurture::Known {
+            topics: declared(Kind::Topics, TOPICS),
+            // A list with ids, or a map by id.
+            stages: declared(Kind::Lifecycle, STAGES)
+                .filter(|stages| !stages.is_empty())
+                .or_else(|| keys_at(docs.get(&Kind::Lifecycle), "stages")),
+            segments: None,
+            mails: wording.as_ref().map(Wording::letters),
+        };
+        let mut catalog =
+            apart(report, |report| Catalog::parse(one(Kind::Forms), one(Kind::Content), report));
+        if let (Some(catalog), Some(topics)) = (&mut catalog, &topics) {
+            catalog.know_topics(topics);
+        }
         let read = Self {
+            sequences: Sequences::read(&sources.nurture, &of_sequences, report),
+            topics,
+            wording,
+            catalog,
             lifecycle: file(Kind::Lifecycle).and_then(|(path, text)| {
                 apart(report, |report| stages::Definition::parse(path, text, report))
             }),
-            catalog: apart(report, |report| Catalog::parse(one(Kind::Forms), one(Kind::Content), report)),
             webinars: file(Kind::Webinars).and_then(|(path, text)| {
                 apart(report, |report| webinars::Definition::parse(path, text, report))
             }),
@@ -221,6 +269,15 @@ fn apart<T>(report: &Report, read: impl FnOnce(&Report) -> T) -> T {
     let outcome = read(&own);
     report.absorb(own);
     outcome
+}
+
+/// The keys of the map under a key at the top.
+fn keys_at(doc: Option<&Doc>, key: &str) -> Option<BTreeSet<String>> {
+    let quiet = Report::new();
+    let Node::Map(entries) = &doc?.root.kind else { return None };
+    let (_, node) = entries.iter().find(|(name, _)| name.value == key)?;
+    let map = View { node, report: &quiet }.map()?;
+    Some(map.entries().into_iter().map(|(name, _)| name.value.clone()).collect())
 }
 
 /// Every text that a path of keys leads to, through all items of the lists on the way.
@@ -254,6 +311,7 @@ mod tests {
             (Kind::Webinars, "webinars.yaml", include_str!("../../config/webinars.yaml")),
             (Kind::Team, "team.yaml", include_str!("../../config/team.yaml")),
             (Kind::Notify, "notify.yaml", include_str!("../../config/notify.yaml")),
+            (Kind::Topics, "topics.yaml", include_str!("../../config/topics.yaml")),
         ] {
             sources.put(kind, path.to_owned(), text.to_owned());
         }
@@ -263,6 +321,14 @@ mod tests {
         ] {
             sources.flows.push((path.to_owned(), text.to_owned()));
         }
+        for (path, text) in [
+            ("mails/faro-lead-idea.yaml", include_str!("../../config/mails/faro-lead-idea.yaml")),
+            ("mails/faro-lead-call.yaml", include_str!("../../config/mails/faro-lead-call.yaml")),
+        ] {
+            sources.mails.push((path.to_owned(), text.to_owned()));
+        }
+        let nurture = include_str!("../../config/nurture/faro-leads.yaml");
+        sources.nurture.push(("nurture/faro-leads.yaml".to_owned(), nurture.to_owned()));
         sources
     }
 
@@ -284,6 +350,9 @@ mod tests {
         assert!(report.is_clean(), "{}", report.text());
         assert!(read.lifecycle.is_some() && read.catalog.is_some() && read.webinars.is_some());
         assert!(read.team.is_some() && read.rules.is_some() && read.flows.is_some());
+        assert!(read.topics.is_some() && read.wording.is_some() && read.sequences.is_some());
+        let letter = read.catalog.iter().flat_map(|catalog| &catalog.forms).find_map(|form| form.consent.as_ref());
+        assert!(letter.is_some_and(|consent| consent.topic.is_some()), "the consent asks for the letters");
     }
 
     #[test]
@@ -302,6 +371,8 @@ mod tests {
         assert_eq!(after(Kind::Forms, "delivers: ", "delivers: x"), ["forms.yaml C105"]);
         assert_eq!(after(Kind::Webinars, "form: ", "form: x"), ["webinars.yaml W103"]);
         assert_eq!(after(Kind::Notify, "webinar: ", "webinar: x"), ["notify.yaml N102"]);
+        let nameless = after(Kind::Topics, "id: newsletter", "id: news");
+        assert_eq!(nameless, ["nurture/faro-leads.yaml M302"]);
         let renamed = after(Kind::Team, "id: discovery", "id: discover");
         assert_eq!(renamed, ["webinar-recording.yaml S510", "welcome.yaml S510"]);
     }

@@ -82,6 +82,9 @@ impl App {
             team: Some(team),
             rules: Some(rules),
             flows: Some(flows),
+            topics: Some(topics),
+            wording: Some(wording),
+            sequences: Some(sequences),
         } = read
         else {
             anyhow::bail!("a definition is wrong:\n{}", report.text());
@@ -89,6 +92,13 @@ impl App {
         anyhow::ensure!(!report.has_errors(), "a definition is wrong:\n{}", report.text());
         let from = Email::parse(&config.mail.from)
             .map_err(|_| anyhow::anyhow!("mail.from: `{}` is not an e-mail address", config.mail.from))?;
+        let bounces = Some(config.mail.bounces.as_str()).filter(|text| !text.is_empty());
+        let bounces = bounces
+            .map(|text| {
+                Email::parse(text)
+                    .map_err(|_| anyhow::anyhow!("mail.bounces: `{text}` is not an e-mail address"))
+            })
+            .transpose()?;
         let desk = Desk {
             stores: stores.clone(),
             keys: keys.clone(),
@@ -99,10 +109,14 @@ impl App {
             webinars: Arc::new(webinars),
             team: Arc::new(team),
             rules: Arc::new(rules),
+            topics: Arc::new(topics),
+            sequences: Arc::new(sequences),
+            wording: Arc::new(wording),
             flows: Arc::new(flows),
             mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
             from,
+            bounces,
             company: config.company.name.clone(),
             public_url: config.server.public_url.clone(),
         };

@@ -5,7 +5,7 @@ pub mod outbox;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, EventId, SubmissionId};
+use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, EventId, SubmissionId, VisitorId};
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::Tx;
@@ -22,6 +22,18 @@ pub enum Event {
     SegmentEntered { contact: ContactId, segment: String },
     /// A contact belongs to a segment no more.
     SegmentLeft { contact: ContactId, segment: String },
+    /// A contact asked for the letters of a topic that has to be confirmed, and when the mail that asks may go out; none
+    /// if too many went out today. `visitor` is the device that asked.
+    SubscriptionAsked {
+        contact: ContactId,
+        topic: String,
+        visitor: Option<VisitorId>,
+        confirm_at: Option<Timestamp>,
+    },
+    /// A contact gets the letters of a topic from now on.
+    SubscriptionConfirmed { contact: ContactId, topic: String },
+    /// A contact gets the letters of a topic no more.
+    SubscriptionEnded { contact: ContactId, topic: String },
     /// A contact registered for a webinar.
     WebinarRegistered { contact: ContactId, webinar: String },
     /// A contact was there.
@@ -58,6 +70,9 @@ impl Event {
             Self::StageChanged { .. } => "stage_changed",
             Self::SegmentEntered { .. } => "segment_entered",
             Self::SegmentLeft { .. } => "segment_left",
+            Self::SubscriptionAsked { .. } => "subscription_asked",
+            Self::SubscriptionConfirmed { .. } => "subscription_confirmed",
+            Self::SubscriptionEnded { .. } => "subscription_ended",
             Self::WebinarRegistered { .. } => "webinar_registered",
             Self::WebinarAttended { .. } => "webinar_attended",
             Self::WebinarMissed { .. } => "webinar_missed",
@@ -81,6 +96,9 @@ impl Event {
             | Self::StageChanged { contact, .. }
             | Self::SegmentEntered { contact, .. }
             | Self::SegmentLeft { contact, .. }
+            | Self::SubscriptionAsked { contact, .. }
+            | Self::SubscriptionConfirmed { contact, .. }
+            | Self::SubscriptionEnded { contact, .. }
             | Self::WebinarRegistered { contact, .. }
             | Self::WebinarAttended { contact, .. }
             | Self::WebinarMissed { contact, .. }

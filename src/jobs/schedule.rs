@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Worker, queue};
+use super::{Worker, letters, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
 use crate::{bookings, chat, ingest, sessions, webinars};
@@ -26,6 +26,11 @@ const CHORES: &[Chore] = &[
         name: "close_webinars",
         every_ms: SECOND_MS,
         run: |worker, now| Box::pin(close_webinars(worker, now)),
+    },
+    Chore {
+        name: "hand_letters_over",
+        every_ms: 5 * SECOND_MS,
+        run: |worker, now| Box::pin(hand_letters_over(worker, now)),
     },
     Chore {
         name: "expire_holds",
@@ -106,6 +111,10 @@ async fn wake_conversations(worker: &Worker, now: Timestamp) -> anyhow::Result<b
 async fn close_webinars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     let desk = &worker.desk;
     Ok(webinars::close_due(&desk.stores.db, &desk.lifecycle, &desk.webinars, now).await? > 0)
+}
+
+async fn hand_letters_over(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(letters::hand_over(worker, now).await? > 0)
 }
 
 async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

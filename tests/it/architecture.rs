@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::sources::{Source, sources};
 
 /// Who may import whom: a module imports only what stands before it.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 29] = [
     "base",
     "config",
     "telemetry",
@@ -17,9 +17,11 @@ const ORDER: [&str; 27] = [
     "hits",
     "sessions",
     "contacts",
+    "subscriptions",
     "scoring",
     "stages",
     "segments",
+    "nurture",
     "gates",
     "webinars",
     "bookings",
@@ -37,9 +39,21 @@ const ORDER: [&str; 27] = [
 ];
 
 /// The way of a visitor, from the site to the chat.
-const JOURNEY: [&str; 12] = [
-    "sites", "accounts", "hits", "sessions", "contacts", "scoring", "stages", "segments", "gates",
-    "webinars", "bookings", "chat",
+const JOURNEY: [&str; 14] = [
+    "sites",
+    "accounts",
+    "hits",
+    "sessions",
+    "contacts",
+    "subscriptions",
+    "scoring",
+    "stages",
+    "segments",
+    "nurture",
+    "gates",
+    "webinars",
+    "bookings",
+    "chat",
 ];
 
 fn rank(module: &str) -> Option<usize> {

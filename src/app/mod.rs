@@ -62,7 +62,7 @@ impl App {
         if config.storage.redis.is_empty() {
             ingest::reopen_visits(&stores, &words, &visits, clock.now()).await?;
         }
-        let keys = Keys::new(&secret_of(&config)?);
+        let keys = keys_of(&config)?;
         let geo = Geo::open_both(&config.collector.geo_database, &config.collector.asn_database);
         let geo = Arc::new(geo.map_err(anyhow::Error::msg)?);
         let cookieless =
@@ -197,6 +197,14 @@ fn tend(geo: &Arc<Geo>, cookieless: &Arc<Cookieless>, clock: Clock) {
             drop(tokio::task::spawn_blocking(move || geo.look()).await);
         }
     });
+}
+
+/// The keys that every link is signed with.
+///
+/// # Errors
+/// If the data folder cannot be read or written.
+pub fn keys_of(config: &Config) -> anyhow::Result<Keys> {
+    Ok(Keys::new(&secret_of(config)?))
 }
 
 /// The configured secret, else the one in the data folder, made at the first start.

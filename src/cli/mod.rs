@@ -4,6 +4,8 @@ mod check;
 mod demo;
 mod flow;
 mod lifecycle;
+mod mail;
+mod nurture;
 mod retention;
 mod serve;
 mod store;
@@ -34,12 +36,16 @@ enum Command {
     Demo(demo::Arguments),
     /// Serve all doors, and do the work that waits.
     Serve(serve::Arguments),
-    /// Check every file that people write: lifecycle, forms, webinars, team, flows.
+    /// Check every file that people write: lifecycle, forms, webinars, team, topics, letters, flows.
     Check(check::Arguments),
     /// Test a flow, talk to it, draw it.
     Flow(flow::Arguments),
     /// Explain the lifecycle.
     Lifecycle(lifecycle::Arguments),
+    /// Look at mails, and take what comes back of them.
+    Mail(mail::Arguments),
+    /// Tell who would get which letter and when.
+    Nurture(nurture::Arguments),
     /// Take attendance.
     Webinar(webinar::Arguments),
     /// Delete hits and visits that are older than their sites keep them.
@@ -61,6 +67,8 @@ pub fn run() -> ExitCode {
         Command::Lifecycle(own) => {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
         }
+        Command::Mail(own) => settings(arguments.config).and_then(|config| mail::run(&own, &config)),
+        Command::Nurture(own) => settings(arguments.config).and_then(|config| nurture::run(&own, &config)),
         Command::Webinar(own) => settings(arguments.config).and_then(|config| webinar::run(&own, &config)),
         Command::Retention(own) => {
             settings(arguments.config).and_then(|config| retention::run(&own, &config))

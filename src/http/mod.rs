@@ -7,9 +7,10 @@ mod collect;
 mod cors;
 mod demo;
 mod gates;
-mod objections;
+mod letters;
 mod ops;
 mod proxies;
+mod subscriptions;
 mod traffic;
 mod webinars;
 
@@ -99,7 +100,8 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(pages::routes)
                     .configure(console::routes)
                     .configure(gates::routes)
-                    .configure(objections::routes)
+                    .configure(letters::routes)
+                    .configure(subscriptions::routes)
                     .configure(traffic::routes)
                     .configure(webinars::routes)
                     .configure(if is_demo { demo::routes } else { nothing_else }),

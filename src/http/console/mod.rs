@@ -6,6 +6,7 @@
 mod addresses;
 mod bookings;
 mod contact;
+mod contact_letters;
 mod contacts;
 mod content;
 mod events;
@@ -13,6 +14,7 @@ mod frame;
 mod guard;
 mod inbox;
 mod login;
+mod mails;
 mod notifications;
 mod outbox;
 mod pipeline;
@@ -52,6 +54,7 @@ pub const DOORS: &[Door] = &[
     get("/console/contacts/{contact}", May::Look),
     post("/console/contacts/{contact}/name", May::Chat),
     post("/console/contacts/{contact}/stage", May::Decide),
+    post("/console/contacts/{contact}/subscription", May::Decide),
     get("/console/content", May::Look),
     get("/console/events", May::Look),
     get("/console/inbox", May::Look),
@@ -64,6 +67,9 @@ pub const DOORS: &[Door] = &[
     post("/console/inbox/{conversation}/typing", May::Chat),
     post("/console/language", May::Look),
     post("/console/logout", May::Look),
+    get("/console/mails", May::ReadMails),
+    get("/console/mails/{name}", May::ReadMails),
+    get("/console/mails/{name}/html", May::ReadMails),
     get("/console/notifications", May::Look),
     post("/console/notifications/read", May::Look),
     get("/console/outbox", May::ReadMails),
@@ -89,6 +95,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/contacts/{contact}", web::get().to(contact::show))
             .route("/contacts/{contact}/name", web::post().to(contact::name))
             .route("/contacts/{contact}/stage", web::post().to(contact::decide))
+            .route("/contacts/{contact}/subscription", web::post().to(contact_letters::change))
             .route("/pipeline", web::get().to(pipeline::show))
             .route("/addresses", web::get().to(addresses::show))
             .route("/bookings", web::get().to(bookings::show))
@@ -102,6 +109,9 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/inbox/{conversation}/say", web::post().to(talk::say))
             .route("/inbox/{conversation}/times", web::post().to(talk::times))
             .route("/inbox/{conversation}/typing", web::post().to(talk::typing))
+            .route("/mails", web::get().to(mails::list))
+            .route("/mails/{name}", web::get().to(mails::show))
+            .route("/mails/{name}/html", web::get().to(mails::html))
             .route("/notifications", web::get().to(notifications::show))
             .route("/notifications/read", web::post().to(notifications::read))
             .route("/outbox", web::get().to(outbox::list))

@@ -15,7 +15,7 @@ use crate::base::email::Email;
 use crate::base::signing::Keys;
 use crate::base::time::Timestamp;
 use crate::contacts;
-use crate::storage::db::Tx;
+use crate::storage::db::{Db, Tx};
 use crate::subscriptions::suppression::{self, Told};
 use crate::subscriptions;
 
@@ -100,12 +100,12 @@ fn unwritable(error: subscriptions::Error) -> Error {
 ///
 /// # Errors
 /// [`Error::Unwritable`] if it is no message; as the store says.
-pub async fn take_message(desk: &Desk, message: &[u8], now: Timestamp) -> Result<Heard, Error> {
+pub async fn take_message(db: &Db, keys: &Keys, message: &[u8], now: Timestamp) -> Result<Heard, Error> {
     let read = dsn::read(message).ok_or_else(|| Error::Unwritable("this is no message".to_owned()))?;
-    let mut tx = desk.stores.db.begin().await?;
+    let mut tx = db.begin().await?;
     let mut about = None;
     for text in &read.tokens {
-        if let Some(mail) = mail_of_token(&desk.keys, text) {
+        if let Some(mail) = mail_of_token(keys, text) {
             about = store::posted(&mut tx, &mail).await?;
         }
     }
@@ -119,25 +119,25 @@ pub async fn take_message(desk: &Desk, message: &[u8], now: Timestamp) -> Result
         dsn::What::Failed { status, detail } => {
             let is_hard = NO_MAILBOX.contains(&status.as_str());
             let told = if is_hard { Told::HardBounce } else { Told::SoftBounce };
-            note(&mut tx, desk, &about, ("dsn", &about.id), told, Some(&detail), now).await?
+            note(&mut tx, keys, &about, ("dsn", &about.id), told, Some(&detail), now).await?
         }
         dsn::What::Complaint => {
-            note(&mut tx, desk, &about, ("arf", &about.id), Told::Complaint, None, now).await?
+            note(&mut tx, keys, &about, ("arf", &about.id), Told::Complaint, None, now).await?
         }
         dsn::What::Automatic => Heard::Nothing,
-        dsn::What::Unsubscribe => unsubscribe(&mut tx, desk, &about, now).await?,
+        dsn::What::Unsubscribe => unsubscribe(&mut tx, keys, &about, now).await?,
         dsn::What::Answer => answer(&mut tx, &about, now).await?,
     };
     tx.commit().await?;
     Ok(heard)
 }
 
-async fn unsubscribe(tx: &mut Tx, desk: &Desk, about: &Posted, now: Timestamp) -> Result<Heard, Error> {
+async fn unsubscribe(tx: &mut Tx, keys: &Keys, about: &Posted, now: Timestamp) -> Result<Heard, Error> {
     let Some(contact) = about.contact else { return Ok(Heard::Nothing) };
     let Some(contact) = contacts::find(tx, contact).await? else { return Ok(Heard::Nothing) };
     match about.topic.as_deref() {
-        Some(suppression::MARKETING) => subscriptions::object(tx, &desk.keys, &contact, "mail", now).await,
-        Some(topic) => subscriptions::leave(tx, &desk.keys, &contact, topic, "mail", now).await.map(drop),
+        Some(suppression::MARKETING) => subscriptions::object(tx, keys, &contact, "mail", now).await,
+        Some(topic) => subscriptions::leave(tx, keys, &contact, topic, "mail", now).await.map(drop),
         None => return Ok(Heard::Nothing),
     }
     .map_err(unwritable)?;
@@ -158,7 +158,7 @@ async fn answer(tx: &mut Tx, about: &Posted, now: Timestamp) -> Result<Heard, Er
 
 async fn note(
     tx: &mut Tx,
-    desk: &Desk,
+    keys: &Keys,
     about: &Posted,
     told_id: (&str, &str),
     told: Told,
@@ -166,7 +166,7 @@ async fn note(
     now: Timestamp,
 ) -> Result<Heard, Error> {
     let what = (Some(about.id.as_str()), detail);
-    let is_news = suppression::take_note(tx, &desk.keys, &about.recipient, told_id, told, what, now)
+    let is_news = suppression::take_note(tx, keys, &about.recipient, told_id, told, what, now)
         .await
         .map_err(unwritable)?;
     if !is_news {
@@ -201,15 +201,16 @@ async fn tell(
 /// # Errors
 /// As the store says.
 pub async fn take_report(
-    desk: &Desk,
+    db: &Db,
+    keys: &Keys,
     provider: &str,
     report: &providers::Report,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let mut tx = desk.stores.db.begin().await?;
+    let mut tx = db.begin().await?;
     let told_id = (provider, report.told_id.as_str());
     let what = (None, report.detail.as_deref());
-    let is_news = suppression::take_note(&mut tx, &desk.keys, &report.address, told_id, report.told, what, now)
+    let is_news = suppression::take_note(&mut tx, keys, &report.address, told_id, report.told, what, now)
         .await
         .map_err(unwritable)?;
     if is_news {

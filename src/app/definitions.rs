@@ -29,15 +29,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
-        Self::Lifecycle,
-        Self::Forms,
-        Self::Content,
-        Self::Webinars,
-        Self::Team,
-        Self::Notify,
-        Self::Topics,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Lifecycle, Self::Forms, Self::Content, Self::Webinars, Self::Team, Self::Notify, Self::Topics];
 
     fn path(self, config: &Config) -> &Path {
         let files = &config.definitions;
@@ -351,7 +344,8 @@ mod tests {
         assert!(read.lifecycle.is_some() && read.catalog.is_some() && read.webinars.is_some());
         assert!(read.team.is_some() && read.rules.is_some() && read.flows.is_some());
         assert!(read.topics.is_some() && read.wording.is_some() && read.sequences.is_some());
-        let letter = read.catalog.iter().flat_map(|catalog| &catalog.forms).find_map(|form| form.consent.as_ref());
+        let letter =
+            read.catalog.iter().flat_map(|catalog| &catalog.forms).find_map(|form| form.consent.as_ref());
         assert!(letter.is_some_and(|consent| consent.topic.is_some()), "the consent asks for the letters");
     }
 

@@ -44,7 +44,9 @@ enum Command {
 /// Runs `embudo mail …`.
 pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        Command::Preview { name, lang, open, out } => show(config, name.as_deref(), lang, *open, out.as_deref()),
+        Command::Preview { name, lang, open, out } => {
+            show(config, name.as_deref(), lang, *open, out.as_deref())
+        }
         Command::Bounce => bounce(config),
     }
 }
@@ -86,7 +88,10 @@ fn show(
     super::tell(&format!("{}\n", file.display()));
     if is_to_open {
         let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-        std::process::Command::new(opener).arg(&file).spawn().with_context(|| format!("{opener} cannot be run"))?;
+        std::process::Command::new(opener)
+            .arg(&file)
+            .spawn()
+            .with_context(|| format!("{opener} cannot be run"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -27,8 +27,8 @@ use crate::contacts::{self, Consent, Identification, Trust};
 use crate::events::{self, Event};
 use crate::stages;
 use crate::storage;
-use crate::subscriptions::{self, Topics};
 use crate::storage::db::Tx;
+use crate::subscriptions::{self, Topics};
 
 /// How long a form that was shown can be sent.
 const NONCE_MS: i64 = DAY_MS;

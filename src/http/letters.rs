@@ -62,7 +62,8 @@ async fn followed(app: &Shared, request: &HttpRequest, token: &str) -> Result<St
     let (contact, subject) = subscriptions::read_token(&app.keys, Purpose::Link, token, now)?;
     let mut parts = subject.splitn(3, ' ');
     let (mail, number, address) = (parts.next(), parts.next(), parts.next());
-    let (Some(mail), Some(number), Some(address)) = (mail, number.and_then(|n| n.parse().ok()), address) else {
+    let (Some(mail), Some(number), Some(address)) = (mail, number.and_then(|n| n.parse().ok()), address)
+    else {
         return Err(TokenError::Forged.into());
     };
     let has_fetch_metadata = !header(request, HeaderName::from_static("sec-fetch-site")).is_empty();
@@ -149,12 +150,13 @@ async fn told(
     let is_known: bool = given.as_bytes().ct_eq(secret.as_bytes()).into();
     let provider = providers::Provider::of_word(&provider).filter(|_| is_known && !secret.is_empty());
     let provider = provider.ok_or_else(super::not_found)?;
-    let told: Json =
-        serde_json::from_slice(&body).map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+    let told: Json = serde_json::from_slice(&body)
+        .map_err(|error| Problem::new("request.malformed", error.to_string()))?;
     if !is_signed(&app, &request, provider, &told, &body).await {
         return Err(Problem::new("mail.signature_wrong", "The signature does not hold for this body."));
     }
-    if provider == providers::Provider::Ses && told.get("Type").and_then(Json::as_str) != Some("Notification") {
+    if provider == providers::Provider::Ses && told.get("Type").and_then(Json::as_str) != Some("Notification")
+    {
         // Amazon asks whether we want to be told; the answer is to fetch what it names.
         let address = told.get("SubscribeURL").and_then(Json::as_str).unwrap_or_default();
         app.desk
@@ -166,9 +168,10 @@ async fn told(
     }
     let mut news = 0;
     for report in provider.reports(&told) {
-        let is_news = feedback::take_report(&app.stores.db, &app.keys, provider.word(), &report, app.clock.now())
-            .await
-            .map_err(|error| Problem::new("store.unavailable", error.to_string()))?;
+        let is_news =
+            feedback::take_report(&app.stores.db, &app.keys, provider.word(), &report, app.clock.now())
+                .await
+                .map_err(|error| Problem::new("store.unavailable", error.to_string()))?;
         news += i64::from(is_news);
     }
     Ok(HttpResponse::Ok().json(json!({ "news": news })))
@@ -188,7 +191,8 @@ async fn is_signed(
             if !settings.ses_topics.iter().any(|topic| topic == text("TopicArn")) {
                 return false;
             }
-            let certificate = app.desk.outbound.get_text(text("SigningCertURL"), providers::is_sns_host).await;
+            let certificate =
+                app.desk.outbound.get_text(text("SigningCertURL"), providers::is_sns_host).await;
             certificate.is_ok_and(|certificate| providers::sns_signed(told, &certificate))
         }
         providers::Provider::SendGrid if !settings.sendgrid_key.is_empty() => {

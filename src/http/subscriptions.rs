@@ -92,8 +92,7 @@ async fn confirm(
             let preferences = subscriptions::preferences_token(&app.keys, contact.id, app.clock.now());
             let preferences = format!("/preferences/{preferences}?lang={}", frame.language.code());
             let names = names(&app, &topics, frame.language);
-            let fields =
-                json!({ "done": true, "topics": names, "action": null, "preferences": preferences });
+            let fields = json!({ "done": true, "topics": names, "action": null, "preferences": preferences });
             frame.page(StatusCode::OK, "pages/subscription", fields)
         }
         Err(problem) if is_script => problem.error_response(),
@@ -202,8 +201,7 @@ async fn show_preferences(app: Shared, request: HttpRequest, token: web::Path<St
 }
 
 async fn holder(app: &Shared, token: &str) -> Result<Contact, Problem> {
-    let (contact, _) =
-        subscriptions::read_token(&app.keys, Purpose::Preferences, token, app.clock.now())?;
+    let (contact, _) = subscriptions::read_token(&app.keys, Purpose::Preferences, token, app.clock.now())?;
     let contact = contacts::find(&mut app.stores.db.read(), contact).await?;
     Ok(contact.ok_or(contacts::Error::Unknown)?)
 }
@@ -274,11 +272,7 @@ async fn choose(
 }
 
 /// Makes it so; returns the language that was chosen.
-async fn chosen(
-    app: &Shared,
-    token: &str,
-    fields: &[(String, String)],
-) -> Result<Option<Language>, Problem> {
+async fn chosen(app: &Shared, token: &str, fields: &[(String, String)]) -> Result<Option<Language>, Problem> {
     let contact = holder(app, token).await?;
     let now = app.clock.now();
     let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
@@ -303,7 +297,8 @@ async fn chosen(
             (true, true) | (false, false) => {}
         }
     }
-    let language = field("language").and_then(Language::of_tag).filter(|language| *language != contact.language);
+    let language =
+        field("language").and_then(Language::of_tag).filter(|language| *language != contact.language);
     if let Some(language) = language {
         let (name, trust) = ("language", Trust::Clicked);
         contacts::set_field(&mut tx, contact.id, name, language.code(), "page", trust, now).await?;
@@ -343,7 +338,8 @@ async fn list(app: Shared, request: HttpRequest, about: web::Query<About>) -> Re
     let contact = subscriptions::contact_of(&mut q, &address(&about.email)?).await?;
     let all = subscriptions::of_contact(&mut q, contact.id).await?;
     let paused = subscriptions::paused_until(&mut q, contact.id, app.clock.now()).await?;
-    Ok(HttpResponse::Ok().json(json!({ "contact": contact.id, "subscriptions": all, "paused_until": paused })))
+    Ok(HttpResponse::Ok()
+        .json(json!({ "contact": contact.id, "subscriptions": all, "paused_until": paused })))
 }
 
 #[derive(Deserialize)]
@@ -417,7 +413,11 @@ async fn unsubscribe(app: Shared, request: HttpRequest, body: web::Bytes) -> Res
 }
 
 /// `GET /api/v1/suppressions?email=…`: why an address is not written to.
-async fn suppressed(app: Shared, request: HttpRequest, about: web::Query<About>) -> Result<HttpResponse, Problem> {
+async fn suppressed(
+    app: Shared,
+    request: HttpRequest,
+    about: web::Query<About>,
+) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let (email, now) = (address(&about.email)?, app.clock.now());
     let lines = suppression::of_address(&mut app.stores.db.read(), &app.keys, &email, now).await?;

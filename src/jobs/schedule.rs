@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{Worker, letters, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, chat, ingest, sessions, webinars};
+use crate::{bookings, chat, ingest, sessions, subscriptions, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -41,6 +41,11 @@ const CHORES: &[Chore] = &[
         name: "forget_done_jobs",
         every_ms: 60 * MINUTE_MS,
         run: |worker, now| Box::pin(forget_done_jobs(worker, now)),
+    },
+    Chore {
+        name: "forget_letter_places",
+        every_ms: 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_letter_places(worker, now)),
     },
     Chore {
         name: "retain_hits",
@@ -126,6 +131,12 @@ async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
 
 async fn forget_done_jobs(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     Ok(queue::forget_done(&worker.desk.stores.db, now.plus_ms(-30 * DAY_MS)).await? > 0)
+}
+
+async fn forget_letter_places(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    // Longer than any week in which letters are counted, and than the day in which questions are.
+    let kept_ms = worker.desk.topics.sending.within_ms.max(DAY_MS) + DAY_MS;
+    Ok(subscriptions::forget_old(&worker.desk.stores.db, now.plus_ms(-kept_ms)).await? > 0)
 }
 
 async fn forget_salts(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -116,7 +116,8 @@ mod tests {
         assert!(wording.names().count() >= 10);
         for (name, _) in wording.names() {
             for language in Language::ALL {
-                let context = wording.example(name, language).unwrap_or_else(|| panic!("no example for {name}"));
+                let context =
+                    wording.example(name, language).unwrap_or_else(|| panic!("no example for {name}"));
                 let written = written(name, language, &context);
                 assert!(
                     !written.subject.is_empty()

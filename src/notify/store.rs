@@ -6,8 +6,8 @@ use crate::base::email::Email;
 use crate::base::ids::{AccountId, ContactId, NotificationId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::storage::{Error, Result};
 use crate::storage::db::{Db, Queries, Row};
+use crate::storage::{Error, Result};
 use crate::{params, sql};
 
 /// A mail that was sent.

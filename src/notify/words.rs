@@ -70,7 +70,8 @@ impl Wording {
         let mut wording = Self::built_in();
         let own = Report::new();
         for (path, text) in files {
-            let name = std::path::Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let name =
+                std::path::Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             let Some(doc) = yaml::parse(path, text, &own) else { continue };
             if !yaml::is_name(name) {
                 own.error(&doc.root.at, "M202", format!("\"{name}\" cannot be the name of a letter"))
@@ -155,8 +156,10 @@ fn check_holes(view: View<'_>, templates: &Templates) {
             let at = text.content.clone();
             view.report
                 .error(&at, "M201", format!("the text cannot be filled in: {}", short(&error.to_string())))
-                .hint("letters have first_name, company, topic.name, site.name, site.home and book; \
-                       first_name, company and book may be empty, so write {{#if first_name}}…{{/if}}");
+                .hint(
+                    "letters have first_name, company, topic.name, site.name, site.home and book; \
+                       first_name, company and book may be empty, so write {{#if first_name}}…{{/if}}",
+                );
             return;
         }
     }
@@ -203,7 +206,8 @@ fn words_of(view: View<'_>, check: &dyn Fn(View<'_>)) -> Option<Words> {
         .into_iter()
         .filter_map(|view| {
             let mut map = view.map()?;
-            let row = (string(map.required("label")), string(map.required("value")), string(map.optional("url")));
+            let row =
+                (string(map.required("label")), string(map.required("value")), string(map.optional("url")));
             map.finish();
             Some((row.0?, row.1?, row.2))
         })

@@ -71,7 +71,10 @@ pub async fn forecast(
     Ok(coming)
 }
 
-async fn newcomers(q: &mut impl Queries, sequence: &Sequence) -> Result<Vec<ContactId>, subscriptions::Error> {
+async fn newcomers(
+    q: &mut impl Queries,
+    sequence: &Sequence,
+) -> Result<Vec<ContactId>, subscriptions::Error> {
     let there = match &sequence.enter {
         super::Place::Stage(stage) => store::in_stage(q, stage, WALKS_MOST).await?,
         super::Place::Segment(segment) => store::in_segment(q, segment, WALKS_MOST).await?,

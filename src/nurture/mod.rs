@@ -168,7 +168,8 @@ pub async fn exit(
     }
     if sequence.ends_when_booked || sequence.ends_when_replied {
         let since = contacts::activities(q, contact.id, 500).await?;
-        let happened = |kind: &str| since.iter().any(|activity| activity.kind == kind && activity.at >= entered_at);
+        let happened =
+            |kind: &str| since.iter().any(|activity| activity.kind == kind && activity.at >= entered_at);
         if sequence.ends_when_booked && happened("booking.confirmed") {
             return Ok(Some(Exit::Booked));
         }
@@ -227,14 +228,14 @@ pub async fn hear(
     if sequences.all().is_empty() {
         return Ok(());
     }
-    tx.lock(&format!("nurture:{contact}")).await?;
     let walks = store::of_contact(tx, contact).await?;
     for walk in walks.iter().filter(|walk| walk.state == State::Active) {
         end_if_over(tx, sequences, walk, now).await?;
     }
     let Some(known) = contacts::find(tx, contact).await? else { return Ok(()) };
     for sequence in sequences.all() {
-        if is_in(tx, &known, &sequence.enter).await? && exit(tx, sequence, contact, now, now).await?.is_none() {
+        if is_in(tx, &known, &sequence.enter).await? && exit(tx, sequence, contact, now, now).await?.is_none()
+        {
             enter(tx, sequence, contact, now).await?;
         }
     }
@@ -262,9 +263,11 @@ async fn tell(
     now: Timestamp,
 ) -> storage::Result<()> {
     let props = json!({ "reason": reason });
-    contacts::record(tx, Some(contact), None, kind, Some(sequence), props, now).await.map_err(|error| match error {
-        contacts::Error::Storage(error) => error,
-        contacts::Error::Unknown => storage::Error::Engine(error.to_string()),
+    contacts::record(tx, Some(contact), None, kind, Some(sequence), props, now).await.map_err(|error| {
+        match error {
+            contacts::Error::Storage(error) => error,
+            contacts::Error::Unknown => storage::Error::Engine(error.to_string()),
+        }
     })
 }
 
@@ -282,15 +285,13 @@ async fn end_if_over(
     let Some(exit) = exit else { return Ok(false) };
     let (state, kind) = match exit {
         Exit::Goal => (State::Done, "nurture.completed"),
-        Exit::Erased
-        | Exit::Gone
-        | Exit::Unsubscribed
-        | Exit::Elsewhere
-        | Exit::Booked
-        | Exit::Replied => (State::Left, "nurture.left"),
+        Exit::Erased | Exit::Gone | Exit::Unsubscribed | Exit::Elsewhere | Exit::Booked | Exit::Replied => {
+            (State::Left, "nurture.left")
+        }
     };
-    store::end(tx, walk.id, state, walk.step, exit.word(), now).await?;
-    tell(tx, walk.contact, kind, &walk.sequence, Some(exit.word()), now).await?;
+    if store::end(tx, walk, state, walk.step, exit.word(), now).await? {
+        tell(tx, walk.contact, kind, &walk.sequence, Some(exit.word()), now).await?;
+    }
     Ok(true)
 }
 
@@ -304,9 +305,6 @@ pub async fn advance(
     id: EnrolmentId,
     now: Timestamp,
 ) -> Result<Option<Due>, subscriptions::Error> {
-    let Some(walk) = store::find(tx, id).await? else { return Ok(None) };
-    tx.lock(&format!("nurture:{}", walk.contact)).await?;
-    // Read again under the lock: another worker may have taken the step meanwhile.
     let is_due = |walk: &Enrolment| walk.state == State::Active && walk.next_at <= now;
     let Some(walk) = store::find(tx, id).await?.filter(is_due) else { return Ok(None) };
     if end_if_over(tx, sequences, &walk, now).await? {
@@ -332,14 +330,15 @@ pub async fn advance(
         None => None,
     };
     let next = walk.step.saturating_add(1);
-    match at(next) {
-        Some(step) => store::go_on(tx, id, next, now.plus_ms(step.wait_ms)).await?,
-        None => {
-            store::end(tx, id, State::Done, next, "through", now).await?;
-            tell(tx, walk.contact, "nurture.completed", &walk.sequence, Some("through"), now).await?;
-        }
+    let is_ours = match at(next) {
+        Some(step) => store::go_on(tx, &walk, next, now.plus_ms(step.wait_ms)).await?,
+        None => store::end(tx, &walk, State::Done, next, "through", now).await?,
+    };
+    if is_ours && at(next).is_none() {
+        tell(tx, walk.contact, "nurture.completed", &walk.sequence, Some("through"), now).await?;
     }
-    Ok(due)
+    // Another worker has taken the step meanwhile: the letter is its.
+    Ok(due.filter(|_| is_ours))
 }
 
 /// Whether a letter of a walk must not go out any more, asked just before it leaves.

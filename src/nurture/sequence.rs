@@ -78,8 +78,12 @@ impl Sequences {
             let Some(doc) = yaml::parse(path, text, &own) else { continue };
             let Some(sequence) = sequence(&doc, known, &own) else { continue };
             if all.iter().any(|other| other.id == sequence.id) {
-                own.error(&doc.root.at, "M301", format!("the sequence \"{}\" stands in another file, too", sequence.id))
-                    .hint("give one of them another name");
+                own.error(
+                    &doc.root.at,
+                    "M301",
+                    format!("the sequence \"{}\" stands in another file, too", sequence.id),
+                )
+                .hint("give one of them another name");
             }
             all.push(sequence);
         }
@@ -114,7 +118,10 @@ fn sequence(doc: &Doc, known: &Known, report: &Report) -> Option<Sequence> {
     let once = map.optional("once").map_or(Some("contact"), |view| view.one_of(&["contact", "journey"]));
     let goal = map.optional("goal").map(|view| Condition::read(view, Symbols::Facts));
     let stop = map.optional("stop").map(|view| {
-        view.one_or_more().into_iter().map(|view| view.one_of(&["booked", "replied"])).collect::<Option<Vec<_>>>()
+        view.one_or_more()
+            .into_iter()
+            .map(|view| view.one_of(&["booked", "replied"]))
+            .collect::<Option<Vec<_>>>()
     });
     let list = map.required("steps");
     map.finish();
@@ -159,9 +166,12 @@ fn place(view: View<'_>, known: &Known) -> Option<Place> {
     map.finish();
     match (stage, segment) {
         (Some(stage), None) => named(stage, "M303", "stage", known.stages.as_ref()).map(Place::Stage),
-        (None, Some(segment)) => named(segment, "M304", "segment", known.segments.as_ref()).map(Place::Segment),
+        (None, Some(segment)) => {
+            named(segment, "M304", "segment", known.segments.as_ref()).map(Place::Segment)
+        }
         (Some(_), Some(_)) | (None, None) => {
-            view.error("M307", "a place is one stage or one segment").hint("{stage: lead} or {segment: NAME}");
+            view.error("M307", "a place is one stage or one segment")
+                .hint("{stage: lead} or {segment: NAME}");
             None
         }
     }
@@ -257,7 +267,7 @@ steps:
         for code in ["Y005", "M302", "M303", "M308"] {
             assert!(found.iter().any(|(_, found)| *found == code), "{code}: {}", report.text());
         }
-        for hint in ["newsletter", "lead", "first-idea", "seniority"] {
+        for hint in ["newsletter", "lead", "first-idea", "contact.seniority"] {
             assert!(report.text().contains(&format!("did you mean \"{hint}\"")), "{hint}: {}", report.text());
         }
     }

@@ -97,29 +97,39 @@ pub(super) async fn insert(
     Ok((touched == 1).then_some(id))
 }
 
-pub(super) async fn go_on(tx: &mut Tx, id: EnrolmentId, step: i64, next_at: Timestamp) -> Result<()> {
-    tx.execute(
-        sql!("update enrolments set step = $2, next_at = $3 where id = $1"),
-        params![id, step, next_at],
-    )
-    .await?;
-    Ok(())
+/// Goes on from the step that was read. Returns whether nobody else has done so meanwhile.
+pub(super) async fn go_on(tx: &mut Tx, walk: &Enrolment, step: i64, next_at: Timestamp) -> Result<bool> {
+    let touched = tx
+        .execute(
+            sql!(
+                "update enrolments set step = $3, next_at = $4
+                 where id = $1 and step = $2 and state = 'active'"
+            ),
+            params![walk.id, walk.step, step, next_at],
+        )
+        .await?;
+    Ok(touched == 1)
 }
 
+/// Ends a walk at the step that was read. Returns whether nobody else has gone on or ended it meanwhile.
 pub(super) async fn end(
     tx: &mut Tx,
-    id: EnrolmentId,
+    walk: &Enrolment,
     state: State,
     step: i64,
     reason: &str,
     now: Timestamp,
-) -> Result<()> {
-    tx.execute(
-        sql!("update enrolments set state = $2, step = $3, reason = $4, ended_at = $5 where id = $1"),
-        params![id, state.word(), step, reason, now],
-    )
-    .await?;
-    Ok(())
+) -> Result<bool> {
+    let touched = tx
+        .execute(
+            sql!(
+                "update enrolments set state = $3, step = $4, reason = $5, ended_at = $6
+                 where id = $1 and step = $2 and state = 'active'"
+            ),
+            params![walk.id, walk.step, state.word(), step, reason, now],
+        )
+        .await?;
+    Ok(touched == 1)
 }
 
 /// Which journey through the lifecycle a contact is on.

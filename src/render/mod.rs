@@ -64,8 +64,9 @@ impl Templates {
         for (name, source) in files::templates() {
             let registry = if is_plain(&name) { &mut plain } else { &mut html };
             let source = match source.starts_with("<mjml") {
-                true => mjml::compile(&source)
-                    .map_err(|reason| Error::Template { name: name.clone(), reason })?,
+                true => {
+                    mjml::compile(&source).map_err(|reason| Error::Template { name: name.clone(), reason })?
+                }
                 false => source,
             };
             registry

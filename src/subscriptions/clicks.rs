@@ -3,6 +3,8 @@
 //! Security gateways open every link at delivery, some with a real browser. So a click is `unsure` until its visit shows a
 //! person, and only then something that somebody did. The signs are kept, so that a verdict can be worked out again.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,6 +20,8 @@ const READING_MS: i64 = 10 * SECOND_MS;
 const BURST_LINKS: usize = 3;
 /// … in less than this are a program's.
 const BURST_MS: i64 = 5 * SECOND_MS;
+/// What was followed so long before or after the link that no person sees was followed by the same program.
+const TRAP_MS: i64 = 60 * SECOND_MS;
 /// Attention that a person gives to a page at least.
 const ATTENTION_MS: i64 = 2 * SECOND_MS;
 /// The number of the link that no person sees.
@@ -25,8 +29,25 @@ pub const TRAP: i64 = 0;
 
 /// Words in `User-Agent` by which programs name themselves.
 const PROGRAMS: &[&str] = &[
-    "barracuda", "bot", "crawler", "curl", "go-http", "headless", "httpclient", "java/", "mimecast", "okhttp",
-    "preview", "proofpoint", "python", "safelinks", "scanner", "spider", "symantec", "trendmicro", "wget",
+    "barracuda",
+    "bot",
+    "crawler",
+    "curl",
+    "go-http",
+    "headless",
+    "httpclient",
+    "java/",
+    "mimecast",
+    "okhttp",
+    "preview",
+    "proofpoint",
+    "python",
+    "safelinks",
+    "scanner",
+    "spider",
+    "symantec",
+    "trendmicro",
+    "wget",
 ];
 
 /// What a click is taken for.
@@ -89,43 +110,40 @@ pub fn signs(is_head: bool, has_fetch_metadata: bool, agent: &str) -> Vec<String
 }
 
 /// The verdict on one click among all of its mail, with its reasons.
+///
+/// Attention of the visit speaks for a person, and against no sign that is a program's alone: gateways look at pages with
+/// real browsers for a while. Only what came suspiciously soon after delivery is left open by it.
 pub fn judge(click: &Click, all: &[Click], sent_at: Option<Timestamp>) -> (Verdict, Vec<String>) {
-    let mut reasons = Vec::new();
-    if all.iter().any(|other| other.link == TRAP && (other.at.since_ms(click.at)).abs() < BURST_MS.max(60 * SECOND_MS)) {
-        reasons.push("hidden_link");
-    }
-    let mut near: Vec<i64> = all
-        .iter()
-        .filter(|other| other.at.since_ms(click.at).abs() < BURST_MS)
-        .map(|other| other.link)
-        .collect();
-    near.sort_unstable();
-    near.dedup();
-    if near.len() >= BURST_LINKS {
-        reasons.push("burst");
-    }
-    if sent_at.is_some_and(|sent| click.at.since_ms(sent) < READING_MS) {
+    let near = |within_ms: i64| all.iter().filter(move |other| other.at.since_ms(click.at).abs() < within_ms);
+    let burst: BTreeSet<i64> = near(BURST_MS).map(|other| other.link).collect();
+    let has_sign = |sign: &str| click.signs.iter().any(|known| known == sign);
+    let of_programs = [
+        (near(TRAP_MS).any(|other| other.link == TRAP), "hidden_link"),
+        (burst.len() >= BURST_LINKS, "burst"),
+        (has_sign("head"), "head"),
+        (has_sign("agent"), "agent"),
+    ];
+    let mut reasons: Vec<&str> =
+        of_programs.iter().filter(|(holds, _)| *holds).map(|(_, reason)| *reason).collect();
+    let is_programs = !reasons.is_empty();
+    let is_soon = sent_at.is_some_and(|sent| click.at.since_ms(sent) < READING_MS);
+    if is_soon {
         reasons.push("at_delivery");
     }
-    if click.signs.iter().any(|sign| sign == "head") {
-        reasons.push("head");
+    let is_attended = click.seen_at.is_some();
+    let verdict = match (is_programs, is_soon, is_attended) {
+        (true, _, _) | (false, true, false) => Verdict::Machine,
+        (false, false, true) => Verdict::Human,
+        (false, true, true) | (false, false, false) => Verdict::Unsure,
+    };
+    for (holds, reason) in
+        [(is_attended, "attention"), (has_sign("no_fetch_metadata") && !is_attended, "no_fetch_metadata")]
+    {
+        if holds {
+            reasons.push(reason);
+        }
     }
-    if click.signs.iter().any(|sign| sign == "agent") {
-        reasons.push("agent");
-    }
-    let owned = |reasons: &[&str]| reasons.iter().map(|reason| (*reason).to_owned()).collect();
-    // Whoever found the link that no person sees followed the others, too, whatever the visit looked like.
-    if reasons.contains(&"hidden_link") {
-        return (Verdict::Machine, owned(&reasons));
-    }
-    if click.seen_at.is_some() {
-        return (Verdict::Human, vec!["attention".to_owned()]);
-    }
-    if !reasons.is_empty() {
-        return (Verdict::Machine, owned(&reasons));
-    }
-    let odd = click.signs.iter().any(|sign| sign == "no_fetch_metadata");
-    (Verdict::Unsure, if odd { vec!["no_fetch_metadata".to_owned()] } else { Vec::new() })
+    (verdict, reasons.into_iter().map(str::to_owned).collect())
 }
 
 /// Notes a click and judges it and its neighbours anew. Returns its id: the landing page tells by it what became of it.
@@ -251,11 +269,15 @@ mod tests {
         let head = click(1, 600, signs(true, true, BROWSER));
         assert_eq!(verdict(&[head], 0).1, ["head"]);
         let program = click(1, 600, signs(false, false, "python-requests/2.32"));
-        assert_eq!(verdict(&[program], 0).1, ["agent"]);
+        assert_eq!(verdict(&[program], 0).1, ["agent", "no_fetch_metadata"]);
         let burst: Vec<Click> = (1..=3).map(|n| click(n, 600 + n, signs(false, true, BROWSER))).collect();
         assert!((0..3).all(|at| verdict(&burst, at) == (Verdict::Machine, vec!["burst".to_owned()])));
         let same = vec![click(1, 600, vec![]), click(1, 601, vec![]), click(1, 602, vec![])];
-        assert_eq!(verdict(&same, 0).0, Verdict::Unsure, "one link, pressed three times by an impatient person");
+        assert_eq!(
+            verdict(&same, 0).0,
+            Verdict::Unsure,
+            "one link, pressed three times by an impatient person"
+        );
     }
 
     #[test]
@@ -273,9 +295,16 @@ mod tests {
     }
 
     #[test]
-    fn a_click_right_at_delivery_that_turns_out_to_be_read_is_a_persons() {
+    fn attention_speaks_for_a_person_but_outweighs_no_sign_of_a_program() {
         let mut quick = click(1, 4, signs(false, true, BROWSER));
         quick.seen_at = Some(Timestamp(20_000));
-        assert_eq!(verdict(&[quick], 0).0, Verdict::Human);
+        assert_eq!(
+            verdict(&[quick.clone()], 0).0,
+            Verdict::Unsure,
+            "gateways look at pages with real browsers"
+        );
+        let mut burst: Vec<Click> = (1..=3).map(|n| click(n, 600, signs(false, true, BROWSER))).collect();
+        burst[1].seen_at = Some(Timestamp(620_000));
+        assert_eq!(verdict(&burst, 1).0, Verdict::Machine);
     }
 }

@@ -13,7 +13,7 @@ pub mod topics;
 use serde::Serialize;
 use serde_json::json;
 
-pub use store::{erase, export, find, give_slot_back, of_contact, paused_until};
+pub use store::{erase, export, find, forget_old, give_slot_back, of_contact, paused_until};
 pub use topics::{Sending, Topic, Topics};
 
 use self::policy::{Letter, Manners};
@@ -61,7 +61,9 @@ impl State {
 
     /// The state of a word.
     pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Unconfirmed, Self::Confirmed, Self::Unsubscribed].into_iter().find(|state| state.word() == word)
+        [Self::Unconfirmed, Self::Confirmed, Self::Unsubscribed]
+            .into_iter()
+            .find(|state| state.word() == word)
     }
 }
 
@@ -244,7 +246,8 @@ pub async fn confirm(
             Some(State::Unconfirmed) => {
                 become_confirmed(tx, &topic, contact.id, "link", now).await?;
                 let page = Some("double-opt-in");
-                contacts::record_consent(tx, Some(contact.id), device, &topic, "granted", None, page, now).await?;
+                contacts::record_consent(tx, Some(contact.id), device, &topic, "granted", None, page, now)
+                    .await?;
                 suppression::release(tx, keys, &contact.email, &topic, Reason::Unsubscribed).await?;
                 suppression::release(tx, keys, &contact.email, MARKETING, Reason::Unsubscribed).await?;
                 confirmed.push(topic);
@@ -309,7 +312,8 @@ pub async fn leave(
     contacts::record_consent(tx, Some(contact.id), None, topic, "withdrawn", None, Some(source), now).await?;
     let props = json!({ "source": source });
     contacts::record(tx, Some(contact.id), None, "subscription.ended", Some(topic), props, now).await?;
-    events::append(tx, &Event::SubscriptionEnded { contact: contact.id, topic: topic.to_owned() }, now).await?;
+    events::append(tx, &Event::SubscriptionEnded { contact: contact.id, topic: topic.to_owned() }, now)
+        .await?;
     Ok(true)
 }
 
@@ -343,7 +347,8 @@ pub async fn object(
     source: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    suppression::suppress(tx, keys, &contact.email, MARKETING, Reason::Unsubscribed, Some(source), now).await?;
+    suppression::suppress(tx, keys, &contact.email, MARKETING, Reason::Unsubscribed, Some(source), now)
+        .await?;
     if !contacts::has_objected(tx, contact.id, contacts::MARKETING).await? {
         let (id, page) = (Some(contact.id), Some(source));
         contacts::record_consent(tx, id, None, contacts::MARKETING, "withdrawn", None, page, now).await?;

@@ -92,7 +92,8 @@ pub struct Letter<'a> {
 
 /// The zone in which a reader sleeps.
 pub fn zone_of(sending: &Sending, known: Option<&str>, country: Option<&str>) -> TimeZone {
-    let of_country = || ZONES.iter().find(|(code, _)| country == Some(*code)).and_then(|(_, name)| zone(name));
+    let of_country =
+        || ZONES.iter().find(|(code, _)| country == Some(*code)).and_then(|(_, name)| zone(name));
     known.and_then(zone).or_else(of_country).or_else(|| zone(&sending.time_zone)).unwrap_or(TimeZone::UTC)
 }
 
@@ -149,7 +150,9 @@ fn after_quiet(sending: &Sending, zone: &TimeZone, at: Timestamp) -> Timestamp {
             match sending.quiet {
                 Some((from, to)) if from > to && minute >= from => start(zone, tomorrow(local.date()), to),
                 Some((from, to)) if from > to && minute < to => start(zone, local.date(), to),
-                Some((from, to)) if from < to && (from..to).contains(&minute) => start(zone, local.date(), to),
+                Some((from, to)) if from < to && (from..to).contains(&minute) => {
+                    start(zone, local.date(), to)
+                }
                 Some(_) | None => return at,
             }
         };
@@ -170,9 +173,7 @@ fn tomorrow(date: Date) -> Date {
 fn start(zone: &TimeZone, date: Date, minute: u16) -> Timestamp {
     let (hour, minute) = (i8::try_from(minute / 60).unwrap_or(0), i8::try_from(minute % 60).unwrap_or(0));
     let local = date.at(hour, minute, 0, 0);
-    zone.to_ambiguous_timestamp(local)
-        .compatible()
-        .map_or(Timestamp(i64::MAX / 2), Timestamp::from_jiff)
+    zone.to_ambiguous_timestamp(local).compatible().map_or(Timestamp(i64::MAX / 2), Timestamp::from_jiff)
 }
 
 #[cfg(test)]

@@ -14,8 +14,10 @@ fn subscription_of(row: &Row) -> Result<Subscription> {
     let state: String = row.get("state")?;
     Ok(Subscription {
         topic: row.get("topic")?,
-        state: State::of_word(&state)
-            .ok_or_else(|| Error::Shape { column: "state".to_owned(), wanted: "a state of a subscription" })?,
+        state: State::of_word(&state).ok_or_else(|| Error::Shape {
+            column: "state".to_owned(),
+            wanted: "a state of a subscription",
+        })?,
         source: row.get("source")?,
         asked_at: row.get("asked_at")?,
         confirmed_at: row.get("confirmed_at")?,
@@ -100,11 +102,8 @@ pub(super) async fn asked_since(
 }
 
 pub(super) async fn note_asked(tx: &mut Tx, contact: ContactId, at: Timestamp) -> Result<()> {
-    tx.execute(
-        sql!("insert into confirmation_mails (contact_id, at) values ($1, $2)"),
-        params![contact, at],
-    )
-    .await?;
+    tx.execute(sql!("insert into confirmation_mails (contact_id, at) values ($1, $2)"), params![contact, at])
+        .await?;
     Ok(())
 }
 
@@ -245,7 +244,9 @@ pub(super) async fn slots(
 ) -> Result<Vec<Timestamp>> {
     let rows = q
         .query(
-            sql!("select at from letter_slots where contact_id = $1 and mail_id <> $2 and at > $3 order by at"),
+            sql!(
+                "select at from letter_slots where contact_id = $1 and mail_id <> $2 and at > $3 order by at"
+            ),
             params![contact, but, since],
         )
         .await?;
@@ -271,6 +272,16 @@ pub(super) async fn take_slot(tx: &mut Tx, mail: &str, contact: ContactId, now: 
 pub async fn give_slot_back(db: &Db, mail: &str) -> Result<()> {
     db.execute(sql!("delete from letter_slots where mail_id = $1"), params![mail]).await?;
     Ok(())
+}
+
+/// Forgets places and questions from before a moment: nobody counts them any more.
+///
+/// # Errors
+/// As the store says.
+pub async fn forget_old(db: &Db, before: Timestamp) -> Result<u64> {
+    let slots = db.execute(sql!("delete from letter_slots where at < $1"), params![before]).await?;
+    let asked = db.execute(sql!("delete from confirmation_mails where at < $1"), params![before]).await?;
+    Ok(slots + asked)
 }
 
 // --- export and erasure --------------------------------------------------------------------------

@@ -80,7 +80,9 @@ impl Topics {
         let sending = map.optional("sending");
         map.finish();
         let sending = sending.map_or_else(|| Some(Sending::default()), sending_of);
-        if sending.as_ref().is_some_and(|sending| sending.postal == Localized::default()) && !topics.is_empty() {
+        if sending.as_ref().is_some_and(|sending| sending.postal == Localized::default())
+            && !topics.is_empty()
+        {
             report
                 .warning(&doc.root.at, "M103", "letters have no postal address in their foot")
                 .hint("sending: {postal_address: \"Company, street, city\"}; most countries demand one");
@@ -106,7 +108,8 @@ fn topic(view: View<'_>) -> Option<Topic> {
         match id.as_str() {
             // Words that mean more than one topic in the table of addresses that are not written to.
             "all" | "marketing" | "analytics" | "profiling" => {
-                view.error("M102", format!("\"{id}\" cannot be a topic")).hint("it means something else already");
+                view.error("M102", format!("\"{id}\" cannot be a topic"))
+                    .hint("it means something else already");
                 None
             }
             _ if yaml::is_name(&id) => Some(id),
@@ -218,7 +221,12 @@ sending:
 ";
         assert!(Topics::parse("topics.yaml", text, &report).is_none());
         let found: Vec<_> = report.diagnostics().iter().map(|d| (d.line, d.code)).collect();
-        assert_eq!(found, [(2, "M102"), (4, "Y005"), (7, "M104"), (8, "Y004"), (9, "Y004")], "{}", report.text());
+        assert_eq!(
+            found,
+            [(2, "M102"), (4, "Y005"), (7, "M104"), (8, "Y004"), (9, "Y004")],
+            "{}",
+            report.text()
+        );
         assert!(report.text().contains("Europe/Madrid"), "{}", report.text());
     }
 }

@@ -126,7 +126,8 @@ fn failed(text: &str) -> Option<What> {
     let groups = text.replace("\r\n", "\n");
     groups.split("\n\n").find_map(|group| {
         let fields = fields(group);
-        let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let field =
+            |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         if !field("action")?.eq_ignore_ascii_case("failed") {
             return None;
         }
@@ -196,7 +197,8 @@ mod tests {
         assert_eq!(what("Subject: Re: idea", "Thank you"), What::Answer);
         assert_eq!(what("Subject: Away\r\nAuto-Submitted: auto-replied", "Until Monday"), What::Automatic);
         assert_eq!(what("Subject: unsubscribe", ""), What::Unsubscribe);
-        let arf = "--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nVersion: 1\r\n--b--";
+        let arf =
+            "--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nVersion: 1\r\n--b--";
         let head = "Subject: x\r\nContent-Type: multipart/report; report-type=feedback-report; boundary=b";
         assert_eq!(what(head, arf), What::Complaint);
         assert_eq!(read(b""), None);

@@ -16,8 +16,8 @@ use crate::base::signing::Keys;
 use crate::base::time::Timestamp;
 use crate::contacts;
 use crate::storage::db::{Db, Tx};
-use crate::subscriptions::suppression::{self, Told};
 use crate::subscriptions;
+use crate::subscriptions::suppression::{self, Told};
 
 /// Hexadecimal digits of the mail's id, and of what vouches for it.
 const ID_DIGITS: usize = 32;
@@ -53,7 +53,8 @@ pub(super) fn return_path(keys: &Keys, bounces: &Email, mail: &str) -> String {
 
 fn token(keys: &Keys, mail: &str) -> String {
     let id = mail.replace('-', "");
-    let tag: String = keys.digest("bounce", &[mail]).iter().take(TAG_DIGITS / 2).map(|b| format!("{b:02x}")).collect();
+    let tag: String =
+        keys.digest("bounce", &[mail]).iter().take(TAG_DIGITS / 2).map(|b| format!("{b:02x}")).collect();
     format!("{id}{tag}")
 }
 

@@ -103,9 +103,7 @@ fn ses(id: &str, message: &Json) -> Vec<Report> {
             };
             (bounce.get("bouncedRecipients").cloned(), told)
         }
-        "Complaint" => {
-            (message.pointer("/complaint/complainedRecipients").cloned(), Told::Complaint)
-        }
+        "Complaint" => (message.pointer("/complaint/complainedRecipients").cloned(), Told::Complaint),
         _ => return Vec::new(),
     };
     let recipients = list.as_ref().and_then(Json::as_array).cloned().unwrap_or_default();
@@ -172,7 +170,9 @@ fn brevo(event: &Json) -> Option<Report> {
 /// Whether SendGrid's signature holds: ECDSA over P-256 of the time and the body, by the account's public key (base64 of
 /// a SubjectPublicKeyInfo).
 pub fn sendgrid_signed(key: &str, signature: &str, at: &str, body: &[u8], now: Timestamp) -> bool {
-    let (Ok(key), Ok(signature)) = (STANDARD.decode(key.trim()), STANDARD.decode(signature)) else { return false };
+    let (Ok(key), Ok(signature)) = (STANDARD.decode(key.trim()), STANDARD.decode(signature)) else {
+        return false;
+    };
     // The point stands at the end of the structure: 65 bytes, uncompressed (RFC 5480).
     let Some(point) = key.len().checked_sub(65).and_then(|from| key.get(from..)) else { return false };
     let signed = [at.as_bytes(), body].concat();
@@ -190,7 +190,8 @@ pub fn mailgun_signed(key: &str, body: &Json, now: Timestamp) -> bool {
     mac.update(part("timestamp").as_bytes());
     mac.update(part("token").as_bytes());
     let expected: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    let is_right: bool = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), part("signature").as_bytes()).into();
+    let is_right: bool =
+        subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), part("signature").as_bytes()).into();
     is_right && is_fresh(part("timestamp"), now)
 }
 
@@ -229,8 +230,11 @@ pub fn sns_signed(body: &Json, certificate: &str) -> bool {
             signed.push_str(&format!("{name}\n{value}\n"));
         }
     }
-    let Some(signature) = text(body, "Signature").and_then(|text| STANDARD.decode(text).ok()) else { return false };
-    let inside: String = certificate.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    let Some(signature) = text(body, "Signature").and_then(|text| STANDARD.decode(text).ok()) else {
+        return false;
+    };
+    let inside: String =
+        certificate.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
     let Ok(der) = STANDARD.decode(inside) else { return false };
     let der = rustls::pki_types::CertificateDer::from(der);
     let Ok(certificate) = webpki::EndEntityCert::try_from(&der) else { return false };
@@ -269,7 +273,10 @@ mod tests {
             { "email": nikki(), "event": "bounce", "type": "blocked", "sg_event_id": "b" },
             { "email": nikki(), "event": "open", "sg_event_id": "c" },
         ]);
-        assert_eq!(told(Provider::SendGrid, &events), [(nikki(), Told::HardBounce), (nikki(), Told::SoftBounce)]);
+        assert_eq!(
+            told(Provider::SendGrid, &events),
+            [(nikki(), Told::HardBounce), (nikki(), Told::SoftBounce)]
+        );
         let failed = |severity: &str| {
             json!({ "event-data": {
                 "id": "x", "event": "failed", "severity": severity, "recipient": nikki(),
@@ -314,9 +321,7 @@ mod tests {
         let mut mac = Hmac::<Sha256>::new_from_slice(b"key").expect("any length");
         mac.update(format!("{at}token").as_bytes());
         let right: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        let body = |signature: &str| {
-            json!({ "signature": { "timestamp": at, "token": "token", "signature": signature } })
-        };
+        let body = |signature: &str| json!({ "signature": { "timestamp": at, "token": "token", "signature": signature } });
         assert!(mailgun_signed("key", &body(&right), now));
         assert!(!mailgun_signed("another", &body(&right), now));
         assert!(!mailgun_signed("key", &body("00"), now));
@@ -338,13 +343,21 @@ mod tests {
         assert!(sns_signed(&body("{}", "2"), certificate));
         assert!(!sns_signed(&body("{ }", "2"), certificate));
         assert!(!sns_signed(&body("{}", "1"), certificate), "SHA-1 is not believed");
-        assert!(!sns_signed(&body("{}", "2"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"));
+        assert!(!sns_signed(
+            &body("{}", "2"),
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
+        ));
     }
 
     #[test]
     fn certificates_come_from_amazons_own_hosts_only() {
         assert!(is_sns_host("sns.eu-west-1.amazonaws.com"));
-        for foreign in ["sns.evil.example", "sns.eu.amazonaws.com.evil.example", "evil.sns.eu-west-1.amazonaws.com", "sns..amazonaws.com"] {
+        for foreign in [
+            "sns.evil.example",
+            "sns.eu.amazonaws.com.evil.example",
+            "evil.sns.eu-west-1.amazonaws.com",
+            "sns..amazonaws.com",
+        ] {
             assert!(!is_sns_host(foreign), "{foreign}");
         }
     }

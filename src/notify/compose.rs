@@ -15,6 +15,9 @@ pub(super) struct Written {
     pub html: String,
 }
 
+/// From a link's number and address to the address that notes who followed it.
+pub(super) type Track<'a> = dyn Fn(usize, &str) -> String + Sync + 'a;
+
 /// What letters carry and answers do not.
 #[derive(Default)]
 pub(super) struct Dress<'a> {
@@ -27,7 +30,7 @@ pub(super) struct Dress<'a> {
     /// A link that no person sees.
     pub trap: Option<String>,
     /// Makes the address of a link one that notes who followed it; links are counted from 1.
-    pub track: Option<&'a (dyn Fn(usize, &str) -> String + Sync)>,
+    pub track: Option<&'a Track<'a>>,
 }
 
 /// Writes the mail `name` for a reader of `language`. The context holds `zone`, `now`, `site` and what the mail tells.

@@ -248,8 +248,7 @@ pub async fn confirm(
                 let page = Some("double-opt-in");
                 contacts::record_consent(tx, Some(contact.id), device, &topic, "granted", None, page, now)
                     .await?;
-                suppression::release(tx, keys, &contact.email, &topic, Reason::Unsubscribed).await?;
-                suppression::release(tx, keys, &contact.email, MARKETING, Reason::Unsubscribed).await?;
+                write_again(tx, keys, &contact, &topic).await?;
                 confirmed.push(topic);
             }
             Some(State::Confirmed) => confirmed.push(topic),
@@ -377,8 +376,15 @@ pub async fn rejoin(
     let text = (topic.id.as_str(), contact.language, text);
     contacts::record_consent(tx, Some(contact.id), None, &topic.id, "granted", Some(text), Some(source), now)
         .await?;
-    for scope in [topic.id.as_str(), MARKETING] {
-        suppression::release(tx, keys, &contact.email, scope, Reason::Unsubscribed).await?;
+    write_again(tx, keys, contact, &topic.id).await
+}
+
+/// The owner of the mailbox wants a topic: her earlier no, and a complaint, hold no longer.
+async fn write_again(tx: &mut Tx, keys: &Keys, contact: &Contact, topic: &str) -> Result<(), Error> {
+    for (scope, reason) in
+        [(topic, Reason::Unsubscribed), (MARKETING, Reason::Unsubscribed), (MARKETING, Reason::Complaint)]
+    {
+        suppression::release(tx, keys, &contact.email, scope, reason).await?;
     }
     Ok(())
 }

@@ -41,6 +41,9 @@ pub mod companies;
 /// Who somebody is: devices, people, and how sure we are.
 pub mod contacts;
 
+/// Who wants which letters, and which addresses are not written to.
+pub mod subscriptions;
+
 /// How well somebody fits and how engaged they are.
 pub mod scoring;
 
@@ -55,6 +58,9 @@ pub mod deals;
 
 /// What somebody may be offered, and the codes that were given.
 pub mod offers;
+
+/// Sequences of letters that follow a stage or a segment.
+pub mod nurture;
 
 /// Gated content: forms, the files they unlock, signed links.
 pub mod gates;

@@ -9,7 +9,10 @@ use crate::bookings::team::Team;
 use crate::chat::{Flows, check::Known, flows::TEAM};
 use crate::config::Config;
 use crate::gates::Catalog;
-use crate::notify::Rules;
+use crate::notify::{Rules, Wording};
+use crate::nurture::{self, Sequences};
+use crate::render::Templates;
+use crate::subscriptions::Topics;
 use crate::{offers, segments, stages, webinars};
 
 /// What a file is about. Flows are apart: there are many of them.
@@ -23,11 +26,12 @@ pub enum Kind {
     Webinars,
     Team,
     Notify,
+    Topics,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Lifecycle,
         Self::Segments,
         Self::Offers,
@@ -36,6 +40,7 @@ impl Kind {
         Self::Webinars,
         Self::Team,
         Self::Notify,
+        Self::Topics,
     ];
 
     fn path(self, config: &Config) -> &Path {
@@ -49,6 +54,7 @@ impl Kind {
             Self::Webinars => &files.webinars,
             Self::Team => &files.team,
             Self::Notify => &files.notify,
+            Self::Topics => &files.topics,
         }
     }
 
@@ -63,6 +69,7 @@ impl Kind {
             Self::Webinars => "webinars: []",
             Self::Team => "reps: []\nmeetings: []",
             Self::Notify => "hooks: []",
+            Self::Topics => "topics: []",
         }
     }
 }
@@ -83,6 +90,8 @@ const ASSETS: &[&str] = &["assets", "id"];
 const WEBINARS: &[&str] = &["webinars", "id"];
 const RECORDINGS: &[&str] = &["webinars", "recording", "id"];
 const MEETINGS: &[&str] = &["meetings", "id"];
+const TOPICS: &[&str] = &["topics", "id"];
+const STAGES: &[&str] = &["stages", "id"];
 
 const REFERENCES: [Reference; 5] = [
     Reference {
@@ -133,6 +142,10 @@ pub struct Sources {
     files: BTreeMap<Kind, (String, String)>,
     /// Flows as path and text.
     pub flows: Vec<(String, String)>,
+    /// The company's letters as path and text.
+    pub mails: Vec<(String, String)>,
+    /// Sequences of letters as path and text.
+    pub nurture: Vec<(String, String)>,
     /// How many of the files are really there, and not what stands for a missing one.
     pub found: usize,
 }
@@ -160,7 +173,9 @@ impl Sources {
             }
         }
         sources.flows = Flows::files(&config.path_of(&config.definitions.flows), report);
-        sources.found += sources.flows.len();
+        sources.mails = Flows::files(&config.path_of(&config.definitions.mails), report);
+        sources.nurture = Flows::files(&config.path_of(&config.definitions.nurture), report);
+        sources.found += sources.flows.len() + sources.mails.len() + sources.nurture.len();
         sources
     }
 
@@ -180,6 +195,9 @@ pub struct Definitions {
     pub team: Option<Team>,
     pub rules: Option<Rules>,
     pub flows: Option<Flows>,
+    pub topics: Option<Topics>,
+    pub wording: Option<Wording>,
+    pub sequences: Option<Sequences>,
 }
 
 impl Definitions {
@@ -211,11 +229,37 @@ impl Definitions {
         let offers = apart(report, |report| {
             offers::Definition::parse(path, text, lifecycle.as_ref(), segments.as_ref(), report)
         });
+        let topics = file(Kind::Topics)
+            .and_then(|(path, text)| apart(report, |report| Topics::parse(path, text, report)));
+        let templates = Templates::embedded();
+        let wording = match &templates {
+            Ok(templates) => Wording::read(&sources.mails, templates, report),
+            Err(_) => None,
+        };
+        let of_sequences = nurture::Known {
+            topics: declared(Kind::Topics, TOPICS),
+            // A list with ids, or a map by id.
+            stages: declared(Kind::Lifecycle, STAGES)
+                .filter(|stages| !stages.is_empty())
+                .or_else(|| keys_at(docs.get(&Kind::Lifecycle), "stages")),
+            segments: segments
+                .as_ref()
+                .map(|segments| segments.segments.iter().map(|one| one.id.clone()).collect()),
+            mails: wording.as_ref().map(Wording::letters),
+        };
+        let mut catalog =
+            apart(report, |report| Catalog::parse(one(Kind::Forms), one(Kind::Content), report));
+        if let (Some(catalog), Some(topics)) = (&mut catalog, &topics) {
+            catalog.know_topics(topics);
+        }
         let read = Self {
             lifecycle,
             segments,
             offers,
-            catalog: apart(report, |report| Catalog::parse(one(Kind::Forms), one(Kind::Content), report)),
+            sequences: Sequences::read(&sources.nurture, &of_sequences, report),
+            topics,
+            wording,
+            catalog,
             webinars: file(Kind::Webinars).and_then(|(path, text)| {
                 apart(report, |report| webinars::Definition::parse(path, text, report))
             }),
@@ -246,6 +290,15 @@ fn apart<T>(report: &Report, read: impl FnOnce(&Report) -> T) -> T {
     let outcome = read(&own);
     report.absorb(own);
     outcome
+}
+
+/// The keys of the map under a key at the top.
+fn keys_at(doc: Option<&Doc>, key: &str) -> Option<BTreeSet<String>> {
+    let quiet = Report::new();
+    let Node::Map(entries) = &doc?.root.kind else { return None };
+    let (_, node) = entries.iter().find(|(name, _)| name.value == key)?;
+    let map = View { node, report: &quiet }.map()?;
+    Some(map.entries().into_iter().map(|(name, _)| name.value.clone()).collect())
 }
 
 /// Every text that a path of keys leads to, through all items of the lists on the way.
@@ -281,6 +334,7 @@ mod tests {
             (Kind::Webinars, "webinars.yaml", include_str!("../../config/webinars.yaml")),
             (Kind::Team, "team.yaml", include_str!("../../config/team.yaml")),
             (Kind::Notify, "notify.yaml", include_str!("../../config/notify.yaml")),
+            (Kind::Topics, "topics.yaml", include_str!("../../config/topics.yaml")),
         ] {
             sources.put(kind, path.to_owned(), text.to_owned());
         }
@@ -290,6 +344,14 @@ mod tests {
         ] {
             sources.flows.push((path.to_owned(), text.to_owned()));
         }
+        for (path, text) in [
+            ("mails/faro-lead-idea.yaml", include_str!("../../config/mails/faro-lead-idea.yaml")),
+            ("mails/faro-lead-call.yaml", include_str!("../../config/mails/faro-lead-call.yaml")),
+        ] {
+            sources.mails.push((path.to_owned(), text.to_owned()));
+        }
+        let nurture = include_str!("../../config/nurture/faro-leads.yaml");
+        sources.nurture.push(("nurture/faro-leads.yaml".to_owned(), nurture.to_owned()));
         sources
     }
 
@@ -317,6 +379,10 @@ mod tests {
                 && read.webinars.is_some()
         );
         assert!(read.team.is_some() && read.rules.is_some() && read.flows.is_some());
+        assert!(read.topics.is_some() && read.wording.is_some() && read.sequences.is_some());
+        let letter =
+            read.catalog.iter().flat_map(|catalog| &catalog.forms).find_map(|form| form.consent.as_ref());
+        assert!(letter.is_some_and(|consent| consent.topic.is_some()), "the consent asks for the letters");
     }
 
     #[test]
@@ -335,6 +401,8 @@ mod tests {
         assert_eq!(after(Kind::Forms, "delivers: ", "delivers: x"), ["forms.yaml C105"]);
         assert_eq!(after(Kind::Webinars, "form: ", "form: x"), ["webinars.yaml W103"]);
         assert_eq!(after(Kind::Notify, "webinar: ", "webinar: x"), ["notify.yaml N102"]);
+        let nameless = after(Kind::Topics, "id: newsletter", "id: news");
+        assert_eq!(nameless, ["nurture/faro-leads.yaml M302"]);
         let renamed = after(Kind::Team, "id: discovery", "id: discover");
         assert_eq!(renamed, ["webinar-recording.yaml S510", "welcome.yaml S510"]);
     }

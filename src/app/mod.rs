@@ -64,7 +64,7 @@ impl App {
         if config.storage.redis.is_empty() {
             ingest::reopen_visits(&stores, &words, &visits, clock.now()).await?;
         }
-        let keys = Keys::new(&secret_of(&config)?);
+        let keys = keys_of(&config)?;
         let geo = Geo::open_both(&config.collector.geo_database, &config.collector.asn_database);
         let geo = Arc::new(geo.map_err(anyhow::Error::msg)?);
         let cookieless =
@@ -86,6 +86,9 @@ impl App {
             team: Some(team),
             rules: Some(rules),
             flows: Some(flows),
+            topics: Some(topics),
+            wording: Some(wording),
+            sequences: Some(sequences),
         } = read
         else {
             anyhow::bail!("a definition is wrong:\n{}", report.text());
@@ -93,6 +96,13 @@ impl App {
         anyhow::ensure!(!report.has_errors(), "a definition is wrong:\n{}", report.text());
         let from = Email::parse(&config.mail.from)
             .map_err(|_| anyhow::anyhow!("mail.from: `{}` is not an e-mail address", config.mail.from))?;
+        let bounces = Some(config.mail.bounces.as_str()).filter(|text| !text.is_empty());
+        let bounces = bounces
+            .map(|text| {
+                Email::parse(text)
+                    .map_err(|_| anyhow::anyhow!("mail.bounces: `{text}` is not an e-mail address"))
+            })
+            .transpose()?;
         let desk = Desk {
             stores: stores.clone(),
             keys: keys.clone(),
@@ -105,10 +115,14 @@ impl App {
             webinars: Arc::new(webinars),
             team: Arc::new(team),
             rules: Arc::new(rules),
+            topics: Arc::new(topics),
+            sequences: Arc::new(sequences),
+            wording: Arc::new(wording),
             flows: Arc::new(flows),
             mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
             from,
+            bounces,
             company: config.company.name.clone(),
             public_url: config.server.public_url.clone(),
         };
@@ -196,6 +210,14 @@ fn tend(geo: &Arc<Geo>, cookieless: &Arc<Cookieless>, clock: Clock) {
             drop(tokio::task::spawn_blocking(move || geo.look()).await);
         }
     });
+}
+
+/// The keys that every link is signed with.
+///
+/// # Errors
+/// If the data folder cannot be read or written.
+pub fn keys_of(config: &Config) -> anyhow::Result<Keys> {
+    Ok(Keys::new(&secret_of(config)?))
 }
 
 /// The configured secret, else the one in the data folder, made at the first start.

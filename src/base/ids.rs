@@ -122,6 +122,10 @@ ids! {
     ConversationId,
     /// A fact that was appended to the outbox.
     EventId,
+    /// One walk of a contact through a sequence of letters.
+    EnrolmentId,
+    /// One click on a link of a letter.
+    ClickId,
     /// One reported page view or event; drawn by the client.
     HitId,
     /// A piece of work in the durable queue.

@@ -27,6 +27,14 @@ pub enum Purpose {
     Conversation,
     /// Ask for no more invitations. Subject: the purpose that is objected to.
     Objection,
+    /// Confirm that somebody wants letters. Subject: the topics, with commas between.
+    Subscription,
+    /// Get no more letters of a topic. Subject: the topic.
+    Unsubscribe,
+    /// See and change which letters one gets. Subject: empty.
+    Preferences,
+    /// Follow one link of one letter. Subject: the mail, the number of the link and the address, with blanks between.
+    Link,
     /// Submit one form that was really shown. Subject: the form's id.
     FormNonce,
 }
@@ -40,6 +48,10 @@ impl Purpose {
             Self::Booking => "booking",
             Self::Conversation => "conversation",
             Self::Objection => "objection",
+            Self::Subscription => "subscription",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Preferences => "preferences",
+            Self::Link => "link",
             Self::FormNonce => "form",
         }
     }

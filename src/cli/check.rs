@@ -123,12 +123,16 @@ pub(super) fn gather(path: &Path, report: &Report, into: &mut Vec<(String, Strin
 enum About {
     Flow,
     Tests,
+    Letter,
+    Sequence,
     Definition(Kind),
 }
 
 fn about(doc: &Doc, report: &Report) -> Option<About> {
     let mut map = doc.view(report).map()?;
-    let found = if map.has("steps") {
+    let found = if map.has("sequence") {
+        About::Sequence
+    } else if map.has("steps") {
         About::Flow
     } else if map.has("tests") {
         About::Tests
@@ -136,6 +140,10 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         About::Definition(Kind::Segments)
     } else if map.has("offers") {
         About::Definition(Kind::Offers)
+    } else if map.has("en") || map.has("es") {
+        About::Letter
+    } else if map.has("topics") {
+        About::Definition(Kind::Topics)
     } else if map.has("forms") {
         About::Definition(Kind::Forms)
     } else if map.has("assets") {
@@ -151,7 +159,8 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
     } else {
         let at = &doc.root.at;
         report.error(at, "Y003", "nobody knows what this file is about").hint(
-            "a flow has `steps`, a test of flows `tests`, the others `stages`, `segments`, `offers`, `forms`, `assets`, `webinars`, `reps`",
+            "a flow has `steps`, a test of flows `tests`, a sequence of letters `sequence`, a letter `en` and `es`, the others \
+             `stages`, `segments`, `offers`, `forms`, `assets`, `webinars`, `reps`, `topics`",
         );
         return None;
     };
@@ -169,6 +178,8 @@ fn check(sources: &mut Sources, given: Vec<(String, String)>, report: &Report) {
             // The readers parse the file themselves: what was found on the way is found again.
             Some((Some(About::Flow), _)) => flows.push((path, text)),
             Some((Some(About::Tests), doc)) => suites.push((doc, text)),
+            Some((Some(About::Letter), _)) => put(&mut sources.mails, path, text),
+            Some((Some(About::Sequence), _)) => put(&mut sources.nurture, path, text),
             Some((Some(About::Definition(kind)), _)) => sources.put(kind, path, text),
             Some((None, _)) | None => report.absorb(own),
         }
@@ -188,6 +199,13 @@ fn check(sources: &mut Sources, given: Vec<(String, String)>, report: &Report) {
         }
         report.absorb(own);
     }
+}
+
+/// Puts a given file among the running ones: in its own place, and in that of the one with the same name.
+fn put(files: &mut Vec<(String, String)>, path: String, text: String) {
+    let name = |path: &str| Path::new(path).file_name().map(std::ffi::OsStr::to_owned);
+    files.retain(|(known, _)| name(known) != name(&path));
+    files.push((path, text));
 }
 
 /// Puts given flows among the running ones: a file in its own place, another version of a flow in that flow's.

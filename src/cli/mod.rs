@@ -6,6 +6,8 @@ mod contact;
 mod demo;
 mod flow;
 mod lifecycle;
+mod mail;
+mod nurture;
 mod offer;
 mod retention;
 mod segment;
@@ -38,7 +40,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Serve all doors, and do the work that waits.
     Serve(serve::Arguments),
-    /// Check every file that people write: lifecycle, forms, webinars, team, flows.
+    /// Check every file that people write: lifecycle, forms, webinars, team, topics, letters, flows.
     Check(check::Arguments),
     /// Merge, export and erase people.
     Contact(contact::Arguments),
@@ -52,6 +54,10 @@ enum Command {
     Offer(offer::Arguments),
     /// What campaigns cost.
     Campaign(campaign::Arguments),
+    /// Look at mails, and take what comes back of them.
+    Mail(mail::Arguments),
+    /// Tell who would get which letter and when.
+    Nurture(nurture::Arguments),
     /// Take attendance.
     Webinar(webinar::Arguments),
     /// Delete what is older than the settings keep it: hits and visits, chats, mails, people.
@@ -77,6 +83,8 @@ pub fn run() -> ExitCode {
         Command::Segment(own) => settings(arguments.config).and_then(|config| segment::run(&own, &config)),
         Command::Offer(own) => settings(arguments.config).and_then(|config| offer::run(&own, &config)),
         Command::Campaign(own) => settings(arguments.config).and_then(|config| campaign::run(&own, &config)),
+        Command::Mail(own) => settings(arguments.config).and_then(|config| mail::run(&own, &config)),
+        Command::Nurture(own) => settings(arguments.config).and_then(|config| nurture::run(&own, &config)),
         Command::Webinar(own) => settings(arguments.config).and_then(|config| webinar::run(&own, &config)),
         Command::Retention(own) => {
             settings(arguments.config).and_then(|config| retention::run(&own, &config))

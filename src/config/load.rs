@@ -15,6 +15,8 @@ pub const DEFAULT: &str = include_str!("../../config/default.toml");
 
 const SECRET_LENGTH: usize = 32;
 const API_KEY_LENGTH: usize = 24;
+/// An address has at most 64 octets before the `@` (RFC 5321, 4.5.3.1.1); a plus and 48 digits of a token are ours.
+const BOUNCES_LENGTH: usize = 15;
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 /// All that is wrong with the settings, as people read it.
@@ -158,6 +160,22 @@ fn impossible(config: &Config, layers: &Layers, report: &Report) {
     if crate::base::email::Email::parse(&config.mail.from).is_err() {
         wrong("mail.from", format!("\"{}\" is not an e-mail address", config.mail.from));
     }
+    let mail = &config.mail;
+    if !mail.bounces.is_empty() {
+        let local = mail.bounces.rsplit_once('@').map_or(0, |(local, _)| local.len());
+        if crate::base::email::Email::parse(&mail.bounces).is_err() {
+            wrong("mail.bounces", format!("\"{}\" is not an e-mail address", mail.bounces));
+        } else if local > BOUNCES_LENGTH {
+            let message =
+                format!("at most {BOUNCES_LENGTH} characters may stand before the @: a token follows them");
+            wrong("mail.bounces", message);
+        }
+    }
+    let secret = mail.hooks.expose().len();
+    if secret != 0 && secret < API_KEY_LENGTH {
+        let message = format!("the secret has {secret} characters, at least {API_KEY_LENGTH} are needed");
+        wrong("mail.hooks", message);
+    }
     let names_a_part = config.log.level.contains(['=', ',']);
     if !names_a_part && !LEVELS.contains(&config.log.level.as_str()) {
         wrong("log.level", format!("\"{}\" is none of {}", config.log.level, LEVELS.join(", ")));
@@ -246,6 +264,14 @@ mod tests {
         assert_eq!(places, expected, "{text}");
         assert!(text.contains("did you mean \"Europe/Madrid\"?"), "{text}");
         assert!(text.contains("did you mean \"https://faro.example\"?"), "{text}");
+    }
+
+    #[test]
+    fn a_return_path_leaves_room_for_its_token_and_a_webhooks_secret_cannot_be_guessed() {
+        let (places, text) =
+            found("[mail]\nbounces = \"returned-mail-of@faro.example\"\nhooks = \"short\"\n");
+        assert_eq!(places, ["2:11 K005", "3:9 K005"], "{text}");
+        assert_eq!(found("[mail]\nbounces = \"bounce\"\n").0, ["2:11 K005"]);
     }
 
     #[test]

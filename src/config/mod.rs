@@ -80,6 +80,9 @@ pub struct Definitions {
     pub webinars: PathBuf,
     pub team: PathBuf,
     pub notify: PathBuf,
+    pub topics: PathBuf,
+    pub mails: PathBuf,
+    pub nurture: PathBuf,
     pub flows: PathBuf,
     pub assets: PathBuf,
 }
@@ -125,6 +128,11 @@ pub struct Chat {
 pub struct Mail {
     pub smtp: Secret,
     pub from: String,
+    pub bounces: String,
+    pub hooks: Secret,
+    pub ses_topics: Vec<String>,
+    pub sendgrid_key: String,
+    pub mailgun_key: Secret,
 }
 
 #[derive(Debug, Clone, Deserialize)]

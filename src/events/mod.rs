@@ -7,7 +7,7 @@ pub use outbox::PERSONAL;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{
-    AccountId, BookingId, CompanyId, ContactId, ConversationId, DealId, EventId, SubmissionId,
+    AccountId, BookingId, CompanyId, ContactId, ConversationId, DealId, EventId, SubmissionId, VisitorId,
 };
 use crate::base::time::Timestamp;
 use crate::storage::Result;
@@ -35,6 +35,18 @@ pub enum Event {
     DealWon { deal: DealId, company: CompanyId },
     /// A company did not buy.
     DealLost { deal: DealId, company: CompanyId },
+    /// A contact asked for the letters of a topic that has to be confirmed, and when the mail that asks may go out; none
+    /// if too many went out today. `visitor` is the device that asked.
+    SubscriptionAsked {
+        contact: ContactId,
+        topic: String,
+        visitor: Option<VisitorId>,
+        confirm_at: Option<Timestamp>,
+    },
+    /// A contact gets the letters of a topic from now on.
+    SubscriptionConfirmed { contact: ContactId, topic: String },
+    /// A contact gets the letters of a topic no more.
+    SubscriptionEnded { contact: ContactId, topic: String },
     /// A contact registered for a webinar.
     WebinarRegistered { contact: ContactId, webinar: String },
     /// A contact was there.
@@ -76,6 +88,9 @@ impl Event {
             Self::SegmentLeft { .. } => "segment_left",
             Self::DealWon { .. } => "deal_won",
             Self::DealLost { .. } => "deal_lost",
+            Self::SubscriptionAsked { .. } => "subscription_asked",
+            Self::SubscriptionConfirmed { .. } => "subscription_confirmed",
+            Self::SubscriptionEnded { .. } => "subscription_ended",
             Self::WebinarRegistered { .. } => "webinar_registered",
             Self::WebinarAttended { .. } => "webinar_attended",
             Self::WebinarMissed { .. } => "webinar_missed",
@@ -102,6 +117,9 @@ impl Event {
             | Self::StageChanged { contact, .. }
             | Self::SegmentEntered { contact, .. }
             | Self::SegmentLeft { contact, .. }
+            | Self::SubscriptionAsked { contact, .. }
+            | Self::SubscriptionConfirmed { contact, .. }
+            | Self::SubscriptionEnded { contact, .. }
             | Self::WebinarRegistered { contact, .. }
             | Self::WebinarAttended { contact, .. }
             | Self::WebinarMissed { contact, .. }

@@ -7,6 +7,7 @@ use crate::base::language::Language;
 use crate::base::localized::Localized;
 use crate::base::time::SECOND_MS;
 use crate::base::yaml::{self, Map, View};
+use crate::subscriptions::Topic;
 
 /// Longest answer to a one-line field, in characters.
 const MOST_CHARS: usize = 200;
@@ -58,6 +59,8 @@ pub struct ConsentAsk {
     pub text: Localized,
     /// Whether the form makes no sense without it (a newsletter's own form).
     pub required: bool,
+    /// The letters that it asks for, if the purpose is a topic.
+    pub topic: Option<Topic>,
 }
 
 /// One field.
@@ -357,7 +360,7 @@ fn read_consent(view: View<'_>) -> Option<ConsentAsk> {
     let text = map.required("text").and_then(Localized::read);
     let required = map.optional("required").and_then(View::bool).unwrap_or(false);
     map.finish();
-    Some(ConsentAsk { id: id?, text: text?, required })
+    Some(ConsentAsk { id: id?, text: text?, required, topic: None })
 }
 
 fn read_field(view: View<'_>) -> Option<Field> {

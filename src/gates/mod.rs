@@ -28,6 +28,7 @@ use crate::events::{self, Event};
 use crate::stages;
 use crate::storage;
 use crate::storage::db::Tx;
+use crate::subscriptions::{self, Topics};
 
 /// How long a form that was shown can be sent.
 const NONCE_MS: i64 = DAY_MS;
@@ -57,6 +58,13 @@ impl Catalog {
         let forms = form::read(&mut map);
         map.finish();
         (!report.has_errors()).then_some(Self { forms, assets })
+    }
+
+    /// Lets consents whose purpose is a topic ask for its letters.
+    pub fn know_topics(&mut self, topics: &Topics) {
+        for consent in self.forms.iter_mut().filter_map(|form| form.consent.as_mut()) {
+            consent.topic = topics.find(&consent.id).cloned();
+        }
     }
 
     /// The form of this name.
@@ -108,6 +116,9 @@ pub enum Error {
     /// The link was taken back.
     #[error("the link was taken back")]
     LinkRevoked,
+    /// The letters cannot be asked for.
+    #[error(transparent)]
+    Subscription(#[from] subscriptions::Error),
     /// The lifecycle refused.
     #[error(transparent)]
     Stage(#[from] stages::Error),
@@ -132,6 +143,7 @@ impl Coded for Error {
             Self::LinkUnknown => "token.forged",
             Self::LinkExpired(_) => "token.expired",
             Self::LinkRevoked => "token.revoked",
+            Self::Subscription(error) => error.code(),
             Self::Stage(error) => error.code(),
             Self::Store(error) => error.code(),
         }
@@ -249,6 +261,10 @@ pub async fn submit(
             page: what.page,
         };
         contacts::note_consent(tx, Some(contact), Some(visitor), &entry, now).await?;
+        if let Some(topic) = &asked.topic {
+            let source = format!("form:{}", what.form.id);
+            subscriptions::ask(tx, topic, identified.contact.id, Some(visitor), &source, now).await?;
+        }
     }
     let id = store::insert(tx, what, contact, visitor, now).await?;
     let props = json!({"page": what.page, "delivers": what.form.delivers});

@@ -38,6 +38,7 @@ const MARKS: &[&str] = &[
     "mc_cid",
     "mc_eid",
     "embudo_t",
+    "embudo_c",
 ];
 
 /// A text that is borrowed from the body wherever it holds no escapes. (An `Option<Cow<str>>` would always be copied.)

@@ -9,13 +9,15 @@ mod deals;
 mod demo;
 mod gates;
 mod identify;
-mod objections;
+mod letters;
 mod offers;
 mod ops;
 mod people;
+mod profiling;
 mod proxies;
 mod reports;
 mod segments;
+mod subscriptions;
 mod traffic;
 mod webinars;
 
@@ -106,12 +108,14 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(console::routes)
                     .configure(gates::routes)
                     .configure(identify::routes)
-                    .configure(objections::routes)
+                    .configure(profiling::routes)
                     .configure(deals::routes)
                     .configure(offers::routes)
                     .configure(reports::routes)
                     .configure(segments::routes)
                     .configure(people::routes)
+                    .configure(letters::routes)
+                    .configure(subscriptions::routes)
                     .configure(traffic::routes)
                     .configure(webinars::routes)
                     .configure(if is_demo { demo::routes } else { nothing_else }),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Worker, queue};
 use crate::events::outbox;
-use crate::{notify, storage};
+use crate::{notify, nurture, storage, subscriptions};
 
 /// Facts in one transaction.
 const BATCH: i64 = 50;
@@ -19,7 +19,13 @@ pub(super) async fn dispatch(worker: &Worker) -> anyhow::Result<usize> {
     let waiting = outbox::waiting(&mut tx, BATCH).await?;
     for recorded in &waiting {
         tx.savepoint().await?;
-        match notify::plan(&worker.desk, &mut tx, recorded).await {
+        let heard = nurture::hear(&mut tx, &worker.desk.sequences, &recorded.event, recorded.at).await;
+        let planned = match heard {
+            Ok(()) => notify::plan(&worker.desk, &mut tx, recorded).await,
+            Err(subscriptions::Error::Store(error)) => Err(notify::Error::Storage(error)),
+            Err(error) => Err(notify::Error::Unwritable(error.to_string())),
+        };
+        match planned {
             Ok(plan) => {
                 for planned in plan {
                     let payload = serde_json::to_value(&planned.work)?;

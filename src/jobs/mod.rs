@@ -4,6 +4,7 @@
 //! bus and looking by itself four times a second; [`drain`] does everything that is due now, for tests and for the end.
 
 mod dispatch;
+mod letters;
 pub mod queue;
 mod schedule;
 mod send;

@@ -39,6 +39,8 @@ pub struct Claimed {
     /// How often it was tried, this time included.
     pub attempts: i64,
     pub created_at: Timestamp,
+    /// Since when it fails, if it does.
+    pub trouble_since: Option<Timestamp>,
     fence: i64,
 }
 
@@ -49,8 +51,8 @@ pub enum End {
     Done,
     /// It is not wanted any more (a cancelled call's reminder).
     Dropped(String),
-    /// Try again later.
-    Again { at: Timestamp, why: String },
+    /// Try again later: because something failed, or because its time has not come.
+    Again { at: Timestamp, why: String, is_trouble: bool },
     /// It will never work; a person must look.
     Dead(String),
 }
@@ -109,7 +111,7 @@ pub async fn claim(db: &Db, owner: &str, most: i64, now: Timestamp) -> Result<Ve
                      select id from jobs
                      where (state = 'ready' and next_at <= $3) or (state = 'running' and lease_until <= $3)
                      order by next_at limit $4 {skip_locked})
-                 returning id, kind, payload, attempts, fence, created_at"
+                 returning id, kind, payload, attempts, fence, created_at, trouble_since"
             ),
             params![now.plus_ms(LEASE_MS), owner, now, most],
         )
@@ -123,6 +125,7 @@ pub async fn claim(db: &Db, owner: &str, most: i64, now: Timestamp) -> Result<Ve
                 payload: row.json("payload")?,
                 attempts: row.get("attempts")?,
                 created_at: row.get("created_at")?,
+                trouble_since: row.get("trouble_since")?,
                 fence: row.get("fence")?,
             })
         })
@@ -137,18 +140,24 @@ pub async fn finish(tx: &mut Tx, job: &Claimed, end: &End, now: Timestamp) -> Re
     let (state, next_at, why) = match end {
         End::Done => ("done", now, None),
         End::Dropped(why) => ("dropped", now, Some(why)),
-        End::Again { at, why } => ("ready", *at, Some(why)),
+        End::Again { at, why, .. } => ("ready", *at, Some(why)),
         End::Dead(why) => ("dead", now, Some(why)),
     };
     let done_at = (state != "ready").then_some(now);
+    let (is_trouble, only_waits) = match end {
+        End::Again { is_trouble, .. } => (*is_trouble, !*is_trouble),
+        End::Done | End::Dropped(_) | End::Dead(_) => (false, false),
+    };
     let touched = tx
         .execute(
             sql!(
                 "update jobs set state = $3, next_at = $4, last_error = $5, done_at = $6,
+                     trouble_since = case when $7 = 1 then coalesce(trouble_since, $8) else null end,
+                     attempts = case when $9 = 1 then 0 else attempts end,
                      lease_until = null, lease_owner = null
                  where id = $1 and fence = $2 and state = 'running'"
             ),
-            params![job.id, job.fence, state, next_at, why, done_at],
+            params![job.id, job.fence, state, next_at, why, done_at, is_trouble, now, only_waits],
         )
         .await?;
     Ok(touched == 1)

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Worker, queue};
+use super::{Worker, letters, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, chat, contacts, ingest, privacy, segments, sessions, webinars};
+use crate::{bookings, chat, contacts, ingest, privacy, segments, sessions, subscriptions, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -33,6 +33,11 @@ const CHORES: &[Chore] = &[
         run: |worker, now| Box::pin(look_again_at_people(worker, now)),
     },
     Chore {
+        name: "hand_letters_over",
+        every_ms: 5 * SECOND_MS,
+        run: |worker, now| Box::pin(hand_letters_over(worker, now)),
+    },
+    Chore {
         name: "expire_holds",
         every_ms: 10 * SECOND_MS,
         run: |worker, now| Box::pin(expire_holds(worker, now)),
@@ -41,6 +46,11 @@ const CHORES: &[Chore] = &[
         name: "forget_done_jobs",
         every_ms: 60 * MINUTE_MS,
         run: |worker, now| Box::pin(forget_done_jobs(worker, now)),
+    },
+    Chore {
+        name: "forget_letter_places",
+        every_ms: 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_letter_places(worker, now)),
     },
     Chore {
         name: "retain_hits",
@@ -155,6 +165,10 @@ async fn look_again_at_people(worker: &Worker, now: Timestamp) -> anyhow::Result
     Ok(segments::look_again(&desk.stores.db, &desk.lifecycle, &desk.segments, costs, now).await?)
 }
 
+async fn hand_letters_over(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(letters::hand_over(worker, now).await? > 0)
+}
+
 async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     let mut tx = worker.desk.stores.db.begin().await?;
     let expired = bookings::expire_holds(&mut tx, now).await?;
@@ -164,6 +178,12 @@ async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
 
 async fn forget_done_jobs(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     Ok(queue::forget_done(&worker.desk.stores.db, now.plus_ms(-30 * DAY_MS)).await? > 0)
+}
+
+async fn forget_letter_places(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    // Longer than any week in which letters are counted, and than the day in which questions are.
+    let kept_ms = worker.desk.topics.sending.within_ms.max(DAY_MS) + DAY_MS;
+    Ok(subscriptions::forget_old(&worker.desk.stores.db, now.plus_ms(-kept_ms)).await? > 0)
 }
 
 async fn forget_salts(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -1,35 +1,11 @@
-//! From a mail's words (`mails/NAME.yaml`) and a context to its subject, text and HTML.
+//! From a mail's words and a context to its subject, text and HTML.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
-use rust_embed::RustEmbed;
 use serde_json::{Value as Json, json};
 
 use super::Error;
-use crate::base::diagnostic::Report;
+use super::words::Wording;
 use crate::base::language::Language;
-use crate::base::yaml;
 use crate::render::Templates;
-
-#[derive(RustEmbed)]
-#[folder = "src/notify/mails"]
-#[include = "*.yaml"]
-struct Files;
-
-/// What one mail says in one language; every string is a Handlebars text.
-#[derive(Debug, Clone, Default)]
-struct Words {
-    subject: String,
-    preheader: String,
-    heading: String,
-    paragraphs: Vec<String>,
-    code: Option<String>,
-    details: Vec<(String, String, Option<String>)>,
-    button: Option<(String, String)>,
-    after: Option<String>,
-    reason: String,
-}
 
 /// A mail that is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,101 +15,65 @@ pub(super) struct Written {
     pub html: String,
 }
 
-static WORDS: LazyLock<BTreeMap<(String, Language), Words>> = LazyLock::new(|| {
-    let report = Report::new();
-    let mut all = BTreeMap::new();
-    for file in Files::iter() {
-        let name = file.trim_end_matches(".yaml").to_owned();
-        let text = Files::get(&file)
-            .map(|file| String::from_utf8_lossy(&file.data).into_owned())
-            .unwrap_or_default();
-        let Some(doc) = yaml::parse(&file, &text, &report) else { continue };
-        let Some(mut map) = doc.view(&report).map() else { continue };
-        for (language, key) in [(Language::En, "en"), (Language::Es, "es")] {
-            if let Some(words) = map.required(key).and_then(words_of) {
-                all.insert((name.clone(), language), words);
-            }
-        }
-    }
-    // The files are built in, and a test reads them all.
-    assert!(report.is_clean(), "{}", report.text());
-    all
-});
+/// From a link's number and address to the address that notes who followed it.
+pub(super) type Track<'a> = dyn Fn(usize, &str) -> String + Sync + 'a;
 
-fn words_of(view: yaml::View<'_>) -> Option<Words> {
-    let mut map = view.map()?;
-    let string = |view: Option<yaml::View<'_>>| view.and_then(yaml::View::str);
-    let words = Words {
-        subject: string(map.required("subject"))?,
-        preheader: string(map.required("preheader"))?,
-        heading: string(map.required("heading"))?,
-        paragraphs: map
-            .required("paragraphs")
-            .and_then(yaml::View::list)?
-            .into_iter()
-            .filter_map(yaml::View::str)
-            .collect(),
-        code: string(map.optional("code")),
-        details: map
-            .optional("details")
-            .and_then(yaml::View::list)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|view| {
-                let mut map = view.map()?;
-                let row = (
-                    string(map.required("label"))?,
-                    string(map.required("value"))?,
-                    string(map.optional("url")),
-                );
-                map.finish();
-                Some(row)
-            })
-            .collect(),
-        button: map.optional("button").and_then(|view| {
-            let mut map = view.map()?;
-            let button = (string(map.required("label"))?, string(map.required("url"))?);
-            map.finish();
-            Some(button)
-        }),
-        after: string(map.optional("after")),
-        reason: string(map.required("reason"))?,
-    };
-    map.finish();
-    Some(words)
+/// What letters carry and answers do not.
+#[derive(Default)]
+pub(super) struct Dress<'a> {
+    /// The way out is about one topic.
+    pub is_of_topic: bool,
+    /// The page on which the reader chooses what she gets.
+    pub preferences: Option<String>,
+    /// Who sends it, and from where.
+    pub postal: Option<&'a str>,
+    /// A link that no person sees.
+    pub trap: Option<String>,
+    /// Makes the address of a link one that notes who followed it; links are counted from 1.
+    pub track: Option<&'a Track<'a>>,
 }
 
 /// Writes the mail `name` for a reader of `language`. The context holds `zone`, `now`, `site` and what the mail tells.
 pub(super) fn compose(
     templates: &Templates,
+    wording: &Wording,
     name: &str,
     language: Language,
     context: &Json,
+    dress: &Dress<'_>,
 ) -> Result<Written, Error> {
-    let words = WORDS
-        .get(&(name.to_owned(), language))
-        .ok_or_else(|| Error::Unwritable(format!("there is no mail `{name}`")))?;
+    let words =
+        wording.get(name, language).ok_or_else(|| Error::Unwritable(format!("there is no mail `{name}`")))?;
     let line = |text: &str| {
         templates.line(text, language, context).map_err(|error| Error::Unwritable(error.to_string()))
+    };
+    let mut links = 0;
+    let mut href = |url: &str| {
+        links += 1;
+        dress.track.map_or_else(|| url.to_owned(), |track| track(links, url))
     };
     let subject = line(&words.subject)?.replace(['\r', '\n'], " ");
     let mut paragraphs = Vec::new();
     for paragraph in &words.paragraphs {
         paragraphs.extend(lines_of(&line(paragraph)?));
     }
+    let button = match &words.button {
+        Some((label, url)) => {
+            let (label, url) = (line(label)?, line(url)?);
+            (!url.trim().is_empty()).then(|| json!({ "label": label, "url": url, "href": href(&url) }))
+        }
+        None => None,
+    };
     let mut details = Vec::new();
     for (label, value, url) in &words.details {
         let url = url.as_deref().map(line).transpose()?.filter(|url| !url.is_empty());
         if let Some(value) = lines_of(&line(value)?) {
-            details.push(json!({ "label": line(label)?, "value": value, "url": url }));
+            let href = url.as_deref().map(&mut href);
+            details.push(json!({ "label": line(label)?, "value": value, "url": url, "href": href }));
         }
     }
     let optional =
         |text: &Option<String>| text.as_deref().map(line).transpose().map(|t| t.filter(|t| !t.is_empty()));
-    let button = match &words.button {
-        Some((label, url)) => Some(json!({ "label": line(label)?, "url": line(url)? })),
-        None => None,
-    };
     let parts = json!({
         "site": context.get("site"),
         "subject": subject.clone(),
@@ -146,6 +86,10 @@ pub(super) fn compose(
         "after": optional(&words.after)?,
         "reason": line(&words.reason)?,
         "unsubscribe": context.get("unsubscribe"),
+        "unsubscribe_words": if dress.is_of_topic { "mails.unsubscribe_topic" } else { "mails.unsubscribe" },
+        "preferences": dress.preferences,
+        "postal": dress.postal,
+        "trap": dress.trap,
     });
     let render = |template: &str| {
         templates.render(template, language, &parts).map_err(|error| Error::Unwritable(error.to_string()))
@@ -163,40 +107,58 @@ fn lines_of(text: &str) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
-    #[derive(RustEmbed)]
-    #[folder = "src/notify/mails/examples"]
-    struct Examples;
+    fn written(name: &str, language: Language, context: &Json) -> Written {
+        let templates = Templates::embedded().expect("the templates are valid");
+        compose(&templates, &Wording::built_in(), name, language, context, &Dress::default())
+            .unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
 
     #[test]
     fn every_mail_can_be_written_in_both_languages() {
-        let templates = Templates::embedded().expect("the templates are valid");
-        assert!(WORDS.len() >= 20);
-        for (name, language) in WORDS.keys() {
-            let file =
-                Examples::get(&format!("{name}.json")).unwrap_or_else(|| panic!("no example for {name}"));
-            let examples: Json = serde_json::from_slice(&file.data).expect("JSON");
-            let mut context = examples["en"].clone();
-            if *language == Language::Es {
-                merge(&mut context, &examples["es"]);
+        let wording = Wording::built_in();
+        assert!(wording.names().count() >= 10);
+        for (name, _) in wording.names() {
+            for language in Language::ALL {
+                let context =
+                    wording.example(name, language).unwrap_or_else(|| panic!("no example for {name}"));
+                let written = written(name, language, &context);
+                assert!(
+                    !written.subject.is_empty()
+                        && written.html.contains("<html")
+                        && !written.text.contains("<td")
+                        && !written.html.contains("{{"),
+                    "{name}"
+                );
             }
-            let written =
-                compose(&templates, name, *language, &context).unwrap_or_else(|e| panic!("{name}: {e}"));
-            assert!(
-                !written.subject.is_empty()
-                    && written.html.contains("<html")
-                    && !written.text.contains("<td")
-            );
         }
     }
 
-    fn merge(into: &mut Json, from: &Json) {
-        match (into, from) {
-            (Json::Object(into), Json::Object(from)) => {
-                for (key, value) in from {
-                    merge(into.entry(key.clone()).or_insert(Json::Null), value);
-                }
+    /// The HTML of one mail as it was looked at and found right. `EMBUDO_WRITE_SNAPSHOTS=1` writes it anew.
+    #[test]
+    fn the_html_is_the_one_that_was_looked_at() {
+        let wording = Wording::built_in();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/notify/mails/snapshots");
+        for name in ["booking_confirmed", "confirm_code", "confirm_subscription", "webinar_invitation"] {
+            let context = wording.example(name, Language::Es).expect("an example");
+            let html = written(name, Language::Es, &context).html;
+            let file = folder.join(format!("{name}.es.html"));
+            if std::env::var_os("EMBUDO_WRITE_SNAPSHOTS").is_some() {
+                std::fs::create_dir_all(&folder).expect("made");
+                std::fs::write(&file, &html).expect("written");
             }
-            (into, from) => *into = from.clone(),
+            let kept = std::fs::read_to_string(&file).unwrap_or_default();
+            assert_eq!(html, kept, "{name} has changed: look at it, then set EMBUDO_WRITE_SNAPSHOTS=1");
         }
+    }
+
+    #[test]
+    fn what_a_visitor_typed_is_neither_markup_nor_a_template_in_any_part() {
+        let wording = Wording::built_in();
+        let mut context = wording.example("asset_link", Language::En).expect("an example");
+        context["first_name"] = json!("{{site.name}}<mj-raw><script>alert(1)</script>");
+        let written = written("asset_link", Language::En, &context);
+        assert!(written.html.contains("{{site.name}}&lt;mj-raw&gt;&lt;script&gt;"), "{}", written.html);
+        assert!(!written.html.contains("<script"));
+        assert!(written.text.contains("{{site.name}}<mj-raw>"));
     }
 }

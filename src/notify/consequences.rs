@@ -22,6 +22,10 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         Event::FormSubmitted { contact, submission, form } => {
             plan.form(tx, *contact, *submission, form).await?
         }
+        Event::SubscriptionAsked { contact, visitor, confirm_at: Some(at), topic: _ } => {
+            let mail = Mail::ConfirmSubscription { contact: *contact, visitor: *visitor };
+            plan.add("confirm_subscription", *at, Work::Mail { mail });
+        }
         Event::WebinarRegistered { contact, webinar } => {
             plan.mail(Mail::WebinarRegistered { contact: *contact, webinar: webinar.clone() });
         }
@@ -44,6 +48,9 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         }
         Event::ContactsMerged { .. }
         | Event::ContactsUnmerged { .. }
+        | Event::SubscriptionAsked { confirm_at: None, .. }
+        | Event::SubscriptionConfirmed { .. }
+        | Event::SubscriptionEnded { .. }
         | Event::StageChanged { .. }
         | Event::SegmentEntered { .. }
         | Event::SegmentLeft { .. }
@@ -72,7 +79,8 @@ impl Plan<'_> {
     }
 
     fn mail(&mut self, mail: Mail) {
-        self.add(mail.name(), self.recorded.at, Work::Mail { mail });
+        let name = mail.name().to_owned();
+        self.add(&name, self.recorded.at, Work::Mail { mail });
     }
 
     fn tell(&mut self, fact: Fact, notice: Notice) {

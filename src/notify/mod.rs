@@ -7,9 +7,14 @@ mod channels;
 mod compose;
 mod consequences;
 mod mails;
+mod manners;
 mod outbound;
 mod rules;
 mod store;
+mod words;
+
+pub mod feedback;
+pub mod preview;
 
 use std::sync::Arc;
 
@@ -24,16 +29,21 @@ pub use rules::{Fact, Hook, Rules};
 pub use store::{
     Letter, Notification, PERSONAL, letter, letters, mark_line_read, mark_read, notifications, unread,
 };
+pub use words::Wording;
 
+use self::mails::Draft;
+use self::manners::Turn;
 use crate::base::email::Email;
 use crate::base::signing::Keys;
 use crate::base::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::bookings::team::Team;
 use crate::chat::Flows;
 use crate::gates::Catalog;
+use crate::nurture::Sequences;
 use crate::render::Templates;
 use crate::sites::Sites;
 use crate::storage::{self, Stores};
+use crate::subscriptions::Topics;
 use crate::{segments, stages, webinars};
 
 /// What messages are made of: the stores, the definitions, and how to reach people.
@@ -50,11 +60,16 @@ pub struct Desk {
     pub webinars: Arc<webinars::Definition>,
     pub team: Arc<Team>,
     pub rules: Arc<Rules>,
+    pub topics: Arc<Topics>,
+    pub sequences: Arc<Sequences>,
+    pub wording: Arc<Wording>,
     pub flows: Arc<Flows>,
     pub mailer: Mailer,
     pub outbound: Outbound,
     /// The sender of every mail and the organiser of every invitation.
     pub from: Email,
+    /// Where mails come back to that cannot be delivered, if that is another address.
+    pub bounces: Option<Email>,
     /// The company's name, where no site's fits.
     pub company: String,
     /// What links begin with.
@@ -99,6 +114,8 @@ pub struct Planned {
 pub enum Sent {
     /// It is out.
     Out,
+    /// It may not go out yet.
+    Waits { until: Timestamp, why: &'static str },
     /// It is not wanted any more, and why.
     Superseded(&'static str),
 }
@@ -136,16 +153,29 @@ impl Error {
     }
 }
 
-/// Sends one message. `id` is the job's: the mail's identity for life.
+/// Sends one message. `id` is the job's: the mail's identity for life; `planned_at` is when it was to go out at first.
 ///
 /// # Errors
 /// [`Error`]; its [`pause_ms`](Error::pause_ms) says whether and when to try again.
-pub async fn send(desk: &Desk, id: &str, work: &Work, now: Timestamp) -> Result<Sent, Error> {
+pub async fn send(
+    desk: &Desk,
+    id: &str,
+    work: &Work,
+    planned_at: Timestamp,
+    now: Timestamp,
+) -> Result<Sent, Error> {
     match work {
-        Work::Mail { mail } => match mails::write(desk, mail, now).await? {
-            Some(letter) => channels::smtp::send(desk, id, &letter, now).await.map(|()| Sent::Out),
-            None => Ok(Sent::Superseded("what it announces has changed")),
-        },
+        Work::Mail { mail } => {
+            let ready = match mails::write(desk, id, mail, now).await? {
+                Draft::Ready(ready) => ready,
+                Draft::Unwanted(why) => return Ok(Sent::Superseded(why)),
+            };
+            match manners::turn(desk, id, &ready, planned_at, now).await? {
+                Turn::Go => channels::smtp::send(desk, id, &ready, now).await.map(|()| Sent::Out),
+                Turn::Wait { until, why } => Ok(Sent::Waits { until, why }),
+                Turn::Never(why) => Ok(Sent::Superseded(why)),
+            }
+        }
         Work::Hook { hook, notice } => channels::hook::send(desk, hook, notice).await,
         Work::Console { notice } => channels::console::send(desk, notice, now).await.map(|()| Sent::Out),
     }

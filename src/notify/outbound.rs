@@ -14,6 +14,8 @@ use serde_json::Value as Json;
 use super::Error;
 
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Bytes of a text that is fetched: a certificate has some thousand.
+const MOST_TEXT: u64 = 64 * 1024;
 
 /// The guarded client.
 #[derive(Clone)]
@@ -53,6 +55,23 @@ impl Outbound {
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Self { client, guard })
+    }
+
+    /// Fetches a small text from one of these hosts, by https only.
+    ///
+    /// # Errors
+    /// As [`post_json`](Self::post_json).
+    pub async fn get_text(&self, address: &str, is_host: fn(&str) -> bool) -> Result<String, Error> {
+        let url = Url::parse(address).map_err(|_| Error::Refused("not an address".to_owned()))?;
+        if url.scheme() != "https" || !url.host_str().is_some_and(is_host) {
+            return Err(Error::Refused("the address is not one that is believed".to_owned()));
+        }
+        let sent = self.client.get(url).send().await;
+        let answer = sent.map_err(|error| Error::Unreachable(without_address(&error)))?;
+        if !answer.status().is_success() || answer.content_length().is_none_or(|length| length > MOST_TEXT) {
+            return Err(Error::Refused(answer.status().to_string()));
+        }
+        answer.text().await.map_err(|error| Error::Unreachable(without_address(&error)))
     }
 
     /// Posts JSON; only a 2xx is success.

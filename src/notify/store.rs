@@ -6,9 +6,9 @@ use crate::base::email::Email;
 use crate::base::ids::{AccountId, ContactId, NotificationId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::storage::Result;
 use crate::storage::db::{Db, Queries, Row};
 use crate::storage::personal::Personal;
+use crate::storage::{Error, Result};
 use crate::{params, sql};
 
 /// What these tables hold about people.
@@ -81,14 +81,14 @@ pub(super) async fn keep_letter(
     db.execute(
         sql!(
             "insert into mails (id, message_id, template, recipient, contact_id, subject, text_body, html_body,
-                 calendar, transport, sent_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                 calendar, transport, sent_at, topic)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              on conflict (id) do nothing"
         ),
         params![
             id,
             message_id,
-            ready.template,
+            ready.template.as_str(),
             ready.to.as_str(),
             ready.contact,
             ready.written.subject.as_str(),
@@ -97,6 +97,7 @@ pub(super) async fn keep_letter(
             ready.calendar.as_ref().map(|(_, ics)| ics.as_str()),
             transport,
             now,
+            ready.topic(),
         ],
     )
     .await?;
@@ -151,6 +152,43 @@ pub async fn letter(q: &mut impl Queries, id: &str) -> Result<Option<Letter>> {
         )
         .await?;
     row.as_ref().map(letter_of).transpose()
+}
+
+/// To whom a mail went, and about which letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Posted {
+    pub id: String,
+    pub recipient: Email,
+    pub contact: Option<ContactId>,
+    pub topic: Option<String>,
+}
+
+fn posted_of(row: &Row) -> Result<Posted> {
+    let recipient: String = row.get("recipient")?;
+    Ok(Posted {
+        id: row.get("id")?,
+        recipient: Email::parse(&recipient)
+            .map_err(|_| Error::Shape { column: "recipient".to_owned(), wanted: "an e-mail address" })?,
+        contact: row.get("contact_id")?,
+        topic: row.get("topic")?,
+    })
+}
+
+pub(super) async fn posted(q: &mut impl Queries, id: &str) -> Result<Option<Posted>> {
+    let row = q
+        .query_opt(sql!("select id, recipient, contact_id, topic from mails where id = $1"), params![id])
+        .await?;
+    row.as_ref().map(posted_of).transpose()
+}
+
+pub(super) async fn posted_as(q: &mut impl Queries, message_id: &str) -> Result<Option<Posted>> {
+    let row = q
+        .query_opt(
+            sql!("select id, recipient, contact_id, topic from mails where message_id = $1"),
+            params![message_id],
+        )
+        .await?;
+    row.as_ref().map(posted_of).transpose()
 }
 
 pub(super) async fn notify(db: &Db, notice: &Notice, title: &str, body: &str, now: Timestamp) -> Result<()> {

@@ -25,7 +25,7 @@ use crate::stages;
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 use crate::storage::personal::Personal;
-use crate::{bookings, chat, deals, events, gates, offers, segments, webinars};
+use crate::{bookings, chat, deals, events, gates, nurture, offers, segments, subscriptions, webinars};
 
 /// The purpose under which the ledger notes that somebody objects to being profiled.
 pub const PROFILING: &str = "profiling";
@@ -81,10 +81,12 @@ impl Coded for Error {
 /// Every list of tables, in the order in which they are erased: what leads to other rows comes last. `later` are the lists
 /// of the modules that may know this one (mails, jobs).
 pub fn tables(later: &[&'static [Personal]]) -> Vec<&'static Personal> {
-    let journey: [&[Personal]; 11] = [
+    let journey: [&[Personal]; 13] = [
         PERSONAL,
         events::PERSONAL,
         segments::PERSONAL,
+        subscriptions::PERSONAL,
+        nurture::PERSONAL,
         deals::PERSONAL,
         offers::PERSONAL,
         stages::PERSONAL,

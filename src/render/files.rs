@@ -32,14 +32,16 @@ const FOLDERS: [(&str, &str); 3] = [
     ("notify/mails/", "mails/"),
 ];
 
-/// Every template as (name, source).
+/// Every template as (name, source). The source of a mail's HTML is MJML.
 pub fn templates() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for path in Sources::iter() {
-        let Some(stem) = path.strip_suffix(".hbs") else { continue };
+        let is_mjml = path.ends_with(".mjml");
+        let Some(stem) = path.strip_suffix(".hbs").or_else(|| path.strip_suffix(".mjml")) else { continue };
         let name = FOLDERS
             .iter()
-            .find_map(|(folder, prefix)| stem.strip_prefix(folder).map(|rest| format!("{prefix}{rest}")));
+            .find_map(|(folder, prefix)| stem.strip_prefix(folder).map(|rest| format!("{prefix}{rest}")))
+            .map(|name| if is_mjml { format!("{name}.html") } else { name });
         let source = Sources::get(&path).and_then(|file| String::from_utf8(file.data.into_owned()).ok());
         if let (Some(name), Some(source)) = (name, source) {
             found.push((name, source));

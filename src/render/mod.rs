@@ -11,6 +11,7 @@
 mod dates;
 mod files;
 mod helpers;
+mod mjml;
 mod texts;
 
 pub use dates::Zone;
@@ -62,6 +63,12 @@ impl Templates {
         }
         for (name, source) in files::templates() {
             let registry = if is_plain(&name) { &mut plain } else { &mut html };
+            let source = match source.starts_with("<mjml") {
+                true => {
+                    mjml::compile(&source).map_err(|reason| Error::Template { name: name.clone(), reason })?
+                }
+                false => source,
+            };
             registry
                 .register_template_string(&name, source)
                 .map_err(|e| Error::Template { name, reason: e.to_string() })?;

@@ -1,9 +1,11 @@
 //! The mails that were sent, or kept where no mail server is configured.
 
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::base::ids::ContactId;
-use crate::base::time::Timestamp;
+use crate::base::time::{DAY_MS, Timestamp};
+use crate::contacts;
 use crate::storage::Result;
 use crate::storage::db::Queries;
 use crate::{params, sql};
@@ -96,4 +98,65 @@ pub async fn letter(q: &mut impl Queries, id: &str) -> Result<Option<Letter>> {
         })
     })
     .transpose()
+}
+
+/// A mail that waits, or that was not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    pub id: String,
+    /// The mail's name.
+    pub template: String,
+    /// The contact's address; empty if the mail is not to a contact.
+    pub recipient: String,
+    pub contact_id: Option<ContactId>,
+    pub why: String,
+    /// When it is tried again, or when it was given up.
+    pub at: Timestamp,
+    /// Whether it still goes out.
+    pub is_waiting: bool,
+}
+
+/// How long what was not sent is told.
+const TOLD_MS: i64 = 14 * DAY_MS;
+/// Lines of the list.
+const WAITING_MOST: i64 = 200;
+
+/// The mails that wait and those that were not sent in the last two weeks, each with the reason; the next first.
+///
+/// # Errors
+/// As the store says.
+pub async fn waiting(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Waiting>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, payload, state, next_at, last_error, done_at from jobs
+                 where kind = 'notify' and last_error is not null
+                     and (state = 'ready' or (state in ('dropped', 'dead') and done_at > $1))
+                 order by next_at desc, id desc limit $2"
+            ),
+            params![now.plus_ms(-TOLD_MS), WAITING_MOST],
+        )
+        .await?;
+    let mut waiting = Vec::new();
+    for row in &rows {
+        let payload: Json = row.json("payload")?;
+        let Some(mail) = payload.get("mail") else { continue };
+        let text = |name: &str| mail.get(name).and_then(Json::as_str);
+        let template = text("template").or_else(|| text("mail")).unwrap_or_default().to_owned();
+        let contact = text("contact").and_then(|id| ContactId::parse(id).ok());
+        let recipient = match contact {
+            Some(contact) => contacts::find(q, contact).await?.map(|contact| contact.email.to_string()),
+            None => None,
+        };
+        waiting.push(Waiting {
+            id: row.get("id")?,
+            template,
+            recipient: recipient.unwrap_or_default(),
+            contact_id: contact,
+            why: row.get("last_error")?,
+            at: row.get::<Option<Timestamp>>("done_at")?.unwrap_or(row.get("next_at")?),
+            is_waiting: row.get::<String>("state")? == "ready",
+        });
+    }
+    Ok(waiting)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::sources::{Source, sources};
 
 /// Who may import whom: a module imports only what stands before it.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 34] = [
     "base",
     "config",
     "telemetry",
@@ -19,11 +19,13 @@ const ORDER: [&str; 32] = [
     "campaigns",
     "companies",
     "contacts",
+    "subscriptions",
     "scoring",
     "stages",
     "segments",
     "deals",
     "offers",
+    "nurture",
     "gates",
     "webinars",
     "bookings",
@@ -42,7 +44,7 @@ const ORDER: [&str; 32] = [
 ];
 
 /// The way of a visitor, from the site to the chat.
-const JOURNEY: [&str; 16] = [
+const JOURNEY: [&str; 18] = [
     "sites",
     "accounts",
     "hits",
@@ -50,11 +52,13 @@ const JOURNEY: [&str; 16] = [
     "campaigns",
     "companies",
     "contacts",
+    "subscriptions",
     "scoring",
     "stages",
     "segments",
     "deals",
     "offers",
+    "nurture",
     "gates",
     "webinars",
     "bookings",

@@ -746,3 +746,40 @@ async fn an_objection_to_profiling_is_noted_in_the_console() {
     mike.submits(&format!("{path}/profiling"), &[("off", "0")]).await.expect(303);
     assert!(!mike.sees(&path).await.contains("Objects to being profiled"));
 }
+
+// ---- mails and letters ------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn every_mail_is_shown_as_its_reader_would_see_it_under_a_strict_policy() {
+    let app = app().await;
+    let ana = agent(&app, Role::Marketing).await;
+    let list = ana.sees("/console/mails").await;
+    for name in ["faro-lead-idea", "booking_confirmed", "confirm_subscription"] {
+        assert!(list.contains(&format!("/console/mails/{name}")), "{name}");
+    }
+    let page = ana.sees("/console/mails/faro-lead-idea?lang=es").await;
+    assert!(page.contains("una página el lunes") && page.contains("sandbox=\"\""), "{page}");
+    let text = ana.sees("/console/mails/faro-lead-idea?lang=en&part=text").await;
+    assert!(text.contains("Begin with one page") && text.contains("15001 A Coruña"), "{text}");
+    let mail = ana.get("/console/mails/faro-lead-idea/html?lang=es").await.expect(200);
+    let policy = mail.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && policy.contains("sandbox"), "{policy}");
+    assert!(mail.body.contains("Empieza por una página") && !mail.body.contains("{{"), "{}", mail.body);
+    ana.get("/console/mails/nothing").await.expect(404);
+}
+
+#[tokio::test]
+async fn a_colleague_asks_for_letters_on_somebodys_behalf_and_ends_them() {
+    let app = app().await;
+    let ana = agent(&app, Role::Marketing).await;
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    let path = format!("/console/contacts/{nikki}/subscription");
+    ana.submits(&path, &[("topic", "newsletter"), ("what", "ask")]).await.expect(303);
+    app.run_jobs().await;
+    let asked = app.rows("select subject from mails where template = 'confirm_subscription'").await;
+    assert_eq!(asked.len(), 1, "she is asked herself");
+    assert!(ana.sees(&format!("/console/contacts/{nikki}")).await.contains("waits for her click"));
+    ana.submits(&path, &[("topic", "newsletter"), ("what", "leave")]).await.expect(303);
+    assert!(ana.sees(&format!("/console/contacts/{nikki}")).await.contains("Wants no more"));
+    ana.submits(&path, &[("topic", "nothing"), ("what", "ask")]).await.expect(404);
+}

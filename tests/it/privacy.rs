@@ -567,12 +567,12 @@ async fn her_own_page_stops_profiling_with_a_button_and_not_by_being_opened() {
     let is_off =
         async || contacts::objects_to_profiling(&mut app.app.stores.db.read(), id).await.expect("read");
     for language in ["en", "es"] {
-        let page = app.get(&format!("/u/{token}?lang={language}")).await.expect(200);
+        let page = app.get(&format!("/profile/{token}?lang={language}")).await.expect(200);
         let says = if language == "en" { "profile" } else { "perfil" };
         assert!(page.body.contains(says), "{}", page.body);
     }
     assert!(!is_off().await);
-    app.client.submit(&format!("/u/{token}?lang=en"), &[]).await.expect(200);
+    app.client.submit(&format!("/profile/{token}?lang=en"), &[]).await.expect(200);
     assert!(is_off().await);
     let audit = program(&app).get("/api/v1/audit").await.expect_json(200);
     assert_eq!(

@@ -86,6 +86,9 @@ impl<'f> Shipped<'f> {
         let is_ours = stands.is_none() || stands.as_ref() == self.digests.get(name);
         let is_right = stands.as_ref() == Some(&digest);
         if is_ours && !is_right {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).with_context(|| format!("{} cannot be made", parent.display()))?;
+            }
             fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
         }
         if is_ours || is_right {

@@ -56,6 +56,27 @@
     });
   });
 
+  // The browser that asked for letters confirms them by itself; the server knows which one that was. On any other the
+  // button does.
+  each("form[data-same-device]", function (form) {
+    if (!allowed || !stored.visitor || !window.fetch) return;
+    fetch(form.action, { method: "POST", body: new URLSearchParams({ device: stored.visitor }) })
+      .then(function (answer) {
+        return answer.ok ? answer.text() : null;
+      })
+      .then(function (page) {
+        var done = page && new DOMParser().parseFromString(page, "text/html").getElementById("subscription-done");
+        var card = form.closest(".page-card");
+        if (!done || !card) return;
+        card.replaceWith(done);
+        done.setAttribute("tabindex", "-1");
+        done.focus();
+      })
+      .catch(function () {
+        // The button stays.
+      });
+  });
+
   // A form is sent once, however often its button is pressed; a page that comes back from history is fresh.
   document.addEventListener("submit", function (event) {
     var form = event.target;

@@ -14,7 +14,7 @@ use futures_util::{FutureExt, StreamExt};
 use crate::hits::{self, Dropped, Manner};
 use crate::http::error::Problem;
 use crate::http::request::{Proxies, header, origin};
-use crate::http::{Shared, cors};
+use crate::http::{Shared, cors, letters};
 use crate::ingest::Sender;
 use crate::sites;
 use crate::storage::limits::{Quota, TooMany};
@@ -127,8 +127,19 @@ async fn taken(
             return Err(sites::Error::ForeignOrigin.into());
         }
     }
+    // Few visits come from a letter; of those the attention says whether a person clicked.
+    let clicks: Vec<_> = hits
+        .iter()
+        .filter(|hit| hit.name == hits::ENGAGEMENT && !hit.is_automated)
+        .filter_map(|hit| Some((letters::click_of(hit.url.query()?)?, hit.engaged_ms)))
+        .collect();
     let sender = Sender { address, user_agent: header(request, USER_AGENT), manner: manner(request) };
     let taken = app.collector.take(hits, sender, now).await?;
+    if taken.bot_reason.is_none() {
+        for (click, engaged_ms) in clicks {
+            letters::attended(app, click, engaged_ms);
+        }
+    }
     let asks = taken.has_page && taken.bot_reason.is_none();
     let chat = if asks { r#","chat":"ask""# } else { "" };
     let mut response = HttpResponse::Accepted()

@@ -70,6 +70,7 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
         "contact": head(&known, company.map(|company| company.name), owner.map(|owner| owner.name), fields),
         "score": score(&reader, &explained),
         "consents": latest_consents(contacts::consents(reads, id).await?),
+        "letters": super::contact_letters::of(&reader, reads, &known).await?,
         "colleagues": colleagues,
         "next_call": next_call,
         "conversation": person::open_chat(reads, id).await?,

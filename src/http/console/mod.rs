@@ -6,6 +6,7 @@
 mod addresses;
 mod bookings;
 mod contact;
+mod contact_letters;
 mod contacts;
 mod content;
 mod events;
@@ -13,6 +14,7 @@ mod frame;
 mod guard;
 mod inbox;
 mod login;
+mod mails;
 mod notifications;
 mod outbox;
 mod people;
@@ -65,6 +67,7 @@ pub const DOORS: &[Door] = &[
     post("/console/contacts/{contact}/stage", May::Decide),
     post("/console/contacts/{contact}/suggestion", May::Tend),
     post("/console/contacts/{contact}/unmerge", May::Tend),
+    post("/console/contacts/{contact}/subscription", May::Decide),
     get("/console/content", May::Look),
     get("/console/events", May::Look),
     get("/console/inbox", May::Look),
@@ -77,6 +80,9 @@ pub const DOORS: &[Door] = &[
     post("/console/inbox/{conversation}/typing", May::Chat),
     post("/console/language", May::Look),
     post("/console/logout", May::Look),
+    get("/console/mails", May::ReadMails),
+    get("/console/mails/{name}", May::ReadMails),
+    get("/console/mails/{name}/html", May::ReadMails),
     get("/console/notifications", May::Look),
     post("/console/notifications/read", May::Look),
     get("/console/outbox", May::ReadMails),
@@ -112,6 +118,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/contacts/{contact}/stage", web::post().to(contact::decide))
             .route("/contacts/{contact}/suggestion", web::post().to(people::suggestion))
             .route("/contacts/{contact}/unmerge", web::post().to(people::unmerge))
+            .route("/contacts/{contact}/subscription", web::post().to(contact_letters::change))
             .route("/pipeline", web::get().to(pipeline::show))
             .route("/addresses", web::get().to(addresses::show))
             .route("/audit", web::get().to(privacy::audit))
@@ -126,6 +133,9 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/inbox/{conversation}/say", web::post().to(talk::say))
             .route("/inbox/{conversation}/times", web::post().to(talk::times))
             .route("/inbox/{conversation}/typing", web::post().to(talk::typing))
+            .route("/mails", web::get().to(mails::list))
+            .route("/mails/{name}", web::get().to(mails::show))
+            .route("/mails/{name}/html", web::get().to(mails::html))
             .route("/notifications", web::get().to(notifications::show))
             .route("/notifications/read", web::post().to(notifications::read))
             .route("/outbox", web::get().to(outbox::list))

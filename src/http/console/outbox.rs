@@ -10,7 +10,7 @@ use crate::reports::Extent;
 use crate::reports::outbox::{self, Letter, PAGE};
 
 /// A mail brings its own styles and must do nothing else: no script, no form, no request but for its pictures.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; sandbox allow-popups allow-popups-to-escape-sandbox; \
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; sandbox allow-popups allow-popups-to-escape-sandbox; \
                       form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
 
 /// `GET /console/outbox?page=…`.
@@ -21,6 +21,7 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     let body = json!({
         "captured": reader.app.config.mail.smtp.is_empty(),
         "mails": mails,
+        "waiting": outbox::waiting(&mut reader.app.stores.db.read(), reader.now).await?,
         "pages": pages(extent, |page| address("/console/outbox", &[("page", Some(page.to_string()))])),
     });
     reader.page("console/outbox", body).await

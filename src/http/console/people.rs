@@ -70,7 +70,7 @@ pub(super) async fn identity(
         "merged": merge::behind(q, contact.id).await?,
         "duplicates": hints.collect::<Vec<_>>(),
         "profiling_off": contacts::objects_to_profiling(q, contact.id).await?,
-        "objection": reader.app.link(&format!("/u/{objection}?lang={language}")),
+        "objection": reader.app.link(&format!("/profile/{objection}?lang={language}")),
         "may_tend": reader.may(May::Tend),
         "may_privacy": reader.may(May::Privacy),
     }))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Mailboxes, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
@@ -13,7 +14,7 @@ use crate::base::email::Email;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::notify::mails::Ready;
-use crate::notify::{Desk, Error, store};
+use crate::notify::{Desk, Error, feedback, store};
 
 /// No answer for this long is no answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -119,8 +120,14 @@ pub(in crate::notify) async fn send(
     let message_id = format!("<{id}@{}>", desk.from.domain());
     let transport = match &desk.mailer.0 {
         Some(server) => {
-            let message = message(desk, &message_id, ready)?;
-            server.send(message).await.map_err(refusal)?;
+            let message = message(desk, id, &message_id, ready)?;
+            if let Err(error) = server.send(message).await {
+                let error = refusal(error);
+                if let Error::Refused(said) = &error {
+                    feedback::refused_at_the_door(desk, id, &ready.to, said, now).await?;
+                }
+                return Err(error);
+            }
             "smtp"
         }
         None => "outbox",
@@ -163,7 +170,7 @@ fn mailbox(name: &str, address: &Email) -> Result<Mailbox, Error> {
 }
 
 /// The tree that shows an invitation in the most mail programs: mixed { alternative { text, html, calendar }, invite.ics }.
-fn message(desk: &Desk, message_id: &str, ready: &Ready) -> Result<Message, Error> {
+fn message(desk: &Desk, id: &str, message_id: &str, ready: &Ready) -> Result<Message, Error> {
     let broken = |error: lettre::error::Error| Error::Unwritable(error.to_string());
     let to: Mailboxes = mailbox(&ready.to_name, &ready.to)?.into();
     let mut builder = Message::builder()
@@ -172,10 +179,19 @@ fn message(desk: &Desk, message_id: &str, ready: &Ready) -> Result<Message, Erro
         .subject(&ready.written.subject)
         .message_id(Some(message_id.to_owned()))
         .header(AutoSubmitted);
+    let back = desk.bounces.as_ref().map(|bounces| feedback::return_path(&desk.keys, bounces, id));
     if let Some(address) = &ready.unsubscribe {
+        let by_mail = back.as_ref().map(|back| format!(", <mailto:{back}?subject=unsubscribe>"));
         builder = builder
-            .header(ListUnsubscribe(format!("<{address}>")))
+            .header(ListUnsubscribe(format!("<{address}>{}", by_mail.unwrap_or_default())))
             .header(ListUnsubscribePost("List-Unsubscribe=One-Click".to_owned()));
+    }
+    if let Some(back) = &back {
+        let address = |text: &str| -> Result<Address, Error> {
+            text.parse().map_err(|_| Error::Refused("the address cannot be written to".to_owned()))
+        };
+        let envelope = Envelope::new(Some(address(back)?), vec![address(ready.to.as_str())?]);
+        builder = builder.envelope(envelope.map_err(broken)?);
     }
     let body = MultiPart::alternative()
         .singlepart(SinglePart::plain(ready.written.text.clone()))

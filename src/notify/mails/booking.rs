@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Mail, Reader, Ready, context, ready};
+use super::{Draft, Kind, Mail, Reader, Ready, context, ready};
 use crate::base::ids::BookingId;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
@@ -12,7 +12,7 @@ use crate::bookings::{self, Booking, State};
 use crate::chat;
 use crate::chat::body::{Author, Body};
 use crate::contacts::{self, Activity, Field};
-use crate::notify::mails::compose;
+use crate::notify::compose::{Dress, compose};
 use crate::notify::{Desk, Error, store};
 use crate::render::Zone;
 use crate::storage::db::Queries;
@@ -106,10 +106,10 @@ pub(super) async fn to_visitor(
     id: BookingId,
     sequence: i64,
     now: Timestamp,
-) -> Result<Option<Ready>, Error> {
-    let Some(call) = Call::find(desk, mail, id, sequence).await? else { return Ok(None) };
+) -> Result<Draft, Error> {
+    let Some(call) = Call::find(desk, mail, id, sequence).await? else { return Ok(Draft::CHANGED) };
     if matches!(mail, Mail::BookingReminder { .. }) && call.booking.starts_at <= now {
-        return Ok(None);
+        return Ok(Draft::CHANGED);
     }
     let language = call.booking.language;
     let mut tells = call.told(language);
@@ -129,7 +129,7 @@ pub(super) async fn to_visitor(
     let mut reader = call.reader;
     reader.contact.time_zone = Some(call.booking.time_zone.clone());
     reader.contact.language = language;
-    ready(desk, mail, &reader, now, tells, calendar)
+    ready(desk, mail, &reader, Kind::Answer, now, tells, calendar)
 }
 
 pub(super) async fn to_rep(
@@ -138,8 +138,8 @@ pub(super) async fn to_rep(
     id: BookingId,
     sequence: i64,
     now: Timestamp,
-) -> Result<Option<Ready>, Error> {
-    let Some(call) = Call::find(desk, mail, id, sequence).await? else { return Ok(None) };
+) -> Result<Draft, Error> {
+    let Some(call) = Call::find(desk, mail, id, sequence).await? else { return Ok(Draft::CHANGED) };
     let contact = &call.reader.contact;
     let mut q = desk.stores.db.read();
     // In the language in which the rep reads the console; without an account, in the first one of the team's file.
@@ -184,17 +184,20 @@ pub(super) async fn to_rep(
     tells["manage"] = json!(null);
     let zone = call.rep.zone.iana_name().unwrap_or("UTC");
     let context = context(zone, &call.reader.site, now, tells);
-    Ok(Some(Ready {
+    Ok(Draft::Ready(Box::new(Ready {
         unsubscribe: None,
         secret: None,
-        template: mail.name(),
+        template: mail.name().to_owned(),
+        kind: Kind::Answer,
+        language,
         to: call.rep.email.clone(),
         to_name: call.rep.name.clone(),
         from_name: call.reader.company.clone(),
         contact: None,
-        written: compose(&desk.templates, mail.name(), language, &context)?,
+        written: compose(&desk.templates, &desk.wording, mail.name(), language, &context, &Dress::default())?,
+        context,
         calendar: Some(call.ics(desk, language, false, now)),
-    }))
+    })))
 }
 
 /// The end of the conversation that the call was booked in, as `{who, text}`; empty without one.

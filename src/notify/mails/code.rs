@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Mail, Reader, Ready, ready};
+use super::{Draft, Kind, Mail, Reader, ready};
 use crate::base::ids::ContactId;
 use crate::base::time::{MINUTE_MS, Timestamp};
 use crate::contacts::codes;
@@ -15,11 +15,11 @@ pub(super) async fn confirm_code(
     contact: ContactId,
     code: &str,
     now: Timestamp,
-) -> Result<Option<Ready>, Error> {
-    let Some(code) = codes::find(&mut desk.stores.db.read(), code).await? else { return Ok(None) };
-    let Some(mut reader) = Reader::of(desk, contact).await? else { return Ok(None) };
+) -> Result<Draft, Error> {
+    let Some(code) = codes::find(&mut desk.stores.db.read(), code).await? else { return Ok(Draft::CHANGED) };
+    let Some(mut reader) = Reader::of(desk, contact).await? else { return Ok(Draft::CHANGED) };
     if code.used_at.is_some() || code.expires_at <= now {
-        return Ok(None);
+        return Ok(Draft::CHANGED);
     }
     // The page's language: what is stored of a person is not hers to choose until she has proved who she is.
     reader.contact.language = code.language;
@@ -29,5 +29,5 @@ pub(super) async fn confirm_code(
         "code": format!("{first} {last}"),
         "minutes": code.expires_at.since_ms(now).max(MINUTE_MS).div_euclid(MINUTE_MS),
     });
-    ready(desk, mail, &reader, now, tells, None)
+    ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Mail, Reader, Ready, ready};
+use super::{Draft, Kind, Mail, Reader, ready};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::Timestamp;
 use crate::gates;
@@ -15,9 +15,9 @@ pub(super) async fn asset_link(
     asset: &str,
     visitor: Option<VisitorId>,
     now: Timestamp,
-) -> Result<Option<Ready>, Error> {
+) -> Result<Draft, Error> {
     let (Some(reader), Some(asset)) = (Reader::of(desk, contact).await?, desk.catalog.asset(asset)) else {
-        return Ok(None);
+        return Ok(Draft::CHANGED);
     };
     let token = gates::mailed_link(&desk.keys, asset, contact, visitor, now);
     let tells = json!({
@@ -26,5 +26,5 @@ pub(super) async fn asset_link(
         "link": desk.link(&format!("/d/{token}")),
         "expires_at": now.plus_ms(asset.valid_ms),
     });
-    ready(desk, mail, &reader, now, tells, None)
+    ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }

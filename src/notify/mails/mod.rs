@@ -3,21 +3,27 @@
 mod booking;
 mod code;
 mod gate;
+mod letters;
 mod webinar;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::compose::{Written, compose};
+use super::compose::{Dress, Written, compose};
 use super::{Desk, Error};
 use crate::base::email::Email;
-use crate::base::ids::{BookingId, ContactId, VisitorId};
+use crate::base::ids::{BookingId, ContactId, EnrolmentId, VisitorId};
 use crate::base::language::Language;
-use crate::base::time::Timestamp;
+use crate::base::signing::{Keys, Purpose};
+use crate::base::time::{DAY_MS, Timestamp};
 use crate::contacts::{self, Contact};
+use crate::nurture::Due;
+use crate::subscriptions::{self, suppression};
 
 /// Used where a reader's zone is not known.
 const ZONE: &str = "UTC";
+/// Links of letters work for as long as those may lie in an inbox.
+const LINK_MS: i64 = 730 * DAY_MS;
 
 /// A mail and what it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,11 +51,22 @@ pub enum Mail {
     RepBooked { booking: BookingId, sequence: i64 },
     /// To the rep: the call is off.
     RepCancelled { booking: BookingId, sequence: i64 },
+    /// Do you want these letters?
+    ConfirmSubscription { contact: ContactId, visitor: Option<VisitorId> },
+    /// A letter of a sequence.
+    Letter {
+        enrolment: EnrolmentId,
+        contact: ContactId,
+        sequence: String,
+        step: i64,
+        template: String,
+        topic: String,
+    },
 }
 
 impl Mail {
     /// The name of its words, and of its line in the outbox.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::ConfirmCode { .. } => "confirm_code",
             Self::AssetLink { .. } => "asset_link",
@@ -62,18 +79,49 @@ impl Mail {
             Self::BookingReminder { .. } => "booking_reminder",
             Self::RepBooked { .. } => "rep_booked",
             Self::RepCancelled { .. } => "rep_cancelled",
+            Self::ConfirmSubscription { .. } => "confirm_subscription",
+            Self::Letter { template, .. } => template,
         }
     }
+}
+
+/// What a mail is to its reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The answer to something that she did herself: it waits for nothing and holds no promotion.
+    Answer,
+    /// A letter or an invitation: it waits for the morning, and there is a way out of it.
+    Letter {
+        /// Its topic, if it is one of those that can be subscribed to.
+        topic: Option<String>,
+        /// Whether it may follow at once on something that the reader did.
+        may_be_prompt: bool,
+    },
+}
+
+/// What became of a mail when it was to be written.
+pub(super) enum Draft {
+    Ready(Box<Ready>),
+    /// It is not wanted any more, and why.
+    Unwanted(&'static str),
+}
+
+impl Draft {
+    const CHANGED: Self = Self::Unwanted("what it announces has changed");
 }
 
 /// A mail that only has to be put on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ready {
-    pub template: &'static str,
+    pub template: String,
+    pub kind: Kind,
     pub to: Email,
     pub to_name: String,
     pub from_name: String,
     pub contact: Option<ContactId>,
+    pub language: Language,
+    /// What it tells, for a letter that is written when its id is known.
+    pub context: Json,
     pub written: Written,
     /// The iTIP method and the calendar text.
     pub calendar: Option<(&'static str, String)>,
@@ -83,8 +131,46 @@ pub(super) struct Ready {
     pub secret: Option<String>,
 }
 
-/// Works out what the mail says now; nothing if it is not wanted any more.
-pub(super) async fn write(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Option<Ready>, Error> {
+impl Ready {
+    /// What its line in the outbox says that it is of.
+    pub fn topic(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Answer => None,
+            Kind::Letter { topic, .. } => Some(topic.as_deref().unwrap_or(suppression::MARKETING)),
+        }
+    }
+}
+
+/// Works out what the mail says now. `id` is the mail's identity for life.
+pub(super) async fn write(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Draft, Error> {
+    let draft = draft(desk, mail, now).await?;
+    let Draft::Ready(mut ready) = draft else { return Ok(draft) };
+    if let (Kind::Letter { topic, .. }, Some(contact)) = (&ready.kind, ready.contact) {
+        let track = |number: usize, url: &str| tracked(desk, id, contact, number, url, now);
+        let preferences = subscriptions::preferences_token(&desk.keys, contact, now);
+        let language = ready.language;
+        let dress = Dress {
+            is_of_topic: topic.is_some(),
+            preferences: Some(desk.link(&format!("/preferences/{preferences}?lang={}", language.code()))),
+            postal: Some(desk.topics.sending.postal.get(language)).filter(|postal| !postal.is_empty()),
+            trap: Some(track(0, &desk.public_url)),
+            track: Some(&track),
+        };
+        let context = std::mem::take(&mut ready.context);
+        let name = ready.template.clone();
+        ready.written = compose(&desk.templates, &desk.wording, &name, language, &context, &dress)?;
+    }
+    Ok(Draft::Ready(ready))
+}
+
+/// The address that notes who followed a link and goes on to it.
+fn tracked(desk: &Desk, mail: &str, contact: ContactId, number: usize, url: &str, now: Timestamp) -> String {
+    let mut claims = Keys::claims(format!("{mail} {number} {url}"), now, now.plus_ms(LINK_MS));
+    claims.contact = Some(contact.to_string());
+    desk.link(&format!("/l/{}", desk.keys.sign(Purpose::Link, &claims)))
+}
+
+async fn draft(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Draft, Error> {
     match mail {
         Mail::ConfirmCode { contact, code } => code::confirm_code(desk, mail, *contact, code, now).await,
         Mail::AssetLink { contact, asset, visitor } => {
@@ -105,6 +191,20 @@ pub(super) async fn write(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Op
         }
         Mail::RepBooked { booking, sequence } | Mail::RepCancelled { booking, sequence } => {
             booking::to_rep(desk, mail, *booking, *sequence, now).await
+        }
+        Mail::ConfirmSubscription { contact, visitor } => {
+            letters::confirm(desk, mail, *contact, *visitor, now).await
+        }
+        Mail::Letter { enrolment, contact, sequence, step, template, topic } => {
+            let due = Due {
+                enrolment: *enrolment,
+                contact: *contact,
+                sequence: sequence.clone(),
+                step: *step,
+                mail: template.clone(),
+                topic: topic.clone(),
+            };
+            letters::letter(desk, mail, &due, now).await
         }
     }
 }
@@ -141,28 +241,41 @@ fn site_context(name: &str, home: &str) -> Json {
 }
 
 /// Joins what every mail has with what this one tells, and writes it.
+#[allow(clippy::too_many_arguments, reason = "a mail consists of these")]
 fn ready(
     desk: &Desk,
     mail: &Mail,
     reader: &Reader,
+    kind: Kind,
     now: Timestamp,
     tells: Json,
     calendar: Option<(&'static str, String)>,
-) -> Result<Option<Ready>, Error> {
+) -> Result<Draft, Error> {
     let secret = tells.get("code").and_then(Json::as_str).map(str::to_owned);
     let unsubscribe = tells.get("unsubscribe").and_then(Json::as_str).map(str::to_owned);
     let context = context(reader.zone(), &reader.site, now, tells);
-    Ok(Some(Ready {
+    let language = reader.language();
+    let written = match kind {
+        Kind::Answer => {
+            compose(&desk.templates, &desk.wording, mail.name(), language, &context, &Dress::default())?
+        }
+        // Written when its id is known: the links of a letter bear it.
+        Kind::Letter { .. } => Written { subject: String::new(), text: String::new(), html: String::new() },
+    };
+    Ok(Draft::Ready(Box::new(Ready {
         unsubscribe,
         secret,
-        template: mail.name(),
+        template: mail.name().to_owned(),
+        kind,
+        language,
+        context,
         to: reader.contact.email.clone(),
         to_name: String::new(),
         from_name: reader.company.clone(),
         contact: Some(reader.contact.id),
-        written: compose(&desk.templates, mail.name(), reader.language(), &context)?,
+        written,
         calendar,
-    }))
+    })))
 }
 
 fn context(zone: &str, site: &Json, now: Timestamp, tells: Json) -> Json {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Mail, Reader, Ready, ready};
+use super::{Draft, Kind, Mail, Reader, ready};
 use crate::base::ids::ContactId;
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
@@ -38,14 +38,14 @@ pub(super) async fn invitation(
     contact: ContactId,
     id: &str,
     now: Timestamp,
-) -> Result<Option<Ready>, Error> {
+) -> Result<Draft, Error> {
     let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
-        return Ok(None);
+        return Ok(Draft::CHANGED);
     };
     let (reads, email) = (&mut desk.stores.db.read(), &reader.contact.email);
     let is_unwanted = privacy::has_refused(reads, &desk.keys, contact, email, contacts::MARKETING).await?;
     if is_unwanted || webinar.starts_at <= now || state(desk, id, contact).await?.is_some() {
-        return Ok(None);
+        return Ok(Draft::CHANGED);
     }
     let read = desk
         .rules
@@ -66,7 +66,8 @@ pub(super) async fn invitation(
         "link": desk.link(&format!("/w/{id}?t={token}&lang={}", reader.language().code())),
         "unsubscribe": desk.link(&format!("/u/{objection}?lang={}", reader.language().code())),
     });
-    ready(desk, mail, &reader, now, tells, None)
+    let kind = Kind::Letter { topic: None, may_be_prompt: true };
+    ready(desk, mail, &reader, kind, now, tells, None)
 }
 
 pub(super) async fn registered(
@@ -75,19 +76,19 @@ pub(super) async fn registered(
     contact: ContactId,
     id: &str,
     now: Timestamp,
-) -> Result<Option<Ready>, Error> {
+) -> Result<Draft, Error> {
     let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
-        return Ok(None);
+        return Ok(Draft::CHANGED);
     };
     if state(desk, id, contact).await? != Some(State::Registered) {
-        return Ok(None);
+        return Ok(Draft::CHANGED);
     }
     let language = reader.language();
     let own = desk.link(&format!("/w/{id}?lang={}", language.code()));
     let link = webinar.join_url.clone().unwrap_or(own);
     let ics = webinars::calendar_file(webinar, language, now);
     let tells = json!({ "webinar": told(webinar, language), "link": link });
-    ready(desk, mail, &reader, now, tells, Some(("PUBLISH", ics)))
+    ready(desk, mail, &reader, Kind::Answer, now, tells, Some(("PUBLISH", ics)))
 }
 
 pub(super) async fn missed(
@@ -96,13 +97,13 @@ pub(super) async fn missed(
     contact: ContactId,
     id: &str,
     now: Timestamp,
-) -> Result<Option<Ready>, Error> {
+) -> Result<Draft, Error> {
     let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
-        return Ok(None);
+        return Ok(Draft::CHANGED);
     };
-    let Some(recording) = webinar.recording.as_ref() else { return Ok(None) };
+    let Some(recording) = webinar.recording.as_ref() else { return Ok(Draft::CHANGED) };
     if state(desk, id, contact).await? != Some(State::NoShow) {
-        return Ok(None);
+        return Ok(Draft::CHANGED);
     }
     #[allow(clippy::cast_possible_truncation, reason = "a recording's seconds are few")]
     let duration_ms = recording.duration_s.round() as i64 * SECOND_MS;
@@ -113,5 +114,5 @@ pub(super) async fn missed(
         "recording": { "duration_ms": duration_ms },
         "link": reader.site.get("home"),
     });
-    ready(desk, mail, &reader, now, tells, None)
+    ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }

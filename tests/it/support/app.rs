@@ -46,10 +46,19 @@ impl TestApp {
 
     /// Starts an app that sends its mails to a real mail server: [`TestApp::inbox`].
     pub async fn start_with_mail() -> Self {
+        Self::start_with_mail_and(|_| {}).await
+    }
+
+    /// Starts an app with a real mail server and other settings than those of the tests.
+    pub async fn start_with_mail_and(change: impl FnOnce(&mut Table)) -> Self {
         let folder = TempDir::new().expect("a folder");
         let inbox = Inbox::start(folder.path());
         let address = format!("smtp+plain://127.0.0.1:{}", inbox.port);
-        Self::build(folder, Some(inbox), |settings| set(settings, "mail", "smtp", address)).await
+        let both = |settings: &mut Table| {
+            set(settings, "mail", "smtp", address);
+            change(settings);
+        };
+        Self::build(folder, Some(inbox), both).await
     }
 
     /// Starts an app with other settings than those of the tests: `set(settings, "forms", "burst", 1)`.
@@ -190,6 +199,11 @@ const TABLES: &[&str] = &[
     "jobs",
     "mails",
     "notifications",
+    "subscriptions",
+    "suppressions",
+    "letter_slots",
+    "mail_clicks",
+    "enrolments",
 ];
 
 /// Sets one key of the settings.
@@ -227,8 +241,11 @@ async fn settings(url: &str, folder: &Path) -> Table {
     set(&mut settings, "server", "secret", "the secret of the tests, forty characters");
     set(&mut settings, "server", "workers", 1);
     set(&mut settings, "storage", "data", data);
-    for name in ["lifecycle", "forms", "content", "webinars", "team", "notify"] {
+    for name in ["lifecycle", "forms", "content", "webinars", "team", "notify", "topics"] {
         set(&mut settings, "definitions", name, path(&format!("config/{name}.yaml")));
+    }
+    for name in ["mails", "nurture"] {
+        set(&mut settings, "definitions", name, path(&format!("config/{name}")));
     }
     set(&mut settings, "definitions", "flows", path("bot-flows"));
     if mix() == Mix::Spread {

@@ -41,6 +41,7 @@ impl Manner {
 /// A mail as its reader sees it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Mail {
+    pub envelope_from: String,
     pub envelope_to: Vec<String>,
     pub from: String,
     pub to: String,

@@ -1,0 +1,283 @@
+//! What each mail says: the product's own (`mails/NAME.yaml`, built in) and the company's letters (`config/mails`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_embed::RustEmbed;
+use serde_json::{Value as Json, json};
+
+use crate::base::diagnostic::Report;
+use crate::base::language::Language;
+use crate::base::yaml::{self, Doc, View};
+use crate::render::Templates;
+
+#[derive(RustEmbed)]
+#[folder = "src/notify/mails"]
+#[include = "*.yaml"]
+struct Files;
+
+#[derive(RustEmbed)]
+#[folder = "src/notify/mails/examples"]
+struct Examples;
+
+/// What one mail says in one language; every string is a Handlebars text.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Words {
+    pub subject: String,
+    pub preheader: String,
+    pub heading: String,
+    pub paragraphs: Vec<String>,
+    pub code: Option<String>,
+    pub details: Vec<(String, String, Option<String>)>,
+    pub button: Option<(String, String)>,
+    pub after: Option<String>,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    en: Words,
+    es: Words,
+    is_own: bool,
+}
+
+/// All mails by name.
+#[derive(Debug, Clone, Default)]
+pub struct Wording(BTreeMap<String, Entry>);
+
+impl Wording {
+    /// The product's own mails.
+    pub fn built_in() -> Self {
+        let report = Report::new();
+        let mut all = BTreeMap::new();
+        for file in Files::iter() {
+            let name = file.trim_end_matches(".yaml").to_owned();
+            let text = Files::get(&file)
+                .map(|file| String::from_utf8_lossy(&file.data).into_owned())
+                .unwrap_or_default();
+            let Some(doc) = yaml::parse(&file, &text, &report) else { continue };
+            if let Some((en, es)) = both(&doc, &report, &|_| {}) {
+                all.insert(name, Entry { en, es, is_own: true });
+            }
+        }
+        // The files are built in, and a test reads them all.
+        assert!(report.is_clean(), "{}", report.text());
+        Self(all)
+    }
+
+    /// The product's own mails and the company's letters, each given as its path and text. Both languages, and every hole
+    /// must be one that letters have. They are taken all or not at all.
+    pub fn read(files: &[(String, String)], templates: &Templates, report: &Report) -> Option<Self> {
+        let mut wording = Self::built_in();
+        let own = Report::new();
+        for (path, text) in files {
+            let name =
+                std::path::Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let Some(doc) = yaml::parse(path, text, &own) else { continue };
+            if !yaml::is_name(name) {
+                own.error(&doc.root.at, "M202", format!("\"{name}\" cannot be the name of a letter"))
+                    .hint("call the file by small letters, digits, `-` and `_`");
+                continue;
+            }
+            if wording.0.get(name).is_some_and(|known| known.is_own) {
+                own.error(&doc.root.at, "M203", format!("\"{name}\" is a mail of the product"))
+                    .hint("give the file another name");
+                continue;
+            }
+            let check = |view: View<'_>| check_holes(view, templates);
+            if let Some((en, es)) = both(&doc, &own, &check) {
+                wording.0.insert(name.to_owned(), Entry { en, es, is_own: false });
+            }
+        }
+        let is_sound = !own.has_errors();
+        report.absorb(own);
+        is_sound.then_some(wording)
+    }
+
+    pub(super) fn get(&self, name: &str, language: Language) -> Option<&Words> {
+        let entry = self.0.get(name)?;
+        Some(match language {
+            Language::En => &entry.en,
+            Language::Es => &entry.es,
+        })
+    }
+
+    /// The names of the company's letters.
+    pub fn letters(&self) -> BTreeSet<String> {
+        self.0.iter().filter(|(_, entry)| !entry.is_own).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Every name, and whether the mail is the product's own.
+    pub fn names(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.0.iter().map(|(name, entry)| (name.as_str(), entry.is_own))
+    }
+
+    /// What a mail would be told, for a look at it: its example if it is the product's own, else that of letters.
+    pub(super) fn example(&self, name: &str, language: Language) -> Option<Json> {
+        if !self.0.get(name)?.is_own {
+            return Some(letter_example(true, language));
+        }
+        let file = Examples::get(&format!("{name}.json"))?;
+        let examples: Json = serde_json::from_slice(&file.data).ok()?;
+        let mut context = examples.get("en")?.clone();
+        if language == Language::Es
+            && let Some(spanish) = examples.get("es")
+        {
+            merge(&mut context, spanish);
+        }
+        Some(context)
+    }
+}
+
+/// What letters are told: of somebody about whom much is known, or next to nothing.
+fn letter_example(is_known: bool, language: Language) -> Json {
+    json!({
+        "zone": "Europe/Madrid",
+        "now": 1_795_620_000_000_i64,
+        "site": {
+            "name": "Librería Faro",
+            "home": format!("https://faro.example/{}/", language.code()),
+            "accent": "#0f6b5c",
+            "on_accent": "#ffffff",
+        },
+        "unsubscribe": "https://faro.example/u/eyJzIjoibmV3c2xldHRlciJ9.h2Vd81kQ",
+        "first_name": is_known.then_some("Nikki"),
+        "company": is_known.then_some("Acme"),
+        "topic": { "id": "newsletter", "name": if language == Language::Es { "Carta mensual" } else { "Monthly letter" } },
+        "book": is_known.then(|| format!("https://faro.example/book/discovery?lang={}", language.code())),
+    })
+}
+
+/// Fills a text's holes with both examples: a hole that letters do not have, or a helper that is none, is told.
+fn check_holes(view: View<'_>, templates: &Templates) {
+    let Some(text) = view.text() else { return };
+    for is_known in [true, false] {
+        let context = letter_example(is_known, Language::En);
+        if let Err(error) = templates.line(&text.text, Language::En, &context) {
+            let at = text.content.clone();
+            view.report
+                .error(&at, "M201", format!("the text cannot be filled in: {}", short(&error.to_string())))
+                .hint(
+                    "letters have first_name, company, topic.name, site.name, site.home and book; \
+                       first_name, company and book may be empty, so write {{#if first_name}}…{{/if}}",
+                );
+            return;
+        }
+    }
+}
+
+/// The last part of what Handlebars says, without the text itself.
+fn short(error: &str) -> String {
+    error.rsplit("cannot be rendered: ").next().unwrap_or(error).lines().next().unwrap_or(error).to_owned()
+}
+
+fn both(doc: &Doc, report: &Report, check: &dyn Fn(View<'_>)) -> Option<(Words, Words)> {
+    let mut map = doc.view(report).map()?;
+    let en = map.required("en").and_then(|view| words_of(view, check));
+    let es = map.required("es").and_then(|view| words_of(view, check));
+    map.finish();
+    Some((en?, es?))
+}
+
+fn words_of(view: View<'_>, check: &dyn Fn(View<'_>)) -> Option<Words> {
+    let mut map = view.map()?;
+    let string = |view: Option<View<'_>>| {
+        view.and_then(|view| {
+            let text = view.str()?;
+            check(view);
+            Some(text)
+        })
+    };
+    let subject = string(map.required("subject"));
+    let preheader = string(map.required("preheader"));
+    let heading = string(map.required("heading"));
+    let paragraphs = map.required("paragraphs").and_then(View::list);
+    let code = string(map.optional("code"));
+    let details = map.optional("details").and_then(View::list).unwrap_or_default();
+    let button = map.optional("button").map(|view| {
+        let mut map = view.map()?;
+        let button = (string(map.required("label")), string(map.required("url")));
+        map.finish();
+        Some((button.0?, button.1?))
+    });
+    let after = string(map.optional("after"));
+    let reason = string(map.required("reason"));
+    map.finish();
+    let details = details
+        .into_iter()
+        .filter_map(|view| {
+            let mut map = view.map()?;
+            let row =
+                (string(map.required("label")), string(map.required("value")), string(map.optional("url")));
+            map.finish();
+            Some((row.0?, row.1?, row.2))
+        })
+        .collect();
+    let button = match button {
+        Some(button) => Some(button?),
+        None => None,
+    };
+    Some(Words {
+        subject: subject?,
+        preheader: preheader?,
+        heading: heading?,
+        paragraphs: paragraphs?.into_iter().filter_map(|view| string(Some(view))).collect(),
+        code,
+        details,
+        button,
+        after,
+        reason: reason?,
+    })
+}
+
+fn merge(into: &mut Json, from: &Json) {
+    match (into, from) {
+        (Json::Object(into), Json::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key.clone()).or_insert(Json::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LETTER: &str = "\
+en:
+  subject: \"{{#if first_name}}{{first_name}}, an{{else}}An{{/if}} idea\"
+  preheader: One idea
+  heading: One idea
+  paragraphs: [\"From {{site.name}}.\"]
+  button: {label: Read, url: \"{{site.home}}ideas\"}
+  reason: You asked for it.
+es:
+  subject: Una idea
+  preheader: Una idea
+  heading: Una idea
+  paragraphs: [Hola]
+  reason: La pediste.
+";
+
+    fn codes(path: &str, text: &str) -> Vec<String> {
+        let templates = Templates::embedded().expect("built in");
+        let report = Report::new();
+        let read = Wording::read(&[(path.to_owned(), text.to_owned())], &templates, &report);
+        assert_eq!(read.is_none(), report.has_errors());
+        report.diagnostics().iter().map(|d| format!("{}:{} {}", d.line, d.col, d.code)).collect()
+    }
+
+    #[test]
+    fn a_letter_needs_both_languages_and_no_hole_that_letters_do_not_have() {
+        assert_eq!(codes("config/mails/an-idea.yaml", LETTER), Vec::<String>::new());
+        let english_only = LETTER.split("es:\n").next().expect("text");
+        assert_eq!(codes("an-idea.yaml", english_only), ["1:1 Y005"]);
+        let slip = LETTER.replace("{{site.name}}", "{{site.nam}}");
+        assert_eq!(codes("an-idea.yaml", &slip), ["5:17 M201"]);
+        let broken = LETTER.replace("{{/if}}", "");
+        assert_eq!(codes("an-idea.yaml", &broken), ["2:13 M201"]);
+        assert_eq!(codes("booking_confirmed.yaml", LETTER), ["1:1 M203"]);
+        assert_eq!(codes("An Idea.yaml", LETTER), ["1:1 M202"]);
+    }
+}

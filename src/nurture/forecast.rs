@@ -1,0 +1,151 @@
+//! Who would get what and when, without writing anything.
+
+use serde::Serialize;
+
+use super::{Exit, Sequence, Sequences, holds, store};
+use crate::base::email::Email;
+use crate::base::ids::ContactId;
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+use crate::contacts;
+use crate::storage::db::Queries;
+use crate::subscriptions::policy::{self, Letter, Manners};
+use crate::subscriptions::{self, Sending};
+
+/// Walks that are looked at.
+const WALKS_MOST: i64 = 10_000;
+
+/// One letter that would go out, or would not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Coming {
+    pub at: Timestamp,
+    pub email: Email,
+    pub language: Language,
+    pub sequence: String,
+    /// From 1, as people count.
+    pub step: usize,
+    pub mail: String,
+    /// Why it does not go out at the moment its wait is over, or at all.
+    pub note: Option<String>,
+    /// Whether it goes out, as far as can be told now.
+    pub goes_out: bool,
+}
+
+/// What is to be looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Outlook {
+    pub now: Timestamp,
+    pub until: Timestamp,
+    /// Also whoever is where a sequence begins and has not entered it: as if she entered now.
+    pub with_newcomers: bool,
+}
+
+/// The letters of all walks until a moment, by time. Conditions are asked as things stand now: nobody knows what people
+/// will do.
+///
+/// # Errors
+/// As the store says.
+pub async fn forecast(
+    q: &mut impl Queries,
+    sequences: &Sequences,
+    sending: &Sending,
+    outlook: Outlook,
+) -> Result<Vec<Coming>, subscriptions::Error> {
+    let mut coming = Vec::new();
+    for walk in store::due(q, outlook.until, WALKS_MOST).await? {
+        let Some(sequence) = sequences.find(&walk.sequence) else { continue };
+        let from = usize::try_from(walk.step).unwrap_or(usize::MAX);
+        let entered = (walk.contact, walk.entered_at);
+        coming.extend(of_walk(q, sequence, sending, entered, (from, walk.next_at), outlook).await?);
+    }
+    if outlook.with_newcomers {
+        for sequence in sequences.all() {
+            for contact in newcomers(q, sequence).await? {
+                let first = outlook.now.plus_ms(sequence.steps.first().map_or(0, |step| step.wait_ms));
+                let entered = (contact, outlook.now);
+                coming.extend(of_walk(q, sequence, sending, entered, (0, first), outlook).await?);
+            }
+        }
+    }
+    coming.sort_by(|a, b| (a.at, a.email.as_str(), a.step).cmp(&(b.at, b.email.as_str(), b.step)));
+    Ok(coming)
+}
+
+async fn newcomers(
+    q: &mut impl Queries,
+    sequence: &Sequence,
+) -> Result<Vec<ContactId>, subscriptions::Error> {
+    let there = match &sequence.enter {
+        super::Place::Stage(stage) => store::in_stage(q, stage, WALKS_MOST).await?,
+        super::Place::Segment(segment) => store::in_segment(q, segment, WALKS_MOST).await?,
+    };
+    let mut new = Vec::new();
+    for contact in there {
+        if store::of_contact(q, contact).await?.iter().all(|walk| walk.sequence != sequence.id) {
+            new.push(contact);
+        }
+    }
+    Ok(new)
+}
+
+async fn of_walk(
+    q: &mut impl Queries,
+    sequence: &Sequence,
+    sending: &Sending,
+    (contact, entered_at): (ContactId, Timestamp),
+    (from, first_at): (usize, Timestamp),
+    outlook: Outlook,
+) -> Result<Vec<Coming>, subscriptions::Error> {
+    let Some(contact) = contacts::find(q, contact).await? else { return Ok(Vec::new()) };
+    let exit: Option<Exit> = super::exit(q, sequence, contact.id, entered_at, outlook.now).await?;
+    let since = outlook.now.plus_ms(-sending.within_ms);
+    let mut sent = subscriptions::sent_since(q, contact.id, since).await?;
+    let paused_until = subscriptions::paused_until(q, contact.id, outlook.now).await?;
+    let mut coming = Vec::new();
+    let mut due = first_at.max(outlook.now);
+    for (index, step) in sequence.steps.iter().enumerate().skip(from) {
+        if index > from {
+            due = due.plus_ms(step.wait_ms);
+        }
+        if due > outlook.until {
+            break;
+        }
+        let holds = match &step.condition {
+            Some(condition) => holds(q, condition, contact.id, outlook.now).await?,
+            None => true,
+        };
+        let letter = Letter {
+            zone: contact.time_zone.as_deref(),
+            country: None,
+            planned_at: due,
+            is_prompt: false,
+            paused_until,
+            sent: &sent,
+        };
+        let manners = policy::manners(sending, &letter, due);
+        let (at, note, goes_out) = match (exit, holds, manners) {
+            (Some(exit), _, _) => (due, Some(exit.words().to_owned()), false),
+            (None, false, _) => {
+                let condition = step.condition.as_ref().map_or("", |condition| condition.text());
+                (due, Some(format!("not for her as things stand: {condition}")), false)
+            }
+            (None, true, Manners::Now) => (due, None, true),
+            (None, true, Manners::Wait { until, why }) => (until, Some(why.words().to_owned()), true),
+            (None, true, Manners::Expired) => (due, Some("waits until it expires".to_owned()), false),
+        };
+        if goes_out {
+            sent.push(at);
+        }
+        coming.push(Coming {
+            at,
+            email: contact.email.clone(),
+            language: contact.language,
+            sequence: sequence.id.clone(),
+            step: index + 1,
+            mail: step.mail.clone(),
+            note,
+            goes_out,
+        });
+    }
+    Ok(coming)
+}

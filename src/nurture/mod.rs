@@ -1,0 +1,364 @@
+//! Sequences of letters that follow a stage or a segment.
+//!
+//! Somebody enters when she is in the sequence's place and gets the letters of its topic. Each step waits, asks its
+//! condition and hands one letter over; the row that says so and the job that sends it are one transaction, so a letter is
+//! sent once, whatever dies in between. What ends a sequence is asked before each step, and again just before the letter
+//! leaves.
+
+pub mod forecast;
+pub mod sequence;
+pub mod store;
+
+use serde::Serialize;
+use serde_json::json;
+
+pub use sequence::{Known, Once, Place, Sequence, Sequences};
+pub use store::{PERSONAL, counts, due, find, of_contact};
+
+use crate::base::ids::{ContactId, EnrolmentId};
+use crate::base::time::{DAY_MS, Timestamp};
+use crate::contacts::{self, Contact};
+use crate::events::Event;
+use crate::scoring::condition::{Condition, Scope};
+use crate::storage;
+use crate::storage::db::{Queries, Tx};
+use crate::{scoring, segments, subscriptions};
+
+/// How far back conditions look.
+const MEMORY_MS: i64 = 400 * DAY_MS;
+
+/// How far a walk has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Under way.
+    Active,
+    /// Through, or its goal was reached.
+    Done,
+    /// Ended before.
+    Left,
+}
+
+impl State {
+    /// The word in the table.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Done => "done",
+            Self::Left => "left",
+        }
+    }
+
+    /// The state of a word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Active, Self::Done, Self::Left].into_iter().find(|state| state.word() == word)
+    }
+}
+
+/// One walk of a contact through a sequence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Enrolment {
+    pub id: EnrolmentId,
+    pub sequence: String,
+    pub contact: ContactId,
+    pub state: State,
+    /// The next step, from 0.
+    pub step: i64,
+    /// When it is due.
+    pub next_at: Timestamp,
+    /// Why it ended.
+    pub reason: Option<String>,
+    pub entered_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+}
+
+/// What ends a walk before its last letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The contact was erased.
+    Erased,
+    /// The sequence stands in no file any more.
+    Gone,
+    /// She does not get the letters of the topic any more, or has objected.
+    Unsubscribed,
+    /// She is not where she entered any more, or where the sequence ends.
+    Elsewhere,
+    /// She booked a call.
+    Booked,
+    /// She answered.
+    Replied,
+    /// What the letters were for has happened.
+    Goal,
+}
+
+impl Exit {
+    /// The word that is kept as the reason.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Erased => "erased",
+            Self::Gone => "sequence_gone",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Elsewhere => "elsewhere",
+            Self::Booked => "booked",
+            Self::Replied => "replied",
+            Self::Goal => "goal",
+        }
+    }
+
+    /// For the list of what was not sent.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Erased => "the contact was erased",
+            Self::Gone => "the sequence stands in no file any more",
+            Self::Unsubscribed => "the reader has unsubscribed or objected",
+            Self::Elsewhere => "the contact has left the stage or segment",
+            Self::Booked => "a call was booked",
+            Self::Replied => "the reader has answered",
+            Self::Goal => "the goal was reached",
+        }
+    }
+}
+
+/// A letter that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    pub enrolment: EnrolmentId,
+    pub contact: ContactId,
+    pub sequence: String,
+    pub step: i64,
+    /// Which letter.
+    pub mail: String,
+    pub topic: String,
+}
+
+/// Whether a contact is in a place.
+async fn is_in(q: &mut impl Queries, contact: &Contact, place: &Place) -> storage::Result<bool> {
+    match place {
+        Place::Stage(stage) => Ok(contact.stage == *stage),
+        Place::Segment(segment) => segments::is_member(q, contact.id, segment).await,
+    }
+}
+
+async fn holds(
+    q: &mut impl Queries,
+    condition: &Condition,
+    contact: ContactId,
+    now: Timestamp,
+) -> storage::Result<bool> {
+    let Some(mut facts) = scoring::store::facts(q, contact).await? else { return Ok(false) };
+    let activities = scoring::store::activities(q, contact, now.plus_ms(-MEMORY_MS)).await?;
+    facts.learn_from(&activities);
+    Ok(condition.holds(&Scope::of_facts(&facts, &activities, now)))
+}
+
+/// What ends a walk now, if anything does.
+///
+/// # Errors
+/// As the store says.
+pub async fn exit(
+    q: &mut impl Queries,
+    sequence: &Sequence,
+    contact: ContactId,
+    entered_at: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Exit>, subscriptions::Error> {
+    let Some(contact) = contacts::find(q, contact).await? else { return Ok(Some(Exit::Erased)) };
+    if !subscriptions::wants(q, contact.id, &sequence.topic).await? {
+        return Ok(Some(Exit::Unsubscribed));
+    }
+    if sequence.ends_when_booked || sequence.ends_when_replied {
+        let since = contacts::activities(q, contact.id, 500).await?;
+        let happened =
+            |kind: &str| since.iter().any(|activity| activity.kind == kind && activity.at >= entered_at);
+        if sequence.ends_when_booked && happened("booking.confirmed") {
+            return Ok(Some(Exit::Booked));
+        }
+        if sequence.ends_when_replied && happened("email.replied") {
+            return Ok(Some(Exit::Replied));
+        }
+    }
+    if let Some(goal) = &sequence.goal
+        && holds(q, goal, contact.id, now).await?
+    {
+        return Ok(Some(Exit::Goal));
+    }
+    for place in &sequence.leave {
+        if is_in(q, &contact, place).await? {
+            return Ok(Some(Exit::Elsewhere));
+        }
+    }
+    if sequence.leave.is_empty() && !is_in(q, &contact, &sequence.enter).await? {
+        return Ok(Some(Exit::Elsewhere));
+    }
+    Ok(None)
+}
+
+/// Takes note of a fact: whoever is where a sequence begins enters it, whoever is where it ends leaves it.
+///
+/// # Errors
+/// As the store says.
+pub async fn hear(
+    tx: &mut Tx,
+    sequences: &Sequences,
+    event: &Event,
+    now: Timestamp,
+) -> Result<(), subscriptions::Error> {
+    let contact = match event {
+        Event::StageChanged { contact, .. }
+        | Event::SegmentEntered { contact, .. }
+        | Event::SegmentLeft { contact, .. }
+        | Event::SubscriptionConfirmed { contact, .. }
+        | Event::SubscriptionEnded { contact, .. }
+        | Event::BookingConfirmed { contact, .. } => *contact,
+        Event::FormSubmitted { .. }
+        | Event::CodeAsked { .. }
+        | Event::ContactsMerged { .. }
+        | Event::ContactsUnmerged { .. }
+        | Event::DealWon { .. }
+        | Event::DealLost { .. }
+        | Event::SubscriptionAsked { .. }
+        | Event::WebinarRegistered { .. }
+        | Event::WebinarAttended { .. }
+        | Event::WebinarMissed { .. }
+        | Event::RecordingWatched { .. }
+        | Event::ConversationOpened { .. }
+        | Event::HandoffRequested { .. }
+        | Event::HandoffAccepted { .. }
+        | Event::HandoffExpired { .. }
+        | Event::ConversationClosed { .. }
+        | Event::BookingRescheduled { .. }
+        | Event::BookingCancelled { .. }
+        | Event::BookingOutcomeSet { .. } => return Ok(()),
+    };
+    if sequences.all().is_empty() {
+        return Ok(());
+    }
+    let walks = store::of_contact(tx, contact).await?;
+    for walk in walks.iter().filter(|walk| walk.state == State::Active) {
+        end_if_over(tx, sequences, walk, now).await?;
+    }
+    let Some(known) = contacts::find(tx, contact).await? else { return Ok(()) };
+    for sequence in sequences.all() {
+        if is_in(tx, &known, &sequence.enter).await? && exit(tx, sequence, contact, now, now).await?.is_none()
+        {
+            enter(tx, sequence, contact, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn enter(tx: &mut Tx, sequence: &Sequence, contact: ContactId, now: Timestamp) -> storage::Result<()> {
+    let once_key = match sequence.once {
+        Once::PerContact => "contact".to_owned(),
+        Once::PerJourney => format!("journey:{}", store::journey(tx, contact).await?),
+    };
+    let wait_ms = sequence.steps.first().map_or(0, |step| step.wait_ms);
+    if store::insert(tx, &sequence.id, contact, &once_key, now.plus_ms(wait_ms), now).await?.is_some() {
+        tell(tx, contact, "nurture.entered", &sequence.id, None, now).await?;
+    }
+    Ok(())
+}
+
+async fn tell(
+    tx: &mut Tx,
+    contact: ContactId,
+    kind: &str,
+    sequence: &str,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> storage::Result<()> {
+    let props = json!({ "reason": reason });
+    contacts::record(tx, Some(contact), None, kind, Some(sequence), props, now).await.map_err(|error| {
+        match error {
+            contacts::Error::Storage(error) => error,
+            contacts::Error::Unknown => storage::Error::Engine(error.to_string()),
+        }
+    })
+}
+
+/// Ends a walk if something ends it; returns whether it did.
+async fn end_if_over(
+    tx: &mut Tx,
+    sequences: &Sequences,
+    walk: &Enrolment,
+    now: Timestamp,
+) -> Result<bool, subscriptions::Error> {
+    let exit = match sequences.find(&walk.sequence) {
+        Some(sequence) => exit(tx, sequence, walk.contact, walk.entered_at, now).await?,
+        None => Some(Exit::Gone),
+    };
+    let Some(exit) = exit else { return Ok(false) };
+    let (state, kind) = match exit {
+        Exit::Goal => (State::Done, "nurture.completed"),
+        Exit::Erased | Exit::Gone | Exit::Unsubscribed | Exit::Elsewhere | Exit::Booked | Exit::Replied => {
+            (State::Left, "nurture.left")
+        }
+    };
+    if store::end(tx, walk, state, walk.step, exit.word(), now).await? {
+        tell(tx, walk.contact, kind, &walk.sequence, Some(exit.word()), now).await?;
+    }
+    Ok(true)
+}
+
+/// Takes the next step of a walk, if it is due. Returns the letter to send, if the step sends one.
+///
+/// # Errors
+/// As the store says.
+pub async fn advance(
+    tx: &mut Tx,
+    sequences: &Sequences,
+    id: EnrolmentId,
+    now: Timestamp,
+) -> Result<Option<Due>, subscriptions::Error> {
+    let is_due = |walk: &Enrolment| walk.state == State::Active && walk.next_at <= now;
+    let Some(walk) = store::find(tx, id).await?.filter(is_due) else { return Ok(None) };
+    if end_if_over(tx, sequences, &walk, now).await? {
+        return Ok(None);
+    }
+    let Some(sequence) = sequences.find(&walk.sequence) else { return Ok(None) };
+    let at = |step: i64| usize::try_from(step).ok().and_then(|step| sequence.steps.get(step));
+    let due = match at(walk.step) {
+        Some(step) => {
+            let is_for_her = match &step.condition {
+                Some(condition) => holds(tx, condition, walk.contact, now).await?,
+                None => true,
+            };
+            is_for_her.then(|| Due {
+                enrolment: walk.id,
+                contact: walk.contact,
+                sequence: walk.sequence.clone(),
+                step: walk.step,
+                mail: step.mail.clone(),
+                topic: sequence.topic.clone(),
+            })
+        }
+        None => None,
+    };
+    let next = walk.step.saturating_add(1);
+    let is_ours = match at(next) {
+        Some(step) => store::go_on(tx, &walk, next, now.plus_ms(step.wait_ms)).await?,
+        None => store::end(tx, &walk, State::Done, next, "through", now).await?,
+    };
+    if is_ours && at(next).is_none() {
+        tell(tx, walk.contact, "nurture.completed", &walk.sequence, Some("through"), now).await?;
+    }
+    // Another worker has taken the step meanwhile: the letter is its.
+    Ok(due.filter(|_| is_ours))
+}
+
+/// Whether a letter of a walk must not go out any more, asked just before it leaves.
+///
+/// # Errors
+/// As the store says.
+pub async fn stop(
+    q: &mut impl Queries,
+    sequences: &Sequences,
+    id: EnrolmentId,
+    now: Timestamp,
+) -> Result<Option<Exit>, subscriptions::Error> {
+    let Some(walk) = store::find(q, id).await? else { return Ok(Some(Exit::Erased)) };
+    match sequences.find(&walk.sequence) {
+        Some(sequence) => exit(q, sequence, walk.contact, walk.entered_at, now).await,
+        None => Ok(Some(Exit::Gone)),
+    }
+}

@@ -1,0 +1,221 @@
+//! Sequences of letters: who enters, what is sent once, and what ends them.
+
+use std::process::{Command, Output};
+
+use embudo::base::time::{DAY_MS, HOUR_MS};
+use embudo::nurture;
+use serde_json::json;
+
+use crate::gates::contact;
+use crate::letters::{NIKKI, app, ask_for_letters, path_of, questions, subscribe};
+use crate::support::app::TestApp;
+use crate::support::visitor::Visitor;
+
+async fn walks(app: &TestApp) -> Vec<(String, i64, Option<String>)> {
+    let rows = app.rows("select state, step, reason from enrolments order by entered_at, id").await;
+    rows.iter()
+        .map(|row| {
+            let text = |name: &str| row.get::<Option<String>>(name).expect("text");
+            (text("state").unwrap_or_default(), row.get("step").expect("a number"), text("reason"))
+        })
+        .collect()
+}
+
+fn letters(app: &TestApp) -> Vec<String> {
+    let mails = app.inbox().mails_to(NIKKI).into_iter();
+    mails
+        .filter(|mail| mail.text.contains("/u/") && !mail.text.contains("/w/"))
+        .map(|mail| mail.subject)
+        .collect()
+}
+
+async fn visit(nikki: &Visitor<'_>) {
+    nikki.report(&nikki.hit("/precios")).await.expect(202);
+}
+
+#[tokio::test]
+async fn whoever_is_in_the_stage_enters_when_she_has_confirmed_and_gets_each_letter_once() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    ask_for_letters(&mut nikki, NIKKI).await;
+    app.later(HOUR_MS).await;
+    assert_eq!(walks(&app).await, [], "a lead who has confirmed nothing gets nothing");
+    let link = path_of(&app, &questions(&app, NIKKI)[0].link("/s/"));
+    app.client.submit(&link, &[]).await.expect(200);
+    app.run_jobs().await;
+    assert_eq!(walks(&app).await, [("active".to_owned(), 0, None)]);
+    assert_eq!(letters(&app), Vec::<String>::new());
+    app.later(2 * DAY_MS).await;
+    assert_eq!(letters(&app).len(), 1);
+    visit(&nikki).await;
+    for _ in 0..6 {
+        app.later(DAY_MS).await;
+    }
+    assert_eq!(letters(&app).len(), 2, "{:?}", letters(&app));
+    assert_eq!(walks(&app).await, [("done".to_owned(), 2, Some("through".to_owned()))]);
+    for _ in 0..10 {
+        app.later(DAY_MS).await;
+    }
+    assert_eq!(letters(&app).len(), 2);
+    let html =
+        app.inbox().mails_to(NIKKI).into_iter().rfind(|mail| mail.text.contains("/u/")).expect("a letter");
+    assert!(
+        html.html.contains("15001 A Coruña") && html.text.contains("15001 A Coruña"),
+        "the postal address"
+    );
+}
+
+#[tokio::test]
+async fn a_letter_is_only_for_whom_its_condition_holds() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    for _ in 0..9 {
+        app.later(DAY_MS).await;
+    }
+    assert_eq!(letters(&app).len(), 1, "she did not come back, so nobody asks her for a call");
+    assert_eq!(walks(&app).await, [("done".to_owned(), 2, Some("through".to_owned()))]);
+}
+
+#[tokio::test]
+async fn what_ends_a_sequence_is_asked_again_just_before_a_letter_leaves() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    // 10:00 in Madrid is 03:00 in Mexico City: the letter is handed over and waits.
+    nikki.zone = "America/Mexico_City";
+    subscribe(&app, &mut nikki, NIKKI).await;
+    app.later(2 * DAY_MS).await;
+    assert_eq!(letters(&app).len(), 0);
+    let slots = app.get("/v1/slots?meeting=discovery&zone=Europe/Madrid").await.expect_json(200);
+    let call = json!({
+        "site": "faro", "meeting": "discovery", "starts_at": slots["slots"][0]["starts_at"], "zone": "Europe/Madrid",
+        "language": "en", "name": "Nikki", "email": NIKKI, "notes": "",
+    });
+    nikki.post("/v1/bookings", &call).await.expect(201);
+    app.later(8 * HOUR_MS).await;
+    assert_eq!(letters(&app).len(), 0, "she has booked: nobody needs to persuade her");
+    let (state, _, reason) = walks(&app).await.remove(0);
+    assert_eq!(state, "left");
+    assert!(matches!(reason.as_deref(), Some("booked")), "{reason:?}");
+    let dropped = app.rows("select last_error from jobs where state = 'dropped'").await;
+    assert!(dropped.iter().any(|row| row.get::<String>("last_error").expect("why").contains("booked")));
+}
+
+#[tokio::test]
+async fn leaving_the_stage_or_the_letters_ends_the_sequence() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    let (id, _) = contact(&app, NIKKI).await;
+    let registration = nikki.fill("webinar", json!({ "email": NIKKI })).await;
+    nikki.post("/v1/forms/webinar", &registration).await.expect(200);
+    app.run_jobs().await;
+    assert_eq!(contact(&app, NIKKI).await.1, "mql");
+    assert_eq!(walks(&app).await, [("left".to_owned(), 0, Some("elsewhere".to_owned()))]);
+    let told = app.rows("select kind from activities where kind like 'nurture%' order by at, id").await;
+    let told: Vec<String> = told.iter().map(|row| row.get("kind").expect("text")).collect();
+    assert_eq!(told, ["nurture.entered", "nurture.left"], "the timeline shows both");
+    let walk = nurture::of_contact(&mut app.app.stores.db.read(), id).await.expect("read").remove(0);
+    assert_eq!(walk.sequence, "faro-leads");
+
+    let mut pam = app.visitor();
+    let pams = "pam@acme.example";
+    subscribe(&app, &mut pam, pams).await;
+    assert_eq!(walks(&app).await.len(), 2);
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let (pam_id, _) = contact(&app, pams).await;
+    let known = embudo::contacts::find(&mut tx, pam_id).await.expect("read").expect("there");
+    embudo::subscriptions::leave(&mut tx, &app.app.keys, &known, "newsletter", "test", app.now())
+        .await
+        .expect("left");
+    tx.commit().await.expect("commits");
+    app.run_jobs().await;
+    assert_eq!(walks(&app).await[1], ("left".to_owned(), 0, Some("unsubscribed".to_owned())));
+}
+
+#[tokio::test]
+async fn two_workers_take_a_step_once() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    app.clock.advance(2 * DAY_MS);
+    let one = app.app.worker();
+    let (a, b, c) =
+        tokio::join!(embudo::jobs::drain(&one), embudo::jobs::drain(&one), embudo::jobs::drain(&one));
+    for done in [a, b, c] {
+        done.expect("drained");
+    }
+    app.run_jobs().await;
+    assert_eq!(letters(&app).len(), 1);
+    let jobs = app.rows("select id from jobs where dedupe_key like 'letter:%'").await;
+    assert_eq!(jobs.len(), 1);
+}
+
+fn embudo(app: &TestApp, arguments: &[&str]) -> Command {
+    // The program reads the clock that the data folder remembers.
+    let offset = app.now().as_ms() - jiff::Timestamp::now().as_millisecond();
+    std::fs::write(app.folder().join("data/clock"), offset.to_string()).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_embudo"));
+    command.arg("--config").arg(app.folder().join("embudo.toml")).args(arguments);
+    command
+}
+
+fn told(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_who_would_get_what_and_when_and_writes_nothing() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    let before = app.census().await;
+    let text = told(&embudo(&app, &["nurture", "dry-run", "--days", "10"]).output().expect("run"));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].starts_with("2026-11-25T09:0") && lines[0].contains("faro-lead-idea in es"), "{text}");
+    assert!(
+        lines[1].contains("not sent: faro-lead-call") && lines[1].contains("count(\"visit\", \"7d\")"),
+        "{text}"
+    );
+    assert_eq!(app.census().await, before);
+    let short = told(&embudo(&app, &["nurture", "dry-run", "--days", "1"]).output().expect("run"));
+    assert_eq!(short, "no letter is due within 1 days\n");
+}
+
+#[tokio::test]
+async fn a_message_that_came_back_is_piped_into_the_program_and_mails_are_looked_at_by_it() {
+    use std::io::Write;
+    let app = app().await;
+    let mut nikki = app.visitor();
+    nikki.submit("white-paper", NIKKI).await;
+    app.run_jobs().await;
+    let back = app.inbox().mails_to(NIKKI)[0].envelope_from.clone();
+    let message = format!(
+        "From: MAILER-DAEMON@mx.example\nTo: {back}\nSubject: Undelivered\nMIME-Version: 1.0\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\
+         Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
+    );
+    let mut command = embudo(&app, &["mail", "bounce"]);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    child.stdin.take().expect("piped").write_all(message.as_bytes()).expect("written");
+    assert_eq!(told(&child.wait_with_output().expect("ended")), "hard_bounce\n");
+    assert_eq!(app.count("suppressions").await, 1);
+
+    let shown =
+        told(&embudo(&app, &["mail", "preview", "faro-lead-idea", "--lang", "es"]).output().expect("run"));
+    assert!(
+        shown.starts_with("Subject: Nikki, una página") && shown.contains("Empieza por una página"),
+        "{shown}"
+    );
+    let file = app.folder().join("mail.html");
+    let out = file.display().to_string();
+    told(&embudo(&app, &["mail", "preview", "booking_confirmed", "--out", &out]).output().expect("run"));
+    assert!(std::fs::read_to_string(&file).expect("written").contains("<!doctype html>"));
+    let none = embudo(&app, &["mail", "preview", "booking_confirmd"]).output().expect("run");
+    assert!(!none.status.success());
+    let why = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert!(why.contains("did you mean `booking_confirmed`?"), "{why}");
+}

@@ -33,6 +33,8 @@ pub enum May {
     Decide,
     /// Read the mails that were sent: they hold personal links.
     ReadMails,
+    /// Let in or throw away what forms have set apart, call webinars off.
+    Curate,
     /// See how the server is set up.
     Operate,
 }
@@ -65,6 +67,7 @@ impl Role {
             May::Chat | May::SetOutcome => matches!(self, Self::Admin | Self::Sdr | Self::Ae),
             May::Decide => self != Self::Viewer,
             May::Operate => self == Self::Admin,
+            May::Curate => matches!(self, Self::Admin | Self::Marketing),
             May::ReadMails => matches!(self, Self::Admin | Self::Marketing | Self::Sdr),
         }
     }

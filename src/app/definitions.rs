@@ -68,6 +68,7 @@ const FORMS: &[&str] = &["forms", "id"];
 const ASSETS: &[&str] = &["assets", "id"];
 const WEBINARS: &[&str] = &["webinars", "id"];
 const RECORDINGS: &[&str] = &["webinars", "recording", "id"];
+const MORE_RECORDINGS: &[&str] = &["webinars", "recordings", "id"];
 const MEETINGS: &[&str] = &["meetings", "id"];
 
 const REFERENCES: [Reference; 5] = [
@@ -182,7 +183,10 @@ impl Definitions {
         let known = Known {
             meetings: declared(Kind::Team, MEETINGS),
             teams: Some([TEAM.to_owned()].into()),
-            recordings: declared(Kind::Webinars, RECORDINGS),
+            recordings: declared(Kind::Webinars, RECORDINGS).map(|mut names| {
+                names.extend(declared(Kind::Webinars, MORE_RECORDINGS).unwrap_or_default());
+                names
+            }),
         };
         let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
         let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod flow;
+mod forms;
 mod lifecycle;
 mod retention;
 mod serve;
@@ -38,9 +39,11 @@ enum Command {
     Check(check::Arguments),
     /// Test a flow, talk to it, draw it.
     Flow(flow::Arguments),
+    /// Look at submissions that seem odd.
+    Forms(forms::Arguments),
     /// Explain the lifecycle.
     Lifecycle(lifecycle::Arguments),
-    /// Take attendance.
+    /// Take attendance, call a webinar off.
     Webinar(webinar::Arguments),
     /// Delete hits and visits that are older than their sites keep them.
     Retention(retention::Arguments),
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Serve(own) => settings(arguments.config).and_then(|config| serve::run(&own, config)),
         Command::Check(own) => check::run(&own, arguments.config.as_deref()),
         Command::Flow(own) => settings(arguments.config).and_then(|config| flow::run(&own, &config)),
+        Command::Forms(own) => settings(arguments.config).and_then(|config| forms::run(&own, &config)),
         Command::Lifecycle(own) => {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
         }

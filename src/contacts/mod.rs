@@ -233,17 +233,7 @@ impl Coded for Error {
 /// # Errors
 /// As the store says.
 pub async fn identify(tx: &mut Tx, who: &Identification<'_>, now: Timestamp) -> Result<Identified, Error> {
-    tx.lock(&format!("contact:{}", who.email)).await?;
-    let (contact, is_new_contact) = match store::find_by_email(tx, who.email).await? {
-        Some(contact) => (contact, false),
-        None => {
-            let company = match who.email.is_free_mail() {
-                true => None,
-                false => Some(store::company_of_domain(tx, who.email.domain(), now).await?),
-            };
-            (store::insert(tx, who, company, now).await?, true)
-        }
-    };
+    let (contact, is_new_contact) = find_or_make(tx, who, now).await?;
     let known = match who.visitor {
         Some(visitor) => store::visitor(tx, visitor).await?,
         None => None,
@@ -256,6 +246,33 @@ pub async fn identify(tx: &mut Tx, who: &Identification<'_>, now: Timestamp) -> 
     store::bind_visitor(tx, visitor, who, contact.id, now).await?;
     store::touch(tx, contact.id, now).await?;
     Ok(Identified { contact, visitor, is_new_contact, is_new_visitor: same_epoch.is_none() })
+}
+
+/// Finds or makes the contact of an address and binds no device: for what is filled in on a device of the house.
+///
+/// # Errors
+/// As the store says.
+pub async fn of_address(tx: &mut Tx, who: &Identification<'_>, now: Timestamp) -> Result<Contact, Error> {
+    let (contact, _) = find_or_make(tx, who, now).await?;
+    store::touch(tx, contact.id, now).await?;
+    Ok(contact)
+}
+
+/// The contact of an address, and whether it is new.
+async fn find_or_make(
+    tx: &mut Tx,
+    who: &Identification<'_>,
+    now: Timestamp,
+) -> Result<(Contact, bool), Error> {
+    tx.lock(&format!("contact:{}", who.email)).await?;
+    if let Some(contact) = store::find_by_email(tx, who.email).await? {
+        return Ok((contact, false));
+    }
+    let company = match who.email.is_free_mail() {
+        true => None,
+        false => Some(store::company_of_domain(tx, who.email.domain(), now).await?),
+    };
+    Ok((store::insert(tx, who, company, now).await?, true))
 }
 
 /// Raises the trust in a device that is bound to this contact. A device bound to somebody else, or to nobody, stays as it

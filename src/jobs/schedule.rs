@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{Worker, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, chat, ingest, sessions, webinars};
+use crate::{bookings, chat, gates, ingest, sessions, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -26,6 +26,12 @@ const CHORES: &[Chore] = &[
         name: "close_webinars",
         every_ms: SECOND_MS,
         run: |worker, now| Box::pin(close_webinars(worker, now)),
+    },
+    // Once after each start: what the file says only changes then.
+    Chore {
+        name: "follow_webinars",
+        every_ms: i64::MAX,
+        run: |worker, now| Box::pin(follow_webinars(worker, now)),
     },
     Chore {
         name: "expire_holds",
@@ -46,6 +52,11 @@ const CHORES: &[Chore] = &[
         name: "forget_salts",
         every_ms: 10 * MINUTE_MS,
         run: |worker, now| Box::pin(forget_salts(worker, now)),
+    },
+    Chore {
+        name: "forget_set_apart",
+        every_ms: 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_set_apart(worker, now)),
     },
     Chore {
         name: "forget_old_answers",
@@ -106,6 +117,18 @@ async fn wake_conversations(worker: &Worker, now: Timestamp) -> anyhow::Result<b
 async fn close_webinars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     let desk = &worker.desk;
     Ok(webinars::close_due(&desk.stores.db, &desk.lifecycle, &desk.webinars, now).await? > 0)
+}
+
+async fn follow_webinars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let desk = &worker.desk;
+    Ok(webinars::follow(&desk.stores.db, &desk.webinars, now).await? > 0)
+}
+
+async fn forget_set_apart(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let mut tx = worker.desk.stores.db.begin().await?;
+    let forgotten = gates::quarantine::forget_old(&mut tx, now).await?;
+    tx.commit().await?;
+    Ok(forgotten > 0)
 }
 
 async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

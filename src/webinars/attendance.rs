@@ -168,10 +168,17 @@ impl List<'_> {
             .delimiter(delimiter(text))
             .from_reader(text.as_bytes());
         let mut columns: Option<[Option<usize>; 4]> = None;
+        let (mut line, mut counted) = (1, 0);
         for record in reader.records() {
             let Ok(record) = record else { continue };
-            let line = record.position().map_or(0, csv::Position::line);
-            let line = usize::try_from(line).unwrap_or(usize::MAX);
+            // The reader's own count of lines is that of where it stood: before the end of a line of Windows, and before
+            // lines without anything.
+            let stood = record.position().and_then(|position| usize::try_from(position.byte()).ok());
+            let passed = text.as_bytes().get(counted..).unwrap_or_default();
+            let upto = stood.map_or(0, |stood| stood.saturating_sub(counted));
+            let breaks = passed.iter().skip(upto).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            line += passed.iter().take(upto + breaks).filter(|byte| **byte == b'\n').count();
+            counted += upto + breaks;
             let raw = || record.iter().collect::<Vec<_>>().join(",");
             if record.iter().all(str::is_empty) {
                 continue;

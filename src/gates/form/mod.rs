@@ -245,8 +245,7 @@ forms:
     #[test]
     fn every_kind_of_field_takes_what_people_type_and_refuses_the_rest() {
         let form = one(
-            "\
-      - {name: site, type: url, label: Web}
+            r#"      - {name: site, type: url, label: Web}
       - {name: start, type: date, label: Start, min: 2026-01-01, max: 2027-12-31}
       - {name: size, type: select, label: Size, choices: [s, m, {value: l, label: {en: Large, es: Grande}}]}
       - {name: role, type: radio, label: Role, choices: [buyer, user]}
@@ -256,7 +255,7 @@ forms:
       - {name: people, type: number, label: People, min: 1, max: 500}
       - {name: code, label: Code, pattern: '[A-Z]{2}-[0-9]+', message: {en: Like AB-12, es: Como AB-12}}
       - {name: wish, type: textarea, label: Wish, min_length: 5, max_length: 10}
-",
+"#,
         );
         let right = [
             ("email", "nikki@acme.example"),
@@ -333,11 +332,10 @@ forms:
     #[test]
     fn a_conditional_field_is_required_only_while_its_condition_holds() {
         let form = one(
-            "\
-      - {name: people, type: number, label: People}
+            r#"      - {name: people, type: number, label: People}
       - {name: country, type: country, label: Country, show_if: answers.people >= 50}
-      - {name: state, label: State, required: true, show_if: \"answers.country in ['US', 'MX']\"}
-",
+      - {name: state, label: State, required: true, show_if: "answers.country in ['US', 'MX']"}
+"#,
         );
         let email = ("email", "a@b.example");
         assert!(form.take(&[email]).is_ok());
@@ -357,13 +355,13 @@ forms:
         };
         for (condition, found) in [
             ("answers.size == 's'", vec![]),
-            ("answers.sise == 's'", vec!["9:38 E102"]),
-            ("answers.size == 'xl'", vec!["9:54 E105"]),
-            ("answers.size", vec!["9:38 E104"]),
-            ("answers.size == ", vec!["9:54 E101"]),
-            ("answers.late == 'x'", vec!["9:38 C112"]),
-            ("answers.x == 'x'", vec!["9:38 C112"]),
-            ("answers.size.matches('s')", vec!["9:38 C113"]),
+            ("answers.sise == 's'", vec!["9:39 E102"]),
+            ("answers.size == 'xl'", vec!["9:55 E105"]),
+            ("answers.size", vec!["9:39 E104"]),
+            ("answers.size == ", vec!["9:55 E101"]),
+            ("answers.late == 'x'", vec!["9:39 C112"]),
+            ("answers.x == 'x'", vec!["9:39 C112"]),
+            ("answers.size.matches('s')", vec!["9:39 C113"]),
         ] {
             let found: Vec<String> = found.into_iter().map(str::to_owned).collect();
             assert_eq!(mistakes(&field(condition)), found, "{condition}");
@@ -373,13 +371,12 @@ forms:
     #[test]
     fn the_queue_is_asked_little_by_little_and_only_for_what_is_not_known() {
         let form = one(
-            "\
-    ask: 2
+            r#"    ask: 2
     queue:
       - {name: first_name, label: Name, required: true}
       - {name: job_title, label: Job}
       - {name: phone, type: phone, label: Phone}
-",
+"#,
         );
         let known = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         let asked = |names: &[&str]| {

@@ -113,7 +113,8 @@ fn told(list: &[SetApart], total: i64) -> String {
     }
     let mut text = String::new();
     for one in list {
-        let fields: Vec<String> = one.fields.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        let fields: Vec<String> =
+            one.fields.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
         let _ = writeln!(
             text,
             "{}  {}  {}  {}  {}  {}",

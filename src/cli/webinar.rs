@@ -86,8 +86,7 @@ async fn import(
 ) -> anyhow::Result<Imported> {
     let (lifecycle, webinars) = definitions(config)?;
     let webinar = chosen(&webinars, webinar)?;
-    let (list, unusable) =
-        attendance::read(bytes, webinar).with_context(|| file.display().to_string())?;
+    let (list, unusable) = attendance::read(bytes, webinar).with_context(|| file.display().to_string())?;
     super::has_data(config)?;
     let stores = Stores::open(&config.storage).await?;
     let now = super::clock(config).now();

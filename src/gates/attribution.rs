@@ -99,7 +99,9 @@ fn of_page(page: Option<&str>, referrer: Option<&str>) -> Attribution {
         tell("channel", source.channel.word());
     }
     // Its query may hold what somebody searched for elsewhere.
-    if let Some(referrer) = referrer.filter(|referrer| page.as_ref().is_none_or(|page| page.host() != referrer.host())) {
+    if let Some(referrer) =
+        referrer.filter(|referrer| page.as_ref().is_none_or(|page| page.host() != referrer.host()))
+    {
         tell("referrer", &format!("{}{}", referrer.host(), referrer.path()));
     }
     told
@@ -120,7 +122,8 @@ mod tests {
             Some("https://faro.example/guia?utm_source=letter&utm_campaign=spring%0Afair&gclid=Cj0&x=1"),
             Some("https://www.example.org/post?q=secret"),
         );
-        let told: Vec<(&str, &str)> = told.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let told: Vec<(&str, &str)> =
+            told.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         assert_eq!(
             told,
             [

@@ -55,7 +55,8 @@ impl Catalog {
         let forms_doc = yaml::parse(forms.0, forms.1, report)?;
         let mut map = forms_doc.view(report).map()?;
         let forms = form::read(&mut map);
-        for (form, view) in forms.iter().zip(map.optional("forms").and_then(yaml::View::list).unwrap_or_default())
+        for (form, view) in
+            forms.iter().zip(map.optional("forms").and_then(yaml::View::list).unwrap_or_default())
         {
             // What opens on the spot would open on the house's own device, for whoever comes next.
             let opens = form.delivers.as_deref().and_then(|id| assets.iter().find(|asset| asset.id == id));
@@ -157,4 +158,3 @@ impl Coded for Error {
         }
     }
 }
-

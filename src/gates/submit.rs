@@ -185,8 +185,17 @@ pub async fn submit(
     }
     for asked in what.form.consents.iter().filter(|asked| what.answers.agreed.contains(&asked.id)) {
         let text = (asked.id.as_str(), what.language, asked.text.get(what.language));
-        contacts::record_consent(tx, Some(contact), visitor, &asked.id, "granted", Some(text), what.page, now)
-            .await?;
+        contacts::record_consent(
+            tx,
+            Some(contact),
+            visitor,
+            &asked.id,
+            "granted",
+            Some(text),
+            what.page,
+            now,
+        )
+        .await?;
     }
     let id = store::insert(tx, what, contact, visitor, now).await?;
     let props = json!({"page": what.page, "delivers": what.form.delivers});

@@ -167,7 +167,9 @@ pub async fn downloaded(
     tx.lock(&format!("contact:{contact}")).await?;
     let (kind, props) = match fetched {
         Fetched::ByPerson => ("asset.downloaded", json!({"kind": asset.kind})),
-        Fetched::Unsure(why) => ("asset.fetched", json!({"kind": asset.kind, "verdict": "unsure", "reason": why})),
+        Fetched::Unsure(why) => {
+            ("asset.fetched", json!({"kind": asset.kind, "verdict": "unsure", "reason": why}))
+        }
     };
     if store::did_since(tx, contact, kind, &asset.id, now.plus_ms(-HOUR_MS)).await? {
         return Ok(());

@@ -193,11 +193,7 @@ async fn submit(
 
 /// `GET /w/{webinar}/place/{token}`: whether one wants to give one's place back. Changes nothing: mail scanners open links
 /// too.
-async fn show_place(
-    app: Shared,
-    request: HttpRequest,
-    path: web::Path<(String, String)>,
-) -> HttpResponse {
+async fn show_place(app: Shared, request: HttpRequest, path: web::Path<(String, String)>) -> HttpResponse {
     place(&app, &request, &path, false).await
 }
 

@@ -66,7 +66,11 @@ pub fn read(bytes: &[u8], webinar: &Webinar) -> Result<(Vec<Attended>, Vec<Unusa
         return Err(NoList::NotText);
     }
     let mut list = List { webinar, people: Vec::new(), places: HashMap::new(), unusable: Vec::new() };
-    if text.trim_start().starts_with(['[', '{']) { list.read_json(text)? } else { list.read_lines(text) }
+    if text.trim_start().starts_with(['[', '{']) {
+        list.read_json(text)?
+    } else {
+        list.read_lines(text)
+    }
     if list.people.is_empty() {
         return Err(NoList::NoAddress);
     }
@@ -267,7 +271,8 @@ impl List<'_> {
 /// Where the columns are, by the words of a headline.
 fn headline(record: &csv::StringRecord) -> [Option<usize>; 4] {
     let find = |names: &[&str]| record.iter().position(|cell| names.contains(&cell.to_lowercase().as_str()));
-    let email = find(&["email", "e-mail", "email address", "user email", "correo", "correo electrónico", "mail"]);
+    let email =
+        find(&["email", "e-mail", "email address", "user email", "correo", "correo electrónico", "mail"]);
     let minutes = find(&[
         "minutes",
         "minutos",
@@ -285,7 +290,11 @@ fn headline(record: &csv::StringRecord) -> [Option<usize>; 4] {
 fn delimiter(text: &str) -> u8 {
     let head: String = text.lines().take(5).collect();
     let count = |delimiter: u8| head.bytes().filter(|byte| *byte == delimiter).count();
-    [b';', b'\t'].into_iter().filter(|other| count(*other) > count(b',')).max_by_key(|other| count(*other)).unwrap_or(b',')
+    [b';', b'\t']
+        .into_iter()
+        .filter(|other| count(*other) > count(b','))
+        .max_by_key(|other| count(*other))
+        .unwrap_or(b',')
 }
 
 /// Whole minutes, rounded down; nothing for what is no length of time.
@@ -306,7 +315,8 @@ webinars:
   - {id: r, title: R, description: D, starts_at: 2026-12-03T16:00, zone: Europe/Madrid, duration_m: 45, host: L, form: f}
 ";
         let report = Report::new();
-        let mut read = Definition::parse("w.yaml", text, &report).unwrap_or_else(|| panic!("{}", report.text()));
+        let mut read =
+            Definition::parse("w.yaml", text, &report).unwrap_or_else(|| panic!("{}", report.text()));
         read.webinars.remove(0)
     }
 
@@ -337,8 +347,13 @@ webinars:
         assert_eq!(list("ana@acme.example,2026-12-03T16:05:00,2026-12-03 16:30\n"), ana(25));
         assert_eq!(list("ana@acme.example,2026-12-03T15:05:00Z,2026-12-03T15:30:00Z\n"), ana(25));
         assert_eq!(list("ana@acme.example,5,30\n"), ana(25), "minutes after the start");
-        assert_eq!(list("ana@acme.example,15:30,18:00\n"), ana(45), "what lies before and after is not the webinar");
-        let twice = "ana@acme.example,16:00,16:20\nANA@acme.example,16:10,16:30\nana@acme.example,16:40,16:45\n";
+        assert_eq!(
+            list("ana@acme.example,15:30,18:00\n"),
+            ana(45),
+            "what lies before and after is not the webinar"
+        );
+        let twice =
+            "ana@acme.example,16:00,16:20\nANA@acme.example,16:10,16:30\nana@acme.example,16:40,16:45\n";
         assert_eq!(list(twice), ana(35));
         assert_eq!(emails("ana@acme.example,10\nana@acme.example,12\n")[0].2, Some(22));
         assert_eq!(emails("ana@acme.example,300\n")[0].2, Some(45));
@@ -346,7 +361,8 @@ webinars:
 
     #[test]
     fn lines_that_cannot_be_used_are_told_with_their_number() {
-        let list = b"email,minutes\nana@acme.example,42\nnobody,3\nbo@acme.example,long\n\ncy@acme.example,-3\n";
+        let list =
+            b"email,minutes\nana@acme.example,42\nnobody,3\nbo@acme.example,long\n\ncy@acme.example,-3\n";
         let (attended, unusable) = read(list, &webinar()).expect("a list");
         assert_eq!(attended.len(), 1);
         assert_eq!(

@@ -88,9 +88,9 @@ pub async fn follow(db: &Db, webinars: &Definition, now: Timestamp) -> Result<us
         let mut tx = db.begin().await?;
         tx.lock(&dates_lock(webinar)).await?;
         let known = store::dates(&mut tx, &webinar.id).await?;
-        let is_same = known.as_ref().is_some_and(|row| {
-            row.starts_at == webinar.starts_at && row.duration_ms == webinar.duration_ms
-        });
+        let is_same = known
+            .as_ref()
+            .is_some_and(|row| row.starts_at == webinar.starts_at && row.duration_ms == webinar.duration_ms);
         if is_same {
             continue;
         }

@@ -76,8 +76,7 @@ pub async fn watch(
         stages::evaluate(tx, lifecycle, contact, now).await?;
     }
     let holder = contacts::visitor(tx, report.visitor).await?;
-    let may_see =
-        holder.is_some_and(|visitor| visitor.contact == contact && visitor.trust.may_see_stored());
+    let may_see = holder.is_some_and(|visitor| visitor.contact == contact && visitor.trust.may_see_stored());
     Ok(if may_see { all } else { percent })
 }
 
@@ -88,4 +87,3 @@ fn union(devices: &[store::Watched], duration_s: f64) -> u8 {
     let credited = devices.iter().map(|device| device.percent).max().unwrap_or(0);
     Ranges::of(seen, duration_s).percent(duration_s).max(credited)
 }
-

@@ -184,7 +184,8 @@ async fn a_machine_that_fills_in_everything_is_answered_like_anybody_and_makes_n
     assert_eq!(answer.json()["link"], Value::Null);
     body["nonce"] = json!("made up");
     app.post("/v1/forms/white-paper", &body).await.expect(200);
-    let is_apart = |(table, rows): &(&'static str, i64)| (*table, if *table == "form_quarantine" { 1 } else { *rows });
+    let is_apart =
+        |(table, rows): &(&'static str, i64)| (*table, if *table == "form_quarantine" { 1 } else { *rows });
     assert_eq!(app.census().await, before.iter().map(is_apart).collect::<Vec<_>>(), "it waits for a person");
 }
 

@@ -54,9 +54,13 @@ fn person(app: &TestApp) -> Client {
 /// What was noted of files, once the server has had its turn.
 async fn noted(app: &TestApp, wanted: usize) -> Vec<(String, Value)> {
     for _ in 0..200 {
-        let rows = app.rows("select kind, props from activities where kind like 'asset.%' order by at, id").await;
+        let rows =
+            app.rows("select kind, props from activities where kind like 'asset.%' order by at, id").await;
         if rows.len() >= wanted {
-            return rows.iter().map(|row| (row.get("kind").expect("a text"), row.json("props").expect("JSON"))).collect();
+            return rows
+                .iter()
+                .map(|row| (row.get("kind").expect("a text"), row.json("props").expect("JSON")))
+                .collect();
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
@@ -69,7 +73,11 @@ async fn files_and_recordings_are_sent_in_the_ranges_that_were_asked_for() {
     let file = format!("{}/file", guide(&app, "nikki@acme.example").await);
     for path in [file, recording(&app)] {
         let whole = app.get(&path).await.expect(200);
-        assert_eq!((whole.header("accept-ranges"), whole.header("content-length")), ("bytes", "10000"), "{path}");
+        assert_eq!(
+            (whole.header("accept-ranges"), whole.header("content-length")),
+            ("bytes", "10000"),
+            "{path}"
+        );
         assert_eq!(whole.header("x-robots-tag"), "noindex, nofollow");
         assert_eq!(whole.header("referrer-policy"), "no-referrer");
         assert!(whole.header("cache-control").starts_with("private"), "{path}");
@@ -93,10 +101,18 @@ async fn files_and_recordings_are_sent_in_the_ranges_that_were_asked_for() {
         assert_eq!(part("lines=1-2", &[]).await, is(200, ""), "an unknown unit is ignored");
         assert_eq!(part("bytes=0-9", &[("if-range", &etag)]).await, is(206, "bytes 0-9/10000"));
         assert_eq!(part("bytes=0-9", &[("if-range", &modified)]).await, is(206, "bytes 0-9/10000"));
-        assert_eq!(part("bytes=0-9", &[("if-range", "\"another\"")]).await, is(200, ""), "it has changed since");
+        assert_eq!(
+            part("bytes=0-9", &[("if-range", "\"another\"")]).await,
+            is(200, ""),
+            "it has changed since"
+        );
         assert_eq!(part("bytes=0-9", &[("accept-encoding", "gzip")]).await, is(206, "bytes 0-9/10000"));
         let head = app.client.with("range", "bytes=0-9").send(Method::HEAD, &path, None).await;
-        assert_eq!((head.status, head.body.as_str()), (200, ""), "ranges are for GET (RFC 9110, section 14.2)");
+        assert_eq!(
+            (head.status, head.body.as_str()),
+            (200, ""),
+            "ranges are for GET (RFC 9110, section 14.2)"
+        );
     }
 }
 
@@ -114,7 +130,9 @@ async fn a_file_counts_as_fetched_only_when_a_person_got_its_bytes() {
     assert_eq!(found[0].1["reason"], "no_user_agent");
 
     app.clock.advance(2 * HOUR_MS);
-    let scanner = app.client.with("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)");
+    let scanner = app
+        .client
+        .with("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)");
     scanner.with("sec-fetch-mode", "navigate").with("sec-fetch-user", "?1").get(&file).await.expect(200);
     assert_eq!(noted(&app, 2).await[1].1["reason"], "user_agent");
     app.clock.advance(2 * HOUR_MS);
@@ -152,7 +170,8 @@ async fn a_link_all_of_a_contact_and_all_of_a_file_can_be_taken_back_and_asked_f
     let last = rows.last().expect("a mail");
     assert_eq!(last.get::<String>("recipient").expect("a text"), "nikki@acme.example");
     let text: String = last.get("text_body").expect("a text");
-    let fresh = text.split_whitespace().find(|word| word.contains("/d/")).expect("a link").trim_matches(['<', '>']);
+    let fresh =
+        text.split_whitespace().find(|word| word.contains("/d/")).expect("a link").trim_matches(['<', '>']);
     app.get(fresh.trim_start_matches(&app.url)).await.expect(200);
     app.get(&nikki).await.expect(410);
 
@@ -208,7 +227,8 @@ async fn a_forwarded_link_gives_the_file_and_binds_nobody() {
     app.run_jobs().await;
     let rows = app.rows("select text_body from mails").await;
     let text: String = rows[0].get("text_body").expect("a text");
-    let link = text.split_whitespace().find(|word| word.contains("/d/")).expect("a link").trim_matches(['<', '>']);
+    let link =
+        text.split_whitespace().find(|word| word.contains("/d/")).expect("a link").trim_matches(['<', '>']);
     let path = link.trim_start_matches(&app.url);
     let token = path.trim_start_matches("/d/").to_owned();
 

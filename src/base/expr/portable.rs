@@ -49,8 +49,12 @@ fn part(expr: &IdedExpr) -> Option<Json> {
                 ("contains", true) => "contains",
                 _ => return None,
             };
-            let operands: Vec<IdedExpr> =
-                call.target.iter().map(|target| (**target).clone()).chain(call.args.iter().cloned()).collect();
+            let operands: Vec<IdedExpr> = call
+                .target
+                .iter()
+                .map(|target| (**target).clone())
+                .chain(call.args.iter().cloned())
+                .collect();
             with(word, &operands)
         }
         Cel::Ident(_) | Cel::Comprehension(_) | Cel::Map(_) | Cel::Struct(_) | Cel::Unspecified => None,

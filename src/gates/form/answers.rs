@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Form;
 use super::field::{Field, FieldKind};
 use super::words::FieldError;
-use super::Form;
 use crate::base::email::Email;
 use crate::base::expr::Context;
 use crate::base::language::Language;
@@ -122,9 +122,8 @@ impl Form {
         let mut fields = BTreeMap::new();
         let mut email = None;
         let mut so_far = Context::new();
-        let own_queue = |field: &Field| {
-            *asked == Asked::Own && self.queue.iter().any(|queued| queued.name == field.name)
-        };
+        let own_queue =
+            |field: &Field| *asked == Asked::Own && self.queue.iter().any(|queued| queued.name == field.name);
         for field in self.shown(asked) {
             if field.show_if.as_ref().is_some_and(|condition| !condition.holds(&so_far)) {
                 continue;

@@ -116,8 +116,19 @@ pub enum FieldKind {
 impl FieldKind {
     /// The words for the kinds in YAML and JSON.
     pub const NAMES: [&'static str; 13] = [
-        "email", "text", "textarea", "phone", "number", "url", "date", "select", "radio", "checkbox",
-        "checkboxes", "country", "hidden",
+        "email",
+        "text",
+        "textarea",
+        "phone",
+        "number",
+        "url",
+        "date",
+        "select",
+        "radio",
+        "checkbox",
+        "checkboxes",
+        "country",
+        "hidden",
     ];
 
     const ALL: [Self; 13] = [
@@ -278,7 +289,9 @@ impl Field {
             return Err(FieldError::TooLong(most));
         }
         // A line break in a name would begin another header where the name is written into one.
-        let is_odd = |c: char| c.is_control() && !(self.kind == FieldKind::Textarea && matches!(c, '\n' | '\r' | '\t'));
+        let is_odd = |c: char| {
+            c.is_control() && !(self.kind == FieldKind::Textarea && matches!(c, '\n' | '\r' | '\t'))
+        };
         if text.contains(is_odd) {
             return Err(FieldError::NotPlain);
         }
@@ -349,8 +362,12 @@ impl Field {
         if typed.iter().any(|text| !self.choices.iter().any(|choice| choice.value == *text)) {
             return Err(FieldError::NotAChoice);
         }
-        let chosen: Vec<&str> =
-            self.choices.iter().map(|choice| choice.value.as_str()).filter(|value| typed.contains(value)).collect();
+        let chosen: Vec<&str> = self
+            .choices
+            .iter()
+            .map(|choice| choice.value.as_str())
+            .filter(|value| typed.contains(value))
+            .collect();
         if chosen.is_empty() {
             return Ok(None);
         }

@@ -244,8 +244,7 @@ forms:
 
     #[test]
     fn every_kind_of_field_takes_what_people_type_and_refuses_the_rest() {
-        let form = one(
-            r#"      - {name: site, type: url, label: Web}
+        let form = one(r#"      - {name: site, type: url, label: Web}
       - {name: start, type: date, label: Start, min: 2026-01-01, max: 2027-12-31}
       - {name: size, type: select, label: Size, choices: [s, m, {value: l, label: {en: Large, es: Grande}}]}
       - {name: role, type: radio, label: Role, choices: [buyer, user]}
@@ -255,8 +254,7 @@ forms:
       - {name: people, type: number, label: People, min: 1, max: 500}
       - {name: code, label: Code, pattern: '[A-Z]{2}-[0-9]+', message: {en: Like AB-12, es: Como AB-12}}
       - {name: wish, type: textarea, label: Wish, min_length: 5, max_length: 10}
-"#,
-        );
+"#);
         let right = [
             ("email", "nikki@acme.example"),
             ("site", "acme.example"),
@@ -331,15 +329,14 @@ forms:
 
     #[test]
     fn a_conditional_field_is_required_only_while_its_condition_holds() {
-        let form = one(
-            r#"      - {name: people, type: number, label: People}
+        let form = one(r#"      - {name: people, type: number, label: People}
       - {name: country, type: country, label: Country, show_if: answers.people >= 50}
       - {name: state, label: State, required: true, show_if: "answers.country in ['US', 'MX']"}
-"#,
-        );
+"#);
         let email = ("email", "a@b.example");
         assert!(form.take(&[email]).is_ok());
-        let small = form.take(&[email, ("people", "3"), ("country", "US"), ("state", "Ohio")]).expect("right");
+        let small =
+            form.take(&[email, ("people", "3"), ("country", "US"), ("state", "Ohio")]).expect("right");
         assert_eq!(small.fields.keys().collect::<Vec<_>>(), ["people"], "what is not shown is not taken");
         let large = form.take(&[email, ("people", "60"), ("country", "US")]).expect_err("the state");
         assert_eq!(large.0, BTreeMap::from([("state".to_owned(), FieldError::Missing)]));
@@ -370,14 +367,12 @@ forms:
 
     #[test]
     fn the_queue_is_asked_little_by_little_and_only_for_what_is_not_known() {
-        let form = one(
-            r#"    ask: 2
+        let form = one(r#"    ask: 2
     queue:
       - {name: first_name, label: Name, required: true}
       - {name: job_title, label: Job}
       - {name: phone, type: phone, label: Phone}
-"#,
-        );
+"#);
         let known = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         let asked = |names: &[&str]| {
             let asked = form.ask(&known(names));
@@ -402,7 +397,9 @@ forms:
     #[test]
     fn a_download_that_demands_the_letter_has_to_say_so() {
         let form = |consent: &str| {
-            with_fields(&format!("    delivers: guide\n    consents:\n      - {{id: newsletter, text: Write to me., {consent}}}\n"))
+            with_fields(&format!(
+                "    delivers: guide\n    consents:\n      - {{id: newsletter, text: Write to me., {consent}}}\n"
+            ))
         };
         let found = |consent: &str| {
             let (_, report) = forms(&form(consent));

@@ -15,8 +15,7 @@ use crate::gates::attribution;
 const NO_WISHES: [&str; 2] = ["privacy", "terms"];
 
 /// What our forms send beside their fields.
-const TAKEN: [&str; 9] =
-    ["agreed", "consent", "lang", "nonce", "t", "visitor", "warned", "website", "zone"];
+const TAKEN: [&str; 9] = ["agreed", "consent", "lang", "nonce", "t", "visitor", "warned", "website", "zone"];
 
 /// Reads `forms.yaml`.
 pub(in crate::gates) fn read(map: &mut Map<'_>) -> Vec<Form> {
@@ -100,16 +99,16 @@ fn read_form(view: View<'_>) -> Option<Form> {
 }
 
 /// The fields of a list, and the conditions that can only be read when all fields are known.
-fn read_fields<'a>(
-    view: Option<View<'a>>,
-    taken: &mut Vec<String>,
-) -> (Vec<Field>, Vec<(String, View<'a>)>) {
+fn read_fields<'a>(view: Option<View<'a>>, taken: &mut Vec<String>) -> (Vec<Field>, Vec<(String, View<'a>)>) {
     let (mut fields, mut pending) = (Vec::new(), Vec::new());
     for view in view.and_then(View::list).unwrap_or_default() {
         let Some((field, show_if)) = read_field(view) else { continue };
         if TAKEN.contains(&field.name.as_str()) {
-            view.error("C120", format!("no field can be called \"{}\": every form sends that already", field.name))
-                .done();
+            view.error(
+                "C120",
+                format!("no field can be called \"{}\": every form sends that already", field.name),
+            )
+            .done();
             continue;
         }
         if taken.contains(&field.name) {
@@ -139,10 +138,13 @@ fn read_conditions(form: &mut Form, pending: &[(String, View<'_>)]) {
             continue;
         };
         let own = order.iter().position(|path| path.strip_prefix("answers.") == Some(name));
-        let late = condition.uses().iter().find(|used| order.iter().position(|path| *path == used.path) >= own);
+        let late =
+            condition.uses().iter().find(|used| order.iter().position(|path| *path == used.path) >= own);
         if let Some(late) = late {
             let message = format!("\"{}\" is asked for later than \"{name}\"", late.path);
-            view.report.error(&late.at, "C112", message).hint("a condition looks at the fields before its own");
+            view.report
+                .error(&late.at, "C112", message)
+                .hint("a condition looks at the fields before its own");
             continue;
         }
         if condition.portable().is_none() {
@@ -268,7 +270,8 @@ fn read_choices(field: View<'_>, kind: FieldKind, view: Option<View<'_>>) -> Opt
 /// Several chosen values are stored with commas between them.
 fn choice_value(view: View<'_>) -> Option<String> {
     view.parsed("a short text without a comma", |text| {
-        (!text.is_empty() && text.chars().count() <= 100 && !text.contains([',', '\n'])).then(|| text.to_owned())
+        (!text.is_empty() && text.chars().count() <= 100 && !text.contains([',', '\n']))
+            .then(|| text.to_owned())
     })
 }
 

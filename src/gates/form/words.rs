@@ -124,10 +124,9 @@ impl FieldError {
                 "Mail to this address is thrown away. Please use one that you read.",
                 "Los correos a esta dirección se tiran. Usa una que leas, por favor.",
             ),
-            Self::FreeMail => say(
-                "Please use the address of your company.",
-                "Usa la dirección de tu empresa, por favor.",
-            ),
+            Self::FreeMail => {
+                say("Please use the address of your company.", "Usa la dirección de tu empresa, por favor.")
+            }
             Self::FreeMailWarning => say(
                 "If you have an address of your company, please use it. If not, just send it again.",
                 "Si tienes una dirección de tu empresa, úsala, por favor. Si no, envíalo otra vez.",

@@ -77,7 +77,9 @@ impl Screen {
         }
         match form.free_mail {
             FreeMail::Block if email.is_free_mail() => return refuse(FieldError::FreeMail),
-            FreeMail::Warn if email.is_free_mail() && !is_warned => return refuse(FieldError::FreeMailWarning),
+            FreeMail::Warn if email.is_free_mail() && !is_warned => {
+                return refuse(FieldError::FreeMailWarning);
+            }
             FreeMail::Allow | FreeMail::Warn | FreeMail::Block => {}
         }
         if let Some(exchanges) = &self.exchanges
@@ -152,7 +154,10 @@ fn sorted_out(text: &str) -> (HashSet<String>, HashSet<String>) {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim().to_lowercase());
     let (fine, bad): (Vec<String>, Vec<String>) =
         lines.filter(|line| !line.is_empty()).partition(|line| line.starts_with('!'));
-    (fine.into_iter().map(|line| line.trim_start_matches('!').to_owned()).collect(), bad.into_iter().collect())
+    (
+        fine.into_iter().map(|line| line.trim_start_matches('!').to_owned()).collect(),
+        bad.into_iter().collect(),
+    )
 }
 
 #[cfg(test)]
@@ -162,7 +167,9 @@ mod tests {
     #[test]
     fn the_list_is_sorted_and_holds_no_provider_that_people_use() {
         assert!(DISPOSABLE.lines().is_sorted() && KNOWN.len() > 50_000);
-        for used in ["gmail.com", "outlook.com", "hotmail.es", "icloud.com", "proton.me", "yahoo.es", "gmx.de"] {
+        for used in
+            ["gmail.com", "outlook.com", "hotmail.es", "icloud.com", "proton.me", "yahoo.es", "gmx.de"]
+        {
             assert!(!KNOWN.contains(used), "{used}");
         }
     }
@@ -179,7 +186,11 @@ mod tests {
         assert!(!screen.is_disposable("mailinator.com") && !screen.is_disposable("x.mailinator.com"));
         std::fs::write(&path, "# nothing\n").expect("written");
         let later = SystemTime::now() + std::time::Duration::from_secs(5);
-        std::fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(later)).expect("touched");
+        std::fs::File::options()
+            .append(true)
+            .open(&path)
+            .and_then(|file| file.set_modified(later))
+            .expect("touched");
         assert!(!screen.is_disposable("acme.example") && screen.is_disposable("mailinator.com"));
     }
 }

@@ -138,8 +138,20 @@ mod tests {
 
     #[test]
     fn whatever_changes_something_is_a_post() {
-        let changing = ["outcome", "stage", "accept", "close", "hand-back", "say", "times", "logout", "read", "delete", "release",
-            "cancel"];
+        let changing = [
+            "outcome",
+            "stage",
+            "accept",
+            "close",
+            "hand-back",
+            "say",
+            "times",
+            "logout",
+            "read",
+            "delete",
+            "release",
+            "cancel",
+        ];
         for door in DOORS.iter().filter(|door| door.method == Method::GET) {
             let last = door.path.rsplit('/').next().unwrap();
             assert!(!changing.contains(&last), "{} is a GET", door.path);

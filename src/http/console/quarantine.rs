@@ -18,8 +18,7 @@ const PAGE: i64 = 50;
 /// `GET /console/quarantine?page=…`.
 pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let page = reader.asked_page();
-    let (list, total) =
-        quarantine::list(&mut reader.app.stores.db.read(), PAGE, (page - 1) * PAGE).await?;
+    let (list, total) = quarantine::list(&mut reader.app.stores.db.read(), PAGE, (page - 1) * PAGE).await?;
     let names = reader.names();
     let submissions: Vec<Json> = list
         .iter()

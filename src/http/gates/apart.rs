@@ -112,8 +112,7 @@ pub(super) async fn revoke(
                 Some(text) => Some(contact_of(&mut tx, &text).await?),
                 None => None,
             };
-            let is_known =
-                |id: &str| app.catalog.asset(id).is_some() || app.webinars.recording(id).is_some();
+            let is_known = |id: &str| app.catalog.asset(id).is_some() || app.webinars.recording(id).is_some();
             if subject.as_deref().is_some_and(|id| !is_known(id)) {
                 return Err(Problem::new("asset.unknown", "There is no file and no recording of this name."));
             }

@@ -66,8 +66,16 @@ impl Drawn<'_> {
             .collect();
         let bounds = &field.bounds;
         let is_day = field.kind == FieldKind::Date;
-        let least = if is_day { bounds.from.map(|day| day.to_string()) } else { bounds.min.map(|min| min.to_string()) };
-        let most = if is_day { bounds.until.map(|day| day.to_string()) } else { bounds.max.map(|max| max.to_string()) };
+        let least = if is_day {
+            bounds.from.map(|day| day.to_string())
+        } else {
+            bounds.min.map(|min| min.to_string())
+        };
+        let most = if is_day {
+            bounds.until.map(|day| day.to_string())
+        } else {
+            bounds.max.map(|max| max.to_string())
+        };
         let condition = field.show_if.as_ref().and_then(|condition| condition.portable());
         json!({
             "name": field.name,

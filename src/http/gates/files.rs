@@ -1,8 +1,8 @@
 //! `/d/{token}`: files behind a signed link.
 
 use actix_files::NamedFile;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
@@ -73,10 +73,12 @@ pub(super) async fn file(app: Shared, request: HttpRequest, token: web::Path<Str
         Err(error) => return link_problem(&frame, error, &token),
     };
     let response = hand_out(&app, &frame, &request, &unlocked, &token);
-    if !response.status().is_success() {
+    // A HEAD sends no bytes, although they are read for it.
+    if request.method() != Method::GET || !response.status().is_success() {
         return response;
     }
-    let (fetched, contact, asset) = (serve::fetched_by(&request), unlocked.contact, unlocked.asset.id.clone());
+    let (fetched, contact, asset) =
+        (serve::fetched_by(&request), unlocked.contact, unlocked.asset.id.clone());
     let app = app.clone();
     serve::counted(response, move || {
         // Without a runtime the server is on its way out, and a download less is noted.
@@ -163,7 +165,11 @@ fn size_words(bytes: u64) -> String {
 
 /// `POST /d/renew`: the link had run out or was taken back; a new one goes to the address that it was made for, and to no
 /// other.
-pub(super) async fn renew(app: Shared, request: HttpRequest, body: web::Form<Vec<(String, String)>>) -> HttpResponse {
+pub(super) async fn renew(
+    app: Shared,
+    request: HttpRequest,
+    body: web::Form<Vec<(String, String)>>,
+) -> HttpResponse {
     let typed = Posted::of(body.into_inner());
     let frame = Frame::of(&app, &request, typed.get("zone"));
     match renewed(&app, typed.get("token").unwrap_or_default()).await {

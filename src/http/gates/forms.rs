@@ -242,10 +242,12 @@ pub(in crate::http) async fn take_in(
 ) -> Result<Taken, Refused> {
     let now = app.clock.now();
     let is_trapped = !sent.website.is_empty();
-    let checked = gates::check_nonce(&app.keys, form, &sent.nonce, now).map_err(Refused::from).and_then(|showing| {
-        let answers = form.validate(&sent.typed(), &sent.agreed, &showing.asked).map_err(Refused::Invalid)?;
-        Ok((showing, answers))
-    });
+    let checked =
+        gates::check_nonce(&app.keys, form, &sent.nonce, now).map_err(Refused::from).and_then(|showing| {
+            let answers =
+                form.validate(&sent.typed(), &sent.agreed, &showing.asked).map_err(Refused::Invalid)?;
+            Ok((showing, answers))
+        });
     let (showing, answers) = match checked {
         Ok(checked) => checked,
         // A machine learns nothing from what was wrong.

@@ -89,7 +89,11 @@ impl Posted {
 
     /// A field, if it was filled in.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.typed.get(name).and_then(|texts| texts.first()).map(String::as_str).filter(|text| !text.is_empty())
+        self.typed
+            .get(name)
+            .and_then(|texts| texts.first())
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
     }
 
     /// The same as the snippet would have sent it from a page.
@@ -134,7 +138,8 @@ pub(super) async fn take_page(
         frame.page(StatusCode::OK, "pages/form_done", fields)
     };
     let sent = posted.sent(&site.key, Some(app.link(&request.uri().to_string())));
-    let refused = match take_in(&app, form, form.registers.as_deref(), &sent, &site.key, frame.language).await {
+    let refused = match take_in(&app, form, form.registers.as_deref(), &sent, &site.key, frame.language).await
+    {
         Ok(Taken::In(submitted)) => {
             return done(link(&app, form, &submitted, frame.language), submitted.visitor);
         }
@@ -162,9 +167,7 @@ pub(in crate::http) fn again(
     language: Language,
 ) -> (Option<StatusCode>, BTreeMap<String, String>, Option<String>) {
     match refused {
-        Refused::Invalid(invalid) => {
-            (Some(StatusCode::UNPROCESSABLE_ENTITY), invalid.words(language), None)
-        }
+        Refused::Invalid(invalid) => (Some(StatusCode::UNPROCESSABLE_ENTITY), invalid.words(language), None),
         Refused::Problem(problem) => match problem.code() {
             "form.nonce_invalid" | "form.nonce_used" => {
                 let words = match language {

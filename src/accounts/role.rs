@@ -37,6 +37,8 @@ pub enum May {
     Tend,
     /// Export and erase people, and see who has looked at whom.
     Privacy,
+    /// Let in or throw away what forms have set apart, call webinars off.
+    Curate,
     /// See how the server is set up.
     Operate,
 }
@@ -69,6 +71,7 @@ impl Role {
             May::Chat | May::SetOutcome => matches!(self, Self::Admin | Self::Sdr | Self::Ae),
             May::Decide | May::Tend => self != Self::Viewer,
             May::Operate | May::Privacy => self == Self::Admin,
+            May::Curate => matches!(self, Self::Admin | Self::Marketing),
             May::ReadMails => matches!(self, Self::Admin | Self::Marketing | Self::Sdr),
         }
     }

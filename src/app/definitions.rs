@@ -89,6 +89,7 @@ const FORMS: &[&str] = &["forms", "id"];
 const ASSETS: &[&str] = &["assets", "id"];
 const WEBINARS: &[&str] = &["webinars", "id"];
 const RECORDINGS: &[&str] = &["webinars", "recording", "id"];
+const MORE_RECORDINGS: &[&str] = &["webinars", "recordings", "id"];
 const MEETINGS: &[&str] = &["meetings", "id"];
 const TOPICS: &[&str] = &["topics", "id"];
 const STAGES: &[&str] = &["stages", "id"];
@@ -216,7 +217,10 @@ impl Definitions {
         let known = Known {
             meetings: declared(Kind::Team, MEETINGS),
             teams: Some([TEAM.to_owned()].into()),
-            recordings: declared(Kind::Webinars, RECORDINGS),
+            recordings: declared(Kind::Webinars, RECORDINGS).map(|mut names| {
+                names.extend(declared(Kind::Webinars, MORE_RECORDINGS).unwrap_or_default());
+                names
+            }),
         };
         let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
         let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));
@@ -380,9 +384,12 @@ mod tests {
         );
         assert!(read.team.is_some() && read.rules.is_some() && read.flows.is_some());
         assert!(read.topics.is_some() && read.wording.is_some() && read.sequences.is_some());
-        let letter =
-            read.catalog.iter().flat_map(|catalog| &catalog.forms).find_map(|form| form.consent.as_ref());
-        assert!(letter.is_some_and(|consent| consent.topic.is_some()), "the consent asks for the letters");
+        let letter = read
+            .catalog
+            .iter()
+            .flat_map(|catalog| &catalog.forms)
+            .find_map(|form| form.consents.iter().find(|consent| consent.topic.is_some()));
+        assert!(letter.is_some(), "a consent asks for the letters");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::base::time::Clock;
 use crate::bookings::team::Team;
 use crate::chat::Room;
 use crate::config::Config;
-use crate::gates::Catalog;
+use crate::gates::{Catalog, Exchanges, Screen};
 use crate::hits::{Agents, Geo, Spam, Words};
 use crate::ingest::{self, Collector, Follower, Following};
 use crate::jobs::{self, Worker};
@@ -44,6 +44,8 @@ pub struct App {
     pub lifecycle: Arc<stages::Definition>,
     pub offers: Arc<offers::Definition>,
     pub catalog: Arc<Catalog>,
+    /// What addresses and answers of forms are held against.
+    pub screen: Arc<Screen>,
     pub webinars: Arc<webinars::Definition>,
     pub team: Arc<Team>,
     /// Where conversations take place.
@@ -142,6 +144,7 @@ impl App {
             lifecycle: desk.lifecycle.clone(),
             offers: Arc::new(offers),
             catalog: desk.catalog.clone(),
+            screen: Arc::new(screen_of(&config)),
             webinars: desk.webinars.clone(),
             team: desk.team.clone(),
             desk,
@@ -218,6 +221,23 @@ fn tend(geo: &Arc<Geo>, cookieless: &Arc<Cookieless>, clock: Clock) {
 /// If the data folder cannot be read or written.
 pub fn keys_of(config: &Config) -> anyhow::Result<Keys> {
     Ok(Keys::new(&secret_of(config)?))
+}
+
+/// What addresses of forms are held against.
+fn screen_of(config: &Config) -> Screen {
+    let forms = &config.forms;
+    let servers: Vec<_> = forms.name_servers.iter().filter_map(|server| server.parse().ok()).collect();
+    let exchanges = forms.check_mail_servers.then(|| Exchanges::new(&servers)).transpose();
+    let exchanges = match exchanges {
+        Ok(exchanges) => exchanges,
+        // A machine without a name server still takes forms: nobody can be asked, so everybody is believed.
+        Err(problem) => {
+            tracing::warn!(error = %problem, "forms.check_mail_servers: no address can be looked up");
+            None
+        }
+    };
+    let own = &forms.disposable_domains;
+    Screen::new((!own.as_os_str().is_empty()).then(|| config.path_of(own)), exchanges)
 }
 
 /// The configured secret, else the one in the data folder, made at the first start.

@@ -8,6 +8,8 @@
 //! A declared field without a value counts as `false` (bool), `[]` (list) or `{}` (map); other types are
 //! absent: `has(contact.phone)` is false and every comparison with them makes the condition false.
 
+mod portable;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};

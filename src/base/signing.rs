@@ -19,8 +19,12 @@ pub enum Purpose {
     Asset,
     /// Play one recording. Subject: the recording's id.
     Recording,
+    /// Go on with a link that has run out since. Subject: the link's nonce.
+    Playback,
     /// Register for one webinar. Subject: the webinar's id.
     Webinar,
+    /// Cancel one's place in one webinar. Subject: the webinar's id.
+    Place,
     /// View, move or cancel one booking. Subject: the booking's id.
     Booking,
     /// Take part in one conversation. Subject: the conversation's id.
@@ -44,7 +48,9 @@ impl Purpose {
         match self {
             Self::Asset => "asset",
             Self::Recording => "recording",
+            Self::Playback => "playback",
             Self::Webinar => "webinar",
+            Self::Place => "place",
             Self::Booking => "booking",
             Self::Conversation => "conversation",
             Self::Objection => "objection",

@@ -60,7 +60,7 @@ pub(super) async fn see(
         recordings: BTreeMap::new(),
     };
     let mut watchable: Vec<&Recording> =
-        room.webinars.webinars.iter().filter_map(|webinar| webinar.recording.as_ref()).collect();
+        room.webinars.webinars.iter().flat_map(|webinar| &webinar.recordings).collect();
     if let Some((contact, _)) = holder.as_ref().filter(|_| trust >= CONFIRMED) {
         person(q, room, contact, &mut world, now).await?;
     }
@@ -99,7 +99,7 @@ async fn person(
         && let Some(webinar) = room.webinars.find(&latest.webinar)
     {
         let language = world.reader.language;
-        let recording = webinar.recording.as_ref().map(|recording| recording.id.clone());
+        let recording = webinar.recording().map(|recording| recording.id.clone());
         world
             .facts
             .set("webinar.id", webinar.id.clone())

@@ -5,6 +5,7 @@ mod check;
 mod contact;
 mod demo;
 mod flow;
+mod forms;
 mod lifecycle;
 mod mail;
 mod nurture;
@@ -46,6 +47,8 @@ enum Command {
     Contact(contact::Arguments),
     /// Test a flow, talk to it, draw it.
     Flow(flow::Arguments),
+    /// Look at submissions that seem odd.
+    Forms(forms::Arguments),
     /// Explain the lifecycle.
     Lifecycle(lifecycle::Arguments),
     /// Who belongs to which segment.
@@ -58,7 +61,7 @@ enum Command {
     Mail(mail::Arguments),
     /// Tell who would get which letter and when.
     Nurture(nurture::Arguments),
-    /// Take attendance.
+    /// Take attendance, call a webinar off.
     Webinar(webinar::Arguments),
     /// Delete what is older than the settings keep it: hits and visits, chats, mails, people.
     Retention(retention::Arguments),
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Check(own) => check::run(&own, arguments.config.as_deref()),
         Command::Contact(own) => settings(arguments.config).and_then(|config| contact::run(&own, &config)),
         Command::Flow(own) => settings(arguments.config).and_then(|config| flow::run(&own, &config)),
+        Command::Forms(own) => settings(arguments.config).and_then(|config| forms::run(&own, &config)),
         Command::Lifecycle(own) => {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
         }

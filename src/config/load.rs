@@ -138,6 +138,11 @@ fn impossible(config: &Config, layers: &Layers, report: &Report) {
             wrong(name, message);
         }
     }
+    for server in &config.forms.name_servers {
+        if server.parse::<std::net::SocketAddr>().is_err() {
+            wrong("forms.name_servers", format!("\"{server}\" is not an address with a port"));
+        }
+    }
     for name in &config.server.client_address_header {
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             wrong("server.client_address_header", format!("\"{name}\" is not the name of a header"));

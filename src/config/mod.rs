@@ -105,6 +105,11 @@ pub struct Collector {
 pub struct Forms {
     pub per_minute: u32,
     pub burst: u32,
+    pub form_per_minute: u32,
+    pub form_burst: u32,
+    pub check_mail_servers: bool,
+    pub name_servers: Vec<String>,
+    pub disposable_domains: PathBuf,
     pub link_days: i64,
 }
 

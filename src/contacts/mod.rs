@@ -198,17 +198,7 @@ impl Coded for Error {
 /// # Errors
 /// As the store says.
 pub async fn identify(tx: &mut Tx, who: &Identification<'_>, now: Timestamp) -> Result<Identified, Error> {
-    tx.lock(&format!("contact:{}", who.email)).await?;
-    let (contact, is_new_contact) = match store::find_by_email(tx, who.email).await? {
-        Some(contact) => (contact, false),
-        None => {
-            let company = match who.email.is_free_mail() {
-                true => None,
-                false => Some(companies::of_domain(tx, who.email.domain(), now).await?),
-            };
-            (store::insert(tx, who, company, now).await?, true)
-        }
-    };
+    let (contact, is_new_contact) = find_or_make(tx, who, now).await?;
     bind(tx, who, contact, is_new_contact, now).await
 }
 
@@ -244,6 +234,33 @@ async fn bind(
 /// As the store says.
 pub async fn survivor(q: &mut impl Queries, contact: ContactId) -> Result<ContactId, Error> {
     Ok(store::merges::root(q, contact).await?.unwrap_or(contact))
+}
+
+/// Finds or makes the contact of an address and binds no device: for what is filled in on a device of the house.
+///
+/// # Errors
+/// As the store says.
+pub async fn of_address(tx: &mut Tx, who: &Identification<'_>, now: Timestamp) -> Result<Contact, Error> {
+    let (contact, _) = find_or_make(tx, who, now).await?;
+    store::touch(tx, contact.id, now).await?;
+    Ok(contact)
+}
+
+/// The contact of an address, and whether it is new.
+async fn find_or_make(
+    tx: &mut Tx,
+    who: &Identification<'_>,
+    now: Timestamp,
+) -> Result<(Contact, bool), Error> {
+    tx.lock(&format!("contact:{}", who.email)).await?;
+    if let Some(contact) = store::find_by_email(tx, who.email).await? {
+        return Ok((contact, false));
+    }
+    let company = match who.email.is_free_mail() {
+        true => None,
+        false => Some(companies::of_domain(tx, who.email.domain(), now).await?),
+    };
+    Ok((store::insert(tx, who, company, now).await?, true))
 }
 
 /// Raises the trust in a device that is bound to this contact. A device bound to somebody else, or to nobody, stays as it

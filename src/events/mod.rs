@@ -53,6 +53,10 @@ pub enum Event {
     WebinarAttended { contact: ContactId, webinar: String },
     /// A contact was registered and not there.
     WebinarMissed { contact: ContactId, webinar: String },
+    /// The time of a webinar is another than a registrant knows.
+    WebinarMoved { contact: ContactId, webinar: String, sequence: i64 },
+    /// A registrant will not come, or the webinar was called off.
+    WebinarCancelled { contact: ContactId, webinar: String, by_us: bool },
     /// A viewer has seen at least this share of a recording.
     RecordingWatched { contact: Option<ContactId>, recording: String, percent: i64 },
     /// A conversation began.
@@ -94,6 +98,8 @@ impl Event {
             Self::WebinarRegistered { .. } => "webinar_registered",
             Self::WebinarAttended { .. } => "webinar_attended",
             Self::WebinarMissed { .. } => "webinar_missed",
+            Self::WebinarMoved { .. } => "webinar_moved",
+            Self::WebinarCancelled { .. } => "webinar_cancelled",
             Self::RecordingWatched { .. } => "recording_watched",
             Self::ConversationOpened { .. } => "conversation_opened",
             Self::HandoffRequested { .. } => "handoff_requested",
@@ -123,6 +129,8 @@ impl Event {
             | Self::WebinarRegistered { contact, .. }
             | Self::WebinarAttended { contact, .. }
             | Self::WebinarMissed { contact, .. }
+            | Self::WebinarMoved { contact, .. }
+            | Self::WebinarCancelled { contact, .. }
             | Self::BookingConfirmed { contact, .. }
             | Self::BookingRescheduled { contact, .. }
             | Self::BookingCancelled { contact, .. }

@@ -27,10 +27,8 @@ pub struct Unlocked<'a> {
     pub asset: &'a Asset,
     /// For whom the link was made.
     pub contact: ContactId,
-    /// Until when it holds.
-    pub expires: Timestamp,
-    /// What revokes it.
-    pub nonce: String,
+    /// What the link says.
+    pub claims: Claims,
 }
 
 /// The token that the answer to a form holds.
@@ -60,28 +58,67 @@ pub fn as_mailed(mut claims: Claims, contact: ContactId, visitor: Option<Visitor
     claims
 }
 
-/// Reads the token of a link to a file.
+/// How long somebody who began to read or to watch may go on, although the link itself has run out.
+const PASS_MS: i64 = 12 * HOUR_MS;
+
+/// What a browser keeps from the first time that a link was good: with it a recording can be watched to its end.
+pub fn pass(keys: &Keys, claims: &Claims, now: Timestamp) -> String {
+    keys.sign(Purpose::Playback, &Keys::claims(claims.nonce.clone(), now, now.plus_ms(PASS_MS)))
+}
+
+/// Reads the token of a link, or takes the [`pass`] for it once it has run out.
 ///
 /// # Errors
 /// [`Error::LinkUnknown`] for what was forged or is meant for something else, [`Error::LinkExpired`],
 /// [`Error::LinkRevoked`].
+pub async fn verify(
+    q: &mut impl Queries,
+    keys: &Keys,
+    purpose: Purpose,
+    token: &str,
+    pass: Option<&str>,
+    now: Timestamp,
+) -> Result<Claims, Error> {
+    let passes = |claims: &Claims| {
+        pass.and_then(|pass| keys.verify(Purpose::Playback, pass, now).ok())
+            .is_some_and(|pass| pass.subject == claims.nonce)
+    };
+    let claims = match keys.verify(purpose, token, now) {
+        Ok(claims) => claims,
+        Err(TokenError::Forged) => return Err(Error::LinkUnknown),
+        Err(TokenError::Expired(claims)) if passes(&claims) => *claims,
+        Err(TokenError::Expired(claims)) => return Err(Error::LinkExpired(claims)),
+    };
+    if revoked(q, &claims).await? {
+        return Err(Error::LinkRevoked(Box::new(claims)));
+    }
+    Ok(claims)
+}
+
+/// Whether a link was taken back.
+///
+/// # Errors
+/// As the store says.
+pub async fn revoked(q: &mut impl Queries, claims: &Claims) -> Result<bool, Error> {
+    Ok(store::is_revoked(q, &claims.nonce, contact_of(claims), &claims.subject, claims.issued).await?)
+}
+
+/// Reads the token of a link to a file.
+///
+/// # Errors
+/// As [`verify`].
 pub async fn unlock<'a>(
     q: &mut impl Queries,
     keys: &Keys,
     catalog: &'a Catalog,
     token: &str,
+    pass: Option<&str>,
     now: Timestamp,
 ) -> Result<Unlocked<'a>, Error> {
-    let claims = keys.verify(Purpose::Asset, token, now).map_err(|error| match error {
-        TokenError::Forged => Error::LinkUnknown,
-        TokenError::Expired(claims) => Error::LinkExpired(claims),
-    })?;
+    let claims = verify(q, keys, Purpose::Asset, token, pass, now).await?;
     let contact = contact_of(&claims).ok_or(Error::LinkUnknown)?;
     let asset = catalog.asset(&claims.subject).ok_or(Error::LinkUnknown)?;
-    if store::is_revoked(q, &claims.nonce).await? {
-        return Err(Error::LinkRevoked);
-    }
-    Ok(Unlocked { asset, contact, expires: claims.expires, nonce: claims.nonce })
+    Ok(Unlocked { asset, contact, claims })
 }
 
 /// Takes a link back.
@@ -92,25 +129,55 @@ pub async fn revoke(tx: &mut Tx, nonce: &str, now: Timestamp) -> Result<(), Erro
     Ok(store::revoke(tx, nonce, now).await?)
 }
 
-/// Notes that a file was downloaded, once an hour, and runs the lifecycle.
+/// Takes back every link that was made until now: of a contact, to a file or recording, or of the one to the other.
+///
+/// # Errors
+/// As the store says.
+pub async fn revoke_all(
+    tx: &mut Tx,
+    contact: Option<ContactId>,
+    subject: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    Ok(store::revoke_all(tx, contact, subject, now).await?)
+}
+
+/// Who fetched a file, as far as the request tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetched {
+    /// A person.
+    ByPerson,
+    /// Perhaps a machine that looks into mails, and why one thinks so.
+    Unsure(&'static str),
+}
+
+/// Notes that a file was fetched, once an hour, and runs the lifecycle if a person did it. What is not sure stands in the
+/// timeline and counts for nothing.
 ///
 /// # Errors
 /// As the store says.
 pub async fn downloaded(
     tx: &mut Tx,
     lifecycle: &stages::Definition,
-    unlocked: &Unlocked<'_>,
+    contact: ContactId,
+    asset: &Asset,
+    fetched: Fetched,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let (contact, asset) = (unlocked.contact, unlocked.asset.id.as_str());
     tx.lock(&format!("contact:{contact}")).await?;
-    let kind = "asset.downloaded";
-    if store::did_since(tx, contact, kind, asset, now.plus_ms(-HOUR_MS)).await? {
+    let (kind, props) = match fetched {
+        Fetched::ByPerson => ("asset.downloaded", json!({"kind": asset.kind})),
+        Fetched::Unsure(why) => {
+            ("asset.fetched", json!({"kind": asset.kind, "verdict": "unsure", "reason": why}))
+        }
+    };
+    if store::did_since(tx, contact, kind, &asset.id, now.plus_ms(-HOUR_MS)).await? {
         return Ok(());
     }
-    let props = json!({"kind": unlocked.asset.kind});
-    contacts::record(tx, Some(contact), None, kind, Some(asset), props, now).await?;
-    stages::evaluate(tx, lifecycle, contact, now).await?;
+    contacts::record(tx, Some(contact), None, kind, Some(&asset.id), props, now).await?;
+    if fetched == Fetched::ByPerson {
+        stages::evaluate(tx, lifecycle, contact, now).await?;
+    }
     Ok(())
 }
 
@@ -137,8 +204,8 @@ pub async fn confirm(
         })
         .unwrap_or(Err(Error::LinkUnknown))?;
     let contact = contact_of(&claims).ok_or(Error::LinkUnknown)?;
-    if store::is_revoked(tx, &claims.nonce).await? {
-        return Err(Error::LinkRevoked);
+    if revoked(tx, &claims).await? {
+        return Err(Error::LinkRevoked(Box::new(claims)));
     }
     let Some(asked_on) = claims.visitor else { return Ok(None) };
     let trust = if asked_on == visitor.to_string() { Trust::Confirmed } else { Trust::Clicked };

@@ -5,26 +5,36 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::Shared;
 use super::api::authorised;
 use super::error::Problem;
-use super::gates::{Refused, Typed, again, described_field, dropped, limit, register_and_submit};
+use super::gates::{Posted, Refused, Taken, again, described_fields, dropped, limit, take_in};
 use super::pages::{Frame, reading};
 use super::request::Proxies;
-use crate::base::ids::VisitorId;
+use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
-use crate::base::time::zone;
-use crate::contacts::Consent;
-use crate::gates::{self, Submission};
-use crate::webinars::{self, Webinar, attendance};
+use crate::gates::form::Typed;
+use crate::gates::screen::Reason;
+use crate::gates::{self, Asked};
+use crate::webinars::{self, State, Webinar, attendance};
+
+/// Longest reason that registrants are told, in characters.
+const REASON_MOST: usize = 500;
 
 /// Mounts the doors.
 pub fn routes(doors: &mut web::ServiceConfig) {
     doors
         .service(web::resource("/w/{webinar}").route(reading().to(show)).route(web::post().to(register)))
         .route("/w/{webinar}/calendar.ics", web::get().to(add_to_calendar))
+        .service(
+            web::resource("/w/{webinar}/place/{token}")
+                .route(reading().to(show_place))
+                .route(web::post().to(give_back)),
+        )
+        .route("/api/v1/webinars/{webinar}/cancel", web::post().to(call_off))
         .service(
             web::resource("/api/v1/webinars/{webinar}/attendance")
                 .app_data(web::PayloadConfig::new(attendance::MOST_BYTES))
@@ -42,40 +52,45 @@ async fn show(app: Shared, request: HttpRequest, webinar: web::Path<String>) -> 
     let now = app.clock.now();
     // An invitation that does not hold any more is no obstacle: she types her address like everybody else.
     let token = token.filter(|token| webinars::invited(&app.keys, webinar, token, now).is_ok());
-    page(&app, &frame, StatusCode::OK, webinar, token.as_deref(), &BTreeMap::new(), &BTreeMap::new(), None)
+    page(&app, &frame, StatusCode::OK, webinar, token.as_deref(), &Typed::new(), &BTreeMap::new(), None).await
 }
 
 #[allow(clippy::too_many_arguments, reason = "a webinar's page shows all of these")]
-fn page(
+async fn page(
     app: &Shared,
     frame: &Frame<'_>,
     status: StatusCode,
     webinar: &Webinar,
     token: Option<&str>,
-    values: &BTreeMap<String, String>,
+    values: &Typed,
     errors: &BTreeMap<String, String>,
     error: Option<&str>,
 ) -> HttpResponse {
     let now = app.clock.now();
     let form = app.catalog.form(&webinar.form).ok();
+    let dates = match webinars::dates(&mut app.stores.db.read(), webinar).await {
+        Ok(dates) => dates,
+        Err(error) => return frame.problem(&error.into()),
+    };
+    let is_open = now < webinar.ends_at() && dates.cancelled_at.is_none();
     let fields: Vec<Json> = match (form, token) {
-        (Some(form), None) if now < webinar.ends_at() => {
-            form.fields.iter().map(|field| described_field(field, frame.language, values, errors)).collect()
-        }
+        (Some(form), None) if is_open => described_fields(form, frame.language, values, errors),
         _ => Vec::new(),
     };
-    let nonce = form.map(|form| gates::nonce(&app.keys, form, now));
+    let nonce = form.map(|form| gates::nonce(&app.keys, form, &Asked::Nothing, now));
     let mut described = described(app, webinar, frame.language);
+    described["called_off"] = json!(dates.cancelled_at.is_some());
     // Without an address there is nobody to play it to; with an invitation there is.
     let viewer = token.and_then(|token| webinars::invited(&app.keys, webinar, token, now).ok());
     if let (Some((contact, _)), Some(recording)) =
-        (viewer, webinar.recording.as_ref().filter(|_| now >= webinar.ends_at()))
+        (viewer, webinar.recording().filter(|_| now >= webinar.ends_at()))
     {
         let token = webinars::recording_link(&app.keys, recording, Some(contact), now);
         described["recording"] = json!(format!("/r/{token}?lang={}", frame.language.code()));
     }
+    let warned = values.contains_key("warned");
     let context = json!({
-        "webinar": described, "token": token, "fields": fields, "nonce": nonce, "error": error,
+        "webinar": described, "token": token, "fields": fields, "nonce": nonce, "error": error, "warned": warned,
     });
     frame.page(status, "pages/webinar", context)
 }
@@ -89,6 +104,7 @@ fn described(app: &Shared, webinar: &Webinar, language: Language) -> Json {
         "starts_at": webinar.starts_at,
         "duration_ms": webinar.duration_ms,
         "over": app.clock.now() >= webinar.ends_at(),
+        "called_off": false,
         "recording": null,
     })
 }
@@ -101,40 +117,50 @@ async fn register(
     webinar: web::Path<String>,
     body: web::Form<Vec<(String, String)>>,
 ) -> HttpResponse {
-    let typed = Typed::of(body.into_inner());
-    let mut frame = Frame::of(&app, &request, typed.get("zone"));
-    if let Some(language) = typed.get("lang").and_then(Language::of_tag) {
+    let mut posted = Posted::of(body.into_inner());
+    let mut frame = Frame::of(&app, &request, posted.get("zone"));
+    if let Some(language) = posted.get("lang").and_then(Language::of_tag) {
         frame.language = language;
     }
     let Some(webinar) = app.webinars.find(&webinar) else { return frame.problem(&super::not_found()) };
     if let Err(problem) = limit(&app, &proxies, &request).await {
         return frame.problem(&problem);
     }
-    if typed.get("website").is_some() {
-        return dropped(done(&app, &frame, webinar, None));
-    }
-    let outcome = match typed.get("t") {
-        Some(token) => accept(&app, webinar, token).await.map(|()| None),
-        None => submit(&app, &frame, webinar, &typed).await.map(Some),
+    let outcome = match posted.get("t") {
+        Some(_) if posted.get("website").is_some() => Ok(Entered::Apart(Reason::Honeypot)),
+        Some(token) => accept(&app, webinar, token).await.map(|()| Entered::In(None)),
+        None => submit(&app, &frame, webinar, &posted).await,
     };
     match outcome {
-        Ok(visitor) => done(&app, &frame, webinar, visitor),
+        Ok(Entered::In(visitor)) => done(&app, &frame, webinar, visitor),
+        Ok(Entered::Apart(reason)) => dropped(done(&app, &frame, webinar, None), reason),
         Err(refused) => {
             let (status, errors, words) = again(&refused, frame.language);
+            if matches!(&refused, Refused::Invalid(invalid) if invalid.is_warning()) {
+                posted.typed.insert("warned".to_owned(), vec!["1".to_owned()]);
+            }
             match (status, refused) {
                 (Some(status), _) => {
-                    page(&app, &frame, status, webinar, None, &typed.values, &errors, words.as_deref())
+                    page(&app, &frame, status, webinar, None, &posted.typed, &errors, words.as_deref()).await
                 }
-                // The page says that it is over, and what can be watched.
-                (None, Refused::Problem(problem)) if problem.code() == "webinar.over" => {
-                    let (values, errors) = (BTreeMap::new(), BTreeMap::new());
-                    page(&app, &frame, StatusCode::CONFLICT, webinar, typed.get("t"), &values, &errors, None)
+                // The page says that it is over or called off, and what can be watched.
+                (None, Refused::Problem(problem))
+                    if matches!(problem.code(), "webinar.over" | "webinar.called_off") =>
+                {
+                    let (typed, errors, token) = (Typed::new(), BTreeMap::new(), posted.get("t"));
+                    page(&app, &frame, StatusCode::CONFLICT, webinar, token, &typed, &errors, None).await
                 }
                 (None, Refused::Problem(problem)) => frame.problem(&problem),
                 (None, Refused::Invalid(_)) => frame.problem(&super::not_found()),
             }
         }
     }
+}
+
+/// How somebody came in.
+enum Entered {
+    In(Option<VisitorId>),
+    Apart(Reason),
 }
 
 /// One click by somebody who was invited by mail.
@@ -151,28 +177,92 @@ async fn submit(
     app: &Shared,
     frame: &Frame<'_>,
     webinar: &Webinar,
-    typed: &Typed,
-) -> Result<VisitorId, Refused> {
-    let now = app.clock.now();
-    if now >= webinar.ends_at() {
+    posted: &Posted,
+) -> Result<Entered, Refused> {
+    if app.clock.now() >= webinar.ends_at() {
         return Err(webinars::Error::Over.into());
     }
     let form = app.catalog.form(&webinar.form)?;
-    let answers = form.validate(&typed.values, &typed.agreed).map_err(Refused::Invalid)?;
-    let nonce = gates::check_nonce(&app.keys, form, typed.get("nonce").unwrap_or_default(), now)?;
-    let page = format!("/w/{}", webinar.id);
-    let submission = Submission {
-        form,
-        answers: &answers,
-        site: frame.site.map_or("", |site| site.key.as_str()),
-        visitor: typed.get("visitor").and_then(|text| VisitorId::parse(text).ok()),
-        consent: Consent::of_word(typed.get("consent").unwrap_or_default()),
-        page: Some(&page),
-        language: frame.language,
-        time_zone: typed.get("zone").filter(|name| zone(name).is_some()),
-        nonce: &nonce,
+    let site = frame.site.map_or("", |site| site.key.as_str());
+    let sent = posted.sent(site, Some(format!("/w/{}", webinar.id)));
+    Ok(match take_in(app, form, Some(&webinar.id), &sent, site, frame.language).await? {
+        Taken::In(submitted) => Entered::In(submitted.visitor),
+        Taken::Apart(reason) => Entered::Apart(reason),
+    })
+}
+
+/// `GET /w/{webinar}/place/{token}`: whether one wants to give one's place back. Changes nothing: mail scanners open links
+/// too.
+async fn show_place(app: Shared, request: HttpRequest, path: web::Path<(String, String)>) -> HttpResponse {
+    place(&app, &request, &path, false).await
+}
+
+/// `POST /w/{webinar}/place/{token}`: gives it back.
+async fn give_back(app: Shared, request: HttpRequest, path: web::Path<(String, String)>) -> HttpResponse {
+    place(&app, &request, &path, true).await
+}
+
+async fn place(app: &Shared, request: &HttpRequest, path: &(String, String), is_done: bool) -> HttpResponse {
+    let frame = Frame::of(app, request, None);
+    let (id, token) = path;
+    let Some(webinar) = app.webinars.find(id) else { return frame.problem(&super::not_found()) };
+    let held = async {
+        let contact = webinars::place_of(&app.keys, webinar, token, app.clock.now())?;
+        if is_done { cancel(app, webinar, contact).await } else { holds(app, webinar, contact).await }
     };
-    Ok(register_and_submit(app, &submission, Some(&webinar.id)).await?.visitor)
+    match held.await {
+        Ok(has_place) => {
+            let language = frame.language.code();
+            let context = json!({
+                "webinar": described(app, webinar, frame.language),
+                "has_place": has_place,
+                "action": format!("/w/{id}/place/{token}?lang={language}"),
+                "again": format!("/w/{id}?lang={language}"),
+            });
+            frame.page(StatusCode::OK, "pages/webinar_place", context)
+        }
+        Err(error) => frame.problem(&error.into()),
+    }
+}
+
+async fn holds(app: &Shared, webinar: &Webinar, contact: ContactId) -> Result<bool, webinars::Error> {
+    let known = webinars::registration(&mut app.stores.db.read(), &webinar.id, contact).await?;
+    Ok(known.is_some_and(|known| known.state == State::Registered))
+}
+
+async fn cancel(app: &Shared, webinar: &Webinar, contact: ContactId) -> Result<bool, webinars::Error> {
+    let mut tx = app.stores.db.begin().await?;
+    webinars::cancel(&mut tx, &app.lifecycle, webinar, contact, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(false)
+}
+
+#[derive(Deserialize, Default)]
+struct CallingOff {
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// `POST /api/v1/webinars/{webinar}/cancel`: it does not take place; everybody who is registered is told.
+async fn call_off(
+    app: Shared,
+    request: HttpRequest,
+    webinar: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let webinar = app.webinars.find(&webinar).ok_or(webinars::Error::Unknown)?;
+    let asked: CallingOff = if body.is_empty() {
+        CallingOff::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|error| Problem::new("request.malformed", error.to_string()))?
+    };
+    let reason = asked.reason.map(|reason| reason.chars().take(REASON_MOST).collect::<String>());
+    let mut tx = app.stores.db.begin().await?;
+    let now = app.clock.now();
+    let told = webinars::call_off(&mut tx, &app.lifecycle, webinar, reason.as_deref(), now).await?;
+    tx.commit().await?;
+    Ok(HttpResponse::Ok().json(json!({ "told": told })))
 }
 
 fn done(app: &Shared, frame: &Frame<'_>, webinar: &Webinar, visitor: Option<VisitorId>) -> HttpResponse {
@@ -193,7 +283,11 @@ async fn add_to_calendar(
     let webinar = app.webinars.find(&webinar).ok_or(webinars::Error::Unknown)?;
     let frame = Frame::of(&app, &request, None);
     let public = Webinar { join_url: None, ..webinar.clone() };
-    let entry = webinars::calendar_file(&public, frame.language, app.clock.now());
+    let dates = webinars::dates(&mut app.stores.db.read(), webinar).await?;
+    if dates.cancelled_at.is_some() {
+        return Err(webinars::Error::CalledOff.into());
+    }
+    let entry = webinars::calendar_file(&public, &dates, frame.language, app.clock.now());
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/calendar; charset=utf-8; method=PUBLISH"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}.ics\"", webinar.id)))
@@ -209,11 +303,10 @@ async fn attend(
 ) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let webinar = app.webinars.find(&webinar).ok_or(webinars::Error::Unknown)?;
-    let (list, unusable) = attendance::read(&body)
+    let (list, unusable) = attendance::read(&body, webinar)
         .map_err(|error| Problem::new("webinar.list_unreadable", error.to_string()))?;
-    let mut tx = app.stores.db.begin().await?;
-    let mut imported = webinars::attend(&mut tx, &app.lifecycle, webinar, &list, app.clock.now()).await?;
-    tx.commit().await?;
+    let (db, now) = (&app.stores.db, app.clock.now());
+    let mut imported = webinars::import(db, &app.lifecycle, webinar, &list, now).await?;
     imported.unknown.extend(unusable);
     imported.unknown.sort_by_key(|one| one.line);
     Ok(HttpResponse::Ok().json(imported))

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{Worker, letters, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, chat, contacts, ingest, privacy, segments, sessions, subscriptions, webinars};
+use crate::{bookings, chat, contacts, gates, ingest, privacy, segments, sessions, subscriptions, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -26,6 +26,12 @@ const CHORES: &[Chore] = &[
         name: "close_webinars",
         every_ms: SECOND_MS,
         run: |worker, now| Box::pin(close_webinars(worker, now)),
+    },
+    // Once after each start: what the file says only changes then.
+    Chore {
+        name: "follow_webinars",
+        every_ms: i64::MAX,
+        run: |worker, now| Box::pin(follow_webinars(worker, now)),
     },
     Chore {
         name: "look_again_at_people",
@@ -71,6 +77,11 @@ const CHORES: &[Chore] = &[
         name: "forget_salts",
         every_ms: 10 * MINUTE_MS,
         run: |worker, now| Box::pin(forget_salts(worker, now)),
+    },
+    Chore {
+        name: "forget_set_apart",
+        every_ms: 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_set_apart(worker, now)),
     },
     Chore {
         name: "forget_old_answers",
@@ -167,6 +178,18 @@ async fn look_again_at_people(worker: &Worker, now: Timestamp) -> anyhow::Result
 
 async fn hand_letters_over(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     Ok(letters::hand_over(worker, now).await? > 0)
+}
+
+async fn follow_webinars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let desk = &worker.desk;
+    Ok(webinars::follow(&desk.stores.db, &desk.webinars, now).await? > 0)
+}
+
+async fn forget_set_apart(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let mut tx = worker.desk.stores.db.begin().await?;
+    let forgotten = gates::quarantine::forget_old(&mut tx, now).await?;
+    tx.commit().await?;
+    Ok(forgotten > 0)
 }
 
 async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -28,9 +28,19 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         }
         Event::WebinarRegistered { contact, webinar } => {
             plan.mail(Mail::WebinarRegistered { contact: *contact, webinar: webinar.clone() });
+            plan.remind_of_webinar(tx, *contact, webinar).await?;
+        }
+        Event::WebinarMoved { contact, webinar, sequence } => {
+            let (contact, sequence) = (*contact, *sequence);
+            plan.mail(Mail::WebinarMoved { contact, webinar: webinar.clone(), sequence });
+            plan.remind_of_webinar(tx, contact, webinar).await?;
+        }
+        Event::WebinarCancelled { contact, webinar, by_us } => {
+            let (contact, webinar, by_us) = (*contact, webinar.clone(), *by_us);
+            plan.mail(Mail::WebinarCancelled { contact, webinar, by_us });
         }
         Event::WebinarMissed { contact, webinar } => {
-            if desk.webinars.find(webinar).is_some_and(|webinar| webinar.recording.is_some()) {
+            if desk.webinars.find(webinar).is_some_and(|webinar| webinar.recording().is_some()) {
                 plan.mail(Mail::WebinarMissed { contact: *contact, webinar: webinar.clone() });
             }
         }
@@ -126,6 +136,22 @@ impl Plan<'_> {
                         mail: Mail::WebinarInvitation { contact, webinar: invitation.webinar.clone() },
                     },
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reminders of a webinar at the times of its definition. One for each time however often somebody registers.
+    async fn remind_of_webinar(&mut self, tx: &mut Tx, contact: ContactId, id: &str) -> Result<(), Error> {
+        let Some(webinar) = self.desk.webinars.find(id) else { return Ok(()) };
+        let sequence = webinars::dates(tx, webinar).await?.sequence;
+        for before_ms in &webinar.remind_ms {
+            let at = webinar.starts_at.plus_ms(-before_ms);
+            // One that would be due at once says nothing that the confirmation does not.
+            if at > self.recorded.at {
+                let mail = Mail::WebinarReminder { contact, webinar: id.to_owned(), sequence };
+                let key = format!("webinar-reminder:{id}:{contact}:{sequence}:{before_ms}");
+                self.planned.push(Planned { key, at, work: Work::Mail { mail } });
             }
         }
         Ok(())

@@ -220,6 +220,8 @@ pub async fn hear(
         | Event::WebinarRegistered { .. }
         | Event::WebinarAttended { .. }
         | Event::WebinarMissed { .. }
+        | Event::WebinarMoved { .. }
+        | Event::WebinarCancelled { .. }
         | Event::RecordingWatched { .. }
         | Event::ConversationOpened { .. }
         | Event::HandoffRequested { .. }

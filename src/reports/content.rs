@@ -135,7 +135,12 @@ pub async fn recordings(q: &mut impl Queries, names: &Names<'_>) -> Result<Vec<R
             sql!(
                 "select recording, count(*) as viewers, cast(sum(percent) as bigint) as percents,
                      count(case when percent >= 60 then 1 end) as past_60
-                 from watches group by recording order by recording"
+                 from (
+                     -- somebody with two devices is one viewer
+                     select recording, max(percent) as percent
+                     from watches group by recording, coalesce(contact_id, viewer)
+                 ) as viewers
+                 group by recording order by recording"
             ),
             &[],
         )

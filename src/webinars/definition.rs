@@ -39,8 +39,10 @@ pub struct Webinar {
     pub remind_ms: Vec<i64>,
     /// Where it takes place.
     pub join_url: Option<String>,
-    /// What can be watched afterwards.
-    pub recording: Option<Recording>,
+    /// The share of it, in percent, that one has to be there for.
+    pub attended_percent: f64,
+    /// What can be watched afterwards: the whole, a short version, or both.
+    pub recordings: Vec<Recording>,
 }
 
 /// A recording.
@@ -66,6 +68,19 @@ impl Webinar {
     /// When it ends.
     pub fn ends_at(&self) -> Timestamp {
         self.starts_at.plus_ms(self.duration_ms)
+    }
+
+    /// The recording that is offered first: the short version, if there is one.
+    pub fn recording(&self) -> Option<&Recording> {
+        self.recordings.iter().find(|recording| recording.is_condensed).or(self.recordings.first())
+    }
+
+    /// Whether so many minutes are enough to have been there. A list that does not say for how long is believed.
+    pub fn is_enough(&self, minutes: Option<i64>) -> bool {
+        #[allow(clippy::cast_precision_loss, reason = "minutes of a webinar are few")]
+        minutes.is_none_or(|minutes| {
+            (minutes * MINUTE_MS) as f64 * 100.0 >= self.attended_percent * self.duration_ms as f64
+        })
     }
 
     /// From when on whoever did not attend has missed it.
@@ -99,7 +114,7 @@ impl Definition {
     /// The recording of this name, and the webinar it is of.
     pub fn recording(&self, id: &str) -> Option<(&Webinar, &Recording)> {
         self.webinars.iter().find_map(|webinar| {
-            let recording = webinar.recording.as_ref().filter(|recording| recording.id == id)?;
+            let recording = webinar.recordings.iter().find(|recording| recording.id == id)?;
             Some((webinar, recording))
         })
     }
@@ -127,12 +142,18 @@ fn read(view: View<'_>) -> Option<Webinar> {
     let join_url = map.optional("join_url").and_then(|view| {
         view.parsed("an https address", |text| text.starts_with("https://").then(|| text.to_owned()))
     });
-    let recording = map.optional("recording").map(read_recording);
+    let attended_percent = map.optional("attended_from").and_then(View::percent);
+    let one = map.optional("recording").into_iter();
+    let several = map.optional("recordings").and_then(View::list).unwrap_or_default();
+    let mut recordings: Vec<Recording> = Vec::new();
+    for view in one.chain(several) {
+        let recording = read_recording(view)?;
+        if recordings.iter().any(|known| known.id == recording.id) {
+            view.error("W104", format!("the recording \"{}\" stands twice", recording.id)).done();
+        }
+        recordings.push(recording);
+    }
     map.finish();
-    let recording = match recording {
-        None => None,
-        Some(recording) => Some(recording?),
-    };
     Some(Webinar {
         id: id?,
         title: title?,
@@ -145,7 +166,8 @@ fn read(view: View<'_>) -> Option<Webinar> {
         form: form?,
         remind_ms,
         join_url,
-        recording,
+        attended_percent: attended_percent.unwrap_or(0.0),
+        recordings,
     })
 }
 
@@ -238,6 +260,15 @@ webinars:
         // 16:00 in Madrid in December is 15:00 UTC.
         assert_eq!(webinars.webinars[0].starts_at.to_string(), "2026-12-03T15:00:00Z");
         assert!(webinars.recording("short").is_some());
+        let both = ONE.replace(
+            "recording: {id: short, title: Short, file: short.mp4, duration_s: 84}",
+            "attended_from: 50%\n    recordings:\n      - {id: whole, title: Whole, file: whole.mp4, duration_s: 2700}\n      - {id: short, title: Short, file: short.mp4, duration_s: 84, condensed: true}",
+        );
+        let webinars = Definition::parse("w.yaml", &both, &report).expect("right");
+        let webinar = &webinars.webinars[0];
+        assert_eq!(webinar.recording().map(|recording| recording.id.as_str()), Some("short"));
+        assert!(webinars.recording("whole").is_some());
+        assert!(webinar.is_enough(Some(23)) && !webinar.is_enough(Some(22)) && webinar.is_enough(None));
         let summer = ONE.replace("2026-12-03T16:00", "2026-07-03T16:00");
         let webinars = Definition::parse("w.yaml", &summer, &report).expect("right");
         assert_eq!(webinars.webinars[0].starts_at.to_string(), "2026-07-03T14:00:00Z");

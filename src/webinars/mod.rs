@@ -5,38 +5,40 @@
 
 pub mod attendance;
 mod calendar;
+mod dates;
 pub mod definition;
+mod forms;
+mod links;
 pub mod ranges;
 mod store;
+mod watching;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use calendar::calendar_file;
+pub use calendar::{calendar_cancelled, calendar_file};
+pub use dates::{Dates, call_off, dates, follow};
 pub use definition::{Definition, Recording, Webinar};
+pub use forms::{release, take};
+pub use links::{invitation, invited, place_link, place_of, play, recording_link};
 pub use ranges::Ranges;
 pub use store::{PERSONAL, Registration, Watched, registration, registrations, watched_of};
+pub use watching::{THRESHOLDS, Watching, watch};
 
 use crate::base::coded::Coded;
 use crate::base::ids::{ContactId, VisitorId};
-use crate::base::signing::{Claims, Keys, Purpose, TokenError};
-use crate::base::time::{DAY_MS, Timestamp};
+use crate::base::signing::TokenError;
+use crate::base::time::Timestamp;
 use crate::contacts;
 use crate::events::{self, Event};
-use crate::gates::unlock::as_mailed;
+use crate::gates;
 use crate::stages;
 use crate::storage;
 use crate::storage::db::{Db, Tx};
 use attendance::{Attended, Unusable};
 
-/// Shares of a recording that are worth an activity.
-pub const THRESHOLDS: [u8; 5] = [25, 50, 60, 75, 90];
-
-/// How long a link to a recording is good: long enough to watch it with pauses.
-const RECORDING_MS: i64 = DAY_MS;
-
-/// How long after the webinar an invitation still leads to its page.
-const INVITATION_MS: i64 = 30 * DAY_MS;
+/// Lines of a list that are taken in one transaction: writers of other things get their turn in between.
+const CHUNK: usize = 100;
 
 /// What a contact is to a webinar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,6 +82,9 @@ pub enum Error {
     /// It is over; nobody can register any more.
     #[error("this webinar is over")]
     Over,
+    /// It was called off.
+    #[error("this webinar was called off")]
+    CalledOff,
     /// It has not begun: nobody can have been there.
     #[error("this webinar has not begun yet")]
     NotBegun,
@@ -98,6 +103,9 @@ pub enum Error {
     /// The link was good once.
     #[error("the link has expired")]
     LinkExpired,
+    /// A form or a link was refused.
+    #[error(transparent)]
+    Gate(#[from] gates::Error),
     /// The lifecycle refused.
     #[error(transparent)]
     Stage(#[from] stages::Error),
@@ -126,14 +134,24 @@ impl Coded for Error {
         match self {
             Self::Unknown => "webinar.unknown",
             Self::Over => "webinar.over",
+            Self::CalledOff => "webinar.called_off",
             Self::NotBegun => "webinar.not_begun",
             Self::NotOver => "webinar.not_over",
             Self::NotRegistered => "webinar.not_registered",
             Self::NoRecording => "recording.unknown",
             Self::LinkUnknown => "token.forged",
             Self::LinkExpired => "token.expired",
+            Self::Gate(error) => error.code(),
             Self::Stage(error) => error.code(),
             Self::Store(error) => error.code(),
+        }
+    }
+
+    fn extras(&self) -> Vec<(&'static str, Value)> {
+        match self {
+            Self::Gate(error) => error.extras(),
+            Self::Stage(error) => error.extras(),
+            _ => Vec::new(),
         }
     }
 }
@@ -143,7 +161,7 @@ impl Coded for Error {
 /// Returns whether anything changed.
 ///
 /// # Errors
-/// [`Error::Over`].
+/// [`Error::Over`], [`Error::CalledOff`].
 pub async fn register(
     tx: &mut Tx,
     lifecycle: &stages::Definition,
@@ -154,6 +172,9 @@ pub async fn register(
 ) -> Result<bool, Error> {
     if now >= webinar.ends_at() {
         return Err(Error::Over);
+    }
+    if dates(tx, webinar).await?.cancelled_at.is_some() {
+        return Err(Error::CalledOff);
     }
     tx.lock(&lock_name(webinar, contact)).await?;
     match store::registration(tx, &webinar.id, contact).await?.map(|known| known.state) {
@@ -173,7 +194,13 @@ pub async fn register(
 ///
 /// # Errors
 /// [`Error::NotRegistered`], [`Error::Over`] once it has begun.
-pub async fn cancel(tx: &mut Tx, webinar: &Webinar, contact: ContactId, now: Timestamp) -> Result<(), Error> {
+pub async fn cancel(
+    tx: &mut Tx,
+    lifecycle: &stages::Definition,
+    webinar: &Webinar,
+    contact: ContactId,
+    now: Timestamp,
+) -> Result<(), Error> {
     tx.lock(&lock_name(webinar, contact)).await?;
     let known = store::registration(tx, &webinar.id, contact).await?.ok_or(Error::NotRegistered)?;
     match known.state {
@@ -185,6 +212,9 @@ pub async fn cancel(tx: &mut Tx, webinar: &Webinar, contact: ContactId, now: Tim
     store::put(tx, &webinar.id, contact, State::Cancelled, None, now).await?;
     let kind = "webinar.cancelled";
     contacts::record(tx, Some(contact), None, kind, Some(&webinar.id), json!({}), now).await?;
+    let event = Event::WebinarCancelled { contact, webinar: webinar.id.clone(), by_us: false };
+    events::append(tx, &event, now).await?;
+    stages::evaluate(tx, lifecycle, contact, now).await?;
     Ok(())
 }
 
@@ -195,14 +225,41 @@ pub struct Imported {
     pub attended: usize,
     /// How many were known already.
     pub unchanged: usize,
+    /// How many were there for too short a time to have been there.
+    pub too_short: usize,
     /// Lines whose address is no contact's, or that could not be read.
     pub unknown: Vec<Unusable>,
+}
+
+/// Takes a list of any length, a hundred people in a transaction. The same list twice changes nothing the second time, so
+/// one that broke off is simply sent again.
+///
+/// # Errors
+/// As [`attend`]; then the lines before were taken.
+pub async fn import(
+    db: &Db,
+    lifecycle: &stages::Definition,
+    webinar: &Webinar,
+    list: &[Attended],
+    now: Timestamp,
+) -> Result<Imported, Error> {
+    let mut imported = Imported::default();
+    for chunk in list.chunks(CHUNK) {
+        let mut tx = db.begin().await?;
+        let part = attend(&mut tx, lifecycle, webinar, chunk, now).await?;
+        tx.commit().await?;
+        imported.attended += part.attended;
+        imported.unchanged += part.unchanged;
+        imported.too_short += part.too_short;
+        imported.unknown.extend(part.unknown);
+    }
+    Ok(imported)
 }
 
 /// Takes a list of who was there. The same list twice changes nothing the second time.
 ///
 /// # Errors
-/// As the store says; then nothing of the list took effect.
+/// [`Error::NotBegun`], [`Error::CalledOff`]; as the store says. Then nothing of the list took effect.
 pub async fn attend(
     tx: &mut Tx,
     lifecycle: &stages::Definition,
@@ -213,6 +270,9 @@ pub async fn attend(
     if now < webinar.starts_at {
         return Err(Error::NotBegun);
     }
+    if dates(tx, webinar).await?.cancelled_at.is_some() {
+        return Err(Error::CalledOff);
+    }
     let mut imported = Imported::default();
     for one in list {
         let Some(contact) = contacts::find_by_email(tx, &one.email).await? else {
@@ -222,11 +282,19 @@ pub async fn attend(
         };
         tx.lock(&lock_name(webinar, contact.id)).await?;
         let known = store::registration(tx, &webinar.id, contact.id).await?;
-        if let Some(known) = known.filter(|known| known.state == State::Attended) {
+        if let Some(known) = known.as_ref().filter(|known| known.state == State::Attended) {
             if one.minutes.is_some_and(|minutes| known.minutes.is_none_or(|known| known < minutes)) {
                 store::put(tx, &webinar.id, contact.id, State::Attended, one.minutes, now).await?;
             }
             imported.unchanged += 1;
+            continue;
+        }
+        if !webinar.is_enough(one.minutes) {
+            // The minutes stand beside the registration; whoever was not registered leaves no trace of a look.
+            if let Some(known) = known.filter(|known| known.minutes < one.minutes) {
+                store::put(tx, &webinar.id, contact.id, known.state, one.minutes, now).await?;
+            }
+            imported.too_short += 1;
             continue;
         }
         store::put(tx, &webinar.id, contact.id, State::Attended, one.minutes, now).await?;
@@ -292,115 +360,15 @@ pub async fn close_due(
         if store::still_registered(&mut db.read(), &webinar.id).await?.is_empty() {
             continue;
         }
+        // Nobody can have missed what did not take place.
+        if dates(&mut db.read(), webinar).await?.cancelled_at.is_some() {
+            continue;
+        }
         let mut tx = db.begin().await?;
         missed += close(&mut tx, lifecycle, webinar, now).await?;
         tx.commit().await?;
     }
     Ok(missed)
-}
-
-/// What a player reports.
-#[derive(Debug, Clone)]
-pub struct Watching<'a> {
-    /// The recording.
-    pub recording: &'a str,
-    /// The device.
-    pub visitor: VisitorId,
-    /// The person, if she is known.
-    pub contact: Option<ContactId>,
-    /// What was played since the last report, in seconds.
-    pub ranges: &'a [(f64, f64)],
-}
-
-/// Adds what was seen of a recording and returns the whole percent seen so far. What is seen twice counts once; each
-/// threshold in [`THRESHOLDS`] makes one activity and one fact when it is first passed.
-///
-/// # Errors
-/// [`Error::NoRecording`].
-pub async fn watch(
-    tx: &mut Tx,
-    lifecycle: &stages::Definition,
-    webinars: &Definition,
-    report: &Watching<'_>,
-    now: Timestamp,
-) -> Result<u8, Error> {
-    let (_, recording) = webinars.recording(report.recording).ok_or(Error::NoRecording)?;
-    let viewer = report.visitor.to_string();
-    tx.lock(&format!("watch:{}:{viewer}", recording.id)).await?;
-    let before = store::watched(tx, &recording.id, &viewer).await?;
-    let mut ranges = before.as_ref().map(|watched| watched.ranges.clone()).unwrap_or_default();
-    // Stored percents are kept when the recording is cut anew: nobody loses what she has seen.
-    let percent_before = before.as_ref().map_or(0, |watched| watched.percent);
-    ranges.add(report.ranges.iter().copied(), recording.duration_s);
-    let percent = ranges.percent(recording.duration_s).max(percent_before);
-    let contact = report.contact.or(before.and_then(|watched| watched.contact));
-    store::put_watched(tx, &recording.id, &viewer, contact, &ranges, percent, now).await?;
-    let passed: Vec<u8> = THRESHOLDS
-        .into_iter()
-        .filter(|threshold| (percent_before + 1..=percent).contains(threshold))
-        .collect();
-    for threshold in &passed {
-        let (kind, props) = ("recording.watched", json!({"percent": threshold}));
-        let visitor = Some(report.visitor);
-        contacts::record(tx, contact, visitor, kind, Some(&recording.id), props, now).await?;
-        let percent = i64::from(*threshold);
-        let event = Event::RecordingWatched { contact, recording: recording.id.clone(), percent };
-        events::append(tx, &event, now).await?;
-    }
-    if let Some(contact) = contact.filter(|_| !passed.is_empty()) {
-        stages::evaluate(tx, lifecycle, contact, now).await?;
-    }
-    Ok(percent)
-}
-
-/// The token of a link that plays a recording.
-pub fn recording_link(
-    keys: &Keys,
-    recording: &Recording,
-    contact: Option<ContactId>,
-    now: Timestamp,
-) -> String {
-    let mut claims = Keys::claims(recording.id.clone(), now, now.plus_ms(RECORDING_MS));
-    claims.contact = contact.map(|contact| contact.to_string());
-    keys.sign(Purpose::Recording, &claims)
-}
-
-/// The recording that a token plays.
-///
-/// # Errors
-/// [`Error::LinkUnknown`], [`Error::LinkExpired`].
-pub fn play<'a>(
-    webinars: &'a Definition,
-    keys: &Keys,
-    token: &str,
-    now: Timestamp,
-) -> Result<&'a Recording, Error> {
-    let claims = keys.verify(Purpose::Recording, token, now)?;
-    webinars.recording(&claims.subject).map(|(_, recording)| recording).ok_or(Error::LinkUnknown)
-}
-
-/// The token of a mailed invitation: one click registers, no address is asked for.
-pub fn invitation(keys: &Keys, webinar: &Webinar, contact: ContactId, now: Timestamp) -> String {
-    let claims = Keys::claims(webinar.id.clone(), now, webinar.ends_at().plus_ms(INVITATION_MS));
-    keys.sign(Purpose::Webinar, &as_mailed(claims, contact, None))
-}
-
-/// Whom an invitation to this webinar was made for.
-///
-/// # Errors
-/// [`Error::LinkUnknown`] for one to another webinar too, [`Error::LinkExpired`].
-pub fn invited(
-    keys: &Keys,
-    webinar: &Webinar,
-    token: &str,
-    now: Timestamp,
-) -> Result<(ContactId, Claims), Error> {
-    let claims = keys.verify(Purpose::Webinar, token, now)?;
-    let contact = claims.contact.as_deref().and_then(|text| ContactId::parse(text).ok());
-    match contact {
-        Some(contact) if claims.subject == webinar.id => Ok((contact, claims)),
-        Some(_) | None => Err(Error::LinkUnknown),
-    }
 }
 
 /// What conditions of flows may ask about a contact's latest webinar.

@@ -1,6 +1,6 @@
 //! Registrations, and what was seen of recordings.
 
-use super::{Ranges, State};
+use super::{Dates, Ranges, State, Webinar};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::Timestamp;
 use crate::storage::db::{Queries, Row, Tx};
@@ -121,6 +121,74 @@ pub(super) async fn still_registered(q: &mut impl Queries, webinar: &str) -> Res
     .collect()
 }
 
+/// When a webinar takes place, as its registrants were told last.
+pub(super) struct DatesRow {
+    pub starts_at: Timestamp,
+    pub duration_ms: i64,
+    pub dates: Dates,
+}
+
+pub(super) async fn dates(q: &mut impl Queries, webinar: &str) -> Result<Option<DatesRow>> {
+    q.query_opt(
+        sql!(
+            "select starts_at, duration_ms, sequence, cancelled_at, reason from webinar_dates
+             where webinar = $1"
+        ),
+        params![webinar],
+    )
+    .await?
+    .map(|row| {
+        let dates = Dates {
+            sequence: row.get("sequence")?,
+            cancelled_at: row.get("cancelled_at")?,
+            reason: row.get("reason")?,
+        };
+        Ok(DatesRow { starts_at: row.get("starts_at")?, duration_ms: row.get("duration_ms")?, dates })
+    })
+    .transpose()
+}
+
+pub(super) async fn put_dates(tx: &mut Tx, webinar: &Webinar, dates: &Dates) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into webinar_dates (webinar, starts_at, duration_ms, sequence, cancelled_at, reason)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (webinar) do update
+             set starts_at = excluded.starts_at,
+                 duration_ms = excluded.duration_ms,
+                 sequence = excluded.sequence,
+                 cancelled_at = excluded.cancelled_at,
+                 reason = excluded.reason"
+        ),
+        params![
+            &webinar.id,
+            webinar.starts_at,
+            webinar.duration_ms,
+            dates.sequence,
+            dates.cancelled_at,
+            dates.reason.as_deref()
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// What every device of a contact has seen of a recording.
+pub(super) async fn watches_of(
+    q: &mut impl Queries,
+    recording: &str,
+    contact: ContactId,
+) -> Result<Vec<Watched>> {
+    q.query(
+        sql!("select contact_id, ranges, percent from watches where recording = $1 and contact_id = $2"),
+        params![recording, contact],
+    )
+    .await?
+    .iter()
+    .map(watched_row)
+    .collect()
+}
+
 pub(super) async fn put(
     tx: &mut Tx,
     webinar: &str,
@@ -162,15 +230,17 @@ pub(super) async fn watched(q: &mut impl Queries, recording: &str, viewer: &str)
         params![recording, viewer],
     )
     .await?
-    .map(|row| {
-        let percent: i64 = row.get("percent")?;
-        Ok(Watched {
-            contact: row.get("contact_id")?,
-            ranges: row.json("ranges")?,
-            percent: u8::try_from(percent.clamp(0, 100)).unwrap_or(100),
-        })
-    })
+    .map(|row| watched_row(&row))
     .transpose()
+}
+
+fn watched_row(row: &Row) -> Result<Watched> {
+    let percent: i64 = row.get("percent")?;
+    Ok(Watched {
+        contact: row.get("contact_id")?,
+        ranges: row.json("ranges")?,
+        percent: u8::try_from(percent.clamp(0, 100)).unwrap_or(100),
+    })
 }
 
 pub(super) async fn put_watched(

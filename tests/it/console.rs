@@ -783,3 +783,45 @@ async fn a_colleague_asks_for_letters_on_somebodys_behalf_and_ends_them() {
     assert!(ana.sees(&format!("/console/contacts/{nikki}")).await.contains("Wants no more"));
     ana.submits(&path, &[("topic", "nothing"), ("what", "ask")]).await.expect(404);
 }
+
+#[tokio::test]
+async fn what_forms_set_apart_is_let_in_or_thrown_away_on_its_page() {
+    let app = app().await;
+    for email in ["pam@acme.example", "eve@acme.example"] {
+        let mut form = app.visitor().fill("white-paper", serde_json::json!({ "email": email })).await;
+        form["website"] = serde_json::json!("https://cheap.example");
+        app.visitor().post("/v1/forms/white-paper", &form).await.expect(200);
+        app.clock.advance(1_000);
+    }
+    let marketing = agent(&app, Role::Marketing).await;
+    assert!(marketing.sees("/console/content").await.contains("/console/quarantine"));
+    let page = marketing.sees("/console/quarantine").await;
+    assert!(page.contains("pam@acme.example") && page.contains("eve@acme.example"), "{page}");
+    let ids: Vec<&str> = page
+        .split("/console/quarantine/")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("/release\"").map(|(id, _)| id))
+        .filter(|id| id.len() == 36)
+        .collect();
+    let [eve, pam] = ids.as_slice() else { panic!("two of them: {ids:?}") };
+    marketing.submits(&format!("/console/quarantine/{pam}/release"), &[]).await.expect(303);
+    marketing.submits(&format!("/console/quarantine/{eve}/delete"), &[]).await.expect(303);
+    marketing.submits(&format!("/console/quarantine/{eve}/delete"), &[]).await.expect(404);
+    let page = marketing.sees("/console/quarantine").await;
+    assert!(page.contains("Nothing is set apart"), "{page}");
+    let contacts = app.rows("select email from contacts").await;
+    let emails: Vec<String> = contacts.iter().map(|row| row.get("email").expect("a text")).collect();
+    assert_eq!(emails, ["pam@acme.example"]);
+}
+
+#[tokio::test]
+async fn a_webinar_is_called_off_from_the_page_of_content() {
+    let app = app().await;
+    let marketing = agent(&app, Role::Marketing).await;
+    let path = "/console/webinars/reading-culture-live/cancel";
+    assert!(marketing.sees("/console/content").await.contains(path));
+    marketing.submits(path, &[("reason", "The speaker is ill.")]).await.expect(303);
+    let page = marketing.sees("/console/content").await;
+    assert!(page.contains("called off") && !page.contains(path), "{page}");
+    marketing.submits("/console/webinars/nothing/cancel", &[]).await.expect(404);
+}

@@ -264,3 +264,265 @@ async fn an_invitation_to_what_is_over_leads_to_the_recording() {
     let page = app.get(&format!("/w/{WEBINAR}?lang=en")).await.expect(200);
     assert!(!page.body.contains("/r/"));
 }
+
+/// Everything that was mailed, as template and text, in order.
+async fn mails(app: &TestApp) -> Vec<(String, String, Option<String>)> {
+    app.run_jobs().await;
+    let rows = app.rows("select template, text_body, calendar from mails order by sent_at, id").await;
+    rows.iter()
+        .map(|row| {
+            let text = |column: &str| row.get::<String>(column).expect("a text");
+            (text("template"), text("text_body"), row.get("calendar").expect("a text or nothing"))
+        })
+        .collect()
+}
+
+async fn templates(app: &TestApp) -> Vec<String> {
+    mails(app).await.into_iter().map(|(template, ..)| template).collect()
+}
+
+/// The page of a mail on which one gives one's seat back.
+fn place_in(app: &TestApp, text: &str) -> String {
+    let link = text.split_whitespace().find(|word| word.contains("/place/")).expect("a link");
+    link.trim_matches(['<', '>', '(', ')']).trim_start_matches(&app.url).to_owned()
+}
+
+fn before_it_begins(app: &TestApp, minutes: i64) {
+    app.clock.advance(starts_at(app).plus_ms(-minutes * MINUTE_MS).since_ms(app.now()));
+}
+
+#[tokio::test]
+async fn registrants_are_reminded_at_the_times_of_the_file_and_once_however_often_they_register() {
+    let app = start().await;
+    let nikki = app.visitor();
+    submit(&nikki, "webinar", "nikki@acme.example").await;
+    submit(&nikki, "webinar", "nikki@acme.example").await;
+    assert_eq!(templates(&app).await, ["webinar_registered"]);
+    before_it_begins(&app, 1_441);
+    assert_eq!(templates(&app).await.len(), 1, "not before its time");
+    before_it_begins(&app, 1_440);
+    assert_eq!(templates(&app).await[1..], ["webinar_reminder"]);
+    before_it_begins(&app, 60);
+    let sent = mails(&app).await;
+    assert_eq!(sent.len(), 3);
+    assert!(sent[2].1.contains("https://meet.example/reading-culture"), "{}", sent[2].1);
+
+    // Who registers half an hour before needs no reminder.
+    before_it_begins(&app, 30);
+    submit(&app.visitor(), "webinar", "late@acme.example").await;
+    after_the_end(&app, -1);
+    let sent = templates(&app).await;
+    assert_eq!(sent[3..], ["webinar_registered"]);
+}
+
+#[tokio::test]
+async fn a_seat_is_given_back_by_the_button_and_never_by_opening_the_link() {
+    let app = start().await;
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    let place = place_in(&app, &mails(&app).await[0].1);
+    for _ in 0..3 {
+        let page = app.get(&place).await.expect(200);
+        assert!(!page.body.contains("nikki@"), "{}", page.body);
+        app.client.send(reqwest::Method::HEAD, &place, None).await.expect(200);
+    }
+    assert_eq!(state(&app, "nikki@acme.example").await, Some(State::Registered));
+    app.client.submit(&place, &[]).await.expect(200);
+    assert_eq!(state(&app, "nikki@acme.example").await, Some(State::Cancelled));
+    app.client.submit(&place, &[]).await.expect(200);
+    assert_eq!(events(&app, "webinar_cancelled").await, 1, "once");
+    let sent = mails(&app).await;
+    assert_eq!(sent[1].0, "webinar_cancelled");
+    let entry = sent[1].2.as_deref().expect("a calendar entry");
+    assert!(
+        entry.contains("METHOD:CANCEL") && entry.contains("UID:webinar-reading-culture@embudo"),
+        "{entry}"
+    );
+
+    let other = webinars::place_link(
+        &app.app.keys,
+        app.app.webinars.find(WEBINAR).expect("a fixture"),
+        contact(&app, "nikki@acme.example").await.0,
+        app.now(),
+    );
+    app.get(&format!("/w/{WEBINAR}/place/x{other}")).await.expect(404);
+    app.get(&format!("/w/nothing/place/{other}")).await.expect(404);
+
+    // No reminder for who does not come; and whoever changes her mind has a seat again, and is reminded once.
+    before_it_begins(&app, 1_440);
+    assert_eq!(templates(&app).await.len(), 2);
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    assert_eq!(state(&app, "nikki@acme.example").await, Some(State::Registered));
+    assert_eq!(templates(&app).await[2..], ["webinar_registered"]);
+    before_it_begins(&app, 60);
+    assert_eq!(templates(&app).await[3..], ["webinar_reminder"]);
+    after_the_end(&app, 1);
+    app.client.submit(&place, &[]).await.expect(410);
+}
+
+#[tokio::test]
+async fn a_webinar_that_is_called_off_is_told_to_everybody_and_takes_nobody_any_more() {
+    let app = start().await;
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    submit(&app.visitor(), "webinar", "pam@acme.example").await;
+    app.run_jobs().await;
+    let client = app.client.with("authorization", &format!("Bearer {KEY}"));
+    let path = format!("/api/v1/webinars/{WEBINAR}/cancel");
+    app.post(&path, &json!({})).await.expect_problem(401, "api.key_unknown");
+    client.post("/api/v1/webinars/nothing/cancel", &json!({})).await.expect_problem(404, "webinar.unknown");
+    let told = client.post(&path, &json!({"reason": "Nora está enferma."})).await.expect_json(200);
+    assert_eq!(told["told"], 2);
+    assert_eq!(client.post(&path, &json!({})).await.expect_json(200)["told"], 0, "once");
+    let sent = mails(&app).await;
+    assert_eq!(sent.iter().filter(|(template, ..)| template == "webinar_cancelled").count(), 2);
+    let (_, text, entry) = sent.last().expect("a mail");
+    assert!(text.contains("Nora está enferma."), "{text}");
+    let entry = entry.as_deref().expect("a calendar entry");
+    assert!(
+        entry.contains("METHOD:CANCEL") && entry.contains("SEQUENCE:1") && entry.contains("STATUS:CANCELLED"),
+        "{entry}"
+    );
+
+    let page = app.get(&format!("/w/{WEBINAR}?lang=en")).await.expect(200);
+    assert!(page.body.contains("called off") && !page.body.contains("name=\"email\""), "{}", page.body);
+    let late = filled(&app.visitor(), "webinar", "late@acme.example").await;
+    app.post("/v1/forms/webinar", &late).await.expect_problem(409, "webinar.called_off");
+    app.get(&format!("/w/{WEBINAR}/calendar.ics")).await.expect_problem(409, "webinar.called_off");
+    before_it_begins(&app, 60);
+    let count = mails(&app).await.len();
+    after_the_end(&app, 60);
+    assert_eq!(close_due(&app).await, 0, "nobody has missed what did not take place");
+    assert_eq!(mails(&app).await.len(), count, "and nobody is reminded of it");
+    attendance(&app, "nikki@acme.example,40\n").await.expect_problem(409, "webinar.called_off");
+    assert_eq!(state(&app, "nikki@acme.example").await, Some(State::Cancelled));
+    let begun = start().await;
+    begun.clock.advance(starts_at(&begun).since_ms(begun.now()));
+    let client = begun.client.with("authorization", &format!("Bearer {KEY}"));
+    client.post(&path, &json!({})).await.expect_problem(409, "webinar.over");
+}
+
+#[tokio::test]
+async fn registrants_of_a_webinar_that_was_moved_get_the_new_time_and_the_new_entry() {
+    let app = start().await;
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    let first = mails(&app).await;
+    let entry = first[0].2.as_deref().expect("a calendar entry");
+    assert!(entry.contains("METHOD:PUBLISH") && entry.contains("SEQUENCE:0"), "{entry}");
+
+    // The next start finds another time in the file.
+    let mut moved = (*app.app.webinars).clone();
+    moved.webinars[0].starts_at = moved.webinars[0].starts_at.plus_ms(60 * MINUTE_MS);
+    let follow =
+        async |definition| webinars::follow(&app.app.stores.db, definition, app.now()).await.expect("noted");
+    assert_eq!(follow(&app.app.webinars).await, 0, "nothing has changed");
+    assert_eq!(follow(&moved).await, 1);
+    assert_eq!(follow(&moved).await, 0, "once");
+    assert_eq!(events(&app, "webinar_moved").await, 1);
+    let webinar = &moved.webinars[0];
+    let dates = webinars::dates(&mut app.app.stores.db.read(), webinar).await.expect("read");
+    assert_eq!(dates.sequence, 1);
+    let entry = webinars::calendar_file(webinar, &dates, embudo::base::language::Language::En, app.now());
+    for line in ["UID:webinar-reading-culture@embudo", "SEQUENCE:1", "DTSTART:20261203T160000Z"] {
+        assert!(entry.contains(line), "{line}\n{entry}");
+    }
+}
+
+#[tokio::test]
+async fn who_left_too_early_was_not_there_and_what_overlaps_counts_once() {
+    let app = start().await;
+    for name in ["nikki", "pam", "ana"] {
+        submit(&app.visitor(), "webinar", &format!("{name}@acme.example")).await;
+    }
+    after_the_end(&app, 5);
+    // 20 % of 45 minutes are nine.
+    let list = "email,joined,left\n\
+                nikki@acme.example,16:00,16:05\nnikki@acme.example,16:03,16:09\n\
+                pam@acme.example,16:00,16:05\npam@acme.example,16:02,16:08\n\
+                ana@acme.example,15:00,15:55\n";
+    let first = attendance(&app, list).await.expect_json(200);
+    assert_eq!((&first["attended"], &first["too_short"]), (&json!(1), &json!(2)), "{first}");
+    let once = app.census().await;
+    let second = attendance(&app, list).await.expect_json(200);
+    assert_eq!((&second["attended"], &second["unchanged"]), (&json!(0), &json!(1)));
+    assert_eq!(app.census().await, once);
+    after_the_end(&app, 30);
+    assert_eq!(close_due(&app).await, 2);
+    assert_eq!(state(&app, "nikki@acme.example").await, Some(State::Attended));
+    assert_eq!(state(&app, "pam@acme.example").await, Some(State::NoShow));
+}
+
+#[tokio::test]
+async fn of_ten_thousand_rows_the_good_ones_are_taken_and_the_bad_ones_told_by_their_lines() {
+    let app = start().await;
+    for n in 0..20 {
+        submit(&app.visitor(), "webinar", &format!("n{n}@acme{n}.example")).await;
+    }
+    after_the_end(&app, 5);
+    let mut list = String::from("name,email,minutes\n");
+    let mut bad = Vec::new();
+    for n in 0..10_000 {
+        let line = n + 2;
+        match n {
+            _ if n % 500 == 0 => {
+                list.push_str(&format!("\"Ruiz, Ana\",n{}@acme{}.example,40\n", n / 500, n / 500))
+            }
+            _ if n % 100 == 7 => {
+                bad.push(line);
+                list.push_str("Nobody,not an address,12\n");
+            }
+            _ if n % 100 == 9 => {
+                bad.push(line);
+                list.push_str(&format!("Somebody,m{n}@acme.example,long\n"));
+            }
+            _ => list.push_str(&format!("Somebody,m{n}@acme.example,12\n")),
+        }
+    }
+    let first = attendance(&app, &list).await.expect_json(200);
+    assert_eq!((&first["attended"], &first["unchanged"]), (&json!(20), &json!(0)));
+    let told = first["unknown"].as_array().expect("a list");
+    let unreadable: Vec<u64> = told
+        .iter()
+        .filter(|one| one["reason"] != "no contact has this address")
+        .map(|one| one["line"].as_u64().expect("a line"))
+        .collect();
+    assert_eq!(unreadable, bad);
+    assert_eq!(told.len(), 10_000 - 20, "every line that did nothing is told");
+    let once = app.census().await;
+    let second = attendance(&app, &list).await.expect_json(200);
+    assert_eq!((&second["attended"], &second["unchanged"]), (&json!(0), &json!(20)));
+    assert_eq!(app.census().await, once, "the second import changes nothing");
+}
+
+#[tokio::test]
+async fn what_somebody_saw_on_two_devices_is_one_union_and_is_told_only_where_she_is_confirmed() {
+    let app = start().await;
+    let (phone, laptop) = (app.visitor(), app.visitor());
+    submit(&phone, "webinar", "nikki@acme.example").await;
+    submit(&laptop, "webinar", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let watch = async |device: &str, ranges: &[(f64, f64)]| {
+        let visitor = VisitorId::parse(device).expect("an id");
+        let report = Watching { recording: "reading-culture-short", visitor, contact: Some(id), ranges };
+        let mut tx = app.app.stores.db.begin().await.expect("begins");
+        let percent =
+            webinars::watch(&mut tx, &app.app.lifecycle, &app.app.webinars, &report, app.now()).await;
+        tx.commit().await.expect("commits");
+        percent.expect("noted")
+    };
+    // Of 96 seconds.
+    assert_eq!(watch(&phone.id, &[(0.0, 38.4)]).await, 40);
+    assert_eq!(events(&app, "recording_watched").await, 1, "25 %");
+    assert_eq!(watch(&laptop.id, &[(28.8, 67.2)]).await, 40, "what this device has seen");
+    let rows =
+        app.rows("select props from activities where kind = 'recording.watched' order by at, id").await;
+    let passed: Vec<Value> =
+        rows.iter().map(|row| row.json::<Value>("props").expect("JSON")["percent"].clone()).collect();
+    assert_eq!(passed, [json!(25), json!(50), json!(60)], "70 % together, each threshold once");
+
+    let device = VisitorId::parse(&laptop.id).expect("an id");
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let confirmed = embudo::contacts::Trust::Confirmed;
+    embudo::contacts::raise_trust(&mut tx, device, id, confirmed, app.now()).await.expect("raised");
+    tx.commit().await.expect("commits");
+    assert_eq!(watch(&laptop.id, &[]).await, 70);
+    assert_eq!(events(&app, "recording_watched").await, 3);
+}

@@ -1,59 +1,17 @@
-// forms.js: turns `<div data-embudo-form="white-paper">` into the form of that name.
+// forms.js: turns `<div data-embudo-form="white-paper">` into the form of that name, and sends a `<form>` that is marked so.
 
 import { address } from '../shared/address';
-import { adopt } from '../shared/adopt';
 import { completeAccent, follow, ground } from '../shared/colour';
+import { type Answers, holds } from '../shared/condition';
 import { complain, dress, guarded, h } from '../shared/dom';
 import type { Host } from '../shared/host';
 import tokens from '../shared/tokens.css';
+import { type Drawn, field } from './field';
+import { own } from './own';
+import { type Values, load, sender } from './send';
 import style from './style.css';
+import type { Definition, Sent } from './wire';
 import { type Words, words } from './words';
-
-interface Field {
-  name: string;
-  type: string;
-  label: string;
-  required?: boolean;
-  placeholder?: string | null;
-  /** Room for several lines. */
-  multiline?: boolean;
-  /** The browser's word for what belongs here; known names have one without it. */
-  autocomplete?: string;
-  /** For `select`: what can be chosen. */
-  options?: (string | { value: string; label: string })[];
-}
-
-interface Definition {
-  form: string;
-  title?: string | null;
-  intro?: string | null;
-  fields: Field[];
-  button: string;
-  consent?: { id: string; text: string; required?: boolean } | null;
-  privacy?: string | null;
-  nonce: string;
-}
-
-interface Sent {
-  visitor?: string;
-  title?: string;
-  message?: string;
-  link?: string | null;
-}
-
-/** What the browser calls a field when it offers to fill it in. */
-const AUTOFILL: Record<string, string> = {
-  email: 'email',
-  name: 'name',
-  first_name: 'given-name',
-  last_name: 'family-name',
-  phone: 'tel',
-  company: 'organization',
-  job_title: 'organization-title',
-  role: 'organization-title',
-  country: 'country-name',
-  website: 'url',
-};
 
 const host = window.embudo!.host!;
 const FILLED = 'data-embudo-filled';
@@ -61,7 +19,9 @@ const FILLED = 'data-embudo-filled';
 host.fill = guarded(() => {
   for (const place of document.querySelectorAll<HTMLElement>(`[data-embudo-form]:not([${FILLED}])`)) {
     place.setAttribute(FILLED, '');
-    fill(host, place).catch((why) => {
+    const language = place.dataset.language || host.language();
+    const filled = place instanceof HTMLFormElement ? own(host, place, language) : fill(host, place, language);
+    filled.catch((why) => {
       // What the page put inside the element (a link to the hosted form) stays in view.
       place.removeAttribute(FILLED);
       complain(why);
@@ -69,138 +29,105 @@ host.fill = guarded(() => {
   }
 });
 
-async function fill(host: Host, place: HTMLElement): Promise<void> {
+async function fill(host: Host, place: HTMLElement, language: string): Promise<void> {
   const name = place.dataset.embudoForm!;
-  const language = place.dataset.language || host.language();
-  const { site } = host.sender(language);
-  const answer = await fetch(
-    `${host.api}/v1/forms/${encodeURIComponent(name)}?${new URLSearchParams({ site, language })}`,
-  );
+  const answer = await load(host, name, language, false);
   if (!answer.ok) throw `the form "${name}" is not there: ${answer.status}`;
   const root = place.shadowRoot || place.attachShadow({ mode: 'open' });
   dress(root, tokens, style);
   follow(place, place.dataset.embudoTheme, ground);
   completeAccent(place, root);
-  show(host, root, await answer.json(), language);
+  show(host, root, place, await answer.json(), language);
 }
 
-function show(host: Host, root: ShadowRoot, definition: Definition, language: string): void {
+function show(host: Host, root: ShadowRoot, place: HTMLElement, definition: Definition, language: string): void {
   const text: Words = /^es/i.test(language) ? words.es : words.en;
-  const inputs = new Map<string, { input: HTMLInputElement; error: HTMLElement }>();
+  const fields = definition.fields.map((of) => field(of, text));
+  const send = sender(host, definition, language, text);
   let isSending = false;
 
-  const fields = definition.fields.map((field) => {
-    const id = `f-${field.name}`;
-    const values = {
-      id,
-      name: field.name,
-      required: field.required,
-      placeholder: field.placeholder,
-      autocomplete: field.autocomplete || AUTOFILL[field.name] || (field.type === 'email' ? 'email' : field.type === 'tel' ? 'tel' : null),
-      'aria-describedby': `${id}-error`,
-    };
-    const input =
-      field.multiline || field.type === 'textarea'
-        ? h('textarea', { ...values, rows: 4 })
-        : field.type === 'select'
-          ? h(
-              'select',
-              values,
-              h('option', { value: '' }, text.choose),
-              ...(field.options || []).map((option) =>
-                typeof option === 'string' ? h('option', null, option) : h('option', { value: option.value }, option.label),
-              ),
-            )
-          : h('input', { ...values, type: field.type === 'phone' ? 'tel' : field.type });
-    const error = h('p', { id: `${id}-error`, class: 'error' });
-    inputs.set(field.name, { input: input as HTMLInputElement, error });
-    return h(
-      'div',
-      { class: 'field' },
-      h('label', { for: id }, field.label, !field.required && h('small', null, ` (${text.optional})`)),
-      input,
+  const consents = (definition.consents || []).map(({ id, key = 'agreed', text, required }): Drawn => {
+    const error = h('p', { id: `${key}-error`, class: 'error' });
+    const box = h('input', { type: 'checkbox', name: key, required, 'aria-describedby': `${key}-error` });
+    return {
+      name: key,
+      required,
       error,
-    );
+      inputs: [box],
+      place: h('div', { class: 'field' }, h('label', { class: 'agree' }, box, h('span', null, text)), error),
+      typed: () => (box.checked ? id : ''),
+      answer: () => box.checked,
+    };
   });
+  const shown = () => fields.filter(({ place }) => !place.hidden);
 
-  const { consent } = definition;
-  const disagreed = h('p', { id: 'agreed-error', class: 'error' });
-  const agree =
-    consent &&
-    h('input', { type: 'checkbox', name: 'agreed', required: consent.required, 'aria-describedby': 'agreed-error' });
-  // The server calls a missing agreement by this name.
-  if (agree) inputs.set('agreed', { input: agree, error: disagreed });
   // A field that no person sees: who fills it in is a program.
   const trap = h('input', { name: 'website', tabindex: -1, autocomplete: 'off' });
   const button = h('button', { class: 'go', type: 'submit' }, definition.button);
   const trouble = h('p', { class: 'error', role: 'alert' });
 
-  const complainAt = (errors: Record<string, string>) => {
-    let first: HTMLElement | null = null;
-    for (const [name, { input, error }] of inputs) {
-      error.textContent = errors[name] || '';
-      if (errors[name]) input.setAttribute('aria-invalid', 'true');
-      else input.removeAttribute('aria-invalid');
-      if (errors[name] && !first) first = input;
+  /** Shows the fields that the answers before them call for. */
+  const settle = () => {
+    const answers: Answers = {};
+    for (const of of fields) {
+      of.place.hidden = !!of.condition && !holds(of.condition, answers);
+      const answer = of.answer();
+      const blank = answer === true ? false : Array.isArray(answer) ? [] : undefined;
+      answers[`answers.${of.name}`] = of.place.hidden ? blank : answer;
     }
-    (first as HTMLElement | null)?.focus();
+  };
+
+  const complainAt = (errors: Record<string, string>) => {
+    let first: HTMLElement | undefined;
+    for (const { name, inputs, error } of [...shown(), ...consents]) {
+      const wrong = errors[name];
+      error.textContent = wrong || '';
+      for (const input of inputs) {
+        if (wrong) input.setAttribute('aria-invalid', 'true');
+        else input.removeAttribute('aria-invalid');
+      }
+      if (wrong) first = first || inputs[0];
+    }
+    first?.focus();
     return !!first;
   };
 
   const look = () => {
     const errors: Record<string, string> = {};
-    for (const [name, { input }] of inputs) {
-      const value = input.value.trim();
-      if (input === agree) {
-        if (input.required && !input.checked) errors[name] = text.agree;
-      } else if (input.required && !value) errors[name] = text.required;
-      else if (value && input.type === 'email' && !/^\S+@\S+\.\S+$/.test(value)) errors[name] = text.email;
+    for (const { name, required, email, typed } of shown()) {
+      const value = typed();
+      if (required && !value.length) errors[name] = text.required;
+      else if (email && value && !/^\S+@\S+\.\S+$/.test(value as string)) errors[name] = text.email;
     }
+    for (const { name, required, typed } of consents) if (required && !typed()) errors[name] = text.agree;
     return errors;
   };
 
-  const send = async () => {
+  const submit = async () => {
     if (isSending || complainAt(look())) return;
     isSending = true;
     trouble.textContent = '';
     button.setAttribute('aria-disabled', 'true');
     button.textContent = text.sending;
-    const { site, visitor, consent: allowed, zone } = host.sender(language);
-    const typed = [...inputs].filter(([, { input }]) => input !== agree);
-    const values = Object.fromEntries(typed.map(([name, { input }]) => [name, input.value.trim()]));
-    try {
-      const answer = await host.post(`/v1/forms/${encodeURIComponent(definition.form)}`, {
-        site,
-        values,
-        visitor,
-        consent: allowed,
-        page: location.href,
-        language,
-        zone,
-        nonce: definition.nonce,
-        agreed: agree?.checked ? [consent!.id] : [],
-        website: trap.value,
-      });
-      if (answer.ok) return done(await answer.json(), visitor);
-      const problem = await answer.json().catch(() => ({}));
-      if (!problem.fields || !complainAt(problem.fields)) {
-        trouble.textContent = answer.status === 429 ? text.busy : (answer.status < 500 && problem.detail) || text.away;
-      }
-    } catch (mistake) {
-      complain(mistake);
-      trouble.textContent = text.away;
-    } finally {
-      isSending = false;
-      button.removeAttribute('aria-disabled');
-      button.textContent = definition.button;
-    }
+    const values: Values = {};
+    for (const { name, typed } of shown()) values[name] = typed();
+    const agreed = consents.map(({ typed }) => typed() as string).filter(Boolean);
+    const outcome = await send(values, agreed, trap.value);
+    isSending = false;
+    button.removeAttribute('aria-disabled');
+    button.textContent = definition.button;
+    if (outcome.sent) done(outcome.sent);
+    else if (!outcome.fields || !complainAt(outcome.fields)) trouble.textContent = outcome.trouble!;
   };
 
-  const done = (sent: Sent, as: string | null) => {
-    if (sent.visitor) adopt(host, sent.visitor, as);
+  const done = (sent: Sent) => {
     const title = h('h2', { class: 'title', tabindex: -1 }, sent.title);
     // The page may want to give it less room than the form.
     root.host.setAttribute('data-embudo-sent', '');
+    const next = () => {
+      root.host.removeAttribute('data-embudo-sent');
+      return fill(host, place, language);
+    };
     form.replaceWith(
       h(
         'div',
@@ -214,6 +141,7 @@ function show(host: Host, root: ShadowRoot, definition: Definition, language: st
             text.open,
             h('span', { class: 'trap' }, ` (${text.opens})`),
           ),
+        definition.kiosk && h('button', { class: 'go', type: 'button', onclick: next }, text.next),
       ),
     );
     title.focus();
@@ -225,28 +153,31 @@ function show(host: Host, root: ShadowRoot, definition: Definition, language: st
       class: 'form',
       novalidate: true,
       lang: language,
+      autocomplete: definition.kiosk && 'off',
       'aria-label': definition.title,
       onsubmit: (event: Event) => {
         event.preventDefault();
-        return send();
+        return submit();
       },
       // A mistake is said when it is made and taken back as soon as it is mended.
       oninput: (event: Event) => {
-        const at = inputs.get((event.target as HTMLInputElement).name);
-        if (at?.error.textContent && !look()[at.input.name]) {
+        settle();
+        const at = [...fields, ...consents].find(({ inputs }) => inputs.includes(event.target as HTMLInputElement));
+        if (at?.error.textContent && !look()[at.name]) {
           at.error.textContent = '';
-          at.input.removeAttribute('aria-invalid');
+          for (const input of at.inputs) input.removeAttribute('aria-invalid');
         }
       },
     },
     definition.title && h('h2', { class: 'title' }, definition.title),
     definition.intro && h('p', { class: 'intro' }, definition.intro),
-    ...fields,
-    agree && h('div', { class: 'field' }, h('label', { class: 'agree' }, agree, h('span', null, consent!.text)), disagreed),
+    ...fields.map(({ place }) => place),
+    ...consents.map(({ place }) => place),
     h('div', { class: 'trap', 'aria-hidden': 'true' }, h('label', null, 'Website', trap)),
     trouble,
     button,
     definition.privacy && h('p', { class: 'privacy' }, definition.privacy),
   );
+  settle();
   root.replaceChildren(form);
 }

@@ -10,6 +10,7 @@ export const words = {
     opens: 'opens in a new tab',
     choose: 'Choose…',
     open: 'Download',
+    next: 'The next person',
   },
   es: {
     required: 'Rellena este campo, por favor.',
@@ -22,6 +23,7 @@ export const words = {
     opens: 'se abre en otra pestaña',
     choose: 'Elige…',
     open: 'Descargar',
+    next: 'La siguiente persona',
   },
 };
 export type Words = typeof words.en;

@@ -123,6 +123,8 @@ class Story {
   requests = [];
   confirms = [];
   forms = [];
+  /** What was asked for with each showing of a form. */
+  shown = [];
   triggers = [];
   watches = [];
   reads = [];
@@ -245,12 +247,13 @@ class Story {
     const name = url.pathname.split('/').pop();
     const es = /^es/.test(url.searchParams.get('language') || JSON.parse(text || '{}').language);
     if (method === 'GET') {
+      this.shown.push(url.search);
       if (name === 'nowhere') return send(404, { status: 404, code: 'form.unknown' });
       return send(200, {
         form: name,
         title: es ? 'Guía: leer en el trabajo' : 'White paper: reading at work',
         intro: es ? '24 páginas con cifras de 40 empresas. Te la enviamos al correo.' : '24 pages with figures from 40 companies. We send it to your inbox.',
-        fields: [
+        fields: this.fields || [
           { name: 'email', type: 'email', label: es ? 'Correo de trabajo' : 'Work e-mail', required: true, placeholder: es ? 'nombre@empresa.com' : 'name@company.com' },
           ...(name === 'demo'
             ? [
@@ -261,13 +264,15 @@ class Story {
             : []),
         ],
         button: es ? 'Enviadme la guía' : 'Send me the paper',
-        consent: { id: 'newsletter', required: !!this.mustAgree, text: es ? 'Enviadme una carta al mes sobre lectura en la empresa.' : 'Send me one letter a month about reading at work.' },
+        ...this.definition,
+        consents: [{ id: 'newsletter', key: 'agreed', required: !!this.mustAgree, text: es ? 'Enviadme una carta al mes sobre lectura en la empresa.' : 'Send me one letter a month about reading at work.' }],
         privacy: es ? 'Usamos tu correo para enviarte la guía. Puedes borrarlo cuando quieras.' : 'We use your e-mail to send you the paper. You can have it erased at any time.',
         nonce: 'n-1',
       });
     }
     const body = JSON.parse(text);
     this.forms.push(body);
+    if (this.problem) return send(422, { status: 422, code: 'form.invalid', title: 'Not valid', ...this.problem(body) });
     if (/@gmail\./.test(body.values.email)) {
       return send(422, {
         status: 422,
@@ -277,7 +282,7 @@ class Story {
       });
     }
     send(200, {
-      visitor: this.formVisitor || body.visitor || '0199aaaa-0000-7000-8000-000000000001',
+      visitor: this.definition?.kiosk ? null : this.formVisitor || body.visitor || '0199aaaa-0000-7000-8000-000000000001',
       title: es ? 'Ya es tuya' : 'It is yours',
       message: es ? 'También te la hemos enviado por correo.' : 'We have sent it to your inbox, too.',
       link: '/d/TOKEN',

@@ -119,6 +119,10 @@ data = {data:?}
 [definitions]
 assets = "../assets"
 
+[forms]
+# The sample company's people live at .example, where no mail server ever was.
+check_mail_servers = false
+
 [mail]
 from = "hola@faro.example"
 

@@ -27,12 +27,120 @@
 
   function fill(name, value) {
     each('input[type="hidden"][name="' + name + '"]', function (input) {
-      if (!input.value) input.value = value;
+      // A kiosk is the house's own: whoever fills it in is not who used this browser before.
+      var kept = name === "zone" || !input.form.hasAttribute("data-kiosk");
+      if (!input.value && kept) input.value = value;
     });
   }
-  fill("visitor", allowed ? stored.visitor : "");
-  fill("consent", stored.consent);
-  fill("zone", zone);
+  function fillAll() {
+    fill("visitor", allowed ? stored.visitor : "");
+    fill("consent", stored.consent);
+    fill("zone", zone);
+  }
+  fillAll();
+
+  // ---- fields that only some answers call for ----
+  // Conditions as the server writes them in JSON (src/base/expr/portable.rs), worked out as it does: what has no value
+  // decides nothing, and what is not decided does not hold.
+  function decide(part, answers) {
+    if (!Array.isArray(part)) return "f" in part ? answers[part.f] : part.v;
+    var word = part[0];
+    if (word === "has") return answers[part[1]] !== undefined;
+    if (word === "list") {
+      return part.slice(1).map(function (item) {
+        return decide(item, answers);
+      });
+    }
+    var a = decide(part[1], answers);
+    if (word === "!") return a === undefined ? a : !a;
+    var b;
+    if (word === "&&" || word === "||") {
+      var settles = word === "||";
+      if (a === settles) return settles;
+      b = decide(part[2], answers);
+      return a === undefined && b !== settles ? undefined : b;
+    }
+    b = decide(part[2], answers);
+    if (a === undefined || b === undefined) return undefined;
+    switch (word) {
+      case "==": return a === b;
+      case "!=": return a !== b;
+      case "<": return a < b;
+      case "<=": return a <= b;
+      case ">": return a > b;
+      case ">=": return a >= b;
+      case "in": return b.indexOf(a) >= 0;
+      case "startsWith": return a.slice(0, b.length) === b;
+      case "endsWith": return !b || a.slice(-b.length) === b;
+      case "contains": return a.indexOf(b) >= 0;
+    }
+  }
+
+  function answerOf(place) {
+    var inputs = Array.prototype.slice.call(place.querySelectorAll("input, select, textarea"));
+    var chosen = inputs
+      .filter(function (input) {
+        return input.checked;
+      })
+      .map(function (input) {
+        return input.value;
+      });
+    var kind = place.getAttribute("data-kind");
+    if (kind === "checkboxes") return chosen;
+    if (kind === "checkbox") return chosen.length > 0;
+    if (kind === "radio") return chosen[0];
+    var text = inputs[0].value.trim();
+    if (kind === "number") return /^-?\d+$/.test(text) ? +text : undefined;
+    return text || undefined;
+  }
+
+  function settle(form) {
+    var answers = {};
+    Array.prototype.forEach.call(form.querySelectorAll("[data-field]"), function (place) {
+      var condition = place.getAttribute("data-show-if");
+      var isShown = !condition || decide(JSON.parse(condition), answers) === true;
+      place.hidden = !isShown;
+      Array.prototype.forEach.call(place.querySelectorAll("input, select, textarea"), function (input) {
+        input.disabled = !isShown;
+        if (place.hasAttribute("data-required")) input.required = isShown;
+      });
+      var kind = place.getAttribute("data-kind");
+      var blank = kind === "checkboxes" ? [] : kind === "checkbox" ? false : undefined;
+      answers["answers." + place.getAttribute("data-field")] = isShown ? answerOf(place) : blank;
+    });
+  }
+
+  function watchForm(form) {
+    if (!form.querySelector("[data-show-if]")) return;
+    settle(form);
+    form.addEventListener("input", function () {
+      settle(form);
+    });
+  }
+  each("form", watchForm);
+
+  // Whoever is confirmed on this device is not asked again for what is known: the server draws the form anew for her.
+  each("form[data-progressive]", function (form) {
+    if (!allowed || !stored.visitor || !window.fetch || form.querySelector("[aria-invalid]")) return;
+    fetch(location.href, { headers: { "x-embudo-visitor": stored.visitor } })
+      .then(function (answer) {
+        return answer.ok ? answer.text() : "";
+      })
+      .then(function (text) {
+        var drawn = new DOMParser().parseFromString(text, "text/html").querySelector("form[data-progressive]");
+        // What has been typed meanwhile stays.
+        var isTouched = Array.prototype.some.call(form.elements, function (input) {
+          return input.type !== "hidden" && input.value !== input.defaultValue && "defaultValue" in input;
+        });
+        if (!drawn || isTouched) return;
+        form.replaceWith(drawn);
+        fillAll();
+        watchForm(drawn);
+      })
+      .catch(function () {
+        // The form as it is asks for what it asks for.
+      });
+  });
 
   // The answer to a form may name another visitor: another person uses this browser now.
   each("[data-visitor]", function (place) {

@@ -1,20 +1,64 @@
 //! Content: forms, webinars and recordings with their numbers.
 
-use actix_web::HttpResponse;
-use serde_json::json;
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
 
-use super::frame::Reader;
+use super::frame::{Reader, see_done};
+use crate::accounts::May;
+use crate::gates::quarantine;
 use crate::http::error::Problem;
 use crate::reports::content;
+use crate::webinars;
+
+/// Longest reason that registrants are told, in characters.
+const REASON_MOST: usize = 500;
 
 /// `GET /console/content`.
 pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let names = reader.names();
     let reads = &mut reader.app.stores.db.read();
+    let mut numbers = Vec::new();
+    for one in content::webinars(reads, &names).await? {
+        let known = reader.app.webinars.find(&one.webinar);
+        let is_called_off = match known {
+            Some(webinar) => webinars::dates(reads, webinar).await?.cancelled_at.is_some(),
+            None => false,
+        };
+        let lies_ahead = known.is_some_and(|webinar| reader.now < webinar.starts_at);
+        let mut one = serde_json::to_value(one).unwrap_or(Json::Null);
+        one["called_off"] = json!(is_called_off);
+        one["can_call_off"] = json!(lies_ahead && !is_called_off && reader.may(May::Curate));
+        numbers.push(one);
+    }
+    let (_, set_apart) = quarantine::list(reads, 0, 0).await?;
     let body = json!({
         "forms": content::forms(reads, &names, reader.now).await?,
-        "webinars": content::webinars(reads, &names).await?,
+        "set_apart": if reader.may(May::Curate) { set_apart } else { 0 },
+        "webinars": numbers,
         "recordings": content::recordings(reads, &names).await?,
     });
     reader.page("console/content", body).await
+}
+
+/// Why a webinar does not take place.
+#[derive(Deserialize)]
+pub struct Said {
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /console/webinars/{webinar}/cancel`.
+pub async fn call_off(
+    reader: Reader,
+    webinar: web::Path<String>,
+    said: web::Form<Said>,
+) -> Result<HttpResponse, Problem> {
+    let app = &reader.app;
+    let webinar = app.webinars.find(&webinar).ok_or(webinars::Error::Unknown)?;
+    let reason: String = said.reason.chars().take(REASON_MOST).collect();
+    let mut tx = app.stores.db.begin().await?;
+    webinars::call_off(&mut tx, &app.lifecycle, webinar, Some(&reason), reader.now).await?;
+    tx.commit().await?;
+    Ok(see_done("/console/content", "called_off"))
 }

@@ -21,6 +21,7 @@ mod people;
 mod pipeline;
 mod presence;
 mod privacy;
+mod quarantine;
 mod talk;
 mod today;
 
@@ -89,6 +90,10 @@ pub const DOORS: &[Door] = &[
     get("/console/outbox/{mail}", May::ReadMails),
     get("/console/outbox/{mail}/html", May::ReadMails),
     get("/console/pipeline", May::Look),
+    get("/console/quarantine", May::Curate),
+    post("/console/quarantine/{submission}/delete", May::Curate),
+    post("/console/quarantine/{submission}/release", May::Curate),
+    post("/console/webinars/{webinar}/cancel", May::Curate),
     post("/console/presence", May::Chat),
     post("/console/presence/beat", May::Chat),
 ];
@@ -141,6 +146,10 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/outbox", web::get().to(outbox::list))
             .route("/outbox/{mail}", web::get().to(outbox::show))
             .route("/outbox/{mail}/html", web::get().to(outbox::html))
+            .route("/quarantine", web::get().to(quarantine::show))
+            .route("/quarantine/{submission}/delete", web::post().to(quarantine::delete))
+            .route("/quarantine/{submission}/release", web::post().to(quarantine::release))
+            .route("/webinars/{webinar}/cancel", web::post().to(content::call_off))
             .route("/presence", web::post().to(presence::set))
             .route("/presence/beat", web::post().to(presence::beat))
             .default_service(web::to(|| async { Err::<HttpResponse, Problem>(super::not_found()) })),
@@ -163,7 +172,20 @@ mod tests {
 
     #[test]
     fn whatever_changes_something_is_a_post() {
-        let changing = ["outcome", "stage", "accept", "close", "hand-back", "say", "times", "logout", "read"];
+        let changing = [
+            "outcome",
+            "stage",
+            "accept",
+            "close",
+            "hand-back",
+            "say",
+            "times",
+            "logout",
+            "read",
+            "delete",
+            "release",
+            "cancel",
+        ];
         for door in DOORS.iter().filter(|door| door.method == Method::GET) {
             let last = door.path.rsplit('/').next().unwrap();
             assert!(!changing.contains(&last), "{} is a GET", door.path);

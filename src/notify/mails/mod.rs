@@ -37,6 +37,12 @@ pub enum Mail {
     WebinarInvitation { contact: ContactId, webinar: String },
     /// You are registered.
     WebinarRegistered { contact: ContactId, webinar: String },
+    /// It is near.
+    WebinarReminder { contact: ContactId, webinar: String, sequence: i64 },
+    /// It takes place at another time.
+    WebinarMoved { contact: ContactId, webinar: String, sequence: i64 },
+    /// You will not come, or it was called off.
+    WebinarCancelled { contact: ContactId, webinar: String, by_us: bool },
     /// You were not there; here is the recording.
     WebinarMissed { contact: ContactId, webinar: String },
     /// The call is booked.
@@ -72,6 +78,9 @@ impl Mail {
             Self::AssetLink { .. } => "asset_link",
             Self::WebinarInvitation { .. } => "webinar_invitation",
             Self::WebinarRegistered { .. } => "webinar_registered",
+            Self::WebinarReminder { .. } => "webinar_reminder",
+            Self::WebinarMoved { .. } => "webinar_moved",
+            Self::WebinarCancelled { .. } => "webinar_cancelled",
             Self::WebinarMissed { .. } => "webinar_missed",
             Self::BookingConfirmed { .. } => "booking_confirmed",
             Self::BookingRescheduled { .. } => "booking_rescheduled",
@@ -181,6 +190,15 @@ async fn draft(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Draft, Error>
         }
         Mail::WebinarRegistered { contact, webinar } => {
             webinar::registered(desk, mail, *contact, webinar, now).await
+        }
+        Mail::WebinarReminder { contact, webinar, sequence } => {
+            webinar::reminder(desk, mail, *contact, webinar, *sequence, now).await
+        }
+        Mail::WebinarMoved { contact, webinar, sequence } => {
+            webinar::moved(desk, mail, *contact, webinar, *sequence, now).await
+        }
+        Mail::WebinarCancelled { contact, webinar, by_us } => {
+            webinar::cancelled(desk, mail, *contact, webinar, *by_us, now).await
         }
         Mail::WebinarMissed { contact, webinar } => webinar::missed(desk, mail, *contact, webinar, now).await,
         Mail::BookingConfirmed { booking, sequence }

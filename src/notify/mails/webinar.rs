@@ -77,18 +77,92 @@ pub(super) async fn registered(
     id: &str,
     now: Timestamp,
 ) -> Result<Draft, Error> {
+    to_registrant(desk, mail, contact, id, None, true, now).await
+}
+
+/// A reminder of a webinar that was moved or called off since is not wanted any more.
+pub(super) async fn reminder(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    id: &str,
+    sequence: i64,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    to_registrant(desk, mail, contact, id, Some(sequence), false, now).await
+}
+
+pub(super) async fn moved(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    id: &str,
+    sequence: i64,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    to_registrant(desk, mail, contact, id, Some(sequence), true, now).await
+}
+
+/// What somebody gets who has a place: the way in, and the way to give the place back.
+async fn to_registrant(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    id: &str,
+    sequence: Option<i64>,
+    has_entry: bool,
+    now: Timestamp,
+) -> Result<Draft, Error> {
     let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
         return Ok(Draft::CHANGED);
     };
-    if state(desk, id, contact).await? != Some(State::Registered) {
+    let dates = webinars::dates(&mut desk.stores.db.read(), webinar).await?;
+    let is_outdated = sequence.is_some_and(|sequence| sequence != dates.sequence);
+    let is_over = sequence.is_some() && now >= webinar.starts_at;
+    if is_outdated || is_over || state(desk, id, contact).await? != Some(State::Registered) {
         return Ok(Draft::CHANGED);
     }
     let language = reader.language();
     let own = desk.link(&format!("/w/{id}?lang={}", language.code()));
     let link = webinar.join_url.clone().unwrap_or(own);
-    let ics = webinars::calendar_file(webinar, language, now);
-    let tells = json!({ "webinar": told(webinar, language), "link": link });
-    ready(desk, mail, &reader, Kind::Answer, now, tells, Some(("PUBLISH", ics)))
+    let place = webinars::place_link(&desk.keys, webinar, contact, now);
+    let entry = || ("PUBLISH", webinars::calendar_file(webinar, &dates, language, now));
+    let tells = json!({
+        "webinar": told(webinar, language),
+        "link": link,
+        "cancel": desk.link(&format!("/w/{id}/place/{place}?lang={}", language.code())),
+    });
+    ready(desk, mail, &reader, Kind::Answer, now, tells, has_entry.then(entry))
+}
+
+/// Her place is free again, or there is nothing to come to.
+pub(super) async fn cancelled(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    id: &str,
+    by_us: bool,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
+        return Ok(Draft::CHANGED);
+    };
+    // Who has changed her mind again since has a place.
+    if state(desk, id, contact).await? != Some(State::Cancelled) {
+        return Ok(Draft::CHANGED);
+    }
+    let dates = webinars::dates(&mut desk.stores.db.read(), webinar).await?;
+    let language = reader.language();
+    let tells = json!({
+        "webinar": told(webinar, language),
+        "by_us": by_us,
+        "reason": dates.reason.as_deref().filter(|_| by_us),
+        "link": if by_us { reader.site.get("home").cloned() } else {
+            Some(json!(desk.link(&format!("/w/{id}?lang={}", language.code()))))
+        },
+    });
+    let entry = ("CANCEL", webinars::calendar_cancelled(webinar, &dates, language, now));
+    ready(desk, mail, &reader, Kind::Answer, now, tells, Some(entry))
 }
 
 pub(super) async fn missed(
@@ -101,7 +175,7 @@ pub(super) async fn missed(
     let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
         return Ok(Draft::CHANGED);
     };
-    let Some(recording) = webinar.recording.as_ref() else { return Ok(Draft::CHANGED) };
+    let Some(recording) = webinar.recording() else { return Ok(Draft::CHANGED) };
     if state(desk, id, contact).await? != Some(State::NoShow) {
         return Ok(Draft::CHANGED);
     }

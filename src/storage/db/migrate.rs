@@ -30,6 +30,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(4, "visits go", include_str!("../migrations/0004_visits_go.sql")),
     shared(5, "marks and segments", include_str!("../migrations/0005_segments.sql")),
     shared(6, "people", include_str!("../migrations/0006_people.sql")),
+    shared(7, "forms", include_str!("../migrations/0007_forms.sql")),
     shared(8, "mail", include_str!("../migrations/0008_mail.sql")),
 ];
 

@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod dns;
 pub mod hits;
 pub mod hook;
 pub mod inbox;

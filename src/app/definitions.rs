@@ -186,7 +186,7 @@ impl Definitions {
         };
         let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
         let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));
-        let read = Self {
+        let mut read = Self {
             lifecycle: file(Kind::Lifecycle).and_then(|(path, text)| {
                 apart(report, |report| stages::Definition::parse(path, text, report))
             }),
@@ -200,6 +200,9 @@ impl Definitions {
                 .and_then(|(path, text)| apart(report, |report| Rules::parse(path, text, report))),
             flows: Flows::read(&sources.flows, &known, report),
         };
+        if let Some(team) = &read.team {
+            read.lifecycle = read.lifecycle.map(|lifecycle| lifecycle.with_hours(team.working_hours()));
+        }
         for reference in &REFERENCES {
             let Some(doc) = docs.get(&reference.from) else { continue };
             // Of a file that cannot be read at all nothing is known, and nothing is held against others.

@@ -87,6 +87,14 @@ impl App {
             anyhow::bail!("a definition is wrong:\n{}", report.text());
         };
         anyhow::ensure!(!report.has_errors(), "a definition is wrong:\n{}", report.text());
+        let chosen = stages::versions::start(&stores.db, lifecycle, clock.now()).await?;
+        if let Some(draft) = &chosen.draft {
+            tracing::warn!(
+                lifecycle.version = chosen.running.version,
+                draft.version = draft.version,
+                "lifecycle.yaml is a draft that waits for approvals or activation; the version before it runs"
+            );
+        }
         let from = Email::parse(&config.mail.from)
             .map_err(|_| anyhow::anyhow!("mail.from: `{}` is not an e-mail address", config.mail.from))?;
         let desk = Desk {
@@ -94,7 +102,7 @@ impl App {
             keys: keys.clone(),
             sites: Arc::new(Sites::new(&config.sites)),
             templates: Arc::new(Templates::embedded()?),
-            lifecycle: Arc::new(lifecycle),
+            lifecycle: Arc::new(chosen.running),
             catalog: Arc::new(catalog),
             webinars: Arc::new(webinars),
             team: Arc::new(team),

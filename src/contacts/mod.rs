@@ -19,8 +19,8 @@ use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
 pub use store::{
-    activities, company, company_colleagues, consents, fields, find, find_by_email, known_visitors,
-    latest_visitor, saw_visitor, see_visitor, visitor, visits,
+    Texts, activities, company, company_colleagues, consents, fields, find, find_by_email, known_visitors,
+    latest_visitor, saw_visitor, see_visitor, visitor, visits, visits_between,
 };
 
 /// How sure we are that the person at a device is a certain contact.

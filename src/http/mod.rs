@@ -7,6 +7,7 @@ mod collect;
 mod cors;
 mod demo;
 mod gates;
+mod lifecycle;
 mod objections;
 mod ops;
 mod proxies;
@@ -99,6 +100,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(pages::routes)
                     .configure(console::routes)
                     .configure(gates::routes)
+                    .configure(lifecycle::routes)
                     .configure(objections::routes)
                     .configure(traffic::routes)
                     .configure(webinars::routes)

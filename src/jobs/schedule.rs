@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{Worker, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, chat, ingest, sessions, webinars};
+use crate::{bookings, chat, ingest, sessions, stages, webinars};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -26,6 +26,11 @@ const CHORES: &[Chore] = &[
         name: "close_webinars",
         every_ms: SECOND_MS,
         run: |worker, now| Box::pin(close_webinars(worker, now)),
+    },
+    Chore {
+        name: "look_at_due_contacts",
+        every_ms: SECOND_MS,
+        run: |worker, now| Box::pin(look_at_due_contacts(worker, now)),
     },
     Chore {
         name: "expire_holds",
@@ -106,6 +111,11 @@ async fn wake_conversations(worker: &Worker, now: Timestamp) -> anyhow::Result<b
 async fn close_webinars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     let desk = &worker.desk;
     Ok(webinars::close_due(&desk.stores.db, &desk.lifecycle, &desk.webinars, now).await? > 0)
+}
+
+async fn look_at_due_contacts(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let desk = &worker.desk;
+    Ok(stages::due::run(&desk.stores.db, &desk.lifecycle, now).await? > 0)
 }
 
 async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

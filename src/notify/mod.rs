@@ -24,6 +24,7 @@ pub use rules::{Fact, Hook, Rules};
 pub use store::{Letter, Notification, letter, letters, mark_line_read, mark_read, notifications, unread};
 
 use crate::base::email::Email;
+use crate::base::language::Language;
 use crate::base::signing::Keys;
 use crate::base::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::bookings::team::Team;
@@ -148,6 +149,14 @@ pub async fn send(desk: &Desk, id: &str, work: &Work, now: Timestamp) -> Result<
 }
 
 impl Desk {
+    /// A stage, or a state after the sale, in words.
+    fn state_in_words(&self, id: &str, language: Language) -> String {
+        let stage = self.lifecycle.stage(id).map(|stage| &stage.label);
+        let track = self.lifecycle.post_sale.as_ref();
+        let label = stage.or_else(|| track.and_then(|track| track.state(id)).map(|state| &state.label));
+        label.map_or(id, |label| label.get(language)).to_owned()
+    }
+
     /// An address of this server.
     pub fn link(&self, path: &str) -> String {
         format!("{}{path}", self.public_url)

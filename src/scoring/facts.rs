@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::titles;
 use crate::base::email::Email;
+use crate::base::expr::Context;
 use crate::base::ids::ActivityId;
 use crate::base::time::Timestamp;
 
@@ -97,6 +98,28 @@ impl Facts {
                 .collect(),
             job_title,
         }
+    }
+
+    /// The facts as conditions name them.
+    pub fn values(&self) -> Context {
+        let mut values = Context::new();
+        values
+            .set("contact.email_domain", self.email_domain.as_str())
+            .set("contact.corporate_email", self.corporate_email)
+            .set("contact.job_title", self.job_title.as_str())
+            .set("contact.seniority", self.seniority.as_str())
+            .set("contact.department", self.department.as_str())
+            .set("contact.employees", self.employees)
+            .set("contact.industry", self.industry.as_str())
+            .set("contact.country", self.country.as_str())
+            .set("contact.language", self.language.as_str())
+            .set("bant_known", self.bant_known())
+            .set("bant_positive", self.bant_positive());
+        for slot in BANT {
+            let answer = self.bant.get(slot).cloned().unwrap_or_default();
+            values.set(&format!("bant.{slot}"), answer);
+        }
+        values
     }
 
     /// Takes the country of the latest visit where nobody said one.

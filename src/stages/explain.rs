@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::definition::{Definition, Stage};
-use super::rules::{self, Miss};
-use super::{Error, Grounds, Offer, store};
+use super::due::{self, Deadline};
+use super::rules::{self, Miss, Position};
+use super::{Disqualified, Error, Grounds, Offer, store, track};
 use crate::base::ids::ContactId;
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
-use crate::scoring::Score;
+use crate::contacts;
+use crate::scoring::{Score, Scorer};
 use crate::storage::db::Queries;
 
 /// The whole answer: stage, reason, scores row by row, history, what is missing.
@@ -30,6 +32,21 @@ pub struct Explanation {
     pub next: Option<NextStage>,
     /// The decisions that people can take now.
     pub offers: Vec<Offer>,
+    /// What takes her out of the running: no rule moves her forward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disqualified: Option<Disqualified>,
+    /// When she leaves the stage by cooling down, if nothing happens any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cools_down_at: Option<Timestamp>,
+    /// By when somebody must respond to her.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Deadline>,
+    /// Where she stands after the sale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post_sale: Option<track::Standing>,
+    /// Fields that were written after `at`: what stood there before is not kept, and they count as unknown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later_fields: Vec<String>,
 }
 
 /// One interval, in words.
@@ -74,7 +91,7 @@ pub struct NextStage {
     pub misses: Vec<Miss>,
 }
 
-/// Explains a contact as of `now`.
+/// Explains a contact as of `now`, which may lie in the past.
 ///
 /// # Errors
 /// [`Error::NoContact`], or as the store says.
@@ -86,10 +103,13 @@ pub async fn explain(
 ) -> Result<Explanation, Error> {
     let known = store::contact(q, contact).await?.ok_or(Error::NoContact)?;
     let person = super::person(q, definition, contact, now).await?;
-    let position = super::position(q, definition, contact, now).await?;
+    let intervals = store::intervals(q, contact).await?;
+    let position = position_in(definition, &intervals, now);
+    let versions = store::versions(q, contact).await?;
     let mut history = Vec::new();
-    for interval in store::intervals(q, contact).await? {
-        let version = store::version(q, &interval.lifecycle_hash).await?;
+    for mut interval in intervals.into_iter().filter(|interval| interval.entered_at <= now) {
+        interval.left_at = interval.left_at.filter(|left| *left <= now);
+        let version = versions.get(&interval.lifecycle_hash).copied();
         history.push(passage(definition, interval, version));
     }
     let stage = history.iter().rev().find(|passage| passage.until.is_none()).cloned();
@@ -100,16 +120,41 @@ pub async fn explain(
         misses: rules::misses(definition, &person, &position, next),
     });
     let offers = super::offers(definition, &person, &position);
+    let here = definition.stage(&position.stage);
+    let scorer = Scorer::new(&definition.scoring, person.values(), &person.activities);
+    let cools_down_at = here.and_then(|here| due::cools_down_at(here, &scorer, position.entered_at, now, due::NEVER));
+    let sla = here.and_then(|here| here.sla.as_ref());
+    let deadline = sla.map(|sla| due::deadline(definition, sla, &person, position.entered_at));
+    let fields = contacts::fields(q, contact).await?;
+    let later = fields.into_iter().filter(|field| !field.is_suggestion && field.at > now);
     Ok(Explanation {
         contact,
         email: known.email,
         at: now,
         stage,
         history,
+        post_sale: track::standing(q, definition, contact, &person, now).await?,
         score: person.score,
         next,
         offers,
+        disqualified: person.disqualified,
+        cools_down_at,
+        deadline,
+        later_fields: later.map(|field| field.name).collect(),
     })
+}
+
+/// Where somebody stood as of `now`.
+pub(super) fn position_in(definition: &Definition, intervals: &[store::Interval], now: Timestamp) -> Position {
+    let by_then = intervals.iter().filter(|interval| interval.entered_at <= now);
+    let back_at =
+        by_then.clone().filter(|interval| interval.rule.starts_with("back.")).map(|interval| interval.entered_at);
+    let back_at = back_at.max();
+    // Stages that were passed have no length: whoever stands in one stands in the last that was entered.
+    match by_then.rev().find(|interval| interval.left_at.is_none_or(|left| left > now)) {
+        Some(open) => Position { stage: open.stage.clone(), entered_at: open.entered_at, back_at },
+        None => Position { stage: definition.first().id.clone(), entered_at: now, back_at },
+    }
 }
 
 fn passage(definition: &Definition, interval: store::Interval, version: Option<i64>) -> Passage {
@@ -156,7 +201,9 @@ pub fn rule_label(definition: &Definition, rule: &str) -> Localized {
     let clauses = definition.stages.iter().flat_map(|stage| &stage.clauses);
     let clause = clauses.filter(|clause| clause.id == rule).map(|clause| clause.label.clone()).next();
     let way = definition.back.iter().find(|way| way.id == rule).map(|way| way.label.clone());
-    clause.or(way).unwrap_or_else(|| match rule {
+    let disqualifier = definition.disqualify.iter().find(|known| known.id == rule).map(|known| known.label.clone());
+    clause.or(way).or(disqualifier).unwrap_or_else(|| match rule {
+        cold if cold.starts_with("back.cold.") => Localized::new("Cooled down", "Se enfrió"),
         "start" => Localized::new("First seen", "Primera visita"),
         "skipped" => Localized::new("Passed on the way", "Etapa pasada de largo"),
         other => plain(other),

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{Back, Clause, Definition, Stage};
+use super::definition::{Back, Clause, Definition, Disqualifier, Stage};
+use crate::base::expr::Context;
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
-use crate::scoring::condition::{Call, Scope};
-use crate::scoring::{Activity, Evidence, Facts, Grade, Level, Score};
+use crate::scoring::condition::{Bands, Call, Condition, Moment};
+use crate::scoring::{Activity, Evidence, Facts, Grade, History, Level, Score, Scorer};
 
 /// All that rules look at, about one contact at one moment.
 #[derive(Debug, Clone)]
@@ -14,11 +15,115 @@ pub struct Person {
     /// Who she is.
     pub facts: Facts,
     /// What she did, hers and her devices', from before she was known too.
-    pub activities: Vec<Activity>,
+    pub activities: History,
     /// Both axes as of `now`.
     pub score: Score,
+    /// What takes her out of the running, if anything does.
+    pub disqualified: Option<Disqualified>,
     /// The moment that everything is asked for.
     pub now: Timestamp,
+    values: Values,
+    /// The stages that somebody as cool as she has been would leave.
+    cold: Vec<String>,
+}
+
+/// The facts as conditions name them.
+#[derive(Clone)]
+struct Values(Context);
+
+impl std::fmt::Debug for Values {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Values")
+    }
+}
+
+/// Why no rule moves somebody forward.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Disqualified {
+    /// The rule.
+    pub rule: String,
+    /// The rule in words.
+    pub label: Localized,
+    /// The reason in one word.
+    pub reason: String,
+}
+
+impl Person {
+    /// What rules see of somebody as of `now`.
+    pub fn new(definition: &Definition, facts: Facts, activities: Vec<Activity>, now: Timestamp) -> Self {
+        let (values, history) = (facts.values(), definition.scoring.history(activities));
+        let scorer = Scorer::new(&definition.scoring, &values, &history);
+        let score = scorer.score(now);
+        let cold = definition.stages.iter().filter(|stage| {
+            stage.leave_below.as_ref().is_some_and(|leave| {
+                let from = now.plus_ms(-leave.after_ms);
+                scorer.below_since(leave.engagement_points, from, now).is_some_and(|since| since <= from)
+            })
+        });
+        let cold = cold.map(|stage| stage.id.clone()).collect();
+        let disqualified = disqualifier(definition, &values, &history, now).map(|rule| Disqualified {
+            rule: rule.id.clone(),
+            label: rule.label.clone(),
+            reason: rule.reason.clone(),
+        });
+        Self { facts, activities: history, score, disqualified, now, values: Values(values), cold }
+    }
+
+    /// The facts as conditions name them.
+    pub fn values(&self) -> &Context {
+        &self.values.0
+    }
+
+    fn sight<'a>(&'a self, pretended: &'a [Call], is_cold: &'a dyn Fn(&Stage) -> bool) -> Sight<'a> {
+        Sight {
+            values: &self.values.0,
+            history: &self.activities,
+            bands: &self.score,
+            bant_positive: self.facts.bant_positive(),
+            is_disqualified: self.disqualified.is_some(),
+            is_cold,
+            pretended,
+            now: self.now,
+        }
+    }
+}
+
+/// The first rule that takes somebody out of the running.
+pub(super) fn disqualifier<'a>(
+    definition: &'a Definition,
+    values: &Context,
+    history: &History,
+    now: Timestamp,
+) -> Option<&'a Disqualifier> {
+    let moment = Moment { values, history, bands: None, since: None, pretended: &[], now };
+    definition.disqualify.iter().find(|rule| rule.condition.holds_at(&moment))
+}
+
+/// What rules see, however it was worked out.
+pub(super) struct Sight<'a> {
+    pub values: &'a Context,
+    pub history: &'a History,
+    pub bands: &'a dyn Bands,
+    pub bant_positive: usize,
+    pub is_disqualified: bool,
+    /// Whether somebody has been cool for long enough to leave a stage.
+    pub is_cold: &'a dyn Fn(&Stage) -> bool,
+    /// Calls of `event()` and `decision()` to which the answer is yes.
+    pub pretended: &'a [Call],
+    pub now: Timestamp,
+}
+
+impl Sight<'_> {
+    fn moment(&self, since: Option<Timestamp>) -> Moment<'_> {
+        Moment {
+            values: self.values,
+            history: self.history,
+            bands: Some(self.bands),
+            since,
+            pretended: self.pretended,
+            now: self.now,
+        }
+    }
 }
 
 /// Where somebody stands.
@@ -41,6 +146,8 @@ pub struct Step {
     pub rule: String,
     /// The stages that were passed without entering them.
     pub skipped: Vec<String>,
+    /// The reason, where the definition gives one.
+    pub reason: Option<String>,
     /// Whether it leads back.
     pub back: bool,
     /// Whether a new journey begins.
@@ -71,16 +178,33 @@ pub struct Grounds {
 
 /// The moves from `position`, first any way back, then forward as far as the rules carry.
 pub fn steps(definition: &Definition, person: &Person, position: &Position) -> Vec<Step> {
+    steps_if(definition, person, position, &[])
+}
+
+/// As [`steps`], if the answer to some calls were yes.
+pub(super) fn steps_if(
+    definition: &Definition,
+    person: &Person,
+    position: &Position,
+    pretended: &[Call],
+) -> Vec<Step> {
+    let is_cold = |stage: &Stage| person.cold.contains(&stage.id);
+    steps_seen(definition, &person.sight(pretended, &is_cold), position)
+}
+
+pub(super) fn steps_seen(definition: &Definition, sight: &Sight<'_>, position: &Position) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut at = position.clone();
-    if let Some(step) = way_back(definition, person, &at) {
-        at = Position { stage: step.to.clone(), entered_at: person.now, back_at: Some(person.now) };
+    if let Some(step) = way_back(definition, sight, &at) {
+        at = Position { stage: step.to.clone(), entered_at: sight.now, back_at: Some(sight.now) };
         steps.push(step);
     }
     let Some(order) = definition.order(&at.stage) else { return steps };
     let mut skipped = Vec::new();
-    for stage in definition.stages.iter().skip(order + 1) {
-        let entered = stage.is_open_from(&at.stage).then(|| entry(stage, person, since(&at))).flatten();
+    for (order, stage) in definition.stages.iter().enumerate().skip(order + 1) {
+        // To be known is no qualification: the first step is open to everybody.
+        let is_stopped = sight.is_disqualified && order > 1;
+        let entered = stage.is_open_from(&at.stage).then(|| entry(stage, sight, since(&at), is_stopped)).flatten();
         match entered {
             Some((clause, mut grounds)) => {
                 let skipped = std::mem::take(&mut skipped);
@@ -89,6 +213,7 @@ pub fn steps(definition: &Definition, person: &Person, position: &Position) -> V
                     to: stage.id.clone(),
                     rule: clause.id.clone(),
                     skipped,
+                    reason: None,
                     back: false,
                     new_journey: false,
                     grounds,
@@ -107,64 +232,102 @@ fn since(position: &Position) -> Option<Timestamp> {
 }
 
 /// A decision in the very millisecond in which the stage was entered is about that stage.
-fn just_before(at: Timestamp) -> Timestamp {
+pub(super) fn just_before(at: Timestamp) -> Timestamp {
     at.plus_ms(-1)
 }
 
-fn way_back(definition: &Definition, person: &Person, position: &Position) -> Option<Step> {
-    definition.back.iter().filter(|back| back.from == position.stage).find_map(|back| {
-        let scope = scope(person, Some(just_before(position.entered_at)), &[]);
-        back.condition.holds(&scope).then(|| step_back(back, person, position, &scope))
-    })
+fn way_back(definition: &Definition, sight: &Sight<'_>, position: &Position) -> Option<Step> {
+    let since = Some(just_before(position.entered_at));
+    let moment = sight.moment(since);
+    let named = definition.back.iter().filter(|back| back.from == position.stage);
+    named
+        .filter(|back| back.condition.holds_at(&moment))
+        .map(|back| step_back(back, sight, since))
+        .next()
+        .or_else(|| cool_down(definition, sight, position))
 }
 
-fn step_back(back: &Back, person: &Person, position: &Position, scope: &Scope) -> Step {
+fn step_back(back: &Back, sight: &Sight<'_>, since: Option<Timestamp>) -> Step {
     Step {
         to: back.to.clone(),
         rule: back.id.clone(),
         skipped: Vec::new(),
+        reason: None,
         back: true,
         new_journey: back.new_journey,
-        grounds: grounds(back.condition.text(), scope, person, Some(just_before(position.entered_at))),
+        grounds: grounds(&back.condition, sight, since),
     }
+}
+
+/// The way out of a stage for somebody who has been cool for long enough, all of it in this stage.
+fn cool_down(definition: &Definition, sight: &Sight<'_>, position: &Position) -> Option<Step> {
+    let stage = definition.stage(&position.stage)?;
+    let leave = stage.leave_below.as_ref()?;
+    if sight.now.since_ms(position.entered_at) < leave.after_ms || !(sight.is_cold)(stage) {
+        return None;
+    }
+    let (level, points) = sight.bands.engagement();
+    Some(Step {
+        to: leave.to.clone(),
+        rule: Definition::cold_rule(&stage.id),
+        skipped: Vec::new(),
+        reason: Some(leave.reason.clone()),
+        back: true,
+        new_journey: false,
+        grounds: Grounds {
+            condition: format!("engagement_points < {}", leave.engagement_points),
+            engagement: Some((level.0, points)),
+            ..Grounds::default()
+        },
+    })
 }
 
 /// The clause that lets somebody into a stage, with what it saw; of `all` the first clause stands for them.
-fn entry<'a>(stage: &'a Stage, person: &Person, since: Option<Timestamp>) -> Option<(&'a Clause, Grounds)> {
-    if person.facts.bant_positive() < stage.require_bant {
+fn entry<'a>(
+    stage: &'a Stage,
+    sight: &Sight<'_>,
+    since: Option<Timestamp>,
+    is_stopped: bool,
+) -> Option<(&'a Clause, Grounds)> {
+    if sight.bant_positive < stage.require_bant {
         return None;
     }
-    let scope = scope(person, since, &[]);
-    let holding = |clause: &&Clause| clause.condition.holds(&scope);
-    let winner = if stage.all && !stage.clauses.iter().all(|clause| holding(&clause)) {
-        None
-    } else {
-        stage.clauses.iter().find(holding)
-    }?;
-    // A scope of its own: the grounds name what this clause asked for, and not what the others did.
-    let own = self::scope(person, since, &[]);
-    winner.condition.holds(&own);
-    let mut grounds = grounds(winner.condition.text(), &own, person, since);
-    if winner.condition.reads("fit") || winner.condition.reads("fit_points") {
-        grounds.fit = Some((person.score.fit.band.letter().to_owned(), person.score.fit.points));
+    let winner = winner(&stage.clauses, stage.all, &sight.moment(since))?;
+    // Somebody who is out of the running moves only where a person decides so.
+    let is_decision = |call: &Call| call.kind == "decision";
+    if is_stopped && !winner.condition.happenings().any(is_decision) {
+        return None;
     }
-    if winner.condition.reads("engagement") || winner.condition.reads("engagement_points") {
-        grounds.engagement = Some((person.score.engagement.band.0, person.score.engagement.points));
-    }
-    Some((winner, grounds))
+    Some((winner, grounds(&winner.condition, sight, since)))
 }
 
-fn scope(person: &Person, since: Option<Timestamp>, pretended: &[Call]) -> Scope {
-    Scope::of_stage(&person.facts, &person.activities, &person.score, since, pretended, person.now)
+/// The clause that lets somebody in: the first that holds, if as many hold as must.
+pub(super) fn winner<'a>(clauses: &'a [Clause], all: bool, moment: &Moment<'_>) -> Option<&'a Clause> {
+    if all && !clauses.iter().all(|clause| clause.condition.holds_at(moment)) {
+        return None;
+    }
+    clauses.iter().find(|clause| all || clause.condition.holds_at(moment))
 }
 
-fn grounds(condition: &str, scope: &Scope, person: &Person, since: Option<Timestamp>) -> Grounds {
-    let answered = |call: Call| call.answered_by(&person.activities, since, person.now).map(Evidence::of);
-    Grounds {
-        condition: condition.to_owned(),
-        activities: scope.calls().into_iter().filter_map(answered).collect(),
-        ..Grounds::default()
+fn grounds(condition: &Condition, sight: &Sight<'_>, since: Option<Timestamp>) -> Grounds {
+    let mut grounds = seen(condition, sight.history, since, sight.now);
+    if condition.reads("fit") || condition.reads("fit_points") {
+        let (grade, points) = sight.bands.fit();
+        grounds.fit = Some((grade.letter().to_owned(), points));
     }
+    if condition.reads("engagement") || condition.reads("engagement_points") {
+        let (level, points) = sight.bands.engagement();
+        grounds.engagement = Some((level.0, points));
+    }
+    grounds
+}
+
+/// A condition and the activities that its `event()` and `decision()` found.
+pub(super) fn seen(condition: &Condition, history: &History, since: Option<Timestamp>, now: Timestamp) -> Grounds {
+    let mut activities: Vec<Evidence> =
+        condition.happenings().filter_map(|call| history.answer(call, since, now)).map(Evidence::of).collect();
+    activities.dedup();
+    Grounds { condition: condition.text().to_owned(), activities, ..Grounds::default() }
 }
 
 /// How far somebody is from the next stage, clause by clause, the nearest first.
@@ -292,6 +455,23 @@ fn distance(miss: &Miss) -> f64 {
     miss.needs.iter().map(of).sum()
 }
 
+/// Both axes as they would be after a change.
+#[derive(Clone, Copy)]
+struct Changed {
+    fit: (Grade, f64),
+    engagement: (Level, f64),
+}
+
+impl Bands for Changed {
+    fn fit(&self) -> (Grade, f64) {
+        self.fit
+    }
+
+    fn engagement(&self) -> (Level, f64) {
+        self.engagement
+    }
+}
+
 /// The smallest change that would make a clause hold: none, one band, one event, or two of these.
 fn missing(
     definition: &Definition,
@@ -299,77 +479,86 @@ fn missing(
     since: Option<Timestamp>,
     clause: &Clause,
 ) -> Option<Vec<Need>> {
-    let holds = |needs: &[&Need], calls: &[Call]| {
-        let mut changed = person.clone();
+    let condition = &clause.condition;
+    let holds = |needs: &[&Need]| {
+        let mut bands = Changed { fit: Bands::fit(&person.score), engagement: Bands::engagement(&person.score) };
         let mut pretended = Vec::new();
         for need in needs {
             match need {
-                Need::Fit { grade, points } => {
-                    changed.score.fit.band = *grade;
-                    changed.score.fit.points += points;
-                }
-                Need::Engagement { level, points } => {
-                    changed.score.engagement.band = *level;
-                    changed.score.engagement.points += points;
-                }
+                Need::Fit { grade, points } => bands.fit = (*grade, bands.fit.1 + points),
+                Need::Engagement { level, points } => bands.engagement = (*level, bands.engagement.1 + points),
                 Need::Event { kind } => {
-                    pretended.extend(calls.iter().filter(|call| call.kind == *kind).cloned());
+                    pretended.extend(condition.happenings().filter(|call| call.kind == *kind).cloned());
                 }
                 Need::Decision { decision } => {
                     let same = |call: &&Call| call.subject.as_deref() == Some(decision);
-                    pretended.extend(calls.iter().filter(same).cloned());
+                    pretended.extend(condition.happenings().filter(same).cloned());
                 }
                 Need::Bant { .. } | Need::From { .. } => {}
             }
         }
-        let scope = scope(&changed, since, &pretended);
-        (clause.condition.holds(&scope), scope.calls())
+        condition.holds_at(&Moment {
+            values: person.values(),
+            history: &person.activities,
+            bands: Some(&bands),
+            since,
+            pretended: &pretended,
+            now: person.now,
+        })
     };
-    let (already, mut calls) = holds(&[], &[]);
-    if already {
+    if holds(&[]) {
         return Some(Vec::new());
     }
-    let mut changes = better_bands(definition, person);
-    // `a && event(…)` asks for the event only once `a` holds: look again with every change made.
-    for change in changes.iter() {
-        for call in holds(&[change], &calls).1 {
-            if !calls.contains(&call) {
-                calls.push(call);
-            }
-        }
-    }
+    let mut changes = better_bands(definition, person, condition);
     let unanswered =
-        calls.iter().filter(|call| call.answered_by(&person.activities, since, person.now).is_none());
+        condition.happenings().filter(|call| person.activities.answer(call, since, person.now).is_none());
     changes.extend(unanswered.map(|call| match &call.subject {
         Some(decision) => Need::Decision { decision: decision.clone() },
         None => Need::Event { kind: call.kind.clone() },
     }));
-    let one = changes.iter().find(|change| holds(&[change], &calls).0);
+    let one = changes.iter().find(|change| holds(&[change]));
     if let Some(one) = one {
         return Some(vec![one.clone()]);
     }
     changes.iter().enumerate().find_map(|(index, first)| {
-        let second = changes.iter().skip(index + 1).find(|second| holds(&[first, second], &calls).0)?;
+        let second = changes.iter().skip(index + 1).find(|second| holds(&[first, second]))?;
         Some(vec![first.clone(), second.clone()])
     })
 }
 
-/// Better levels and grades than now, the nearest first, engagement before fit: it is easier to move.
-fn better_bands(definition: &Definition, person: &Person) -> Vec<Need> {
+/// Better levels and grades than now, the nearest first, engagement before fit: it is easier to move. Where a condition
+/// names points, these too.
+fn better_bands(definition: &Definition, person: &Person, condition: &Condition) -> Vec<Need> {
     let engagement = &person.score.engagement;
     let scoring = &definition.scoring;
     let missing = |least: f64, points: f64| ((least - points) * 100.0).ceil() / 100.0;
-    let levels =
-        Level::ALL.iter().rev().filter(|level| **level < engagement.band).map(|level| Need::Engagement {
-            level: *level,
-            points: missing(scoring.engagement.least(*level), engagement.points),
-        });
-    let fit = &person.score.fit;
-    let grades = Grade::ALL
+    let named = |field: &str, points: f64| {
+        let numbers = if condition.reads(field) { condition.numbers() } else { Vec::new() };
+        // A hundredth more than the mark is enough for `>` too.
+        numbers.into_iter().filter(move |n| *n >= points).flat_map(|n| [n, n + 0.01])
+    };
+    let mut levels: Vec<f64> = Level::ALL
         .iter()
-        .rev()
-        .filter(|grade| **grade < fit.band)
-        .map(|grade| Need::Fit { grade: *grade, points: missing(scoring.fit.least(*grade), fit.points) });
+        .filter(|level| **level < engagement.band && condition.reads("engagement"))
+        .map(|level| scoring.engagement.least(*level))
+        .chain(named("engagement_points", engagement.points))
+        .collect();
+    levels.sort_by(f64::total_cmp);
+    let levels = levels.into_iter().map(|least| Need::Engagement {
+        level: scoring.engagement.level(least),
+        points: missing(least, engagement.points),
+    });
+    let fit = &person.score.fit;
+    let mut grades: Vec<f64> = Grade::ALL
+        .iter()
+        .filter(|grade| **grade < fit.band && condition.reads("fit"))
+        .map(|grade| scoring.fit.least(*grade))
+        .chain(named("fit_points", fit.points))
+        .collect();
+    grades.sort_by(f64::total_cmp);
+    let grades = grades
+        .into_iter()
+        .map(|least| Need::Fit { grade: scoring.fit.grade(least), points: missing(least, fit.points) });
     levels.chain(grades).collect()
 }
 
@@ -382,7 +571,6 @@ mod tests {
     use crate::base::email::Email;
     use crate::base::ids::ActivityId;
     use crate::base::time::DAY_MS;
-    use crate::scoring::score;
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -409,10 +597,13 @@ mod tests {
     }
 
     fn person(fields: &[(&str, &str)], activities: Vec<Activity>) -> Person {
+        person_at(fields, activities, NOW)
+    }
+
+    fn person_at(fields: &[(&str, &str)], activities: Vec<Activity>, now: Timestamp) -> Person {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let facts = Facts::of(&Email::parse("nikki@acme.example").expect("valid"), "en", &fields);
-        let score = score(&lifecycle().scoring, &facts, &activities, NOW);
-        Person { facts, activities, score, now: NOW }
+        Person::new(&lifecycle(), facts, activities, now)
     }
 
     fn at(stage: &str) -> Position {
@@ -456,7 +647,7 @@ mod tests {
         let busy = person(&[], busy);
         assert!(busy.score.engagement.band.0 <= 2, "{:?}", busy.score.engagement);
         assert_eq!(moves(&busy, &at("lead")), []);
-        let fits = person(&[("job_title", "VP People"), ("country", "ES")], busy.activities);
+        let fits = person(&[("job_title", "VP People"), ("country", "ES")], busy.activities.to_vec());
         assert_eq!(moves(&fits, &at("lead")), [one("mql", "mql.matrix")]);
     }
 
@@ -489,13 +680,14 @@ mod tests {
     fn a_rejection_leads_back_and_the_old_booking_does_not_lead_there_again() {
         let booked = did("booking.confirmed", "b", 2_000);
         let rejected = did("decision", "ae.reject", 0);
-        let nikki = person(&[], vec![booked.clone(), rejected]);
+        let nikki = person(&[], vec![booked.clone(), rejected.clone()]);
         assert_eq!(moves(&nikki, &at("sql")), [one("mql", "back.rejected_by_ae")]);
         let back = Position { stage: "mql".to_owned(), entered_at: NOW, back_at: Some(NOW) };
-        let later = Person { now: NOW.plus_ms(DAY_MS), ..nikki.clone() };
+        let tomorrow = NOW.plus_ms(DAY_MS);
+        let later = person_at(&[], vec![booked.clone(), rejected], tomorrow);
         assert_eq!(moves(&later, &back), []);
         let again = did("booking.confirmed", "c", -2_000);
-        let later = Person { activities: vec![booked, again], ..later };
+        let later = person_at(&[], vec![booked, again], tomorrow);
         assert_eq!(moves(&later, &back), [one("sql", "sql.booked")]);
     }
 
@@ -511,6 +703,88 @@ mod tests {
             steps(&lifecycle(), &person(&[], vec![did("interest.new_product", "x", 0)]), &at("customer"));
         assert_eq!(steps.len(), 1);
         assert!(steps[0].back && steps[0].new_journey);
+    }
+
+    #[test]
+    fn whoever_is_disqualified_moves_only_by_a_persons_decision() {
+        let rival = |activities: Vec<Activity>| {
+            let facts = Facts::of(&Email::parse("nikki@lecturama.example").expect("valid"), "en", &BTreeMap::new());
+            Person::new(&lifecycle(), facts, activities, NOW)
+        };
+        let registered = rival(vec![did("webinar.registered", "w", 0)]);
+        assert_eq!(registered.disqualified.as_ref().map(|why| why.reason.as_str()), Some("competitor"));
+        assert_eq!(moves(&registered, &at("visitor")), [one("lead", "lead.identified")]);
+        assert_eq!(moves(&registered, &at("lead")), []);
+        let accepted = rival(vec![did("decision", "sdr.accept", 0)]);
+        assert_eq!(moves(&accepted, &at("lead")), [one("sql", "sql.accepted")]);
+    }
+
+    #[test]
+    fn whoever_has_been_cool_for_long_enough_leaves_and_nobody_flaps() {
+        let long_ago = Position { entered_at: NOW.plus_ms(-80 * DAY_MS), ..at("mql") };
+        // 20 points fall below 15 after six days; then 45 days pass.
+        let cold = person(&[], vec![did("webinar.registered", "w", 60 * DAY_MS)]);
+        let steps = steps(&lifecycle(), &cold, &long_ago);
+        assert_eq!(steps.len(), 1);
+        assert_eq!((steps[0].to.as_str(), steps[0].rule.as_str()), ("lead", "back.cold.mql"));
+        assert_eq!(steps[0].reason.as_deref(), Some("cold"));
+        let not_yet = person(&[], vec![did("webinar.registered", "w", 50 * DAY_MS)]);
+        assert_eq!(moves(&not_yet, &long_ago), []);
+        let just_entered = Position { entered_at: NOW.plus_ms(-44 * DAY_MS), ..at("mql") };
+        assert_eq!(moves(&cold, &just_entered), [], "the time in the stage counts");
+        let warmed = person(&[], vec![did("webinar.registered", "w", 60 * DAY_MS), did("webinar.attended", "w", DAY_MS)]);
+        assert_eq!(moves(&warmed, &long_ago), []);
+        // Back in lead, what had made her an MQL does not make her one again; and 15 points are not enough to return.
+        let back = Position { stage: "lead".to_owned(), entered_at: NOW, back_at: Some(NOW) };
+        assert_eq!(moves(&cold, &back), []);
+    }
+
+    #[test]
+    fn lists_are_looked_into_and_an_unknown_one_is_told_at_its_place() {
+        let report = Report::new();
+        let text = include_str!("../../config/lifecycle.yaml")
+            .replace("contact.email_domain in @competitors", "contact.email_domain in @competitor");
+        assert!(Definition::parse("l.yaml", &text, &report).is_none());
+        let found = report.diagnostics();
+        let line = 1 + text.lines().position(|line| line.starts_with("    if: contact.email_domain in @")).expect("there");
+        let col = text.lines().nth(line - 1).and_then(|line| line.find('@')).expect("there") + 1;
+        assert_eq!((found[0].code, found[0].line as usize, found[0].col as usize), ("L108", line, col));
+        assert_eq!(found[0].hint.as_deref(), Some("did you mean \"competitors\"?"));
+    }
+
+    #[test]
+    fn a_fact_that_points_are_named_for_says_how_many_are_missing() {
+        let named = lifecycle_with(|text| {
+            text.replace("if: fit in [\"A\", \"B\"] && engagement <= 2", "if: engagement_points >= 40.0")
+        });
+        let mql = named.stage("mql").expect("there is one");
+        let nikki = person(&[], vec![did("page", "/pricing", 0)]);
+        let misses = misses(&named, &nikki, &at("lead"), mql);
+        let matrix = misses.iter().find(|miss| miss.rule == "mql.matrix").expect("told");
+        assert_eq!(matrix.needs, [Need::Engagement { level: Level(2), points: 25.0 }]);
+    }
+
+    #[test]
+    fn every_mistake_of_the_new_keys_is_told_in_one_run() {
+        let report = Report::new();
+        let text = include_str!("../../config/lifecycle.yaml")
+            .replace("review_by: 2027-12-31", "review_by: next year\napprovals: {required: [marketng]}\nowners: {sales: mike}")
+            .replace("job_title: {stale_after: 730d}", "job_title: {stale_after: two years}")
+            .replace("after: 45d, to: lead", "after: 45, to: sql")
+            .replace("business_hours: team", "business_hours: tem")
+            .replace("from: [churned, do_not_pursue]", "from: [churnd]")
+            .replace("give_up: {from: churned, after: 5,", "give_up: {from: churned, after: 0,")
+            .replace("begins: customer", "begins: custmer")
+            .replace("reason: competitor\n", "reson: competitor\n");
+        assert!(Definition::parse("l.yaml", &text, &report).is_none());
+        let told = report.text();
+        for part in [
+            "next year", "marketng", "an e-mail address", "two years", "\"45\"", "there is no stage \"sql\"", "\"tem\"",
+            "there is no state \"churnd\"", "found \"0\"", "there is no stage \"custmer\"", "unknown key \"reson\"",
+        ] {
+            assert!(told.contains(part), "{part} is missing:\n{told}");
+        }
+        assert!(report.diagnostics().iter().all(|found| found.line > 1), "each has its place:\n{told}");
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(3, "salts", include_str!("../migrations/0003_salts.sql")),
     shared(4, "visits go", include_str!("../migrations/0004_visits_go.sql")),
     shared(5, "segments", include_str!("../migrations/0005_segments.sql")),
+    shared(9, "lifecycle", include_str!("../migrations/0009_lifecycle.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

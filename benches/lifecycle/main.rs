@@ -88,16 +88,26 @@ async fn explain(activities: i64) {
 async fn backtest(contacts: i64, activities: i64) {
     let db = store(contacts, activities).await;
     let running = shipped(|text| text);
-    let model = shipped(|text| text.replace("event(\"webinar.registered\", \"90d\")", "count(\"webinar.registered\", \"90d\") >= 2"));
+    let model = shipped(|text| {
+        text.replace("event(\"webinar.registered\", \"90d\")", "count(\"webinar.registered\", \"90d\") >= 2")
+    });
     let since = NOW.plus_ms(-DAYS * DAY_MS);
-    let tester = Backtester::new(&model, &running, "mql", "sal", (since, NOW)).expect("both stages are there");
+    let tester =
+        Backtester::new(&model, &running, "mql", "sal", (since, NOW)).expect("both stages are there");
     let (begun, before) = (Instant::now(), cpu_s());
-    let told = trial::ask(&db, tester, since.plus_ms(-stages::MEMORY_MS), |_, _| {}).await.expect("asked").finish();
+    let told =
+        trial::ask(&db, tester, since.plus_ms(-stages::MEMORY_MS), |_, _| {}).await.expect("asked").finish();
     let (wall, cpu, memory) = (begun.elapsed().as_secs_f64(), cpu_s() - before, peak_mib());
-    println!("backtest: {} contacts × {DAYS} days, {activities} activities each, two definitions", told.contacts);
+    println!(
+        "backtest: {} contacts × {DAYS} days, {activities} activities each, two definitions",
+        told.contacts
+    );
     println!("  {wall:.1} s, {cpu:.1} s of one core, at most {memory} MiB; the marks are 60 s and 1024 MiB");
     let (model, running) = (&told.model, &told.running);
-    println!("  precision {:?} (running {:?}), recall {:?} ({:?})", model.precision, running.precision, model.recall, running.recall);
+    println!(
+        "  precision {:?} (running {:?}), recall {:?} ({:?})",
+        model.precision, running.precision, model.recall, running.recall
+    );
     write(
         "backtest",
         &json!({ "contacts": told.contacts, "activities": activities, "wall_s": wall, "cpu_s": cpu, "peak_mib": memory,
@@ -161,8 +171,10 @@ async fn live(tx: &mut Tx, number: i64, activities: i64) {
     for index in 0..activities {
         let (kind, subject) = KINDS[usize::try_from(dice.below(12)).expect("small")];
         let at = begin.plus_ms(i64::try_from(dice.below((DAYS * DAY_MS).unsigned_abs())).expect("fits"));
-        let id = Uuid::from_u128((u128::from(number.unsigned_abs()) << 64) | u128::from(index.unsigned_abs()));
-        let props = if kind == "visit" { json!({ "engaged_ms": 42_000, "country": "ES" }) } else { json!({}) };
+        let id =
+            Uuid::from_u128((u128::from(number.unsigned_abs()) << 64) | u128::from(index.unsigned_abs()));
+        let props =
+            if kind == "visit" { json!({ "engaged_ms": 42_000, "country": "ES" }) } else { json!({}) };
         tx.execute(
             sql!("insert into activities (id, contact_id, kind, subject, props, at) values ($1, $2, $3, $4, $5, $6)"),
             params![ActivityId::from_uuid(id), contact, kind, subject, props, at],
@@ -212,7 +224,8 @@ fn cpu_s() -> f64 {
 fn peak_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM"));
-    line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1_024
+    line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0)
+        / 1_024
 }
 
 /// Numbers that are the same every time (SplitMix64).

@@ -180,13 +180,18 @@ fn node(expr: &IdedExpr, calls: &mut usize) -> Option<Node> {
                 match &many.expr {
                     Cel::List(list) => Node::InTexts(
                         inner,
-                        list.elements.iter().map(|element| text(element).map(Into::into)).collect::<Option<_>>()?,
+                        list.elements
+                            .iter()
+                            .map(|element| text(element).map(Into::into))
+                            .collect::<Option<_>>()?,
                     ),
                     _ => Node::InList(inner, path(many)?.into()),
                 }
             }
             ("contains", Some(target), [argument]) => Node::Contains(one(target)?, text(argument)?.into()),
-            ("startsWith", Some(target), [argument]) => Node::StartsWith(one(target)?, text(argument)?.into()),
+            ("startsWith", Some(target), [argument]) => {
+                Node::StartsWith(one(target)?, text(argument)?.into())
+            }
             ("endsWith", Some(target), [argument]) => Node::EndsWith(one(target)?, text(argument)?.into()),
             (name, None, [left, right]) if comparison(name).is_some() => {
                 Node::Compare(comparison(name)?, one(left)?, one(right)?)
@@ -258,7 +263,9 @@ fn value<'a>(node: &'a Node, world: &'a impl World) -> Result<Val<'a>, Unknown> 
                 (Err(unknown), false) => return Err(unknown),
             },
         }),
-        Node::Compare(how, left, right) => Val::Bool(compare(*how, value(left, world)?, value(right, world)?)?),
+        Node::Compare(how, left, right) => {
+            Val::Bool(compare(*how, value(left, world)?, value(right, world)?)?)
+        }
         Node::InTexts(inner, texts) => match value(inner, world)? {
             Val::Text(text) => Val::Bool(texts.iter().any(|known| **known == *text)),
             _ => Val::Bool(false),
@@ -334,7 +341,9 @@ fn may_rise(node: &Node, wanted: bool) -> bool {
     match node {
         Node::Call(_) => !wanted,
         Node::Not(inner) => may_rise(inner, !wanted),
-        Node::Both(left, right) | Node::Either(left, right) => may_rise(left, wanted) || may_rise(right, wanted),
+        Node::Both(left, right) | Node::Either(left, right) => {
+            may_rise(left, wanted) || may_rise(right, wanted)
+        }
         Node::Compare(how, left, right) => {
             let fades = |node: &Node| match node {
                 Node::Call(_) => true,
@@ -348,7 +357,9 @@ fn may_rise(node: &Node, wanted: bool) -> bool {
                 Comparison::Equal | Comparison::Unequal => {
                     return [left, right].iter().any(|side| fades(side) || rises(side));
                 }
-                Comparison::Less | Comparison::LessOrEqual => (falls_short(left, right), falls_short(right, left)),
+                Comparison::Less | Comparison::LessOrEqual => {
+                    (falls_short(left, right), falls_short(right, left))
+                }
                 Comparison::Greater | Comparison::GreaterOrEqual => {
                     (falls_short(right, left), falls_short(left, right))
                 }
@@ -500,7 +511,9 @@ mod tests {
 
     #[test]
     fn what_only_the_interpreter_knows_is_left_to_it() {
-        for text in ["has(props.x)", "n + 1 > 2", "yes ? n > 1 : n > 2", "_list.exists(x, x == \"a\")", "n in [1, 2]"] {
+        for text in
+            ["has(props.x)", "n + 1 > 2", "yes ? n > 1 : n > 2", "_list.exists(x, x == \"a\")", "n in [1, 2]"]
+        {
             assert!(expr(text).native().is_none(), "{text}");
         }
     }
@@ -508,7 +521,8 @@ mod tests {
     #[test]
     fn calls_are_told_with_their_texts() {
         let expr = expr("event(\"a\") && count(\"b\", \"7d\") > 2");
-        let told: Vec<_> = expr.call_sites().iter().map(|site| (site.name.as_str(), site.arguments.clone())).collect();
+        let told: Vec<_> =
+            expr.call_sites().iter().map(|site| (site.name.as_str(), site.arguments.clone())).collect();
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(told, [("event", vec![text("a")]), ("count", vec![text("b"), text("7d")])]);
         let native = expr.native().expect("in the subset");
@@ -519,7 +533,8 @@ mod tests {
 
     #[test]
     fn a_condition_that_needs_a_call_cannot_hold_without_it() {
-        let can = |text: &str| expr(text).native().expect("in the subset").can_hold_without(&|index| index == 0);
+        let can =
+            |text: &str| expr(text).native().expect("in the subset").can_hold_without(&|index| index == 0);
         assert!(!can("event(\"booked\")"));
         assert!(!can("event(\"booked\") && yes"));
         assert!(!can("count(\"booked\") >= 1"));

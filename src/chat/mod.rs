@@ -468,7 +468,8 @@ pub async fn accept(
         // A person's first answer is what deadlines of the lifecycle wait for.
         let props = json!({ "by": agent.id });
         let subject = id.to_string();
-        contacts::record(&mut tx, Some(contact), None, "conversation.answered", Some(&subject), props, now).await?;
+        contacts::record(&mut tx, Some(contact), None, "conversation.answered", Some(&subject), props, now)
+            .await?;
         stages::evaluate(&mut tx, &room.lifecycle, contact, now).await?;
     }
     let event = Event::HandoffAccepted { conversation: id, contact: conversation.contact, account: agent.id };

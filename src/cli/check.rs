@@ -274,7 +274,8 @@ mod tests {
 
     #[test]
     fn a_lifecycle_that_nobody_has_looked_at_for_long_is_told() {
-        let text = include_str!("../../config/lifecycle.yaml").replace("review_by: 2027-12-31", "review_by: 2026-12-31");
+        let text = include_str!("../../config/lifecycle.yaml")
+            .replace("review_by: 2027-12-31", "review_by: 2026-12-31");
         let line = 1 + text.lines().position(|line| line.starts_with("review_by")).expect("it stands there");
         assert_eq!(codes(&[("lifecycle.yaml", &text)]), [format!("lifecycle.yaml:{line} L110")]);
         assert!(codes(&[("lifecycle.yaml", include_str!("../../config/lifecycle.yaml"))]).is_empty());

@@ -496,7 +496,8 @@ pub async fn visits_between(
         .iter()
         .map(|row| Ok((row.at::<ContactId>(31)?, sessions::store::visit_of(row)?)))
         .collect::<Result<Vec<_>>>()?;
-    let unknown = visits.iter().flat_map(|(_, visit)| words_of(visit)).filter(|word| !known.0.contains_key(word));
+    let unknown =
+        visits.iter().flat_map(|(_, visit)| words_of(visit)).filter(|word| !known.0.contains_key(word));
     let texts = hits::texts_of(q, unknown).await?;
     known.0.extend(texts);
     for (contact, visit) in &visits {

@@ -50,8 +50,9 @@ fn invalid(detail: impl Into<String>) -> Problem {
 }
 
 fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
-    trial::moment(text, now)
-        .ok_or_else(|| invalid(format!("`{text}` is no moment: 2026-11-01, 2026-11-01T09:00:00Z, +30d or -30d.")))
+    trial::moment(text, now).ok_or_else(|| {
+        invalid(format!("`{text}` is no moment: 2026-11-01, 2026-11-01T09:00:00Z, +30d or -30d."))
+    })
 }
 
 /// How far back: `180d`, or a moment.
@@ -75,7 +76,11 @@ struct About {
 }
 
 /// `GET /explain?email=…[&at=…]`.
-async fn explain(app: Shared, request: HttpRequest, asked: web::Query<About>) -> Result<HttpResponse, Problem> {
+async fn explain(
+    app: Shared,
+    request: HttpRequest,
+    asked: web::Query<About>,
+) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let now = app.clock.now();
     let at = asked.at.as_deref().map_or(Ok(now), |at| moment(at, now))?;
@@ -85,7 +90,11 @@ async fn explain(app: Shared, request: HttpRequest, asked: web::Query<About>) ->
 }
 
 /// `GET /simulate?email=…&at=…`.
-async fn simulate(app: Shared, request: HttpRequest, asked: web::Query<About>) -> Result<HttpResponse, Problem> {
+async fn simulate(
+    app: Shared,
+    request: HttpRequest,
+    asked: web::Query<About>,
+) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let now = app.clock.now();
     let at = asked.at.as_deref().ok_or_else(|| invalid("`at` says when."))?;
@@ -110,15 +119,16 @@ fn model(body: &web::Bytes) -> Result<Definition, Problem> {
     let report = Report::new();
     Definition::parse("model.yaml", text, &report).ok_or_else(|| {
         let found = json!(report.diagnostics());
-        Problem::new("lifecycle.model_invalid", "The definition has mistakes, each with its place.").with("findings", found)
+        Problem::new("lifecycle.model_invalid", "The definition has mistakes, each with its place.")
+            .with("findings", found)
     })
 }
 
 fn alone() -> Result<SemaphorePermit<'static>, Problem> {
-    ASKING
-        .try_acquire()
-        .map_err(|_| Problem::new("limit.too_many", "Everybody is being asked already; one answer at a time.")
-            .with("retry_after_ms", 10_000))
+    ASKING.try_acquire().map_err(|_| {
+        Problem::new("limit.too_many", "Everybody is being asked already; one answer at a time.")
+            .with("retry_after_ms", 10_000)
+    })
 }
 
 async fn ask<Q: Question>(app: &Shared, question: Q, since: Timestamp) -> Result<Q, Problem> {
@@ -137,9 +147,11 @@ async fn backtest(
     authorised(&app, &request)?;
     let (model, now) = (model(&body)?, app.clock.now());
     let since = past(asked.since.as_deref(), 180, now)?;
-    let (stage, outcome) = (asked.stage.as_deref().unwrap_or("mql"), asked.outcome.as_deref().unwrap_or("sal"));
+    let (stage, outcome) =
+        (asked.stage.as_deref().unwrap_or("mql"), asked.outcome.as_deref().unwrap_or("sal"));
     let tester = Backtester::new(&model, &app.lifecycle, stage, outcome, (since, now));
-    let tester = tester.ok_or_else(|| invalid(format!("The model has no stage `{stage}` or no stage `{outcome}`.")))?;
+    let tester = tester
+        .ok_or_else(|| invalid(format!("The model has no stage `{stage}` or no stage `{outcome}`.")))?;
     Ok(HttpResponse::Ok().json(ask(&app, tester, since).await?.finish()))
 }
 
@@ -169,7 +181,8 @@ fn file(app: &Shared) -> Result<Definition, Problem> {
     let read = Definitions::read(&Sources::of(&app.config, &report), &report);
     read.lifecycle.ok_or_else(|| {
         let found = json!(report.diagnostics());
-        Problem::new("lifecycle.model_invalid", "The file has mistakes, each with its place.").with("findings", found)
+        Problem::new("lifecycle.model_invalid", "The file has mistakes, each with its place.")
+            .with("findings", found)
     })
 }
 

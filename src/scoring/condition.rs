@@ -242,7 +242,9 @@ fn without_at_signs(text: &str) -> (String, Vec<(u32, String)>) {
             ('@', None) => {
                 plain.push('_');
                 let mut name = String::new();
-                while let Some((next, _)) = chars.next_if(|(next, _)| next.is_ascii_alphanumeric() || *next == '_') {
+                while let Some((next, _)) =
+                    chars.next_if(|(next, _)| next.is_ascii_alphanumeric() || *next == '_')
+                {
                     name.push(next);
                 }
                 plain.push_str(&name);
@@ -265,14 +267,19 @@ fn asked(site: &CallSite, expr: &Expr, view: View<'_>) -> Option<Asked> {
         "seconds" => Function::Seconds,
         _ => return None,
     };
-    let arguments: Vec<Value> = site.arguments.iter().map(|text| text.clone().map(Value::from)).collect::<Option<_>>()?;
+    let arguments: Vec<Value> =
+        site.arguments.iter().map(|text| text.clone().map(Value::from)).collect::<Option<_>>()?;
     if function != Function::Happened || site.name == "event" {
         // A site's own event is as good as ours; only what looks like a slip of the finger is told.
         let kind = arguments.first().and_then(Value::as_str).unwrap_or_default();
         let near = nearest(kind, KINDS.iter().copied()).filter(|_| !KINDS.contains(&kind));
         if let Some(near) = near {
             view.report
-                .warning(&expr.argument_at(begin, site, 0), "L106", format!("nothing in the product is called \"{kind}\""))
+                .warning(
+                    &expr.argument_at(begin, site, 0),
+                    "L106",
+                    format!("nothing in the product is called \"{kind}\""),
+                )
                 .hint(format!("did you mean \"{near}\"?"));
         }
     }
@@ -326,9 +333,11 @@ pub struct Moment<'a> {
 impl Moment<'_> {
     /// The same for the interpreter, with the activities that these calls may ask for.
     fn scope(&self, calls: &[Asked]) -> Scope {
-        let is_asked = |activity: &&Activity| calls.is_empty() || calls.iter().any(|a| a.call.kind == activity.kind);
+        let is_asked =
+            |activity: &&Activity| calls.is_empty() || calls.iter().any(|a| a.call.kind == activity.kind);
         let activities: Vec<Activity> = self.history.iter().filter(is_asked).cloned().collect();
-        let mut scope = Scope::build(self.values.clone(), activities.into(), self.pretended, self.since, self.now);
+        let mut scope =
+            Scope::build(self.values.clone(), activities.into(), self.pretended, self.since, self.now);
         if let Some(bands) = self.bands {
             scope.set_bands(bands);
             scope.context.set("identified", true);

@@ -128,7 +128,13 @@ mod tests {
 
     #[test]
     fn a_window_is_open_at_its_far_end_and_knows_no_future() {
-        let history = History::new(vec![did("a", 0), did("a", DAY_MS), did("a", DAY_MS - 1), did("a", -1), did("b", 0)]);
+        let history = History::new(vec![
+            did("a", 0),
+            did("a", DAY_MS),
+            did("a", DAY_MS - 1),
+            did("a", -1),
+            did("b", 0),
+        ]);
         assert_eq!(history.count(&call("a", Some(DAY_MS)), NOW), 2);
         assert_eq!(history.count(&call("a", None), NOW), 3);
         assert_eq!(history.count(&call("c", None), NOW), 0);

@@ -259,7 +259,9 @@ impl<'a> Scorer<'a> {
                     breaks.extend(times());
                     // A rule that waits for something not to happen gives its points when that leaves the window.
                     let window = call.window_ms.filter(|_| condition.may_come_to_hold());
-                    breaks.extend(window.into_iter().flat_map(|window| times().map(move |at| at.plus_ms(window))));
+                    breaks.extend(
+                        window.into_iter().flat_map(|window| times().map(move |at| at.plus_ms(window))),
+                    );
                 }
             }
         }
@@ -430,7 +432,8 @@ fn counted(rule: &EngagementRule, history: &History) -> Vec<Counted> {
     // Many activities are about the same thing: the same page again is not asked again.
     let mut known: HashMap<&str, bool> = HashMap::new();
     let of_subject = condition.as_ref().is_some_and(|condition| !condition.reads("props"));
-    let holds = |activity: &Activity| condition.as_ref().is_none_or(|condition| condition.holds_for(activity));
+    let holds =
+        |activity: &Activity| condition.as_ref().is_none_or(|condition| condition.holds_for(activity));
     let mut counted: Vec<Counted> = Vec::new();
     for (index, activity) in history.of_kind(kind) {
         let is_counted = match activity.subject.as_deref() {

@@ -7,8 +7,8 @@ use crate::base::ids::{ActivityId, ContactId};
 use crate::base::time::Timestamp;
 use crate::contacts;
 use crate::hits;
-use crate::storage::{Error, Result};
 use crate::storage::db::{Queries, Row};
+use crate::storage::{Error, Result};
 use crate::{params, sql};
 
 /// Visits that scoring remembers.
@@ -36,7 +36,8 @@ pub async fn facts_as_of(
 ) -> Result<Option<Facts>> {
     let Some(known) = contacts::find(q, contact).await? else { return Ok(None) };
     let fields = contacts::fields(q, contact).await?;
-    let is_fresh = |name: &str, at: Timestamp| stale_after_ms.get(name).is_none_or(|after| now.since_ms(at) < *after);
+    let is_fresh =
+        |name: &str, at: Timestamp| stale_after_ms.get(name).is_none_or(|after| now.since_ms(at) < *after);
     let current = fields.into_iter().filter(|field| !field.is_suggestion && field.at <= now);
     let current = current.filter(|field| is_fresh(&field.name, field.at));
     let current = current.map(|field| (field.name, field.value)).collect();

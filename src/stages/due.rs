@@ -49,7 +49,9 @@ impl What {
 
     /// The kind of a word.
     pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Cold, Self::Rules, Self::Track, Self::Sla, Self::Version].into_iter().find(|what| what.word() == word)
+        [Self::Cold, Self::Rules, Self::Track, Self::Sla, Self::Version]
+            .into_iter()
+            .find(|what| what.word() == word)
     }
 }
 

@@ -122,7 +122,8 @@ pub async fn explain(
     let offers = super::offers(definition, &person, &position);
     let here = definition.stage(&position.stage);
     let scorer = Scorer::new(&definition.scoring, person.values(), &person.activities);
-    let cools_down_at = here.and_then(|here| due::cools_down_at(here, &scorer, position.entered_at, now, due::NEVER));
+    let cools_down_at =
+        here.and_then(|here| due::cools_down_at(here, &scorer, position.entered_at, now, due::NEVER));
     let sla = here.and_then(|here| here.sla.as_ref());
     let deadline = sla.map(|sla| due::deadline(definition, sla, &person, position.entered_at));
     let fields = contacts::fields(q, contact).await?;
@@ -145,10 +146,16 @@ pub async fn explain(
 }
 
 /// Where somebody stood as of `now`.
-pub(super) fn position_in(definition: &Definition, intervals: &[store::Interval], now: Timestamp) -> Position {
+pub(super) fn position_in(
+    definition: &Definition,
+    intervals: &[store::Interval],
+    now: Timestamp,
+) -> Position {
     let by_then = intervals.iter().filter(|interval| interval.entered_at <= now);
-    let back_at =
-        by_then.clone().filter(|interval| interval.rule.starts_with("back.")).map(|interval| interval.entered_at);
+    let back_at = by_then
+        .clone()
+        .filter(|interval| interval.rule.starts_with("back."))
+        .map(|interval| interval.entered_at);
     let back_at = back_at.max();
     // Stages that were passed have no length: whoever stands in one stands in the last that was entered.
     match by_then.rev().find(|interval| interval.left_at.is_none_or(|left| left > now)) {
@@ -201,7 +208,8 @@ pub fn rule_label(definition: &Definition, rule: &str) -> Localized {
     let clauses = definition.stages.iter().flat_map(|stage| &stage.clauses);
     let clause = clauses.filter(|clause| clause.id == rule).map(|clause| clause.label.clone()).next();
     let way = definition.back.iter().find(|way| way.id == rule).map(|way| way.label.clone());
-    let disqualifier = definition.disqualify.iter().find(|known| known.id == rule).map(|known| known.label.clone());
+    let disqualifier =
+        definition.disqualify.iter().find(|known| known.id == rule).map(|known| known.label.clone());
     clause.or(way).or(disqualifier).unwrap_or_else(|| match rule {
         cold if cold.starts_with("back.cold.") => Localized::new("Cooled down", "Se enfrió"),
         "start" => Localized::new("First seen", "Primera visita"),

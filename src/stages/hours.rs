@@ -55,7 +55,8 @@ impl WorkingHours {
     fn stretches(&self, from: Timestamp, day: i32) -> Vec<(Timestamp, Timestamp)> {
         let utc = from.to_jiff().to_zoned(TimeZone::UTC).date();
         let Ok(today) = utc.checked_add(Span::new().days(day)) else { return Vec::new() };
-        let midnight = |date: Date| date.to_zoned(TimeZone::UTC).map(|at| Timestamp::from_jiff(at.timestamp()));
+        let midnight =
+            |date: Date| date.to_zoned(TimeZone::UTC).map(|at| Timestamp::from_jiff(at.timestamp()));
         let (Ok(cut_from), Ok(tomorrow)) = (midnight(today), today.tomorrow()) else { return Vec::new() };
         let Ok(cut_to) = midnight(tomorrow) else { return Vec::new() };
         let mut all = Vec::new();
@@ -157,6 +158,9 @@ mod tests {
         madrid.overrides.insert("2026-11-23".parse().expect("a date"), vec![]);
         let madrid = WorkingHours { people: vec![madrid] };
         assert_eq!(madrid.after(at("2026-11-23T09:00:00Z"), MINUTE_MS), at("2026-11-24T08:01:00Z"));
-        assert_eq!(WorkingHours::default().after(at("2026-11-23T09:00:00Z"), 5), at("2026-11-23T09:00:00.005Z"));
+        assert_eq!(
+            WorkingHours::default().after(at("2026-11-23T09:00:00Z"), 5),
+            at("2026-11-23T09:00:00.005Z")
+        );
     }
 }

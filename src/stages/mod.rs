@@ -124,7 +124,9 @@ impl Coded for Error {
             Self::ReasonNeeded { reasons } => vec![("reasons", json!(reasons))],
             Self::NothingToDecide { stage, .. } => vec![("stage", json!(stage))],
             Self::Illegal { from, .. } | Self::NotOpen { from, .. } => vec![("stage", json!(from))],
-            Self::Disqualified { reason, rule } => vec![("disqualified", json!({"reason": reason, "rule": rule}))],
+            Self::Disqualified { reason, rule } => {
+                vec![("disqualified", json!({"reason": reason, "rule": rule}))]
+            }
             Self::Version(refused) => refused.extras(),
             Self::NoContact | Self::NoStage(_) | Self::NoCustomer | Self::Store(_) => Vec::new(),
         }
@@ -279,7 +281,9 @@ pub async fn decide(
     let stage = store::contact(tx, contact).await?.ok_or(Error::NoContact)?.stage;
     let subject = format!("{}.{}", decision.role, decision.what);
     let person = person(tx, definition, contact, now).await?;
-    if let Some(disqualified) = person.disqualified.filter(|_| decision.reason.is_none() && decision.what != "reject") {
+    if let Some(disqualified) =
+        person.disqualified.filter(|_| decision.reason.is_none() && decision.what != "reject")
+    {
         return Err(Error::Disqualified { reason: disqualified.reason, rule: disqualified.rule });
     }
     let props = json!({"by": decision.actor.word(), "reason": decision.reason});
@@ -375,8 +379,11 @@ pub fn offers(definition: &Definition, person: &Person, position: &Position) -> 
     let undecided = rules::steps(definition, person, position);
     for role in definition::ROLES {
         for what in ["accept", "reject", "won"] {
-            let decided =
-                Call { kind: "decision".to_owned(), subject: Some(format!("{role}.{what}")), window_ms: None };
+            let decided = Call {
+                kind: "decision".to_owned(),
+                subject: Some(format!("{role}.{what}")),
+                window_ms: None,
+            };
             let steps = rules::steps_if(definition, person, position, &[decided]);
             if steps == undecided {
                 continue;

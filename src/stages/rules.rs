@@ -204,7 +204,8 @@ pub(super) fn steps_seen(definition: &Definition, sight: &Sight<'_>, position: &
     for (order, stage) in definition.stages.iter().enumerate().skip(order + 1) {
         // To be known is no qualification: the first step is open to everybody.
         let is_stopped = sight.is_disqualified && order > 1;
-        let entered = stage.is_open_from(&at.stage).then(|| entry(stage, sight, since(&at), is_stopped)).flatten();
+        let entered =
+            stage.is_open_from(&at.stage).then(|| entry(stage, sight, since(&at), is_stopped)).flatten();
         match entered {
             Some((clause, mut grounds)) => {
                 let skipped = std::mem::take(&mut skipped);
@@ -323,9 +324,17 @@ fn grounds(condition: &Condition, sight: &Sight<'_>, since: Option<Timestamp>) -
 }
 
 /// A condition and the activities that its `event()` and `decision()` found.
-pub(super) fn seen(condition: &Condition, history: &History, since: Option<Timestamp>, now: Timestamp) -> Grounds {
-    let mut activities: Vec<Evidence> =
-        condition.happenings().filter_map(|call| history.answer(call, since, now)).map(Evidence::of).collect();
+pub(super) fn seen(
+    condition: &Condition,
+    history: &History,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Grounds {
+    let mut activities: Vec<Evidence> = condition
+        .happenings()
+        .filter_map(|call| history.answer(call, since, now))
+        .map(Evidence::of)
+        .collect();
     activities.dedup();
     Grounds { condition: condition.text().to_owned(), activities, ..Grounds::default() }
 }
@@ -481,12 +490,15 @@ fn missing(
 ) -> Option<Vec<Need>> {
     let condition = &clause.condition;
     let holds = |needs: &[&Need]| {
-        let mut bands = Changed { fit: Bands::fit(&person.score), engagement: Bands::engagement(&person.score) };
+        let mut bands =
+            Changed { fit: Bands::fit(&person.score), engagement: Bands::engagement(&person.score) };
         let mut pretended = Vec::new();
         for need in needs {
             match need {
                 Need::Fit { grade, points } => bands.fit = (*grade, bands.fit.1 + points),
-                Need::Engagement { level, points } => bands.engagement = (*level, bands.engagement.1 + points),
+                Need::Engagement { level, points } => {
+                    bands.engagement = (*level, bands.engagement.1 + points)
+                }
                 Need::Event { kind } => {
                     pretended.extend(condition.happenings().filter(|call| call.kind == *kind).cloned());
                 }
@@ -708,7 +720,8 @@ mod tests {
     #[test]
     fn whoever_is_disqualified_moves_only_by_a_persons_decision() {
         let rival = |activities: Vec<Activity>| {
-            let facts = Facts::of(&Email::parse("nikki@lecturama.example").expect("valid"), "en", &BTreeMap::new());
+            let facts =
+                Facts::of(&Email::parse("nikki@lecturama.example").expect("valid"), "en", &BTreeMap::new());
             Person::new(&lifecycle(), facts, activities, NOW)
         };
         let registered = rival(vec![did("webinar.registered", "w", 0)]);
@@ -732,7 +745,10 @@ mod tests {
         assert_eq!(moves(&not_yet, &long_ago), []);
         let just_entered = Position { entered_at: NOW.plus_ms(-44 * DAY_MS), ..at("mql") };
         assert_eq!(moves(&cold, &just_entered), [], "the time in the stage counts");
-        let warmed = person(&[], vec![did("webinar.registered", "w", 60 * DAY_MS), did("webinar.attended", "w", DAY_MS)]);
+        let warmed = person(
+            &[],
+            vec![did("webinar.registered", "w", 60 * DAY_MS), did("webinar.attended", "w", DAY_MS)],
+        );
         assert_eq!(moves(&warmed, &long_ago), []);
         // Back in lead, what had made her an MQL does not make her one again; and 15 points are not enough to return.
         let back = Position { stage: "lead".to_owned(), entered_at: NOW, back_at: Some(NOW) };
@@ -746,7 +762,10 @@ mod tests {
             .replace("contact.email_domain in @competitors", "contact.email_domain in @competitor");
         assert!(Definition::parse("l.yaml", &text, &report).is_none());
         let found = report.diagnostics();
-        let line = 1 + text.lines().position(|line| line.starts_with("    if: contact.email_domain in @")).expect("there");
+        let line = 1 + text
+            .lines()
+            .position(|line| line.starts_with("    if: contact.email_domain in @"))
+            .expect("there");
         let col = text.lines().nth(line - 1).and_then(|line| line.find('@')).expect("there") + 1;
         assert_eq!((found[0].code, found[0].line as usize, found[0].col as usize), ("L108", line, col));
         assert_eq!(found[0].hint.as_deref(), Some("did you mean \"competitors\"?"));
@@ -768,7 +787,10 @@ mod tests {
     fn every_mistake_of_the_new_keys_is_told_in_one_run() {
         let report = Report::new();
         let text = include_str!("../../config/lifecycle.yaml")
-            .replace("review_by: 2027-12-31", "review_by: next year\napprovals: {required: [marketng]}\nowners: {sales: mike}")
+            .replace(
+                "review_by: 2027-12-31",
+                "review_by: next year\napprovals: {required: [marketng]}\nowners: {sales: mike}",
+            )
             .replace("job_title: {stale_after: 730d}", "job_title: {stale_after: two years}")
             .replace("after: 45d, to: lead", "after: 45, to: sql")
             .replace("business_hours: team", "business_hours: tem")
@@ -779,8 +801,17 @@ mod tests {
         assert!(Definition::parse("l.yaml", &text, &report).is_none());
         let told = report.text();
         for part in [
-            "next year", "marketng", "an e-mail address", "two years", "\"45\"", "there is no stage \"sql\"", "\"tem\"",
-            "there is no state \"churnd\"", "found \"0\"", "there is no stage \"custmer\"", "unknown key \"reson\"",
+            "next year",
+            "marketng",
+            "an e-mail address",
+            "two years",
+            "\"45\"",
+            "there is no stage \"sql\"",
+            "\"tem\"",
+            "there is no state \"churnd\"",
+            "found \"0\"",
+            "there is no stage \"custmer\"",
+            "unknown key \"reson\"",
         ] {
             assert!(told.contains(part), "{part} is missing:\n{told}");
         }

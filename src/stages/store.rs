@@ -491,7 +491,9 @@ pub(super) async fn activate(
     now: Timestamp,
 ) -> Result<()> {
     tx.execute(
-        sql!("insert into lifecycle_activations (id, hash, reevaluate, actor, at) values ($1, $2, $3, $4, $5)"),
+        sql!(
+            "insert into lifecycle_activations (id, hash, reevaluate, actor, at) values ($1, $2, $3, $4, $5)"
+        ),
         params![new_key(), hash, reevaluate.word(), actor, now],
     )
     .await?;
@@ -534,9 +536,7 @@ pub(super) async fn contact_count(q: &mut impl Queries) -> Result<i64> {
 pub(super) async fn cases(q: &mut impl Queries, after: ContactId, most: i64) -> Result<Vec<Case>> {
     let rows = q
         .query(
-            sql!(
-                "select id, email, language, created_at from contacts where id > $1 order by id limit $2"
-            ),
+            sql!("select id, email, language, created_at from contacts where id > $1 order by id limit $2"),
             params![after, most],
         )
         .await?;

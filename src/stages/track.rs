@@ -214,7 +214,10 @@ pub(super) fn step(track: &Track, person: &Person, state: &str, entered_at: Time
             to: give_up.to.clone(),
             rule: GIVE_UP.to_owned(),
             reason: Some("attempts".to_owned()),
-            grounds: Grounds { condition: format!("{} × {}", give_up.on, give_up.after), ..Grounds::default() },
+            grounds: Grounds {
+                condition: format!("{} × {}", give_up.on, give_up.after),
+                ..Grounds::default()
+            },
         });
     }
     let open = track.states.iter().filter(|other| other.id != state && other.is_open_from(state));
@@ -262,12 +265,17 @@ pub(super) fn changes_at(
 ) -> Option<Timestamp> {
     let open = track.states.iter().filter(|other| other.id != state && other.is_open_from(state));
     let changes = open.flat_map(|other| other.clause_groups()).filter_map(|clauses| {
-        let waiting = clauses.iter().map(|clause| &clause.condition).filter(|condition| condition.may_come_to_hold());
+        let waiting =
+            clauses.iter().map(|clause| &clause.condition).filter(|condition| condition.may_come_to_hold());
         let until = now.plus_ms(super::MEMORY_MS);
         let leaves = waiting.clone().filter_map(|condition| scorer.changes_at(condition, now, until)).min();
         let patient = entered_at.plus_ms(patience(clauses));
         let is_waited_for = waiting.count() > 0;
-        if is_waited_for && patient > now { Some(leaves.map_or(patient, |at| at.max(patient))) } else { leaves }
+        if is_waited_for && patient > now {
+            Some(leaves.map_or(patient, |at| at.max(patient)))
+        } else {
+            leaves
+        }
     });
     changes.min()
 }
@@ -341,7 +349,9 @@ pub async fn set(
         let open_from = state.from.clone();
         return Err(Error::NotOpen { from: open.state, to: state.id.clone(), open_from });
     }
-    if !state.reasons.is_empty() && !reason.is_some_and(|reason| state.reasons.iter().any(|known| known == reason)) {
+    if !state.reasons.is_empty()
+        && !reason.is_some_and(|reason| state.reasons.iter().any(|known| known == reason))
+    {
         return Err(Error::ReasonNeeded { reasons: state.reasons.clone() });
     }
     let step = Step {

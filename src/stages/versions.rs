@@ -170,7 +170,9 @@ pub async fn start(db: &Db, file: Definition, now: Timestamp) -> Result<Chosen, 
 
 /// The version that was activated last, read again from its text.
 async fn active(q: &mut impl Queries) -> Result<Option<(Activation, Definition)>, Error> {
-    let Some((activation, body)) = store::activations(q, 1).await?.into_iter().next() else { return Ok(None) };
+    let Some((activation, body)) = store::activations(q, 1).await?.into_iter().next() else {
+        return Ok(None);
+    };
     // A text of an earlier release may hold what this one does not know any more: then the file runs.
     let definition = Definition::parse("lifecycle.yaml", &body, &Report::new());
     Ok(definition.map(|definition| (activation, definition)))

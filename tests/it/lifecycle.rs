@@ -119,7 +119,8 @@ async fn does(app: &TestApp, email: &str, kind: &str) {
 
 async fn join(app: &TestApp, email: &str, role: Role) {
     let mut tx = app.app.stores.db.begin().await.expect("begins");
-    let new = NewAccount { email, name: "", role, language: Language::En, password: "a long password, really" };
+    let new =
+        NewAccount { email, name: "", role, language: Language::En, password: "a long password, really" };
     accounts::add(&mut tx, &new, app.now()).await.expect("added");
     tx.commit().await.expect("commits");
 }
@@ -243,7 +244,10 @@ async fn a_customer_at_risk_is_told_to_customer_success_and_churn_wants_a_reason
     assert!(problem["reasons"].to_string().contains("no_need"), "{problem}");
     app.clock.advance(HOUR_MS);
     let lost = program(&app, Method::POST, "/customers/state", &state).await.expect_json(200);
-    assert_eq!((&lost["id"], &lost["reason"], &lost["actor"]), (&json!("churned"), &json!("price"), &json!("api")));
+    assert_eq!(
+        (&lost["id"], &lost["reason"], &lost["actor"]),
+        (&json!("churned"), &json!("price"), &json!("api"))
+    );
     let attempt = json!({ "email": nikki }).to_string();
     for number in 1..=4 {
         app.clock.advance(HOUR_MS);
@@ -255,7 +259,9 @@ async fn a_customer_at_risk_is_told_to_customer_success_and_churn_wants_a_reason
     assert_eq!((&let_be["id"], &let_be["rule"]), (&json!("do_not_pursue"), &json!("give_up")));
     app.clock.advance(HOUR_MS);
     does(&app, nikki, "purchase").await;
-    let rows = app.rows("select state, rule, entered_at, left_at from post_sale_intervals order by entered_at, id").await;
+    let rows = app
+        .rows("select state, rule, entered_at, left_at from post_sale_intervals order by entered_at, id")
+        .await;
     let states: Vec<String> = rows.iter().map(|row| row.get("state").expect("a text")).collect();
     assert_eq!(states, ["active", "at_risk", "churned", "do_not_pursue", "recovered"]);
     for pair in rows.windows(2) {
@@ -295,7 +301,10 @@ async fn a_competitor_is_shown_as_such_and_moves_only_with_a_reason() {
     let told = program(&app, Method::GET, &format!("/explain?email={rival}"), "").await.expect_json(200);
     assert_eq!(told["disqualified"]["reason"], "competitor");
     let refused = decide(&app, rival, "sdr", "accept", None).await.expect_err("no reason");
-    assert!(matches!(&refused, stages::Error::Disqualified { reason, .. } if reason == "competitor"), "{refused}");
+    assert!(
+        matches!(&refused, stages::Error::Disqualified { reason, .. } if reason == "competitor"),
+        "{refused}"
+    );
     assert_eq!(decide(&app, rival, "sdr", "accept", Some("a partner by now")).await.expect("moved"), "sql");
 }
 
@@ -323,7 +332,10 @@ async fn the_rows_of_an_explanation_are_those_that_raw_events_give_and_each_name
         let rule = row["rule"].as_str().expect("a rule");
         let evidence = &row["evidence"];
         let is_of_events = !evidence.is_null();
-        assert!(is_of_events || matches!(rule, "eng.regular" | "eng.reading") || rule.starts_with("cap."), "{row}");
+        assert!(
+            is_of_events || matches!(rule, "eng.regular" | "eng.reading") || rule.starts_with("cap."),
+            "{row}"
+        );
         if is_of_events {
             let event = raw.iter().find(|activity| json!(activity.id) == evidence["activity"]);
             assert_eq!(event.map(|event| json!(event.at)), Some(evidence["at"].clone()), "{row}");
@@ -380,7 +392,8 @@ async fn trials_answer_and_write_nothing() {
     app.clock.advance(1_000);
     let before = app.census().await;
     let shipped = std::fs::read_to_string(repository("config/lifecycle.yaml")).expect("read");
-    let strict = shipped.replace("event(\"webinar.registered\", \"90d\")", "count(\"webinar.registered\") >= 2");
+    let strict =
+        shipped.replace("event(\"webinar.registered\", \"90d\")", "count(\"webinar.registered\") >= 2");
     let tested = program(&app, Method::POST, "/backtest?since=30d", &strict).await.expect_json(200);
     assert_eq!(tested["contacts"], 2);
     assert_eq!(tested["running"]["true_positives"], 1);
@@ -395,7 +408,8 @@ async fn trials_answer_and_write_nothing() {
     assert_eq!((&lift["won"], &lift["not_won"]), (&json!(1), &json!(1)));
     assert!(lift["rules"].as_array().expect("rules").iter().all(|rule| rule["is_insufficient"] == true));
     let wrong = strict.replace("points: 30", "points: many").replace("window: 90d", "windw: 90d");
-    let problem = program(&app, Method::POST, "/backtest", &wrong).await.expect_problem(422, "lifecycle.model_invalid");
+    let problem =
+        program(&app, Method::POST, "/backtest", &wrong).await.expect_problem(422, "lifecycle.model_invalid");
     assert!(problem["findings"].as_array().expect("findings").len() >= 3, "{problem}");
     for path in ["/backtest?stage=nothing", "/backtest?since=long"] {
         program(&app, Method::POST, path, &strict).await.expect_problem(422, "lifecycle.question_invalid");
@@ -408,18 +422,21 @@ async fn trials_answer_and_write_nothing() {
 async fn a_changed_definition_runs_only_when_both_sides_have_approved_its_very_text() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("lifecycle.yaml");
-    let first = std::fs::read_to_string(repository("config/lifecycle.yaml"))
-        .expect("read")
-        .replace("name: reading-programmes", "name: reading-programmes\napprovals: {required: [marketing, sales]}");
+    let first = std::fs::read_to_string(repository("config/lifecycle.yaml")).expect("read").replace(
+        "name: reading-programmes",
+        "name: reading-programmes\napprovals: {required: [marketing, sales]}",
+    );
     std::fs::write(&file, &first).expect("written");
     let app = TestApp::start_with(|settings| {
         with_key(settings);
         set(settings, "definitions", "lifecycle", file.display().to_string());
     })
     .await;
-    for (email, role) in
-        [("marta@faro.example", Role::Marketing), ("mike@faro.example", Role::Sdr), ("cris@faro.example", Role::Cs)]
-    {
+    for (email, role) in [
+        ("marta@faro.example", Role::Marketing),
+        ("mike@faro.example", Role::Sdr),
+        ("cris@faro.example", Role::Cs),
+    ] {
         join(&app, email, role).await;
     }
     submit(&app.visitor(), "webinar", "nikki@acme.example").await;
@@ -435,7 +452,9 @@ async fn a_changed_definition_runs_only_when_both_sides_have_approved_its_very_t
     };
     approve("marta@faro.example", &hash).await.expect_problem(409, "lifecycle.number_taken");
     // Without the rule nobody else gets round it: the running version still asks for both.
-    let second = changed.replace("version: 1", "version: 2").replace("approvals: {required: [marketing, sales]}\n", "");
+    let second = changed
+        .replace("version: 1", "version: 2")
+        .replace("approvals: {required: [marketing, sales]}\n", "");
     std::fs::write(&file, &second).expect("written");
     approve("marta@faro.example", &hash).await.expect_problem(409, "lifecycle.changed");
     let standing = versions().await["file"].clone();
@@ -457,15 +476,18 @@ async fn a_changed_definition_runs_only_when_both_sides_have_approved_its_very_t
         Definition::parse("lifecycle.yaml", text, &report).unwrap_or_else(|| panic!("{}", report.text()))
     };
     let db = &app.app.stores.db;
-    let running = async |text: &str| {
-        versions::choose(&mut db.read(), parse(text)).await.expect("read").running.version
-    };
+    let running =
+        async |text: &str| versions::choose(&mut db.read(), parse(text)).await.expect("read").running.version;
     assert_eq!(running(&second).await, 1, "approved, but not activated");
     activate("all").await.expect_json(200);
     assert_eq!(running(&second).await, 2);
     assert_eq!(due(&app, "version").await, Some(app.now().as_ms()), "everybody is asked");
     app.run_jobs().await;
-    assert_eq!(due(&app, "version").await, Some(app.now().as_ms()), "but not by a server that runs the old one");
+    assert_eq!(
+        due(&app, "version").await,
+        Some(app.now().as_ms()),
+        "but not by a server that runs the old one"
+    );
     stages::due::run(db, &parse(&second), app.now()).await.expect("looked at");
     assert_eq!(due(&app, "version").await, None);
     let history = versions().await["history"].clone();
@@ -481,8 +503,11 @@ async fn the_command_line_tries_definitions_as_tables_and_as_json() {
     let strict = folder.path().join("strict.yaml");
     let shipped = repository("config/lifecycle.yaml");
     let text = std::fs::read_to_string(&shipped).expect("read");
-    std::fs::write(&strict, text.replace("event(\"webinar.registered\", \"90d\")", "event(\"booking.confirmed\")"))
-        .expect("written");
+    std::fs::write(
+        &strict,
+        text.replace("event(\"webinar.registered\", \"90d\")", "event(\"booking.confirmed\")"),
+    )
+    .expect("written");
     let (strict, shipped) = (strict.display().to_string(), shipped.display().to_string());
     let run = |arguments: &[&str]| {
         let config = app.folder().join("embudo.toml");
@@ -501,7 +526,8 @@ async fn the_command_line_tries_definitions_as_tables_and_as_json() {
     for part in ["precision", "recall", "days ahead, median", "Refused as evidence", "mql.webinar"] {
         assert!(table.contains(part), "{part} is missing in:\n{table}");
     }
-    let (_, document, _) = run(&["backtest", "--model", &strict, "--since", "2020-01-01", "--format", "json"]);
+    let (_, document, _) =
+        run(&["backtest", "--model", &strict, "--since", "2020-01-01", "--format", "json"]);
     let document: Value = serde_json::from_str(&document).expect("JSON");
     assert!(document["refused"].as_array().is_some_and(|refused| !refused.is_empty()));
     let (ok, table, noise) = run(&["lift", "--since", "2020-01-01"]);
@@ -509,7 +535,10 @@ async fn the_command_line_tries_definitions_as_tables_and_as_json() {
     let (ok, table, noise) = run(&["diff", &shipped, &strict]);
     assert!(ok && table.contains("contacts would stand elsewhere"), "{table}{noise}");
     let (ok, text, noise) = run(&["simulate", "nikki@acme.example", "--at", "2030-01-01"]);
-    assert!(ok && text.contains("If nothing happens any more") && text.contains("back.cold.mql"), "{text}{noise}");
+    assert!(
+        ok && text.contains("If nothing happens any more") && text.contains("back.cold.mql"),
+        "{text}{noise}"
+    );
     let (ok, text, noise) = run(&["versions"]);
     assert!(ok && text.contains("version 1") && text.contains("runs"), "{text}{noise}");
     let (ok, _, said) = run(&["activate"]);

@@ -64,7 +64,12 @@ fn write_text(
     }
     if let Some(standing) = &explanation.post_sale {
         let label = paint.good(standing.label.get(language));
-        writeln!(out, "{label} since {}  {}", standing.since, paint.faint(&format!("owner {}", standing.owner)))?;
+        writeln!(
+            out,
+            "{label} since {}  {}",
+            standing.since,
+            paint.faint(&format!("owner {}", standing.owner))
+        )?;
         writeln!(out, "  because {} ({})", standing.rule_label.get(language), standing.rule)?;
         if let Some(reason) = &standing.reason {
             writeln!(out, "  reason: {reason}")?;

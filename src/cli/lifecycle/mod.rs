@@ -141,7 +141,11 @@ enum Format {
 }
 
 impl Style {
-    fn tell<T: Serialize>(&self, answer: &T, text: impl FnOnce(Language, Paint) -> String) -> anyhow::Result<()> {
+    fn tell<T: Serialize>(
+        &self,
+        answer: &T,
+        text: impl FnOnce(Language, Paint) -> String,
+    ) -> anyhow::Result<()> {
         match self.format {
             Format::Json => super::tell(&format!("{}\n", serde_json::to_string_pretty(answer)?)),
             Format::Text => {
@@ -182,7 +186,8 @@ async fn answer(command: &Command, config: &Config) -> anyhow::Result<()> {
             let (model, running) = (desk.read(model)?, desk.running().await?);
             let since = past(since, desk.now)?;
             let tester = Backtester::new(&model, &running, stage, outcome, (since, desk.now));
-            let tester = tester.with_context(|| format!("the model has no stage `{stage}` or no stage `{outcome}`"))?;
+            let tester = tester
+                .with_context(|| format!("the model has no stage `{stage}` or no stage `{outcome}`"))?;
             let told = desk.ask(tester, since).await?.finish();
             style.tell(&told, |language, paint| trials::backtest(&told, language, paint))
         }
@@ -218,7 +223,9 @@ async fn answer(command: &Command, config: &Config) -> anyhow::Result<()> {
                      lets it run\n",
                     standing.version
                 ),
-                missing => format!("version {} ({hash}) still needs {}\n", standing.version, missing.join(" and ")),
+                missing => {
+                    format!("version {} ({hash}) still needs {}\n", standing.version, missing.join(" and "))
+                }
             });
             Ok(())
         }
@@ -280,7 +287,8 @@ impl<'a> Desk<'a> {
 
     /// A definition in any file.
     fn read(&self, path: &Path) -> anyhow::Result<Definition> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let report = Report::new();
         Definition::parse(&path.display().to_string(), &text, &report)
             .with_context(|| format!("{} is wrong:\n{}", path.display(), report.text()))

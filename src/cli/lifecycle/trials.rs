@@ -33,7 +33,12 @@ impl Table {
 
     fn write(&self, out: &mut String, paint: Paint) {
         let wide = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
         };
         for (number, row) in self.rows.iter().enumerate() {
             let mut line = String::new();
@@ -59,12 +64,18 @@ fn number(n: Option<f64>) -> String {
     n.map_or_else(|| "–".to_owned(), |n| format!("{n}"))
 }
 
-pub(super) fn simulation(told: &Simulation, definition: &Definition, language: Language, paint: Paint) -> String {
+pub(super) fn simulation(
+    told: &Simulation,
+    definition: &Definition,
+    language: Language,
+    paint: Paint,
+) -> String {
     let mut out = super::explain::text(&told.explanation, language, paint);
     if !told.moves.is_empty() {
         let _ = writeln!(out, "\n{}", paint.bold("If nothing happens any more"));
         for step in &told.moves {
-            let stage = definition.stage(&step.to).map_or(step.to.as_str(), |stage| stage.label.get(language));
+            let stage =
+                definition.stage(&step.to).map_or(step.to.as_str(), |stage| stage.label.get(language));
             let _ = writeln!(out, "  {}  {stage} {}", step.at, paint.faint(&step.rule));
         }
     }
@@ -109,15 +120,28 @@ fn people(out: &mut String, title: &str, emails: &[Email], paint: Paint) {
         let _ = writeln!(out, "  {email}");
     }
     if emails.len() > LISTED {
-        let _ = writeln!(out, "  {}", paint.faint(&format!("and {} more: --format json", emails.len() - LISTED)));
+        let _ =
+            writeln!(out, "  {}", paint.faint(&format!("and {} more: --format json", emails.len() - LISTED)));
     }
 }
 
 pub(super) fn lift(told: &Lift, language: Language, paint: Paint) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}", paint.bold(&format!("{} won, {} not, since {}", told.won, told.not_won, told.since)));
+    let _ = writeln!(
+        out,
+        "{}",
+        paint.bold(&format!("{} won, {} not, since {}", told.won, told.not_won, told.since))
+    );
     let _ = writeln!(out);
-    let head = [("rule", false), ("points", true), ("n", true), ("of the won", true), ("of the others", true), ("lift", true), ("", false)];
+    let head = [
+        ("rule", false),
+        ("points", true),
+        ("n", true),
+        ("of the won", true),
+        ("of the others", true),
+        ("lift", true),
+        ("", false),
+    ];
     let mut table = Table::new(&head);
     for rule in &told.rules {
         let lift = match (rule.is_insufficient, rule.lift) {
@@ -183,7 +207,8 @@ impl Versions {
             return out;
         }
         let _ = writeln!(out);
-        let mut table = Table::new(&[("since", false), ("version", true), ("hash", false), ("asked about", false)]);
+        let mut table =
+            Table::new(&[("since", false), ("version", true), ("hash", false), ("asked about", false)]);
         for ran in &self.history {
             table.row([ran.at.to_string(), ran.version.to_string(), hash(&ran.hash), ran.reevaluate.clone()]);
         }

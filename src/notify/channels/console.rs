@@ -48,7 +48,10 @@ impl Notice {
             ("company", self.company.clone().unwrap_or_default()),
             ("rep", self.rep.clone().unwrap_or_default()),
             ("when", when),
-            ("state", self.state.as_deref().map_or_else(String::new, |state| desk.state_in_words(state, language))),
+            (
+                "state",
+                self.state.as_deref().map_or_else(String::new, |state| desk.state_in_words(state, language)),
+            ),
         ];
         let key = |part: &str| format!("notices.{}.{part}", self.kind);
         let title = texts.get(language, &key("title"), &values).unwrap_or_else(|| self.kind.clone());

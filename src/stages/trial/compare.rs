@@ -169,7 +169,8 @@ impl Question for Backtester {
             let (Some(model), Some(history)) = (self.models.get(side), histories.get(side)) else { continue };
             let moves = model.replay(&case, history, self.until);
             let stretches = self.stretches(&moves);
-            let in_period = |stretch: &&(Timestamp, Timestamp)| stretch.1 > self.since && stretch.0 <= self.until;
+            let in_period =
+                |stretch: &&(Timestamp, Timestamp)| stretch.1 > self.since && stretch.0 <= self.until;
             let before = |at: Timestamp| at < decided_at.unwrap_or(Timestamp(i64::MAX));
             let first = stretches.iter().filter(in_period).find(|stretch| before(stretch.0));
             let last = stretches.iter().filter(in_period).rev().find(|stretch| before(stretch.0));

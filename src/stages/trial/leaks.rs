@@ -36,7 +36,11 @@ pub fn without_leaks(definition: &Definition, upto: &str) -> (Definition, Vec<Le
     definition.scoring.fit.rules.retain(|rule| {
         let stays = rule.condition.can_hold_without(&never);
         if !stays {
-            leaks.push(Leak { rule: rule.id.clone(), label: rule.label.clone(), asks: rule.condition.text().to_owned() });
+            leaks.push(Leak {
+                rule: rule.id.clone(),
+                label: rule.label.clone(),
+                asks: rule.condition.text().to_owned(),
+            });
         }
         stays
     });

@@ -111,7 +111,14 @@ impl Lifter {
                 looks_ahead: is_leak(&self.leaks, id),
             }
         });
-        Lift { since: self.since, until: self.until, won, not_won, rules: rules.collect(), outcome: self.outcome }
+        Lift {
+            since: self.since,
+            until: self.until,
+            won,
+            not_won,
+            rules: rules.collect(),
+            outcome: self.outcome,
+        }
     }
 }
 

@@ -95,16 +95,25 @@ pub async fn ask<Q: Question>(
     let mut words = contacts::Texts::default();
     loop {
         let page = store::cases(&mut db.read(), after, PAGE).await?;
-        let (Some(last), read) = (page.last().map(|case| case.contact), page.len()) else { return Ok(question) };
+        let (Some(last), read) = (page.last().map(|case| case.contact), page.len()) else {
+            return Ok(question);
+        };
         let mut page = page;
         let wanted = |kind: &str| question.reads(kind) || kind == "visit";
-        scoring::store::activities_between(&mut db.read(), (after, last), from, &wanted, &mut words, |contact, did| {
-            if let Ok(index) = page.binary_search_by_key(&contact, |case: &Case| case.contact)
-                && let Some(case) = page.get_mut(index)
-            {
-                case.activities.push(did);
-            }
-        })
+        scoring::store::activities_between(
+            &mut db.read(),
+            (after, last),
+            from,
+            &wanted,
+            &mut words,
+            |contact, did| {
+                if let Ok(index) = page.binary_search_by_key(&contact, |case: &Case| case.contact)
+                    && let Some(case) = page.get_mut(index)
+                {
+                    case.activities.push(did);
+                }
+            },
+        )
         .await?;
         // Reckoning takes long enough to hold up whoever else runs on this thread.
         question = tokio::task::spawn_blocking(move || {
@@ -164,7 +173,8 @@ pub async fn simulate(
     if at > now
         && let Some(mut case) = store::case(&mut db.read(), contact).await?
     {
-        case.activities = scoring::store::activities(&mut db.read(), contact, now.plus_ms(-super::MEMORY_MS)).await?;
+        case.activities =
+            scoring::store::activities(&mut db.read(), contact, now.plus_ms(-super::MEMORY_MS)).await?;
         case.activities.retain(|activity| activity.at <= now);
         case.countries = countries(&case.activities);
         let history = definition.scoring.history(case.activities.clone());

@@ -150,7 +150,9 @@ impl Model {
             stage.leave_below.as_ref().is_some_and(|leave| {
                 let from = now.plus_ms(-leave.after_ms);
                 Bands::engagement(&bands).1 < leave.engagement_points
-                    && scorer.below_since(leave.engagement_points, from, now).is_some_and(|since| since <= from)
+                    && scorer
+                        .below_since(leave.engagement_points, from, now)
+                        .is_some_and(|since| since <= from)
             })
         };
         let sight = Sight {
@@ -187,7 +189,8 @@ impl Model {
         next: Timestamp,
     ) -> Option<Timestamp> {
         let stage = self.definition.stage(&position.stage)?;
-        let cold = stage.leave_below.as_ref().filter(|leave| next.since_ms(position.entered_at) > leave.after_ms);
+        let cold =
+            stage.leave_below.as_ref().filter(|leave| next.since_ms(position.entered_at) > leave.after_ms);
         let cold = cold.and_then(|_| cools_down_at(stage, scorer, position.entered_at, now, next));
         let rules = if self.waits { self.changes(scorer, now, next) } else { None };
         cold.into_iter().chain(rules).filter(|at| *at > now).min()
@@ -264,7 +267,8 @@ impl Case {
     /// The facts as of a moment.
     pub fn facts(&self, definition: &Definition, now: Timestamp) -> Facts {
         let stale = &definition.scoring.stale_after_ms;
-        let is_fresh = |name: &str, at: Timestamp| stale.get(name).is_none_or(|after| now.since_ms(at) < *after);
+        let is_fresh =
+            |name: &str, at: Timestamp| stale.get(name).is_none_or(|after| now.since_ms(at) < *after);
         let known = self.fields.iter().filter(|field| field.at <= now && is_fresh(&field.name, field.at));
         let fields: BTreeMap<String, String> =
             known.map(|field| (field.name.clone(), field.value.clone())).collect();

@@ -43,7 +43,14 @@ fn life(number: u64) -> Case {
     let mut dice = Dice(number.wrapping_mul(7_919));
     let begin = NOW.plus_ms(-DAYS * DAY_MS + dice.ms(150 * DAY_MS));
     let eager = dice.roll(3) == 0;
-    let kinds = ["visit", "page", "asset.downloaded", "webinar.registered", "webinar.attended", "conversation.opened"];
+    let kinds = [
+        "visit",
+        "page",
+        "asset.downloaded",
+        "webinar.registered",
+        "webinar.attended",
+        "conversation.opened",
+    ];
     let count = if eager { 12 } else { 3 };
     let mut activities: Vec<Activity> = (0..count)
         .map(|index| {
@@ -64,7 +71,10 @@ fn life(number: u64) -> Case {
             reached.push(Reached { stage: "customer".to_owned(), at: won.plus_ms(DAY_MS) });
         }
         let id = ActivityId::from_uuid(uuid::Uuid::from_u128(u128::from(number) << 64 | 999));
-        activities.push(Activity { id, ..Activity::new("booking.confirmed", None, json!({}), won.plus_ms(-HOUR_MS)) });
+        activities.push(Activity {
+            id,
+            ..Activity::new("booking.confirmed", None, json!({}), won.plus_ms(-HOUR_MS))
+        });
     }
     activities.sort_by_key(|activity| (activity.at, activity.id));
     let fact = |name: &str, value: &str| Fact { name: name.to_owned(), value: value.to_owned(), at: begin };
@@ -97,7 +107,12 @@ fn backtest(model: &Definition, running: &Definition) -> Backtest {
 
 /// The shipped lifecycle without the webinar's shortcut.
 fn stricter() -> Definition {
-    shipped(|text| text.replace("if: event(\"webinar.registered\", \"90d\")", "if: count(\"webinar.registered\", \"90d\") >= 2"))
+    shipped(|text| {
+        text.replace(
+            "if: event(\"webinar.registered\", \"90d\")",
+            "if: count(\"webinar.registered\", \"90d\") >= 2",
+        )
+    })
 }
 
 #[test]
@@ -119,14 +134,20 @@ fn the_same_lives_give_the_same_figures_on_every_machine() {
 #[test]
 fn a_model_that_asks_for_the_booking_is_refused_its_evidence_and_told_so() {
     let cheat = shipped(|text| {
-        text.replace("if: event(\"webinar.registered\", \"90d\")", "if: event(\"booking.confirmed\") || decision(\"sdr\", \"accept\")")
+        text.replace(
+            "if: event(\"webinar.registered\", \"90d\")",
+            "if: event(\"booking.confirmed\") || decision(\"sdr\", \"accept\")",
+        )
     });
     let told = backtest(&cheat, &shipped(|text| text));
     let refused: Vec<&str> = told.refused.iter().map(|leak| leak.rule.as_str()).collect();
     assert_eq!(refused, ["eng.booked", "mql.webinar"]);
-    let honest = backtest(&shipped(|text| {
-        text.replace("if: event(\"webinar.registered\", \"90d\")", "if: event(\"nothing.at_all\")")
-    }), &shipped(|text| text));
+    let honest = backtest(
+        &shipped(|text| {
+            text.replace("if: event(\"webinar.registered\", \"90d\")", "if: event(\"nothing.at_all\")")
+        }),
+        &shipped(|text| text),
+    );
     assert_eq!(told.model, honest.model, "what was refused counted nothing");
 }
 
@@ -138,12 +159,14 @@ fn whoever_is_qualified_only_once_it_is_decided_was_missed() {
     let decided = NOW.plus_ms(-10 * DAY_MS);
     case.identified_at = NOW.plus_ms(-20 * DAY_MS);
     case.reached = vec![Reached { stage: "sal".to_owned(), at: decided }];
-    case.activities = vec![Activity::new("webinar.registered", "w".to_owned(), json!({}), decided.plus_ms(DAY_MS))];
+    case.activities =
+        vec![Activity::new("webinar.registered", "w".to_owned(), json!({}), decided.plus_ms(DAY_MS))];
     let mut late = Backtester::new(&definition, &definition, "mql", "sal", period).expect("there");
     late.ask(case.clone());
     let late = late.finish().model;
     assert_eq!((late.false_negatives, late.late, late.true_positives), (1, 1, 0));
-    case.activities = vec![Activity::new("webinar.registered", "w".to_owned(), json!({}), decided.plus_ms(-4 * DAY_MS))];
+    case.activities =
+        vec![Activity::new("webinar.registered", "w".to_owned(), json!({}), decided.plus_ms(-4 * DAY_MS))];
     let mut ahead = Backtester::new(&definition, &definition, "mql", "sal", period).expect("there");
     ahead.ask(case);
     let ahead = ahead.finish().model;
@@ -178,23 +201,28 @@ fn diff_tells_who_stands_elsewhere_and_by_which_rule() {
     assert!(!differ.changes.is_empty());
     for change in &differ.changes {
         // The one lets them in at the first registration, the other at the second, or cools them down from there.
-        let (from, to) = ((change.from.as_str(), change.from_rule.as_str()), (change.to.as_str(), change.to_rule.as_str()));
+        let (from, to) = (
+            (change.from.as_str(), change.from_rule.as_str()),
+            (change.to.as_str(), change.to_rule.as_str()),
+        );
         let is_in = |side: (&str, &str)| side.0 == "mql" && side.1.starts_with("mql.");
         let is_out = |side: (&str, &str)| matches!(side, ("lead", "lead.identified" | "back.cold.mql"));
         assert!(is_in(from) && is_out(to) || is_out(from) && is_in(to), "{change:?}");
     }
-    assert!(differ.changes.iter().any(|change| change.from_rule == "mql.webinar" && change.to_rule == "lead.identified"));
+    assert!(
+        differ
+            .changes
+            .iter()
+            .any(|change| change.from_rule == "mql.webinar" && change.to_rule == "lead.identified")
+    );
     let same = asked(Differ::new(stricter(), stricter(), NOW), 1..=400);
     assert!(same.changes.is_empty());
 }
 
 /// What a server does: looks whenever something happens, and every hour besides.
 fn hour_by_hour(definition: &Definition, case: &Case) -> Vec<(String, String)> {
-    let mut position = Position {
-        stage: definition.first().id.clone(),
-        entered_at: case.identified_at,
-        back_at: None,
-    };
+    let mut position =
+        Position { stage: definition.first().id.clone(), entered_at: case.identified_at, back_at: None };
     let mut moves = Vec::new();
     let mut times: Vec<Timestamp> = case.activities.iter().map(|activity| activity.at).collect();
     let hours = NOW.since_ms(case.identified_at) / HOUR_MS;

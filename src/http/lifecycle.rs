@@ -83,9 +83,13 @@ async fn explain(
 ) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let now = app.clock.now();
-    let at = asked.at.as_deref().map_or(Ok(now), |at| moment(at, now))?;
+    let at = asked.at.as_deref().map(|at| moment(at, now)).transpose()?;
     let contact = contact(&app, &asked.email).await?;
-    let told = stages::explain(&mut app.stores.db.read(), &app.lifecycle, contact.id, at).await?;
+    let reads = &mut app.stores.db.read();
+    let told = match at {
+        Some(at) => stages::explain_at(reads, &app.lifecycle, contact.id, at).await?,
+        None => stages::explain(reads, &app.lifecycle, contact.id, now).await?,
+    };
     Ok(HttpResponse::Ok().json(told))
 }
 

@@ -324,6 +324,8 @@ pub struct Moment<'a> {
     /// Of `event()` and `decision()` only what happened after this counts: what had led to a stage that was taken back
     /// must not lead there again.
     pub since: Option<Timestamp>,
+    /// Whether `count()` and `seconds()` too count only what happened after `since`.
+    pub counts_since: bool,
     /// Calls of `event()` and `decision()` to which the answer is yes.
     pub pretended: &'a [Call],
     /// The moment.
@@ -335,7 +337,10 @@ impl Moment<'_> {
     fn scope(&self, calls: &[Asked]) -> Scope {
         let is_asked =
             |activity: &&Activity| calls.is_empty() || calls.iter().any(|a| a.call.kind == activity.kind);
-        let activities: Vec<Activity> = self.history.iter().filter(is_asked).cloned().collect();
+        let from = self.since.filter(|_| self.counts_since);
+        let is_new = |activity: &&Activity| from.is_none_or(|from| activity.at > from);
+        let activities: Vec<Activity> =
+            self.history.iter().filter(is_asked).filter(is_new).cloned().collect();
         let mut scope =
             Scope::build(self.values.clone(), activities.into(), self.pretended, self.since, self.now);
         if let Some(bands) = self.bands {
@@ -373,14 +378,21 @@ impl World for Bound<'_> {
     fn call(&self, index: usize) -> Option<Val<'_>> {
         let Moment { history, now, since, pretended, .. } = *self.moment;
         let asked = self.condition.calls.get(index)?;
+        let counted = || {
+            let from = since.filter(|_| self.moment.counts_since);
+            history
+                .within(&asked.call, now)
+                .filter(move |activity| from.is_none_or(|from| activity.at > from))
+        };
         Some(match asked.function {
             Function::Happened => Val::Bool(
                 pretended.contains(&asked.call) || history.answer(&asked.call, since, now).is_some(),
             ),
+            Function::Count if self.moment.counts_since => Val::Int(i64::try_from(counted().count()).ok()?),
             Function::Count => Val::Int(i64::try_from(history.count(&asked.call, now)).ok()?),
-            Function::Seconds => Val::Float(
-                history.within(&asked.call, now).map(|activity| activity.number("engaged_ms") / 1000.0).sum(),
-            ),
+            Function::Seconds => {
+                Val::Float(counted().map(|activity| activity.number("engaged_ms") / 1000.0).sum())
+            }
         })
     }
 }

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::definition::{Definition, Stage};
 use super::due::{self, Deadline};
-use super::rules::{self, Miss, Position};
+use super::misses::{Miss, misses};
+use super::rules::Position;
 use super::{Disqualified, Error, Grounds, Offer, store, track};
 use crate::base::ids::ContactId;
 use crate::base::localized::Localized;
@@ -91,7 +92,7 @@ pub struct NextStage {
     pub misses: Vec<Miss>,
 }
 
-/// Explains a contact as of `now`, which may lie in the past.
+/// Explains a contact as of now.
 ///
 /// # Errors
 /// [`Error::NoContact`], or as the store says.
@@ -101,14 +102,39 @@ pub async fn explain(
     contact: ContactId,
     now: Timestamp,
 ) -> Result<Explanation, Error> {
+    told(q, definition, contact, now, Timestamp(i64::MAX)).await
+}
+
+/// Explains a contact as of a moment: of the past only what was so by then, of the future what will be left.
+///
+/// # Errors
+/// [`Error::NoContact`], or as the store says.
+pub async fn explain_at(
+    q: &mut impl Queries,
+    definition: &Definition,
+    contact: ContactId,
+    at: Timestamp,
+) -> Result<Explanation, Error> {
+    told(q, definition, contact, at, at).await
+}
+
+/// `until` is the moment after which nothing of the history is told: the clocks of two nodes differ a little, and where
+/// somebody stands now must not depend on it.
+async fn told(
+    q: &mut impl Queries,
+    definition: &Definition,
+    contact: ContactId,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Explanation, Error> {
     let known = store::contact(q, contact).await?.ok_or(Error::NoContact)?;
     let person = super::person(q, definition, contact, now).await?;
     let intervals = store::intervals(q, contact).await?;
-    let position = position_in(definition, &intervals, now);
+    let position = position_in(definition, &intervals, until);
     let versions = store::versions(q, contact).await?;
     let mut history = Vec::new();
-    for mut interval in intervals.into_iter().filter(|interval| interval.entered_at <= now) {
-        interval.left_at = interval.left_at.filter(|left| *left <= now);
+    for mut interval in intervals.into_iter().filter(|interval| interval.entered_at <= until) {
+        interval.left_at = interval.left_at.filter(|left| *left <= until);
         let version = versions.get(&interval.lifecycle_hash).copied();
         history.push(passage(definition, interval, version));
     }
@@ -117,7 +143,7 @@ pub async fn explain(
     let next = definition.next(&position.stage).map(|next| NextStage {
         id: next.id.clone(),
         label: next.label.clone(),
-        misses: rules::misses(definition, &person, &position, next),
+        misses: misses(definition, &person, &position, next),
     });
     let offers = super::offers(definition, &person, &position);
     let here = definition.stage(&position.stage);
@@ -127,14 +153,14 @@ pub async fn explain(
     let sla = here.and_then(|here| here.sla.as_ref());
     let deadline = sla.map(|sla| due::deadline(definition, sla, &person, position.entered_at));
     let fields = contacts::fields(q, contact).await?;
-    let later = fields.into_iter().filter(|field| !field.is_suggestion && field.at > now);
+    let later = fields.into_iter().filter(|field| !field.is_suggestion && field.at > until);
     Ok(Explanation {
         contact,
         email: known.email,
         at: now,
         stage,
         history,
-        post_sale: track::standing(q, definition, contact, &person, now).await?,
+        post_sale: track::standing(q, definition, contact, &person, until).await?,
         score: person.score,
         next,
         offers,

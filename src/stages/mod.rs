@@ -8,6 +8,7 @@ pub mod definition;
 pub mod due;
 pub mod explain;
 pub mod hours;
+pub mod misses;
 pub mod rules;
 pub mod store;
 pub mod track;
@@ -17,8 +18,9 @@ pub mod versions;
 use serde_json::{Value, json};
 
 pub use definition::Definition;
-pub use explain::{Explanation, explain};
-pub use rules::{Disqualified, Grounds, Miss, Need, Person, Position};
+pub use explain::{Explanation, explain, explain_at};
+pub use misses::{Miss, Need};
+pub use rules::{Disqualified, Grounds, Person, Position};
 
 use crate::base::coded::Coded;
 use crate::base::ids::{AccountId, ContactId};

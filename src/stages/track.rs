@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::definition::{Clause, ROLES, Stage, entrance};
-use super::rules::{just_before, seen, winner};
+use super::rules::{seen, winner};
 use super::{Actor, Definition, Error, Grounds, Person, lock_name, store};
 use crate::base::diagnostic::Mark;
 use crate::base::ids::ContactId;
@@ -229,12 +229,13 @@ pub(super) fn step(track: &Track, person: &Person, state: &str, entered_at: Time
             if waits && person.now.since_ms(entered_at) < patience(clauses) {
                 return None;
             }
-            let since = (!waits).then(|| just_before(entered_at));
+            let since = (!waits).then_some(entered_at);
             let moment = Moment {
                 values: person.values(),
                 history: &person.activities,
                 bands: Some(&person.score),
                 since,
+                counts_since: true,
                 pretended: &[],
                 now: person.now,
             };
@@ -414,17 +415,17 @@ async fn enter(
     Ok(interval)
 }
 
-/// Where a customer stands as of `now`; nothing for whoever was never one.
+/// Where a customer stood as of `until`; nothing for whoever was never one.
 pub(super) async fn standing(
     q: &mut impl Queries,
     definition: &Definition,
     contact: ContactId,
     person: &Person,
-    now: Timestamp,
+    until: Timestamp,
 ) -> Result<Option<Standing>, Error> {
     let Some(track) = &definition.post_sale else { return Ok(None) };
     let intervals = store::states(q, contact).await?;
-    let at = intervals.into_iter().rev().find(|interval| interval.entered_at <= now);
+    let at = intervals.into_iter().rev().find(|interval| interval.entered_at <= until);
     let Some(at) = at else { return Ok(None) };
     let state = track.state(&at.state);
     let clauses = track.states.iter().flat_map(|state| &state.clauses);

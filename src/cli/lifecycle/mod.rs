@@ -167,10 +167,14 @@ async fn answer(command: &Command, config: &Config) -> anyhow::Result<()> {
     match command {
         Command::Explain { email, at, style } => {
             let desk = Desk::open(config).await?;
-            let at = at.as_deref().map_or(Ok(desk.now), |at| moment(at, desk.now))?;
+            let at = at.as_deref().map(|at| moment(at, desk.now)).transpose()?;
             let contact = desk.contact(email).await?;
             let definition = desk.running().await?;
-            let told = stages::explain(&mut desk.stores.db.read(), &definition, contact.id, at).await?;
+            let reads = &mut desk.stores.db.read();
+            let told = match at {
+                Some(at) => stages::explain_at(reads, &definition, contact.id, at).await?,
+                None => stages::explain(reads, &definition, contact.id, desk.now).await?,
+            };
             style.tell(&told, |language, paint| explain::text(&told, language, paint))
         }
         Command::Simulate { email, at, style } => {

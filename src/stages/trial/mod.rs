@@ -15,7 +15,7 @@ pub use leaks::{Leak, without_leaks};
 pub use lift::{Lift, Lifter, RuleLift};
 pub use replay::{Model, Move};
 
-use super::{Definition, Error, Explanation, Position, explain, store};
+use super::{Definition, Error, Explanation, explain_at, store};
 use crate::base::email::Email;
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
@@ -165,24 +165,22 @@ pub async fn simulate(
     at: Timestamp,
     now: Timestamp,
 ) -> Result<Simulation, Error> {
-    let explanation = explain(&mut db.read(), definition, contact, at).await?;
-    let mut moves = Vec::new();
-    let intervals = store::intervals(&mut db.read(), contact).await?;
-    let position: Position = super::explain::position_in(definition, &intervals, at.min(now));
-    let mut stage = position.stage.clone();
-    if at > now
-        && let Some(mut case) = store::case(&mut db.read(), contact).await?
-    {
-        case.activities =
-            scoring::store::activities(&mut db.read(), contact, now.plus_ms(-super::MEMORY_MS)).await?;
-        case.activities.retain(|activity| activity.at <= now);
-        case.countries = countries(&case.activities);
-        let history = definition.scoring.history(case.activities.clone());
-        moves = Model::new(definition.clone()).wait(&case, &history, position, now, at);
-        if let Some(last) = moves.last() {
-            stage.clone_from(&last.to);
-        }
+    if at <= now {
+        let explanation = explain_at(&mut db.read(), definition, contact, at).await?;
+        let stage = explanation.stage.id.clone();
+        return Ok(Simulation { explanation, moves: Vec::new(), stage });
     }
+    let explanation = explain_at(&mut db.read(), definition, contact, at).await?;
+    let position = super::position(&mut db.read(), definition, contact, now).await?;
+    let mut case = store::case(&mut db.read(), contact).await?.ok_or(Error::NoContact)?;
+    case.activities =
+        scoring::store::activities(&mut db.read(), contact, now.plus_ms(-super::MEMORY_MS)).await?;
+    case.countries = countries(&case.activities);
+    let history = definition.scoring.history(case.activities.clone());
+    let begin = now.max(position.entered_at);
+    let stands = position.stage.clone();
+    let moves = Model::new(definition.clone()).wait(&case, &history, position, begin, at);
+    let stage = moves.last().map_or(stands, |last| last.to.clone());
     Ok(Simulation { explanation, moves, stage })
 }
 

@@ -9,7 +9,7 @@ use crate::base::diagnostic::Report;
 use crate::base::ids::ActivityId;
 use crate::base::time::{DAY_MS, HOUR_MS};
 use crate::scoring::Facts;
-use crate::stages::rules::{self, Person};
+use crate::stages::rules::{self, Person, Position};
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 const DAYS: i64 = 180;

@@ -126,10 +126,10 @@ pub(super) async fn plan(
     if let Some(at) = ways.chain(clauses).filter_map(|condition| may_hold_at(condition, &scorer, now)).min() {
         wanted.insert(What::Rules, (at, String::new()));
     }
-    if let (Some(track), Some(at)) = (&definition.post_sale, store::open_state(tx, contact).await?) {
-        if let Some(at) = track::changes_at(track, &scorer, &at.state, at.entered_at, now) {
-            wanted.insert(What::Track, (at, String::new()));
-        }
+    if let (Some(track), Some(at)) = (&definition.post_sale, store::open_state(tx, contact).await?)
+        && let Some(at) = track::changes_at(track, &scorer, &at.state, at.entered_at, now)
+    {
+        wanted.insert(What::Track, (at, String::new()));
     }
     if let Some(sla) = stage.and_then(|stage| stage.sla.as_ref()) {
         let deadline = deadline(definition, sla, person, open.entered_at);

@@ -547,3 +547,45 @@ async fn the_command_line_tries_definitions_as_tables_and_as_json() {
     let (ok, _, said) = run(&["backtest", "--model", "nothing.yaml"]);
     assert!(!ok && said.contains("nothing.yaml cannot be read"), "{said}");
 }
+
+#[tokio::test]
+async fn a_fact_that_nobody_confirmed_for_two_years_counts_as_unknown() {
+    let app = TestApp::start_with(with_key).await;
+    submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let (trust, now) = (contacts::Trust::Claimed, app.now());
+    contacts::set_field(&mut tx, id, "job_title", "VP People", "form", trust, now).await.expect("kept");
+    tx.commit().await.expect("commits");
+    let rules = async || {
+        let told =
+            program(&app, Method::GET, "/explain?email=nikki%40acme.example", "").await.expect_json(200);
+        told["score"]["fit"]["rows"].to_string()
+    };
+    app.clock.advance(730 * DAY_MS - 1);
+    assert!(rules().await.contains("fit.seniority"));
+    app.clock.advance(1);
+    assert!(!rules().await.contains("fit.seniority"));
+}
+
+#[tokio::test]
+async fn what_a_machine_did_counts_nothing() {
+    let app = TestApp::start_with(with_key).await;
+    submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let downloads = async |verdict: &str| {
+        let mut tx = app.app.stores.db.begin().await.expect("begins");
+        let (now, props) = (app.now(), json!({ "verdict": verdict }));
+        contacts::record(&mut tx, Some(id), None, "asset.downloaded", Some(verdict), props, now)
+            .await
+            .expect("recorded");
+        tx.commit().await.expect("commits");
+        let told =
+            program(&app, Method::GET, "/explain?email=nikki%40acme.example", "").await.expect_json(200);
+        let rows = told["score"]["engagement"]["rows"].as_array().expect("rows").clone();
+        rows.iter().filter(|row| row["rule"] == "eng.download").count()
+    };
+    assert_eq!(downloads("machine").await, 0);
+    assert_eq!(downloads("unsure").await, 0);
+    assert_eq!(downloads("human").await, 1);
+}

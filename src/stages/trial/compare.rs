@@ -72,7 +72,6 @@ pub struct Backtester {
     entering: Vec<Email>,
     leaving: Vec<Email>,
     refused: Vec<Leak>,
-    refused_of_running: usize,
 }
 
 #[derive(Default)]
@@ -96,7 +95,7 @@ impl Backtester {
         let first = model.order(&model.stage(outcome)?.id)?;
         let outcome = model.stages.iter().skip(first).map(|stage| stage.id.clone()).collect();
         let (model, refused) = without_leaks(model, &qualified);
-        let (running, of_running) = without_leaks(running, &qualified);
+        let (running, _) = without_leaks(running, &qualified);
         Some(Self {
             models: [Model::new(model), Model::new(running)],
             tallies: [Tally::default(), Tally::default()],
@@ -108,7 +107,6 @@ impl Backtester {
             entering: Vec::new(),
             leaving: Vec::new(),
             refused,
-            refused_of_running: of_running.len(),
         })
     }
 
@@ -128,11 +126,6 @@ impl Backtester {
             leaving: self.leaving,
             refused: self.refused,
         }
-    }
-
-    /// How many rules of the running definition were refused as evidence too.
-    pub fn refused_of_running(&self) -> usize {
-        self.refused_of_running
     }
 
     /// The stretches in which a model had somebody qualified.

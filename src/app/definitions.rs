@@ -256,7 +256,7 @@ impl Definitions {
         if let (Some(catalog), Some(topics)) = (&mut catalog, &topics) {
             catalog.know_topics(topics);
         }
-        let read = Self {
+        let mut read = Self {
             lifecycle,
             segments,
             offers,
@@ -273,6 +273,9 @@ impl Definitions {
                 .and_then(|(path, text)| apart(report, |report| Rules::parse(path, text, report))),
             flows: Flows::read(&sources.flows, &known, report),
         };
+        if let Some(team) = &read.team {
+            read.lifecycle = read.lifecycle.map(|lifecycle| lifecycle.with_hours(team.working_hours()));
+        }
         for reference in &REFERENCES {
             let Some(doc) = docs.get(&reference.from) else { continue };
             // Of a file that cannot be read at all nothing is known, and nothing is held against others.

@@ -96,6 +96,14 @@ impl App {
             anyhow::bail!("a definition is wrong:\n{}", report.text());
         };
         anyhow::ensure!(!report.has_errors(), "a definition is wrong:\n{}", report.text());
+        let chosen = stages::versions::start(&stores.db, lifecycle, clock.now()).await?;
+        if let Some(draft) = &chosen.draft {
+            tracing::warn!(
+                lifecycle.version = chosen.running.version,
+                draft.version = draft.version,
+                "lifecycle.yaml is a draft that waits for approvals or activation; the version before it runs"
+            );
+        }
         let from = Email::parse(&config.mail.from)
             .map_err(|_| anyhow::anyhow!("mail.from: `{}` is not an e-mail address", config.mail.from))?;
         let bounces = Some(config.mail.bounces.as_str()).filter(|text| !text.is_empty());
@@ -110,7 +118,7 @@ impl App {
             keys: keys.clone(),
             sites: Arc::new(Sites::new(&config.sites)),
             templates: Arc::new(Templates::embedded()?),
-            lifecycle: Arc::new(lifecycle),
+            lifecycle: Arc::new(chosen.running),
             segments: Arc::new(segments),
             segment_costs: Arc::default(),
             catalog: Arc::new(catalog),

@@ -20,6 +20,7 @@ use cel::{ExecutionError, Program};
 use serde_json::Value as Json;
 
 use super::diagnostic::{Mark, Report};
+use super::native::{self, CallSite, Native};
 
 /// The type of a field or of a part of an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,14 +195,6 @@ pub struct Use {
     pub at: Mark,
 }
 
-/// A call of a declared function that stands in an expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Called {
-    pub name: String,
-    /// Its arguments, as far as they are texts that stand there in so many words.
-    pub texts: Vec<Option<String>>,
-}
-
 /// A checked expression.
 #[derive(Clone)]
 pub struct Expr {
@@ -210,6 +203,8 @@ pub struct Expr {
     of: Type,
     uses: Arc<[Use]>,
     calls: Arc<[String]>,
+    sites: Arc<[CallSite]>,
+    native: Option<Arc<Native>>,
 }
 
 impl fmt::Debug for Expr {
@@ -267,6 +262,8 @@ impl Expr {
         }
         Some(Expr {
             text: text.into(),
+            sites: native::calls(program.expression()).into(),
+            native: Native::of(program.expression()).map(Arc::new),
             program: Arc::new(program),
             of,
             uses: uses.into(),
@@ -301,12 +298,26 @@ impl Expr {
         &self.uses
     }
 
-    /// The calls of declared functions, wherever they stand.
-    pub fn called(&self) -> Vec<Called> {
-        let mut called = Vec::new();
-        calls_in(self.program.expression(), &mut called);
-        called.retain(|call| self.calls.contains(&call.name));
-        called
+    /// The calls of declared functions, in the order in which they are written.
+    pub fn call_sites(&self) -> &[CallSite] {
+        &self.sites
+    }
+
+    /// Where an argument of a call stands; `at` is where the expression begins.
+    pub fn argument_at(&self, at: &Mark, site: &CallSite, argument: usize) -> Mark {
+        site.ids.get(argument).map_or_else(|| at.clone(), |id| mark_of(&self.program, at, *id))
+    }
+
+    /// The numbers that are written in it.
+    pub fn numbers(&self) -> Vec<f64> {
+        let mut found = Vec::new();
+        native::numbers(self.program.expression(), &mut found);
+        found
+    }
+
+    /// The same as a tree of its own, much faster to evaluate; none if it holds what only the interpreter knows.
+    pub fn native(&self) -> Option<&Native> {
+        self.native.as_deref()
     }
 
     /// The fields that certainly have a value whenever this condition holds.
@@ -481,6 +492,16 @@ fn plain_message(message: &str) -> String {
     first.trim_start_matches("Syntax error: ").chars().take(120).collect()
 }
 
+/// Where a part of an expression that begins at `at` stands in the file.
+fn mark_of(program: &Program, at: &Mark, id: u64) -> Mark {
+    let source = &program.source_info().source;
+    let Some((start, _)) = program.source_info().offset_for(id) else { return at.clone() };
+    let before: String = source.chars().take(usize::try_from(start).unwrap_or(0)).collect();
+    let line = isize::try_from(before.matches('\n').count()).unwrap_or(0);
+    let col = before.rsplit('\n').next().unwrap_or_default().chars().count();
+    place(at, line, isize::try_from(col).unwrap_or(0) + 1)
+}
+
 /// The walk that gives every part its type.
 struct Check<'a> {
     at: &'a Mark,
@@ -496,12 +517,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn mark(&self, id: u64) -> Mark {
-        let source = &self.program.source_info().source;
-        let Some((start, _)) = self.program.source_info().offset_for(id) else { return self.at.clone() };
-        let before: String = source.chars().take(usize::try_from(start).unwrap_or(0)).collect();
-        let line = isize::try_from(before.matches('\n').count()).unwrap_or(0);
-        let col = before.rsplit('\n').next().unwrap_or_default().chars().count();
-        place(self.at, line, isize::try_from(col).unwrap_or(0) + 1)
+        mark_of(self.program, self.at, id)
     }
 
     fn error(&mut self, id: u64, code: &'static str, message: String) -> super::diagnostic::Noted<'_> {
@@ -793,7 +809,7 @@ impl Check<'_> {
 }
 
 /// `a.b.c` where an expression is a chain of selections on a name.
-fn path(expr: &IdedExpr) -> Option<String> {
+pub(super) fn path(expr: &IdedExpr) -> Option<String> {
     match &expr.expr {
         Cel::Ident(name) => Some(name.clone()),
         Cel::Select(select) => Some(format!("{}.{}", path(&select.operand)?, select.field)),
@@ -832,31 +848,6 @@ fn paths(expr: &IdedExpr) -> Vec<String> {
         Cel::Call(call) => call.target.iter().map(|t| &**t).chain(&call.args).flat_map(paths).collect(),
         Cel::List(list) => list.elements.iter().flat_map(paths).collect(),
         _ => path(expr).into_iter().collect(),
-    }
-}
-
-fn calls_in(expr: &IdedExpr, found: &mut Vec<Called>) {
-    match &expr.expr {
-        Cel::Call(call) => {
-            let text = |argument: &IdedExpr| match &argument.expr {
-                Cel::Literal(LiteralValue::String(text)) => Some(text.inner().to_owned()),
-                _ => None,
-            };
-            found.push(Called { name: call.func_name.clone(), texts: call.args.iter().map(text).collect() });
-            call.target
-                .iter()
-                .map(|target| &**target)
-                .chain(&call.args)
-                .for_each(|part| calls_in(part, found));
-        }
-        Cel::List(list) => list.elements.iter().for_each(|part| calls_in(part, found)),
-        Cel::Select(select) => calls_in(&select.operand, found),
-        Cel::Comprehension(c) => {
-            for part in [&c.iter_range, &c.accu_init, &c.loop_cond, &c.loop_step, &c.result] {
-                calls_in(part, found);
-            }
-        }
-        _ => {}
     }
 }
 

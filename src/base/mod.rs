@@ -8,6 +8,7 @@ pub mod expr;
 pub mod ids;
 pub mod language;
 pub mod localized;
+pub mod native;
 pub mod network;
 pub mod secret;
 pub mod signing;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::base::localized::Localized;
+use crate::stages::hours::{WEEK, Working, WorkingHours};
 
 /// What a rep does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +148,19 @@ impl Team {
     /// The rep with this id.
     pub fn rep(&self, id: &str) -> Option<&Rep> {
         self.reps.iter().find(|rep| rep.id == id)
+    }
+
+    /// The hours of everybody, as the clock of the lifecycle counts them.
+    pub fn working_hours(&self) -> WorkingHours {
+        let people = self.reps.iter().map(|rep| {
+            let minutes = |hours: &[Hours]| hours.iter().map(|hours| (hours.from, hours.to)).collect();
+            Working {
+                zone: rep.zone.clone(),
+                week: WEEK.map(|weekday| minutes(rep.hours.on(weekday))),
+                overrides: rep.overrides.iter().map(|(date, hours)| (*date, minutes(hours))).collect(),
+            }
+        });
+        WorkingHours { people: people.collect() }
     }
 
     /// The rep who logs in with this account's address.

@@ -464,6 +464,14 @@ pub async fn accept(
     conversation.agent = Some(agent.clone());
     let step = Step::Input(Input::AgentAccepted { agent: body::Face::of(&agent.name) });
     advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
+    if let Some(contact) = conversation.contact {
+        // A person's first answer is what deadlines of the lifecycle wait for.
+        let props = json!({ "by": agent.id });
+        let subject = id.to_string();
+        contacts::record(&mut tx, Some(contact), None, "conversation.answered", Some(&subject), props, now)
+            .await?;
+        stages::evaluate(&mut tx, &room.lifecycle, contact, now).await?;
+    }
     let event = Event::HandoffAccepted { conversation: id, contact: conversation.contact, account: agent.id };
     events::append(&mut tx, &event, now).await?;
     tx.commit().await?;

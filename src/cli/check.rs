@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::{Value as Json, json};
 
 use crate::app::{Definitions, Kind, Sources};
 use crate::base::diagnostic::{Diagnostic, Mark, Report, Severity};
+use crate::base::time::Clock;
 use crate::base::yaml::{self, Doc, View};
 use crate::chat::script::Suite;
 use crate::config::Config;
@@ -36,6 +39,8 @@ enum Format {
 pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<ExitCode> {
     let report = Report::new();
     let config = Config::read(settings, std::env::vars(), &report);
+    let now = config.as_ref().map_or_else(Clock::system, super::clock).now();
+    let today = now.to_jiff().to_zoned(TimeZone::UTC).date();
     // Where the settings are wrong the files beside them are checked all the same.
     let config = config.or_else(|| {
         let mut config = Config::load(None, std::iter::empty()).ok()?;
@@ -67,7 +72,7 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
         [] => BTreeSet::new(),
         _ => given.iter().map(|(path, _)| path.clone()).collect(),
     };
-    check(&mut sources, given, &report);
+    check(&mut sources, given, today, &report);
     let found: Vec<Diagnostic> = report
         .diagnostics()
         .into_iter()
@@ -168,7 +173,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
 }
 
 /// Checks the sources with the given files in the places of those of their kind.
-fn check(sources: &mut Sources, given: Vec<(String, String)>, report: &Report) {
+fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, report: &Report) {
     let mut flows = Vec::new();
     let mut suites = Vec::new();
     for (path, text) in given.into_iter().filter(|(_, text)| !text.is_empty()) {
@@ -185,7 +190,9 @@ fn check(sources: &mut Sources, given: Vec<(String, String)>, report: &Report) {
         }
     }
     place(&mut sources.flows, flows);
-    Definitions::read(sources, report);
+    if let Some(lifecycle) = Definitions::read(sources, report).lifecycle {
+        lifecycle.tell_if_stale(today, report);
+    }
     let known = ids(&sources.flows);
     for (doc, text) in suites {
         let own = Report::new();
@@ -265,7 +272,7 @@ mod tests {
         let files: Vec<_> =
             files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         let report = Report::new();
-        check(&mut Sources::default(), files, &report);
+        check(&mut Sources::default(), files, "2027-01-01".parse().expect("a date"), &report);
         report.diagnostics().into_iter().map(|d| format!("{}:{} {}", d.path, d.line, d.code)).collect()
     }
 
@@ -285,6 +292,15 @@ mod tests {
         assert_eq!(codes(&[("x.yaml", "hello: 1\n")]), ["x.yaml:1 Y003"]);
         assert_eq!(codes(&[("t.yaml", "flow: x\ntests: 5\n")]), ["t.yaml:2 Y004"]);
         assert!(!codes(&[("f.yaml", "flow: x\nsteps: {}\n")]).is_empty());
+    }
+
+    #[test]
+    fn a_lifecycle_that_nobody_has_looked_at_for_long_is_told() {
+        let text = include_str!("../../config/lifecycle.yaml")
+            .replace("review_by: 2027-12-31", "review_by: 2026-12-31");
+        let line = 1 + text.lines().position(|line| line.starts_with("review_by")).expect("it stands there");
+        assert_eq!(codes(&[("lifecycle.yaml", &text)]), [format!("lifecycle.yaml:{line} L110")]);
+        assert!(codes(&[("lifecycle.yaml", include_str!("../../config/lifecycle.yaml"))]).is_empty());
     }
 
     #[test]

@@ -29,8 +29,8 @@ use crate::storage::db::{Queries, Tx};
 
 pub use store::identity::{Alias, HostId, addresses, host_ids};
 pub use store::{
-    PERSONAL, activities, company_colleagues, consents, fields, find, find_by_email, known_visitors,
-    latest_visitor, saw_visitor, see_visitor, visitor, visits,
+    PERSONAL, Texts, activities, company_colleagues, consents, fields, find, find_by_email, known_visitors,
+    latest_visitor, saw_visitor, see_visitor, visitor, visits, visits_between,
 };
 
 /// A person whose address we know.

@@ -670,6 +670,48 @@ pub async fn visits(
     Ok(visits.iter().map(|visit| told(visit, &texts)).collect())
 }
 
+/// The words of visits that were read so far, by their numbers.
+#[derive(Default)]
+pub struct Texts(HashMap<i64, String>);
+
+/// The visits since `from` that contacts consented to, of all contacts after the first up to the second, in no order.
+///
+/// # Errors
+/// As the store says.
+pub async fn visits_between(
+    q: &mut impl Queries,
+    (after, last): (ContactId, ContactId),
+    from: Timestamp,
+    known: &mut Texts,
+    mut each: impl FnMut(ContactId, Visit),
+) -> Result<()> {
+    let rows = q
+        .query(
+            sql!(
+                "select s.id, s.site, s.visitor, s.consent, s.bot, s.started_at, s.last_at, s.hits, s.pages, s.events,
+                     s.engaged_ms, s.scroll, s.host, s.entry, s.exit, s.channel, s.source, s.medium, s.campaign, s.term,
+                     s.content, s.referrer, s.country, s.region, s.city, s.network, s.device, s.browser, s.os,
+                     s.language, s.trail, v.contact_id
+                 from visitors v join visits s on s.visitor = v.id
+                 where v.contact_id > $1 and v.contact_id <= $2 and s.consent > 0 and s.started_at > $3"
+            ),
+            params![after, last, from],
+        )
+        .await?;
+    let visits = rows
+        .iter()
+        .map(|row| Ok((row.at::<ContactId>(31)?, sessions::store::visit_of(row)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let unknown =
+        visits.iter().flat_map(|(_, visit)| words_of(visit)).filter(|word| !known.0.contains_key(word));
+    let texts = hits::texts_of(q, unknown).await?;
+    known.0.extend(texts);
+    for (contact, visit) in &visits {
+        each(*contact, told(visit, &known.0));
+    }
+    Ok(())
+}
+
 /// The numbers of every word that is told of a visit.
 fn words_of(visit: &sessions::Visit) -> impl Iterator<Item = i64> {
     let origin = &visit.origin;

@@ -27,6 +27,16 @@ pub enum Event {
     FormSubmitted { contact: ContactId, submission: SubmissionId, form: String },
     /// A contact entered a stage.
     StageChanged { contact: ContactId, from: String, to: String, rule: String },
+    /// Nobody responded in time to whoever entered a stage; `owner` is the role that looks after the people in it.
+    SlaBreached { contact: ContactId, stage: String, owner: String, entered_at: Timestamp, due_at: Timestamp },
+    /// A customer's state after the sale changed; there is none before the first.
+    CustomerStateChanged {
+        contact: ContactId,
+        from: Option<String>,
+        to: String,
+        rule: String,
+        reason: Option<String>,
+    },
     /// A contact came to belong to a segment.
     SegmentEntered { contact: ContactId, segment: String },
     /// A contact belongs to a segment no more.
@@ -88,6 +98,8 @@ impl Event {
             Self::ContactsUnmerged { .. } => "contacts_unmerged",
             Self::FormSubmitted { .. } => "form_submitted",
             Self::StageChanged { .. } => "stage_changed",
+            Self::SlaBreached { .. } => "sla_breached",
+            Self::CustomerStateChanged { .. } => "customer_state_changed",
             Self::SegmentEntered { .. } => "segment_entered",
             Self::SegmentLeft { .. } => "segment_left",
             Self::DealWon { .. } => "deal_won",
@@ -121,6 +133,8 @@ impl Event {
             | Self::ContactsUnmerged { contact, .. }
             | Self::FormSubmitted { contact, .. }
             | Self::StageChanged { contact, .. }
+            | Self::SlaBreached { contact, .. }
+            | Self::CustomerStateChanged { contact, .. }
             | Self::SegmentEntered { contact, .. }
             | Self::SegmentLeft { contact, .. }
             | Self::SubscriptionAsked { contact, .. }

@@ -10,6 +10,7 @@ mod demo;
 mod gates;
 mod identify;
 mod letters;
+mod lifecycle;
 mod offers;
 mod ops;
 mod people;
@@ -116,6 +117,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(people::routes)
                     .configure(letters::routes)
                     .configure(subscriptions::routes)
+                    .configure(lifecycle::routes)
                     .configure(traffic::routes)
                     .configure(webinars::routes)
                     .configure(if is_demo { demo::routes } else { nothing_else }),

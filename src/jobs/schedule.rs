@@ -7,7 +7,9 @@ use futures_util::future::BoxFuture;
 use super::{Worker, letters, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
-use crate::{bookings, chat, contacts, gates, ingest, privacy, segments, sessions, subscriptions, webinars};
+use crate::{
+    bookings, chat, contacts, gates, ingest, privacy, segments, sessions, stages, subscriptions, webinars,
+};
 
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
@@ -42,6 +44,11 @@ const CHORES: &[Chore] = &[
         name: "hand_letters_over",
         every_ms: 5 * SECOND_MS,
         run: |worker, now| Box::pin(hand_letters_over(worker, now)),
+    },
+    Chore {
+        name: "look_at_due_contacts",
+        every_ms: SECOND_MS,
+        run: |worker, now| Box::pin(look_at_due_contacts(worker, now)),
     },
     Chore {
         name: "expire_holds",
@@ -190,6 +197,11 @@ async fn forget_set_apart(worker: &Worker, now: Timestamp) -> anyhow::Result<boo
     let forgotten = gates::quarantine::forget_old(&mut tx, now).await?;
     tx.commit().await?;
     Ok(forgotten > 0)
+}
+
+async fn look_at_due_contacts(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let desk = &worker.desk;
+    Ok(stages::due::run(&desk.stores.db, &desk.lifecycle, now).await? > 0)
 }
 
 async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -56,6 +56,16 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         Event::HandoffRequested { conversation, contact } => {
             plan.handoff(tx, *conversation, *contact).await?
         }
+        Event::SlaBreached { contact, stage, owner, .. } => {
+            plan.tell_role(tx, *contact, owner, "sla_breached", stage).await?;
+        }
+        Event::CustomerStateChanged { contact, to, .. } => {
+            let track = desk.lifecycle.post_sale.as_ref();
+            let state = track.filter(|track| track.first().id != *to).and_then(|track| track.state(to));
+            if let Some(state) = state {
+                plan.tell_role(tx, *contact, &state.owner, "customer_state_changed", to).await?;
+            }
+        }
         Event::ContactsMerged { .. }
         | Event::ContactsUnmerged { .. }
         | Event::SubscriptionAsked { confirm_at: None, .. }
@@ -206,8 +216,42 @@ impl Plan<'_> {
             starts_at: Some(booking.starts_at),
             zone: rep.and_then(|rep| rep.zone.iana_name()).unwrap_or("UTC").to_owned(),
             link: format!("/console/contacts/{}", contact.id),
+            state: None,
         };
         self.tell(Fact::Bookings, notice);
+        Ok(())
+    }
+
+    /// Tells everybody of a role of a contact and of what became of her.
+    async fn tell_role(
+        &mut self,
+        tx: &mut Tx,
+        contact: ContactId,
+        role: &str,
+        kind: &str,
+        state: &str,
+    ) -> Result<(), Error> {
+        let Some(contact) = contacts::find(tx, contact).await? else { return Ok(()) };
+        let company = company_name(tx, &contact).await?;
+        let mut accounts = store::accounts_of_role(tx, role).await?;
+        if accounts.is_empty() {
+            // Somebody has to hear of it.
+            accounts = store::accounts_of_role(tx, "admin").await?;
+        }
+        for account in accounts {
+            let notice = Notice {
+                kind: kind.to_owned(),
+                account: Some(account),
+                who: contact.display_name(),
+                company: company.clone(),
+                rep: None,
+                starts_at: None,
+                zone: "UTC".to_owned(),
+                link: format!("/console/contacts/{}", contact.id),
+                state: Some(state.to_owned()),
+            };
+            self.add(&format!("console:{account}"), self.recorded.at, Work::Console { notice });
+        }
         Ok(())
     }
 
@@ -234,6 +278,7 @@ impl Plan<'_> {
             starts_at: None,
             zone: "UTC".to_owned(),
             link: format!("/console/inbox/{conversation}"),
+            state: None,
         };
         self.tell(Fact::Handoffs, notice);
         Ok(())

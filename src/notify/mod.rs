@@ -34,6 +34,7 @@ pub use words::Wording;
 use self::mails::Draft;
 use self::manners::Turn;
 use crate::base::email::Email;
+use crate::base::language::Language;
 use crate::base::signing::Keys;
 use crate::base::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::bookings::team::Team;
@@ -182,6 +183,14 @@ pub async fn send(
 }
 
 impl Desk {
+    /// A stage, or a state after the sale, in words.
+    fn state_in_words(&self, id: &str, language: Language) -> String {
+        let stage = self.lifecycle.stage(id).map(|stage| &stage.label);
+        let track = self.lifecycle.post_sale.as_ref();
+        let label = stage.or_else(|| track.and_then(|track| track.state(id)).map(|state| &state.label));
+        label.map_or(id, |label| label.get(language)).to_owned()
+    }
+
     /// An address of this server.
     pub fn link(&self, path: &str) -> String {
         format!("{}{path}", self.public_url)

@@ -300,6 +300,16 @@ pub(super) async fn account_of(q: &mut impl Queries, email: &Email) -> Result<Op
     row.map(|row| row.get("id")).transpose()
 }
 
+pub(super) async fn accounts_of_role(q: &mut impl Queries, role: &str) -> Result<Vec<AccountId>> {
+    let rows = q
+        .query(
+            sql!("select id from accounts where role = $1 and disabled_at is null order by id"),
+            params![role],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
 pub(super) async fn language_of(q: &mut impl Queries, account: AccountId) -> Result<Language> {
     let row = q.query_opt(sql!("select language from accounts where id = $1"), params![account]).await?;
     row.map_or(Ok(Language::default()), |row| row.get("language"))

@@ -216,6 +216,8 @@ pub async fn hear(
         | Event::ContactsUnmerged { .. }
         | Event::DealWon { .. }
         | Event::DealLost { .. }
+        | Event::SlaBreached { .. }
+        | Event::CustomerStateChanged { .. }
         | Event::SubscriptionAsked { .. }
         | Event::WebinarRegistered { .. }
         | Event::WebinarAttended { .. }

@@ -63,6 +63,7 @@ impl Definition {
             known.map(|known| known.segments.iter().map(|one| one.id.as_str()).collect::<Vec<_>>());
         let stage = names.as_ref().map_or(Type::String, |names| Type::one_of(names.iter().copied()));
         let symbols = STAGE.clone().field("stage", stage);
+        let lists = lifecycle.map(|lifecycle| lifecycle.lists.clone()).unwrap_or_default();
         let mut offers: Vec<Offer> = Vec::new();
         for view in map.required("offers").and_then(View::list).unwrap_or_default() {
             let Some(mut one) = view.map() else { continue };
@@ -82,7 +83,7 @@ impl Definition {
                 one.optional("stages").map(|view| declared(view, names.as_deref(), "O102", "stage"));
             let of_segments =
                 one.optional("segments").map(|view| declared(view, segments.as_deref(), "O103", "segment"));
-            let condition = one.optional("if").map(|view| Condition::read_with(view, &symbols));
+            let condition = one.optional("if").map(|view| Condition::read_about(view, &symbols, &lists));
             let from = one.optional("from").map(moment);
             let until = one.optional("until").map(moment);
             let quota = one.optional("quota").map(|view| {

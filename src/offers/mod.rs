@@ -12,10 +12,11 @@ pub use definition::{Definition, Offer};
 pub use store::{Claim, PERSONAL, claims_of, taken};
 
 use crate::base::coded::Coded;
+use crate::base::expr::Context;
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::contacts;
-use crate::scoring::condition::Scope;
+use crate::scoring::condition::Condition;
 use crate::segments;
 use crate::stages::{self, Person};
 use crate::storage;
@@ -194,6 +195,8 @@ pub async fn redeem(tx: &mut Tx, code: &str, now: Timestamp) -> Result<Claim, Er
 /// What an offer is asked about.
 struct Asked {
     person: Person,
+    /// The facts and the stage, as conditions name them.
+    values: Context,
     stage: String,
     segments: Vec<String>,
 }
@@ -205,11 +208,10 @@ impl Asked {
         contact: ContactId,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        Ok(Self {
-            person: stages::person(q, lifecycle, contact, now).await?,
-            stage: stages::position(q, lifecycle, contact, now).await?.stage,
-            segments: segments::of_contact(q, contact).await?,
-        })
+        let person = stages::person(q, lifecycle, contact, now).await?;
+        let stage = stages::position(q, lifecycle, contact, now).await?.stage;
+        let segments = segments::of_contact(q, contact).await?;
+        Ok(Self { values: person.values_in(&stage), person, stage, segments })
     }
 
     async fn refusal(&self, q: &mut impl Queries, offer: &Offer) -> Result<Option<Why>, Error> {
@@ -234,11 +236,8 @@ impl Asked {
     }
 
     fn holds(&self, offer: &Offer) -> bool {
-        let Person { facts, activities, score, now } = &self.person;
-        offer.condition.as_ref().is_none_or(|condition| {
-            let scope = Scope::of_stage(facts, activities, score, None, &[], *now);
-            condition.holds(&scope.with_stage(&self.stage))
-        })
+        let is_met = |condition: &Condition| condition.holds_at(&self.person.moment(&self.values));
+        offer.condition.as_ref().is_none_or(is_met)
     }
 }
 

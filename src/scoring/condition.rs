@@ -1,16 +1,18 @@
 //! Conditions of the lifecycle: what they may name, and what that means for one contact.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
 use super::facts::{Activity, BANT, Facts};
-use super::score::Score;
+use super::history::History;
+use super::score::{Grade, Level, Score};
 use crate::base::diagnostic::nearest;
 use crate::base::expr::{self, Context, Expr, Type};
+use crate::base::native::{CallSite, Val, World};
 use crate::base::time::Timestamp;
-use crate::base::yaml::{Text, View, duration_ms};
+use crate::base::yaml::{View, duration_ms};
 
 /// The kinds of activities that the product itself writes. Sites add their own by `embudo('event', name)`.
 pub const KINDS: &[&str] = &[
@@ -44,6 +46,8 @@ pub const KINDS: &[&str] = &[
     "deal.lost",
     "offer.claimed",
     "offer.redeemed",
+    "conversation.answered",
+    "winback.attempt",
 ];
 
 /// What a condition is about.
@@ -104,75 +108,357 @@ fn facts_symbols() -> expr::Symbols {
     symbols
 }
 
+/// The named lists that conditions may look into as `@name`.
+pub type Lists = BTreeMap<String, Vec<String>>;
+
 /// A checked condition.
 #[derive(Debug, Clone)]
-pub struct Condition(Expr);
+pub struct Condition {
+    expr: Expr,
+    written: String,
+    calls: Vec<Asked>,
+    lists: Arc<Lists>,
+}
+
+/// A call as it is written: of which function, about what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    function: Function,
+    call: Call,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Function {
+    /// `event()` and `decision()`: whether it happened.
+    Happened,
+    Count,
+    Seconds,
+}
 
 impl Condition {
     /// Reads a condition; what is wrong with it goes to the report, with its place inside the line.
     pub fn read(view: View<'_>, symbols: Symbols) -> Option<Self> {
-        let Some(text) = view.text() else { return view.wrong("a condition") };
+        Self::read_with(view, symbols, &Arc::default())
+    }
+
+    /// As [`read`](Self::read), where lists can be named: `contact.industry in @our_industries`.
+    pub fn read_with(view: View<'_>, symbols: Symbols, lists: &Arc<Lists>) -> Option<Self> {
         let table = match symbols {
             Symbols::Activity => &*ACTIVITY,
             Symbols::Facts => &*FACTS,
             Symbols::Stage => &*STAGE,
         };
-        Self::checked(view, text, table)
+        Self::read_about(view, table, lists)
     }
 
-    /// As [`Condition::read`], with a table of names of one's own.
-    pub fn read_with(view: View<'_>, symbols: &expr::Symbols) -> Option<Self> {
+    /// As [`read_with`](Self::read_with), with a table of names of one's own.
+    pub fn read_about(view: View<'_>, table: &expr::Symbols, lists: &Arc<Lists>) -> Option<Self> {
         let Some(text) = view.text() else { return view.wrong("a condition") };
-        Self::checked(view, text, symbols)
-    }
-
-    fn checked(view: View<'_>, text: &Text, symbols: &expr::Symbols) -> Option<Self> {
-        let expr = Expr::condition(&text.text, &text.content, symbols, view.report)?;
-        let condition = Self(expr);
-        condition.check_calls(view);
-        Some(condition)
-    }
-
-    /// Tries the condition once with everything true and once with everything false, to see what it asks for.
-    fn check_calls(&self, view: View<'_>) {
-        let mut complaints = BTreeSet::new();
-        let mut kinds = BTreeSet::new();
-        for pretend in [Pretend::Everything, Pretend::Nothing] {
-            let probe = Scope::probe(pretend);
-            let (_, trouble) = self.0.holds_because(&probe.context);
-            for call in probe.calls() {
-                kinds.insert(call.kind);
-            }
-            if let Some(trouble) = trouble.filter(|trouble| trouble.contains(NO_WINDOW)) {
-                complaints.insert(trouble);
-            }
-        }
-        for _ in complaints {
-            view.error("L105", "the window is no length of time").hint("write 90d, 24h or 30m");
-        }
-        for kind in kinds.into_iter().filter(|kind| !KINDS.contains(&kind.as_str())) {
-            // A site's own event is as good as ours; only what looks like a slip of the finger is told.
-            if let Some(near) = nearest(&kind, KINDS.iter().copied()) {
+        let (plain, named) = without_at_signs(&text.text);
+        let mut table = table.clone();
+        let mut is_wrong = false;
+        for (at, name) in named {
+            if lists.contains_key(&name) {
+                table = table.field(&format!("_{name}"), Type::list(Type::String));
+            } else {
+                is_wrong = true;
                 view.report
-                    .warning(view.at(), "L106", format!("nothing in the product is called \"{kind}\""))
-                    .hint(format!("did you mean \"{near}\"?"));
+                    .error(&text.content.right(at), "L108", format!("there is no list \"@{name}\""))
+                    .did_you_mean(&name, lists.keys().map(String::as_str));
             }
         }
+        if is_wrong {
+            return None;
+        }
+        let expr = Expr::condition(&plain, &text.content, &table, view.report)?;
+        let calls = expr.call_sites().iter().filter_map(|site| asked(site, &expr, view)).collect();
+        Some(Self { expr, written: text.text.clone(), calls, lists: lists.clone() })
     }
 
     /// Whether it holds; what cannot be evaluated does not hold.
     pub fn holds(&self, scope: &Scope) -> bool {
-        self.0.holds(&scope.context)
+        self.in_context(&scope.context)
+    }
+
+    /// Whether it holds for one contact at one moment.
+    pub fn holds_at(&self, moment: &Moment<'_>) -> bool {
+        match self.expr.native() {
+            Some(native) if self.calls.len() == self.expr.call_sites().len() => {
+                native.holds(&Bound { condition: self, moment })
+            }
+            _ => self.holds(&moment.scope(&self.calls)),
+        }
+    }
+
+    /// Whether it holds for one activity.
+    pub fn holds_for(&self, activity: &Activity) -> bool {
+        match self.expr.native() {
+            Some(native) => native.holds(&BoundActivity { condition: self, activity }),
+            None => self.holds(&Scope::of_activity(activity)),
+        }
+    }
+
+    fn in_context(&self, context: &Context) -> bool {
+        if self.lists.is_empty() {
+            return self.expr.holds(context);
+        }
+        let mut context = context.clone();
+        for (name, texts) in self.lists.iter() {
+            context.set(&format!("_{name}"), json!(texts));
+        }
+        self.expr.holds(&context)
     }
 
     /// The condition as it was written.
     pub fn text(&self) -> &str {
-        self.0.text()
+        &self.written
     }
 
-    /// The fields that it reads.
+    /// Whether it reads a field.
     pub fn reads(&self, field: &str) -> bool {
-        self.0.uses().iter().any(|used| used.path == field)
+        self.expr.uses().iter().any(|used| used.path == field)
+    }
+
+    /// What its `event()` and `decision()` ask for.
+    pub fn happenings(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter().filter(|asked| asked.function == Function::Happened).map(|asked| &asked.call)
+    }
+
+    /// What all of its calls ask for.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter().map(|asked| &asked.call)
+    }
+
+    /// The numbers that are written in it.
+    pub fn numbers(&self) -> Vec<f64> {
+        self.expr.numbers()
+    }
+
+    /// Whether it may come to hold by waiting alone.
+    pub fn may_come_to_hold(&self) -> bool {
+        self.expr.native().is_none_or(|native| native.may_come_to_hold())
+    }
+
+    /// Whether it can hold at all for somebody who never did anything of these kinds.
+    pub fn can_hold_without(&self, is_never: &dyn Fn(&Call) -> bool) -> bool {
+        let never = |index: usize| self.calls.get(index).is_some_and(|asked| is_never(&asked.call));
+        self.expr.native().is_none_or(|native| native.can_hold_without(&never))
+    }
+}
+
+/// The condition as CEL has it: `@name` becomes `_name`, as long as before; and the names with their places.
+fn without_at_signs(text: &str) -> (String, Vec<(u32, String)>) {
+    let mut plain = String::with_capacity(text.len());
+    let mut named = Vec::new();
+    let mut quote = None;
+    let mut chars = text.chars().zip(0..).peekable();
+    while let Some((char, at)) = chars.next() {
+        match (char, quote) {
+            ('\\', Some(_)) => {
+                plain.push(char);
+                if let Some((next, _)) = chars.next() {
+                    plain.push(next);
+                }
+                continue;
+            }
+            ('"' | '\'', None) => quote = Some(char),
+            (end, Some(begin)) if end == begin => quote = None,
+            ('@', None) => {
+                plain.push('_');
+                let mut name = String::new();
+                while let Some((next, _)) =
+                    chars.next_if(|(next, _)| next.is_ascii_alphanumeric() || *next == '_')
+                {
+                    name.push(next);
+                }
+                plain.push_str(&name);
+                named.push((at, name));
+                continue;
+            }
+            _ => {}
+        }
+        plain.push(char);
+    }
+    (plain, named)
+}
+
+/// Reads a call, and tells what is wrong with its texts at their places.
+fn asked(site: &CallSite, expr: &Expr, view: View<'_>) -> Option<Asked> {
+    let begin = &view.text()?.content;
+    let function = match site.name.as_str() {
+        "event" | "decision" => Function::Happened,
+        "count" => Function::Count,
+        "seconds" => Function::Seconds,
+        _ => return None,
+    };
+    let arguments: Vec<Value> =
+        site.arguments.iter().map(|text| text.clone().map(Value::from)).collect::<Option<_>>()?;
+    if function != Function::Happened || site.name == "event" {
+        // A site's own event is as good as ours; only what looks like a slip of the finger is told.
+        let kind = arguments.first().and_then(Value::as_str).unwrap_or_default();
+        let near = nearest(kind, KINDS.iter().copied()).filter(|_| !KINDS.contains(&kind));
+        if let Some(near) = near {
+            view.report
+                .warning(
+                    &expr.argument_at(begin, site, 0),
+                    "L106",
+                    format!("nothing in the product is called \"{kind}\""),
+                )
+                .hint(format!("did you mean \"{near}\"?"));
+        }
+    }
+    match call(&site.name, &arguments) {
+        Ok(call) => Some(Asked { function, call }),
+        Err(wrong) if wrong.contains(NO_WINDOW) => {
+            let at = expr.argument_at(begin, site, 1);
+            view.report.error(&at, "L105", "the window is no length of time").hint("write 90d, 24h or 30m");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Both axes, for whoever asks for one of them.
+pub trait Bands {
+    /// The grade of fit and its points.
+    fn fit(&self) -> (Grade, f64);
+    /// The level of engagement and its points.
+    fn engagement(&self) -> (Level, f64);
+}
+
+impl Bands for Score {
+    fn fit(&self) -> (Grade, f64) {
+        (self.fit.band, self.fit.points)
+    }
+
+    fn engagement(&self) -> (Level, f64) {
+        (self.engagement.band, self.engagement.points)
+    }
+}
+
+/// One contact at one moment, as conditions see her.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// The facts, see [`Facts::values`].
+    pub values: &'a Context,
+    /// What she did.
+    pub history: &'a History,
+    /// Her scores; none where conditions must not ask for them.
+    pub bands: Option<&'a dyn Bands>,
+    /// Of `event()` and `decision()` only what happened after this counts: what had led to a stage that was taken back
+    /// must not lead there again.
+    pub since: Option<Timestamp>,
+    /// Whether `count()` and `seconds()` too count only what happened after `since`.
+    pub counts_since: bool,
+    /// Calls of `event()` and `decision()` to which the answer is yes.
+    pub pretended: &'a [Call],
+    /// The moment.
+    pub now: Timestamp,
+}
+
+impl Moment<'_> {
+    /// The same for the interpreter, with the activities that these calls may ask for.
+    fn scope(&self, calls: &[Asked]) -> Scope {
+        let is_asked =
+            |activity: &&Activity| calls.is_empty() || calls.iter().any(|a| a.call.kind == activity.kind);
+        let from = self.since.filter(|_| self.counts_since);
+        let is_new = |activity: &&Activity| from.is_none_or(|from| activity.at > from);
+        let activities: Vec<Activity> =
+            self.history.iter().filter(is_asked).filter(is_new).cloned().collect();
+        let mut scope =
+            Scope::build(self.values.clone(), activities.into(), self.pretended, self.since, self.now);
+        if let Some(bands) = self.bands {
+            scope.set_bands(bands);
+            scope.context.set("identified", true);
+        }
+        scope
+    }
+}
+
+/// A condition that is asked of a contact.
+struct Bound<'a> {
+    condition: &'a Condition,
+    moment: &'a Moment<'a>,
+}
+
+impl World for Bound<'_> {
+    fn field(&self, path: &str) -> Val<'_> {
+        let bands = self.moment.bands;
+        let of_bands = |value: &dyn Fn(&dyn Bands) -> Val<'static>| bands.map_or(Val::Absent, value);
+        match path {
+            "identified" => of_bands(&|_| Val::Bool(true)),
+            "fit" => of_bands(&|bands| Val::Text(bands.fit().0.letter())),
+            "fit_points" => of_bands(&|bands| Val::Float(bands.fit().1)),
+            "engagement" => of_bands(&|bands| Val::Int(bands.engagement().0.0.into())),
+            "engagement_points" => of_bands(&|bands| Val::Float(bands.engagement().1)),
+            _ => val(self.moment.values.get(path)),
+        }
+    }
+
+    fn list(&self, path: &str) -> &[String] {
+        self.condition.list(path)
+    }
+
+    fn call(&self, index: usize) -> Option<Val<'_>> {
+        let Moment { history, now, since, pretended, .. } = *self.moment;
+        let asked = self.condition.calls.get(index)?;
+        let counted = || {
+            let from = since.filter(|_| self.moment.counts_since);
+            history
+                .within(&asked.call, now)
+                .filter(move |activity| from.is_none_or(|from| activity.at > from))
+        };
+        Some(match asked.function {
+            Function::Happened => Val::Bool(
+                pretended.contains(&asked.call) || history.answer(&asked.call, since, now).is_some(),
+            ),
+            Function::Count if self.moment.counts_since => Val::Int(i64::try_from(counted().count()).ok()?),
+            Function::Count => Val::Int(i64::try_from(history.count(&asked.call, now)).ok()?),
+            Function::Seconds => {
+                Val::Float(counted().map(|activity| activity.number("engaged_ms") / 1000.0).sum())
+            }
+        })
+    }
+}
+
+/// A condition that is asked of one activity.
+struct BoundActivity<'a> {
+    condition: &'a Condition,
+    activity: &'a Activity,
+}
+
+impl World for BoundActivity<'_> {
+    fn field(&self, path: &str) -> Val<'_> {
+        match path.strip_prefix("props.") {
+            Some(name) => val(self.activity.props.get(name)),
+            None if path == "subject" => Val::Text(self.activity.subject.as_deref().unwrap_or_default()),
+            None => Val::Absent,
+        }
+    }
+
+    fn list(&self, path: &str) -> &[String] {
+        self.condition.list(path)
+    }
+
+    fn call(&self, _: usize) -> Option<Val<'_>> {
+        None
+    }
+}
+
+impl Condition {
+    fn list(&self, path: &str) -> &[String] {
+        let name = path.strip_prefix('_').unwrap_or(path);
+        self.lists.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+fn val(value: Option<&Value>) -> Val<'_> {
+    match value {
+        None => Val::Absent,
+        Some(Value::Bool(yes)) => Val::Bool(*yes),
+        Some(Value::String(text)) => Val::Text(text),
+        Some(Value::Number(n)) => n.as_i64().map_or(Val::Float(n.as_f64().unwrap_or(0.0)), Val::Int),
+        Some(Value::Null | Value::Array(_) | Value::Object(_)) => Val::Other,
     }
 }
 
@@ -183,8 +469,6 @@ pub struct Concerns {
     pub kinds: BTreeSet<String>,
     /// It asks for a kind that stands in no text.
     pub any_kind: bool,
-    /// Its calls that look back for a while only: their answers change with time alone.
-    pub windows: Vec<Window>,
     /// It reads facts about the person or the company.
     pub facts: bool,
     /// It reads a score, which fades.
@@ -193,22 +477,12 @@ pub struct Concerns {
     pub stage: bool,
 }
 
-/// A call that looks back for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// The kind of activities.
-    pub kind: String,
-    /// How far back.
-    pub length_ms: i64,
-    /// It asks only whether there was any: then the newest alone decides.
-    pub newest_only: bool,
-}
-
 impl Condition {
     /// What it depends on.
     pub fn concerns(&self) -> Concerns {
-        let mut concerns = Concerns::default();
-        for used in self.0.uses() {
+        let mut concerns =
+            Concerns { any_kind: self.calls.len() < self.expr.call_sites().len(), ..Concerns::default() };
+        for used in self.expr.uses() {
             match used.path.as_str() {
                 "stage" => concerns.stage = true,
                 "fit" | "fit_points" | "engagement" | "engagement_points" => concerns.scores = true,
@@ -220,22 +494,7 @@ impl Condition {
                 concerns.kinds.insert("visit".to_owned());
             }
         }
-        for call in self.0.called() {
-            let text = |index: usize| call.texts.get(index).cloned().flatten();
-            if call.name == "decision" {
-                concerns.kinds.insert(call.name);
-                continue;
-            }
-            let Some(kind) = text(0) else {
-                concerns.any_kind = true;
-                continue;
-            };
-            if let Some(length_ms) = text(1).as_deref().and_then(duration_ms) {
-                let newest_only = call.name == "event";
-                concerns.windows.push(Window { kind: kind.clone(), length_ms, newest_only });
-            }
-            concerns.kinds.insert(kind);
-        }
+        concerns.kinds.extend(self.calls().map(|call| call.kind.clone()));
         concerns
     }
 }
@@ -269,17 +528,9 @@ impl Call {
     }
 }
 
-/// What conditions see of one contact (or of one activity), and what they asked for.
+/// What the interpreter sees of one contact, or of one activity.
 pub struct Scope {
     context: Context,
-    calls: Arc<Mutex<BTreeSet<Call>>>,
-}
-
-/// What a probe answers to `event()` and `decision()`.
-#[derive(Clone)]
-enum Pretend {
-    Everything,
-    Nothing,
 }
 
 const NO_WINDOW: &str = "is no length of time";
@@ -290,91 +541,38 @@ impl Scope {
         let mut context = Context::new();
         context.set("subject", activity.subject.clone().unwrap_or_default());
         context.set("props", activity.props.clone().into_iter().collect::<serde_json::Map<_, _>>());
-        Self { context, calls: Arc::default() }
+        Self { context }
     }
 
     /// The person as of `now`.
     pub fn of_facts(facts: &Facts, activities: &[Activity], now: Timestamp) -> Self {
-        Self::build(facts, activities, &[], None, now)
+        Self::build(facts.values(), activities.into(), &[], None, now)
     }
 
-    /// The person with her scores. Of `event()` and `decision()` only what happened after `since` counts: what had
-    /// led to a stage that was taken back must not lead there again. Of `pretended` calls the answer is yes.
-    pub fn of_stage(
-        facts: &Facts,
-        activities: &[Activity],
-        score: &Score,
-        since: Option<Timestamp>,
-        pretended: &[Call],
-        now: Timestamp,
-    ) -> Self {
-        let mut scope = Self::build(facts, activities, pretended, since, now);
-        scope.set_bands(score);
-        scope.context.set("identified", true);
-        scope
-    }
-
-    /// Lets conditions see the stage.
-    #[must_use]
-    pub fn with_stage(mut self, stage: &str) -> Self {
-        self.context.set("stage", stage);
-        self
-    }
-
-    fn set_bands(&mut self, score: &Score) {
-        self.context.set("fit", score.fit.band.letter());
-        self.context.set("fit_points", score.fit.points);
-        self.context.set("engagement", score.engagement.band.0);
-        self.context.set("engagement_points", score.engagement.points);
-    }
-
-    /// The calls of `event()` and `decision()` since the scope was made.
-    pub fn calls(&self) -> Vec<Call> {
-        self.calls.lock().map(|calls| calls.iter().cloned().collect()).unwrap_or_default()
+    fn set_bands(&mut self, bands: &dyn Bands) {
+        let (fit, fit_points) = bands.fit();
+        let (engagement, engagement_points) = bands.engagement();
+        self.context
+            .set("fit", fit.letter())
+            .set("fit_points", fit_points)
+            .set("engagement", engagement.0)
+            .set("engagement_points", engagement_points);
     }
 
     fn build(
-        facts: &Facts,
-        activities: &[Activity],
+        context: Context,
+        activities: Arc<[Activity]>,
         pretended: &[Call],
         since: Option<Timestamp>,
         now: Timestamp,
     ) -> Self {
-        let mut context = Context::new();
-        context
-            .set("contact.email_domain", facts.email_domain.as_str())
-            .set("contact.corporate_email", facts.corporate_email)
-            .set("contact.job_title", facts.job_title.as_str())
-            .set("contact.seniority", facts.seniority.as_str())
-            .set("contact.department", facts.department.as_str())
-            .set("contact.employees", facts.employees)
-            .set("contact.industry", facts.industry.as_str())
-            .set("contact.country", facts.country.as_str())
-            .set("contact.language", facts.language.as_str())
-            .set("company.domain", facts.company.domain.as_str())
-            .set("company.employees", facts.company.employees)
-            .set("company.industry", facts.company.industry.as_str())
-            .set("company.country", facts.company.country.as_str())
-            .set("company.revenue", facts.company.revenue.as_str())
-            .set("company.is_customer", facts.company.is_customer)
-            .set("bant_known", facts.bant_known())
-            .set("bant_positive", facts.bant_positive());
-        for slot in BANT {
-            let answer = facts.bant.get(slot).cloned().unwrap_or_default();
-            context.set(&format!("bant.{slot}"), answer);
-        }
-        let activities: Arc<[Activity]> = activities.into();
-        let calls: Arc<Mutex<BTreeSet<Call>>> = Arc::default();
+        let mut context = context;
         let pretended: Arc<[Call]> = pretended.into();
-
         for name in ["event", "decision"] {
-            let (activities, calls, pretended) = (activities.clone(), calls.clone(), pretended.clone());
+            let (activities, pretended) = (activities.clone(), pretended.clone());
             context.function(name, move |arguments| {
                 let call = call(name, arguments)?;
                 let yes = pretended.contains(&call) || call.answered_by(&activities, since, now).is_some();
-                if let Ok(mut calls) = calls.lock() {
-                    calls.insert(call);
-                }
                 Ok(yes.into())
             });
         }
@@ -388,36 +586,7 @@ impl Scope {
             let seconds: f64 = within(&activities, &call, now).map(|a| a.number("engaged_ms") / 1000.0).sum();
             Ok(json!(seconds))
         });
-        Self { context, calls }
-    }
-
-    fn probe(pretend: Pretend) -> Self {
-        let mut scope = Self::build(&Facts::default(), &[], &[], None, Timestamp(0));
-        let yes = match pretend {
-            Pretend::Everything => true,
-            Pretend::Nothing => false,
-        };
-        for name in ["event", "decision"] {
-            let calls = scope.calls.clone();
-            scope.context.function(name, move |arguments| {
-                let call = call(name, arguments);
-                let named = arguments.first().and_then(Value::as_str).unwrap_or_default();
-                let noted =
-                    call.clone().unwrap_or(Call { kind: named.to_owned(), subject: None, window_ms: None });
-                if let Ok(mut calls) = calls.lock() {
-                    calls.insert(noted);
-                }
-                call.map(|_| yes.into())
-            });
-        }
-        for field in ["identified", "contact.corporate_email"] {
-            scope.context.set(field, yes);
-        }
-        scope.context.set("fit", if yes { "A" } else { "D" });
-        scope.context.set("engagement", if yes { 1 } else { 4 });
-        scope.context.set("fit_points", if yes { 100.0 } else { 0.0 });
-        scope.context.set("engagement_points", if yes { 100.0 } else { 0.0 });
-        scope
+        Self { context }
     }
 }
 

@@ -1,6 +1,11 @@
 //! The scoring half of `lifecycle.yaml`: rules, caps, half-lives and bands.
 
-use super::condition::{Condition, Symbols};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::condition::{Condition, Lists, Symbols};
+use super::facts::Activity;
+use super::history::History;
 use super::score::{Grade, Level};
 use crate::base::diagnostic::Mark;
 use crate::base::localized::Localized;
@@ -14,6 +19,15 @@ pub struct Definition {
     pub fit: Fit,
     /// What they did.
     pub engagement: Engagement,
+    /// After how long a fact counts as unknown again, by the field's name.
+    pub stale_after_ms: BTreeMap<String, i64>,
+}
+
+impl Definition {
+    /// The activities that count, in their order: without those of machines where only people's do.
+    pub fn history(&self, activities: Vec<Activity>) -> History {
+        if self.engagement.human_only { History::of_people(activities) } else { History::new(activities) }
+    }
 }
 
 /// The axis of fit. Facts do not fade.
@@ -51,10 +65,14 @@ pub struct Engagement {
     pub window_ms: i64,
     /// Least points for levels 1, 2 and 3; 4 is the rest.
     pub levels: [f64; 3],
+    /// Whether activities count nothing that a machine did, or perhaps did.
+    pub human_only: bool,
     /// Groups of rules that share a cap.
     pub groups: Vec<Group>,
     /// The rules, in the order of the file.
     pub rules: Vec<EngagementRule>,
+    /// The groups by name, each with its rules: the order of a score's rows. Indices of `groups` and `rules`.
+    pub order: Vec<(usize, Vec<usize>)>,
 }
 
 /// Rules that together give at most `cap` points.
@@ -134,34 +152,64 @@ impl Engagement {
 }
 
 /// Reads `fit` and `engagement`; what is wrong goes to the report.
-pub fn read(map: &mut Map<'_>) -> Option<Definition> {
-    let fit = map.required("fit").and_then(fit);
-    let engagement = map.required("engagement").and_then(engagement);
-    Some(Definition { fit: fit?, engagement: engagement? })
+pub fn read(map: &mut Map<'_>, lists: &Arc<Lists>) -> Option<Definition> {
+    let stale_after_ms = map.optional("facts").and_then(View::map).map(stale).unwrap_or_default();
+    let fit = map.required("fit").and_then(|view| fit(view, lists));
+    let engagement = map.required("engagement").and_then(|view| engagement(view, lists));
+    Some(Definition { fit: fit?, engagement: engagement?, stale_after_ms })
 }
 
-fn fit(view: View<'_>) -> Option<Fit> {
+/// The facts that something is said about: `job_title: {stale_after: 365d}`.
+fn stale(facts: Map<'_>) -> BTreeMap<String, i64> {
+    let one = |view: View<'_>| {
+        let mut map = view.map()?;
+        let after = map.required("stale_after").and_then(length);
+        map.finish();
+        after
+    };
+    facts.entries().into_iter().filter_map(|(name, view)| Some((name.value.clone(), one(view)?))).collect()
+}
+
+/// Reads `lists`: names, each with its texts.
+pub(crate) fn lists(view: View<'_>) -> Lists {
+    let Some(map) = view.map() else { return Lists::new() };
+    let mut lists = Lists::new();
+    for (name, view) in map.entries() {
+        let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if name.value.is_empty() || !name.value.chars().all(is_word) {
+            view.report
+                .error(&name.at, "L109", format!("\"{}\" is no name of a list", name.value))
+                .hint("small letters, digits and `_`: conditions name it as `@name`");
+            continue;
+        }
+        let texts = view.list().unwrap_or_default().into_iter().filter_map(View::str).collect();
+        lists.insert(name.value.clone(), texts);
+    }
+    lists
+}
+
+fn fit(view: View<'_>, lists: &Arc<Lists>) -> Option<Fit> {
     let mut map = view.map()?;
     let cap = map.required("cap").and_then(positive);
     let grades = map.required("grades").and_then(|view| bands(view, ["A", "B", "C", "D"]));
     let mut seen = Vec::new();
     let rules = map.required("rules").and_then(View::list).unwrap_or_default();
-    let rules = rules.into_iter().filter_map(|view| fit_rule(view, &mut seen)).collect();
+    let rules = rules.into_iter().filter_map(|view| fit_rule(view, lists, &mut seen)).collect();
     map.finish();
     Some(Fit { cap: cap?, grades: grades?, rules })
 }
 
-fn fit_rule<'a>(view: View<'a>, seen: &mut Vec<(String, &'a Mark)>) -> Option<FitRule> {
+fn fit_rule<'a>(view: View<'a>, lists: &Arc<Lists>, seen: &mut Vec<(String, &'a Mark)>) -> Option<FitRule> {
     let mut map = view.map()?;
     let id = map.required("id").and_then(|view| rule_id(view, seen));
     let label = map.required("label").and_then(Localized::read);
-    let condition = map.required("if").and_then(|view| Condition::read(view, Symbols::Facts));
+    let condition = map.required("if").and_then(|view| Condition::read_with(view, Symbols::Facts, lists));
     let points = map.required("points").and_then(View::float);
     map.finish();
     Some(FitRule { id: id?, label: label?, condition: condition?, points: points? })
 }
 
-fn engagement(view: View<'_>) -> Option<Engagement> {
+fn engagement(view: View<'_>, lists: &Arc<Lists>) -> Option<Engagement> {
     let mut map = view.map()?;
     let cap = map.required("cap").and_then(positive);
     let half_life_ms = map.optional("half_life").map_or(Some(14 * DAY_MS), length);
@@ -172,17 +220,29 @@ fn engagement(view: View<'_>) -> Option<Engagement> {
         .and_then(View::map)
         .map(|groups| groups.entries().into_iter().filter_map(|(id, view)| group(&id.value, view)).collect())
         .unwrap_or_default();
+    let human_only = map.optional("human_only").and_then(View::bool).unwrap_or(false);
     let mut seen = Vec::new();
     let rules = map.required("rules").and_then(View::list).unwrap_or_default();
-    let rules = rules.into_iter().filter_map(|view| engagement_rule(view, &groups, &mut seen)).collect();
+    let read = |view| engagement_rule(view, &groups, lists, &mut seen);
+    let rules: Vec<EngagementRule> = rules.into_iter().filter_map(read).collect();
     map.finish();
+    let mut order: Vec<(usize, Vec<usize>)> = (0..groups.len())
+        .map(|group| {
+            let id = groups.get(group).map(|group| group.id.as_str());
+            let own = |(_, rule): &(usize, &EngagementRule)| Some(rule.group.as_str()) == id;
+            (group, rules.iter().enumerate().filter(own).map(|(index, _)| index).collect())
+        })
+        .collect();
+    order.sort_by_key(|(group, _)| groups.get(*group).map(|group| group.id.clone()));
     Some(Engagement {
         cap: cap?,
         half_life_ms: half_life_ms?,
         window_ms: window_ms?,
         levels: levels?,
+        human_only,
         groups,
         rules,
+        order,
     })
 }
 
@@ -197,6 +257,7 @@ fn group(id: &str, view: View<'_>) -> Option<Group> {
 fn engagement_rule<'a>(
     view: View<'a>,
     groups: &[Group],
+    lists: &Arc<Lists>,
     seen: &mut Vec<(String, &'a Mark)>,
 ) -> Option<EngagementRule> {
     let mut map = view.map()?;
@@ -212,14 +273,14 @@ fn engagement_rule<'a>(
     });
     let on = map.optional("on");
     let when = map.optional("when");
-    let condition = map.optional("where").map(|view| Condition::read(view, Symbols::Activity));
+    let condition = map.optional("where").map(|view| Condition::read_with(view, Symbols::Activity, lists));
     let trigger = match (on, when) {
         (Some(on), None) => match (on.str(), condition) {
             (Some(kind), None) => Some(Trigger::On { kind, condition: None }),
             (Some(kind), Some(Some(condition))) => Some(Trigger::On { kind, condition: Some(condition) }),
             (None, _) | (_, Some(None)) => None,
         },
-        (None, Some(when)) => Condition::read(when, Symbols::Facts).map(Trigger::When),
+        (None, Some(when)) => Condition::read_with(when, Symbols::Facts, lists).map(Trigger::When),
         (Some(_), Some(_)) | (None, None) => {
             view.error("L103", "a rule needs either `on` or `when`").hint(
                 "`on: webinar.registered` counts each time it happens, `when: …` counts once while it holds",

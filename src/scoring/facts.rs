@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::titles;
 use crate::base::email::Email;
+use crate::base::expr::Context;
 use crate::base::ids::ActivityId;
 use crate::base::time::Timestamp;
 use crate::companies::{self, head_count};
@@ -88,6 +89,9 @@ pub struct Company {
     pub is_customer: bool,
 }
 
+/// Where [`Facts::values`] says that somebody objects to being profiled: no condition can name it.
+pub(super) const PROFILING_OFF: &str = "#profiling_off";
+
 /// The four qualifying questions.
 pub const BANT: [&str; 4] = ["budget", "authority", "need", "timeline"];
 
@@ -125,23 +129,58 @@ impl Facts {
 
     /// Takes what is known of the company; it stands for what the person has not said herself.
     #[must_use]
-    pub fn of_company(mut self, company: &companies::Company, is_customer: bool) -> Self {
+    pub fn of_company(self, company: &companies::Company, is_customer: bool) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        self.company = Company {
+        self.works_for(Company {
             domain: company.domain.clone(),
             employees: company.employees.unwrap_or_default(),
             industry: text(&company.industry),
             country: text(&company.country),
             revenue: text(&company.revenue),
             is_customer,
-        };
+        })
+    }
+
+    /// As [`of_company`](Self::of_company), of facts about a company.
+    #[must_use]
+    pub fn works_for(mut self, company: Company) -> Self {
         if self.employees == 0 {
-            self.employees = self.company.employees;
+            self.employees = company.employees;
         }
         if self.industry.is_empty() {
-            self.industry.clone_from(&self.company.industry);
+            self.industry.clone_from(&company.industry);
         }
+        self.company = company;
         self
+    }
+
+    /// The facts as conditions name them.
+    pub fn values(&self) -> Context {
+        let mut values = Context::new();
+        values
+            .set("contact.email_domain", self.email_domain.as_str())
+            .set("contact.corporate_email", self.corporate_email)
+            .set("contact.job_title", self.job_title.as_str())
+            .set("contact.seniority", self.seniority.as_str())
+            .set("contact.department", self.department.as_str())
+            .set("contact.employees", self.employees)
+            .set("contact.industry", self.industry.as_str())
+            .set("contact.country", self.country.as_str())
+            .set("contact.language", self.language.as_str())
+            .set("company.domain", self.company.domain.as_str())
+            .set("company.employees", self.company.employees)
+            .set("company.industry", self.company.industry.as_str())
+            .set("company.country", self.company.country.as_str())
+            .set("company.revenue", self.company.revenue.as_str())
+            .set("company.is_customer", self.company.is_customer)
+            .set(PROFILING_OFF, self.profiling_off)
+            .set("bant_known", self.bant_known())
+            .set("bant_positive", self.bant_positive());
+        for slot in BANT {
+            let answer = self.bant.get(slot).cloned().unwrap_or_default();
+            values.set(&format!("bant.{slot}"), answer);
+        }
+        values
     }
 
     /// Takes the country of the latest visit where nobody said one.

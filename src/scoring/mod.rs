@@ -6,10 +6,14 @@
 pub mod condition;
 pub mod definition;
 pub mod facts;
+pub mod history;
 pub mod score;
+pub mod scorer;
 pub mod store;
 pub mod titles;
 
 pub use definition::Definition;
 pub use facts::{Activity, Facts};
+pub use history::History;
 pub use score::{Axis, Evidence, Grade, Level, Row, Score, score};
+pub use scorer::Scorer;

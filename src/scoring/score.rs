@@ -3,16 +3,14 @@
 //! Nothing is stored and nothing decays over night. A row's points fade by half each half-life, `p * 0.5^(age / h)`,
 //! computed when somebody asks, so that the score at any past or future time is exact and a replay gives the same.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 
-use super::condition::Scope;
-use super::definition::{Definition, EngagementRule, Trigger};
+use super::definition::Definition;
 use super::facts::{Activity, Facts};
+use super::scorer::Scorer;
 use crate::base::ids::ActivityId;
 use crate::base::localized::Localized;
-use crate::base::time::{DAY_MS, Timestamp};
+use crate::base::time::Timestamp;
 
 /// Both axes. They are never added up.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -114,136 +112,26 @@ impl Evidence {
 
 /// Scores a contact as of `now`; activities after `now` are not known yet.
 pub fn score(definition: &Definition, facts: &Facts, activities: &[Activity], now: Timestamp) -> Score {
-    Score {
-        fit: fit(definition, facts, activities, now),
-        engagement: match facts.profiling_off {
-            true => objected(definition),
-            false => engagement(definition, facts, activities, now),
-        },
-    }
+    let (values, history) = (facts.values(), definition.history(activities.to_vec()));
+    Scorer::new(definition, &values, &history).score(now)
 }
 
 /// The rule of the one row that somebody who objects to being profiled has.
 pub const PROFILING_OFF: &str = "profiling.off";
 
 /// The engagement of somebody who objects to being profiled (GDPR, article 21): none, and a row that says why.
-fn objected(definition: &Definition) -> Axis<Level> {
-    let row = Row {
-        rule: PROFILING_OFF.to_owned(),
-        label: Localized::new(
-            "Objects to being profiled".to_owned(),
-            "Se opone a que se haga un perfil suyo".to_owned(),
-        ),
-        full_points: 0.0,
-        points: 0.0,
-        evidence: None,
-    };
+pub(super) fn objected(definition: &Definition) -> Axis<Level> {
+    let label = Localized::new("Objects to being profiled", "Se opone a que se haga un perfil suyo");
+    let row = Row { rule: PROFILING_OFF.to_owned(), label, full_points: 0.0, points: 0.0, evidence: None };
     Axis { points: 0.0, band: definition.engagement.level(0.0), rows: vec![row] }
 }
 
-fn fit(definition: &Definition, facts: &Facts, activities: &[Activity], now: Timestamp) -> Axis<Grade> {
-    let scope = Scope::of_facts(facts, activities, now);
-    let mut rows: Vec<Row> = definition
-        .fit
-        .rules
-        .iter()
-        .filter(|rule| rule.condition.holds(&scope))
-        .map(|rule| Row {
-            rule: rule.id.clone(),
-            label: rule.label.clone(),
-            full_points: rule.points,
-            points: hundredths(rule.points),
-            evidence: None,
-        })
-        .collect();
-    let points = bound(&mut rows, definition.fit.cap);
-    Axis { points, band: definition.fit.grade(points), rows }
+pub(super) fn most_words() -> Localized {
+    Localized::new("Most points of this axis", "Máximo de puntos de este eje")
 }
 
-fn engagement(
-    definition: &Definition,
-    facts: &Facts,
-    activities: &[Activity],
-    now: Timestamp,
-) -> Axis<Level> {
-    let scope = Scope::of_facts(facts, activities, now);
-    let mut by_group: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
-    for rule in &definition.engagement.rules {
-        let rows = match &rule.trigger {
-            Trigger::When(condition) if condition.holds(&scope) => vec![row_of_state(rule)],
-            Trigger::When(_) => Vec::new(),
-            Trigger::On { .. } => rows_of_activities(definition, rule, activities, now),
-        };
-        by_group.entry(&rule.group).or_default().extend(rows);
-    }
-    let mut rows = Vec::new();
-    for (group, mut of_group) in by_group {
-        if let Some(group) = definition.engagement.groups.iter().find(|known| known.id == group) {
-            cap(&mut of_group, &format!("cap.{}", group.id), &group.label, group.cap);
-        }
-        rows.extend(of_group);
-    }
-    let points = bound(&mut rows, definition.engagement.cap);
-    Axis { points, band: definition.engagement.level(points), rows }
-}
-
-fn row_of_state(rule: &EngagementRule) -> Row {
-    Row {
-        rule: rule.id.clone(),
-        label: rule.label.clone(),
-        full_points: rule.points,
-        points: hundredths(rule.points),
-        evidence: None,
-    }
-}
-
-/// The rows of a rule that activities set off, newest first: where a limit bites, the newest count.
-fn rows_of_activities(
-    definition: &Definition,
-    rule: &EngagementRule,
-    activities: &[Activity],
-    now: Timestamp,
-) -> Vec<Row> {
-    let Trigger::On { kind, condition } = &rule.trigger else { return Vec::new() };
-    let window_from = now.plus_ms(-definition.engagement.window_ms);
-    let half_life_ms = rule.half_life_ms.unwrap_or(definition.engagement.half_life_ms);
-    let mut matching: Vec<&Activity> = activities
-        .iter()
-        .filter(|activity| activity.kind == *kind && activity.at <= now && activity.at > window_from)
-        .filter(|activity| {
-            condition.as_ref().is_none_or(|condition| condition.holds(&Scope::of_activity(activity)))
-        })
-        .collect();
-    matching.sort_by_key(|activity| std::cmp::Reverse((activity.at, activity.id)));
-
-    let mut per_day: BTreeMap<i64, u32> = BTreeMap::new();
-    let mut subjects = BTreeSet::new();
-    let mut total = 0.0;
-    let mut rows = Vec::new();
-    for activity in matching {
-        if rule.once_per_subject && !subjects.insert(activity.subject.as_deref()) {
-            continue;
-        }
-        if let Some(most) = rule.max_per_day {
-            let today = per_day.entry(activity.at.0.div_euclid(DAY_MS)).or_default();
-            if *today >= most {
-                continue;
-            }
-            *today += 1;
-        }
-        if rule.max_total.is_some_and(|most| total + rule.points.abs() > most + 1e-9) {
-            break;
-        }
-        total += rule.points.abs();
-        rows.push(Row {
-            rule: rule.id.clone(),
-            label: rule.label.clone(),
-            full_points: rule.points,
-            points: hundredths(rule.points * decay(now.since_ms(activity.at), half_life_ms)),
-            evidence: Some(Evidence::of(activity)),
-        });
-    }
-    rows
+pub(super) fn least_words() -> Localized {
+    Localized::new("Never below zero", "Nunca menos de cero")
 }
 
 /// How much is left after `age_ms`: one half per half-life.
@@ -254,11 +142,11 @@ pub(super) fn decay(age_ms: i64, half_life_ms: i64) -> f64 {
 }
 
 /// Brings the sum of `rows` between 0 and `most`, by rows that say so, and returns it.
-fn bound(rows: &mut Vec<Row>, most: f64) -> f64 {
-    cap(rows, "cap.total", &Localized::new("Most points of this axis", "Máximo de puntos de este eje"), most);
+pub(super) fn bound(rows: &mut Vec<Row>, most: f64) -> f64 {
+    cap(rows, "cap.total", &most_words(), most);
     let sum = sum(rows);
     if sum < 0.0 {
-        rows.push(adjustment("floor", &Localized::new("Never below zero", "Nunca menos de cero"), -sum));
+        rows.push(adjustment("floor", &least_words(), -sum));
     }
     self::sum(rows)
 }
@@ -280,17 +168,20 @@ fn sum(rows: &[Row]) -> f64 {
 }
 
 /// Rounds to the hundredth, and never to minus zero.
-fn hundredths(points: f64) -> f64 {
+pub(super) fn hundredths(points: f64) -> f64 {
     (points * 100.0).round() / 100.0 + 0.0
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::base::diagnostic::Report;
     use crate::base::email::Email;
+    use crate::base::time::DAY_MS;
     use crate::base::yaml;
     use crate::scoring::definition;
 
@@ -323,7 +214,7 @@ engagement:
         let report = Report::new();
         let doc = yaml::parse("lifecycle.yaml", RULES, &report).expect("a tree");
         let mut map = doc.view(&report).map().expect("a map");
-        let definition = definition::read(&mut map);
+        let definition = definition::read(&mut map, &Default::default());
         assert!(report.is_clean(), "{}", report.text());
         definition.expect("the rules are right")
     }
@@ -404,7 +295,46 @@ engagement:
         assert_eq!((free.fit.points, free.fit.band), (40.0, Grade::C));
     }
 
+    #[test]
+    fn the_moment_at_which_points_fall_below_a_mark_is_exact_to_the_millisecond() {
+        let (definition, facts) = (rules(), facts("a@acme.example", &[]));
+        let (values, history) = (facts.values(), definition.history(vec![did("page", "/pricing", 0)]));
+        let scorer = Scorer::new(&definition, &values, &history);
+        // 16 points with a half-life of seven days: eight are left after a week, and points are told to the hundredth.
+        let falls = scorer.falls_below(8.0, NOW, NOW.plus_ms(90 * DAY_MS)).expect("it falls");
+        assert!(falls > NOW.plus_ms(7 * DAY_MS) && falls < NOW.plus_ms(7 * DAY_MS + DAY_MS / 10));
+        assert!(scorer.engagement_points(falls) < 8.0);
+        assert!(scorer.engagement_points(falls.plus_ms(-1)) >= 8.0);
+        let later = falls.plus_ms(5 * DAY_MS);
+        assert_eq!(scorer.below_since(8.0, NOW, later), Some(falls), "the way back finds the same moment");
+        assert_eq!(scorer.below_since(8.0, NOW, falls.plus_ms(-1)), None);
+        assert_eq!(scorer.falls_below(0.0, NOW, NOW.plus_ms(90 * DAY_MS)), None);
+    }
+
+    #[test]
+    fn what_happens_in_between_lifts_the_points_and_the_time_below_begins_anew() {
+        let (definition, facts) = (rules(), facts("a@acme.example", &[]));
+        let pages = [20, 3].map(|days| did("page", "/pricing", days * DAY_MS));
+        let (values, history) = (facts.values(), definition.history(pages.to_vec()));
+        let scorer = Scorer::new(&definition, &values, &history);
+        let since = scorer.below_since(15.0, NOW.plus_ms(-30 * DAY_MS), NOW).expect("12 points");
+        assert!(since > NOW.plus_ms(-3 * DAY_MS), "{since}");
+        assert_eq!(scorer.engagement_points(since), 14.99);
+    }
+
     proptest! {
+        #[test]
+        fn points_without_rows_are_those_of_the_score(ages in prop::collection::vec((0_usize..5, 0_i64..100 * DAY_MS), 0..60)) {
+            let kinds = ["visit", "asset.downloaded", "page", "recording.watched", "unsubscribed"];
+            let did = ages.iter().map(|(kind, age)| did(kinds[*kind], "/pricing", *age)).collect();
+            let (definition, facts) = (rules(), facts("a@gmail.com", &[("job_title", "VP")]));
+            let (values, history) = (facts.values(), definition.history(did));
+            let scorer = Scorer::new(&definition, &values, &history);
+            let score = scorer.score(NOW);
+            prop_assert_eq!(score.engagement.points, scorer.engagement_points(NOW));
+            prop_assert_eq!((score.fit.band, score.fit.points), scorer.fit(NOW));
+        }
+
         #[test]
         fn the_rows_of_a_score_add_up_to_it(ages in prop::collection::vec((0_usize..5, 0_i64..100 * DAY_MS), 0..60)) {
             let kinds = ["visit", "asset.downloaded", "page", "recording.watched", "unsubscribed"];

@@ -8,8 +8,8 @@ use crate::base::time::Timestamp;
 use crate::companies;
 use crate::contacts;
 use crate::hits;
-use crate::storage::Result;
 use crate::storage::db::{Queries, Row};
+use crate::storage::{Error, Result};
 use crate::{params, sql};
 
 /// Visits that scoring remembers.
@@ -20,9 +20,27 @@ const VISITS_MOST: i64 = 500;
 /// # Errors
 /// As the store says.
 pub async fn facts(q: &mut impl Queries, contact: ContactId) -> Result<Option<Facts>> {
+    facts_as_of(q, contact, &BTreeMap::new(), Timestamp(i64::MAX)).await
+}
+
+/// The facts as of `now`: those that were written by then and are not older than `stale_after_ms` allows, by name.
+///
+/// Of a field that was written again later the earlier value is not kept: it counts as unknown before.
+///
+/// # Errors
+/// As the store says.
+pub async fn facts_as_of(
+    q: &mut impl Queries,
+    contact: ContactId,
+    stale_after_ms: &BTreeMap<String, i64>,
+    now: Timestamp,
+) -> Result<Option<Facts>> {
     let Some(known) = contacts::find(q, contact).await? else { return Ok(None) };
     let fields = contacts::fields(q, contact).await?;
-    let current = fields.into_iter().filter(|field| !field.is_suggestion);
+    let is_fresh =
+        |name: &str, at: Timestamp| stale_after_ms.get(name).is_none_or(|after| now.since_ms(at) < *after);
+    let current = fields.into_iter().filter(|field| !field.is_suggestion && field.at <= now);
+    let current = current.filter(|field| is_fresh(&field.name, field.at));
     let current = current.map(|field| (field.name, field.value)).collect();
     let facts = Facts::of(&known.email, known.language.code(), &current);
     let profiling_off = contacts::objects_to_profiling(q, contact).await?;
@@ -30,8 +48,8 @@ pub async fn facts(q: &mut impl Queries, contact: ContactId) -> Result<Option<Fa
     let Some(company) = known.company else { return Ok(Some(facts)) };
     let has_bought = q
         .query_opt(
-            sql!("select id from deals where company_id = $1 and status = 'won' limit 1"),
-            params![company],
+            sql!("select id from deals where company_id = $1 and closed_at <= $2 and status = 'won' limit 1"),
+            params![company, now],
         )
         .await?
         .is_some();
@@ -54,7 +72,7 @@ pub async fn activities(q: &mut impl Queries, contact: ContactId, from: Timestam
             sql!(
                 "select id, kind, subject, props, at from activities
                  where contact_id in (select own_id from contact_ids where contact_id = $1) and at > $2
-                 union
+                 union all
                  select a.id, a.kind, a.subject, a.props, a.at from activities a
                  join visitors v on v.id = a.visitor_id
                  where v.contact_id in (select own_id from contact_ids where contact_id = $1)
@@ -75,14 +93,75 @@ pub async fn activities(q: &mut impl Queries, contact: ContactId, from: Timestam
     Ok(activities)
 }
 
+/// What all contacts after the first up to the second did since `from`, as [`activities`] has it, in no order; only of the
+/// kinds that `wanted` names.
+///
+/// # Errors
+/// As the store says.
+pub async fn activities_between<Q: Queries>(
+    q: &mut Q,
+    (after, last): (ContactId, ContactId),
+    from: Timestamp,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+    words: &mut contacts::Texts,
+    mut each: impl FnMut(ContactId, Activity) + Send,
+) -> Result<()> {
+    let own = q
+        .query(
+            sql!(
+                "select id, kind, subject, props, at, contact_id from activities
+                 where contact_id > $1 and contact_id <= $2 and at > $3"
+            ),
+            params![after, last, from],
+        )
+        .await?;
+    let of_devices = q
+        .query(
+            sql!(
+                "select a.id, a.kind, a.subject, a.props, a.at, v.contact_id
+                 from visitors v join activities a on a.visitor_id = v.id
+                 where v.contact_id > $1 and v.contact_id <= $2 and a.contact_id is null and a.at > $3"
+            ),
+            params![after, last, from],
+        )
+        .await?;
+    for row in own.iter().chain(&of_devices) {
+        // Most of a life is of no interest to any rule, and costs no more than a look at its kind.
+        if wanted(row.text(1)?) {
+            each(row.at(5)?, activity(row)?);
+        }
+    }
+    let (wants_visits, wants_pages) = (wanted("visit"), wanted(hits::PAGE));
+    contacts::visits_between(q, (after, last), from, words, |contact, seen| {
+        if !seen.is_bot {
+            for step in seen.trail.iter().filter(|step| wants_pages && step.at > from) {
+                each(contact, page(step));
+            }
+            if wants_visits {
+                each(contact, visit(seen));
+            }
+        }
+    })
+    .await
+}
+
 fn activity(row: &Row) -> Result<Activity> {
     Ok(Activity {
-        id: row.get("id")?,
-        kind: row.get("kind")?,
-        subject: row.get("subject")?,
-        props: row.json("props")?,
-        at: row.get("at")?,
+        id: row.at(0)?,
+        kind: row.text(1)?.to_owned(),
+        subject: row.at(2)?,
+        props: props(row.text(3)?)?,
+        at: row.at(4)?,
     })
+}
+
+/// Most have none: no parser is asked then.
+fn props(text: &str) -> Result<BTreeMap<String, serde_json::Value>> {
+    if text == "{}" {
+        return Ok(BTreeMap::new());
+    }
+    serde_json::from_str(text)
+        .map_err(|_| Error::Shape { column: "props".to_owned(), wanted: "a JSON object" })
 }
 
 fn visit(seen: contacts::Visit) -> Activity {

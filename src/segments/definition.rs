@@ -90,6 +90,7 @@ impl Definition {
             None => Type::String,
         };
         let symbols = STAGE.clone().field("stage", stage);
+        let lists = lifecycle.map(|lifecycle| lifecycle.lists.clone()).unwrap_or_default();
         let list = map.required("segments").and_then(View::list).unwrap_or_default();
         let scored = lifecycle.map(Scored::of).unwrap_or_default();
         let mut segments: Vec<Segment> = Vec::new();
@@ -107,7 +108,7 @@ impl Definition {
                 Some(id)
             });
             let label = one.required("label").and_then(Localized::read);
-            let condition = one.required("if").and_then(|view| Condition::read_with(view, &symbols));
+            let condition = one.required("if").and_then(|view| Condition::read_about(view, &symbols, &lists));
             one.finish();
             if let (Some(id), Some(label), Some(condition)) = (id, label, condition) {
                 let concerns = condition.concerns();

@@ -11,7 +11,6 @@ use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::contacts::{self, marks};
 use crate::events::{self, Event};
-use crate::scoring::condition::Scope;
 use crate::stages::{self, Person};
 use crate::storage::db::{Db, Queries, Tx};
 
@@ -148,14 +147,14 @@ fn answers<'a>(
     person: &Person,
     stage: &str,
 ) -> Vec<(&'a Segment, bool, Option<Timestamp>)> {
-    let scope = Scope::of_stage(&person.facts, &person.activities, &person.score, None, &[], person.now)
-        .with_stage(stage);
+    let values = person.values_in(stage);
+    let moment = person.moment(&values);
     let mut seen = BTreeSet::new();
     let mut answers = Vec::new();
     for segment in asked.iter().filter(|segment| seen.insert(segment.id.as_str())) {
         let began = Instant::now();
-        let is_member = segment.condition.holds(&scope);
-        let due_at = due::next(segment, lifecycle, person, stage, is_member);
+        let is_member = segment.condition.holds_at(&moment);
+        let due_at = due::next(segment, lifecycle, person, &values);
         costs.add(&segment.id, began.elapsed());
         answers.push((*segment, is_member, due_at));
     }

@@ -1,11 +1,25 @@
 //! The lifecycle that marketing and sales share, as `lifecycle.yaml` says it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::hours::WorkingHours;
+use super::track::{self, Track};
 use crate::base::diagnostic::{Mark, Report};
+use crate::base::email::Email;
 use crate::base::localized::Localized;
 use crate::base::signing::sha256_hex;
 use crate::base::yaml::{self, Map, View};
-use crate::scoring::condition::{Condition, Symbols};
+use crate::scoring::condition::{Condition, Lists, Symbols};
 use crate::scoring::{self, definition::rule_id};
+
+/// The two sides that share the definition.
+pub const SIDES: &[&str] = &["marketing", "sales"];
+
+/// What counts as a first response unless the file says otherwise.
+const RESPONSES: [&str; 3] = ["decision", "booking.held", "conversation.answered"];
 
 /// Who owns the people in a stage.
 pub const ROLES: &[&str] = &["marketing", "sdr", "ae", "cs"];
@@ -27,6 +41,57 @@ pub struct Definition {
     pub stages: Vec<Stage>,
     /// The named ways back.
     pub back: Vec<Back>,
+    /// The named lists that conditions may look into.
+    pub lists: Arc<Lists>,
+    /// What takes somebody out of the running.
+    pub disqualify: Vec<Disqualifier>,
+    /// The track after the sale.
+    pub post_sale: Option<Track>,
+    /// Who answers for the definition on each side.
+    pub owners: BTreeMap<String, Email>,
+    /// The sides that must approve a change of it.
+    pub approvals: Vec<String>,
+    /// When it is to be looked at again, and where that is written.
+    pub review_by: Option<(Date, Mark)>,
+    /// The team's hours, for responses that are due within them.
+    pub hours: Option<Arc<WorkingHours>>,
+}
+
+/// A hard stop: no rule moves this person forward, whatever she does.
+#[derive(Debug, Clone)]
+pub struct Disqualifier {
+    /// Its name in explanations.
+    pub id: String,
+    /// Its words in explanations.
+    pub label: Localized,
+    /// When it holds.
+    pub condition: Condition,
+    /// The reason in one word, such as `competitor`.
+    pub reason: String,
+}
+
+/// Who has cooled down leaves the stage again: below so many points without a break for so long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeaveBelow {
+    /// Points of engagement. Less than what lets people in, so that nobody flaps.
+    pub engagement_points: f64,
+    /// For how long.
+    pub after_ms: i64,
+    /// The earlier stage it leads to.
+    pub to: String,
+    /// The reason in one word.
+    pub reason: String,
+}
+
+/// How soon somebody must respond to whoever enters the stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sla {
+    /// The time there is.
+    pub first_response_ms: i64,
+    /// Whether only the team's hours count.
+    pub in_business_hours: bool,
+    /// The kinds of activities that are a response.
+    pub answered_by: Vec<String>,
 }
 
 /// One stage.
@@ -48,6 +113,10 @@ pub struct Stage {
     pub clauses: Vec<Clause>,
     /// Whether all clauses must hold, or any.
     pub all: bool,
+    /// When somebody leaves it because she has cooled down.
+    pub leave_below: Option<LeaveBelow>,
+    /// How soon somebody must respond.
+    pub sla: Option<Sla>,
 }
 
 /// One reason to enter a stage.
@@ -87,13 +156,26 @@ impl Definition {
         let mut map = doc.view(report).map()?;
         let version = map.required("version").and_then(View::int);
         let name = map.required("name").and_then(View::str);
-        let scoring = scoring::definition::read(&mut map);
-        let stages = map.required("stages").and_then(View::list).map(stages);
+        let lists = Arc::new(map.optional("lists").map(scoring::definition::lists).unwrap_or_default());
+        let owners = map.optional("owners").and_then(View::map).map(owners).unwrap_or_default();
+        let approvals = map.optional("approvals").and_then(View::map).map(approvals).unwrap_or_default();
+        let review_by = map.optional("review_by").and_then(|view| Some((date(view)?, view.at().clone())));
+        let scoring = scoring::definition::read(&mut map, &lists);
+        let disqualify = map.optional("disqualify").and_then(View::list).unwrap_or_default();
+        let mut seen = Vec::new();
+        let disqualify: Vec<Option<Disqualifier>> =
+            disqualify.into_iter().map(|view| disqualifier(view, &lists, &mut seen)).collect();
+        let stages = map.required("stages").and_then(View::list).map(|views| stages(views, &lists));
         let stages = stages.unwrap_or_default();
         let back = map.optional("back").and_then(View::list).unwrap_or_default();
         let mut seen = Vec::new();
         let back: Vec<Option<Back>> =
-            back.into_iter().map(|view| read_back(view, &stages, &mut seen)).collect();
+            back.into_iter().map(|view| read_back(view, &stages, &lists, &mut seen)).collect();
+        let post_sale = map.optional("tracks").and_then(View::map).and_then(|mut tracks| {
+            let track = tracks.optional("post_sale").and_then(|view| track::read(view, &stages, &lists));
+            tracks.finish();
+            track
+        });
         map.finish();
         if report.has_errors() {
             return None;
@@ -106,7 +188,35 @@ impl Definition {
             scoring: scoring?,
             stages,
             back: back.into_iter().flatten().collect(),
+            lists,
+            disqualify: disqualify.into_iter().flatten().collect(),
+            post_sale,
+            owners,
+            approvals,
+            review_by,
+            hours: None,
         })
+    }
+
+    /// The same with the team's hours, for responses that are due within them.
+    #[must_use]
+    pub fn with_hours(mut self, hours: WorkingHours) -> Self {
+        self.hours = Some(Arc::new(hours));
+        self
+    }
+
+    /// Tells of a definition that was to be looked at again by now (L110).
+    pub fn tell_if_stale(&self, today: Date, report: &Report) {
+        if let Some((date, at)) = self.review_by.as_ref().filter(|(date, _)| *date < today) {
+            report
+                .warning(at, "L110", format!("this lifecycle was to be reviewed by {date}"))
+                .hint("look at `embudo lifecycle lift` with both teams, then set a new date");
+        }
+    }
+
+    /// The name of the move by which somebody who has cooled down leaves a stage.
+    pub fn cold_rule(stage: &str) -> String {
+        format!("back.cold.{stage}")
     }
 
     /// The stage of a name or one of its aliases.
@@ -137,12 +247,12 @@ impl Stage {
     }
 }
 
-fn stages(views: Vec<View<'_>>) -> Vec<Stage> {
+fn stages(views: Vec<View<'_>>, lists: &Arc<Lists>) -> Vec<Stage> {
     let mut stages: Vec<Stage> = Vec::new();
     let mut seen = Vec::new();
     for (order, view) in views.into_iter().enumerate() {
         let Some(mut map) = view.map() else { continue };
-        let stage = read_stage(&mut map, order, &stages, &mut seen);
+        let stage = read_stage(&mut map, order, &stages, lists, &mut seen);
         map.finish();
         if let Some(stage) = stage {
             stages.push(stage);
@@ -155,6 +265,7 @@ fn read_stage<'a>(
     map: &mut Map<'a>,
     order: usize,
     earlier: &[Stage],
+    lists: &Arc<Lists>,
     seen: &mut Vec<(String, &'a Mark)>,
 ) -> Option<Stage> {
     let id = map.required("id").and_then(|view| {
@@ -174,6 +285,8 @@ fn read_stage<'a>(
     let require_bant = map.optional("require_bant").and_then(|view| {
         view.parsed("a whole number from 0 to 4", |text| text.parse().ok().filter(|most: &usize| *most <= 4))
     });
+    let leave_below = map.optional("leave_below").and_then(|view| leave_below(view, earlier));
+    let sla = map.optional("sla").and_then(sla);
     let at = map.at;
     let enter = map.optional("enter").and_then(View::map);
     let (mut clauses, mut all) = (Vec::new(), false);
@@ -186,27 +299,7 @@ fn read_stage<'a>(
                 .done();
         }
         (None, _) => map.report.error(at, "Y005", "\"enter\" is missing").hint("`enter: {any: […]}`"),
-        (Some(mut enter), _) => {
-            let any_of = enter.optional("any");
-            let all_of = enter.optional("all");
-            all = all_of.is_some();
-            match (any_of, all_of) {
-                (Some(list), None) | (None, Some(list)) => {
-                    let list = list.list().unwrap_or_default();
-                    if list.is_empty() {
-                        enter
-                            .report
-                            .error(enter.at, "L203", "nobody could ever enter: there is no clause")
-                            .done();
-                    }
-                    clauses = list.into_iter().filter_map(|view| clause(view, seen)).collect();
-                }
-                (Some(_), Some(_)) | (None, None) => {
-                    enter.report.error(enter.at, "L204", "`enter` needs either `any` or `all`").done();
-                }
-            }
-            enter.finish();
-        }
+        (Some(enter), _) => (clauses, all) = entrance(enter, lists, seen),
     }
     Some(Stage {
         id: id?,
@@ -217,14 +310,110 @@ fn read_stage<'a>(
         require_bant: require_bant.unwrap_or(0),
         clauses,
         all,
+        leave_below,
+        sla,
     })
 }
 
-fn clause<'a>(view: View<'a>, seen: &mut Vec<(String, &'a Mark)>) -> Option<Clause> {
+/// Reads `enter: {any: […]}` or `{all: […]}`.
+pub(super) fn entrance<'a>(
+    mut enter: Map<'a>,
+    lists: &Arc<Lists>,
+    seen: &mut Vec<(String, &'a Mark)>,
+) -> (Vec<Clause>, bool) {
+    let any_of = enter.optional("any");
+    let all_of = enter.optional("all");
+    let all = all_of.is_some();
+    let mut clauses = Vec::new();
+    match (any_of, all_of) {
+        (Some(list), None) | (None, Some(list)) => {
+            let list = list.list().unwrap_or_default();
+            if list.is_empty() {
+                enter.report.error(enter.at, "L203", "nobody could ever enter: there is no clause").done();
+            }
+            clauses = list.into_iter().filter_map(|view| clause(view, lists, seen)).collect();
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            enter.report.error(enter.at, "L204", "`enter` needs either `any` or `all`").done();
+        }
+    }
+    enter.finish();
+    (clauses, all)
+}
+
+fn leave_below(view: View<'_>, earlier: &[Stage]) -> Option<LeaveBelow> {
+    let mut map = view.map()?;
+    let points = map.required("engagement_points").and_then(View::float);
+    let after = map.required("after").and_then(View::duration_ms);
+    let to = map.required("to").and_then(|view| known_stage(view, earlier));
+    let reason = map.required("reason").and_then(View::str);
+    map.finish();
+    Some(LeaveBelow { engagement_points: points?, after_ms: after?, to: to?, reason: reason? })
+}
+
+fn sla(view: View<'_>) -> Option<Sla> {
+    let mut map = view.map()?;
+    let first_response_ms = map.required("first_response").and_then(View::duration_ms);
+    let in_business_hours = match map.optional("business_hours") {
+        Some(view) => view.one_of(&["team", "always"]).is_some_and(|word| word == "team"),
+        None => false,
+    };
+    let answered_by = map.optional("answered_by").map(View::strings);
+    map.finish();
+    let answered_by = answered_by.unwrap_or_else(|| RESPONSES.map(str::to_owned).to_vec());
+    Some(Sla { first_response_ms: first_response_ms?, in_business_hours, answered_by })
+}
+
+fn disqualifier<'a>(
+    view: View<'a>,
+    lists: &Arc<Lists>,
+    seen: &mut Vec<(String, &'a Mark)>,
+) -> Option<Disqualifier> {
     let mut map = view.map()?;
     let id = map.required("id").and_then(|view| rule_id(view, seen));
     let label = map.required("label").and_then(Localized::read);
-    let condition = map.required("if").and_then(|view| Condition::read(view, Symbols::Stage));
+    let condition = map.required("if").and_then(|view| Condition::read_with(view, Symbols::Facts, lists));
+    let reason = map.required("reason").and_then(View::str);
+    map.finish();
+    Some(Disqualifier { id: id?, label: label?, condition: condition?, reason: reason? })
+}
+
+fn owners(map: Map<'_>) -> BTreeMap<String, Email> {
+    let mut owners = BTreeMap::new();
+    let mut map = map;
+    for side in SIDES {
+        let address = |view: View<'_>| view.parsed("an e-mail address", |text| Email::parse(text).ok());
+        if let Some(email) = map.optional(side).and_then(address) {
+            owners.insert((*side).to_owned(), email);
+        }
+    }
+    map.finish();
+    owners
+}
+
+fn approvals(mut map: Map<'_>) -> Vec<String> {
+    let required = map.required("required").map(View::one_or_more).unwrap_or_default();
+    map.finish();
+    let mut sides: Vec<String> =
+        required.into_iter().filter_map(|view| view.one_of(SIDES).map(str::to_owned)).collect();
+    sides.sort();
+    sides.dedup();
+    sides
+}
+
+fn date(view: View<'_>) -> Option<Date> {
+    view.parsed("a date like 2027-06-30", |text| text.parse().ok())
+}
+
+pub(super) fn clause<'a>(
+    view: View<'a>,
+    lists: &Arc<Lists>,
+    seen: &mut Vec<(String, &'a Mark)>,
+) -> Option<Clause> {
+    let mut map = view.map()?;
+    let id = map.required("id").and_then(|view| rule_id(view, seen));
+    let label = map.required("label").and_then(Localized::read);
+    let condition = map.required("if").and_then(|view| Condition::read_with(view, Symbols::Stage, lists));
     map.finish();
     Some(Clause { id: id?, label: label?, condition: condition? })
 }
@@ -233,7 +422,7 @@ fn known_stages(view: View<'_>, earlier: &[Stage]) -> Vec<String> {
     view.one_or_more().into_iter().filter_map(|view| known_stage(view, earlier)).collect()
 }
 
-fn known_stage(view: View<'_>, known: &[Stage]) -> Option<String> {
+pub(super) fn known_stage(view: View<'_>, known: &[Stage]) -> Option<String> {
     let text = view.str()?;
     if !known.iter().any(|stage| stage.id == text) {
         let names: Vec<&str> = known.iter().map(|stage| stage.id.as_str()).collect();
@@ -244,13 +433,18 @@ fn known_stage(view: View<'_>, known: &[Stage]) -> Option<String> {
     Some(text)
 }
 
-fn read_back<'a>(view: View<'a>, stages: &[Stage], seen: &mut Vec<(String, &'a Mark)>) -> Option<Back> {
+fn read_back<'a>(
+    view: View<'a>,
+    stages: &[Stage],
+    lists: &Arc<Lists>,
+    seen: &mut Vec<(String, &'a Mark)>,
+) -> Option<Back> {
     let mut map = view.map()?;
     let id = map.required("id").and_then(|view| rule_id(view, seen));
     let label = map.required("label").and_then(Localized::read);
     let from = map.required("from").and_then(|view| known_stage(view, stages));
     let to = map.required("to").and_then(|view| known_stage(view, stages));
-    let condition = map.required("if").and_then(|view| Condition::read(view, Symbols::Stage));
+    let condition = map.required("if").and_then(|view| Condition::read_with(view, Symbols::Stage, lists));
     let reasons = map.optional("reasons").map(View::strings).unwrap_or_default();
     let new_journey = map.optional("new_journey").and_then(View::bool).unwrap_or(false);
     map.finish();

@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 use super::definition::{Definition, Stage};
-use super::rules::{self, Miss};
-use super::{Error, Grounds, Offer, store};
+use super::due::{self, Deadline};
+use super::misses::{Miss, misses};
+use super::rules::Position;
+use super::{Disqualified, Error, Grounds, Offer, store, track};
 use crate::base::ids::ContactId;
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
-use crate::scoring::Score;
+use crate::contacts;
+use crate::scoring::{Score, Scorer};
 use crate::storage::db::Queries;
 
 /// The whole answer: stage, reason, scores row by row, history, what is missing.
@@ -30,6 +33,21 @@ pub struct Explanation {
     pub next: Option<NextStage>,
     /// The decisions that people can take now.
     pub offers: Vec<Offer>,
+    /// What takes her out of the running: no rule moves her forward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disqualified: Option<Disqualified>,
+    /// When she leaves the stage by cooling down, if nothing happens any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cools_down_at: Option<Timestamp>,
+    /// By when somebody must respond to her.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Deadline>,
+    /// Where she stands after the sale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post_sale: Option<track::Standing>,
+    /// Fields that were written after `at`: what stood there before is not kept, and they count as unknown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later_fields: Vec<String>,
 }
 
 /// One interval, in words.
@@ -74,7 +92,7 @@ pub struct NextStage {
     pub misses: Vec<Miss>,
 }
 
-/// Explains a contact as of `now`.
+/// Explains a contact as of now.
 ///
 /// # Errors
 /// [`Error::NoContact`], or as the store says.
@@ -84,12 +102,40 @@ pub async fn explain(
     contact: ContactId,
     now: Timestamp,
 ) -> Result<Explanation, Error> {
+    told(q, definition, contact, now, Timestamp(i64::MAX)).await
+}
+
+/// Explains a contact as of a moment: of the past only what was so by then, of the future what will be left.
+///
+/// # Errors
+/// [`Error::NoContact`], or as the store says.
+pub async fn explain_at(
+    q: &mut impl Queries,
+    definition: &Definition,
+    contact: ContactId,
+    at: Timestamp,
+) -> Result<Explanation, Error> {
+    told(q, definition, contact, at, at).await
+}
+
+/// `until` is the moment after which nothing of the history is told: the clocks of two nodes differ a little, and where
+/// somebody stands now must not depend on it.
+async fn told(
+    q: &mut impl Queries,
+    definition: &Definition,
+    contact: ContactId,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Explanation, Error> {
     let known = store::contact(q, contact).await?.ok_or(Error::NoContact)?;
     let person = super::person(q, definition, contact, now).await?;
-    let position = super::position(q, definition, contact, now).await?;
+    let intervals = store::intervals(q, contact).await?;
+    let position = position_in(definition, &intervals, until);
+    let versions = store::versions(q, contact).await?;
     let mut history = Vec::new();
-    for interval in store::intervals(q, contact).await? {
-        let version = store::version(q, &interval.lifecycle_hash).await?;
+    for mut interval in intervals.into_iter().filter(|interval| interval.entered_at <= until) {
+        interval.left_at = interval.left_at.filter(|left| *left <= until);
+        let version = versions.get(&interval.lifecycle_hash).copied();
         history.push(passage(definition, interval, version));
     }
     let stage = history.iter().rev().find(|passage| passage.until.is_none()).cloned();
@@ -97,19 +143,51 @@ pub async fn explain(
     let next = definition.next(&position.stage).map(|next| NextStage {
         id: next.id.clone(),
         label: next.label.clone(),
-        misses: rules::misses(definition, &person, &position, next),
+        misses: misses(definition, &person, &position, next),
     });
     let offers = super::offers(definition, &person, &position);
+    let here = definition.stage(&position.stage);
+    let scorer = Scorer::new(&definition.scoring, person.values(), &person.activities);
+    let cools_down_at =
+        here.and_then(|here| due::cools_down_at(here, &scorer, position.entered_at, now, due::NEVER));
+    let sla = here.and_then(|here| here.sla.as_ref());
+    let deadline = sla.map(|sla| due::deadline(definition, sla, &person, position.entered_at));
+    let fields = contacts::fields(q, contact).await?;
+    let later = fields.into_iter().filter(|field| !field.is_suggestion && field.at > until);
     Ok(Explanation {
         contact,
         email: known.email,
         at: now,
         stage,
         history,
+        post_sale: track::standing(q, definition, contact, &person, until).await?,
         score: person.score,
         next,
         offers,
+        disqualified: person.disqualified,
+        cools_down_at,
+        deadline,
+        later_fields: later.map(|field| field.name).collect(),
     })
+}
+
+/// Where somebody stood as of `now`.
+pub(super) fn position_in(
+    definition: &Definition,
+    intervals: &[store::Interval],
+    now: Timestamp,
+) -> Position {
+    let by_then = intervals.iter().filter(|interval| interval.entered_at <= now);
+    let back_at = by_then
+        .clone()
+        .filter(|interval| interval.rule.starts_with("back."))
+        .map(|interval| interval.entered_at);
+    let back_at = back_at.max();
+    // Stages that were passed have no length: whoever stands in one stands in the last that was entered.
+    match by_then.rev().find(|interval| interval.left_at.is_none_or(|left| left > now)) {
+        Some(open) => Position { stage: open.stage.clone(), entered_at: open.entered_at, back_at },
+        None => Position { stage: definition.first().id.clone(), entered_at: now, back_at },
+    }
 }
 
 fn passage(definition: &Definition, interval: store::Interval, version: Option<i64>) -> Passage {
@@ -156,7 +234,10 @@ pub fn rule_label(definition: &Definition, rule: &str) -> Localized {
     let clauses = definition.stages.iter().flat_map(|stage| &stage.clauses);
     let clause = clauses.filter(|clause| clause.id == rule).map(|clause| clause.label.clone()).next();
     let way = definition.back.iter().find(|way| way.id == rule).map(|way| way.label.clone());
-    clause.or(way).unwrap_or_else(|| match rule {
+    let disqualifier =
+        definition.disqualify.iter().find(|known| known.id == rule).map(|known| known.label.clone());
+    clause.or(way).or(disqualifier).unwrap_or_else(|| match rule {
+        cold if cold.starts_with("back.cold.") => Localized::new("Cooled down", "Se enfrió"),
         "start" => Localized::new("First seen", "Primera visita"),
         "merge" => Localized::new("Merged with another contact", "Fusionado con otro contacto"),
         "unmerge" => Localized::new("A merge was undone", "Se deshizo una fusión"),

@@ -5,16 +5,23 @@
 //! [`evaluate`] runs the rules, [`decide`] takes what a person decided, [`explain`] tells why somebody is where she is.
 
 pub mod definition;
+pub mod due;
 pub mod explain;
+pub mod hours;
 pub mod merge;
+pub mod misses;
 pub mod rules;
 pub mod store;
+pub mod track;
+pub mod trial;
+pub mod versions;
 
 use serde_json::{Value, json};
 
 pub use definition::Definition;
-pub use explain::{Explanation, explain};
-pub use rules::{Grounds, Miss, Need, Person, Position};
+pub use explain::{Explanation, explain, explain_at};
+pub use misses::{Miss, Need};
+pub use rules::{Disqualified, Grounds, Person, Position};
 pub use store::PERSONAL;
 
 use crate::base::coded::Coded;
@@ -22,7 +29,8 @@ use crate::base::ids::{AccountId, ContactId};
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::contacts;
 use crate::events::{self, Event};
-use crate::scoring::{self, Activity};
+use crate::scoring::condition::Call;
+use crate::scoring::{self};
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
@@ -72,6 +80,20 @@ pub enum Error {
         /// The reasons that are accepted.
         reasons: Vec<String>,
     },
+    /// Whoever is out of the running moves only where somebody says why.
+    #[error("this contact is disqualified ({reason}): a reason is needed to move it all the same")]
+    Disqualified {
+        /// The reason of the rule.
+        reason: String,
+        /// The rule.
+        rule: String,
+    },
+    /// Only customers have a state after the sale.
+    #[error("this contact is no customer, and was none")]
+    NoCustomer,
+    /// A definition cannot be approved or activated.
+    #[error(transparent)]
+    Version(#[from] versions::Refused),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] storage::Error),
@@ -94,6 +116,9 @@ impl Coded for Error {
             Self::Illegal { .. } | Self::NotOpen { .. } => "stage.illegal_move",
             Self::NothingToDecide { .. } => "stage.nothing_to_decide",
             Self::ReasonNeeded { .. } => "stage.reason_needed",
+            Self::Disqualified { .. } => "stage.disqualified",
+            Self::NoCustomer => "stage.no_customer",
+            Self::Version(refused) => refused.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -103,7 +128,11 @@ impl Coded for Error {
             Self::ReasonNeeded { reasons } => vec![("reasons", json!(reasons))],
             Self::NothingToDecide { stage, .. } => vec![("stage", json!(stage))],
             Self::Illegal { from, .. } | Self::NotOpen { from, .. } => vec![("stage", json!(from))],
-            Self::NoContact | Self::NoStage(_) | Self::Store(_) => Vec::new(),
+            Self::Disqualified { reason, rule } => {
+                vec![("disqualified", json!({"reason": reason, "rule": rule}))]
+            }
+            Self::Version(refused) => refused.extras(),
+            Self::NoContact | Self::NoStage(_) | Self::NoCustomer | Self::Store(_) => Vec::new(),
         }
     }
 }
@@ -180,7 +209,7 @@ pub async fn transition(
             let open_from = to.from.clone();
             return Err(Error::NotOpen { from: open.stage, to: to.id.clone(), open_from });
         }
-    } else {
+    } else if !is_cooling(definition, &open.stage, step) {
         let way = definition.back.iter().find(|way| way.id == step.rule);
         let way = way.filter(|way| way.from == open.stage && way.to == to.id);
         let Some(way) = way else { return Err(Error::Illegal { from: open.stage, to: to.id.clone() }) };
@@ -206,6 +235,12 @@ pub async fn transition(
     events::append(tx, &event, now).await?;
     contacts::marks::mark(tx, contact, contacts::marks::STAGE, now).await?;
     Ok(done)
+}
+
+/// Whether a move is the one of somebody who has cooled down.
+fn is_cooling(definition: &Definition, from: &str, step: &Move<'_>) -> bool {
+    let leave = definition.stage(from).and_then(|stage| stage.leave_below.as_ref());
+    step.rule == Definition::cold_rule(from) && leave.is_some_and(|leave| leave.to == step.to)
 }
 
 /// Runs the rules for a contact and makes the moves they ask for. Whoever appended an activity calls this in the same
@@ -252,6 +287,12 @@ pub async fn decide(
     tx.lock(&lock_name(contact)).await?;
     let stage = store::contact(tx, contact).await?.ok_or(Error::NoContact)?.stage;
     let subject = format!("{}.{}", decision.role, decision.what);
+    let person = person(tx, definition, contact, now).await?;
+    if let Some(disqualified) =
+        person.disqualified.filter(|_| decision.reason.is_none() && decision.what != "reject")
+    {
+        return Err(Error::Disqualified { reason: disqualified.reason, rule: disqualified.rule });
+    }
     let props = json!({"by": decision.actor.word(), "reason": decision.reason});
     contacts::record(tx, Some(contact), None, "decision", Some(&subject), props, now).await?;
     let done = run(tx, definition, contact, decision.actor, decision.reason.as_deref(), now).await?;
@@ -279,12 +320,14 @@ async fn run(
             to: &step.to,
             actor,
             rule: &step.rule,
-            reason,
+            reason: step.reason.as_deref().or(reason),
             grounds: &step.grounds,
             new_journey: step.new_journey,
         };
         done.push(transition(tx, definition, contact, &step, now).await?);
     }
+    track::follow(tx, definition, contact, &person, now).await?;
+    due::plan(tx, definition, contact, &person, now).await?;
     Ok(done)
 }
 
@@ -298,11 +341,13 @@ pub async fn person(
     contact: ContactId,
     now: Timestamp,
 ) -> Result<Person, Error> {
-    let mut facts = scoring::store::facts(q, contact).await?.ok_or(Error::NoContact)?;
-    let activities = scoring::store::activities(q, contact, now.plus_ms(-MEMORY_MS)).await?;
+    let stale = &definition.scoring.stale_after_ms;
+    let mut facts = scoring::store::facts_as_of(q, contact, stale, now).await?.ok_or(Error::NoContact)?;
+    let mut activities = scoring::store::activities(q, contact, now.plus_ms(-MEMORY_MS)).await?;
+    // Whoever asks for a moment of the past must not be answered from what came after it.
+    activities.retain(|activity| activity.at <= now);
     facts.learn_from(&activities);
-    let score = scoring::score(&definition.scoring, &facts, &activities, now);
-    Ok(Person { facts, activities, score, now })
+    Ok(Person::new(definition, facts, activities, now))
 }
 
 /// Where a contact stands; without any interval at the very beginning.
@@ -341,10 +386,12 @@ pub fn offers(definition: &Definition, person: &Person, position: &Position) -> 
     let undecided = rules::steps(definition, person, position);
     for role in definition::ROLES {
         for what in ["accept", "reject", "won"] {
-            let mut decided = person.clone();
-            let subject = format!("{role}.{what}");
-            decided.activities.push(Activity::new("decision", subject, Value::Null, person.now));
-            let steps = rules::steps(definition, &decided, position);
+            let decided = Call {
+                kind: "decision".to_owned(),
+                subject: Some(format!("{role}.{what}")),
+                window_ms: None,
+            };
+            let steps = rules::steps_if(definition, person, position, &[decided]);
             if steps == undecided {
                 continue;
             }

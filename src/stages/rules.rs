@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{Back, Clause, Definition, Stage};
+use super::definition::{Back, Clause, Definition, Disqualifier, Stage};
+use crate::base::expr::Context;
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
-use crate::scoring::condition::{Call, Condition, Scope};
-use crate::scoring::{Activity, Evidence, Facts, Grade, Level, Score};
+use crate::scoring::condition::{Bands, Call, Condition, Moment};
+use crate::scoring::{Activity, Evidence, Facts, History, Score, Scorer};
 
 /// All that rules look at, about one contact at one moment.
 #[derive(Debug, Clone)]
@@ -14,11 +15,146 @@ pub struct Person {
     /// Who she is.
     pub facts: Facts,
     /// What she did, hers and her devices', from before she was known too.
-    pub activities: Vec<Activity>,
+    pub activities: History,
     /// Both axes as of `now`.
     pub score: Score,
+    /// What takes her out of the running, if anything does.
+    pub disqualified: Option<Disqualified>,
     /// The moment that everything is asked for.
     pub now: Timestamp,
+    values: Values,
+    /// The stages that somebody as cool as she has been would leave.
+    cold: Vec<String>,
+}
+
+/// The facts as conditions name them.
+#[derive(Clone)]
+struct Values(Context);
+
+impl std::fmt::Debug for Values {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Values")
+    }
+}
+
+/// Why no rule moves somebody forward.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Disqualified {
+    /// The rule.
+    pub rule: String,
+    /// The rule in words.
+    pub label: Localized,
+    /// The reason in one word.
+    pub reason: String,
+}
+
+impl Person {
+    /// What rules see of somebody as of `now`.
+    pub fn new(definition: &Definition, facts: Facts, activities: Vec<Activity>, now: Timestamp) -> Self {
+        let (values, history) = (facts.values(), definition.scoring.history(activities));
+        let scorer = Scorer::new(&definition.scoring, &values, &history);
+        let score = scorer.score(now);
+        let cold = definition.stages.iter().filter(|stage| {
+            stage.leave_below.as_ref().is_some_and(|leave| {
+                let from = now.plus_ms(-leave.after_ms);
+                scorer.below_since(leave.engagement_points, from, now).is_some_and(|since| since <= from)
+            })
+        });
+        let cold = cold.map(|stage| stage.id.clone()).collect();
+        let disqualified = disqualifier(definition, &values, &history, now).map(|rule| Disqualified {
+            rule: rule.id.clone(),
+            label: rule.label.clone(),
+            reason: rule.reason.clone(),
+        });
+        Self { facts, activities: history, score, disqualified, now, values: Values(values), cold }
+    }
+
+    /// The facts as conditions name them.
+    pub fn values(&self) -> &Context {
+        &self.values.0
+    }
+
+    /// The facts and a stage, as conditions of segments and offers name them.
+    pub fn values_in(&self, stage: &str) -> Context {
+        let mut values = self.values.0.clone();
+        values.set("stage", stage);
+        values
+    }
+
+    /// What conditions of segments and offers see now; `values` are those of [`values_in`](Self::values_in).
+    pub fn moment<'a>(&'a self, values: &'a Context) -> Moment<'a> {
+        Moment {
+            values,
+            history: &self.activities,
+            bands: Some(&self.score),
+            since: None,
+            counts_since: false,
+            pretended: &[],
+            now: self.now,
+        }
+    }
+
+    fn sight<'a>(&'a self, pretended: &'a [Call], is_cold: &'a dyn Fn(&Stage) -> bool) -> Sight<'a> {
+        Sight {
+            values: &self.values.0,
+            history: &self.activities,
+            bands: &self.score,
+            bant_positive: self.facts.bant_positive(),
+            is_disqualified: self.disqualified.is_some(),
+            profiling_off: self.facts.profiling_off,
+            is_cold,
+            pretended,
+            now: self.now,
+        }
+    }
+}
+
+/// The first rule that takes somebody out of the running.
+pub(super) fn disqualifier<'a>(
+    definition: &'a Definition,
+    values: &Context,
+    history: &History,
+    now: Timestamp,
+) -> Option<&'a Disqualifier> {
+    let moment =
+        Moment { values, history, bands: None, since: None, counts_since: false, pretended: &[], now };
+    definition.disqualify.iter().find(|rule| rule.condition.holds_at(&moment))
+}
+
+/// What rules see, however it was worked out.
+pub(super) struct Sight<'a> {
+    pub values: &'a Context,
+    pub history: &'a History,
+    pub bands: &'a dyn Bands,
+    pub bant_positive: usize,
+    pub is_disqualified: bool,
+    /// Whether she objects to being profiled: no score moves her by itself.
+    pub profiling_off: bool,
+    /// Whether somebody has been cool for long enough to leave a stage.
+    pub is_cold: &'a dyn Fn(&Stage) -> bool,
+    /// Calls of `event()` and `decision()` to which the answer is yes.
+    pub pretended: &'a [Call],
+    pub now: Timestamp,
+}
+
+impl Sight<'_> {
+    /// Whether a condition may move this person by itself.
+    fn may_move(&self, condition: &Condition) -> bool {
+        let reads_a_score = ["fit", "fit_points", "engagement", "engagement_points"];
+        !(self.profiling_off && reads_a_score.into_iter().any(|name| condition.reads(name)))
+    }
+
+    fn moment(&self, since: Option<Timestamp>) -> Moment<'_> {
+        Moment {
+            values: self.values,
+            history: self.history,
+            bands: Some(self.bands),
+            since,
+            counts_since: false,
+            pretended: self.pretended,
+            now: self.now,
+        }
+    }
 }
 
 /// Where somebody stands.
@@ -41,6 +177,8 @@ pub struct Step {
     pub rule: String,
     /// The stages that were passed without entering them.
     pub skipped: Vec<String>,
+    /// The reason, where the definition gives one.
+    pub reason: Option<String>,
     /// Whether it leads back.
     pub back: bool,
     /// Whether a new journey begins.
@@ -71,16 +209,34 @@ pub struct Grounds {
 
 /// The moves from `position`, first any way back, then forward as far as the rules carry.
 pub fn steps(definition: &Definition, person: &Person, position: &Position) -> Vec<Step> {
+    steps_if(definition, person, position, &[])
+}
+
+/// As [`steps`], if the answer to some calls were yes.
+pub(super) fn steps_if(
+    definition: &Definition,
+    person: &Person,
+    position: &Position,
+    pretended: &[Call],
+) -> Vec<Step> {
+    let is_cold = |stage: &Stage| person.cold.contains(&stage.id);
+    steps_seen(definition, &person.sight(pretended, &is_cold), position)
+}
+
+pub(super) fn steps_seen(definition: &Definition, sight: &Sight<'_>, position: &Position) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut at = position.clone();
-    if let Some(step) = way_back(definition, person, &at) {
-        at = Position { stage: step.to.clone(), entered_at: person.now, back_at: Some(person.now) };
+    if let Some(step) = way_back(definition, sight, &at) {
+        at = Position { stage: step.to.clone(), entered_at: sight.now, back_at: Some(sight.now) };
         steps.push(step);
     }
     let Some(order) = definition.order(&at.stage) else { return steps };
     let mut skipped = Vec::new();
-    for stage in definition.stages.iter().skip(order + 1) {
-        let entered = stage.is_open_from(&at.stage).then(|| entry(stage, person, since(&at))).flatten();
+    for (order, stage) in definition.stages.iter().enumerate().skip(order + 1) {
+        // To be known is no qualification: the first step is open to everybody.
+        let is_stopped = sight.is_disqualified && order > 1;
+        let entered =
+            stage.is_open_from(&at.stage).then(|| entry(stage, sight, since(&at), is_stopped)).flatten();
         match entered {
             Some((clause, mut grounds)) => {
                 let skipped = std::mem::take(&mut skipped);
@@ -89,6 +245,7 @@ pub fn steps(definition: &Definition, person: &Person, position: &Position) -> V
                     to: stage.id.clone(),
                     rule: clause.id.clone(),
                     skipped,
+                    reason: None,
                     back: false,
                     new_journey: false,
                     grounds,
@@ -102,7 +259,7 @@ pub fn steps(definition: &Definition, person: &Person, position: &Position) -> V
 }
 
 /// Events and decisions count for moving forward only if they came after the last way back.
-fn since(position: &Position) -> Option<Timestamp> {
+pub(super) fn since(position: &Position) -> Option<Timestamp> {
     position.back_at
 }
 
@@ -111,273 +268,114 @@ fn just_before(at: Timestamp) -> Timestamp {
     at.plus_ms(-1)
 }
 
-fn way_back(definition: &Definition, person: &Person, position: &Position) -> Option<Step> {
-    definition.back.iter().filter(|back| back.from == position.stage).find_map(|back| {
-        let scope = scope(person, Some(just_before(position.entered_at)), &[]);
-        let holds = may_move(person, &back.condition) && back.condition.holds(&scope);
-        holds.then(|| step_back(back, person, position, &scope))
-    })
+fn way_back(definition: &Definition, sight: &Sight<'_>, position: &Position) -> Option<Step> {
+    let since = Some(just_before(position.entered_at));
+    let moment = sight.moment(since);
+    let named = definition.back.iter().filter(|back| back.from == position.stage);
+    named
+        .filter(|back| sight.may_move(&back.condition) && back.condition.holds_at(&moment))
+        .map(|back| step_back(back, sight, since))
+        .next()
+        .or_else(|| cool_down(definition, sight, position))
 }
 
-fn step_back(back: &Back, person: &Person, position: &Position, scope: &Scope) -> Step {
+fn step_back(back: &Back, sight: &Sight<'_>, since: Option<Timestamp>) -> Step {
     Step {
         to: back.to.clone(),
         rule: back.id.clone(),
         skipped: Vec::new(),
+        reason: None,
         back: true,
         new_journey: back.new_journey,
-        grounds: grounds(back.condition.text(), scope, person, Some(just_before(position.entered_at))),
+        grounds: grounds(&back.condition, sight, since),
     }
 }
 
-/// The clause that lets somebody into a stage, with what it saw; of `all` the first clause stands for them.
-fn entry<'a>(stage: &'a Stage, person: &Person, since: Option<Timestamp>) -> Option<(&'a Clause, Grounds)> {
-    if person.facts.bant_positive() < stage.require_bant {
+/// The way out of a stage for somebody who has been cool for long enough, all of it in this stage.
+fn cool_down(definition: &Definition, sight: &Sight<'_>, position: &Position) -> Option<Step> {
+    let stage = definition.stage(&position.stage)?;
+    let leave = stage.leave_below.as_ref()?;
+    let is_long_here = sight.now.since_ms(position.entered_at) >= leave.after_ms;
+    if sight.profiling_off || !is_long_here || !(sight.is_cold)(stage) {
         return None;
     }
-    let scope = scope(person, since, &[]);
-    let holding = |clause: &&Clause| may_move(person, &clause.condition) && clause.condition.holds(&scope);
-    let winner = if stage.all && !stage.clauses.iter().all(|clause| holding(&clause)) {
-        None
-    } else {
-        stage.clauses.iter().find(holding)
-    }?;
-    // A scope of its own: the grounds name what this clause asked for, and not what the others did.
-    let own = self::scope(person, since, &[]);
-    winner.condition.holds(&own);
-    let mut grounds = grounds(winner.condition.text(), &own, person, since);
-    if winner.condition.reads("fit") || winner.condition.reads("fit_points") {
-        grounds.fit = Some((person.score.fit.band.letter().to_owned(), person.score.fit.points));
-    }
-    if winner.condition.reads("engagement") || winner.condition.reads("engagement_points") {
-        grounds.engagement = Some((person.score.engagement.band.0, person.score.engagement.points));
-    }
-    Some((winner, grounds))
-}
-
-/// Whether a condition may move this person by itself: nobody who objects to being profiled is moved by a score.
-fn may_move(person: &Person, condition: &Condition) -> bool {
-    let reads_a_score = ["fit", "fit_points", "engagement", "engagement_points"];
-    !(person.facts.profiling_off && reads_a_score.into_iter().any(|name| condition.reads(name)))
-}
-
-fn scope(person: &Person, since: Option<Timestamp>, pretended: &[Call]) -> Scope {
-    Scope::of_stage(&person.facts, &person.activities, &person.score, since, pretended, person.now)
-}
-
-fn grounds(condition: &str, scope: &Scope, person: &Person, since: Option<Timestamp>) -> Grounds {
-    let answered = |call: Call| call.answered_by(&person.activities, since, person.now).map(Evidence::of);
-    Grounds {
-        condition: condition.to_owned(),
-        activities: scope.calls().into_iter().filter_map(answered).collect(),
-        ..Grounds::default()
-    }
-}
-
-/// How far somebody is from the next stage, clause by clause, the nearest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Miss {
-    /// The clause.
-    pub rule: String,
-    /// The clause in words.
-    pub label: Localized,
-    /// The condition as it was written.
-    pub condition: String,
-    /// What would be enough; empty if no small change would be.
-    pub needs: Vec<Need>,
-}
-
-/// Something that would have to be so.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "need")]
-pub enum Need {
-    /// A better grade of fit.
-    Fit {
-        /// The grade.
-        grade: Grade,
-        /// Points that are missing.
-        points: f64,
-    },
-    /// A better level of engagement.
-    Engagement {
-        /// The level.
-        level: Level,
-        /// Points that are missing.
-        points: f64,
-    },
-    /// Something that has to happen.
-    Event {
-        /// The kind of activity.
-        kind: String,
-    },
-    /// Something that a person has to decide.
-    Decision {
-        /// `role.what`, such as `ae.accept`.
-        decision: String,
-    },
-    /// Positive answers to the qualifying questions.
-    Bant {
-        /// How many more.
-        more: usize,
-    },
-    /// The contact must stand in another stage first.
-    From {
-        /// One of these.
-        stages: Vec<String>,
-    },
-}
-
-impl Need {
-    /// The need in words.
-    pub fn words(&self) -> Localized {
-        match self {
-            Self::Fit { grade, points } => Localized::new(
-                format!("fit {} (+{points} points)", grade.letter()),
-                format!("encaje {} (+{points} puntos)", grade.letter()),
-            ),
-            Self::Engagement { level, points } => Localized::new(
-                format!("engagement {} (+{points} points)", level.0),
-                format!("interés {} (+{points} puntos)", level.0),
-            ),
-            Self::Event { kind } => Localized::new(format!("{kind} happens"), format!("ocurre {kind}")),
-            Self::Decision { decision } => {
-                let (role, what) = decision.split_once('.').unwrap_or((decision, ""));
-                let role = role.to_uppercase();
-                Localized::new(format!("{role} decides: {what}"), format!("{role} decide: {what}"))
-            }
-            Self::Bant { more } => Localized::new(
-                format!("{more} more BANT answers with yes"),
-                format!("{more} respuestas BANT positivas más"),
-            ),
-            Self::From { stages } => {
-                let stages = stages.join(", ");
-                Localized::new(format!("first be {stages}"), format!("estar antes en {stages}"))
-            }
-        }
-    }
-}
-
-/// What is missing for a stage.
-pub fn misses(definition: &Definition, person: &Person, position: &Position, stage: &Stage) -> Vec<Miss> {
-    let mut always = Vec::new();
-    if !stage.is_open_from(&position.stage) {
-        always.push(Need::From { stages: stage.from.clone() });
-    }
-    let positive = person.facts.bant_positive();
-    if positive < stage.require_bant {
-        always.push(Need::Bant { more: stage.require_bant - positive });
-    }
-    let mut misses: Vec<Miss> = stage
-        .clauses
-        .iter()
-        .map(|clause| {
-            let missing = missing(definition, person, since(position), clause).unwrap_or_default();
-            Miss {
-                rule: clause.id.clone(),
-                label: clause.label.clone(),
-                condition: clause.condition.text().to_owned(),
-                needs: always.iter().cloned().chain(missing).collect(),
-            }
-        })
-        .collect();
-    misses.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
-    misses
-}
-
-/// Something a person could be told today is nearer than something that has to happen, points nearer still.
-fn distance(miss: &Miss) -> f64 {
-    if miss.needs.is_empty() {
-        return f64::INFINITY;
-    }
-    let of = |need: &Need| match need {
-        Need::Engagement { points, .. } => *points,
-        Need::Fit { points, .. } => points * 1.5,
-        Need::Event { .. } => 15.0,
-        Need::Decision { .. } => 60.0,
-        Need::Bant { .. } | Need::From { .. } => 100.0,
-    };
-    miss.needs.iter().map(of).sum()
-}
-
-/// The smallest change that would make a clause hold: none, one band, one event, or two of these.
-fn missing(
-    definition: &Definition,
-    person: &Person,
-    since: Option<Timestamp>,
-    clause: &Clause,
-) -> Option<Vec<Need>> {
-    let holds = |needs: &[&Need], calls: &[Call]| {
-        let mut changed = person.clone();
-        let mut pretended = Vec::new();
-        for need in needs {
-            match need {
-                Need::Fit { grade, points } => {
-                    changed.score.fit.band = *grade;
-                    changed.score.fit.points += points;
-                }
-                Need::Engagement { level, points } => {
-                    changed.score.engagement.band = *level;
-                    changed.score.engagement.points += points;
-                }
-                Need::Event { kind } => {
-                    pretended.extend(calls.iter().filter(|call| call.kind == *kind).cloned());
-                }
-                Need::Decision { decision } => {
-                    let same = |call: &&Call| call.subject.as_deref() == Some(decision);
-                    pretended.extend(calls.iter().filter(same).cloned());
-                }
-                Need::Bant { .. } | Need::From { .. } => {}
-            }
-        }
-        let scope = scope(&changed, since, &pretended);
-        (clause.condition.holds(&scope), scope.calls())
-    };
-    let (already, mut calls) = holds(&[], &[]);
-    if already {
-        return Some(Vec::new());
-    }
-    let mut changes = better_bands(definition, person);
-    // `a && event(…)` asks for the event only once `a` holds: look again with every change made.
-    for change in changes.iter() {
-        for call in holds(&[change], &calls).1 {
-            if !calls.contains(&call) {
-                calls.push(call);
-            }
-        }
-    }
-    let unanswered =
-        calls.iter().filter(|call| call.answered_by(&person.activities, since, person.now).is_none());
-    changes.extend(unanswered.map(|call| match &call.subject {
-        Some(decision) => Need::Decision { decision: decision.clone() },
-        None => Need::Event { kind: call.kind.clone() },
-    }));
-    let one = changes.iter().find(|change| holds(&[change], &calls).0);
-    if let Some(one) = one {
-        return Some(vec![one.clone()]);
-    }
-    changes.iter().enumerate().find_map(|(index, first)| {
-        let second = changes.iter().skip(index + 1).find(|second| holds(&[first, second], &calls).0)?;
-        Some(vec![first.clone(), second.clone()])
+    let (level, points) = sight.bands.engagement();
+    Some(Step {
+        to: leave.to.clone(),
+        rule: Definition::cold_rule(&stage.id),
+        skipped: Vec::new(),
+        reason: Some(leave.reason.clone()),
+        back: true,
+        new_journey: false,
+        grounds: Grounds {
+            condition: format!("engagement_points < {}", leave.engagement_points),
+            engagement: Some((level.0, points)),
+            ..Grounds::default()
+        },
     })
 }
 
-/// Better levels and grades than now, the nearest first, engagement before fit: it is easier to move.
-fn better_bands(definition: &Definition, person: &Person) -> Vec<Need> {
-    let engagement = &person.score.engagement;
-    let scoring = &definition.scoring;
-    let missing = |least: f64, points: f64| ((least - points) * 100.0).ceil() / 100.0;
-    let levels =
-        Level::ALL.iter().rev().filter(|level| **level < engagement.band).map(|level| Need::Engagement {
-            level: *level,
-            points: missing(scoring.engagement.least(*level), engagement.points),
-        });
-    let fit = &person.score.fit;
-    let grades = Grade::ALL
-        .iter()
-        .rev()
-        .filter(|grade| **grade < fit.band)
-        .map(|grade| Need::Fit { grade: *grade, points: missing(scoring.fit.least(*grade), fit.points) });
-    levels.chain(grades).collect()
+/// The clause that lets somebody into a stage, with what it saw; of `all` the first clause stands for them.
+fn entry<'a>(
+    stage: &'a Stage,
+    sight: &Sight<'_>,
+    since: Option<Timestamp>,
+    is_stopped: bool,
+) -> Option<(&'a Clause, Grounds)> {
+    if sight.bant_positive < stage.require_bant {
+        return None;
+    }
+    let moment = sight.moment(since);
+    let winner = winner(&stage.clauses, stage.all, &|condition| {
+        sight.may_move(condition) && condition.holds_at(&moment)
+    })?;
+    // Somebody who is out of the running moves only where a person decides so.
+    let is_decision = |call: &Call| call.kind == "decision";
+    if is_stopped && !winner.condition.happenings().any(is_decision) {
+        return None;
+    }
+    Some((winner, grounds(&winner.condition, sight, since)))
+}
+
+/// The clause that lets somebody in: the first that holds, if as many hold as must.
+pub(super) fn winner<'a>(
+    clauses: &'a [Clause],
+    all: bool,
+    holds: &dyn Fn(&Condition) -> bool,
+) -> Option<&'a Clause> {
+    if all && !clauses.iter().all(|clause| holds(&clause.condition)) {
+        return None;
+    }
+    clauses.iter().find(|clause| all || holds(&clause.condition))
+}
+
+fn grounds(condition: &Condition, sight: &Sight<'_>, since: Option<Timestamp>) -> Grounds {
+    let mut grounds = seen(condition, sight.history, since, sight.now);
+    if condition.reads("fit") || condition.reads("fit_points") {
+        let (grade, points) = sight.bands.fit();
+        grounds.fit = Some((grade.letter().to_owned(), points));
+    }
+    if condition.reads("engagement") || condition.reads("engagement_points") {
+        let (level, points) = sight.bands.engagement();
+        grounds.engagement = Some((level.0, points));
+    }
+    grounds
+}
+
+/// A condition and the activities that its `event()` and `decision()` found.
+pub(super) fn seen(
+    condition: &Condition,
+    history: &History,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Grounds {
+    let mut activities: Vec<Evidence> = condition
+        .happenings()
+        .filter_map(|call| history.answer(call, since, now))
+        .map(Evidence::of)
+        .collect();
+    activities.dedup();
+    Grounds { condition: condition.text().to_owned(), activities, ..Grounds::default() }
 }
 
 #[cfg(test)]
@@ -389,7 +387,8 @@ mod tests {
     use crate::base::email::Email;
     use crate::base::ids::ActivityId;
     use crate::base::time::DAY_MS;
-    use crate::scoring::score;
+    use crate::scoring::Level;
+    use crate::stages::{Need, misses::misses};
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -416,10 +415,13 @@ mod tests {
     }
 
     fn person(fields: &[(&str, &str)], activities: Vec<Activity>) -> Person {
+        person_at(fields, activities, NOW)
+    }
+
+    fn person_at(fields: &[(&str, &str)], activities: Vec<Activity>, now: Timestamp) -> Person {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let facts = Facts::of(&Email::parse("nikki@acme.example").expect("valid"), "en", &fields);
-        let score = score(&lifecycle().scoring, &facts, &activities, NOW);
-        Person { facts, activities, score, now: NOW }
+        Person::new(&lifecycle(), facts, activities, now)
     }
 
     fn at(stage: &str) -> Position {
@@ -463,7 +465,7 @@ mod tests {
         let busy = person(&[], busy);
         assert!(busy.score.engagement.band.0 <= 2, "{:?}", busy.score.engagement);
         assert_eq!(moves(&busy, &at("lead")), []);
-        let fits = person(&[("job_title", "VP People"), ("country", "ES")], busy.activities);
+        let fits = person(&[("job_title", "VP People"), ("country", "ES")], busy.activities.to_vec());
         assert_eq!(moves(&fits, &at("lead")), [one("mql", "mql.matrix")]);
     }
 
@@ -496,13 +498,14 @@ mod tests {
     fn a_rejection_leads_back_and_the_old_booking_does_not_lead_there_again() {
         let booked = did("booking.confirmed", "b", 2_000);
         let rejected = did("decision", "ae.reject", 0);
-        let nikki = person(&[], vec![booked.clone(), rejected]);
+        let nikki = person(&[], vec![booked.clone(), rejected.clone()]);
         assert_eq!(moves(&nikki, &at("sql")), [one("mql", "back.rejected_by_ae")]);
         let back = Position { stage: "mql".to_owned(), entered_at: NOW, back_at: Some(NOW) };
-        let later = Person { now: NOW.plus_ms(DAY_MS), ..nikki.clone() };
+        let tomorrow = NOW.plus_ms(DAY_MS);
+        let later = person_at(&[], vec![booked.clone(), rejected], tomorrow);
         assert_eq!(moves(&later, &back), []);
         let again = did("booking.confirmed", "c", -2_000);
-        let later = Person { activities: vec![booked, again], ..later };
+        let later = person_at(&[], vec![booked, again], tomorrow);
         assert_eq!(moves(&later, &back), [one("sql", "sql.booked")]);
     }
 
@@ -518,6 +521,107 @@ mod tests {
             steps(&lifecycle(), &person(&[], vec![did("interest.new_product", "x", 0)]), &at("customer"));
         assert_eq!(steps.len(), 1);
         assert!(steps[0].back && steps[0].new_journey);
+    }
+
+    #[test]
+    fn whoever_is_disqualified_moves_only_by_a_persons_decision() {
+        let rival = |activities: Vec<Activity>| {
+            let facts =
+                Facts::of(&Email::parse("nikki@lecturama.example").expect("valid"), "en", &BTreeMap::new());
+            Person::new(&lifecycle(), facts, activities, NOW)
+        };
+        let registered = rival(vec![did("webinar.registered", "w", 0)]);
+        assert_eq!(registered.disqualified.as_ref().map(|why| why.reason.as_str()), Some("competitor"));
+        assert_eq!(moves(&registered, &at("visitor")), [one("lead", "lead.identified")]);
+        assert_eq!(moves(&registered, &at("lead")), []);
+        let accepted = rival(vec![did("decision", "sdr.accept", 0)]);
+        assert_eq!(moves(&accepted, &at("lead")), [one("sql", "sql.accepted")]);
+    }
+
+    #[test]
+    fn whoever_has_been_cool_for_long_enough_leaves_and_nobody_flaps() {
+        let long_ago = Position { entered_at: NOW.plus_ms(-80 * DAY_MS), ..at("mql") };
+        // 20 points fall below 15 after six days; then 45 days pass.
+        let cold = person(&[], vec![did("webinar.registered", "w", 60 * DAY_MS)]);
+        let steps = steps(&lifecycle(), &cold, &long_ago);
+        assert_eq!(steps.len(), 1);
+        assert_eq!((steps[0].to.as_str(), steps[0].rule.as_str()), ("lead", "back.cold.mql"));
+        assert_eq!(steps[0].reason.as_deref(), Some("cold"));
+        let not_yet = person(&[], vec![did("webinar.registered", "w", 50 * DAY_MS)]);
+        assert_eq!(moves(&not_yet, &long_ago), []);
+        let just_entered = Position { entered_at: NOW.plus_ms(-44 * DAY_MS), ..at("mql") };
+        assert_eq!(moves(&cold, &just_entered), [], "the time in the stage counts");
+        let warmed = person(
+            &[],
+            vec![did("webinar.registered", "w", 60 * DAY_MS), did("webinar.attended", "w", DAY_MS)],
+        );
+        assert_eq!(moves(&warmed, &long_ago), []);
+        // Back in lead, what had made her an MQL does not make her one again; and 15 points are not enough to return.
+        let back = Position { stage: "lead".to_owned(), entered_at: NOW, back_at: Some(NOW) };
+        assert_eq!(moves(&cold, &back), []);
+    }
+
+    #[test]
+    fn lists_are_looked_into_and_an_unknown_one_is_told_at_its_place() {
+        let report = Report::new();
+        let text = include_str!("../../config/lifecycle.yaml")
+            .replace("contact.email_domain in @competitors", "contact.email_domain in @competitor");
+        assert!(Definition::parse("l.yaml", &text, &report).is_none());
+        let found = report.diagnostics();
+        let line = 1 + text
+            .lines()
+            .position(|line| line.starts_with("    if: contact.email_domain in @"))
+            .expect("there");
+        let col = text.lines().nth(line - 1).and_then(|line| line.find('@')).expect("there") + 1;
+        assert_eq!((found[0].code, found[0].line as usize, found[0].col as usize), ("L108", line, col));
+        assert_eq!(found[0].hint.as_deref(), Some("did you mean \"competitors\"?"));
+    }
+
+    #[test]
+    fn a_fact_that_points_are_named_for_says_how_many_are_missing() {
+        let named = lifecycle_with(|text| {
+            text.replace("if: fit in [\"A\", \"B\"] && engagement <= 2", "if: engagement_points >= 40.0")
+        });
+        let mql = named.stage("mql").expect("there is one");
+        let nikki = person(&[], vec![did("page", "/pricing", 0)]);
+        let misses = misses(&named, &nikki, &at("lead"), mql);
+        let matrix = misses.iter().find(|miss| miss.rule == "mql.matrix").expect("told");
+        assert_eq!(matrix.needs, [Need::Engagement { level: Level(2), points: 25.0 }]);
+    }
+
+    #[test]
+    fn every_mistake_of_the_new_keys_is_told_in_one_run() {
+        let report = Report::new();
+        let text = include_str!("../../config/lifecycle.yaml")
+            .replace(
+                "review_by: 2027-12-31",
+                "review_by: next year\napprovals: {required: [marketng]}\nowners: {sales: mike}",
+            )
+            .replace("job_title: {stale_after: 730d}", "job_title: {stale_after: two years}")
+            .replace("after: 45d, to: lead", "after: 45, to: sql")
+            .replace("business_hours: team", "business_hours: tem")
+            .replace("from: [churned, do_not_pursue]", "from: [churnd]")
+            .replace("give_up: {from: churned, after: 5,", "give_up: {from: churned, after: 0,")
+            .replace("begins: customer", "begins: custmer")
+            .replace("reason: competitor\n", "reson: competitor\n");
+        assert!(Definition::parse("l.yaml", &text, &report).is_none());
+        let told = report.text();
+        for part in [
+            "next year",
+            "marketng",
+            "an e-mail address",
+            "two years",
+            "\"45\"",
+            "there is no stage \"sql\"",
+            "\"tem\"",
+            "there is no state \"churnd\"",
+            "found \"0\"",
+            "there is no stage \"custmer\"",
+            "unknown key \"reson\"",
+        ] {
+            assert!(told.contains(part), "{part} is missing:\n{told}");
+        }
+        assert!(report.diagnostics().iter().all(|found| found.line > 1), "each has its place:\n{told}");
     }
 
     #[test]

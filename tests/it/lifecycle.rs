@@ -2,12 +2,18 @@
 
 use std::process::Command;
 
-use embudo::base::time::DAY_MS;
-use embudo::stages::{self, Actor, Decision};
+use embudo::accounts::{self, NewAccount, Role};
+use embudo::base::diagnostic::Report;
+use embudo::base::language::Language;
+use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use embudo::stages::{self, Actor, Decision, Definition, versions};
+use embudo::{contacts, scoring};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::gates::{app_with_files, contact, submit};
-use crate::support::app::TestApp;
+use crate::support::answer::Answer;
+use crate::support::app::{TestApp, repository, set};
 
 async fn decide(
     app: &TestApp,
@@ -99,4 +105,487 @@ async fn the_command_line_explains_her_as_the_server_does() {
     assert!(!unknown.status.success());
     let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert!(said.contains("there is no contact with the address nobody@acme.example"), "{said}");
+}
+
+/// Something a business system reports about a contact.
+async fn does(app: &TestApp, email: &str, kind: &str) {
+    let (id, _) = contact(app, email).await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let now = app.now();
+    contacts::record(&mut tx, Some(id), None, kind, Some("x"), json!({}), now).await.expect("recorded");
+    stages::evaluate(&mut tx, &app.app.lifecycle, id, now).await.expect("evaluated");
+    tx.commit().await.expect("commits");
+}
+
+async fn join(app: &TestApp, email: &str, role: Role) {
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let new =
+        NewAccount { email, name: "", role, language: Language::En, password: "a long password, really" };
+    accounts::add(&mut tx, &new, app.now()).await.expect("added");
+    tx.commit().await.expect("commits");
+}
+
+async fn due(app: &TestApp, what: &str) -> Option<i64> {
+    let rows = app.rows("select what, due_at from lifecycle_due").await;
+    let row = rows.iter().find(|row| row.get::<String>("what").expect("a text") == what)?;
+    Some(row.get("due_at").expect("a time"))
+}
+
+/// Who was told what, by line.
+async fn told(app: &TestApp, kind: &str) -> Vec<String> {
+    let rows = app
+        .rows("select n.kind, a.email from notifications n join accounts a on a.id = n.account_id order by a.email")
+        .await;
+    let of_kind = rows.iter().filter(|row| row.get::<String>("kind").expect("a text") == kind);
+    of_kind.map(|row| row.get("email").expect("a text")).collect()
+}
+
+async fn program(app: &TestApp, method: Method, path: &str, body: &str) -> Answer {
+    let program = app.client.with("authorization", &format!("Bearer {KEY}"));
+    let body = (!body.is_empty()).then(|| ("application/json", body.as_bytes().to_vec()));
+    program.send(method, &format!("/api/v1/lifecycle{path}"), body).await
+}
+
+const KEY: &str = "the key of a program, forty characters long";
+
+fn with_key(settings: &mut toml::Table) {
+    crate::gates::with_fixtures(settings);
+    set(settings, "api", "keys", vec![KEY]);
+}
+
+#[tokio::test]
+async fn a_cold_mql_becomes_a_lead_again_at_the_very_millisecond_that_was_worked_out() {
+    let app = app_with_files().await;
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    assert_eq!(contact(&app, "nikki@acme.example").await.1, "mql");
+    let at = due(&app, "cold").await.expect("an MQL cools down");
+    assert!(at > app.now().as_ms() + 45 * DAY_MS && at < app.now().as_ms() + 70 * DAY_MS);
+    app.later(at - app.now().as_ms() - 1).await;
+    assert_eq!(contact(&app, "nikki@acme.example").await.1, "mql");
+    app.later(1).await;
+    assert_eq!(contact(&app, "nikki@acme.example").await.1, "lead");
+    let left = app.rows("select rule, reason, entered_at from stage_intervals where left_at is null").await;
+    assert_eq!(left[0].get::<String>("rule").expect("a text"), "back.cold.mql");
+    assert_eq!(left[0].get::<String>("reason").expect("a text"), "cold");
+    assert_eq!(left[0].get::<i64>("entered_at").expect("a time"), at);
+    assert_eq!(due(&app, "cold").await, None, "nothing is due any more");
+}
+
+#[tokio::test]
+async fn whoever_does_something_meanwhile_is_not_cold_yet() {
+    let app = app_with_files().await;
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    let first = due(&app, "cold").await.expect("due");
+    app.later(20 * DAY_MS).await;
+    does(&app, "nikki@acme.example", "conversation.opened").await;
+    does(&app, "nikki@acme.example", "webinar.attended").await;
+    let later = due(&app, "cold").await.expect("due");
+    assert!(later > first, "{later} {first}");
+    app.later(first - app.now().as_ms()).await;
+    assert_eq!(contact(&app, "nikki@acme.example").await.1, "mql");
+}
+
+#[tokio::test]
+async fn a_first_response_that_is_late_by_the_teams_hours_is_told_to_the_sdrs_once() {
+    let app = app_with_files().await;
+    join(&app, "mike@faro.example", Role::Sdr).await;
+    join(&app, "yuri@faro.example", Role::Ae).await;
+    // Monday 23 November 2026, 10:00 in Madrid; Mike works until 14:00.
+    app.clock.advance(3 * HOUR_MS + 50 * MINUTE_MS);
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    decide(&app, "nikki@acme.example", "sdr", "accept", None).await.expect("accepted");
+    let at = due(&app, "sla").await.expect("somebody must respond");
+    assert!(at > app.now().as_ms() + 15 * MINUTE_MS, "the clock stands still over lunch");
+    app.later(15 * MINUTE_MS).await;
+    assert!(told(&app, "sla_breached").await.is_empty());
+    app.later(at - app.now().as_ms()).await;
+    assert_eq!(told(&app, "sla_breached").await, ["mike@faro.example"]);
+    does(&app, "nikki@acme.example", "visit.of.some.kind").await;
+    app.later(DAY_MS).await;
+    assert_eq!(told(&app, "sla_breached").await, ["mike@faro.example"], "once");
+}
+
+#[tokio::test]
+async fn a_response_in_time_is_no_breach() {
+    let app = app_with_files().await;
+    join(&app, "mike@faro.example", Role::Sdr).await;
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    decide(&app, "nikki@acme.example", "sdr", "accept", None).await.expect("accepted");
+    app.clock.advance(5 * MINUTE_MS);
+    does(&app, "nikki@acme.example", "conversation.answered").await;
+    assert_eq!(due(&app, "sla").await, None);
+    app.later(DAY_MS).await;
+    assert!(told(&app, "sla_breached").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_customer_at_risk_is_told_to_customer_success_and_churn_wants_a_reason() {
+    let app = TestApp::start_with(with_key).await;
+    let nikki = "nikki@acme.example";
+    join(&app, "cris@faro.example", Role::Cs).await;
+    submit(&app.visitor(), "webinar", nikki).await;
+    let state = json!({ "email": nikki, "to": "churned", "reason": "price" }).to_string();
+    program(&app, Method::POST, "/customers/state", &state).await.expect_problem(409, "stage.no_customer");
+    decide(&app, nikki, "sdr", "accept", None).await.expect("accepted");
+    app.clock.advance(1_000);
+    decide(&app, nikki, "ae", "won", None).await.expect("won");
+    app.run_jobs().await;
+    assert!(told(&app, "customer_state_changed").await.is_empty(), "a new customer is no alarm");
+    for _ in 0..2 {
+        app.clock.advance(HOUR_MS);
+        does(&app, nikki, "complaint").await;
+    }
+    app.run_jobs().await;
+    assert_eq!(told(&app, "customer_state_changed").await, ["cris@faro.example"]);
+
+    let bare = json!({ "email": nikki, "to": "churned" }).to_string();
+    let problem = program(&app, Method::POST, "/customers/state", &bare).await;
+    let problem = problem.expect_problem(422, "stage.reason_needed");
+    assert!(problem["reasons"].to_string().contains("no_need"), "{problem}");
+    app.clock.advance(HOUR_MS);
+    let lost = program(&app, Method::POST, "/customers/state", &state).await.expect_json(200);
+    assert_eq!(
+        (&lost["id"], &lost["reason"], &lost["actor"]),
+        (&json!("churned"), &json!("price"), &json!("api"))
+    );
+    let attempt = json!({ "email": nikki }).to_string();
+    for number in 1..=4 {
+        app.clock.advance(HOUR_MS);
+        let state = program(&app, Method::POST, "/customers/attempts", &attempt).await.expect_json(200);
+        assert_eq!((&state["id"], &state["attempts"]), (&json!("churned"), &json!(number)));
+    }
+    app.clock.advance(HOUR_MS);
+    let let_be = program(&app, Method::POST, "/customers/attempts", &attempt).await.expect_json(200);
+    assert_eq!((&let_be["id"], &let_be["rule"]), (&json!("do_not_pursue"), &json!("give_up")));
+    app.clock.advance(HOUR_MS);
+    does(&app, nikki, "purchase").await;
+    let rows = app
+        .rows("select state, rule, entered_at, left_at from post_sale_intervals order by entered_at, id")
+        .await;
+    let states: Vec<String> = rows.iter().map(|row| row.get("state").expect("a text")).collect();
+    assert_eq!(states, ["active", "at_risk", "churned", "do_not_pursue", "recovered"]);
+    for pair in rows.windows(2) {
+        let left: Option<i64> = pair[0].get("left_at").expect("a time");
+        assert_eq!(left, pair[1].get("entered_at").expect("a time"), "no gap");
+    }
+}
+
+#[tokio::test]
+async fn a_customer_who_is_silent_for_half_a_year_is_at_risk_by_time_alone() {
+    let app = app_with_files().await;
+    let nikki = "nikki@acme.example";
+    submit(&app.visitor(), "webinar", nikki).await;
+    decide(&app, nikki, "sdr", "accept", None).await.expect("accepted");
+    app.clock.advance(1_000);
+    decide(&app, nikki, "ae", "won", None).await.expect("won");
+    let state = async || {
+        let rows = app.rows("select state from post_sale_intervals where left_at is null").await;
+        rows[0].get::<String>("state").expect("a text")
+    };
+    app.later(100 * DAY_MS).await;
+    does(&app, nikki, "purchase").await;
+    app.later(179 * DAY_MS).await;
+    assert_eq!(state().await, "active");
+    app.later(DAY_MS).await;
+    assert_eq!(state().await, "at_risk");
+    app.clock.advance(1_000);
+    does(&app, nikki, "purchase").await;
+    assert_eq!(state().await, "active", "and back");
+}
+
+#[tokio::test]
+async fn a_competitor_is_shown_as_such_and_moves_only_with_a_reason() {
+    let app = TestApp::start_with(with_key).await;
+    let rival = "nikki@lecturama.example";
+    submit(&app.visitor(), "webinar", rival).await;
+    assert_eq!(contact(&app, rival).await.1, "lead");
+    let told = program(&app, Method::GET, &format!("/explain?email={rival}"), "").await.expect_json(200);
+    assert_eq!(told["disqualified"]["reason"], "competitor");
+    let refused = decide(&app, rival, "sdr", "accept", None).await.expect_err("no reason");
+    assert!(
+        matches!(&refused, stages::Error::Disqualified { reason, .. } if reason == "competitor"),
+        "{refused}"
+    );
+    assert_eq!(decide(&app, rival, "sdr", "accept", Some("a partner by now")).await.expect("moved"), "sql");
+}
+
+#[tokio::test]
+async fn the_rows_of_an_explanation_are_those_that_raw_events_give_and_each_names_its_event() {
+    let app = TestApp::start_with(with_key).await;
+    let nikki = app.visitor();
+    nikki.visit("/").await;
+    nikki.visit("/precios").await;
+    app.run_jobs().await;
+    app.clock.advance(3 * DAY_MS);
+    submit(&nikki, "webinar", "nikki@acme.example").await;
+    does(&app, "nikki@acme.example", "conversation.opened").await;
+    app.clock.advance(5 * DAY_MS);
+    let told = program(&app, Method::GET, "/explain?email=nikki%40acme.example", "").await.expect_json(200);
+    let rows = told["score"]["engagement"]["rows"].as_array().expect("rows").clone();
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let reads = &mut app.app.stores.db.read();
+    let facts = scoring::store::facts(reads, id).await.expect("read").expect("known");
+    let raw = scoring::store::activities(reads, id, embudo::base::time::Timestamp(0)).await.expect("read");
+    let again = scoring::score(&app.app.lifecycle.scoring, &facts, &raw, app.now());
+    assert_eq!(json!(again.engagement), told["score"]["engagement"]);
+    assert!(rows.iter().any(|row| row["rule"] == "eng.pricing"), "{rows:?}");
+    for row in &rows {
+        let rule = row["rule"].as_str().expect("a rule");
+        let evidence = &row["evidence"];
+        let is_of_events = !evidence.is_null();
+        assert!(
+            is_of_events || matches!(rule, "eng.regular" | "eng.reading") || rule.starts_with("cap."),
+            "{row}"
+        );
+        if is_of_events {
+            let event = raw.iter().find(|activity| json!(activity.id) == evidence["activity"]);
+            assert_eq!(event.map(|event| json!(event.at)), Some(evidence["at"].clone()), "{row}");
+        }
+    }
+    let sum: f64 = rows.iter().filter_map(|row| row["points"].as_f64()).sum();
+    assert!((sum - told["score"]["engagement"]["points"].as_f64().expect("a number")).abs() < 1e-6);
+}
+
+#[tokio::test]
+async fn the_past_is_told_as_it_was_and_the_future_as_time_will_make_it() {
+    let app = TestApp::start_with(with_key).await;
+    submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
+    let as_a_lead = app.now();
+    let ask = async |path: String| program(&app, Method::GET, &path, "").await.expect_json(200);
+    let then = ask("/explain?email=nikki%40acme.example".to_owned()).await;
+    app.clock.advance(5 * DAY_MS);
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    let now = ask("/explain?email=nikki%40acme.example".to_owned()).await;
+    assert_eq!(now["stage"]["id"], "mql");
+    let again = ask(format!("/explain?email=nikki%40acme.example&at={as_a_lead}")).await;
+    assert_eq!(again["stage"]["id"], "lead");
+    assert_eq!(again["score"], then["score"]);
+    assert_eq!(again["next"]["misses"], then["next"]["misses"]);
+
+    let at = due(&app, "cold").await.expect("due");
+    let days = (at - app.now().as_ms()) / DAY_MS;
+    let before = ask(format!("/simulate?email=nikki%40acme.example&at=%2B{days}d")).await;
+    assert_eq!((&before["stage"], &before["moves"]), (&json!("mql"), &json!([])));
+    let after = ask(format!("/simulate?email=nikki%40acme.example&at=%2B{}d", days + 1)).await;
+    assert_eq!(after["stage"], "lead");
+    assert_eq!((&after["moves"][0]["at"], &after["moves"][0]["rule"]), (&json!(at), &json!("back.cold.mql")));
+    app.later((days + 1) * DAY_MS).await;
+    assert_eq!(contact(&app, "nikki@acme.example").await.1, "lead", "and so it comes");
+    let come = ask("/explain?email=nikki%40acme.example".to_owned()).await;
+    let foretold = &after["explanation"]["score"]["engagement"];
+    assert_eq!(&come["score"]["engagement"], foretold);
+    program(&app, Method::GET, "/simulate?email=nikki%40acme.example&at=soon", "")
+        .await
+        .expect_problem(422, "lifecycle.question_invalid");
+}
+
+#[tokio::test]
+async fn trials_answer_and_write_nothing() {
+    let app = TestApp::start_with(with_key).await;
+    for email in ["nikki@acme.example", "pam@acme.example"] {
+        submit(&app.visitor(), "webinar", email).await;
+    }
+    app.clock.advance(DAY_MS);
+    decide(&app, "nikki@acme.example", "sdr", "accept", None).await.expect("accepted");
+    app.clock.advance(1_000);
+    decide(&app, "nikki@acme.example", "ae", "accept", None).await.expect("accepted");
+    app.run_jobs().await;
+    app.clock.advance(1_000);
+    let before = app.census().await;
+    let shipped = std::fs::read_to_string(repository("config/lifecycle.yaml")).expect("read");
+    let strict =
+        shipped.replace("event(\"webinar.registered\", \"90d\")", "count(\"webinar.registered\") >= 2");
+    let tested = program(&app, Method::POST, "/backtest?since=30d", &strict).await.expect_json(200);
+    assert_eq!(tested["contacts"], 2);
+    assert_eq!(tested["running"]["true_positives"], 1);
+    assert_eq!(tested["running"]["false_positives"], 1);
+    assert_eq!(tested["model"]["false_negatives"], 1);
+    assert_eq!(tested["leaving"].as_array().map(Vec::len), Some(2));
+    let differing = program(&app, Method::POST, "/diff", &strict).await.expect_json(200);
+    assert_eq!(differing["contacts"], 2);
+    assert_eq!(differing["changes"][0]["email"], "pam@acme.example");
+    assert_eq!(differing["changes"][0]["from_rule"], "mql.webinar");
+    let lift = program(&app, Method::GET, "/lift?outcome=sal", "").await.expect_json(200);
+    assert_eq!((&lift["won"], &lift["not_won"]), (&json!(1), &json!(1)));
+    assert!(lift["rules"].as_array().expect("rules").iter().all(|rule| rule["is_insufficient"] == true));
+    let wrong = strict.replace("points: 30", "points: many").replace("window: 90d", "windw: 90d");
+    let problem =
+        program(&app, Method::POST, "/backtest", &wrong).await.expect_problem(422, "lifecycle.model_invalid");
+    assert!(problem["findings"].as_array().expect("findings").len() >= 3, "{problem}");
+    for path in ["/backtest?stage=nothing", "/backtest?since=long"] {
+        program(&app, Method::POST, path, &strict).await.expect_problem(422, "lifecycle.question_invalid");
+    }
+    app.client.send(Method::GET, "/api/v1/lifecycle/lift", None).await.expect_problem(401, "api.key_unknown");
+    assert_eq!(app.census().await, before);
+}
+
+#[tokio::test]
+async fn a_changed_definition_runs_only_when_both_sides_have_approved_its_very_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("lifecycle.yaml");
+    let first = std::fs::read_to_string(repository("config/lifecycle.yaml")).expect("read").replace(
+        "name: reading-programmes",
+        "name: reading-programmes\napprovals: {required: [marketing, sales]}",
+    );
+    std::fs::write(&file, &first).expect("written");
+    let app = TestApp::start_with(|settings| {
+        with_key(settings);
+        set(settings, "definitions", "lifecycle", file.display().to_string());
+    })
+    .await;
+    for (email, role) in [
+        ("marta@faro.example", Role::Marketing),
+        ("mike@faro.example", Role::Sdr),
+        ("cris@faro.example", Role::Cs),
+    ] {
+        join(&app, email, role).await;
+    }
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    let versions = async || program(&app, Method::GET, "/versions", "").await.expect_json(200);
+    assert_eq!(versions().await["file"]["is_running"], true, "the first one runs at once");
+
+    let changed = first.replace("count(\"visit\", \"7d\") >= 3", "count(\"visit\", \"7d\") >= 4");
+    std::fs::write(&file, &changed).expect("written");
+    let hash = versions().await["file"]["hash"].as_str().expect("a hash").to_owned();
+    let approve = async |who: &str, hash: &str| {
+        let body = json!({ "as": who, "hash": hash }).to_string();
+        program(&app, Method::POST, "/approvals", &body).await
+    };
+    approve("marta@faro.example", &hash).await.expect_problem(409, "lifecycle.number_taken");
+    // Without the rule nobody else gets round it: the running version still asks for both.
+    let second = changed
+        .replace("version: 1", "version: 2")
+        .replace("approvals: {required: [marketing, sales]}\n", "");
+    std::fs::write(&file, &second).expect("written");
+    approve("marta@faro.example", &hash).await.expect_problem(409, "lifecycle.changed");
+    let standing = versions().await["file"].clone();
+    assert_eq!(standing["missing"], json!(["marketing", "sales"]));
+    let hash = standing["hash"].as_str().expect("a hash").to_owned();
+    approve("cris@faro.example", &hash).await.expect_problem(403, "lifecycle.no_side");
+    approve("nobody@faro.example", &hash).await.expect_problem(404, "account.unknown");
+    assert_eq!(approve("marta@faro.example", &hash).await.expect_json(200)["missing"], json!(["sales"]));
+    let activate = async |how: &str| {
+        let body = json!({ "hash": hash, "re_evaluate": how }).to_string();
+        program(&app, Method::POST, "/activation", &body).await
+    };
+    activate("all").await.expect_problem(409, "lifecycle.not_approved");
+    assert_eq!(approve("mike@faro.example", &hash).await.expect_json(200)["missing"], json!([]));
+    activate("perhaps").await.expect_problem(422, "lifecycle.question_invalid");
+
+    let parse = |text: &str| {
+        let report = Report::new();
+        Definition::parse("lifecycle.yaml", text, &report).unwrap_or_else(|| panic!("{}", report.text()))
+    };
+    let db = &app.app.stores.db;
+    let running =
+        async |text: &str| versions::choose(&mut db.read(), parse(text)).await.expect("read").running.version;
+    assert_eq!(running(&second).await, 1, "approved, but not activated");
+    activate("all").await.expect_json(200);
+    assert_eq!(running(&second).await, 2);
+    assert_eq!(due(&app, "version").await, Some(app.now().as_ms()), "everybody is asked");
+    app.run_jobs().await;
+    assert_eq!(
+        due(&app, "version").await,
+        Some(app.now().as_ms()),
+        "but not by a server that runs the old one"
+    );
+    stages::due::run(db, &parse(&second), app.now()).await.expect("looked at");
+    assert_eq!(due(&app, "version").await, None);
+    let history = versions().await["history"].clone();
+    assert_eq!((&history[0]["version"], &history[0]["reevaluate"]), (&json!(2), &json!("all")));
+    assert_eq!((&history[1]["version"], &history[1]["actor"]), (&json!(1), &json!("start")));
+}
+
+#[tokio::test]
+async fn the_command_line_tries_definitions_as_tables_and_as_json() {
+    let app = app_with_files().await;
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let strict = folder.path().join("strict.yaml");
+    let shipped = repository("config/lifecycle.yaml");
+    let text = std::fs::read_to_string(&shipped).expect("read");
+    std::fs::write(
+        &strict,
+        text.replace("event(\"webinar.registered\", \"90d\")", "event(\"booking.confirmed\")"),
+    )
+    .expect("written");
+    let (strict, shipped) = (strict.display().to_string(), shipped.display().to_string());
+    let run = |arguments: &[&str]| {
+        let config = app.folder().join("embudo.toml");
+        let output = Command::new(env!("CARGO_BIN_EXE_embudo"))
+            .args(["--config", &config.display().to_string(), "lifecycle"])
+            .args(arguments)
+            .output()
+            .expect("it runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    };
+    // The program's clock is the system's: the app's lies elsewhere, so the period reaches far back.
+    let (ok, table, noise) = run(&["backtest", "--model", &strict, "--since", "2020-01-01"]);
+    assert!(ok, "{noise}");
+    assert!(noise.is_empty(), "no progress into a pipe: {noise}");
+    for part in ["precision", "recall", "days ahead, median", "Refused as evidence", "mql.webinar"] {
+        assert!(table.contains(part), "{part} is missing in:\n{table}");
+    }
+    let (_, document, _) =
+        run(&["backtest", "--model", &strict, "--since", "2020-01-01", "--format", "json"]);
+    let document: Value = serde_json::from_str(&document).expect("JSON");
+    assert!(document["refused"].as_array().is_some_and(|refused| !refused.is_empty()));
+    let (ok, table, noise) = run(&["lift", "--since", "2020-01-01"]);
+    assert!(ok && table.contains("insufficient") && table.contains("(looks ahead)"), "{table}{noise}");
+    let (ok, table, noise) = run(&["diff", &shipped, &strict]);
+    assert!(ok && table.contains("contacts would stand elsewhere"), "{table}{noise}");
+    let (ok, text, noise) = run(&["simulate", "nikki@acme.example", "--at", "2030-01-01"]);
+    assert!(
+        ok && text.contains("If nothing happens any more") && text.contains("back.cold.mql"),
+        "{text}{noise}"
+    );
+    let (ok, text, noise) = run(&["versions"]);
+    assert!(ok && text.contains("version 1") && text.contains("runs"), "{text}{noise}");
+    let (ok, _, said) = run(&["activate"]);
+    assert!(!ok && said.contains("--re-evaluate all"), "{said}");
+    let (ok, _, said) = run(&["backtest", "--model", "nothing.yaml"]);
+    assert!(!ok && said.contains("nothing.yaml cannot be read"), "{said}");
+}
+
+#[tokio::test]
+async fn a_fact_that_nobody_confirmed_for_two_years_counts_as_unknown() {
+    let app = TestApp::start_with(with_key).await;
+    submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let (trust, now) = (contacts::Trust::Claimed, app.now());
+    contacts::set_field(&mut tx, id, "job_title", "VP People", "form", trust, now).await.expect("kept");
+    tx.commit().await.expect("commits");
+    let rules = async || {
+        let told =
+            program(&app, Method::GET, "/explain?email=nikki%40acme.example", "").await.expect_json(200);
+        told["score"]["fit"]["rows"].to_string()
+    };
+    app.clock.advance(730 * DAY_MS - 1);
+    assert!(rules().await.contains("fit.seniority"));
+    app.clock.advance(1);
+    assert!(!rules().await.contains("fit.seniority"));
+}
+
+#[tokio::test]
+async fn what_a_machine_did_counts_nothing() {
+    let app = TestApp::start_with(with_key).await;
+    submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let downloads = async |verdict: &str| {
+        let mut tx = app.app.stores.db.begin().await.expect("begins");
+        let (now, props) = (app.now(), json!({ "verdict": verdict }));
+        contacts::record(&mut tx, Some(id), None, "asset.downloaded", Some(verdict), props, now)
+            .await
+            .expect("recorded");
+        tx.commit().await.expect("commits");
+        let told =
+            program(&app, Method::GET, "/explain?email=nikki%40acme.example", "").await.expect_json(200);
+        let rows = told["score"]["engagement"]["rows"].as_array().expect("rows").clone();
+        rows.iter().filter(|row| row["rule"] == "eng.download").count()
+    };
+    assert_eq!(downloads("machine").await, 0);
+    assert_eq!(downloads("unsure").await, 0);
+    assert_eq!(downloads("human").await, 1);
 }

@@ -11,7 +11,8 @@ use crate::render::Zone;
 /// What a line tells; the words are chosen when it is shown or sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// `booking_confirmed`, `booking_rescheduled`, `booking_cancelled` or `handoff_requested`.
+    /// `booking_confirmed`, `booking_rescheduled`, `booking_cancelled`, `handoff_requested`, `sla_breached` or
+    /// `customer_state_changed`.
     pub kind: String,
     /// Whom it is for; none for everybody.
     pub account: Option<AccountId>,
@@ -24,6 +25,9 @@ pub struct Notice {
     pub zone: String,
     /// Where it leads.
     pub link: String,
+    /// The stage or state that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 impl Notice {
@@ -44,6 +48,10 @@ impl Notice {
             ("company", self.company.clone().unwrap_or_default()),
             ("rep", self.rep.clone().unwrap_or_default()),
             ("when", when),
+            (
+                "state",
+                self.state.as_deref().map_or_else(String::new, |state| desk.state_in_words(state, language)),
+            ),
         ];
         let key = |part: &str| format!("notices.{}.{part}", self.kind);
         let title = texts.get(language, &key("title"), &values).unwrap_or_else(|| self.kind.clone());

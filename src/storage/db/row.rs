@@ -60,6 +60,17 @@ impl Row {
         self.names.iter().map(String::as_str).zip(&self.values)
     }
 
+    /// The text of the column at this place, where it is.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such column or it holds something else.
+    pub fn text(&self, place: usize) -> Result<&str> {
+        match self.values.get(place) {
+            Some(Value::Text(text)) => Ok(text),
+            _ => Err(self.misshapen::<&str>(place)),
+        }
+    }
+
     fn misshapen<T>(&self, place: usize) -> Error {
         Error::Shape {
             column: self.names.get(place).cloned().unwrap_or_else(|| place.to_string()),

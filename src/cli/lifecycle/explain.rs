@@ -1,105 +1,14 @@
-//! `embudo lifecycle`: why somebody is where she is.
+//! An explanation as a page of text.
 
 use std::fmt::Write as _;
-use std::io::IsTerminal;
-use std::process::ExitCode;
 
-use anyhow::{Context, bail};
-
-use crate::app::{Definitions, Sources};
-use crate::base::diagnostic::Report;
-use crate::base::email::Email;
+use super::Paint;
 use crate::base::language::Language;
-use crate::config::Config;
-use crate::contacts;
 use crate::scoring::Row;
-use crate::stages::{self, Explanation};
-use crate::storage::Stores;
-
-#[derive(clap::Args)]
-pub struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(clap::Subcommand)]
-enum Command {
-    /// Tell in which stage somebody is, by which rule and events, with every row of the scores and the nearest miss.
-    Explain {
-        /// The person's e-mail address.
-        email: String,
-        /// How to write it.
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
-        /// The language of the labels: en or es.
-        #[arg(long, default_value = "en")]
-        language: String,
-    },
-}
-
-/// How an explanation is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-}
-
-/// Runs `embudo lifecycle …`.
-pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
-    let Command::Explain { email, format, language } = &arguments.command;
-    let explanation = super::block_on(explain(config, email))?;
-    match format {
-        Format::Json => super::tell(&format!("{}\n", serde_json::to_string_pretty(&explanation)?)),
-        Format::Text => {
-            let paint =
-                Paint { is_on: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
-            super::tell(&text(&explanation, Language::parse(language), paint));
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn explain(config: &Config, email: &str) -> anyhow::Result<Explanation> {
-    let address = Email::parse(email).with_context(|| format!("`{email}`"))?;
-    let report = Report::new();
-    let read = Definitions::read(&Sources::of(config, &report), &report);
-    let Some(definition) = read.lifecycle else { bail!("{}", report.text()) };
-    super::has_data(config)?;
-    let stores = Stores::open(&config.storage).await?;
-    let contact = contacts::find_by_email(&mut stores.db.read(), &address).await?;
-    let contact = contact.with_context(|| format!("there is no contact with the address {address}"))?;
-    let now = super::clock(config).now();
-    Ok(stages::explain(&mut stores.db.read(), &definition, contact.id, now).await?)
-}
-
-/// Colours, where somebody looks.
-#[derive(Clone, Copy)]
-struct Paint {
-    is_on: bool,
-}
-
-impl Paint {
-    fn bold(self, text: &str) -> String {
-        self.with("1", text)
-    }
-
-    fn faint(self, text: &str) -> String {
-        self.with("2", text)
-    }
-
-    fn good(self, text: &str) -> String {
-        self.with("32", text)
-    }
-
-    fn with(self, code: &str, text: &str) -> String {
-        if self.is_on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-    }
-}
+use crate::stages::Explanation;
 
 /// The explanation as a page of text.
-fn text(explanation: &Explanation, language: Language, paint: Paint) -> String {
+pub(super) fn text(explanation: &Explanation, language: Language, paint: Paint) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_text(&mut out, explanation, language, paint);
@@ -136,6 +45,43 @@ fn write_text(
         writeln!(out, "  reason: {reason}")?;
     }
     writeln!(out, "  by {}, lifecycle version {version} ({hash})", stage.actor)?;
+    if let Some(disqualified) = &explanation.disqualified {
+        let why = format!("disqualified: {} ({})", disqualified.reason, disqualified.rule);
+        writeln!(out, "{}", paint.bold(&why))?;
+        writeln!(out, "  {}. No rule moves this contact forward.", disqualified.label.get(language))?;
+    }
+    if let Some(deadline) = &explanation.deadline {
+        let state = match (deadline.answered_at, deadline.is_breached) {
+            (Some(at), false) => format!("answered {at}"),
+            (Some(at), true) => format!("answered too late, {at}"),
+            (None, false) => "nobody has answered yet".to_owned(),
+            (None, true) => "nobody has answered, and the time is over".to_owned(),
+        };
+        writeln!(out, "  first response by {}: {state}", deadline.due_at)?;
+    }
+    if let Some(at) = explanation.cools_down_at {
+        writeln!(out, "  leaves the stage on {at} unless something happens")?;
+    }
+    if let Some(standing) = &explanation.post_sale {
+        let label = paint.good(standing.label.get(language));
+        writeln!(
+            out,
+            "{label} since {}  {}",
+            standing.since,
+            paint.faint(&format!("owner {}", standing.owner))
+        )?;
+        writeln!(out, "  because {} ({})", standing.rule_label.get(language), standing.rule)?;
+        if let Some(reason) = &standing.reason {
+            writeln!(out, "  reason: {reason}")?;
+        }
+        if let Some(attempts) = standing.attempts {
+            writeln!(out, "  {attempts} attempts to win back")?;
+        }
+    }
+    if !explanation.later_fields.is_empty() {
+        let fields = explanation.later_fields.join(", ");
+        writeln!(out, "  {}", paint.faint(&format!("written only later, and unknown here: {fields}")))?;
+    }
 
     let fit = &explanation.score.fit;
     writeln!(out, "\n{}", paint.bold(&format!("Fit {} ({} points)", fit.band.letter(), fit.points)))?;
@@ -242,6 +188,11 @@ mod tests {
                 }],
             }),
             offers: Vec::new(),
+            disqualified: None,
+            cools_down_at: None,
+            deadline: None,
+            post_sale: None,
+            later_fields: Vec::new(),
         }
     }
 

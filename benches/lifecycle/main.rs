@@ -1,0 +1,242 @@
+//! The lifecycle over many lives: a back-test of 100,000 contacts, and the explanation of one with 10,000 activities.
+//!
+//! `cargo bench --bench lifecycle -- explain [--activities N] | backtest [--contacts N] [--activities N]`. The lives are
+//! made up the same way every time, in a store of their own below `target/bench`; one that is there is used again. Told
+//! are wall time, the time of all cores that this process had, and the most memory it had.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use embudo::base::diagnostic::Report;
+use embudo::base::ids::{ActivityId, ContactId};
+use embudo::base::time::{DAY_MS, Timestamp};
+use embudo::stages::trial::{self, Backtester};
+use embudo::stages::{self, Definition};
+use embudo::storage::db::{Db, HITS, JOURNEY, Queries, Tx};
+use embudo::{params, sql};
+use serde_json::json;
+use uuid::Uuid;
+
+// As the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const DAYS: i64 = 180;
+const ROUNDS: usize = 21;
+
+/// What people do, the frequent things more often.
+const KINDS: [(&str, &str); 12] = [
+    ("visit", "/"),
+    ("visit", "/en/"),
+    ("visit", "/es/"),
+    ("page", "/en/"),
+    ("page", "/es/programas"),
+    ("page", "/en/pricing"),
+    ("page", "/en/blog"),
+    ("asset.downloaded", "reading-guide"),
+    ("form.submitted", "white-paper"),
+    ("email.clicked", "w"),
+    ("conversation.opened", "c"),
+    ("webinar.registered", "reading-culture"),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let number = |name: &str, or: i64| {
+        let at = words.iter().position(|word| *word == name);
+        at.and_then(|at| words.get(at + 1)).and_then(|text| text.parse().ok()).unwrap_or(or)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    match words.first() {
+        Some(&"explain") => runtime.block_on(explain(number("--activities", 10_000))),
+        Some(&"backtest") => {
+            runtime.block_on(backtest(number("--contacts", 100_000), number("--activities", 30)));
+        }
+        _ => {
+            eprintln!(
+                "cargo bench --bench lifecycle -- explain [--activities N]\n\
+                 cargo bench --bench lifecycle -- backtest [--contacts N] [--activities N]"
+            );
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+async fn explain(activities: i64) {
+    let db = store(1, activities).await;
+    let definition = shipped(|text| text);
+    let contact = contact_of(0);
+    let mut took: Vec<f64> = Vec::new();
+    let mut rows = 0;
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let told = stages::explain(&mut db.read(), &definition, contact, NOW).await.expect("explained");
+        took.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        rows = told.score.engagement.rows.len();
+    }
+    took.sort_by(f64::total_cmp);
+    let (median, most) = (took[ROUNDS / 2], took[ROUNDS - 1]);
+    println!("explain: {activities} activities, {rows} rows of engagement");
+    println!("  median {median:.2} ms, slowest of {ROUNDS} {most:.2} ms; the mark is 20 ms");
+    write("explain", &json!({ "activities": activities, "median_ms": median, "slowest_ms": most }));
+}
+
+async fn backtest(contacts: i64, activities: i64) {
+    let db = store(contacts, activities).await;
+    let running = shipped(|text| text);
+    let model = shipped(|text| {
+        text.replace("event(\"webinar.registered\", \"90d\")", "count(\"webinar.registered\", \"90d\") >= 2")
+    });
+    let since = NOW.plus_ms(-DAYS * DAY_MS);
+    let tester =
+        Backtester::new(&model, &running, "mql", "sal", (since, NOW)).expect("both stages are there");
+    let (begun, before) = (Instant::now(), cpu_s());
+    let told =
+        trial::ask(&db, tester, since.plus_ms(-stages::MEMORY_MS), |_, _| {}).await.expect("asked").finish();
+    let (wall, cpu, memory) = (begun.elapsed().as_secs_f64(), cpu_s() - before, peak_mib());
+    println!(
+        "backtest: {} contacts × {DAYS} days, {activities} activities each, two definitions",
+        told.contacts
+    );
+    println!("  {wall:.1} s, {cpu:.1} s of one core, at most {memory} MiB; the marks are 60 s and 1024 MiB");
+    let (model, running) = (&told.model, &told.running);
+    println!(
+        "  precision {:?} (running {:?}), recall {:?} ({:?})",
+        model.precision, running.precision, model.recall, running.recall
+    );
+    write(
+        "backtest",
+        &json!({ "contacts": told.contacts, "activities": activities, "wall_s": wall, "cpu_s": cpu, "peak_mib": memory,
+                 "precision": model.precision, "recall": model.recall }),
+    );
+}
+
+fn shipped(change: impl FnOnce(String) -> String) -> Definition {
+    let text = change(include_str!("../../config/lifecycle.yaml").to_owned());
+    let report = Report::new();
+    Definition::parse("lifecycle.yaml", &text, &report).unwrap_or_else(|| panic!("{}", report.text()))
+}
+
+/// A store with so many lives, made once.
+async fn store(contacts: i64, activities: i64) -> Db {
+    let folder = folder(&format!("lifecycle-{contacts}-{activities}"));
+    let hits = folder.join("hits.db");
+    drop(Db::open_sqlite(&hits, HITS).await.expect("opens"));
+    let db = Db::open_sqlite_beside(&folder.join("embudo.db"), &hits, JOURNEY).await.expect("opens");
+    let rows = db.read().query(sql!("select count(*) as n from contacts"), &[]).await.expect("counted");
+    let there: i64 = rows[0].get("n").expect("a number");
+    for first in (there..contacts).step_by(1_000) {
+        let mut tx = db.begin().await.expect("begins");
+        for number in first..contacts.min(first + 1_000) {
+            live(&mut tx, number, activities).await;
+        }
+        tx.commit().await.expect("commits");
+        eprint!("\r{first} of {contacts} lives written");
+    }
+    eprintln!();
+    db
+}
+
+async fn live(tx: &mut Tx, number: i64, activities: i64) {
+    let mut dice = Dice(number.unsigned_abs().wrapping_mul(7_919));
+    let contact = contact_of(number);
+    let begin = NOW.plus_ms(-DAYS * DAY_MS);
+    let email = format!("c{number}@company{}.example", number % 5_000);
+    tx.execute(
+        sql!(
+            "insert into contacts (id, email, language, stage, stage_since, created_at, updated_at, last_seen_at)
+             values ($1, $2, 'en', 'lead', $3, $3, $3, $3)"
+        ),
+        params![contact, email, begin],
+    )
+    .await
+    .expect("written");
+    if dice.below(2) == 0 {
+        for (name, value) in [("job_title", "VP People"), ("country", "ES"), ("employees", "300")] {
+            tx.execute(
+                sql!(
+                    "insert into contact_fields (contact_id, name, status, value, source, trust, at)
+                     values ($1, $2, 'current', $3, 'form', 1, $4)"
+                ),
+                params![contact, name, value, begin],
+            )
+            .await
+            .expect("written");
+        }
+    }
+    for index in 0..activities {
+        let (kind, subject) = KINDS[usize::try_from(dice.below(12)).expect("small")];
+        let at = begin.plus_ms(i64::try_from(dice.below((DAYS * DAY_MS).unsigned_abs())).expect("fits"));
+        let id =
+            Uuid::from_u128((u128::from(number.unsigned_abs()) << 64) | u128::from(index.unsigned_abs()));
+        let props =
+            if kind == "visit" { json!({ "engaged_ms": 42_000, "country": "ES" }) } else { json!({}) };
+        tx.execute(
+            sql!("insert into activities (id, contact_id, kind, subject, props, at) values ($1, $2, $3, $4, $5, $6)"),
+            params![ActivityId::from_uuid(id), contact, kind, subject, props, at],
+        )
+        .await
+        .expect("written");
+    }
+    if dice.below(10) == 0 {
+        let reached = begin.plus_ms(120 * DAY_MS);
+        tx.execute(
+            sql!(
+                "insert into stage_intervals (id, contact_id, journey, stage, entered_at, actor, rule, lifecycle_hash,
+                     evidence)
+                 values ($1, $2, 1, 'sal', $3, 'rule', 'sal.accepted', '', '{}')"
+            ),
+            params![format!("i{number}"), contact, reached],
+        )
+        .await
+        .expect("written");
+    }
+}
+
+fn contact_of(number: i64) -> ContactId {
+    ContactId::from_uuid(Uuid::from_u128(u128::from(number.unsigned_abs()) + 1))
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench").join(name);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+fn write(case: &str, figures: &serde_json::Value) {
+    let file = folder("lifecycle").join(format!("{case}.json"));
+    std::fs::write(&file, format!("{figures:#}\n")).expect("written");
+    println!("  {}", file.display());
+}
+
+/// Seconds of all cores that this process has had.
+fn cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = |place: usize| after.split_whitespace().nth(place).and_then(|text| text.parse::<f64>().ok());
+    (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / 100.0
+}
+
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0)
+        / 1_024
+}
+
+/// Numbers that are the same every time (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}

@@ -1,0 +1,308 @@
+//! The doors of the lifecycle: `/api/v1/lifecycle/…`, as JSON. `docs/lifecycle.md` tells what they say.
+//!
+//! What is asked here writes nothing, but for approvals, activation and the states after the sale.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::Shared;
+use super::api::authorised;
+use super::error::Problem;
+use crate::accounts;
+use crate::app::{Definitions, Sources};
+use crate::base::diagnostic::Report;
+use crate::base::email::Email;
+use crate::base::time::{DAY_MS, Timestamp};
+use crate::base::yaml;
+use crate::contacts::{self, Contact};
+use crate::stages::trial::{self, Backtester, Differ, Lifter, Question};
+use crate::stages::versions::{self, Reevaluate};
+use crate::stages::{self, Actor, Definition, track};
+
+/// Longest definition that can be tried.
+const MODEL_BYTES: usize = 512 * 1024;
+
+/// Everybody is asked for one answer at a time on a node: it keeps a core busy.
+static ASKING: Semaphore = Semaphore::const_new(1);
+
+/// Mounts the doors.
+pub fn routes(doors: &mut web::ServiceConfig) {
+    doors.service(
+        web::scope("/api/v1/lifecycle")
+            .app_data(web::PayloadConfig::new(MODEL_BYTES))
+            .route("/explain", web::get().to(explain))
+            .route("/simulate", web::get().to(simulate))
+            .route("/backtest", web::post().to(backtest))
+            .route("/diff", web::post().to(diff))
+            .route("/lift", web::get().to(lift))
+            .route("/versions", web::get().to(told_versions))
+            .route("/approvals", web::post().to(approve))
+            .route("/activation", web::post().to(activate))
+            .route("/customers/state", web::post().to(set_state))
+            .route("/customers/attempts", web::post().to(attempt)),
+    );
+}
+
+fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new("lifecycle.question_invalid", detail)
+}
+
+fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
+    trial::moment(text, now).ok_or_else(|| {
+        invalid(format!("`{text}` is no moment: 2026-11-01, 2026-11-01T09:00:00Z, +30d or -30d."))
+    })
+}
+
+/// How far back: `180d`, or a moment.
+fn past(text: Option<&str>, days: i64, now: Timestamp) -> Result<Timestamp, Problem> {
+    let Some(text) = text else { return Ok(now.plus_ms(-days * DAY_MS)) };
+    yaml::duration_ms(text).map_or_else(|| moment(text, now), |ms| Ok(now.plus_ms(-ms)))
+}
+
+async fn contact(app: &Shared, email: &str) -> Result<Contact, Problem> {
+    let email = Email::parse(email).map_err(|_| contacts::Error::Unknown)?;
+    let found = contacts::find_by_email(&mut app.stores.db.read(), &email).await?;
+    Ok(found.ok_or(contacts::Error::Unknown)?)
+}
+
+/// About whom, and as of when.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct About {
+    email: String,
+    at: Option<String>,
+}
+
+/// `GET /explain?email=…[&at=…]`.
+async fn explain(
+    app: Shared,
+    request: HttpRequest,
+    asked: web::Query<About>,
+) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let now = app.clock.now();
+    let at = asked.at.as_deref().map(|at| moment(at, now)).transpose()?;
+    let contact = contact(&app, &asked.email).await?;
+    let reads = &mut app.stores.db.read();
+    let told = match at {
+        Some(at) => stages::explain_at(reads, &app.lifecycle, contact.id, at).await?,
+        None => stages::explain(reads, &app.lifecycle, contact.id, now).await?,
+    };
+    Ok(HttpResponse::Ok().json(told))
+}
+
+/// `GET /simulate?email=…&at=…`.
+async fn simulate(
+    app: Shared,
+    request: HttpRequest,
+    asked: web::Query<About>,
+) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let now = app.clock.now();
+    let at = asked.at.as_deref().ok_or_else(|| invalid("`at` says when."))?;
+    let at = moment(at, now)?;
+    let contact = contact(&app, &asked.email).await?;
+    let told = trial::simulate(&app.stores.db, &app.lifecycle, contact.id, at, now).await?;
+    Ok(HttpResponse::Ok().json(told))
+}
+
+/// What everybody is asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    since: Option<String>,
+    stage: Option<String>,
+    outcome: Option<String>,
+}
+
+/// A definition in a body; every mistake is told with its place.
+fn model(body: &web::Bytes) -> Result<Definition, Problem> {
+    let text = std::str::from_utf8(body).map_err(|_| invalid("The body is no text."))?;
+    let report = Report::new();
+    Definition::parse("model.yaml", text, &report).ok_or_else(|| {
+        let found = json!(report.diagnostics());
+        Problem::new("lifecycle.model_invalid", "The definition has mistakes, each with its place.")
+            .with("findings", found)
+    })
+}
+
+fn alone() -> Result<SemaphorePermit<'static>, Problem> {
+    ASKING.try_acquire().map_err(|_| {
+        Problem::new("limit.too_many", "Everybody is being asked already; one answer at a time.")
+            .with("retry_after_ms", 10_000)
+    })
+}
+
+async fn ask<Q: Question>(app: &Shared, question: Q, since: Timestamp) -> Result<Q, Problem> {
+    let _alone = alone()?;
+    let from = since.plus_ms(-stages::MEMORY_MS);
+    Ok(trial::ask(&app.stores.db, question, from, |_, _| {}).await?)
+}
+
+/// `POST /backtest?since=180d&stage=mql&outcome=sal` with the model as YAML.
+async fn backtest(
+    app: Shared,
+    request: HttpRequest,
+    asked: web::Query<Asked>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let (model, now) = (model(&body)?, app.clock.now());
+    let since = past(asked.since.as_deref(), 180, now)?;
+    let (stage, outcome) =
+        (asked.stage.as_deref().unwrap_or("mql"), asked.outcome.as_deref().unwrap_or("sal"));
+    let tester = Backtester::new(&model, &app.lifecycle, stage, outcome, (since, now));
+    let tester = tester
+        .ok_or_else(|| invalid(format!("The model has no stage `{stage}` or no stage `{outcome}`.")))?;
+    Ok(HttpResponse::Ok().json(ask(&app, tester, since).await?.finish()))
+}
+
+/// `POST /diff` with the new definition as YAML: who would stand elsewhere than under the one that runs.
+async fn diff(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let now = app.clock.now();
+    let differ = Differ::new((*app.lifecycle).clone(), model(&body)?, now);
+    let differ = ask(&app, differ, now).await?;
+    Ok(HttpResponse::Ok().json(json!({ "contacts": differ.contacts, "changes": differ.changes })))
+}
+
+/// `GET /lift?since=365d&outcome=customer`.
+async fn lift(app: Shared, request: HttpRequest, asked: web::Query<Asked>) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let now = app.clock.now();
+    let since = past(asked.since.as_deref(), 365, now)?;
+    let outcome = asked.outcome.as_deref().unwrap_or("customer");
+    let lifter = Lifter::new((*app.lifecycle).clone(), outcome, (since, now));
+    let lifter = lifter.ok_or_else(|| invalid(format!("There is no stage `{outcome}`.")))?;
+    Ok(HttpResponse::Ok().json(ask(&app, lifter, since).await?.finish()))
+}
+
+/// The definition in the file as it is now, which may be newer than the one that runs.
+fn file(app: &Shared) -> Result<Definition, Problem> {
+    let report = Report::new();
+    let read = Definitions::read(&Sources::of(&app.config, &report), &report);
+    read.lifecycle.ok_or_else(|| {
+        let found = json!(report.diagnostics());
+        Problem::new("lifecycle.model_invalid", "The file has mistakes, each with its place.")
+            .with("findings", found)
+    })
+}
+
+/// `GET /versions`: how the file's definition stands, and which ones ran.
+async fn told_versions(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let reads = &mut app.stores.db.read();
+    let standing = versions::standing(reads, &file(&app)?).await?;
+    let history = versions::activations(reads, 50).await?;
+    Ok(HttpResponse::Ok().json(json!({
+        "running": { "version": app.lifecycle.version, "hash": app.lifecycle.hash, "name": app.lifecycle.name },
+        "file": standing,
+        "history": history,
+    })))
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a web::Bytes) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::new("request.malformed", error.to_string()))
+}
+
+/// Who approves, and which text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Approving {
+    r#as: String,
+    hash: String,
+}
+
+/// `POST /approvals`.
+async fn approve(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let body: Approving = read(&body)?;
+    let file = the_same(&app, &body.hash)?;
+    let unknown = || accounts::Error::Unknown(body.r#as.clone());
+    let email = Email::parse(&body.r#as).map_err(|_| unknown())?;
+    let account = accounts::find_by_email(&mut app.stores.db.read(), &email).await?.ok_or_else(unknown)?;
+    let mut tx = app.stores.db.begin().await?;
+    let standing = versions::approve(&mut tx, &file, &account, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(HttpResponse::Ok().json(standing))
+}
+
+/// Which text, and about whom it is asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Activating {
+    hash: String,
+    re_evaluate: String,
+}
+
+/// `POST /activation`: servers take the version up when they start.
+async fn activate(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let body: Activating = read(&body)?;
+    let reevaluate = Reevaluate::of_word(&body.re_evaluate)
+        .ok_or_else(|| invalid("`re_evaluate` is `all` or `new-events-only`."))?;
+    let file = the_same(&app, &body.hash)?;
+    let mut tx = app.stores.db.begin().await?;
+    let actor = Actor::Api.word();
+    let standing = versions::activate(&mut tx, &file, reevaluate, &actor, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(HttpResponse::Ok().json(standing))
+}
+
+/// The file's definition, if it still is the text that was looked at.
+fn the_same(app: &Shared, hash: &str) -> Result<Definition, Problem> {
+    let file = file(app)?;
+    if file.hash == hash {
+        return Ok(file);
+    }
+    let detail = "The file is another text by now: look at it again.";
+    Err(Problem::new("lifecycle.changed", detail).with("hash", file.hash))
+}
+
+/// Which customer, and what becomes of her.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    email: String,
+    to: String,
+    reason: Option<String>,
+}
+
+/// `POST /customers/state`.
+async fn set_state(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let body: State = read(&body)?;
+    let contact = contact(&app, &body.email).await?;
+    let now = app.clock.now();
+    let mut tx = app.stores.db.begin().await?;
+    let reason = body.reason.as_deref();
+    track::set(&mut tx, &app.lifecycle, contact.id, &body.to, reason, Actor::Api, now).await?;
+    tx.commit().await?;
+    told_state(&app, &contact, now).await
+}
+
+/// Whom somebody has tried to win back.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attempt {
+    email: String,
+}
+
+/// `POST /customers/attempts`.
+async fn attempt(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let body: Attempt = read(&body)?;
+    let contact = contact(&app, &body.email).await?;
+    let now = app.clock.now();
+    let mut tx = app.stores.db.begin().await?;
+    track::attempt(&mut tx, &app.lifecycle, contact.id, Actor::Api, now).await?;
+    tx.commit().await?;
+    told_state(&app, &contact, now).await
+}
+
+async fn told_state(app: &Shared, contact: &Contact, now: Timestamp) -> Result<HttpResponse, Problem> {
+    let told = stages::explain(&mut app.stores.db.read(), &app.lifecycle, contact.id, now).await?;
+    Ok(HttpResponse::Ok().json(told.post_sale))
+}

@@ -1,0 +1,290 @@
+//! Which definition runs: the newest one that whoever must has approved, by its very text.
+//!
+//! A changed file is a draft. Where approvals are required the server goes on with the version that was activated last,
+//! until each side has approved the draft's hash and somebody has said whether it is asked about everybody or only about
+//! what happens from now on. The very first definition runs at once: nobody could have looked at it anywhere.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Definition, Error, due, store};
+use crate::accounts::{Account, Role};
+use crate::base::coded::Coded;
+use crate::base::diagnostic::Report;
+use crate::base::time::Timestamp;
+use crate::storage::db::{Db, Queries, Tx};
+
+/// Why a definition is not approved or activated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Somebody else speaks for each side.
+    #[error("{email} speaks for none of the sides that must approve: {}", sides.join(", "))]
+    NoSide {
+        /// Who tried.
+        email: String,
+        /// The sides.
+        sides: Vec<String>,
+    },
+    /// Not everybody has approved.
+    #[error("this version still needs the approval of {}", missing.join(" and "))]
+    NotApproved {
+        /// The sides that have not.
+        missing: Vec<String>,
+    },
+    /// The version runs already.
+    #[error("this version is the one that runs")]
+    Running,
+    /// A number that is taken: contacts keep the number of the version that moved them.
+    #[error("version {0} was another text: give the changed one a new number")]
+    NumberTaken(i64),
+}
+
+impl Coded for Refused {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoSide { .. } => "lifecycle.no_side",
+            Self::NotApproved { .. } => "lifecycle.not_approved",
+            Self::Running => "lifecycle.running",
+            Self::NumberTaken(_) => "lifecycle.number_taken",
+        }
+    }
+
+    fn extras(&self) -> Vec<(&'static str, Value)> {
+        match self {
+            Self::NotApproved { missing } => vec![("missing", json!(missing))],
+            Self::NoSide { .. } | Self::Running | Self::NumberTaken(_) => Vec::new(),
+        }
+    }
+}
+
+/// About whom a new version is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reevaluate {
+    /// About everybody, at once.
+    All,
+    /// About whoever does something from now on.
+    NewEventsOnly,
+}
+
+impl Reevaluate {
+    /// The word in the database and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::NewEventsOnly => "new-events-only",
+        }
+    }
+
+    /// The meaning of a word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::All, Self::NewEventsOnly].into_iter().find(|known| known.word() == word)
+    }
+}
+
+/// Who approved a version for a side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Approval {
+    /// `marketing` or `sales`.
+    pub side: String,
+    /// Who.
+    pub email: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How a definition stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// Its number.
+    pub version: i64,
+    /// Its text's hash.
+    pub hash: String,
+    /// Whether it is the one that runs.
+    pub is_running: bool,
+    /// The sides that must approve it.
+    pub required: Vec<String>,
+    /// Who has.
+    pub approvals: Vec<Approval>,
+    /// The sides that have not.
+    pub missing: Vec<String>,
+}
+
+/// A version that ran or runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Activation {
+    /// Its number.
+    pub version: i64,
+    /// Its text's hash.
+    pub hash: String,
+    /// `all` or `new-events-only`.
+    pub reevaluate: String,
+    /// `start`, `account:ID` or `api`.
+    pub actor: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// The definition that runs, and the file's where it is another one.
+pub struct Chosen {
+    /// What runs.
+    pub running: Definition,
+    /// The file's, waiting for approvals or for its activation.
+    pub draft: Option<Definition>,
+}
+
+/// Which definition runs, with the file's at hand; nothing is written.
+///
+/// # Errors
+/// As the store says.
+pub async fn choose(q: &mut impl Queries, file: Definition) -> Result<Chosen, Error> {
+    let Some((_, active)) = active(q).await? else { return Ok(Chosen { running: file, draft: None }) };
+    let is_same = active.hash == file.hash;
+    let must_wait = !required(&file, Some(&active)).is_empty();
+    Ok(if is_same || !must_wait {
+        Chosen { running: file, draft: None }
+    } else {
+        // What was worked out beside the file goes with whichever runs.
+        let running = Definition { hours: file.hours.clone(), ..active };
+        Chosen { running, draft: Some(file) }
+    })
+}
+
+/// As [`choose`], at the start of a server: a file that nobody has to approve is activated for new events.
+///
+/// # Errors
+/// As the store says.
+pub async fn start(db: &Db, file: Definition, now: Timestamp) -> Result<Chosen, Error> {
+    let mut tx = db.begin().await?;
+    tx.lock("lifecycle").await?;
+    let chosen = choose(&mut tx, file).await?;
+    let runs = active(&mut tx).await?.is_some_and(|(activation, _)| activation.hash == chosen.running.hash);
+    if !runs {
+        store::keep_text(&mut tx, &chosen.running, now).await?;
+        store::activate(&mut tx, &chosen.running.hash, Reevaluate::NewEventsOnly, "start", now).await?;
+    }
+    tx.commit().await?;
+    Ok(chosen)
+}
+
+/// The version that was activated last, read again from its text.
+async fn active(q: &mut impl Queries) -> Result<Option<(Activation, Definition)>, Error> {
+    let Some((activation, body)) = store::activations(q, 1).await?.into_iter().next() else {
+        return Ok(None);
+    };
+    // A text of an earlier release may hold what this one does not know any more: then the file runs.
+    let definition = Definition::parse("lifecycle.yaml", &body, &Report::new());
+    Ok(definition.map(|definition| (activation, definition)))
+}
+
+/// The versions that ran, the newest first.
+///
+/// # Errors
+/// As the store says.
+pub async fn activations(q: &mut impl Queries, most: i64) -> Result<Vec<Activation>, Error> {
+    Ok(store::activations(q, most).await?.into_iter().map(|(activation, _)| activation).collect())
+}
+
+/// Who must approve: whoever the definition says, and whoever the running one says. Nobody takes the rule out alone.
+fn required(definition: &Definition, running: Option<&Definition>) -> Vec<String> {
+    let both = definition.approvals.iter().chain(running.into_iter().flat_map(|running| &running.approvals));
+    both.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// How a definition stands.
+///
+/// # Errors
+/// As the store says.
+pub async fn standing(q: &mut impl Queries, definition: &Definition) -> Result<Standing, Error> {
+    let active = active(q).await?;
+    let required = required(definition, active.as_ref().map(|(_, running)| running));
+    let approvals = store::approvals(q, &definition.hash).await?;
+    let has_approved = |side: &&String| approvals.iter().any(|approval| approval.side == **side);
+    let missing = required.iter().filter(|side| !has_approved(side)).cloned().collect();
+    Ok(Standing {
+        version: definition.version,
+        hash: definition.hash.clone(),
+        is_running: active.is_some_and(|(activation, _)| activation.hash == definition.hash),
+        required,
+        approvals,
+        missing,
+    })
+}
+
+/// Approves the very text of a definition, for every side that the account speaks for.
+///
+/// # Errors
+/// [`Refused::NoSide`], [`Refused::Running`], [`Refused::NumberTaken`].
+pub async fn approve(
+    tx: &mut Tx,
+    definition: &Definition,
+    account: &Account,
+    now: Timestamp,
+) -> Result<Standing, Error> {
+    tx.lock("lifecycle").await?;
+    let before = standing(tx, definition).await?;
+    if before.is_running {
+        return Err(Refused::Running.into());
+    }
+    is_new_number(tx, definition).await?;
+    let running = active(tx).await?.map(|(_, running)| running);
+    let owner = |side: &String| {
+        running.as_ref().and_then(|running| running.owners.get(side)).or_else(|| definition.owners.get(side))
+    };
+    let speaks_for = |side: &String| match owner(side) {
+        Some(email) => *email == account.email,
+        None => match side.as_str() {
+            "marketing" => account.role == Role::Marketing,
+            _ => matches!(account.role, Role::Sdr | Role::Ae),
+        },
+    };
+    let sides: Vec<&String> = before.required.iter().filter(|side| speaks_for(side)).collect();
+    if sides.is_empty() || account.disabled_at.is_some() {
+        return Err(Refused::NoSide { email: account.email.to_string(), sides: before.required }.into());
+    }
+    store::keep_text(tx, definition, now).await?;
+    for side in sides {
+        store::approve(tx, &definition.hash, side, account.id, now).await?;
+    }
+    standing(tx, definition).await
+}
+
+/// Lets a definition run that everybody who must has approved. Servers take it up when they start.
+///
+/// # Errors
+/// [`Refused::NotApproved`], [`Refused::Running`], [`Refused::NumberTaken`].
+pub async fn activate(
+    tx: &mut Tx,
+    definition: &Definition,
+    reevaluate: Reevaluate,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Standing, Error> {
+    tx.lock("lifecycle").await?;
+    let before = standing(tx, definition).await?;
+    if before.is_running {
+        return Err(Refused::Running.into());
+    }
+    if !before.missing.is_empty() {
+        return Err(Refused::NotApproved { missing: before.missing }.into());
+    }
+    is_new_number(tx, definition).await?;
+    store::keep_text(tx, definition, now).await?;
+    store::activate(tx, &definition.hash, reevaluate, actor, now).await?;
+    if reevaluate == Reevaluate::All {
+        store::put_due_for_all(tx, due::What::Version, now, &definition.hash).await?;
+    }
+    standing(tx, definition).await
+}
+
+async fn is_new_number(q: &mut impl Queries, definition: &Definition) -> Result<(), Error> {
+    let others = store::activations(q, 1_000).await?;
+    let taken = |(activation, _): &(Activation, String)| {
+        activation.version == definition.version && activation.hash != definition.hash
+    };
+    if others.iter().any(taken) {
+        return Err(Refused::NumberTaken(definition.version).into());
+    }
+    Ok(())
+}

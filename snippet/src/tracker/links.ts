@@ -4,7 +4,7 @@ import { open } from './chat';
 import { api, on } from './config';
 import { hit } from './hits';
 
-const FILE = /\.(pdf|zip|rar|7z|t?gz|docx?|xlsx?|pptx?|od[pst]|csv|txt|rtf|epub|key|exe|msi|dmg|pkg|apk|mp[34]|mov|avi|wav)$/i;
+const FILE = /\.(pdf|zip|rar|7z|t?gz|(doc|xls|ppt)x?|od[pst]|csv|txt|rtf|epub|key|exe|msi|dmg|pkg|apk|mp[34]|mov|avi|wav)$/i;
 
 export const links = () =>
   on('click auxclick submit', (event) => {
@@ -25,7 +25,7 @@ export const links = () =>
     if (isSubmit) return hit('form', { form: target.getAttribute('id') || target.getAttribute('name') });
     const link = target.closest('a[href],[data-embudo-chat]');
     if (!link) return;
-    if (link.dataset.embudoChat != null) {
+    if (link.matches('[data-embudo-chat]')) {
       event.preventDefault();
       open();
     } else if (/^http/.test(link.href)) {

@@ -145,6 +145,11 @@ const NOBODY: &[(&str, &str)] = &[
     ("traffic_closed", "counts and sketches"),
     ("traffic_resting", "counts and sketches"),
     ("lifecycle_versions", "the text of the definition"),
+    ("lifecycle_texts", "the text of the definition"),
+    (
+        "segment_fills",
+        "how far everybody has been asked about a segment: an id, and of an erased person it leads nowhere",
+    ),
 ];
 
 #[tokio::test]

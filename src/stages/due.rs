@@ -11,6 +11,7 @@ use super::definition::{Definition, Sla, Stage};
 use super::{Error, Person, store, track};
 use crate::base::ids::ContactId;
 use crate::base::time::{DAY_MS, Timestamp};
+use crate::contacts;
 use crate::events::{self, Event};
 use crate::scoring::Scorer;
 use crate::scoring::condition::{Call, Condition};
@@ -146,8 +147,10 @@ pub(super) async fn plan(
             store::put_due(tx, contact, *what, *at, basis).await?;
         }
     }
-    for what in known.keys().filter(|what| !wanted.contains_key(what)) {
-        store::drop_due(tx, contact, *what).await?;
+    // That a new version is to look at her stays until that version has: a server that runs the old one has not.
+    let is_waiting = |due: &Due| due.what == What::Version && due.basis != definition.hash;
+    for due in known.values().filter(|due| !wanted.contains_key(&due.what) && !is_waiting(due)) {
+        store::drop_due(tx, contact, due.what).await?;
     }
     Ok(())
 }
@@ -209,7 +212,11 @@ async fn look_at(db: &Db, definition: &Definition, due: &Due, now: Timestamp) ->
     tx.lock(&super::lock_name(due.contact)).await?;
     // Whoever was quicker has done it, or something has happened meanwhile.
     if store::due_of(&mut tx, due.contact).await?.contains(due) {
-        settle(&mut tx, definition, due, now).await?;
+        match contacts::survivor(&mut tx, due.contact).await? == due.contact {
+            true => settle(&mut tx, definition, due, now).await?,
+            // Whoever was merged is spoken for by another.
+            false => store::drop_due(&mut tx, due.contact, due.what).await?,
+        }
     }
     Ok(tx.commit().await?)
 }

@@ -462,7 +462,7 @@ pub(super) async fn put_due_for_all(tx: &mut Tx, what: What, at: Timestamp, basi
     tx.execute(
         sql!(
             "insert into lifecycle_due (contact_id, what, due_at, basis)
-             select id, $1, $2, $3 from contacts where true
+             select id, $1, $2, $3 from contacts where merged_into is null
              on conflict (contact_id, what) do update set due_at = excluded.due_at, basis = excluded.basis"
         ),
         params![what.word(), at, basis],

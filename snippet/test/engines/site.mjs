@@ -35,6 +35,11 @@ class Site {
     return this.named('page').map(({ url }) => url.replace(this.origin, ''));
   }
 
+  /** What was sent to a door other than that of hits. */
+  asked(door) {
+    return this.requests.filter(({ path, method }) => path === door && method === 'POST').map(({ text }) => JSON.parse(text));
+  }
+
   bodies() {
     return this.requests.filter(({ path }) => path.endsWith('/v1/hit')).map(({ text }) => JSON.parse(text));
   }
@@ -56,6 +61,7 @@ class Site {
     }
     if (path.startsWith('/v1/')) {
       this.requests.push({ method: request.method, path: url.pathname, headers: request.headers, text, host: request.headers.host });
+      if (path === '/v1/identify' && request.method === 'POST') return send(200, '{}', { 'content-type': 'application/json' });
       if (path !== '/v1/hit' || request.method !== 'POST') return send(204);
       const failure = this.failures.shift();
       if (failure?.status === 0) return request.socket.destroy();

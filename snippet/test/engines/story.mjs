@@ -306,9 +306,9 @@ export function story(engine, launch, alone) {
     describe('who it is', () => {
       told('without consent nothing at all is stored, and nobody is named', 'person', async (site, tab) => {
         await one(site, 'page');
-        await tab.run(() => (embudo('identify', 'user-7', { plan: 'team' }), embudo('alias', 'other-3'), embudo('event', 'x')));
+        await tab.run(() => (embudo('identify', { email: 'nikki@acme.example' }), embudo('event', 'x')));
         assert.equal((await one(site, 'x')).visitor, null);
-        assert.equal(site.named('identify').length + site.named('alias').length, 0);
+        assert.equal(site.asked('/v1/identify').length, 0);
         assert.deepEqual(await stored(tab), {});
         assert.equal(await tab.run(() => document.cookie), '');
         assert.equal(await tab.run(() => embudo('consent')), 'none');
@@ -321,11 +321,12 @@ export function story(engine, launch, alone) {
         const agreed = await one(site, 'consent');
         assert.deepEqual([agreed.consent, agreed.props.to], ['full', 'full']);
         assert.match(agreed.visitor, UUID7);
-        await tab.run(() => (embudo('identify', 'user-7', { plan: 'team' }), embudo('alias', 'other-3')));
-        const named = await one(site, 'identify');
-        assert.deepEqual(named.props, { plan: 'team', id: 'user-7' });
-        assert.equal(named.visitor, agreed.visitor);
-        assert.deepEqual((await one(site, 'alias')).props, { id: 'other-3' });
+        await tab.run(() => embudo('identify', { email: 'nikki@acme.example' }));
+        await until('the claim', () => site.asked('/v1/identify').length === 1);
+        const [claim] = site.asked('/v1/identify');
+        assert.deepEqual(claim.to, { email: 'nikki@acme.example' });
+        assert.equal(claim.visitor, agreed.visitor);
+        assert.equal(site.named('identify').length, 0, 'who somebody is is no event');
         await tab.run(() => (embudo('reset'), embudo('event', 'after')));
         const after = await one(site, 'after');
         assert.match(after.visitor, UUID7);

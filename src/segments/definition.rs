@@ -173,7 +173,7 @@ impl Scored {
     /// A condition that reads the scores means another thing when the scores do.
     fn hash_of(&self, condition: &Condition, concerns: &Concerns) -> String {
         let of_scores = if concerns.scores || concerns.stage { self.hash.as_str() } else { "" };
-        sha256_hex(&format!("{}\n{of_scores}", condition.text()))
+        sha256_hex(format!("{}\n{of_scores}", condition.text()))
     }
 }
 

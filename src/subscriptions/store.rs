@@ -349,9 +349,6 @@ pub async fn forget_old(db: &Db, before: Timestamp) -> Result<u64> {
 
 // --- export and erasure --------------------------------------------------------------------------
 
-/// Everything that is known here about a contact, for the export of a person's data.
-///
-/// # Errors
 // --- clicks --------------------------------------------------------------------------------------
 
 pub(super) mod clicks {

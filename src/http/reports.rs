@@ -16,6 +16,7 @@ use crate::base::time::{DAY_MS, Timestamp, zone};
 use crate::campaigns;
 use crate::reports::journeys::acceptance::{acceptance, hand_overs};
 use crate::reports::journeys::attribution::{Key, Model, attribute, conversions};
+use crate::reports::journeys::churn::{churn, standings};
 use crate::reports::journeys::costs::costs;
 use crate::reports::journeys::funnel::{self, Step, funnel};
 use crate::reports::journeys::shows::{self, shows};
@@ -37,7 +38,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/attribution", web::get().to(credit))
             .route("/acceptance", web::get().to(accepted))
             .route("/no-shows", web::get().to(no_shows))
-            .route("/costs", web::get().to(cost)),
+            .route("/costs", web::get().to(cost))
+            .route("/churn", web::get().to(churned)),
     );
 }
 
@@ -299,5 +301,26 @@ async fn cost(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem
             }
         }
         (vec!["campaign", "currency", "amount", "stage", "credit", "cost_per"], rows)
+    }))
+}
+
+/// `churn?lost=churned,do_not_pursue`: who left, of those who were customers when the time began, and who was won back.
+async fn churned(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &["lost"])?;
+    let lost = asked.others.get("lost").map_or("churned,do_not_pursue", String::as_str);
+    let lost: Vec<&str> = lost.split(',').map(str::trim).collect();
+    let track = app.lifecycle.post_sale.as_ref();
+    let unknown =
+        |state: &&&str| asked.others.contains_key("lost") && track.is_none_or(|t| t.state(state).is_none());
+    if let Some(state) = lost.iter().find(unknown) {
+        return Err(invalid(format!("`{state}` is no state of the track after the sale.")));
+    }
+    let told = churn(&lost, asked.span, &standings(&mut app.stores.db.read(), asked.span.to).await?);
+    Ok(asked.answer("churn", &told, || {
+        let counts =
+            [told.at_start, told.lost, told.new, told.lost_of_new, told.recovered].map(|n| n.to_string());
+        let row = counts.into_iter().chain([perhaps(told.churn_rate), perhaps(told.recovery_rate)]).collect();
+        let head = ["at_start", "lost", "new", "lost_of_new", "recovered", "churn_rate", "recovery_rate"];
+        (head.to_vec(), vec![row])
     }))
 }

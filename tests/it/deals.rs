@@ -15,8 +15,10 @@ const KEY: &str = "the api key of the tests, long enough";
 async fn start() -> TestApp {
     TestApp::start_with(|settings| {
         with_fixtures(settings);
-        let path = repository("tests/it/fixtures/offers.yaml");
-        set(settings, "definitions", "offers", path.display().to_string());
+        for name in ["segments", "offers"] {
+            let path = repository(&format!("tests/it/fixtures/{name}.yaml"));
+            set(settings, "definitions", name, path.display().to_string());
+        }
         set(settings, "api", "keys", vec![KEY]);
     })
     .await
@@ -107,6 +109,14 @@ async fn a_deal_that_is_won_makes_a_customer_once_however_often_it_is_told() {
     let (nikki, vp) = (lead(&app, "nikki@acme.example").await, lead(&app, "vp@acme.example").await);
     accept(&app, nikki).await;
     let id = deal(&app, &[(nikki, "champion"), (vp, "finance")]).await;
+    let told = api(&app).get(&format!("/api/v1/deals/{id}")).await.expect_json(200);
+    let people: Vec<(&str, &str)> = told["people"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|person| (person["email"].as_str().expect("a text"), person["role"].as_str().expect("a text")))
+        .collect();
+    assert_eq!(people, [("nikki@acme.example", "champion"), ("vp@acme.example", "finance")]);
     for _ in 0..2 {
         let won = send(&app, Method::POST, &format!("/api/v1/deals/{id}/won"), json!({})).await;
         assert_eq!(won.expect_json(200)["deal"]["status"], "won");
@@ -132,8 +142,10 @@ async fn a_deal_is_of_one_company_has_dates_and_is_lost_for_a_reason() {
     let path = format!("/api/v1/deals/{id}/people/{stranger}");
     send(&app, Method::PUT, &path, json!({"role": "user"})).await.expect_problem(422, "deal.other_company");
     let deal = format!("/api/v1/deals/{id}");
-    let body = json!({"kickoff_at": 1_800_000_000_000_i64, "amount": 300_000});
+    let live_at = 1_800_600_000_000_i64;
+    let body = json!({"kickoff_at": 1_800_000_000_000_i64, "live_at": live_at, "amount": 300_000});
     let changed = send(&app, Method::PATCH, &deal, body).await.expect_json(200);
+    assert_eq!(changed["deal"]["live_at"], json!(live_at));
     assert_eq!(
         (&changed["deal"]["amount"], &changed["deal"]["kickoff_at"]),
         (&json!(300_000), &json!(1_800_000_000_000_i64))
@@ -171,6 +183,19 @@ async fn an_offer_is_for_whom_it_is_meant_and_each_keeps_one_code() {
     redeem(code).await.expect_problem(409, "offer.code_used");
     redeem("FARO-0000000000".to_owned()).await.expect_problem(404, "offer.code_unknown");
     take(&app, nikki, "nothing").await.expect_problem(404, "offer.unknown");
+}
+
+#[tokio::test]
+async fn an_offer_to_a_segment_is_for_its_people_only() {
+    let app = start().await;
+    let nikki = lead(&app, "nikki@acme.example").await;
+    app.later(1_000).await;
+    let shown = api(&app).get(&format!("/api/v1/contacts/{nikki}/offers")).await.expect_json(200);
+    assert_eq!(shown["offers"][0]["id"], "first-steps", "she belongs to the leads");
+    accept(&app, nikki).await;
+    app.later(1_000).await;
+    let refused = take(&app, nikki, "first-steps").await.expect_problem(409, "offer.not_eligible");
+    assert_eq!(refused["why"], "segment", "and then no more");
 }
 
 #[tokio::test]

@@ -164,3 +164,29 @@ async fn no_shows_are_told_of_calls_whose_outcome_is_known() {
     let told = told(&app, "no-shows").await;
     assert_eq!((&told["total"]["held"], &told["total"]["no_show_rate"]), (&json!(0), &Value::Null));
 }
+
+#[tokio::test]
+async fn churn_tells_who_left_of_those_who_were_customers() {
+    let app = start().await;
+    story(&app).await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    for what in ["accept", "won"] {
+        decide(&app, nikki, ("ae", what), None).await;
+    }
+    app.later(40 * DAY_MS).await;
+    let track = app.app.lifecycle.post_sale.as_ref().expect("the shipped lifecycle has one");
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let by = stages::Actor::Api;
+    stages::track::set(&mut tx, &app.app.lifecycle, nikki, "churned", Some("price"), by, app.now())
+        .await
+        .expect("she leaves");
+    tx.commit().await.expect("commits");
+    assert!(track.state("churned").is_some());
+    let day =
+        |ms: i64| jiff::Timestamp::from_millisecond(ms).expect("a moment").strftime("%Y-%m-%d").to_string();
+    let (from, to) = (day(app.now().as_ms() - 7 * DAY_MS), day(app.now().as_ms()));
+    let told = told(&app, &format!("churn?from={from}&to={to}")).await;
+    assert_eq!((&told["at_start"], &told["lost"], &told["churn_rate"]), (&json!(1), &json!(1), &json!(1.0)));
+    assert_eq!(told["reasons"], json!([{"reason": "price", "n": 1}]));
+    ask(&app, "churn?lost=gone").await.expect_problem(400, "report.question_invalid");
+}

@@ -5,6 +5,7 @@
 
 pub mod acceptance;
 pub mod attribution;
+pub mod churn;
 pub mod costs;
 pub mod funnel;
 pub mod shows;

@@ -54,7 +54,11 @@ pub fn line(body: &Body) -> Option<String> {
         Body::Slot { starts_at: None, .. } => Some("–".to_owned()),
         Body::Video(video) => Some(video.title.clone()),
         Body::Booked(booked) => Some(format!("{} ({})", booked.starts_at, booked.with)),
-        Body::HumanRequested | Body::Status { .. } | Body::End { .. } => None,
+        Body::HumanRequested
+        | Body::Status { .. }
+        | Body::End { .. }
+        | Body::Satisfaction { .. }
+        | Body::Rated { .. } => None,
     }
 }
 

@@ -12,6 +12,7 @@ pub mod effects;
 pub mod engine;
 pub mod flow;
 pub mod flows;
+pub mod live;
 pub mod log;
 pub mod offer;
 pub mod phrases;
@@ -195,6 +196,9 @@ pub enum Error {
     /// The message cannot be taken as it is.
     #[error("{0}")]
     MessageInvalid(String),
+    /// It is not certain that the address is this visitor's.
+    #[error("it is not certain that the address is yours")]
+    NotConfirmed,
     /// The token does not open this conversation.
     #[error("the conversation's token is not valid")]
     TokenForged,
@@ -247,6 +251,7 @@ impl Coded for Error {
             Self::Closed => "chat.closed",
             Self::NotAllowed(_) => "chat.not_allowed",
             Self::MessageInvalid(_) => "chat.message_invalid",
+            Self::NotConfirmed => "chat.not_confirmed",
             Self::TokenForged => "token.forged",
             Self::TokenExpired => "token.expired",
             Self::Contact(error) => error.code(),
@@ -457,13 +462,15 @@ pub async fn accept(
         Mode::Human if conversation.agent.as_ref().is_some_and(|other| other.id == agent.id) => {
             return Ok(conversation);
         }
-        Mode::Human => return Err(Error::NotAllowed("somebody else has taken this conversation")),
+        Mode::Human => live::transfer::step_in(room, &mut tx, &mut conversation, agent, now).await?,
         Mode::Closed => return Err(Error::Closed),
-        Mode::Bot | Mode::Waiting => {}
+        Mode::Bot | Mode::Waiting => {
+            conversation.agent = Some(agent.clone());
+            let step = Step::Input(Input::AgentAccepted { agent: body::Face::of(&agent.name) });
+            advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
+            live::routing::accepted(&mut tx, id, now).await?;
+        }
     }
-    conversation.agent = Some(agent.clone());
-    let step = Step::Input(Input::AgentAccepted { agent: body::Face::of(&agent.name) });
-    advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
     if let Some(contact) = conversation.contact {
         // A person's first answer is what deadlines of the lifecycle wait for.
         let props = json!({ "by": agent.id });
@@ -692,8 +699,13 @@ pub async fn read(room: &Room, id: ConversationId, reader: Author, seq: i64) -> 
     let mut tx = room.stores.db.begin().await?;
     store::set_read(&mut tx, id, reader, seq).await?;
     tx.commit().await?;
-    if reader == Author::Visitor {
-        room.stores.bus.publish(INBOX, &id.to_string()).await;
+    match reader {
+        Author::Visitor => {
+            room.stores.bus.publish(&live::desk_topic(id), "read").await;
+            room.stores.bus.publish(INBOX, &id.to_string()).await;
+        }
+        Author::Agent => room.stores.bus.publish(&Conversation::topic(id), &format!("read:{seq}")).await,
+        Author::Bot | Author::System => {}
     }
     Ok(())
 }

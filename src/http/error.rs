@@ -42,6 +42,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("chat.flow_unknown", 404, "There is no such flow"),
     ("chat.message_invalid", 422, "The message cannot be understood"),
     ("chat.not_allowed", 409, "This is not possible now"),
+    ("chat.not_confirmed", 403, "It is not certain who asks"),
     ("chat.question_over", 409, "This question is not open"),
     ("company.unknown", 404, "There is no such company"),
     ("contact.address_taken", 409, "The address is another contact's"),

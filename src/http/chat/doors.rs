@@ -217,7 +217,7 @@ pub fn guest(app: &Shared, request: &HttpRequest, id: &str) -> Result<(Conversat
     Ok((id, now))
 }
 
-fn parsed<T: DeserializeOwned>(body: &[u8], code: &'static str) -> Result<T, Problem> {
+pub fn parsed<T: DeserializeOwned>(body: &[u8], code: &'static str) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::new(code, error.to_string()))
 }
 

@@ -1,5 +1,6 @@
 //! The chat's doors: what is offered, opening, saying, and the log as a stream or by long poll.
 
+mod after;
 mod doors;
 mod hub;
 mod stream;
@@ -21,6 +22,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(post("/v1/chat/{conversation}/watch").route(web::post().to(doors::watch)))
         .service(post("/v1/chat/{conversation}/typing").route(web::post().to(doors::typing)))
         .service(post("/v1/chat/{conversation}/read").route(web::post().to(doors::read)))
+        .service(post("/v1/chat/{conversation}/rating").route(web::post().to(after::rate)))
+        .service(post("/v1/chat/{conversation}/transcript").route(web::post().to(after::transcript)))
         .service(post("/v1/chat/{conversation}/events").route(web::get().to(stream::poll)))
         .service(post("/v1/chat/{conversation}/stream").route(web::get().to(stream::open)));
 }

@@ -11,11 +11,12 @@ use serde_json::{Value as Json, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::frame::{Reader, inside};
+use super::frame::{Reader, inside, is_quiet};
 use super::guard::session_token;
 use crate::accounts;
 use crate::base::ids::{AccountId, ConversationId, NotificationId};
 use crate::base::time::{DAY_MS, Timestamp};
+use crate::chat::live::desk_topic;
 use crate::chat::{Conversation, INBOX};
 use crate::http::Shared;
 use crate::http::error::Problem;
@@ -24,6 +25,8 @@ use crate::storage::bus::Wake;
 
 /// Between two signs of life. Whoever hears none for longer connects again.
 const BEAT: Duration = Duration::from_secs(15);
+/// Lines that somebody has to hear of at once.
+const RINGS: [&str; 2] = ["handoff_requested", "handoff_passed_on"];
 /// Lines that are looked at for news.
 const NEWS: i64 = 20;
 
@@ -33,8 +36,12 @@ struct Page {
     account: AccountId,
     token: String,
     wakes: Receiver<Wake>,
-    /// The topic of the chat that the page shows.
+    /// The topic of the chat that the page shows, and that of what only the company's people see of it.
     talk: Option<String>,
+    desk: Option<String>,
+    /// Who reads, and where she is.
+    who: accounts::Account,
+    zone: String,
     /// The lines that the page knows of.
     known: Vec<NotificationId>,
     since: Timestamp,
@@ -52,6 +59,9 @@ pub async fn stream(reader: Reader, request: actix_web::HttpRequest) -> Result<H
         token: session_token(&request).ok_or(accounts::Error::NotLoggedIn)?,
         wakes,
         talk: talk.map(Conversation::topic),
+        desk: talk.map(desk_topic),
+        who: reader.account.clone(),
+        zone: reader.zone(),
         known: lines.into_iter().map(|line| line.id).collect(),
         since: reader.now,
         app: reader.app,
@@ -109,6 +119,11 @@ impl Page {
         if wake.topic == INBOX {
             return wake_of(INBOX);
         }
+        if let (Some(desk), Some(talk)) = (&self.desk, &self.talk)
+            && *desk == wake.topic
+        {
+            return wake_of(talk);
+        }
         if self.talk.as_deref() != Some(wake.topic.as_str()) {
             return String::new();
         }
@@ -121,7 +136,15 @@ impl Page {
                 let text = texts.get(self.language, "console.inbox.typing", &[("name", name)]);
                 event("typing", &json!({ "text": text }))
             }
+            // A colleague writes here, too: better known before two answer.
+            (Some("typing"), Some("agent"), Some(name)) if name != self.who.name => {
+                let texts = self.app.templates.texts();
+                let values = [("name", name.to_owned())];
+                event("typing", &json!({ "text": texts.get(self.language, "console.inbox.typing", &values) }))
+            }
             (Some("typing"), ..) => String::new(),
+            // What she has read herself is no news to her.
+            (Some("read"), ..) => String::new(),
             _ => wake_of(&wake.topic),
         }
     }
@@ -141,7 +164,8 @@ impl Page {
                 "title": line.title,
                 "body": line.body,
                 "link": inside(&line.link),
-                "rings": line.kind == "handoff_requested",
+                "rings": RINGS.contains(&line.kind.as_str()),
+                "quiet": is_quiet(&self.app, &self.who, &self.zone, self.app.clock.now()),
             });
             told.push_str(&event("notification", &note));
         }

@@ -18,15 +18,15 @@ const SUGGESTED: usize = 4;
 /// How far ahead times are looked for.
 const AHEAD_MS: i64 = 14 * DAY_MS;
 
-fn conversation_of(path: &str) -> Result<ConversationId, Problem> {
+pub fn conversation_of(path: &str) -> Result<ConversationId, Problem> {
     Ok(ConversationId::parse(path).map_err(|_| chat::Error::Unknown)?)
 }
 
-fn back_to(id: ConversationId) -> HttpResponse {
+pub fn back_to(id: ConversationId) -> HttpResponse {
     see(&format!("/console/inbox/{id}"))
 }
 
-fn agent(reader: &Reader) -> Agent {
+pub fn agent(reader: &Reader) -> Agent {
     Agent { id: reader.account.id, name: reader.account.name.clone() }
 }
 
@@ -74,10 +74,24 @@ pub async fn say(
 async fn send(reader: &Reader, id: ConversationId, text: &str, client_id: &str) -> Result<(), Problem> {
     let drawn = new_key();
     let client_id = if client_id.is_empty() { drawn.as_str() } else { client_id };
+    let filled = called(reader, id, text).await?;
+    let text = filled.as_deref().unwrap_or(text);
     chat::agent_say(&reader.app.room, id, &agent(reader), client_id, text, reader.now).await?;
     let head = chat::find(&mut reader.app.stores.db.read(), id).await?.map_or(0, |talk| talk.head);
     chat::read(&reader.app.room, id, Author::Agent, head).await?;
     Ok(())
+}
+
+/// The prepared answer that a message calls for: `/prices` and nothing else.
+async fn called(reader: &Reader, id: ConversationId, text: &str) -> Result<Option<String>, Problem> {
+    let Some(shortcut) = reader.app.replies.called(text).map(|reply| reply.shortcut.clone()) else {
+        return Ok(None);
+    };
+    let reads = &mut reader.app.stores.db.read();
+    let talk = chat::find(reads, id).await?.ok_or(chat::Error::Unknown)?;
+    let replies = &reader.app.replies;
+    let filled = replies.filled(reads, &reader.app.room, &talk, &reader.account.name, reader.now).await?;
+    Ok(filled.into_iter().find(|reply| reply.shortcut == shortcut).map(|reply| reply.text))
 }
 
 /// `POST /console/inbox/{conversation}/times`: free times as a question that the visitor answers by picking one. Who is not

@@ -699,13 +699,8 @@ pub async fn read(room: &Room, id: ConversationId, reader: Author, seq: i64) -> 
     let mut tx = room.stores.db.begin().await?;
     store::set_read(&mut tx, id, reader, seq).await?;
     tx.commit().await?;
-    match reader {
-        Author::Visitor => {
-            room.stores.bus.publish(&live::desk_topic(id), "read").await;
-            room.stores.bus.publish(INBOX, &id.to_string()).await;
-        }
-        Author::Agent => room.stores.bus.publish(&Conversation::topic(id), &format!("read:{seq}")).await,
-        Author::Bot | Author::System => {}
+    if reader == Author::Visitor {
+        room.stores.bus.publish(INBOX, &id.to_string()).await;
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ pub async fn poll(
 /// Waits until the log may have grown.
 async fn grown(line: &mut broadcast::Receiver<Arc<str>>) {
     while let Ok(text) = line.recv().await {
-        if !text.starts_with("typing:") && !text.starts_with("read:") {
+        if !text.starts_with("typing:") {
             return;
         }
     }
@@ -116,12 +116,7 @@ impl Listening {
         if !self.begun {
             self.begun = true;
             // The head at once: a client learns that the line works before anything has happened.
-            let mut first = self.news(true).await.unwrap_or_default();
-            let talk = chat::find(&mut self.app.stores.db.read(), self.id).await.ok().flatten();
-            if let Some(seq) = talk.map(|talk| talk.agent_read).filter(|seq| *seq > 0) {
-                first.push_str(&piece("read", &json!({ "seq": seq })));
-            }
-            return Some(first);
+            return Some(self.news(true).await.unwrap_or_default());
         }
         loop {
             match timeout(BEAT, self.line.recv()).await {
@@ -141,9 +136,6 @@ impl Listening {
                             return Some(piece("typing", &json!({ "who": who, "name": name })));
                         }
                         continue;
-                    }
-                    if let Some(seq) = text.strip_prefix("read:").and_then(|seq| seq.parse::<i64>().ok()) {
-                        return Some(piece("read", &json!({ "seq": seq })));
                     }
                     let news = self.news(false).await?;
                     if !news.is_empty() {

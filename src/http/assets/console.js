@@ -93,7 +93,7 @@
     all("#talk-log .message", fresh).forEach((message) => {
       if (!here(`[data-seq="${message.dataset.seq}"]`, log)) {
         all(".pending", log).forEach((pending) => {
-          if (message.classList.contains("from-agent")) pending.remove();
+          if (["from-agent", "from-note"].some((who) => message.classList.contains(who) && pending.classList.contains(who))) pending.remove();
         });
         log.append(document.importNode(message, true));
         added = true;
@@ -145,7 +145,7 @@
     stream.addEventListener("notification", (event) => {
       const note = JSON.parse(event.data);
       toast(note);
-      if (note.rings) ring();
+      notices.tell(note);
       refresh(["notifications", "inbox"]);
     });
     addEventListener("pagehide", () => stream.close());
@@ -178,29 +178,6 @@
     here("#toasts").append(note);
   }
 
-  /** Two soft tones, once. Browsers allow sound only after the person touched the page; then it stays silent. */
-  function ring() {
-    try {
-      const audio = new AudioContext();
-      if (audio.state !== "running") return void audio.close();
-      [660, 880].forEach((pitch, index) => {
-        const tone = audio.createOscillator();
-        const volume = audio.createGain();
-        const start = audio.currentTime + index * 0.18;
-        tone.frequency.value = pitch;
-        volume.gain.setValueAtTime(0.0001, start);
-        volume.gain.exponentialRampToValueAtTime(0.12, start + 0.02);
-        volume.gain.exponentialRampToValueAtTime(0.0001, start + 0.35);
-        tone.connect(volume).connect(audio.destination);
-        tone.start(start);
-        tone.stop(start + 0.4);
-      });
-      setTimeout(() => audio.close(), 1000);
-    } catch {
-      // No sound device: the toast and the count have said it already.
-    }
-  }
-
   // ---- the zone ---------------------------------------------------------------------------------
 
   // Times are written by the server; it learns here where the reader is.
@@ -213,8 +190,27 @@
 
   // ---- presence ---------------------------------------------------------------------------------
 
-  const beat = () => post("/console/presence/beat", {}).catch(() => {});
-  if (document.body.dataset.online === "true") {
+  // Whoever rests beats on: the switch stands, and her hours begin again.
+  const beat = () =>
+    fetch("/console/presence/beat", {
+      method: "POST",
+      headers: { "x-csrf-token": csrf },
+      body: new URLSearchParams({ csrf }),
+    })
+      .then((answer) => (answer.ok ? answer.json() : null))
+      .then((told) => {
+        // Her hours have begun or ended since the page was loaded: say so where nobody is typing.
+        if (told && told.presence !== document.body.dataset.presence) refreshPresence();
+      })
+      .catch(() => {});
+  async function refreshPresence() {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    Object.assign(document.body.dataset, { presence: fresh.body.dataset.presence, quiet: fresh.body.dataset.quiet });
+    here(".presence")?.replaceWith(document.importNode(here(".presence", fresh), true));
+  }
+  if (document.body.dataset.chats === "true" && document.body.dataset.presence !== "away") {
     beat();
     setInterval(beat, 20_000);
   }
@@ -227,13 +223,17 @@
   let typedAt = 0;
   document.addEventListener("input", (event) => {
     if (event.target.id !== "say" || Date.now() - typedAt < 2500) return;
+    const kind = event.target.form.elements.kind?.value;
+    // Nobody needs to see that a note is written.
+    if (kind !== "say") return;
     typedAt = Date.now();
     post(`/console/inbox/${here("#talk").dataset.conversation}/typing`, {}).catch(() => {});
   });
 
   document.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (form.id !== "composer" || event.submitter?.hasAttribute("formaction")) return;
+    const isNote = form.id === "composer" && (form.classList.contains("note-only") || form.elements.kind?.value === "note");
+    if (form.id !== "composer" || (event.submitter?.hasAttribute("formaction") && !isNote)) return;
     event.preventDefault();
     const area = here("textarea", form);
     const text = area.value.trim();
@@ -241,13 +241,16 @@
     const id = form.elements.client_id.value;
     form.elements.client_id.value = crypto.randomUUID();
     area.value = "";
-    const pending = pendingMessage(text);
+    const pending = pendingMessage(text, isNote ? "note" : "agent");
     const conversation = here("#talk").dataset.conversation;
-    const sent = await deliver(form.action, { text, client_id: id });
+    const problem = here("#say-problem");
+    problem.textContent = "";
+    const sent = await deliver(isNote ? form.dataset.note : form.action, { text, client_id: id });
     if (sent) {
       refresh([`conversation:${conversation}`]);
     } else {
       pending.remove();
+      problem.textContent = problem.dataset.text;
       area.value = area.value ? `${text}\n${area.value}` : text;
       form.elements.client_id.value = id;
       // Perhaps the chat is closed or somebody else's by now: show how it stands.
@@ -267,9 +270,9 @@
     return false;
   }
 
-  function pendingMessage(text) {
+  function pendingMessage(text, author) {
     const message = document.createElement("div");
-    message.className = "message from-agent pending";
+    message.className = `message from-${author} pending`;
     const bubble = document.createElement("div");
     bubble.className = "message-bubble";
     bubble.textContent = text;
@@ -297,7 +300,10 @@
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
     if (typing) {
       if (event.key === "Escape") event.target.blur();
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form?.requestSubmit();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        const form = event.target.form;
+        form?.requestSubmit(form.id === "composer" ? all(".composer-tools > button", form).find((button) => button.offsetParent) : undefined);
+      }
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || here("dialog[open]")) return;
@@ -338,7 +344,7 @@
       navigator.sendBeacon("/console/notifications/read", new URLSearchParams({ csrf, id: read.dataset.read }));
     }
     all(".menu[open], .rail-more details[open]").forEach((menu) => {
-      if (!menu.contains(event.target)) menu.removeAttribute("open");
+      if (!menu.contains(event.target) && event.isTrusted) menu.removeAttribute("open");
     });
   });
   document.addEventListener("keydown", (event) => {

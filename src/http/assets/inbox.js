@@ -100,6 +100,17 @@
       hide();
     }
   });
+  // A shortcut that was typed and sent as it is means its reply.
+  document.addEventListener(
+    "submit",
+    (event) => {
+      const area = event.target.id === "composer" && !isNote() && list() ? field() : null;
+      const called = area && all("[role=option]", list()).find((reply) => `/${reply.dataset.shortcut}` === area.value.trim());
+      if (called) area.value = called.dataset.text;
+      if (area) hide();
+    },
+    true,
+  );
   // The focus stays in the line; a press on a reply must not take it away.
   document.addEventListener("pointerdown", (event) => {
     const reply = event.target.closest("#replies [role=option]");

@@ -4,6 +4,7 @@ import { complain, guarded, h } from '../shared/dom';
 import type { ChatDoor, Host, Opening } from '../shared/host';
 import { write } from '../shared/store';
 import { uuid7 } from '../shared/uuid7';
+import { markRead, satisfaction } from './after';
 import { answers } from './answers';
 import { Bubbles, prose } from './bubbles';
 import { Composer } from './composer';
@@ -59,6 +60,9 @@ class Chat implements ChatDoor {
   private hiddenTimer = 0;
   private typedAt = 0;
   private readAt = 0;
+  /** Up to where somebody of the company has read, and the last that the visitor said. */
+  private readTo = 0;
+  private saidLast = 0;
   private unread = 0;
   private isConnected = true;
   private isStarting = false;
@@ -169,6 +173,10 @@ class Chat implements ChatDoor {
     if (this.door && this.talk.mode === 'bot' && !this.talk.isEnded) {
       items.push({ label: words.human, path: icons.person, act: () => this.say({ type: 'human_requested' }, words.human) });
     }
+    // Only whose address it certainly is may have it sent there.
+    if (this.door && this.memory.kept.known && this.saidLast) {
+      items.push({ label: words.transcript, path: icons.file, act: () => this.transcript() });
+    }
     if (!this.shell.isPhone) {
       items.push({
         label: this.shell.isLarge ? words.smaller : words.larger,
@@ -252,6 +260,10 @@ class Chat implements ChatDoor {
     this.line = new Line(door, {
       heard: here((events, isOld) => this.heard(events, isOld)),
       typing: here((who, name) => this.types(who, name)),
+      read: here((seq) => {
+        this.readTo = seq;
+        this.tellRead();
+      }),
       connected: here((isConnected) => this.connected(isConnected)),
       gone,
     });
@@ -306,6 +318,7 @@ class Chat implements ChatDoor {
     this.talk = new Talk();
     this.hasResent = false;
     this.latest = null;
+    this.readTo = this.saidLast = 0;
     this.queue = [];
     this.unread = 0;
     this.paced_ms = 0;
@@ -395,6 +408,7 @@ class Chat implements ChatDoor {
     talk.take(event);
     if (author.kind !== 'visitor') this.shell.wait(false);
     if (author.kind === 'visitor') {
+      this.saidLast = event.seq;
       if (!bubbles.confirm(event.client_id)) {
         const text = spoken(body, this);
         if (text) bubbles.ours(text, event.at);
@@ -438,8 +452,15 @@ class Chat implements ChatDoor {
     this.paced_ms = 0;
     this.header();
     const heldFocus = shell.holdsFocus;
-    const tray = ask && answers(ask, words, this.language, (said, shown) => this.say(said, shown));
-    shell.tray.replaceChildren(...(tray ? [tray] : []));
+    const rating = !!shell.tray.querySelector('.rate-question');
+    const tray = talk.howWasIt
+      ? rating
+        ? (shell.tray.firstElementChild as HTMLElement)
+        : satisfaction(talk.howWasIt, words, (score, comment) => this.rate(score, comment))
+      : ask && answers(ask, words, this.language, (said, shown) => this.say(said, shown));
+    // What she has begun to fill in stays as it is.
+    if (!rating || !talk.howWasIt) shell.tray.replaceChildren(...(tray ? [tray] : []));
+    this.tellRead();
     if (talk.isEnded) {
       const again = h('button', { type: 'button', class: 'button', onclick: () => this.again() }, words.again);
       if (!shell.foot.querySelector('.ended')) {
@@ -463,6 +484,31 @@ class Chat implements ChatDoor {
     if (this.latest && !shell.isOpen) shell.tease(this.latest.person, this.latest.isHuman, this.latest.text);
     this.latest = null;
     this.seen();
+  }
+
+  /** True: the server has it, and the log says it. */
+  private async rate(score: number, comment: string): Promise<boolean> {
+    try {
+      const { event } = await this.door!.rate(score, comment);
+      if (!event || !this.line?.take(event)) await this.line?.catchUp();
+      return true;
+    } catch (problem) {
+      complain(problem);
+      return false;
+    }
+  }
+
+  private tellRead(): void {
+    const { talk, readTo, saidLast, words } = this;
+    markRead(this.shell.log, talk.mode === 'human' && saidLast && readTo >= saidLast ? words.read : '');
+  }
+
+  private transcript(): void {
+    const told = (text: string) => this.bubbles.status(text);
+    this.door!.transcript().then(
+      () => told(this.words.transcriptSent),
+      (problem) => told(problem instanceof Refused && problem.detail ? problem.detail : this.words.refused),
+    );
   }
 
   private again(): void {

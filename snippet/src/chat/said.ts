@@ -25,6 +25,8 @@ export function spoken(body: Body, { talk, words, language, zone }: { talk: Talk
     }
     case 'human_requested':
       return words.human;
+    case 'rated':
+      return words.progress(body.score, 5) + (body.comment ? `: ${body.comment}` : '');
     default:
       return '';
   }

@@ -10,6 +10,8 @@ export class Talk {
   /** Why the last answer was not taken, while the question is open again. */
   problem = '';
   isEnded = false;
+  /** Asks how it was, until that is answered. */
+  howWasIt = '';
   /** The question that was answered last. */
   answered: Ask | null = null;
 
@@ -41,6 +43,12 @@ export class Talk {
       case 'end':
         this.ask = null;
         this.isEnded = true;
+        return;
+      case 'satisfaction':
+        this.howWasIt = body.text;
+        return;
+      case 'rated':
+        this.howWasIt = '';
         return;
       case 'text':
       case 'video':

@@ -108,7 +108,10 @@ export type Body =
   | { type: 'slot'; question: string; starts_at?: number | null; zone?: string; none_fit?: boolean }
   | { type: 'human_requested' }
   | { type: 'status'; mode: Mode; agent?: Person | null; text?: string | null }
-  | { type: 'end'; outcome: string };
+  | { type: 'end'; outcome: string }
+  /** After a conversation with a person: asks how it was, from 1 to 5. */
+  | { type: 'satisfaction'; text: string }
+  | { type: 'rated'; score: number; comment?: string | null };
 
 export interface Event {
   seq: number;

@@ -70,6 +70,12 @@ export const words = {
     watch: 'Larger picture',
     newest: 'Newest messages',
     says: (name: string) => `New message from ${name}`,
+    read: 'Read',
+    rateLow: 'Not good',
+    rateHigh: 'Very good',
+    rateComment: 'Anything to add? (optional)',
+    transcript: 'Send me this chat by e-mail',
+    transcriptSent: 'The conversation is on its way to your inbox.',
   },
   es: {
     chat: 'Chat',
@@ -142,6 +148,12 @@ export const words = {
     watch: 'Imagen más grande',
     newest: 'Mensajes nuevos',
     says: (name: string) => `Mensaje nuevo de ${name}`,
+    read: 'Leído',
+    rateLow: 'Mal',
+    rateHigh: 'Muy bien',
+    rateComment: '¿Algo que añadir? (opcional)',
+    transcript: 'Enviarme este chat por correo',
+    transcriptSent: 'La conversación va camino de tu correo.',
   },
 };
 

@@ -265,7 +265,9 @@
   async function deliver(action, fields) {
     for (let attempt = 0; attempt < 4; attempt += 1) {
       try {
-        return await (line.say(fields.client_id, fields.text) ?? post(action, fields));
+        // The line carries messages; a note goes to a door of its own and can never become one.
+        const said = action.endsWith("/say") ? line.say(fields.client_id, fields.text) : null;
+        return await (said ?? post(action, fields));
       } catch {
         await new Promise((go) => setTimeout(go, 600 * 2 ** attempt));
       }

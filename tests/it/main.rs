@@ -24,6 +24,7 @@ mod hostile;
 mod identity;
 mod letters;
 mod lifecycle;
+mod live_chat;
 mod links;
 mod mail;
 mod nurture;

@@ -132,7 +132,7 @@ impl App {
             topics: Arc::new(topics),
             sequences: Arc::new(sequences),
             wording: Arc::new(wording),
-            flows: Arc::new(flows),
+            flows: Arc::new(flows.with_live_chat()),
             mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
             from,

@@ -299,6 +299,34 @@ async fn nobody_there_leaves_a_question_that_stands_in_the_inbox_until_it_is_ans
     assert_eq!(ana.acts(&nikki, "answered", &[]).await.status, 409, "once");
 }
 
+#[tokio::test]
+async fn a_company_without_flows_has_a_live_chat_and_a_form_when_nobody_is_there() {
+    let empty = tempfile::TempDir::new().unwrap();
+    let flows = empty.path().display().to_string();
+    let app = TestApp::start_with(|settings| {
+        set(settings, "server", "workers", 2);
+        set(settings, "definitions", "flows", flows);
+    })
+    .await;
+    let ana = Colleague::hire(&app, "Ana Ruiz").await;
+    let coming = json!({
+        "site": "faro", "visitor": VisitorId::new(), "consent": "analytics",
+        "page": {"url": format!("{SITE}/"), "title": ""}, "language": "es", "zone": "Europe/Madrid",
+    });
+    let opened = app.client.with("origin", SITE).post("/v1/chat", &coming).await.expect_json(201);
+    let bearer = format!("Bearer {}", opened["token"].as_str().unwrap());
+    let client = app.client.with("origin", SITE).with("authorization", &bearer);
+    let id = opened["conversation"].as_str().unwrap().to_owned();
+    let mut nikki = Widget { client, id, log: Vec::new(), read: 0 };
+    assert_eq!(nikki.last().await["text"], "Hola. ¿En qué te podemos ayudar?");
+    nikki.types("¿Enviáis a Chile?").await;
+    assert_eq!(nikki.last().await["input"]["kind"], "email", "nobody is there");
+    nikki.types("nikki@acme.example").await;
+    assert!(nikki.whole().await.contains("Gracias, la tenemos"));
+    assert_eq!(ana.told().await, ["question_left"]);
+    assert!(ana.sees(&nikki).await.contains("¿Enviáis a Chile?"));
+}
+
 // ---- passing on -----------------------------------------------------------------------------------
 
 #[tokio::test]

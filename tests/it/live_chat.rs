@@ -28,7 +28,8 @@ struct Colleague<'a> {
 impl<'a> Colleague<'a> {
     async fn hire(app: &'a TestApp, name: &str) -> Self {
         let email = format!("{}@faro.example", name.split(' ').next().unwrap().to_lowercase());
-        let new = NewAccount { email: &email, name, role: Role::Sdr, language: Language::En, password: PASSWORD };
+        let new =
+            NewAccount { email: &email, name, role: Role::Sdr, language: Language::En, password: PASSWORD };
         let mut tx = app.app.stores.db.begin().await.unwrap();
         let id = accounts::add(&mut tx, &new, app.now()).await.unwrap().id;
         tx.commit().await.unwrap();
@@ -37,7 +38,8 @@ impl<'a> Colleague<'a> {
         let cookie = entered.header("set-cookie").split(';').next().unwrap().to_owned();
         let client = app.client.with("cookie", &cookie);
         let page = client.get("/console").await.expect(200).body;
-        let csrf = page.split("name=\"csrf\" content=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let csrf =
+            page.split("name=\"csrf\" content=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
         Self { app, id, csrf: csrf.to_owned(), client }
     }
 
@@ -214,6 +216,9 @@ async fn whoever_is_online_rests_outside_of_her_hours_unless_she_says_so() {
     app.clock.advance(MINUTE_MS);
     assert_eq!(online().await, 0, "and no page beats any more");
     assert_eq!(mike.beats().await["presence"], "online");
+    mike.goes_away().await;
+    assert_eq!(mike.beats().await["presence"], "away", "a page that was left open elsewhere");
+    assert_eq!(online().await, 0);
 }
 
 // ---- who is asked ---------------------------------------------------------------------------------
@@ -371,9 +376,10 @@ async fn somebody_who_has_left_keeps_no_visitor_waiting() {
     nikki.types("Are you there?").await;
     app.later(119 * SECOND_MS).await;
     assert!(nikki.catch_up().await.is_empty(), "not yet");
-    ben.beats().await;
+    ben.goes_away().await;
+    ben.acts(&nikki, "look", &[]).await.expect(204);
     app.later(SECOND_MS).await;
-    assert!(nikki.catch_up().await.is_empty(), "he is there, and reads");
+    assert!(nikki.catch_up().await.is_empty(), "he takes no new chats, and has this one before him");
     app.later(MINUTE_MS).await;
     let words = nikki.whole().await;
     assert!(words.contains("You are back with me") && words.contains("Anything else?"), "{words}");
@@ -425,6 +431,18 @@ async fn a_note_stands_in_no_log_stream_transcript_or_mail_of_the_visitor() {
     .unwrap();
     drop(tx);
     assert!(export.files.iter().any(|(_, text)| text.contains("Budget is a secret")));
+}
+
+#[tokio::test]
+async fn what_is_marked_as_a_note_is_one_whatever_button_sends_it() {
+    let app = app().await;
+    let ana = Colleague::hire(&app, "Ana Ruiz").await;
+    ana.goes_online().await;
+    let mut nikki = talking(&app, VisitorId::new(), &ana).await;
+    ana.acts(&nikki, "say", &[("text", "A secret."), ("kind", "note")]).await.expect(303);
+    ana.acts(&nikki, "times", &[("text", "Another secret."), ("kind", "note")]).await.expect(303);
+    assert!(!nikki.whole().await.contains("secret"));
+    assert_eq!(app.count("chat_notes").await, 1);
 }
 
 #[tokio::test]
@@ -498,7 +516,10 @@ async fn whoever_looks_at_a_chat_sees_who_else_does() {
     assert!(!ben.sees(&nikki).await.contains("looking at this chat"));
     ana.acts(&nikki, "look", &[]).await.expect(204);
     app.clock.advance(40 * SECOND_MS);
-    assert!(!ben.sees(&nikki).await.contains("looking at this chat"), "a page that was closed without a word");
+    assert!(
+        !ben.sees(&nikki).await.contains("looking at this chat"),
+        "a page that was closed without a word"
+    );
 }
 
 #[tokio::test]
@@ -533,13 +554,28 @@ async fn the_panel_tells_stage_scores_answers_calls_and_pages() {
     device.visit("/pricing/teams").await;
     app.run_jobs().await;
     let mut tx = app.app.stores.db.begin().await.unwrap();
-    contacts::set_field(&mut tx, contact, "need", "Reading for three sites", "chat", Trust::Confirmed, app.now())
-        .await
-        .unwrap();
+    contacts::set_field(
+        &mut tx,
+        contact,
+        "need",
+        "Reading for three sites",
+        "chat",
+        Trust::Confirmed,
+        app.now(),
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     let nikki = Widget::open(&app, visitor, "en").await;
     let page = ana.sees(&nikki).await;
-    for told in ["Qualification: 1 of 4", "Reading for three sites", "not known yet", "/pricing/teams", "Fit", "Pages seen"] {
+    for told in [
+        "Qualification: 1 of 4",
+        "Reading for three sites",
+        "not known yet",
+        "/pricing/teams",
+        "Fit",
+        "Pages seen",
+    ] {
         assert!(page.contains(told), "{told} in {page}");
     }
     // Nobody knows this one; where she was is known all the same.
@@ -562,7 +598,10 @@ async fn after_a_talk_with_a_person_the_visitor_is_asked_how_it_was_and_the_answ
     let early = nikki.post("rating", &json!({"score": 5})).await;
     early.expect_problem(409, "chat.not_allowed");
     ana.acts(&nikki, "close", &[]).await.expect(303);
-    assert_eq!(nikki.last().await, json!({"type": "satisfaction", "text": "How was this conversation for you?"}));
+    assert_eq!(
+        nikki.last().await,
+        json!({"type": "satisfaction", "text": "How was this conversation for you?"})
+    );
     for score in [0, 6] {
         nikki.post("rating", &json!({"score": score})).await.expect_problem(422, "chat.message_invalid");
     }

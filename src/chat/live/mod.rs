@@ -50,6 +50,11 @@ impl super::Room {
         Ok(())
     }
 
+    /// Whether somebody can be expected to answer in a conversation: she takes chats, or has this one before her.
+    pub async fn is_with(&self, id: ConversationId, account: AccountId, now: Timestamp) -> bool {
+        self.there(now).await.contains(&account) || self.lookers(id, now).await.contains(&account)
+    }
+
     /// Who looks at a conversation.
     pub async fn lookers(&self, id: ConversationId, now: Timestamp) -> Vec<AccountId> {
         let marked = self.stores.hot.marked(&looking(id), now).await.unwrap_or_default();

@@ -17,6 +17,9 @@ use crate::chat::presence;
 /// The switch falls back to "away" after this long without a beat.
 pub const WANTED_MS: i64 = 12 * HOUR_MS;
 
+/// The switch of somebody who has put it on "away"; else the moment stands there in which it was put on "online".
+const AWAY: &str = "away";
+
 /// Whether somebody takes chats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
@@ -88,8 +91,9 @@ impl Room {
     ///
     /// # Errors
     /// As the store says.
-    pub async fn switch_off(&self, account: AccountId) -> Result<(), Error> {
-        self.stores.hot.remove(&switch(account)).await?;
+    pub async fn switch_off(&self, account: AccountId, now: Timestamp) -> Result<(), Error> {
+        // Kept, so that a page that was left open elsewhere does not switch it on again.
+        self.stores.hot.put(&switch(account), AWAY, now, WANTED_MS).await?;
         self.away(account).await
     }
 
@@ -115,7 +119,9 @@ impl Room {
     pub async fn beat(&self, account: &Account, now: Timestamp) -> Result<Availability, Error> {
         let key = switch(account.id);
         let since = self.stores.hot.get(&key, now).await?.unwrap_or_else(|| now.as_ms().to_string());
-        self.stores.hot.put(&key, &since, now, WANTED_MS).await?;
+        if since != AWAY {
+            self.stores.hot.put(&key, &since, now, WANTED_MS).await?;
+        }
         Ok(self.availability(account, now).await)
     }
 

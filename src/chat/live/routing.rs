@@ -189,12 +189,13 @@ pub async fn look_after(room: &Room, now: Timestamp) -> Result<usize, Error> {
 
 /// Gives a conversation back to its flow if whoever has it is not there any more.
 async fn go_on(room: &Room, id: ConversationId, now: Timestamp) -> Result<bool, Error> {
-    let there = room.there(now).await;
-    let online = u32::try_from(there.len()).unwrap_or(u32::MAX);
+    let online = room.online(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
-    let has_left = conversation.agent.as_ref().is_some_and(|agent| !there.contains(&agent.id));
-    if conversation.mode != Mode::Human || !has_left {
+    let Some(agent) = conversation.agent.as_ref().filter(|_| conversation.mode == Mode::Human) else {
+        return Ok(false);
+    };
+    if room.is_with(id, agent.id, now).await {
         return Ok(false);
     }
     let step = Step::Input(Input::AgentReturned);

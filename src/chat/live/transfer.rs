@@ -58,8 +58,9 @@ pub(in crate::chat) async fn step_in(
     agent: &Agent,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let there = room.there(now).await;
-    if conversation.agent.as_ref().is_some_and(|other| there.contains(&other.id)) {
+    if let Some(other) = &conversation.agent
+        && room.is_with(conversation.id, other.id, now).await
+    {
         return Err(Error::NotAllowed("somebody else has taken this conversation"));
     }
     hand_to(room, tx, conversation, agent, now).await

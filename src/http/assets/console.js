@@ -68,7 +68,7 @@
     if (next) breakAddresses(next);
     if (!next || next.outerHTML === part.outerHTML) return;
     const focused = document.activeElement;
-    if (part.contains(focused) && /^(TEXTAREA|INPUT)$/.test(focused.tagName)) {
+    if (part.contains(focused) && /^(TEXTAREA|INPUT|SELECT)$/.test(focused.tagName)) {
       // Somebody is typing here. Only take the whole part when the typing place itself goes away.
       if (next.querySelector(`#${focused.id}`)) return;
     }
@@ -76,6 +76,7 @@
     const link = part.contains(focused) ? focused.getAttribute("href") : null;
     const top = part.scrollTop;
     const typed = here("textarea", part)?.value;
+    const kind = here('[name="kind"]:checked', part)?.value;
     part.replaceWith(document.importNode(next, true));
     const placed = document.getElementById(part.id);
     placed.scrollTop = top;
@@ -83,6 +84,12 @@
     if (link) here(`a[href="${CSS.escape(link)}"]`, placed)?.focus();
     const area = here("textarea", placed);
     if (area && typed) area.value = typed;
+    // What was begun as a note stays one.
+    const box = kind && here(`[name="kind"][value="${kind}"]`, placed);
+    if (box) {
+      box.checked = true;
+      box.dispatchEvent(new Event("change", { bubbles: true }));
+    } else if (kind === "note" && area && !here(".note-only", placed)) area.value = "";
   }
 
   /** New messages are added below; the log is never rebuilt, so that screen readers read only what is new. */

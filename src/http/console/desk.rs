@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::frame::{Reader, see_done};
 use super::talk::{agent, back_to, conversation_of};
-use crate::base::ids::{AccountId, new_key};
+use crate::base::ids::{AccountId, ConversationId, new_key};
 use crate::chat;
 use crate::chat::body::{Author, Mode};
 use crate::chat::live::transcript::{self, By};
@@ -59,10 +59,18 @@ pub async fn note(
     noted: web::Form<Noted>,
 ) -> Result<HttpResponse, Problem> {
     let id = conversation_of(&path)?;
-    let drawn = new_key();
-    let client_id = if noted.client_id.is_empty() { &drawn } else { &noted.client_id };
-    notes::note(&reader.app.room, id, reader.account.id, client_id, &noted.text, reader.now).await?;
+    write(&reader, id, &noted.text, &noted.client_id).await?;
     Ok(back_to(id))
+}
+
+/// Writes a note under the client's id, or under a new one.
+///
+/// # Errors
+/// As [`notes::note`].
+pub async fn write(reader: &Reader, id: ConversationId, text: &str, client_id: &str) -> Result<(), Problem> {
+    let drawn = new_key();
+    let client_id = if client_id.is_empty() { &drawn } else { client_id };
+    Ok(notes::note(&reader.app.room, id, reader.account.id, client_id, text, reader.now).await?)
 }
 
 /// To whom, and what she should know.

@@ -71,7 +71,10 @@ async fn conversation_of(reader: &Reader, talk: Talk) -> Result<Json, Problem> {
     let there = room.there(reader.now).await;
     let takes_chats = reader.may(May::Chat);
     let is_mine = talk.assigned_to == Some(me);
-    let has_left = talk.assigned_to.is_some_and(|agent| !there.contains(&agent));
+    let has_left = match talk.assigned_to {
+        Some(agent) => !room.is_with(talk.id, agent, reader.now).await,
+        None => false,
+    };
     let (can_accept, can_say, note) = match talk.mode.as_str() {
         "closed" => (false, false, Some("closed")),
         _ if !takes_chats => (false, false, Some("role")),

@@ -21,7 +21,7 @@ pub async fn set(reader: Reader, switch: web::Form<Switch>) -> Result<HttpRespon
     if switch.online == 1 {
         reader.app.room.switch_on(reader.account.id, reader.now).await?;
     } else {
-        reader.app.room.switch_off(reader.account.id).await?;
+        reader.app.room.switch_off(reader.account.id, reader.now).await?;
     }
     Ok(see(&switch.back))
 }
@@ -35,5 +35,5 @@ pub async fn beat(reader: Reader) -> Result<HttpResponse, Problem> {
 /// The reader has logged out.
 pub async fn forget(reader: &Reader) {
     // Presence ends by itself within a minute where the store cannot be told.
-    let _ = reader.app.room.switch_off(reader.account.id).await;
+    let _ = reader.app.room.switch_off(reader.account.id, reader.now).await;
 }

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
+use super::desk;
 use super::frame::{Reader, see};
 use crate::base::ids::{ConversationId, new_key};
 use crate::base::time::{DAY_MS, Timestamp};
@@ -58,6 +59,9 @@ pub struct Written {
     text: String,
     #[serde(default)]
     client_id: String,
+    /// `note` if it is for colleagues only: whatever button sent it, it becomes no message.
+    #[serde(default)]
+    kind: String,
 }
 
 /// `POST /console/inbox/{conversation}/say`: repeating it under the same client id says it once.
@@ -67,7 +71,11 @@ pub async fn say(
     written: web::Form<Written>,
 ) -> Result<HttpResponse, Problem> {
     let id = conversation_of(&path)?;
-    send(&reader, id, &written.text, &written.client_id).await?;
+    if written.kind == "note" {
+        desk::write(&reader, id, &written.text, &written.client_id).await?;
+    } else {
+        send(&reader, id, &written.text, &written.client_id).await?;
+    }
     Ok(back_to(id))
 }
 
@@ -103,7 +111,7 @@ pub async fn times(
 ) -> Result<HttpResponse, Problem> {
     let id = conversation_of(&path)?;
     let talk = chat::find(&mut reader.app.stores.db.read(), id).await?.ok_or(chat::Error::Unknown)?;
-    let typed = written.text.trim();
+    let typed = if written.kind == "note" { "" } else { written.text.trim() };
     if talk.contact.is_none() {
         let suggestion = suggestion(&reader, &talk).await?;
         let text = if typed.is_empty() { suggestion } else { format!("{typed}\n\n{suggestion}") };

@@ -76,7 +76,7 @@
     const link = part.contains(focused) ? focused.getAttribute("href") : null;
     const top = part.scrollTop;
     const typed = here("textarea", part)?.value;
-    const kind = here('[name="kind"]:checked', part)?.value;
+    const kind = here(".note-only", part) ? "note" : here('[name="kind"]:checked', part)?.value;
     part.replaceWith(document.importNode(next, true));
     const placed = document.getElementById(part.id);
     placed.scrollTop = top;
@@ -89,7 +89,7 @@
     if (box) {
       box.checked = true;
       box.dispatchEvent(new Event("change", { bubbles: true }));
-    } else if (kind === "note" && area && !here(".note-only", placed)) area.value = "";
+    }
   }
 
   /** New messages are added below; the log is never rebuilt, so that screen readers read only what is new. */

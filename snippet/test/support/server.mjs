@@ -129,6 +129,7 @@ class Story {
   watches = [];
   reads = [];
   typings = 0;
+  transcripts = 0;
   conversations = new Map();
   pages = new Map();
   /** Requests to be failed: `{ match, status, times }`; status 0 cuts the connection. */
@@ -355,6 +356,11 @@ class Story {
     }
     if (door === 'typing') this.typings++;
     if (door === 'read') this.reads.push(JSON.parse(text));
+    if (door === 'rating') {
+      const { score, comment } = JSON.parse(text);
+      return send(201, { event: this.append(conversation, { kind: 'visitor' }, { type: 'rated', score, comment }) });
+    }
+    if (door === 'transcript') this.transcripts++;
     send(200, {});
   }
 
@@ -401,9 +407,9 @@ class Story {
     response.write(`id: ${event.seq}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`);
   }
 
-  beat(c = this.newest) {
+  beat(c = this.newest, read = 0) {
     for (const { response, conversation } of this.streams) {
-      if (conversation === c) response.write(`event: head\ndata: {"head":${c.events.length}}\n\n`);
+      if (conversation === c) response.write(`event: head\ndata: {"head":${c.events.length},"read":${read}}\n\n`);
     }
   }
 

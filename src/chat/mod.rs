@@ -489,6 +489,8 @@ pub async fn accept(
     let event = Event::HandoffAccepted { conversation: id, contact: conversation.contact, account: agent.id };
     events::append(&mut tx, &event, now).await?;
     tx.commit().await?;
+    // Whoever accepts or writes has it before her; presence may be lost.
+    let _ = room.look(id, agent.id, now).await;
     room.tell(&conversation).await;
     Ok(conversation)
 }
@@ -531,6 +533,7 @@ pub async fn agent_say(
     let entry = turning.appended.pop().ok_or(Error::Unknown)?;
     store::save(&mut tx, &conversation, old_head, now).await?;
     tx.commit().await?;
+    let _ = room.look(id, agent.id, now).await;
     room.tell(&conversation).await;
     Ok(entry)
 }

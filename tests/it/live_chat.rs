@@ -367,6 +367,7 @@ async fn somebody_who_has_left_keeps_no_visitor_waiting() {
     ana.goes_online().await;
     ben.goes_online().await;
     let mut nikki = talking(&app, VisitorId::new(), &ana).await;
+    app.clock.advance(40 * SECOND_MS);
     assert_eq!(ben.acts(&nikki, "accept", &[]).await.status, 409, "Ana is there");
     ana.goes_away().await;
     assert!(ben.sees(&nikki).await.contains("Ana Ruiz is not here any more"));

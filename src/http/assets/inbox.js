@@ -99,7 +99,7 @@
       event.stopImmediatePropagation();
       hide();
     }
-  });
+  }, true);
   // A shortcut that was typed and sent as it is means its reply.
   document.addEventListener(
     "submit",

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::yaml::{self, Doc, Kind as Node, Spanned, View};
 use crate::bookings::team::Team;
+use crate::chat::live::replies::Replies;
 use crate::chat::{Flows, check::Known, flows::TEAM};
 use crate::config::Config;
 use crate::gates::Catalog;
@@ -27,11 +28,12 @@ pub enum Kind {
     Team,
     Notify,
     Topics,
+    Replies,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Lifecycle,
         Self::Segments,
         Self::Offers,
@@ -41,6 +43,7 @@ impl Kind {
         Self::Team,
         Self::Notify,
         Self::Topics,
+        Self::Replies,
     ];
 
     fn path(self, config: &Config) -> &Path {
@@ -55,6 +58,7 @@ impl Kind {
             Self::Team => &files.team,
             Self::Notify => &files.notify,
             Self::Topics => &files.topics,
+            Self::Replies => &files.replies,
         }
     }
 
@@ -70,6 +74,7 @@ impl Kind {
             Self::Team => "reps: []\nmeetings: []",
             Self::Notify => "hooks: []",
             Self::Topics => "topics: []",
+            Self::Replies => "replies: []",
         }
     }
 }
@@ -197,6 +202,7 @@ pub struct Definitions {
     pub rules: Option<Rules>,
     pub flows: Option<Flows>,
     pub topics: Option<Topics>,
+    pub replies: Option<Replies>,
     pub wording: Option<Wording>,
     pub sequences: Option<Sequences>,
 }
@@ -272,6 +278,8 @@ impl Definitions {
             rules: file(Kind::Notify)
                 .and_then(|(path, text)| apart(report, |report| Rules::parse(path, text, report))),
             flows: Flows::read(&sources.flows, &known, report),
+            replies: file(Kind::Replies)
+                .and_then(|(path, text)| apart(report, |report| Replies::parse(path, text, report))),
         };
         if let Some(team) = &read.team {
             read.lifecycle = read.lifecycle.map(|lifecycle| lifecycle.with_hours(team.working_hours()));
@@ -342,6 +350,7 @@ mod tests {
             (Kind::Team, "team.yaml", include_str!("../../config/team.yaml")),
             (Kind::Notify, "notify.yaml", include_str!("../../config/notify.yaml")),
             (Kind::Topics, "topics.yaml", include_str!("../../config/topics.yaml")),
+            (Kind::Replies, "replies.yaml", include_str!("../../config/replies.yaml")),
         ] {
             sources.put(kind, path.to_owned(), text.to_owned());
         }

@@ -15,6 +15,7 @@ use crate::base::signing::{Keys, random_text};
 use crate::base::time::Clock;
 use crate::bookings::team::Team;
 use crate::chat::Room;
+use crate::chat::live::replies::Replies;
 use crate::config::Config;
 use crate::gates::{Catalog, Exchanges, Screen};
 use crate::hits::{Agents, Geo, Spam, Words};
@@ -48,6 +49,8 @@ pub struct App {
     pub screen: Arc<Screen>,
     pub webinars: Arc<webinars::Definition>,
     pub team: Arc<Team>,
+    /// Answers that are written once and used often.
+    pub replies: Arc<Replies>,
     /// Where conversations take place.
     pub room: Room,
     /// How people are told.
@@ -89,6 +92,7 @@ impl App {
             rules: Some(rules),
             flows: Some(flows),
             topics: Some(topics),
+            replies: Some(replies),
             wording: Some(wording),
             sequences: Some(sequences),
         } = read
@@ -128,7 +132,7 @@ impl App {
             topics: Arc::new(topics),
             sequences: Arc::new(sequences),
             wording: Arc::new(wording),
-            flows: Arc::new(flows),
+            flows: Arc::new(flows.with_live_chat()),
             mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
             from,
@@ -155,6 +159,7 @@ impl App {
             screen: Arc::new(screen_of(&config)),
             webinars: desk.webinars.clone(),
             team: desk.team.clone(),
+            replies: Arc::new(replies),
             desk,
             collector,
             words,

@@ -209,6 +209,16 @@ pub enum Body {
     End {
         outcome: String,
     },
+    /// After a conversation with a person: asks how it was, from 1 to 5.
+    Satisfaction {
+        text: String,
+    },
+    /// The answer to that.
+    Rated {
+        score: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
 }
 
 impl Body {

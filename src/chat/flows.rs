@@ -9,6 +9,8 @@ use crate::base::diagnostic::{Mark, Report};
 use crate::base::language::Language;
 use crate::base::yaml;
 
+/// What answers where no flow was written: a person, or else a question that is left.
+const LIVE_CHAT: &str = include_str!("live/live-chat.yaml");
 /// The team that conversations are handed to.
 pub const TEAM: &str = "sdr";
 
@@ -60,6 +62,20 @@ impl Flows {
         is_sound.then_some(Flows(flows))
     }
 
+    /// With a flow that answers when the chat is opened: the company's own, or else [`LIVE_CHAT`].
+    #[must_use]
+    pub fn with_live_chat(mut self) -> Flows {
+        if self.on(When::Opened).next().is_none() {
+            let report = Report::new();
+            let known = Known { teams: Some([TEAM.to_owned()].into()), ..Known::default() };
+            let built_in = [("live-chat.yaml".to_owned(), LIVE_CHAT.to_owned())];
+            self.0.extend(Flows::read(&built_in, &known, &report).into_iter().flat_map(|flows| flows.0));
+            // The file is built in, and a test reads it.
+            assert!(report.is_clean(), "{}", report.text());
+        }
+        self
+    }
+
     /// A flow by its name.
     pub fn find(&self, id: &str) -> Option<&Flow> {
         self.0.iter().find(|flow| flow.id == id)
@@ -97,5 +113,18 @@ impl Flows {
     /// The flows that listen to something, the highest priority first.
     pub fn on(&self, when: When) -> impl Iterator<Item = &Flow> {
         self.0.iter().filter(move |flow| flow.trigger.as_ref().is_some_and(|trigger| trigger.when == when))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_company_without_flows_has_a_chat_all_the_same() {
+        let flows = Flows::default().with_live_chat();
+        assert_eq!(flows.on(When::Opened).map(|flow| flow.id.as_str()).collect::<Vec<_>>(), ["live_chat"]);
+        let again = flows.clone().with_live_chat();
+        assert_eq!(again.all().len(), flows.all().len(), "what answers already is left alone");
     }
 }

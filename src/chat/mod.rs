@@ -12,6 +12,7 @@ pub mod effects;
 pub mod engine;
 pub mod flow;
 pub mod flows;
+pub mod live;
 pub mod log;
 pub mod offer;
 pub mod phrases;
@@ -51,9 +52,9 @@ use crate::storage::{self, Stores};
 use crate::webinars::{self, Watching};
 
 pub use self::flows::Flows;
-pub use self::log::Entry;
+pub use self::log::{Entry, Head};
 pub use self::offer::{Offered, offer};
-pub use self::store::{PERSONAL, find, inbox, of_contact};
+pub use self::store::{PAGE, PERSONAL, find, inbox, of_contact};
 pub use self::suggest::agent_suggest;
 
 /// How long a token opens its conversation.
@@ -148,6 +149,9 @@ impl Conversation {
     }
 }
 
+/// What the bus says of a conversation in which somebody has read on.
+pub const READ: &str = "read";
+
 /// The bus topic on which consoles are told that something in the inbox has changed.
 pub const INBOX: &str = "inbox";
 
@@ -186,6 +190,9 @@ pub enum Error {
     /// The question is not open any more.
     #[error("this question is not open any more")]
     QuestionOver,
+    /// Whoever asks has read a number that this log does not have, or has it for another entry.
+    #[error("the log has no such entry; read it from the beginning")]
+    SequenceUnknown,
     /// The conversation is closed.
     #[error("the conversation is over")]
     Closed,
@@ -195,6 +202,9 @@ pub enum Error {
     /// The message cannot be taken as it is.
     #[error("{0}")]
     MessageInvalid(String),
+    /// It is not certain that the address is this visitor's.
+    #[error("it is not certain that the address is yours")]
+    NotConfirmed,
     /// The token does not open this conversation.
     #[error("the conversation's token is not valid")]
     TokenForged,
@@ -244,9 +254,11 @@ impl Coded for Error {
             Self::FlowUnknown => "chat.flow_unknown",
             Self::ClientIdReused => "chat.client_id_reused",
             Self::QuestionOver => "chat.question_over",
+            Self::SequenceUnknown => "chat.sequence_unknown",
             Self::Closed => "chat.closed",
             Self::NotAllowed(_) => "chat.not_allowed",
             Self::MessageInvalid(_) => "chat.message_invalid",
+            Self::NotConfirmed => "chat.not_confirmed",
             Self::TokenForged => "token.forged",
             Self::TokenExpired => "token.expired",
             Self::Contact(error) => error.code(),
@@ -457,13 +469,15 @@ pub async fn accept(
         Mode::Human if conversation.agent.as_ref().is_some_and(|other| other.id == agent.id) => {
             return Ok(conversation);
         }
-        Mode::Human => return Err(Error::NotAllowed("somebody else has taken this conversation")),
+        Mode::Human => live::transfer::step_in(room, &mut tx, &mut conversation, agent, now).await?,
         Mode::Closed => return Err(Error::Closed),
-        Mode::Bot | Mode::Waiting => {}
+        Mode::Bot | Mode::Waiting => {
+            conversation.agent = Some(agent.clone());
+            let step = Step::Input(Input::AgentAccepted { agent: body::Face::of(&agent.name) });
+            advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
+            live::routing::accepted(&mut tx, id, now).await?;
+        }
     }
-    conversation.agent = Some(agent.clone());
-    let step = Step::Input(Input::AgentAccepted { agent: body::Face::of(&agent.name) });
-    advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
     if let Some(contact) = conversation.contact {
         // A person's first answer is what deadlines of the lifecycle wait for.
         let props = json!({ "by": agent.id });
@@ -475,6 +489,8 @@ pub async fn accept(
     let event = Event::HandoffAccepted { conversation: id, contact: conversation.contact, account: agent.id };
     events::append(&mut tx, &event, now).await?;
     tx.commit().await?;
+    // Whoever accepts or writes has it before her; presence may be lost.
+    let _ = room.look(id, agent.id, now).await;
     room.tell(&conversation).await;
     Ok(conversation)
 }
@@ -517,6 +533,7 @@ pub async fn agent_say(
     let entry = turning.appended.pop().ok_or(Error::Unknown)?;
     store::save(&mut tx, &conversation, old_head, now).await?;
     tx.commit().await?;
+    let _ = room.look(id, agent.id, now).await;
     room.tell(&conversation).await;
     Ok(entry)
 }
@@ -690,27 +707,59 @@ pub async fn transcript(
 /// As the store says.
 pub async fn read(room: &Room, id: ConversationId, reader: Author, seq: i64) -> Result<(), Error> {
     let mut tx = room.stores.db.begin().await?;
-    store::set_read(&mut tx, id, reader, seq).await?;
+    let is_new = store::set_read(&mut tx, id, reader, seq).await?;
     tx.commit().await?;
-    if reader == Author::Visitor {
-        room.stores.bus.publish(INBOX, &id.to_string()).await;
+    if is_new {
+        room.stores.bus.publish(&Conversation::topic(id), READ).await;
+        if reader == Author::Visitor {
+            room.stores.bus.publish(INBOX, &id.to_string()).await;
+        }
     }
     Ok(())
 }
 
-/// The log after `after`, and the number of its latest entry. More than a page is asked for again.
+/// The log after `after`, one page of it: [`PAGE`] entries at most.
 ///
 /// # Errors
-/// [`Error::Unknown`].
+/// As the store says.
 pub async fn entries(
     q: &mut impl Queries,
     room: &Room,
     id: ConversationId,
     after: i64,
-) -> Result<(Vec<Entry>, i64), Error> {
-    let head = store::find(q, id).await?.ok_or(Error::Unknown)?.head;
-    let entries = if after < head { store::entries(q, id, after, &room.bot).await? } else { Vec::new() };
-    Ok((entries, head))
+) -> Result<Vec<Entry>, Error> {
+    Ok(store::entries(q, id, after, &room.bot).await?)
+}
+
+/// How far the log goes, as `reader` is told it.
+///
+/// # Errors
+/// [`Error::Unknown`].
+pub async fn head(q: &mut impl Queries, id: ConversationId, reader: Author) -> Result<Head, Error> {
+    store::head(q, id, reader).await?.ok_or(Error::Unknown)
+}
+
+/// Whether a reader may go on after entry `after`, which it was told at the time `at`. A number that the log does not
+/// have, or has for an entry of another time, means that the store was put back to an older state since.
+///
+/// # Errors
+/// [`Error::Unknown`], [`Error::SequenceUnknown`].
+pub async fn resume(
+    q: &mut impl Queries,
+    id: ConversationId,
+    after: i64,
+    at: Option<Timestamp>,
+) -> Result<(), Error> {
+    let head = head(q, id, Author::Visitor).await?.head;
+    if !(0..=head).contains(&after) {
+        return Err(Error::SequenceUnknown);
+    }
+    match at {
+        Some(at) if after > 0 && store::time_of(q, id, after).await? != Some(at) => {
+            Err(Error::SequenceUnknown)
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Room {

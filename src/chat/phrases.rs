@@ -18,6 +18,7 @@ pub enum Phrase {
     StillHere,
     BackToBot,
     Changed,
+    HowWasIt,
 }
 
 impl Phrase {
@@ -64,6 +65,9 @@ impl Phrase {
                 "Sorry, something has just changed on our side. Let us go on from here.",
                 "Perdona, algo acaba de cambiar por nuestra parte. Sigamos desde aquí.",
             ),
+            Phrase::HowWasIt => {
+                ("How was this conversation for you?", "¿Qué te ha parecido esta conversación?")
+            }
         };
         match language {
             Language::En => en,

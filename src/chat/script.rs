@@ -313,6 +313,8 @@ pub fn told(body: &Body) -> String {
         Body::Status { mode, .. } => format!("the mode {}", mode.word()),
         Body::Booked(booked) => format!("a booking at {}", booked.starts_at),
         Body::End { outcome } => format!("the end ({outcome})"),
+        Body::Satisfaction { .. } => "asks how it was".to_owned(),
+        Body::Rated { score, .. } => format!("rated {score} of 5"),
     }
 }
 

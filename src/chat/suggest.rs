@@ -133,7 +133,7 @@ fn question(meeting: &str, text: &str, slots: Vec<Slot>, zone: &str) -> Body {
     Body::Ask { question: format!("{SUGGESTED}{meeting}"), text: text.to_owned(), input, progress: None }
 }
 
-fn turning<'a>(
+pub(super) fn turning<'a>(
     room: &'a Room,
     tx: &'a mut Tx,
     conversation: &'a mut Conversation,

@@ -8,6 +8,7 @@ use super::body::{Author, Body, Booked, Face, Mode, Slot};
 use super::effects::Effect;
 use super::engine::{self, Input, Out, Turn};
 use super::flow::Flow;
+use super::live::{left, rating, routing};
 use super::log::{Byline, Entry};
 use super::world::{self, Sight};
 use super::{Agent, Conversation, Error, Room, store};
@@ -116,7 +117,8 @@ impl Turning<'_> {
         self.conversation.wake_at = None;
         let (conversation, contact) = (self.conversation.id, self.conversation.contact);
         events::append(self.tx, &Event::ConversationClosed { conversation, contact }, self.now).await?;
-        Ok(())
+        routing::withdraw(self.tx, conversation, self.now).await?;
+        rating::ask(self).await
     }
 
     async fn carry_out(&mut self, effect: Effect) -> Result<Option<Input>, Error> {
@@ -141,9 +143,11 @@ impl Turning<'_> {
                 }
                 let event = Event::HandoffRequested { conversation, contact };
                 events::append(self.tx, &event, self.now).await?;
+                routing::begin(self.room, self.tx, self.conversation, self.now).await?;
                 Ok(None)
             }
             Effect::WithdrawHandoff => {
+                routing::withdraw(self.tx, conversation, self.now).await?;
                 let event = Event::HandoffExpired { conversation, contact };
                 events::append(self.tx, &event, self.now).await?;
                 Ok(None)
@@ -273,7 +277,9 @@ impl Turning<'_> {
                 let (visitor, id) = (Some(self.conversation.visitor), conversation.to_string());
                 let kind = "call.requested";
                 contacts::record(self.tx, contact, visitor, kind, Some(&id), with.clone(), self.now).await?;
-                let event = Event::HandoffRequested { conversation, contact };
+                let note = with.get("note").and_then(Json::as_str).unwrap_or_default();
+                left::leave(self.tx, self.conversation, note, self.now).await?;
+                let event = Event::QuestionLeft { conversation, contact };
                 events::append(self.tx, &event, self.now).await?;
                 Ok(Input::Done)
             }

@@ -149,6 +149,8 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         About::Letter
     } else if map.has("topics") {
         About::Definition(Kind::Topics)
+    } else if map.has("replies") {
+        About::Definition(Kind::Replies)
     } else if map.has("forms") {
         About::Definition(Kind::Forms)
     } else if map.has("assets") {
@@ -165,7 +167,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         let at = &doc.root.at;
         report.error(at, "Y003", "nobody knows what this file is about").hint(
             "a flow has `steps`, a test of flows `tests`, a sequence of letters `sequence`, a letter `en` and `es`, the others \
-             `stages`, `segments`, `offers`, `forms`, `assets`, `webinars`, `reps`, `topics`",
+             `stages`, `segments`, `offers`, `forms`, `assets`, `webinars`, `reps`, `topics`, `replies`",
         );
         return None;
     };

@@ -81,6 +81,7 @@ pub struct Definitions {
     pub team: PathBuf,
     pub notify: PathBuf,
     pub topics: PathBuf,
+    pub replies: PathBuf,
     pub mails: PathBuf,
     pub nurture: PathBuf,
     pub flows: PathBuf,

@@ -30,7 +30,7 @@ use crate::storage::db::{Queries, Tx};
 pub use store::identity::{Alias, HostId, addresses, host_ids};
 pub use store::{
     PERSONAL, Texts, activities, company_colleagues, consents, fields, find, find_by_email, known_visitors,
-    latest_visitor, saw_visitor, see_visitor, visitor, visits, visits_between,
+    latest_visitor, saw_visitor, see_visitor, visitor, visits, visits_between, visits_of_device,
 };
 
 /// A person whose address we know.

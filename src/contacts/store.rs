@@ -670,6 +670,27 @@ pub async fn visits(
     Ok(visits.iter().map(|visit| told(visit, &texts)).collect())
 }
 
+/// A device's visits that were consented to, the latest first.
+///
+/// # Errors
+/// As the store says.
+pub async fn visits_of_device(q: &mut impl Queries, visitor: VisitorId, most: i64) -> Result<Vec<Visit>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, site, visitor, consent, bot, started_at, last_at, hits, pages, events, engaged_ms,
+                     scroll, host, entry, exit, channel, source, medium, campaign, term, content, referrer, country,
+                     region, city, network, device, browser, os, language, trail
+                 from visits where visitor = $1 and consent > 0 order by started_at desc limit $2"
+            ),
+            params![visitor, most],
+        )
+        .await?;
+    let visits = rows.iter().map(sessions::store::visit_of).collect::<Result<Vec<_>>>()?;
+    let texts = hits::texts_of(q, visits.iter().flat_map(words_of)).await?;
+    Ok(visits.iter().map(|visit| told(visit, &texts)).collect())
+}
+
 /// The words of visits that were read so far, by their numbers.
 #[derive(Default)]
 pub struct Texts(HashMap<i64, String>);

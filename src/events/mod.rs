@@ -73,10 +73,21 @@ pub enum Event {
     ConversationOpened { conversation: ConversationId, contact: Option<ContactId> },
     /// A visitor waits for a person.
     HandoffRequested { conversation: ConversationId, contact: Option<ContactId> },
+    /// Somebody is asked to take a conversation that waits, or it was passed on to her; nobody: all are. `by` passed it on.
+    HandoffOffered {
+        conversation: ConversationId,
+        contact: Option<ContactId>,
+        account: Option<AccountId>,
+        by: Option<AccountId>,
+    },
     /// A person took the conversation over.
     HandoffAccepted { conversation: ConversationId, contact: Option<ContactId>, account: AccountId },
     /// Nobody took it in time.
     HandoffExpired { conversation: ConversationId, contact: Option<ContactId> },
+    /// A visitor left a question, or asked to be called, when nobody was there.
+    QuestionLeft { conversation: ConversationId, contact: Option<ContactId> },
+    /// A conversation is wanted by mail, up to an entry of its log. `by` is who of the company asked for it.
+    TranscriptAsked { conversation: ConversationId, contact: ContactId, up_to: i64, by: Option<AccountId> },
     /// A conversation is over.
     ConversationClosed { conversation: ConversationId, contact: Option<ContactId> },
     /// A call is booked.
@@ -115,8 +126,11 @@ impl Event {
             Self::RecordingWatched { .. } => "recording_watched",
             Self::ConversationOpened { .. } => "conversation_opened",
             Self::HandoffRequested { .. } => "handoff_requested",
+            Self::HandoffOffered { .. } => "handoff_offered",
             Self::HandoffAccepted { .. } => "handoff_accepted",
             Self::HandoffExpired { .. } => "handoff_expired",
+            Self::QuestionLeft { .. } => "question_left",
+            Self::TranscriptAsked { .. } => "transcript_asked",
             Self::ConversationClosed { .. } => "conversation_closed",
             Self::BookingConfirmed { .. } => "booking_confirmed",
             Self::BookingRescheduled { .. } => "booking_rescheduled",
@@ -145,6 +159,7 @@ impl Event {
             | Self::WebinarMissed { contact, .. }
             | Self::WebinarMoved { contact, .. }
             | Self::WebinarCancelled { contact, .. }
+            | Self::TranscriptAsked { contact, .. }
             | Self::BookingConfirmed { contact, .. }
             | Self::BookingRescheduled { contact, .. }
             | Self::BookingCancelled { contact, .. }
@@ -153,6 +168,8 @@ impl Event {
             Self::RecordingWatched { contact, .. }
             | Self::ConversationOpened { contact, .. }
             | Self::HandoffRequested { contact, .. }
+            | Self::HandoffOffered { contact, .. }
+            | Self::QuestionLeft { contact, .. }
             | Self::HandoffAccepted { contact, .. }
             | Self::HandoffExpired { contact, .. }
             | Self::ConversationClosed { contact, .. } => *contact,

@@ -20,6 +20,7 @@ use crate::reports::journeys::churn::{churn, standings};
 use crate::reports::journeys::costs::costs;
 use crate::reports::journeys::funnel::{self, Step, funnel};
 use crate::reports::journeys::shows::{self, shows};
+use crate::reports::journeys::talks::{self, talks};
 use crate::reports::journeys::velocity::{Lengths, stays, velocity};
 use crate::reports::journeys::{Span, reached};
 use crate::reports::traffic::csv;
@@ -39,7 +40,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/acceptance", web::get().to(accepted))
             .route("/no-shows", web::get().to(no_shows))
             .route("/costs", web::get().to(cost))
-            .route("/churn", web::get().to(churned)),
+            .route("/churn", web::get().to(churned))
+            .route("/talks", web::get().to(talked)),
     );
 }
 
@@ -322,5 +324,36 @@ async fn churned(app: Shared, request: HttpRequest) -> Result<HttpResponse, Prob
         let row = counts.into_iter().chain([perhaps(told.churn_rate), perhaps(told.recovery_rate)]).collect();
         let head = ["at_start", "lost", "new", "lost_of_new", "recovered", "churn_rate", "recovery_rate"];
         (head.to_vec(), vec![row])
+    }))
+}
+
+async fn talked(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &[])?;
+    let report = talks::report(&talks(&mut app.stores.db.read(), asked.span).await?);
+    Ok(asked.answer("talks", &report, || {
+        let all = [("".to_owned(), report.total.clone())];
+        let rows = report.by_colleague.clone().into_iter().chain(all).map(|(name, numbers)| {
+            vec![
+                name,
+                numbers.conversations.to_string(),
+                numbers.asked.to_string(),
+                numbers.accepted.to_string(),
+                perhaps(numbers.accepted_after_ms_p50),
+                numbers.ratings.to_string(),
+                perhaps(numbers.satisfaction),
+                perhaps(numbers.content_rate),
+            ]
+        });
+        let head = vec![
+            "colleague",
+            "conversations",
+            "asked",
+            "accepted",
+            "accepted_after_ms_p50",
+            "ratings",
+            "satisfaction",
+            "content_rate",
+        ];
+        (head, rows.collect())
     }))
 }

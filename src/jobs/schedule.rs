@@ -25,6 +25,11 @@ const CHORES: &[Chore] = &[
         run: |worker, now| Box::pin(wake_conversations(worker, now)),
     },
     Chore {
+        name: "look_after_conversations",
+        every_ms: SECOND_MS,
+        run: |worker, now| Box::pin(look_after_conversations(worker, now)),
+    },
+    Chore {
         name: "close_webinars",
         every_ms: SECOND_MS,
         run: |worker, now| Box::pin(close_webinars(worker, now)),
@@ -170,6 +175,10 @@ async fn forget_codes(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
 
 async fn wake_conversations(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     Ok(chat::wake_due(&worker.room, now).await? > 0)
+}
+
+async fn look_after_conversations(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(chat::live::routing::look_after(&worker.room, now).await? > 0)
 }
 
 async fn close_webinars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -7,7 +7,7 @@ use crate::base::time::Timestamp;
 use crate::contacts::{self, Contact};
 use crate::events::{Event, Recorded};
 use crate::storage::db::Tx;
-use crate::{bookings, gates, webinars};
+use crate::{accounts, bookings, gates, webinars};
 
 /// The messages that follow from a fact, each with a key made of the fact's id.
 ///
@@ -54,7 +54,29 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
             plan.tell_of_booking(tx, *booking, *contact, "booking_cancelled").await?;
         }
         Event::HandoffRequested { conversation, contact } => {
-            plan.handoff(tx, *conversation, *contact).await?
+            // Who is asked in the console is told by facts of their own.
+            let notice = plan.of_chat(tx, "handoff_requested", *conversation, *contact, None).await?;
+            plan.hook(Fact::Handoffs, &notice);
+        }
+        Event::HandoffOffered { conversation, contact, account, by } => {
+            let kind = if by.is_some() { "handoff_passed_on" } else { "handoff_requested" };
+            let mut notice = plan.of_chat(tx, kind, *conversation, *contact, *account).await?;
+            notice.rep = match by {
+                Some(by) => accounts::find(tx, *by).await.map_err(unwritable)?.map(|by| by.name),
+                None => None,
+            };
+            plan.add("console", recorded.at, Work::Console { notice });
+        }
+        Event::QuestionLeft { conversation, contact } => {
+            let owner = match contact {
+                Some(contact) => contacts::find(tx, *contact).await?.and_then(|contact| contact.owner),
+                None => None,
+            };
+            let notice = plan.of_chat(tx, "question_left", *conversation, *contact, owner).await?;
+            plan.tell(Fact::Handoffs, notice);
+        }
+        Event::TranscriptAsked { conversation, contact, up_to, by: _ } => {
+            plan.mail(Mail::Transcript { contact: *contact, conversation: *conversation, up_to: *up_to });
         }
         Event::SlaBreached { contact, stage, owner, .. } => {
             plan.tell_role(tx, *contact, owner, "sla_breached", stage).await?;
@@ -104,6 +126,11 @@ impl Plan<'_> {
     }
 
     fn tell(&mut self, fact: Fact, notice: Notice) {
+        self.hook(fact, &notice);
+        self.add("console", self.recorded.at, Work::Console { notice });
+    }
+
+    fn hook(&mut self, fact: Fact, notice: &Notice) {
         for hook in self.desk.rules.hooks.iter().filter(|hook| hook.on.contains(&fact)) {
             let work = Work::Hook { hook: hook.name.clone(), notice: notice.clone() };
             self.planned.push(Planned {
@@ -112,7 +139,6 @@ impl Plan<'_> {
                 work,
             });
         }
-        self.add("console", self.recorded.at, Work::Console { notice });
     }
 
     async fn form(
@@ -255,12 +281,15 @@ impl Plan<'_> {
         Ok(())
     }
 
-    async fn handoff(
-        &mut self,
+    /// A line about a conversation; for everybody, if it is for nobody in particular.
+    async fn of_chat(
+        &self,
         tx: &mut Tx,
+        kind: &str,
         conversation: ConversationId,
         contact: Option<ContactId>,
-    ) -> Result<(), Error> {
+        account: Option<AccountId>,
+    ) -> Result<Notice, Error> {
         let contact = match contact {
             Some(contact) => contacts::find(tx, contact).await?,
             None => None,
@@ -269,9 +298,9 @@ impl Plan<'_> {
             Some(contact) => company_name(tx, contact).await?,
             None => None,
         };
-        let notice = Notice {
-            kind: "handoff_requested".to_owned(),
-            account: None::<AccountId>,
+        Ok(Notice {
+            kind: kind.to_owned(),
+            account,
             who: contact.map_or_else(String::new, |contact| contact.display_name()),
             company,
             rep: None,
@@ -279,9 +308,7 @@ impl Plan<'_> {
             zone: "UTC".to_owned(),
             link: format!("/console/inbox/{conversation}"),
             state: None,
-        };
-        self.tell(Fact::Handoffs, notice);
-        Ok(())
+        })
     }
 }
 

@@ -227,6 +227,9 @@ pub async fn hear(
         | Event::RecordingWatched { .. }
         | Event::ConversationOpened { .. }
         | Event::HandoffRequested { .. }
+        | Event::HandoffOffered { .. }
+        | Event::QuestionLeft { .. }
+        | Event::TranscriptAsked { .. }
         | Event::HandoffAccepted { .. }
         | Event::HandoffExpired { .. }
         | Event::ConversationClosed { .. }

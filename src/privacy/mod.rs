@@ -81,7 +81,7 @@ impl Coded for Error {
 /// Every list of tables, in the order in which they are erased: what leads to other rows comes last. `later` are the lists
 /// of the modules that may know this one (mails, jobs).
 pub fn tables(later: &[&'static [Personal]]) -> Vec<&'static Personal> {
-    let journey: [&[Personal]; 13] = [
+    let journey: [&[Personal]; 14] = [
         PERSONAL,
         events::PERSONAL,
         segments::PERSONAL,
@@ -93,6 +93,7 @@ pub fn tables(later: &[&'static [Personal]]) -> Vec<&'static Personal> {
         gates::PERSONAL,
         webinars::PERSONAL,
         bookings::PERSONAL,
+        chat::live::PERSONAL,
         chat::PERSONAL,
         contacts::PERSONAL,
     ];

@@ -63,6 +63,22 @@ pub(super) const KINDS: &[Kind] = &[
         count: sql!("select count(*) as n from conversations where mode = 'closed' and updated_at < $1"),
         delete: &[
             sql!(
+                "delete from chat_offers where conversation_id in
+                     (select id from conversations where mode = 'closed' and updated_at < $1)"
+            ),
+            sql!(
+                "delete from chat_notes where conversation_id in
+                     (select id from conversations where mode = 'closed' and updated_at < $1)"
+            ),
+            sql!(
+                "delete from chat_ratings where conversation_id in
+                     (select id from conversations where mode = 'closed' and updated_at < $1)"
+            ),
+            sql!(
+                "delete from chat_left where conversation_id in
+                     (select id from conversations where mode = 'closed' and updated_at < $1)"
+            ),
+            sql!(
                 "delete from messages where conversation_id in
                      (select id from conversations where mode = 'closed' and updated_at < $1)"
             ),

@@ -74,7 +74,13 @@ pub fn examples(name: &str) -> Vec<(String, serde_json::Value)> {
         };
         if label.is_empty() || label.starts_with('.') {
             let json = std::fs::read_to_string(&path).unwrap();
-            let value = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let mut value: serde_json::Value =
+                serde_json::from_str(&json).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            // The switch in the frame of every page of the console, where an example does not say how it stands.
+            if let Some(presence) = value.get_mut("presence").and_then(|presence| presence.as_object_mut()) {
+                presence.entry("state").or_insert("online".into());
+                presence.entry("quiet").or_insert(false.into());
+            }
             found.push((label.trim_start_matches('.').to_owned(), value));
         }
     }

@@ -22,13 +22,15 @@ pub enum View {
     Waiting,
     /// Those that the reader has taken.
     Mine,
+    /// Those in which a question was left that nobody has answered.
+    Left,
     /// Those of the last 30 days that are closed.
     Closed,
 }
 
 impl View {
     /// Every view, in the order in which they are offered.
-    pub const ALL: [Self; 4] = [Self::Open, Self::Waiting, Self::Mine, Self::Closed];
+    pub const ALL: [Self; 5] = [Self::Open, Self::Waiting, Self::Mine, Self::Left, Self::Closed];
 
     /// Its name in addresses and texts.
     pub fn word(self) -> &'static str {
@@ -36,6 +38,7 @@ impl View {
             Self::Open => "open",
             Self::Waiting => "waiting",
             Self::Mine => "mine",
+            Self::Left => "left",
             Self::Closed => "closed",
         }
     }
@@ -73,12 +76,13 @@ pub async fn threads(
     now: Timestamp,
 ) -> Result<Vec<Thread>> {
     let modes = match view {
-        View::Open => ["bot", "waiting", "human"],
-        View::Waiting => ["waiting"; 3],
-        View::Mine => ["human"; 3],
-        View::Closed => ["closed"; 3],
+        View::Open => ["bot", "waiting", "human", "human"],
+        View::Waiting => ["waiting"; 4],
+        View::Mine => ["human"; 4],
+        View::Left => ["bot", "waiting", "human", "closed"],
+        View::Closed => ["closed"; 4],
     };
-    let [first, second, third] = modes;
+    let [first, second, third, fourth] = modes;
     let mine = (view == View::Mine).then_some(reader);
     let since = if view == View::Closed { now.plus_ms(-30 * DAY_MS) } else { Timestamp(0) };
     let rows = q
@@ -93,12 +97,14 @@ pub async fn threads(
                  from conversations v
                  left join contacts c on c.id = v.contact_id
                  left join accounts a on a.id = v.assigned_to
-                 where v.mode in ($1, $2, $3) and (cast($4 as text) is null or v.assigned_to = $4)
+                 where v.mode in ($1, $2, $3, $7) and (cast($4 as text) is null or v.assigned_to = $4)
                      and v.updated_at >= $5
+                     and (cast($8 as bigint) = 0 or exists (select 1 from chat_left l
+                         where l.conversation_id = v.id and l.answered_at is null))
                  order by case v.mode when 'waiting' then 0 when 'human' then 1 else 2 end, v.updated_at desc
                  limit $6"
             ),
-            params![first, second, third, mine, since, MOST],
+            params![first, second, third, mine, since, MOST, fourth, i64::from(view == View::Left)],
         )
         .await?;
     rows.iter().map(thread_of).collect()
@@ -130,14 +136,20 @@ pub async fn counts(q: &mut impl Queries, reader: AccountId) -> Result<Counts> {
             sql!(
                 "select count(*) as open,
                      count(case when mode = 'waiting' then 1 end) as waiting,
-                     count(case when mode = 'human' and assigned_to = $1 then 1 end) as mine
+                     count(case when mode = 'human' and assigned_to = $1 then 1 end) as mine,
+                     (select count(*) from chat_left where answered_at is null) as left_open
                  from conversations where mode <> 'closed'"
             ),
             params![reader],
         )
         .await?;
     row.map_or(Ok(Counts::default()), |row| {
-        Ok(Counts { open: row.get("open")?, waiting: row.get("waiting")?, mine: row.get("mine")? })
+        Ok(Counts {
+            open: row.get("open")?,
+            waiting: row.get("waiting")?,
+            mine: row.get("mine")?,
+            left: row.get("left_open")?,
+        })
     })
 }
 
@@ -147,6 +159,7 @@ pub struct Counts {
     pub open: i64,
     pub waiting: i64,
     pub mine: i64,
+    pub left: i64,
 }
 
 impl Counts {
@@ -156,6 +169,7 @@ impl Counts {
             View::Open => self.open,
             View::Waiting => self.waiting,
             View::Mine => self.mine,
+            View::Left => self.left,
             View::Closed => 0,
         }
     }
@@ -170,6 +184,11 @@ pub struct Talk {
     pub mode: String,
     pub head: i64,
     pub assigned_to: Option<AccountId>,
+    pub agent: Option<String>,
+    /// Up to which entry the visitor has seen the log.
+    pub visitor_read: i64,
+    /// The question that was left and waits for an answer.
+    pub left: Option<String>,
     pub page: Option<String>,
     pub language: String,
     pub time_zone: String,
@@ -236,6 +255,11 @@ impl Line {
                 Self { note: Some("booked"), text: Some(booked.with), times: vec![booked.starts_at], ..blank }
             }
             Body::End { outcome } => Self { note: Some("end"), text: Some(outcome), ..blank },
+            Body::Satisfaction { text } => Self { note: Some("satisfaction"), text: Some(text), ..blank },
+            Body::Rated { score, comment } => {
+                let comment = comment.map_or_else(String::new, |comment| format!(": {comment}"));
+                Self { note: Some("rated"), text: Some(format!("{score}/5{comment}")), ..blank }
+            }
         }
     }
 }
@@ -248,9 +272,12 @@ pub async fn talk(q: &mut impl Queries, id: ConversationId) -> Result<Option<Tal
     let row = q
         .query_opt(
             sql!(
-                "select v.id, v.mode, v.head, v.assigned_to, v.page, v.language, v.time_zone, c.id as contact_id,
-                     c.email, c.first_name, c.last_name
-                 from conversations v left join contacts c on c.id = v.contact_id
+                "select v.id, v.mode, v.head, v.assigned_to, a.name as agent, v.visitor_read, v.page, v.language,
+                     v.time_zone, c.id as contact_id, c.email, c.first_name, c.last_name, l.question as left_question
+                 from conversations v
+                 left join contacts c on c.id = v.contact_id
+                 left join accounts a on a.id = v.assigned_to
+                 left join chat_left l on l.conversation_id = v.id and l.answered_at is null
                  where v.id = $1"
             ),
             params![id],
@@ -284,6 +311,9 @@ pub async fn talk(q: &mut impl Queries, id: ConversationId) -> Result<Option<Tal
         mode: row.get("mode")?,
         head: row.get("head")?,
         assigned_to: row.get("assigned_to")?,
+        agent: row.get("agent")?,
+        visitor_read: row.get("visitor_read")?,
+        left: row.get("left_question")?,
         page: row.get("page")?,
         language: row.get("language")?,
         time_zone: row.get("time_zone")?,

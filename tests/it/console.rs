@@ -538,7 +538,7 @@ async fn presence_lasts_as_long_as_a_page_is_open() {
     );
     assert_eq!(online().await, 1);
     app.clock.advance(30_000);
-    mike.submits("/console/presence/beat", &[]).await.expect(204);
+    mike.submits("/console/presence/beat", &[]).await.expect(200);
     app.clock.advance(30_000);
     assert_eq!(online().await, 1);
     mike.submits("/console/presence", &[("online", "0")]).await.expect(303);

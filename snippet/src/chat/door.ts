@@ -54,7 +54,7 @@ export class Door {
   ) {}
 
   /** The log after `after`; the server may wait `wait` seconds for something to come. */
-  async events(after: number, wait: number, signal: AbortSignal): Promise<{ events: Event[]; head: number }> {
+  async events(after: number, wait: number, signal: AbortSignal): Promise<{ events: Event[]; head: number; read?: number }> {
     return (await this.call(`/events?after=${after}&wait=${wait}`, { signal }, CALL_MS + wait * 1000)).json();
   }
 
@@ -73,6 +73,15 @@ export class Door {
 
   typing(): Promise<unknown> {
     return this.post('/typing', {});
+  }
+
+  rate(score: number, comment: string): Promise<Taken> {
+    return this.post('/rating', comment ? { score, comment } : { score });
+  }
+
+  /** Has the conversation so far sent to the visitor's own address. */
+  transcript(): Promise<unknown> {
+    return this.post('/transcript', {});
   }
 
   read(seq: number): Promise<unknown> {

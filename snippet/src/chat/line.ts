@@ -12,6 +12,8 @@ export interface Listener {
   /** New events, in order. `isOld`: from before this page was there, so nobody waits for them. */
   heard(events: Event[], isOld: boolean): void;
   typing(who: string, name: string): void;
+  /** Up to where the other side has read. */
+  read(seq: number): void;
   /** Whether the server answers. */
   connected(isConnected: boolean): void;
   /** The conversation is not there any more. */
@@ -60,8 +62,9 @@ export class Line {
   async catchUp(signal: AbortSignal = this.stop?.signal ?? new AbortController().signal): Promise<void> {
     const isOld = this.last === 0;
     for (;;) {
-      const { events, head } = await this.door.events(this.last, 0, signal);
+      const { events, head, read } = await this.door.events(this.last, 0, signal);
       if (signal.aborted) return;
+      if (read) this.listener.read(read);
       const before = this.last;
       this.takeAll(events, isOld);
       if (this.last >= head || this.last === before) return;
@@ -101,7 +104,8 @@ export class Line {
 
   private async poll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const { events } = await this.door.events(this.last, POLL_S, signal);
+      const { events, read } = await this.door.events(this.last, POLL_S, signal);
+      if (read) this.listener.read(read);
       this.heardAt = Date.now();
       this.takeAll(events, false);
     }
@@ -156,6 +160,7 @@ export class Line {
     if (!text) return;
     const data = JSON.parse(text);
     if (name === 'event' && !this.take(data)) await this.catchUp(signal);
+    if (name === 'head' && data.read) this.listener.read(data.read);
     if (name === 'head' && data.head > this.last) await this.catchUp(signal);
     if (name === 'typing') this.listener.typing(data.who, data.name || '');
   }

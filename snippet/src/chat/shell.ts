@@ -7,6 +7,7 @@ import tokens from '../shared/tokens.css';
 import { face, prose } from './bubbles';
 import { icons } from './icons';
 import style from './style.css';
+import after from './after.css';
 import type { Words } from './words';
 import type { Person } from './wire';
 
@@ -62,7 +63,7 @@ export class Shell {
   ) {
     this.root = place().root;
     this.place = this.root.host as HTMLElement;
-    dress(this.root, tokens, style);
+    dress(this.root, tokens, style, after);
     follow(this.place, widgetTheme());
     completeAccent(this.place, this.root);
 

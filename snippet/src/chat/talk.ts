@@ -10,6 +10,10 @@ export class Talk {
   /** Why the last answer was not taken, while the question is open again. */
   problem = '';
   isEnded = false;
+  /** Asks how it was, until that is answered. */
+  howWasIt = '';
+  /** The question that was answered last. */
+  answered: Ask | null = null;
 
   /** Takes the next event of the log. The log has no gaps when it comes here. */
   take({ body }: Event): void {
@@ -40,13 +44,20 @@ export class Talk {
         this.ask = null;
         this.isEnded = true;
         return;
+      case 'satisfaction':
+        this.howWasIt = body.text;
+        return;
+      case 'rated':
+        this.howWasIt = '';
+        return;
       case 'text':
       case 'video':
+      case 'image':
+      case 'file':
+      case 'card':
       case 'booked':
       case 'human_requested':
         return;
     }
   }
-
-  private answered: Ask | null = null;
 }

@@ -129,6 +129,7 @@ class Story {
   watches = [];
   reads = [];
   typings = 0;
+  transcripts = 0;
   conversations = new Map();
   pages = new Map();
   /** Requests to be failed: `{ match, status, times }`; status 0 cuts the connection. */
@@ -141,6 +142,8 @@ class Story {
   slots = slots(6, 5);
   zone = 'Europe/Madrid';
   start = 'offer';
+  /** The bot says nothing by itself: the test asks. */
+  isSilent = false;
   pushes = true;
 
   constructor(options) {
@@ -353,6 +356,11 @@ class Story {
     }
     if (door === 'typing') this.typings++;
     if (door === 'read') this.reads.push(JSON.parse(text));
+    if (door === 'rating') {
+      const { score, comment } = JSON.parse(text);
+      return send(201, { event: this.append(conversation, { kind: 'visitor' }, { type: 'rated', score, comment }) });
+    }
+    if (door === 'transcript') this.transcripts++;
     send(200, {});
   }
 
@@ -399,9 +407,9 @@ class Story {
     response.write(`id: ${event.seq}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`);
   }
 
-  beat(c = this.newest) {
+  beat(c = this.newest, read = 0) {
     for (const { response, conversation } of this.streams) {
-      if (conversation === c) response.write(`event: head\ndata: {"head":${c.events.length}}\n\n`);
+      if (conversation === c) response.write(`event: head\ndata: {"head":${c.events.length},"read":${read}}\n\n`);
     }
   }
 
@@ -460,7 +468,7 @@ class Story {
     }
     const shown =
       body.type === 'choice'
-        ? { ...body, label: c.labels[body.choice] }
+        ? { ...body, label: c.labels?.[body.choice] ?? body.choice }
         : body.type === 'answer'
           ? { type: 'answer', question: body.question, text: body.value }
           : body;
@@ -478,7 +486,7 @@ class Story {
       this.say(c, text.wait);
       return this.status(c, 'waiting');
     }
-    if (c.mode !== 'bot' || body.type === 'text') return;
+    if (c.mode !== 'bot' || body.type === 'text' || this.isSilent) return;
     const answered = c.question;
     const key = body.choice || answered;
     if (key === 'skip' || key === 'no') return this.end(c, 'declined');

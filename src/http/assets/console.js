@@ -68,7 +68,7 @@
     if (next) breakAddresses(next);
     if (!next || next.outerHTML === part.outerHTML) return;
     const focused = document.activeElement;
-    if (part.contains(focused) && /^(TEXTAREA|INPUT)$/.test(focused.tagName)) {
+    if (part.contains(focused) && /^(TEXTAREA|INPUT|SELECT)$/.test(focused.tagName)) {
       // Somebody is typing here. Only take the whole part when the typing place itself goes away.
       if (next.querySelector(`#${focused.id}`)) return;
     }
@@ -76,6 +76,7 @@
     const link = part.contains(focused) ? focused.getAttribute("href") : null;
     const top = part.scrollTop;
     const typed = here("textarea", part)?.value;
+    const kind = here(".note-only", part) ? "note" : here('[name="kind"]:checked', part)?.value;
     part.replaceWith(document.importNode(next, true));
     const placed = document.getElementById(part.id);
     placed.scrollTop = top;
@@ -83,6 +84,12 @@
     if (link) here(`a[href="${CSS.escape(link)}"]`, placed)?.focus();
     const area = here("textarea", placed);
     if (area && typed) area.value = typed;
+    // What was begun as a note stays one.
+    const box = kind && here(`[name="kind"][value="${kind}"]`, placed);
+    if (box) {
+      box.checked = true;
+      box.dispatchEvent(new Event("change", { bubbles: true }));
+    }
   }
 
   /** New messages are added below; the log is never rebuilt, so that screen readers read only what is new. */
@@ -93,7 +100,7 @@
     all("#talk-log .message", fresh).forEach((message) => {
       if (!here(`[data-seq="${message.dataset.seq}"]`, log)) {
         all(".pending", log).forEach((pending) => {
-          if (message.classList.contains("from-agent")) pending.remove();
+          if (["from-agent", "from-note"].some((who) => message.classList.contains(who) && pending.classList.contains(who))) pending.remove();
         });
         log.append(document.importNode(message, true));
         added = true;
@@ -118,38 +125,40 @@
     if (answer?.ok) takeCounts(new DOMParser().parseFromString(await answer.text(), "text/html"));
   }
 
-  // ---- the stream -------------------------------------------------------------------------------
+  // ---- the line ---------------------------------------------------------------------------------
 
-  if (here(".rail") && "EventSource" in window) {
-    const conversation = here("#talk")?.dataset.conversation;
-    const stream = new EventSource(`/console/events${conversation ? `?conversation=${conversation}` : ""}`);
-    let lost = null;
-    stream.addEventListener("open", () => {
-      clearTimeout(lost);
-      lost = null;
-      if (!here("#offline").hidden) {
-        here("#offline").hidden = true;
-        refresh(all("[data-live]").flatMap((part) => part.dataset.live.split(" ")));
-      }
+  const talk = here("#talk")?.dataset;
+  let lost = null;
+  const line =
+    here(".rail") &&
+    embudoLine({
+      conversation: talk?.conversation,
+      after: Number(talk?.head ?? 0),
+      csrf,
+      on: {
+        found() {
+          clearTimeout(lost);
+          lost = null;
+          if (!here("#offline").hidden) {
+            here("#offline").hidden = true;
+            refresh(all("[data-live]").flatMap((part) => part.dataset.live.split(" ")));
+          }
+        },
+        lost() {
+          lost ??= setTimeout(() => {
+            here("#offline").hidden = false;
+          }, 3000);
+        },
+        event: () => refresh([`conversation:${talk.conversation}`]),
+        wake: ({ topic }) => refresh([topic]),
+        typing: (typing) => showTyping(typing),
+        notification(note) {
+          toast(note);
+          notices.tell(note);
+          refresh(["notifications", "inbox"]);
+        },
+      },
     });
-    stream.addEventListener("error", () => {
-      lost ??= setTimeout(() => {
-        here("#offline").hidden = false;
-      }, 3000);
-    });
-    stream.addEventListener("wake", (event) => {
-      const { topic } = JSON.parse(event.data);
-      refresh([topic]);
-    });
-    stream.addEventListener("typing", (event) => showTyping(JSON.parse(event.data)));
-    stream.addEventListener("notification", (event) => {
-      const note = JSON.parse(event.data);
-      toast(note);
-      if (note.rings) ring();
-      refresh(["notifications", "inbox"]);
-    });
-    addEventListener("pagehide", () => stream.close());
-  }
 
   let typingOver = null;
   function showTyping({ text }) {
@@ -178,29 +187,6 @@
     here("#toasts").append(note);
   }
 
-  /** Two soft tones, once. Browsers allow sound only after the person touched the page; then it stays silent. */
-  function ring() {
-    try {
-      const audio = new AudioContext();
-      if (audio.state !== "running") return void audio.close();
-      [660, 880].forEach((pitch, index) => {
-        const tone = audio.createOscillator();
-        const volume = audio.createGain();
-        const start = audio.currentTime + index * 0.18;
-        tone.frequency.value = pitch;
-        volume.gain.setValueAtTime(0.0001, start);
-        volume.gain.exponentialRampToValueAtTime(0.12, start + 0.02);
-        volume.gain.exponentialRampToValueAtTime(0.0001, start + 0.35);
-        tone.connect(volume).connect(audio.destination);
-        tone.start(start);
-        tone.stop(start + 0.4);
-      });
-      setTimeout(() => audio.close(), 1000);
-    } catch {
-      // No sound device: the toast and the count have said it already.
-    }
-  }
-
   // ---- the zone ---------------------------------------------------------------------------------
 
   // Times are written by the server; it learns here where the reader is.
@@ -213,8 +199,27 @@
 
   // ---- presence ---------------------------------------------------------------------------------
 
-  const beat = () => post("/console/presence/beat", {}).catch(() => {});
-  if (document.body.dataset.online === "true") {
+  // Whoever rests beats on: the switch stands, and her hours begin again.
+  const beat = () =>
+    fetch("/console/presence/beat", {
+      method: "POST",
+      headers: { "x-csrf-token": csrf },
+      body: new URLSearchParams({ csrf }),
+    })
+      .then((answer) => (answer.ok ? answer.json() : null))
+      .then((told) => {
+        // Her hours have begun or ended since the page was loaded: say so where nobody is typing.
+        if (told && told.presence !== document.body.dataset.presence) refreshPresence();
+      })
+      .catch(() => {});
+  async function refreshPresence() {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    Object.assign(document.body.dataset, { presence: fresh.body.dataset.presence, quiet: fresh.body.dataset.quiet });
+    here(".presence")?.replaceWith(document.importNode(here(".presence", fresh), true));
+  }
+  if (document.body.dataset.chats === "true" && document.body.dataset.presence !== "away") {
     beat();
     setInterval(beat, 20_000);
   }
@@ -227,13 +232,18 @@
   let typedAt = 0;
   document.addEventListener("input", (event) => {
     if (event.target.id !== "say" || Date.now() - typedAt < 2500) return;
+    const kind = event.target.form.elements.kind?.value;
+    // Nobody needs to see that a note is written.
+    if (kind !== "say") return;
     typedAt = Date.now();
+    if (line.typing()) return;
     post(`/console/inbox/${here("#talk").dataset.conversation}/typing`, {}).catch(() => {});
   });
 
   document.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (form.id !== "composer" || event.submitter?.hasAttribute("formaction")) return;
+    const isNote = form.id === "composer" && (form.classList.contains("note-only") || form.elements.kind?.value === "note");
+    if (form.id !== "composer" || (event.submitter?.hasAttribute("formaction") && !isNote)) return;
     event.preventDefault();
     const area = here("textarea", form);
     const text = area.value.trim();
@@ -241,13 +251,16 @@
     const id = form.elements.client_id.value;
     form.elements.client_id.value = crypto.randomUUID();
     area.value = "";
-    const pending = pendingMessage(text);
+    const pending = pendingMessage(text, isNote ? "note" : "agent");
     const conversation = here("#talk").dataset.conversation;
-    const sent = await deliver(form.action, { text, client_id: id });
+    const problem = here("#say-problem");
+    problem.textContent = "";
+    const sent = await deliver(isNote ? form.dataset.note : form.action, { text, client_id: id });
     if (sent) {
       refresh([`conversation:${conversation}`]);
     } else {
       pending.remove();
+      problem.textContent = problem.dataset.text;
       area.value = area.value ? `${text}\n${area.value}` : text;
       form.elements.client_id.value = id;
       // Perhaps the chat is closed or somebody else's by now: show how it stands.
@@ -255,11 +268,13 @@
     }
   });
 
-  /** Sends until the server has it: the client id makes a repetition harmless. */
+  /** Sends until the server has it, over the line or beside it: the client id makes a repetition harmless. */
   async function deliver(action, fields) {
     for (let attempt = 0; attempt < 4; attempt += 1) {
       try {
-        return await post(action, fields);
+        // The line carries messages; a note goes to a door of its own and can never become one.
+        const said = action.endsWith("/say") ? line.say(fields.client_id, fields.text) : null;
+        return await (said ?? post(action, fields));
       } catch {
         await new Promise((go) => setTimeout(go, 600 * 2 ** attempt));
       }
@@ -267,9 +282,9 @@
     return false;
   }
 
-  function pendingMessage(text) {
+  function pendingMessage(text, author) {
     const message = document.createElement("div");
-    message.className = "message from-agent pending";
+    message.className = `message from-${author} pending`;
     const bubble = document.createElement("div");
     bubble.className = "message-bubble";
     bubble.textContent = text;
@@ -297,7 +312,10 @@
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
     if (typing) {
       if (event.key === "Escape") event.target.blur();
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form?.requestSubmit();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        const form = event.target.form;
+        form?.requestSubmit(form.id === "composer" ? all(".composer-tools > button", form).find((button) => button.offsetParent) : undefined);
+      }
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || here("dialog[open]")) return;
@@ -337,12 +355,12 @@
     if (read) {
       navigator.sendBeacon("/console/notifications/read", new URLSearchParams({ csrf, id: read.dataset.read }));
     }
-    all(".menu[open], .rail-more details[open]").forEach((menu) => {
-      if (!menu.contains(event.target)) menu.removeAttribute("open");
+    all(".menu[open], .talk-menu[open], .rail-more details[open]").forEach((menu) => {
+      if (!menu.contains(event.target) && event.isTrusted) menu.removeAttribute("open");
     });
   });
   document.addEventListener("keydown", (event) => {
-    const menu = event.key === "Escape" && here(".menu[open], .rail-more details[open]");
+    const menu = event.key === "Escape" && here(".menu[open], .talk-menu[open], .rail-more details[open]");
     if (menu) {
       menu.removeAttribute("open");
       here("summary", menu).focus();

@@ -103,7 +103,7 @@ fn head(known: &Contact, company: Option<String>, owner: Option<String>, fields:
     })
 }
 
-fn score(reader: &Reader, explained: &Explanation) -> Json {
+pub fn score(reader: &Reader, explained: &Explanation) -> Json {
     let definition = &reader.app.lifecycle.scoring;
     let share = |points: f64, cap: f64| whole(if cap > 0.0 { points * 100.0 / cap } else { 0.0 });
     let (fit, engagement) = (&explained.score.fit, &explained.score.engagement);

@@ -9,11 +9,11 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::presence;
 use crate::accounts::{self, Account, May, Session};
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, zone};
 use crate::bookings::wall;
+use crate::chat::live::presence::{Availability, works};
 use crate::http::Shared;
 use crate::http::error::{Problem, html};
 use crate::http::request;
@@ -83,6 +83,11 @@ impl Reader {
             .unwrap_or_else(|| "UTC".to_owned())
     }
 
+    /// Whether it is outside of the reader's hours; whoever has none sleeps from 20 to 8 o'clock.
+    pub fn is_quiet(&self) -> bool {
+        is_quiet(&self.app, &self.account, &self.zone(), self.now)
+    }
+
     /// The reader's midnight of a moment's day, and the next one.
     pub fn day_of(&self, at: Timestamp) -> (Timestamp, Timestamp) {
         let zone = zone(&self.zone()).unwrap_or(jiff::tz::TimeZone::UTC);
@@ -147,7 +152,11 @@ impl Reader {
         let waiting = inbox::counts(reads, self.account.id).await?.waiting;
         let unread = notify::unread(reads, self.account.id).await?;
         let takes_chats = self.may(May::Chat);
-        let is_online = takes_chats && presence::is_wanted(self).await;
+        let availability = if takes_chats {
+            self.app.room.availability(&self.account, self.now).await
+        } else {
+            Availability::Away
+        };
         Ok(json!({
             "zone": self.zone(),
             "now": self.now,
@@ -168,7 +177,13 @@ impl Reader {
                 "operate": self.may(May::Operate),
             },
             "nav": { "waiting": waiting, "unread": unread },
-            "presence": { "shown": takes_chats, "online": is_online },
+            "presence": {
+                "shown": takes_chats,
+                "online": availability == Availability::Online,
+                "state": availability.word(),
+                // Outside of her hours nothing rings unless she says so.
+                "quiet": self.is_quiet(),
+            },
         }))
     }
 
@@ -187,6 +202,17 @@ impl Reader {
     /// A text in some language, its holes filled.
     pub fn text_with(&self, language: Language, key: &str, values: &[(&str, String)]) -> String {
         self.app.templates.texts().get(language, key, values).unwrap_or_default()
+    }
+}
+
+/// Whether it is outside of somebody's hours; whoever has none sleeps from 20 to 8 o'clock in the zone.
+pub fn is_quiet(app: &Shared, account: &Account, zone_name: &str, now: Timestamp) -> bool {
+    match app.team.rep_of_account(&account.email) {
+        Some(rep) => !works(rep, now),
+        None => {
+            let zone = zone(zone_name).unwrap_or(jiff::tz::TimeZone::UTC);
+            !(8..20).contains(&now.to_jiff().to_zoned(zone).hour())
+        }
     }
 }
 

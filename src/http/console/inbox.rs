@@ -3,27 +3,21 @@
 use actix_web::{HttpResponse, web};
 use serde_json::{Value as Json, json};
 
+use super::context;
 use super::frame::Reader;
-use crate::accounts::May;
-use crate::base::ids::{ConversationId, new_key};
+use crate::accounts::{self, May};
+use crate::base::ids::{AccountId, ConversationId, new_key};
 use crate::chat;
-use crate::contacts;
+use crate::chat::live::notes::{self, Note};
+use crate::chat::live::routing;
 use crate::http::error::Problem;
 use crate::reports::inbox::{self, Message, Talk, View};
-use crate::reports::timeline;
 
-/// The answers that qualify somebody, shown beside the chat.
-const ANSWERS: [&str; 6] = ["job_title", "phone", "budget", "authority", "need", "timeline"];
-/// Entries of the timeline beside the chat.
-const LATELY: usize = 6;
-
-/// `GET /console/inbox?view=open|waiting|mine|closed`.
+/// `GET /console/inbox?view=open|waiting|mine|left|closed`.
 pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     let (mut body, _) = threads(&reader, None).await?;
     body["conversation"] = Json::Null;
     body["context"] = Json::Null;
-    body["answers"] = json!([]);
-    body["recent"] = json!([]);
     reader.page("console/inbox", body).await
 }
 
@@ -32,35 +26,21 @@ pub async fn show(reader: Reader, conversation: web::Path<String>) -> Result<Htt
     let id = ConversationId::parse(&conversation).map_err(|_| chat::Error::Unknown)?;
     let reads = &mut reader.app.stores.db.read();
     let talk = inbox::talk(reads, id).await?.ok_or(chat::Error::Unknown)?;
+    let conversation = chat::find(reads, id).await?.ok_or(chat::Error::Unknown)?;
     let (mut body, _) = threads(&reader, Some(id)).await?;
-    let mut context = Json::Null;
-    let (mut answers, mut recent) = (Vec::new(), Vec::new());
-    if let Some(contact) = talk.contact_id
-        && let Some(known) = contacts::find(reads, contact).await?
-    {
-        let company = match known.company {
-            Some(company) => contacts::company(reads, company).await?.map(|company| company.name),
-            None => None,
-        };
-        answers = contacts::fields(reads, contact)
-            .await?
-            .into_iter()
-            .filter(|field| !field.is_suggestion && ANSWERS.contains(&field.name.as_str()))
-            .map(|field| {
-                let label = reader.app.room.flows.label(&field.name, &field.value, reader.account.language);
-                json!({ "name": field.name, "value": label.unwrap_or(&field.value) })
-            })
-            .collect();
-        recent = timeline::lately(reads, &reader.names(), contact, reader.now, LATELY).await?;
-        context = json!({
-            "id": contact, "name": known.display_name(), "stage": known.stage, "company": company,
-            "first_name": known.first_name, "last_name": known.last_name,
-        });
-    }
-    body["conversation"] = conversation_of(&reader, talk);
-    body["context"] = context;
-    body["answers"] = json!(answers);
-    body["recent"] = json!(recent);
+    let replies = &reader.app.replies;
+    let replies =
+        replies.filled(reads, &reader.app.room, &conversation, &reader.account.name, reader.now).await?;
+    let replies: Vec<Json> = replies
+        .iter()
+        .map(|reply| {
+            let title = reply.title.get(reader.account.language);
+            json!({ "shortcut": reply.shortcut, "title": title, "text": reply.text })
+        })
+        .collect();
+    body["context"] = context::of(&reader, &talk, conversation.visitor).await?;
+    body["conversation"] = conversation_of(&reader, talk).await?;
+    body["conversation"]["replies"] = json!(replies);
     reader.page("console/inbox", body).await
 }
 
@@ -85,19 +65,46 @@ async fn threads(reader: &Reader, current: Option<ConversationId>) -> Result<(Js
     Ok((json!({ "view": asked.word(), "views": views, "conversations": threads }), asked))
 }
 
-fn conversation_of(reader: &Reader, talk: Talk) -> Json {
+async fn conversation_of(reader: &Reader, talk: Talk) -> Result<Json, Problem> {
+    let (room, me) = (&reader.app.room, reader.account.id);
+    let reads = &mut reader.app.stores.db.read();
+    let there = room.there(reader.now).await;
     let takes_chats = reader.may(May::Chat);
-    let is_mine = talk.assigned_to == Some(reader.account.id);
+    let is_mine = talk.assigned_to == Some(me);
+    let has_left = match talk.assigned_to {
+        Some(agent) => !room.is_with(talk.id, agent, reader.now).await,
+        None => false,
+    };
     let (can_accept, can_say, note) = match talk.mode.as_str() {
         "closed" => (false, false, Some("closed")),
         _ if !takes_chats => (false, false, Some("role")),
         "human" if is_mine => (false, true, None),
+        "human" if has_left => (true, false, Some("gone")),
         "human" => (false, false, Some("other")),
         "waiting" => (true, false, Some("waiting")),
         _ => (true, false, Some("bot")),
     };
-    let messages: Vec<Json> = talk.messages.iter().map(|message| said(reader, message)).collect();
-    json!({
+    let people = accounts::list(reads).await?;
+    let name_of = |id: AccountId| people.iter().find(|one| one.id == id).map(|one| one.name.clone());
+    // Who else looks: nobody should begin what somebody else is doing already.
+    let lookers = room.lookers(talk.id, reader.now).await;
+    let others: Vec<String> = lookers.into_iter().filter(|id| *id != me).filter_map(name_of).collect();
+    let colleagues: Vec<Json> = people
+        .iter()
+        .filter(|one| one.id != me && one.disabled_at.is_none() && one.role.may(May::Chat))
+        .filter(|one| there.contains(&one.id))
+        .map(|one| json!({ "id": one.id, "name": one.name }))
+        .collect();
+    let offered = if talk.mode == "waiting" {
+        routing::offered_to(reads, talk.id).await?.map(|to| json!({ "me": to == me, "name": name_of(to) }))
+    } else {
+        None
+    };
+    let read = talk.messages.iter().rev().find(|message| message.author == "agent");
+    let is_read = read.is_some_and(|message| message.seq <= talk.visitor_read);
+    let last_said = read.map(|message| message.seq).filter(|_| is_read);
+    let notes = notes::notes(reads, talk.id).await?;
+    Ok(json!({
         "id": talk.id,
         "name": talk.name,
         "contact_id": talk.contact_id,
@@ -107,12 +114,49 @@ fn conversation_of(reader: &Reader, talk: Talk) -> Json {
         "can_hand_back": can_say,
         "can_close": can_say,
         "can_say": can_say,
+        "can_note": takes_chats,
+        "can_send": takes_chats && talk.contact_id.is_some(),
         "note": note,
+        "agent": talk.agent,
+        "offered": offered,
+        "others": others.join(", "),
+        "colleagues": colleagues,
+        "read": last_said,
+        "left": talk.left,
         "client_id": new_key(),
+        "note_id": new_key(),
         "page": page_of(talk.page.as_deref()),
         "language": talk.language,
         "time_zone": talk.time_zone,
-        "messages": messages,
+        "messages": lines(reader, &talk.messages, notes),
+    }))
+}
+
+/// The log, with the notes where they were written.
+fn lines(reader: &Reader, messages: &[Message], notes: Vec<Note>) -> Vec<Json> {
+    let mut notes = notes.into_iter().peekable();
+    let mut lines = Vec::with_capacity(messages.len());
+    for message in messages {
+        while let Some(note) = notes.next_if(|note| note.after_seq < message.seq) {
+            lines.push(noted(&note));
+        }
+        lines.push(said(reader, message));
+    }
+    lines.extend(notes.map(|note| noted(&note)));
+    lines
+}
+
+fn noted(note: &Note) -> Json {
+    json!({
+        "seq": format!("n-{}", note.id),
+        "at": note.at,
+        "author": "note",
+        "name": note.name,
+        "to": note.to,
+        "text": note.text,
+        "note": null,
+        "choices": [],
+        "times": [],
     })
 }
 
@@ -144,11 +188,12 @@ fn said(reader: &Reader, message: &Message) -> Json {
         }
         (None, None) => (None, line.text.clone().unwrap_or_default()),
     };
-    let is_event = line.status.is_some() || line.note == Some("end");
+    let is_event = line.status.is_some() || matches!(line.note, Some("end" | "satisfaction"));
     json!({
         "seq": message.seq,
         "at": message.at,
         "author": if is_event { "system" } else { message.author.as_str() },
+        "to": null,
         "name": if message.author == "bot" { Some(&reader.app.room.bot) } else { message.name.as_ref() },
         "note": note,
         "text": text,

@@ -9,10 +9,13 @@ mod contact;
 mod contact_letters;
 mod contacts;
 mod content;
+mod context;
+mod desk;
 mod events;
 mod frame;
 mod guard;
 mod inbox;
+mod line;
 mod login;
 mod mails;
 mod notifications;
@@ -74,12 +77,18 @@ pub const DOORS: &[Door] = &[
     get("/console/inbox", May::Look),
     get("/console/inbox/{conversation}", May::Look),
     post("/console/inbox/{conversation}/accept", May::Chat),
+    post("/console/inbox/{conversation}/answered", May::Chat),
     post("/console/inbox/{conversation}/close", May::Chat),
     post("/console/inbox/{conversation}/hand-back", May::Chat),
+    post("/console/inbox/{conversation}/look", May::Chat),
+    post("/console/inbox/{conversation}/note", May::Chat),
     post("/console/inbox/{conversation}/say", May::Chat),
     post("/console/inbox/{conversation}/times", May::Chat),
+    post("/console/inbox/{conversation}/transcript", May::Chat),
+    post("/console/inbox/{conversation}/transfer", May::Chat),
     post("/console/inbox/{conversation}/typing", May::Chat),
     post("/console/language", May::Look),
+    get(line::PATH, May::Look),
     post("/console/logout", May::Look),
     get("/console/mails", May::ReadMails),
     get("/console/mails/{name}", May::ReadMails),
@@ -109,6 +118,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/logout", web::post().to(login::leave))
             .route("/language", web::post().to(login::language))
             .route("/events", web::get().to(events::stream))
+            .route("/line", web::get().to(line::open))
             .route("/contacts", web::get().to(contacts::show))
             .route("/contacts/{contact}", web::get().to(contact::show))
             .route("/contacts/{contact}/address", web::post().to(people::address))
@@ -133,10 +143,15 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/inbox", web::get().to(inbox::list))
             .route("/inbox/{conversation}", web::get().to(inbox::show))
             .route("/inbox/{conversation}/accept", web::post().to(talk::accept))
+            .route("/inbox/{conversation}/answered", web::post().to(desk::answered))
             .route("/inbox/{conversation}/close", web::post().to(talk::close))
             .route("/inbox/{conversation}/hand-back", web::post().to(talk::hand_back))
+            .route("/inbox/{conversation}/look", web::post().to(desk::look))
+            .route("/inbox/{conversation}/note", web::post().to(desk::note))
             .route("/inbox/{conversation}/say", web::post().to(talk::say))
             .route("/inbox/{conversation}/times", web::post().to(talk::times))
+            .route("/inbox/{conversation}/transcript", web::post().to(desk::transcript))
+            .route("/inbox/{conversation}/transfer", web::post().to(desk::transfer))
             .route("/inbox/{conversation}/typing", web::post().to(talk::typing))
             .route("/mails", web::get().to(mails::list))
             .route("/mails/{name}", web::get().to(mails::show))
@@ -179,6 +194,11 @@ mod tests {
             "close",
             "hand-back",
             "say",
+            "answered",
+            "look",
+            "note",
+            "transcript",
+            "transfer",
             "times",
             "logout",
             "read",

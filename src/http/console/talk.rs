@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
+use super::desk;
 use super::frame::{Reader, see};
 use crate::base::ids::{ConversationId, new_key};
 use crate::base::time::{DAY_MS, Timestamp};
@@ -18,15 +19,15 @@ const SUGGESTED: usize = 4;
 /// How far ahead times are looked for.
 const AHEAD_MS: i64 = 14 * DAY_MS;
 
-fn conversation_of(path: &str) -> Result<ConversationId, Problem> {
+pub fn conversation_of(path: &str) -> Result<ConversationId, Problem> {
     Ok(ConversationId::parse(path).map_err(|_| chat::Error::Unknown)?)
 }
 
-fn back_to(id: ConversationId) -> HttpResponse {
+pub fn back_to(id: ConversationId) -> HttpResponse {
     see(&format!("/console/inbox/{id}"))
 }
 
-fn agent(reader: &Reader) -> Agent {
+pub fn agent(reader: &Reader) -> Agent {
     Agent { id: reader.account.id, name: reader.account.name.clone() }
 }
 
@@ -58,6 +59,9 @@ pub struct Written {
     text: String,
     #[serde(default)]
     client_id: String,
+    /// `note` if it is for colleagues only: whatever button sent it, it becomes no message.
+    #[serde(default)]
+    kind: String,
 }
 
 /// `POST /console/inbox/{conversation}/say`: repeating it under the same client id says it once.
@@ -67,17 +71,35 @@ pub async fn say(
     written: web::Form<Written>,
 ) -> Result<HttpResponse, Problem> {
     let id = conversation_of(&path)?;
-    send(&reader, id, &written.text, &written.client_id).await?;
+    if written.kind == "note" {
+        desk::write(&reader, id, &written.text, &written.client_id).await?;
+    } else {
+        send(&reader, id, &written.text, &written.client_id).await?;
+    }
     Ok(back_to(id))
 }
 
 async fn send(reader: &Reader, id: ConversationId, text: &str, client_id: &str) -> Result<(), Problem> {
     let drawn = new_key();
     let client_id = if client_id.is_empty() { drawn.as_str() } else { client_id };
+    let filled = called(reader, id, text).await?;
+    let text = filled.as_deref().unwrap_or(text);
     chat::agent_say(&reader.app.room, id, &agent(reader), client_id, text, reader.now).await?;
     let head = chat::find(&mut reader.app.stores.db.read(), id).await?.map_or(0, |talk| talk.head);
     chat::read(&reader.app.room, id, Author::Agent, head).await?;
     Ok(())
+}
+
+/// The prepared answer that a message calls for: `/prices` and nothing else.
+async fn called(reader: &Reader, id: ConversationId, text: &str) -> Result<Option<String>, Problem> {
+    let Some(shortcut) = reader.app.replies.called(text).map(|reply| reply.shortcut.clone()) else {
+        return Ok(None);
+    };
+    let reads = &mut reader.app.stores.db.read();
+    let talk = chat::find(reads, id).await?.ok_or(chat::Error::Unknown)?;
+    let replies = &reader.app.replies;
+    let filled = replies.filled(reads, &reader.app.room, &talk, &reader.account.name, reader.now).await?;
+    Ok(filled.into_iter().find(|reply| reply.shortcut == shortcut).map(|reply| reply.text))
 }
 
 /// `POST /console/inbox/{conversation}/times`: free times as a question that the visitor answers by picking one. Who is not
@@ -89,7 +111,7 @@ pub async fn times(
 ) -> Result<HttpResponse, Problem> {
     let id = conversation_of(&path)?;
     let talk = chat::find(&mut reader.app.stores.db.read(), id).await?.ok_or(chat::Error::Unknown)?;
-    let typed = written.text.trim();
+    let typed = if written.kind == "note" { "" } else { written.text.trim() };
     if talk.contact.is_none() {
         let suggestion = suggestion(&reader, &talk).await?;
         let text = if typed.is_empty() { suggestion } else { format!("{typed}\n\n{suggestion}") };

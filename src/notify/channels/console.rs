@@ -11,8 +11,8 @@ use crate::render::Zone;
 /// What a line tells; the words are chosen when it is shown or sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// `booking_confirmed`, `booking_rescheduled`, `booking_cancelled`, `handoff_requested`, `sla_breached` or
-    /// `customer_state_changed`.
+    /// `booking_confirmed`, `booking_rescheduled`, `booking_cancelled`, `handoff_requested`,
+    /// `handoff_passed_on`, `question_left`, `sla_breached` or `customer_state_changed`.
     pub kind: String,
     /// Whom it is for; none for everybody.
     pub account: Option<AccountId>,

@@ -4,6 +4,7 @@ mod booking;
 mod code;
 mod gate;
 mod letters;
+mod transcript;
 mod webinar;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use serde_json::{Value as Json, json};
 use super::compose::{Dress, Written, compose};
 use super::{Desk, Error};
 use crate::base::email::Email;
-use crate::base::ids::{BookingId, ContactId, EnrolmentId, VisitorId};
+use crate::base::ids::{BookingId, ContactId, ConversationId, EnrolmentId, VisitorId};
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
 use crate::base::time::{DAY_MS, Timestamp};
@@ -57,6 +58,8 @@ pub enum Mail {
     RepBooked { booking: BookingId, sequence: i64 },
     /// To the rep: the call is off.
     RepCancelled { booking: BookingId, sequence: i64 },
+    /// The conversation that somebody asked to have by mail, up to an entry of its log.
+    Transcript { contact: ContactId, conversation: ConversationId, up_to: i64 },
     /// Do you want these letters?
     ConfirmSubscription { contact: ContactId, visitor: Option<VisitorId> },
     /// A letter of a sequence.
@@ -88,6 +91,7 @@ impl Mail {
             Self::BookingReminder { .. } => "booking_reminder",
             Self::RepBooked { .. } => "rep_booked",
             Self::RepCancelled { .. } => "rep_cancelled",
+            Self::Transcript { .. } => "transcript",
             Self::ConfirmSubscription { .. } => "confirm_subscription",
             Self::Letter { template, .. } => template,
         }
@@ -209,6 +213,9 @@ async fn draft(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Draft, Error>
         }
         Mail::RepBooked { booking, sequence } | Mail::RepCancelled { booking, sequence } => {
             booking::to_rep(desk, mail, *booking, *sequence, now).await
+        }
+        Mail::Transcript { contact, conversation, up_to } => {
+            transcript::transcript(desk, mail, *contact, *conversation, *up_to, now).await
         }
         Mail::ConfirmSubscription { contact, visitor } => {
             letters::confirm(desk, mail, *contact, *visitor, now).await

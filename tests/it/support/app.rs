@@ -197,6 +197,10 @@ const TABLES: &[&str] = &[
     "watches",
     "conversations",
     "messages",
+    "chat_offers",
+    "chat_notes",
+    "chat_ratings",
+    "chat_left",
     "flow_showings",
     "bookings",
     "idempotency_keys",
@@ -248,7 +252,7 @@ async fn settings(url: &str, folder: &Path) -> Table {
     // Tests ask no name server but their own.
     set(&mut settings, "forms", "check_mail_servers", false);
     set(&mut settings, "storage", "data", data);
-    for name in ["lifecycle", "forms", "content", "webinars", "team", "notify", "topics"] {
+    for name in ["lifecycle", "forms", "content", "webinars", "team", "notify", "topics", "replies"] {
         set(&mut settings, "definitions", name, path(&format!("config/{name}.yaml")));
     }
     for name in ["mails", "nurture"] {

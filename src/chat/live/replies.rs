@@ -1,0 +1,189 @@
+//! `config/replies.yaml`: answers that are written once and used often, called by `/shortcut`.
+//!
+//! Their holes are those of flows (`chat/text.rs`): checked when the file is read, filled once, from what this visitor
+//! may be shown. A name that is stored about somebody who has not proved who she is stays out of the text.
+
+use std::collections::BTreeSet;
+
+use super::super::symbols::{self, ALWAYS};
+use super::super::text::{Reader, Text};
+use super::super::world::{self, Sight};
+use super::super::{Conversation, Error, Room};
+use crate::base::diagnostic::Report;
+use crate::base::language::Language;
+use crate::base::localized::Localized;
+use crate::base::time::{Timestamp, zone};
+use crate::base::yaml::{self, View, is_name};
+use crate::storage::db::Queries;
+
+/// Longest reply, in characters: what can be said in one message.
+const LONGEST: usize = 1_500;
+
+/// One prepared answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// What it is called by, without the slash.
+    pub shortcut: String,
+    pub title: Localized,
+    en: Text,
+    es: Text,
+}
+
+/// All of them, in the file's order.
+#[derive(Clone, Debug, Default)]
+pub struct Replies(Vec<Reply>);
+
+/// A reply as somebody may send it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filled<'r> {
+    pub shortcut: &'r str,
+    pub title: &'r Localized,
+    pub text: String,
+}
+
+impl Replies {
+    /// Reads the file. Reports P101 (a shortcut that is no name), P102 (one that stands there twice), P103 (a text that
+    /// is too long), P104 (holes that differ between the languages), and what is wrong with holes.
+    pub fn parse(path: &str, text: &str, report: &Report) -> Option<Self> {
+        let doc = yaml::parse(path, text, report)?;
+        let mut map = doc.view(report).map()?;
+        let list = map.required("replies").and_then(View::list).unwrap_or_default();
+        map.finish();
+        let mut replies: Vec<Reply> = Vec::new();
+        for view in list {
+            let Some(reply) = reply(view, report) else { continue };
+            if replies.iter().any(|other| other.shortcut == reply.shortcut) {
+                view.error("P102", format!("there is a reply /{} already", reply.shortcut)).done();
+                continue;
+            }
+            replies.push(reply);
+        }
+        (!report.has_errors()).then_some(Self(replies))
+    }
+
+    /// The reply of a shortcut.
+    pub fn find(&self, shortcut: &str) -> Option<&Reply> {
+        self.0.iter().find(|reply| reply.shortcut == shortcut)
+    }
+
+    /// The reply that a message calls for: `/prices` and nothing else.
+    pub fn called(&self, message: &str) -> Option<&Reply> {
+        self.find(message.trim().strip_prefix('/')?)
+    }
+
+    /// Every reply for a conversation, in the visitor's language.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn filled(
+        &self,
+        q: &mut impl Queries,
+        room: &Room,
+        conversation: &Conversation,
+        agent: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Filled<'_>>, Error> {
+        if self.0.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sight = Sight {
+            visitor: conversation.visitor,
+            language: conversation.language,
+            zone: &conversation.time_zone,
+            page: &conversation.page,
+            online: 0,
+        };
+        let mut facts = world::see(q, room, &sight, now).await?.facts;
+        facts.set("agent.name", agent);
+        let reader = Reader {
+            language: conversation.language,
+            zone: zone(&conversation.time_zone).unwrap_or(jiff::tz::TimeZone::UTC),
+        };
+        let fill = |reply: &'_ Reply| match conversation.language {
+            Language::En => reply.en.render(&facts, &reader),
+            Language::Es => reply.es.render(&facts, &reader),
+        };
+        Ok(self
+            .0
+            .iter()
+            .map(|reply| Filled { shortcut: &reply.shortcut, title: &reply.title, text: fill(reply) })
+            .collect())
+    }
+}
+
+fn reply(view: View<'_>, report: &Report) -> Option<Reply> {
+    let mut map = view.map()?;
+    let shortcut = map.required("shortcut");
+    let title = map.required("title").and_then(Localized::read);
+    let text = map.required("text").and_then(View::map);
+    map.finish();
+    let shortcut = shortcut.and_then(|view| {
+        let shortcut = view.str()?;
+        if !is_name(&shortcut) {
+            view.error("P101", format!("`{shortcut}` cannot be a shortcut"))
+                .hint("lower-case letters, digits and _ or -, beginning with a letter");
+            return None;
+        }
+        Some(shortcut)
+    });
+    let mut text = text?;
+    let en = text.required("en").and_then(|view| words(view, report));
+    let es = text.required("es").and_then(|view| words(view, report));
+    text.finish();
+    let (en, es) = (en?, es?);
+    if en.holes() != es.holes() {
+        report.error(&es.at, "P104", "the translation has other holes than the English text").done();
+    }
+    Some(Reply { shortcut: shortcut?, title: title?, en, es })
+}
+
+fn words(view: View<'_>, report: &Report) -> Option<Text> {
+    let source = view.words()?;
+    let at = view.text().map_or(view.at(), |text| &text.content);
+    let always: BTreeSet<&str> = ALWAYS.into_iter().chain(["agent.name"]).collect();
+    let text = Text::parse(&source, at, &symbols::common(), &always, report);
+    if text.length() > LONGEST {
+        view.error("P103", format!("the text has {} characters; at most {LONGEST} fit", text.length()))
+            .done();
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Option<Replies>, String) {
+        let report = Report::new();
+        let replies = Replies::parse("replies.yaml", text, &report);
+        (replies, report.text())
+    }
+
+    #[test]
+    fn the_sample_file_is_valid() {
+        let (replies, told) = read(include_str!("../../../config/replies.yaml"));
+        assert!(replies.expect("valid").called(" /prices\n").is_some(), "{told}");
+    }
+
+    #[test]
+    fn only_a_whole_message_calls_a_reply() {
+        let (replies, told) =
+            read("replies:\n  - shortcut: hi\n    title: Hi\n    text: {en: Hello, es: Hola}\n");
+        let replies = replies.expect(&told);
+        assert!(replies.called("/hi").is_some());
+        for other in ["hi", "/hi there", "/nobody", "see /hi", "/"] {
+            assert!(replies.called(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_place() {
+        let (replies, told) = read(
+            "replies:\n  - shortcut: Big Words\n    title: {en: a, es: b}\n    text: {en: x, es: y}\n  - shortcut: a\n    title: A\n    text: {en: \"{{contact.phone_number}}\", es: y}\n  - shortcut: b\n    title: B\n    text: {en: \"{{contact.first_name}}\", es: \"{{contact.first_name}}\"}\n  - shortcut: c\n    title: C\n    text: {en: x, es: y}\n  - shortcut: c\n    title: C\n    text: {en: x, es: y}\n",
+        );
+        assert!(replies.is_none());
+        for expected in ["replies.yaml:2:15: error P101", "D301", "P104", "D303", "P102"] {
+            assert!(told.contains(expected), "{expected} in\n{told}");
+        }
+    }
+}

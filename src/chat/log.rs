@@ -28,6 +28,15 @@ pub struct Byline {
     pub name: Option<String>,
 }
 
+/// How far a log goes. It is told when a reader begins, when somebody has read on, and with every beat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Head {
+    /// The number of the latest entry.
+    pub head: i64,
+    /// Up to where the other side has read.
+    pub read: i64,
+}
+
 /// A body as it is stored: with a digest of what the client sent, by which a repeated message is known from
 /// another one under the same id.
 #[derive(Clone, Debug, Serialize, Deserialize)]

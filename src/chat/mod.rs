@@ -51,9 +51,9 @@ use crate::storage::{self, Stores};
 use crate::webinars::{self, Watching};
 
 pub use self::flows::Flows;
-pub use self::log::Entry;
+pub use self::log::{Entry, Head};
 pub use self::offer::{Offered, offer};
-pub use self::store::{PERSONAL, find, inbox, of_contact};
+pub use self::store::{PAGE, PERSONAL, find, inbox, of_contact};
 pub use self::suggest::agent_suggest;
 
 /// How long a token opens its conversation.
@@ -148,6 +148,9 @@ impl Conversation {
     }
 }
 
+/// What the bus says of a conversation in which somebody has read on.
+pub const READ: &str = "read";
+
 /// The bus topic on which consoles are told that something in the inbox has changed.
 pub const INBOX: &str = "inbox";
 
@@ -186,6 +189,9 @@ pub enum Error {
     /// The question is not open any more.
     #[error("this question is not open any more")]
     QuestionOver,
+    /// Whoever asks has read a number that this log does not have, or has it for another entry.
+    #[error("the log has no such entry; read it from the beginning")]
+    SequenceUnknown,
     /// The conversation is closed.
     #[error("the conversation is over")]
     Closed,
@@ -244,6 +250,7 @@ impl Coded for Error {
             Self::FlowUnknown => "chat.flow_unknown",
             Self::ClientIdReused => "chat.client_id_reused",
             Self::QuestionOver => "chat.question_over",
+            Self::SequenceUnknown => "chat.sequence_unknown",
             Self::Closed => "chat.closed",
             Self::NotAllowed(_) => "chat.not_allowed",
             Self::MessageInvalid(_) => "chat.message_invalid",
@@ -690,27 +697,59 @@ pub async fn transcript(
 /// As the store says.
 pub async fn read(room: &Room, id: ConversationId, reader: Author, seq: i64) -> Result<(), Error> {
     let mut tx = room.stores.db.begin().await?;
-    store::set_read(&mut tx, id, reader, seq).await?;
+    let is_new = store::set_read(&mut tx, id, reader, seq).await?;
     tx.commit().await?;
-    if reader == Author::Visitor {
-        room.stores.bus.publish(INBOX, &id.to_string()).await;
+    if is_new {
+        room.stores.bus.publish(&Conversation::topic(id), READ).await;
+        if reader == Author::Visitor {
+            room.stores.bus.publish(INBOX, &id.to_string()).await;
+        }
     }
     Ok(())
 }
 
-/// The log after `after`, and the number of its latest entry. More than a page is asked for again.
+/// The log after `after`, one page of it: [`PAGE`] entries at most.
 ///
 /// # Errors
-/// [`Error::Unknown`].
+/// As the store says.
 pub async fn entries(
     q: &mut impl Queries,
     room: &Room,
     id: ConversationId,
     after: i64,
-) -> Result<(Vec<Entry>, i64), Error> {
-    let head = store::find(q, id).await?.ok_or(Error::Unknown)?.head;
-    let entries = if after < head { store::entries(q, id, after, &room.bot).await? } else { Vec::new() };
-    Ok((entries, head))
+) -> Result<Vec<Entry>, Error> {
+    Ok(store::entries(q, id, after, &room.bot).await?)
+}
+
+/// How far the log goes, as `reader` is told it.
+///
+/// # Errors
+/// [`Error::Unknown`].
+pub async fn head(q: &mut impl Queries, id: ConversationId, reader: Author) -> Result<Head, Error> {
+    store::head(q, id, reader).await?.ok_or(Error::Unknown)
+}
+
+/// Whether a reader may go on after entry `after`, which it was told at the time `at`. A number that the log does not
+/// have, or has for an entry of another time, means that the store was put back to an older state since.
+///
+/// # Errors
+/// [`Error::Unknown`], [`Error::SequenceUnknown`].
+pub async fn resume(
+    q: &mut impl Queries,
+    id: ConversationId,
+    after: i64,
+    at: Option<Timestamp>,
+) -> Result<(), Error> {
+    let head = head(q, id, Author::Visitor).await?.head;
+    if !(0..=head).contains(&after) {
+        return Err(Error::SequenceUnknown);
+    }
+    match at {
+        Some(at) if after > 0 && store::time_of(q, id, after).await? != Some(at) => {
+            Err(Error::SequenceUnknown)
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Room {

@@ -2,7 +2,7 @@
 
 use super::body::{Author, Mode};
 use super::engine::State;
-use super::log::{Byline, Entry, Kept};
+use super::log::{Byline, Entry, Head, Kept};
 use super::{Agent, Conversation, Page};
 use crate::base::ids::{ContactId, ConversationId, VisitorId};
 use crate::base::time::Timestamp;
@@ -277,6 +277,40 @@ pub async fn entries(
     .collect()
 }
 
+/// How far the log goes, and up to where those whom `reader` talks to have read it.
+pub(super) async fn head(
+    q: &mut impl Queries,
+    conversation: ConversationId,
+    reader: Author,
+) -> Result<Option<Head>> {
+    let row = q
+        .query_opt(
+            sql!("select head, visitor_read, agent_read from conversations where id = $1"),
+            params![conversation],
+        )
+        .await?;
+    let read = match reader {
+        Author::Agent => "visitor_read",
+        Author::Visitor | Author::Bot | Author::System => "agent_read",
+    };
+    row.map(|row| Ok(Head { head: row.get("head")?, read: row.get(read)? })).transpose()
+}
+
+/// When an entry was appended.
+pub(super) async fn time_of(
+    q: &mut impl Queries,
+    conversation: ConversationId,
+    seq: i64,
+) -> Result<Option<Timestamp>> {
+    q.query_opt(
+        sql!("select at from messages where conversation_id = $1 and seq = $2"),
+        params![conversation, seq],
+    )
+    .await?
+    .map(|row| row.get("at"))
+    .transpose()
+}
+
 /// The entry that a client made under an id of its own, with the digest of what it sent.
 pub(super) async fn by_client(
     q: &mut impl Queries,
@@ -308,12 +342,13 @@ pub(super) async fn has_spoken(q: &mut impl Queries, conversation: ConversationI
     Ok(row.is_some())
 }
 
+/// Notes up to where somebody has read; whether that is further than before.
 pub(super) async fn set_read(
     tx: &mut Tx,
     conversation: ConversationId,
     author: Author,
     seq: i64,
-) -> Result<()> {
+) -> Result<bool> {
     let statement = match author {
         Author::Agent => {
             sql!("update conversations set agent_read = $2 where id = $1 and agent_read < $2 and $2 <= head")
@@ -322,8 +357,7 @@ pub(super) async fn set_read(
             "update conversations set visitor_read = $2 where id = $1 and visitor_read < $2 and $2 <= head"
         ),
     };
-    tx.execute(statement, params![conversation, seq]).await?;
-    Ok(())
+    Ok(tx.execute(statement, params![conversation, seq]).await? == 1)
 }
 
 /// How often and when last a flow was shown to a visitor, and when she last sent it away.

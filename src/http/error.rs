@@ -43,6 +43,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("chat.message_invalid", 422, "The message cannot be understood"),
     ("chat.not_allowed", 409, "This is not possible now"),
     ("chat.question_over", 409, "This question is not open"),
+    ("chat.sequence_unknown", 409, "The log has no such entry"),
     ("company.unknown", 404, "There is no such company"),
     ("contact.address_taken", 409, "The address is another contact's"),
     ("contact.merged", 409, "The contact was merged into another"),

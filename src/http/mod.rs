@@ -2,7 +2,6 @@
 
 mod api;
 mod booking;
-mod chat;
 mod collect;
 mod cors;
 mod deals;
@@ -22,6 +21,7 @@ mod subscriptions;
 mod traffic;
 mod webinars;
 
+pub mod chat;
 pub mod console;
 pub mod error;
 pub mod pages;

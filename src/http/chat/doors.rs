@@ -4,7 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::base::ids::{ConversationId, VisitorId};
 use crate::base::language::Language;
@@ -113,9 +113,11 @@ pub async fn say(app: Shared, request: HttpRequest, id: web::Path<String>, body:
         let quota = Quota { per_minute: settings.messages_per_minute, burst: settings.messages_burst };
         app.stores.limits.check("chat.messages", &id.to_string(), quota, now).await?;
         let message: Message = parsed(&body, "chat.message_invalid")?;
-        let is_id = uuid::Uuid::try_parse(&message.client_id).is_ok();
+        // One way of writing it only: the same id in other letters would be another message.
+        let is_id = uuid::Uuid::try_parse(&message.client_id).is_ok_and(|id| id.to_string() == message.client_id);
         if !is_id {
-            return Err(Problem::new("chat.message_invalid", "client_id must be a UUID."));
+            let wanted = "client_id must be a UUID in small letters, such as 0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b.";
+            return Err(Problem::new("chat.message_invalid", wanted));
         }
         let heard = chat::say(&app.room, id, &message.client_id, &message.body, now).await?;
         let mut response = if heard.is_repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
@@ -227,9 +229,4 @@ pub fn finished(app: &Shared, request: &HttpRequest, answer: Result<HttpResponse
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     cors::sites(app, request, response.headers_mut());
     response
-}
-
-/// The log after a number, as it is answered.
-pub fn page(entries: &[chat::Entry], head: i64) -> Json {
-    json!({ "events": entries, "head": head })
 }

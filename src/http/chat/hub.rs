@@ -10,9 +10,20 @@ use crate::chat::Conversation;
 use crate::storage::bus::Bus;
 
 /// Wake-ups that a slow stream may have before it; who lags reads the log instead.
-const CAPACITY: usize = 16;
+const CAPACITY: usize = 8;
+/// Topics at which it is looked for the first time which of them nobody listens to any more.
+const SWEPT_FROM: usize = 256;
 
-type Lines = Mutex<HashMap<String, broadcast::Sender<Arc<str>>>>;
+/// The topics that somebody of this process listens to.
+#[derive(Default)]
+struct Topics {
+    lines: HashMap<String, broadcast::Sender<Arc<str>>>,
+    /// How many there may be before the silent ones are swept out: twice what was left the last time, so that it
+    /// costs nothing beside the streams that were opened since.
+    swept_at: usize,
+}
+
+type Lines = Mutex<Topics>;
 
 /// The streams of this process, by the topic they listen to.
 #[derive(Clone, Default)]
@@ -40,23 +51,27 @@ impl Hub {
 
     /// What concerns a conversation from now on.
     pub fn listen(&self, id: ConversationId) -> broadcast::Receiver<Arc<str>> {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.retain(|_, line| line.receiver_count() > 0);
-        lines.entry(Conversation::topic(id)).or_insert_with(|| broadcast::channel(CAPACITY).0).subscribe()
+        let mut topics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if topics.lines.len() >= topics.swept_at.max(SWEPT_FROM) {
+            topics.lines.retain(|_, line| line.receiver_count() > 0);
+            topics.swept_at = topics.lines.len().saturating_mul(2);
+        }
+        let line = topics.lines.entry(Conversation::topic(id));
+        line.or_insert_with(|| broadcast::channel(CAPACITY).0).subscribe()
     }
 }
 
 fn pass_on(lines: &Lines, topic: &str, text: &str) {
-    let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(line) = lines.get(topic) {
+    let topics = lines.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(line) = topics.lines.get(topic) {
         // Fails only if nobody listens any more.
         let _ = line.send(text.into());
     }
 }
 
 fn wake_all(lines: &Lines) {
-    let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-    for line in lines.values() {
-        let _ = line.send("head".into());
+    let topics = lines.lock().unwrap_or_else(PoisonError::into_inner);
+    for line in topics.lines.values() {
+        let _ = line.send("lost".into());
     }
 }

@@ -1,19 +1,26 @@
 //! The chat's doors: what is offered, opening, saying, and the log as a stream or by long poll.
 
 mod doors;
+mod follow;
 mod hub;
 mod stream;
 
+pub use follow::{BEAT, Following, Frame, Piece};
 pub use hub::Hub;
 
 use actix_web::web;
 
 use super::cors;
 
+/// Largest body that these doors read: 2,000 characters of four bytes each, and what stands around them.
+const BODY_BYTES: usize = 16 * 1024;
+
 /// Mounts the doors. `hub` wakes the streams of this process.
 pub fn routes(doors: &mut web::ServiceConfig) {
     let preflight = || web::method(actix_web::http::Method::OPTIONS).to(cors::preflight);
-    let post = |path: &str| web::resource(path.to_owned()).route(preflight());
+    let post = |path: &str| {
+        web::resource(path.to_owned()).app_data(web::PayloadConfig::new(BODY_BYTES)).route(preflight())
+    };
     doors
         .service(post("/v1/chat/trigger").route(web::post().to(doors::trigger)))
         .service(post("/v1/chat").route(web::post().to(doors::open)))

@@ -1,15 +1,14 @@
-//! `GET /console/events`: the stream that tells an open page what is new. Only wake-ups and short notes travel; the page
-//! then fetches itself.
-
-use std::time::Duration;
+//! What an open page is told: only wake-ups and short notes; the page then fetches itself. `GET /console/events` tells
+//! it as a stream of events, `line.rs` over a WebSocket.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::Bytes;
 use futures_util::stream;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, timeout_at};
 
 use super::frame::{Reader, inside};
 use super::guard::session_token;
@@ -18,17 +17,16 @@ use crate::base::ids::{AccountId, ConversationId, NotificationId};
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::chat::{Conversation, INBOX};
 use crate::http::Shared;
+use crate::http::chat::{BEAT, Frame};
 use crate::http::error::Problem;
 use crate::notify;
 use crate::storage::bus::Wake;
 
-/// Between two signs of life. Whoever hears none for longer connects again.
-const BEAT: Duration = Duration::from_secs(15);
 /// Lines that are looked at for news.
 const NEWS: i64 = 20;
 
 /// One open page.
-struct Page {
+pub struct Page {
     app: Shared,
     account: AccountId,
     token: String,
@@ -39,27 +37,22 @@ struct Page {
     known: Vec<NotificationId>,
     since: Timestamp,
     language: crate::base::language::Language,
+    /// When the page is told that the line lives, and looked whether its session still stands.
+    beats_at: Instant,
 }
 
 /// Opens the stream.
 pub async fn stream(reader: Reader, request: actix_web::HttpRequest) -> Result<HttpResponse, Problem> {
-    let talk = reader.asked("conversation").and_then(|id| ConversationId::parse(&id).ok());
-    let wakes = reader.app.stores.bus.subscribe();
-    let lines = notify::notifications(&mut reader.app.stores.db.read(), reader.account.id, NEWS).await?;
-    let page = Page {
-        account: reader.account.id,
-        language: reader.account.language,
-        token: session_token(&request).ok_or(accounts::Error::NotLoggedIn)?,
-        wakes,
-        talk: talk.map(Conversation::topic),
-        known: lines.into_iter().map(|line| line.id).collect(),
-        since: reader.now,
-        app: reader.app,
-    };
+    let page = Page::of(reader, &request).await?;
     let hello =
         stream::once(async { Ok::<_, std::convert::Infallible>(Bytes::from_static(b"retry: 3000\n\n")) });
     let rest = stream::unfold(page, |mut page| async move {
-        let text = page.next().await?;
+        let told = page.next().await?;
+        // A page that is told nothing is told that the line lives.
+        let text: String = match told.as_slice() {
+            [] => ": \n\n".to_owned(),
+            frames => frames.iter().map(Frame::block).collect(),
+        };
         Some((Ok(Bytes::from(text)), page))
     });
     Ok(HttpResponse::Ok()
@@ -72,10 +65,31 @@ pub async fn stream(reader: Reader, request: actix_web::HttpRequest) -> Result<H
 }
 
 impl Page {
-    /// The next piece of the stream; nothing once the session is over.
-    async fn next(&mut self) -> Option<String> {
+    /// The page that a reader has open; `?conversation=` names the chat that it shows.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn of(reader: Reader, request: &actix_web::HttpRequest) -> Result<Self, Problem> {
+        let talk = reader.asked("conversation").and_then(|id| ConversationId::parse(&id).ok());
+        let wakes = reader.app.stores.bus.subscribe();
+        let lines = notify::notifications(&mut reader.app.stores.db.read(), reader.account.id, NEWS).await?;
+        Ok(Self {
+            account: reader.account.id,
+            language: reader.account.language,
+            token: session_token(request).ok_or(accounts::Error::NotLoggedIn)?,
+            wakes,
+            talk: talk.map(Conversation::topic),
+            known: lines.into_iter().map(|line| line.id).collect(),
+            since: reader.now,
+            app: reader.app,
+            beats_at: Instant::now() + BEAT,
+        })
+    }
+
+    /// What the page is told next; an empty list is only a sign of life. Nothing once the session is over.
+    pub async fn next(&mut self) -> Option<Vec<Frame>> {
         loop {
-            match tokio::time::timeout(BEAT, self.wakes.recv()).await {
+            match timeout_at(self.beats_at, self.wakes.recv()).await {
                 Ok(Ok(wake)) => {
                     let told = self.told(&wake).await;
                     if !told.is_empty() {
@@ -84,33 +98,30 @@ impl Page {
                 }
                 // Too much at once: everything may be new.
                 Ok(Err(RecvError::Lagged(_))) => {
-                    let mut told = wake_of(INBOX);
-                    if let Some(talk) = &self.talk {
-                        told.push_str(&wake_of(talk));
-                    }
-                    return Some(told);
+                    let talk = self.talk.as_deref().map(wake_of);
+                    return Some([wake_of(INBOX)].into_iter().chain(talk).collect());
                 }
                 Ok(Err(RecvError::Closed)) => return None,
                 Err(_) => {
                     // The bus may have lost a word: look at the truth, and whether the session still stands.
                     let now = self.app.clock.now();
                     accounts::session(&self.app.stores.db, &self.token, now).await.ok()?;
-                    let news = self.news().await;
-                    return Some(if news.is_empty() { ": \n\n".to_owned() } else { news });
+                    self.beats_at = Instant::now() + BEAT;
+                    return Some(self.news().await);
                 }
             }
         }
     }
 
-    async fn told(&mut self, wake: &Wake) -> String {
+    async fn told(&mut self, wake: &Wake) -> Vec<Frame> {
         if wake.topic == "notifications" {
             return self.news().await;
         }
         if wake.topic == INBOX {
-            return wake_of(INBOX);
+            return vec![wake_of(INBOX)];
         }
         if self.talk.as_deref() != Some(wake.topic.as_str()) {
-            return String::new();
+            return Vec::new();
         }
         let mut typing = wake.text.splitn(3, ':');
         match (typing.next(), typing.next(), typing.next()) {
@@ -119,18 +130,18 @@ impl Page {
                 let visitor = || texts.get(self.language, "console.author.visitor", &[]).unwrap_or_default();
                 let name = if name.is_empty() { visitor() } else { name.to_owned() };
                 let text = texts.get(self.language, "console.inbox.typing", &[("name", name)]);
-                event("typing", &json!({ "text": text }))
+                vec![Frame::new("typing", &json!({ "text": text }))]
             }
-            (Some("typing"), ..) => String::new(),
-            _ => wake_of(&wake.topic),
+            (Some("typing"), ..) => Vec::new(),
+            _ => vec![wake_of(&wake.topic)],
         }
     }
 
     /// The lines that came since the page was opened.
-    async fn news(&mut self) -> String {
+    async fn news(&mut self) -> Vec<Frame> {
         let reads = &mut self.app.stores.db.read();
         let lines = notify::notifications(reads, self.account, NEWS).await.unwrap_or_default();
-        let mut told = String::new();
+        let mut told = Vec::new();
         for line in lines.into_iter().rev() {
             let is_old = line.at < self.since.plus_ms(-DAY_MS) || line.read_at.is_some();
             if is_old || self.known.contains(&line.id) {
@@ -143,17 +154,12 @@ impl Page {
                 "link": inside(&line.link),
                 "rings": line.kind == "handoff_requested",
             });
-            told.push_str(&event("notification", &note));
+            told.push(Frame::new("notification", &note));
         }
         told
     }
 }
 
-fn wake_of(topic: &str) -> String {
-    event("wake", &json!({ "topic": topic }))
-}
-
-/// One event of the stream. JSON has no line breaks of its own, so nobody can add a field.
-fn event(name: &str, data: &Json) -> String {
-    format!("event: {name}\ndata: {data}\n\n")
+fn wake_of(topic: &str) -> Frame {
+    Frame::new("wake", &json!({ "topic": topic }))
 }

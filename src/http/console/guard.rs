@@ -101,6 +101,16 @@ fn check_origin(request: &HttpRequest, app: &Shared) -> Result<(), Problem> {
     if is_ours { Ok(()) } else { Err(accounts::Error::Csrf.into()) }
 }
 
+/// A line to the server must have been opened by a page of ours: a browser lets any page try and sends our cookie with
+/// it, but always says whose page it was (RFC 6455, 10.2). Whoever does not say so is no browser, and is not let in.
+///
+/// # Errors
+/// [`accounts::Error::Csrf`].
+pub fn check_line_origin(request: &HttpRequest, app: &Shared) -> Result<(), Problem> {
+    request::origin(request).ok_or(accounts::Error::Csrf)?;
+    check_origin(request, app)
+}
+
 fn is_host_of(origin: &str, host: &str) -> bool {
     !host.is_empty() && origin.split_once("://").is_some_and(|(_, of_origin)| of_origin == host)
 }
@@ -124,7 +134,7 @@ async fn check_token(request: &mut ServiceRequest, session: &Session) -> Result<
 /// A problem as a page: what happened, what was kept, what to do. Whoever is not logged in is led to the login.
 async fn page_of(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     // A script can do nothing with a redirection to the login; it is told plainly.
-    let is_script = request.path() == "/console/events" || request.headers().contains_key("x-csrf-token");
+    let is_script = matches!(request.path(), "/console/events" | super::line::PATH) || request.headers().contains_key("x-csrf-token");
     if problem.code() == "account.not_logged_in" && !is_script {
         return login::ask(request);
     }

@@ -13,6 +13,7 @@ mod events;
 mod frame;
 mod guard;
 mod inbox;
+mod line;
 mod login;
 mod mails;
 mod notifications;
@@ -80,6 +81,7 @@ pub const DOORS: &[Door] = &[
     post("/console/inbox/{conversation}/times", May::Chat),
     post("/console/inbox/{conversation}/typing", May::Chat),
     post("/console/language", May::Look),
+    get(line::PATH, May::Look),
     post("/console/logout", May::Look),
     get("/console/mails", May::ReadMails),
     get("/console/mails/{name}", May::ReadMails),
@@ -109,6 +111,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/logout", web::post().to(login::leave))
             .route("/language", web::post().to(login::language))
             .route("/events", web::get().to(events::stream))
+            .route("/line", web::get().to(line::open))
             .route("/contacts", web::get().to(contacts::show))
             .route("/contacts/{contact}", web::get().to(contact::show))
             .route("/contacts/{contact}/address", web::post().to(people::address))

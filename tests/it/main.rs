@@ -10,6 +10,7 @@ mod booking;
 mod booking_zones;
 mod chat;
 mod chat_schedules;
+mod chat_transports;
 mod cluster;
 mod collector;
 mod commands;

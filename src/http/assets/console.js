@@ -118,38 +118,40 @@
     if (answer?.ok) takeCounts(new DOMParser().parseFromString(await answer.text(), "text/html"));
   }
 
-  // ---- the stream -------------------------------------------------------------------------------
+  // ---- the line ---------------------------------------------------------------------------------
 
-  if (here(".rail") && "EventSource" in window) {
-    const conversation = here("#talk")?.dataset.conversation;
-    const stream = new EventSource(`/console/events${conversation ? `?conversation=${conversation}` : ""}`);
-    let lost = null;
-    stream.addEventListener("open", () => {
-      clearTimeout(lost);
-      lost = null;
-      if (!here("#offline").hidden) {
-        here("#offline").hidden = true;
-        refresh(all("[data-live]").flatMap((part) => part.dataset.live.split(" ")));
-      }
+  const talk = here("#talk")?.dataset;
+  let lost = null;
+  const line =
+    here(".rail") &&
+    embudoLine({
+      conversation: talk?.conversation,
+      after: Number(talk?.head ?? 0),
+      csrf,
+      on: {
+        found() {
+          clearTimeout(lost);
+          lost = null;
+          if (!here("#offline").hidden) {
+            here("#offline").hidden = true;
+            refresh(all("[data-live]").flatMap((part) => part.dataset.live.split(" ")));
+          }
+        },
+        lost() {
+          lost ??= setTimeout(() => {
+            here("#offline").hidden = false;
+          }, 3000);
+        },
+        event: () => refresh([`conversation:${talk.conversation}`]),
+        wake: ({ topic }) => refresh([topic]),
+        typing: (typing) => showTyping(typing),
+        notification(note) {
+          toast(note);
+          if (note.rings) ring();
+          refresh(["notifications", "inbox"]);
+        },
+      },
     });
-    stream.addEventListener("error", () => {
-      lost ??= setTimeout(() => {
-        here("#offline").hidden = false;
-      }, 3000);
-    });
-    stream.addEventListener("wake", (event) => {
-      const { topic } = JSON.parse(event.data);
-      refresh([topic]);
-    });
-    stream.addEventListener("typing", (event) => showTyping(JSON.parse(event.data)));
-    stream.addEventListener("notification", (event) => {
-      const note = JSON.parse(event.data);
-      toast(note);
-      if (note.rings) ring();
-      refresh(["notifications", "inbox"]);
-    });
-    addEventListener("pagehide", () => stream.close());
-  }
 
   let typingOver = null;
   function showTyping({ text }) {
@@ -228,6 +230,7 @@
   document.addEventListener("input", (event) => {
     if (event.target.id !== "say" || Date.now() - typedAt < 2500) return;
     typedAt = Date.now();
+    if (line.typing()) return;
     post(`/console/inbox/${here("#talk").dataset.conversation}/typing`, {}).catch(() => {});
   });
 
@@ -255,11 +258,11 @@
     }
   });
 
-  /** Sends until the server has it: the client id makes a repetition harmless. */
+  /** Sends until the server has it, over the line or beside it: the client id makes a repetition harmless. */
   async function deliver(action, fields) {
     for (let attempt = 0; attempt < 4; attempt += 1) {
       try {
-        return await post(action, fields);
+        return await (line.say(fields.client_id, fields.text) ?? post(action, fields));
       } catch {
         await new Promise((go) => setTimeout(go, 600 * 2 ** attempt));
       }

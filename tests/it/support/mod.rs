@@ -10,6 +10,7 @@ pub mod inbox;
 pub mod mmdb;
 pub mod nodes;
 pub mod redis;
+pub mod socket;
 pub mod sources;
 pub mod stores;
 pub mod visitor;

@@ -12,6 +12,7 @@ import { Line } from './line';
 import { Memory, type Unsent } from './memory';
 import { Outbox } from './outbox';
 import { pause } from './pause';
+import { share } from './tabs';
 import { type MenuItem, Shell } from './shell';
 import { Talk } from './talk';
 import { Calendar, ownZone } from './time';
@@ -226,7 +227,12 @@ class Chat implements ChatDoor {
       typing: here((who, name) => this.types(who, name)),
       connected: here((isConnected) => this.connected(isConnected)),
       gone,
-    });
+      restored: here(() => {
+        // What was shown is not what the server has: it is all read again.
+        this.memory.keep({ seen: undefined });
+        this.attach(conversation, token);
+      }),
+    }, share);
     this.outbox = new Outbox(door, this.memory, {
       sent: here((_, { event, visitor }) => {
         this.connected(true);

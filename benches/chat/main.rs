@@ -93,7 +93,9 @@ fn with_descriptors(arguments: &[String], streams: usize) -> Option<ExitCode> {
         Ok(status) if status.success() => Some(ExitCode::SUCCESS),
         problem => {
             let has = has.unwrap_or(0);
-            eprintln!("{streams} streams need {needed} file descriptors, here are {has}: raise `ulimit -n` ({problem:?})");
+            eprintln!(
+                "{streams} streams need {needed} file descriptors, here are {has}: raise `ulimit -n` ({problem:?})"
+            );
             Some(ExitCode::FAILURE)
         }
     }
@@ -212,7 +214,8 @@ impl Server {
     fn cpu_s(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
         let after_name = stat.rsplit_once(") ").map(|(_, rest)| rest).unwrap_or_default();
-        let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
+        let ticks =
+            after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
         ticks.sum::<f64>() / 100.0
     }
 }
@@ -322,7 +325,9 @@ async fn listen(port: u16, (path, token): Place, told: Option<Arc<Mutex<Told>>>)
                 let mut told = told.lock().expect("nobody panics in here");
                 match told.left.get(id).copied() {
                     _ if !seen.insert(id.to_owned()) => told.doubled += 1,
-                    Some(left) => told.times.push(now.saturating_duration_since(left).as_secs_f64() * 1_000.0),
+                    Some(left) => {
+                        told.times.push(now.saturating_duration_since(left).as_secs_f64() * 1_000.0)
+                    }
                     None => told.unknown += 1,
                 }
                 rest.drain(..at + MARK.len() + 36);
@@ -415,7 +420,10 @@ async fn measure(run: Run) -> Result<ExitCode, String> {
     let folder = folder.map_err(|error| error.to_string())?;
     let (talks, idle) = conversations(&folder.path().display().to_string(), run).await?;
     let machine = machine();
-    println!("{machine}; {} streams, {} messages a second for {} s", run.streams, run.per_second, run.seconds);
+    println!(
+        "{machine}; {} streams, {} messages a second for {} s",
+        run.streams, run.per_second, run.seconds
+    );
     println!("case      KiB/stream  idle CPU  p50 ms  p99 ms  most ms  sent  refused  lost  doubled");
     let mut rows = Vec::new();
     let mut is_kept = true;
@@ -424,7 +432,15 @@ async fn measure(run: Run) -> Result<ExitCode, String> {
         let f = load(&server, &talks, &idle, run).await?;
         println!(
             "{case:8}  {:10.1}  {:7.1}%  {:6.1}  {:6.1}  {:7.1}  {}  {}  {}  {}",
-            f.kib_per_stream, f.idle_cpu * 100.0, f.p50_ms, f.p99_ms, f.most_ms, f.sent, f.refused, f.lost, f.doubled
+            f.kib_per_stream,
+            f.idle_cpu * 100.0,
+            f.p50_ms,
+            f.p99_ms,
+            f.most_ms,
+            f.sent,
+            f.refused,
+            f.lost,
+            f.doubled
         );
         is_kept &= f.lost == 0 && f.doubled == 0 && f.refused == 0;
         rows.push(json!({
@@ -450,6 +466,7 @@ async fn measure(run: Run) -> Result<ExitCode, String> {
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZeroUsize::get);
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).and_then(|line| line.split_once(": "));
+    let model =
+        info.lines().find_map(|line| line.strip_prefix("model name")).and_then(|line| line.split_once(": "));
     format!("{cores} cores of {}", model.map_or("an unknown machine", |(_, name)| name))
 }

@@ -171,10 +171,16 @@ async fn insist(nodes: &[u16], ask: impl Fn(&str) -> reqwest::RequestBuilder) ->
             let (status, cookie) = (answer.status().as_u16(), answer.headers().get("set-cookie").cloned());
             let body = answer.text().await.ok()?;
             let cookie = cookie.and_then(|cookie| Some(cookie.to_str().ok()?.split(';').next()?.to_owned()));
-            Some((status, serde_json::from_str(&body).unwrap_or(Value::String(body)), cookie.unwrap_or_default()))
+            Some((
+                status,
+                serde_json::from_str(&body).unwrap_or(Value::String(body)),
+                cookie.unwrap_or_default(),
+            ))
         };
         match timeout(Duration::from_secs(3), asked).await {
-            Ok(Some((status, body, cookie))) if status < 500 && status != 429 => return (status, body, cookie),
+            Ok(Some((status, body, cookie))) if status < 500 && status != 429 => {
+                return (status, body, cookie);
+            }
             _ => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
@@ -182,7 +188,12 @@ async fn insist(nodes: &[u16], ask: impl Fn(&str) -> reqwest::RequestBuilder) ->
 }
 
 /// Reads the log by streams from one node after the other until it has `enough`, each entry once and in order.
-async fn read_on(nodes: Vec<u16>, path: String, token: String, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+async fn read_on(
+    nodes: Vec<u16>,
+    path: String,
+    token: String,
+    enough: impl Fn(&[Value]) -> bool + Send + 'static,
+) -> Vec<Value> {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let (mut log, start): (Vec<Value>, _) = (Vec::new(), Instant::now());
     for tries in 0.. {
@@ -279,21 +290,27 @@ async fn servers_are_killed_and_redis_is_restarted_and_what_was_said_stands_in_t
     let (id, token) = (word("conversation"), word("token"));
 
     let fields = form(&[("email", "mike@faro.example"), ("password", PASSWORD), ("next", "/console")]);
-    let (status, page, cookie) = insist(&ports, |node| form_to(&http, &format!("{node}/console/login"), &fields)).await;
+    let (status, page, cookie) =
+        insist(&ports, |node| form_to(&http, &format!("{node}/console/login"), &fields)).await;
     assert_eq!(status, 303, "{page}");
-    let (_, page, _) = insist(&ports, |node| http.get(format!("{node}/console")).header(COOKIE, &cookie)).await;
-    let csrf = page.as_str().unwrap().split("name=\"csrf\" content=\"").nth(1).unwrap().split('"').next().unwrap();
+    let (_, page, _) =
+        insist(&ports, |node| http.get(format!("{node}/console")).header(COOKIE, &cookie)).await;
+    let csrf =
+        page.as_str().unwrap().split("name=\"csrf\" content=\"").nth(1).unwrap().split('"').next().unwrap();
     let form_of = |fields: &[(&str, &str)]| form(&[fields, &[("csrf", csrf)]].concat());
     let inbox = |node: &str, what: &str| format!("{node}/console/inbox/{id}/{what}");
     let accept = form_of(&[]);
     let (status, page, _) = insist(&ports, |node| {
-        form_to(&http, &inbox(node, "accept"), &accept).header(COOKIE, &cookie).header("sec-fetch-site", "same-origin")
+        form_to(&http, &inbox(node, "accept"), &accept)
+            .header(COOKIE, &cookie)
+            .header("sec-fetch-site", "same-origin")
     })
     .await;
     assert_eq!(status, 303, "{page}");
 
     let path = format!("/v1/chat/{id}/stream");
-    let all_said = |log: &[Value]| said_by(log, "visitor").len() >= WORDS && said_by(log, "agent").len() >= WORDS;
+    let all_said =
+        |log: &[Value]| said_by(log, "visitor").len() >= WORDS && said_by(log, "agent").len() >= WORDS;
     let readers: Vec<_> = (0..2)
         .map(|at| {
             let mut nodes = ports.clone();
@@ -305,7 +322,8 @@ async fn servers_are_killed_and_redis_is_restarted_and_what_was_said_stands_in_t
 
     let visitor = async {
         for n in 0..WORDS {
-            let message = json!({"client_id": new_key(), "body": {"type": "text", "text": format!("visitor {n}")}});
+            let message =
+                json!({"client_id": new_key(), "body": {"type": "text", "text": format!("visitor {n}")}});
             let (status, answer, _) = insist(&ports, |node| {
                 let url = format!("{node}/v1/chat/{id}/messages");
                 http.post(url).bearer_auth(&token).body(message.to_string())
@@ -317,7 +335,8 @@ async fn servers_are_killed_and_redis_is_restarted_and_what_was_said_stands_in_t
     };
     let mike = async {
         for n in 0..WORDS {
-            let said = form_of(&[("text", &format!("agent {n}")), ("client_id", &new_key())]);
+            let (text, key) = (format!("agent {n}"), new_key());
+            let said = form_of(&[("text", text.as_str()), ("client_id", key.as_str())]);
             let (status, answer, _) = insist(&ports, |node| {
                 form_to(&http, &inbox(node, "say"), &said)
                     .header(COOKIE, &cookie)
@@ -370,7 +389,11 @@ async fn servers_are_killed_and_redis_is_restarted_and_what_was_said_stands_in_t
         logs.push(timeout(Duration::from_secs(120), reader).await.expect("the readers have it all").unwrap());
     }
     for log in &logs {
-        assert_eq!(said_by(log, "visitor"), wanted("visitor"), "once each, in the order in which it was said");
+        assert_eq!(
+            said_by(log, "visitor"),
+            wanted("visitor"),
+            "once each, in the order in which it was said"
+        );
         assert_eq!(said_by(log, "agent"), wanted("agent"));
     }
     let shorter = logs.iter().map(Vec::len).min().unwrap();

@@ -91,7 +91,8 @@ impl Node {
         let (mut wakes, lossy, mut dice) = (test.app.stores.bus.subscribe(), bus.clone(), Dice::new(seed));
         tokio::spawn(async move {
             while let Ok(wake) = wakes.recv().await {
-                let times = if lossy.is_away.load(Ordering::Relaxed) { 0 } else { [0, 1, 1, 2][dice.roll(4)] };
+                let times =
+                    if lossy.is_away.load(Ordering::Relaxed) { 0 } else { [0, 1, 1, 2][dice.roll(4)] };
                 for _ in 0..times {
                     let _ = lossy.out.send(wake.clone());
                 }
@@ -217,7 +218,8 @@ impl Stage<'_> {
             4 => {
                 let (first, second) = (self.client(0), self.client(1));
                 let (one, two) =
-                    futures_util::future::join(first.post(&path, &message), second.post(&path, &message)).await;
+                    futures_util::future::join(first.post(&path, &message), second.post(&path, &message))
+                        .await;
                 for answer in [one, two] {
                     assert!(matches!(answer.status, 200 | 201), "{}", answer.body);
                 }
@@ -427,7 +429,8 @@ fn lifted(settings: &mut toml::Table) {
 }
 
 #[actix_web::test]
-async fn whatever_the_network_does_and_whichever_node_dies_every_message_is_there_once_and_in_order_on_every_client() {
+async fn whatever_the_network_does_and_whichever_node_dies_every_message_is_there_once_and_in_order_on_every_client()
+ {
     let first = TestApp::start_with(lifted).await;
     let second = match mix() {
         Mix::Embedded => None,

@@ -140,9 +140,9 @@ impl Stage {
             Transport::Poll => {
                 Ear::Poll { client: self.visitor(), path: self.path("events"), after, told: VecDeque::new() }
             }
-            Transport::Line => Ear::Line(Box::new(
-                Socket::open(&self.line(after), &self.console()).await.expect("opened"),
-            )),
+            Transport::Line => {
+                Ear::Line(Box::new(Socket::open(&self.line(after), &self.console()).await.expect("opened")))
+            }
         }
     }
 
@@ -204,7 +204,11 @@ fn frames(answer: reqwest::Response) -> Frames {
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
         let data: Value = serde_json::from_str(field("data: ").expect("data")).expect("JSON");
         let id = field("id: ").map(|id| id.parse::<i64>().expect("a number"));
-        assert_eq!(id, data["seq"].as_i64(), "the number of an entry, and of nothing else, is the block's id");
+        assert_eq!(
+            id,
+            data["seq"].as_i64(),
+            "the number of an entry, and of nothing else, is the block's id"
+        );
         (field("event: ").expect("a name").to_owned(), data)
     }))
 }
@@ -356,7 +360,10 @@ async fn a_number_that_the_log_does_not_have_is_refused() {
         assert_eq!(Socket::open(&stage.line(after), &stage.console()).await.err(), Some(409));
     }
     for after in ["x", "1.5", "99999999999999999999"] {
-        visitor.get(&stage.path(&format!("events?after={after}"))).await.expect_problem(400, "request.malformed");
+        visitor
+            .get(&stage.path(&format!("events?after={after}")))
+            .await
+            .expect_problem(400, "request.malformed");
     }
     for id in ["x", "-1", "17"] {
         let resumed = visitor.with("last-event-id", id).get(&stage.path("stream")).await;
@@ -490,9 +497,7 @@ async fn what_is_said_over_the_line_is_answered_and_stands_in_the_log_once() {
     assert_eq!(visitor.next_of("typing").await["name"], "Mike");
     stage.says("and you?").await;
     second.send(&json!({"type": "read", "seq": head + 2})).await;
-    let read = async {
-        while visitor.next_of("head").await["read"] != json!(head + 2) {}
-    };
+    let read = async { while visitor.next_of("head").await["read"] != json!(head + 2) {} };
     timeout(Duration::from_secs(20), read).await.expect("she learns that it was read");
 }
 

@@ -114,9 +114,11 @@ pub async fn say(app: Shared, request: HttpRequest, id: web::Path<String>, body:
         app.stores.limits.check("chat.messages", &id.to_string(), quota, now).await?;
         let message: Message = parsed(&body, "chat.message_invalid")?;
         // One way of writing it only: the same id in other letters would be another message.
-        let is_id = uuid::Uuid::try_parse(&message.client_id).is_ok_and(|id| id.to_string() == message.client_id);
+        let is_id =
+            uuid::Uuid::try_parse(&message.client_id).is_ok_and(|id| id.to_string() == message.client_id);
         if !is_id {
-            let wanted = "client_id must be a UUID in small letters, such as 0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b.";
+            let wanted =
+                "client_id must be a UUID in small letters, such as 0197a2b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b.";
             return Err(Problem::new("chat.message_invalid", wanted));
         }
         let heard = chat::say(&app.room, id, &message.client_id, &message.body, now).await?;

@@ -134,7 +134,8 @@ async fn check_token(request: &mut ServiceRequest, session: &Session) -> Result<
 /// A problem as a page: what happened, what was kept, what to do. Whoever is not logged in is led to the login.
 async fn page_of(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     // A script can do nothing with a redirection to the login; it is told plainly.
-    let is_script = matches!(request.path(), "/console/events" | super::line::PATH) || request.headers().contains_key("x-csrf-token");
+    let is_script = matches!(request.path(), "/console/events" | super::line::PATH)
+        || request.headers().contains_key("x-csrf-token");
     if problem.code() == "account.not_logged_in" && !is_script {
         return login::ask(request);
     }

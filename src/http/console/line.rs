@@ -128,10 +128,8 @@ pub async fn open(
     let page = Page::of(reader, &request).await?;
     let (response, session, incoming) = actix_ws::handle(&request, body)
         .map_err(|_| Problem::new("request.malformed", "Only a WebSocket opens this door."))?;
-    let incoming = incoming
-        .max_frame_size(MESSAGE_BYTES)
-        .aggregate_continuations()
-        .max_continuation_size(MESSAGE_BYTES);
+    let incoming =
+        incoming.max_frame_size(MESSAGE_BYTES).aggregate_continuations().max_continuation_size(MESSAGE_BYTES);
     let line = Line { app, session, token, talk, is_ours: false, heard_at: Instant::now() };
     actix_web::rt::spawn(line.run(incoming, page, following));
     Ok(response)
@@ -220,7 +218,9 @@ impl Line {
                 Ok(asked) => self.answer(asked).await,
                 Err(_) => Err(Over::Unreadable),
             },
-            Some(Ok(AggregatedMessage::Ping(bytes))) => sent(timeout(UNREAD, self.session.pong(&bytes)).await),
+            Some(Ok(AggregatedMessage::Ping(bytes))) => {
+                sent(timeout(UNREAD, self.session.pong(&bytes)).await)
+            }
             Some(Ok(AggregatedMessage::Pong(_))) => Ok(()),
             Some(Ok(AggregatedMessage::Binary(_)) | Err(_)) => Err(Over::Unreadable),
             Some(Ok(AggregatedMessage::Close(_))) | None => Err(Over::Gone),

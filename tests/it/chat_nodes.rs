@@ -330,7 +330,7 @@ async fn servers_are_killed_and_redis_is_restarted_and_what_was_said_stands_in_t
             })
             .await;
             assert!(matches!(status, 200 | 201), "{status}: {answer}");
-            tokio::time::sleep(Duration::from_millis(60)).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     };
     let mike = async {
@@ -344,12 +344,13 @@ async fn servers_are_killed_and_redis_is_restarted_and_what_was_said_stands_in_t
             })
             .await;
             assert_eq!(status, 303, "{answer}");
-            tokio::time::sleep(Duration::from_millis(60)).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     };
     let fate = async {
         let mut round = 0;
-        while !is_over.load(Ordering::Relaxed) {
+        // Every kind of trouble at least once.
+        while !is_over.load(Ordering::Relaxed) || round < 5 {
             let at = round % count;
             match round % 5 {
                 0 => networks[at].is(BREAKS),
@@ -375,7 +376,6 @@ async fn servers_are_killed_and_redis_is_restarted_and_what_was_said_stands_in_t
             tokio::time::sleep(Duration::from_millis(200)).await;
             round += 1;
         }
-        assert!(round >= 5, "every kind of trouble came at least once");
     };
     let talk = async {
         futures_util::future::join(visitor, mike).await;

@@ -400,6 +400,80 @@ describe('nothing is lost and nothing comes twice', () => {
     await inOrder(server, log);
   });
 
+  test('of several pages of one browser one listens; when it is closed or put away, another one does', async (t) => {
+    const { server, page, context, open, say, log } = await stage(t, { start: 'call' });
+    await open();
+    await until('a stream', () => server.streams.size === 1);
+    const others = [await context.newPage(), await context.newPage()];
+    const logs = [log];
+    for (const other of others) {
+      await other.goto(server.origin);
+      logs.push(other.locator('embudo-chat').getByRole('log'));
+      await logs.at(-1).locator('.bubble').first().waitFor();
+    }
+    const heard = async (text) => {
+      server.say(server.newest, text);
+      for (const one of logs) await one.getByText(text, { exact: true }).waitFor();
+    };
+    await heard('to all three');
+    assert.equal(server.streams.size, 1);
+    assert.equal(server.requests.filter(({ path }) => path.includes('/stream')).length, 1);
+
+    // Put away into the back cache: it lets go of everything, and takes nothing with it.
+    await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
+    await until('another page listens', () => server.requests.filter(({ path }) => path.includes('/stream')).length === 2);
+    server.say(server.newest, 'while it was away');
+    await logs[1].getByText('while it was away').waitFor();
+    await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+    await log.getByText('while it was away').waitFor();
+
+    await others.shift().close();
+    logs.splice(1, 1);
+    await until('the next one listens', () => server.requests.filter(({ path }) => path.includes('/stream')).length >= 3);
+    await heard('to those who are left');
+    await page.bringToFront();
+    await say('Hello from here');
+    for (const one of logs) {
+      await one.getByText('Hello from here').waitFor();
+      await inOrder(server, one);
+    }
+    await until('one stream', () => server.streams.size === 1);
+  });
+
+  test('nothing of it keeps a page out of the back cache', async (t) => {
+    const { server, page, open, log } = await stage(t, { start: 'call' });
+    await page.evaluate(() => {
+      for (const name of ['unload', 'beforeunload']) {
+        const add = window.addEventListener;
+        window.addEventListener = function (what, ...rest) {
+          if (what === name) window.unloads = (window.unloads || 0) + 1;
+          return add.call(this, what, ...rest);
+        };
+      }
+    });
+    await open();
+    await until('a stream', () => server.streams.size === 1);
+    await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
+    await until('no stream', () => server.streams.size === 0);
+    const { held, pending } = await page.evaluate(() => navigator.locks.query());
+    assert.deepEqual([held.length, pending.length, await page.evaluate(() => window.unloads)], [0, 0, undefined]);
+    await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+    await until('a stream again', () => server.streams.size === 1);
+    server.say(server.newest, 'and on');
+    await log.getByText('and on').waitFor();
+  });
+
+  test('where a stream says nothing in its first seconds, it polls', async (t) => {
+    const { server, page, open, log } = await stage(t, { mute: true, before: (page) => page.clock.install() });
+    await open();
+    await until('a stream', () => server.streams.size);
+    server.say(server.newest, 'held back');
+    await page.clock.fastForward(9_000);
+    await page.clock.fastForward(2_000);
+    await until('a poll', () => server.requests.some(({ path }) => /wait=25/.test(path)));
+    await log.getByText('held back').waitFor();
+  });
+
   test('without consent it works and leaves no trace', async (t) => {
     const { server, page, open, choose, log } = await stage(t, { attributes: '', start: 'call' });
     await open();

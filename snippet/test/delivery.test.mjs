@@ -13,7 +13,7 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 const { outputFiles } = await build({
   stdin: {
-    contents: `export { Line } from './line'; export { Outbox } from './outbox'; export { Memory } from './memory'; export { Refused } from './door'; export { without } from './video';`,
+    contents: `export { Line } from './line'; export { Outbox } from './outbox'; export { Memory } from './memory'; export { Refused } from './door'; export { without } from './video'; export { share } from './tabs';`,
     resolveDir: new URL('../src/chat', import.meta.url).pathname,
     loader: 'ts',
   },
@@ -21,7 +21,7 @@ const { outputFiles } = await build({
   write: false,
   format: 'esm',
 });
-const { Line, Outbox, Memory, Refused, without } = await import(
+const { Line, Outbox, Memory, Refused, without, share } = await import(
   'data:text/javascript,' + encodeURIComponent(outputFiles[0].text)
 );
 
@@ -150,6 +150,7 @@ async function play(seed) {
     typing() {},
     connected() {},
     gone: () => assert.fail('gone'),
+    restored: () => assert.fail('restored'),
   });
   const outbox = new Outbox(door, memory, {
     sent(_, { event }) {
@@ -196,6 +197,224 @@ test('every event is shown once and in order, whatever the network does', async 
   for (let from = 0; from < seeds; from += 100) {
     await Promise.all(Array.from({ length: Math.min(100, seeds - from) }, (_, at) => play(from + at)));
   }
+});
+
+// --- several tabs -------------------------------------------------------------------------------
+
+/** Web Locks as the standard has them, as far as the widget goes. */
+class Locks {
+  held = new Map();
+  waiting = [];
+
+  request(name, options, act) {
+    return new Promise((done, fail) => {
+      const ask = { name, act, done, fail };
+      const over = () => new DOMException('over', 'AbortError');
+      if (options.signal?.aborted) return fail(over());
+      options.signal?.addEventListener('abort', () => {
+        if (!this.waiting.includes(ask)) return;
+        this.waiting = this.waiting.filter((other) => other !== ask);
+        fail(over());
+      });
+      if (options.steal) {
+        this.held.get(name)?.fail(over());
+        this.held.delete(name);
+      }
+      if (!this.held.has(name)) this.grant(ask);
+      else if (options.ifAvailable) done(act(null));
+      else this.waiting.push(ask);
+    });
+  }
+
+  grant(ask) {
+    this.held.set(ask.name, ask);
+    Promise.resolve(ask.act({})).then(ask.done, ask.fail).finally(() => {
+      if (this.held.get(ask.name) !== ask) return;
+      this.held.delete(ask.name);
+      const next = this.waiting.find(({ name }) => name === ask.name);
+      if (!next) return;
+      this.waiting = this.waiting.filter((other) => other !== next);
+      this.grant(next);
+    });
+  }
+}
+
+class Channel {
+  static open = new Set();
+  isFrozen = false;
+  onmessage = null;
+
+  constructor(name) {
+    this.name = name;
+    Channel.open.add(this);
+  }
+
+  postMessage(data) {
+    if (this.isFrozen) return;
+    for (const other of Channel.open) {
+      if (other === this || other.name !== this.name || other.isFrozen) continue;
+      setTimeout(() => Channel.open.has(other) && !other.isFrozen && other.onmessage?.({ data: structuredClone(data) }), 1);
+    }
+  }
+
+  close() {
+    Channel.open.delete(this);
+  }
+}
+Object.defineProperty(globalThis, 'navigator', { value: { locks: new Locks() }, configurable: true });
+globalThis.window = globalThis;
+globalThis.BroadcastChannel = Channel;
+
+/** A tab that shows what it hears. */
+function tab(server, name) {
+  const shown = [];
+  const door = server.door(name);
+  const memory = new Memory({ consent: () => 'none' });
+  const before = new Set(Channel.open);
+  const line = new Line(
+    door,
+    {
+      heard(events) {
+        for (const event of events) {
+          shown.push(event.seq);
+          if (event.client_id) outbox.confirm(event.client_id);
+        }
+      },
+      typing() {},
+      connected() {},
+      gone: () => assert.fail('gone'),
+      restored: () => assert.fail('restored'),
+    },
+    share,
+  );
+  const outbox = new Outbox(door, memory, {
+    sent(_, { event }) {
+      if (event && !line.take(event)) line.catchUp().catch(() => {});
+    },
+    delayed() {},
+    refused: () => assert.fail('refused'),
+    gone: () => assert.fail('gone'),
+  });
+  line.open();
+  const channel = [...Channel.open].find((one) => !before.has(one));
+  return { shown, line, outbox, memory, channel };
+}
+
+const beating = (server) => setInterval(() => [...server.streams].forEach((stream) => stream.beat()), 15);
+const converged = async (server, tabs) => {
+  for (let at = 0; at < 400 && tabs.some(({ shown, memory }) => memory.unsent.length || shown.length < server.log.length); at++) {
+    await wait(1000);
+  }
+};
+
+test('of several tabs one listens, and all hear; when it goes, another one listens', async () => {
+  const server = new Server(dice(1));
+  server.isFine = true;
+  const beats = beating(server);
+  const tabs = [tab(server, 'several'), tab(server, 'several'), tab(server, 'several')];
+  const hear = async (text) => {
+    server.append('agent', text);
+    await converged(server, tabs);
+    for (const { shown } of tabs) assert.deepEqual(shown, server.log.map(({ seq }) => seq), text);
+  };
+  await wait(5000);
+  await hear('to all');
+  assert.equal(server.streams.size, 1);
+  tabs[1].outbox.add({ type: 'text', text: 'hello' }, 'hello');
+  await converged(server, tabs);
+  assert.equal(server.log.length, 2);
+
+  tabs.shift().line.close();
+  await wait(5000);
+  await hear('to those who are left');
+  assert.equal(server.streams.size, 1);
+
+  // The one that listens is frozen and keeps its lock: after two beats that did not come another one takes it.
+  const frozen = tabs.shift();
+  frozen.channel.isFrozen = true;
+  server.streams.clear();
+  await wait(45_000);
+  await hear('to the one that is awake');
+  assert.equal(server.streams.size, 1);
+  frozen.channel.isFrozen = false;
+  tabs.push(frozen);
+  await hear('to both again');
+  clearInterval(beats);
+  for (const { line } of tabs) line.close();
+});
+
+async function playTabs(seed) {
+  const roll = dice(seed * 7919);
+  const server = new Server(roll);
+  const beats = beating(server);
+  const name = `tabs ${seed}`;
+  const tabs = [tab(server, name), tab(server, name), tab(server, name)];
+  const said = [];
+  for (let turn = 0; turn < 10; turn++) {
+    await wait(roll() * 4000);
+    const at = Math.floor(roll() * tabs.length);
+    const what = roll();
+    if (what < 0.35) server.append('agent', `agent ${turn}`);
+    else if (what < 0.6) {
+      said.push(`said ${turn}`);
+      tabs[at].outbox.add({ type: 'text', text: `said ${turn}` }, `said ${turn}`);
+    } else if (what < 0.7) [...server.streams].forEach((stream) => stream.end());
+    else if (what < 0.8 && !tabs[at].memory.unsent.length) {
+      tabs[at].line.close(); // closed, and another one opened
+      tabs[at].outbox.close();
+      tabs[at] = tab(server, name);
+    } else if (what < 0.9) tabs[at].channel.isFrozen = true;
+    else tabs.forEach(({ channel }) => (channel.isFrozen = false));
+  }
+  server.isFine = true;
+  for (const { channel, outbox } of tabs) {
+    channel.isFrozen = false;
+    outbox.nudge();
+  }
+  await converged(server, tabs);
+  clearInterval(beats);
+  for (const { line, outbox } of tabs) {
+    line.close();
+    outbox.close();
+  }
+  for (const { shown } of tabs) {
+    assert.deepEqual(shown, server.log.map(({ seq }) => seq), `seed ${seed}: what a tab shows is not the log`);
+  }
+  const heard = server.log.filter(({ author }) => author.kind === 'visitor').map(({ body }) => body.text);
+  assert.deepEqual(heard.toSorted(), said.toSorted(), `seed ${seed}: what was said is not in the log once`);
+}
+
+test('every tab shows every event once and in order, whichever of them listens', async () => {
+  if (process.env.SEED) return playTabs(Number(process.env.SEED));
+  const seeds = Number(process.env.SEEDS || 1000) / 4;
+  for (let from = 0; from < seeds; from += 50) {
+    await Promise.all(Array.from({ length: Math.min(50, seeds - from) }, (_, at) => playTabs(from + at)));
+  }
+});
+
+test('a log that was put back to an older state is read anew', async () => {
+  const server = new Server(dice(3));
+  server.isFine = true;
+  server.append('bot', 'one');
+  server.append('bot', 'two');
+  const door = server.door('restored');
+  const events = door.events;
+  door.events = async (after, seconds, signal, at) => {
+    if (after > server.log.length) throw new Refused(409, 'chat.sequence_unknown', '', 0);
+    return events(after, seconds, signal, at);
+  };
+  let restored = 0;
+  const listener = { heard() {}, typing() {}, connected() {}, gone: () => assert.fail('gone'), restored: () => restored++ };
+  const line = new Line(door, listener);
+  line.open();
+  await wait(5000);
+  assert.equal(line.last, 2);
+  server.log.pop();
+  line.close();
+  line.open();
+  await wait(5000);
+  assert.equal(restored, 1);
+  line.close();
 });
 
 test('seconds that were told are not told again', () => {

@@ -220,6 +220,14 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
         return Ok(run.turn());
     }
     let Some(step) = run.adopt() else {
+        // While a person has the word, the flow is silent even about this.
+        if state.phase == Phase::Human
+            && *input != Input::AgentReturned
+            && let Some(after) = run.person(input)?
+        {
+            run.go(after);
+            return Ok(run.turn());
+        }
         // The step is gone from the flow: excuse ourselves and go on where a person would be asked for.
         run.lost(input)?;
         return Ok(run.turn());

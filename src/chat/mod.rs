@@ -399,7 +399,7 @@ pub async fn say(
         }
         Some(_) => return Err(Error::QuestionOver),
         None => {
-            let step = Step::Input(Input::Said(said.clone()));
+            let step = Step::Input(Input::Said(said.plain()));
             advance(room, &mut tx, &mut conversation, step, cause, online, now).await?
         }
     };
@@ -417,7 +417,7 @@ fn check_length(said: &Said) -> Result<(), Error> {
         Said::Choice { choice, .. } => choice,
         Said::Slot { .. } | Said::HumanRequested => return Ok(()),
     };
-    if text.trim().is_empty() {
+    if body::is_blank(&body::plain(text)) {
         return Err(Error::MessageInvalid("the message is empty".to_owned()));
     }
     if text.chars().count() > MESSAGE_LENGTH {
@@ -529,7 +529,7 @@ pub async fn agent_say(
         appended: Vec::new(),
     };
     let message = Some((client_id.to_owned(), log::digest(&said)));
-    turning.append(Author::Agent, Body::text(text.trim()), message, Some(agent)).await?;
+    turning.append(Author::Agent, Body::text(body::plain(text).trim()), message, Some(agent)).await?;
     let entry = turning.appended.pop().ok_or(Error::Unknown)?;
     store::save(&mut tx, &conversation, old_head, now).await?;
     tx.commit().await?;

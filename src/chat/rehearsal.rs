@@ -488,6 +488,19 @@ mod tests {
     }
 
     #[test]
+    fn while_a_person_speaks_the_flow_is_silent_even_if_its_step_is_gone() {
+        let source = include_str!("../../bot-flows/webinar-recording.yaml");
+        let (old, new) = (load(source), load(&source.replace("offer_recording", "offer_it")));
+        let (mut play, _) = Rehearsal::open(&old, Scene { online: 1, ..scene() }, None);
+        play.play(&Input::AgentAccepted { agent: Rehearsal::agent() }).unwrap();
+        play.flow = &new;
+        let out = play.play(&says("yes")).unwrap();
+        assert!(out.iter().all(|o| o.author == Author::Visitor), "{out:?}");
+        let out = play.play(&Input::AgentReturned).unwrap();
+        assert!(out.iter().any(|o| o.author == Author::Bot), "now it may say so: {out:?}");
+    }
+
+    #[test]
     fn a_comment_does_not_make_a_new_version() {
         let source = include_str!("../../bot-flows/welcome.yaml");
         assert_eq!(load(source).version, load(&format!("# another remark\n{source}")).version);

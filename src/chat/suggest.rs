@@ -61,7 +61,7 @@ pub async fn agent_suggest(
         return Err(Error::NotAllowed("no time is free"));
     }
     let message = Some((client_id.to_owned(), log::digest(&said)));
-    let question = question(meeting, text.trim(), slots, &turning.conversation.time_zone);
+    let question = question(meeting, body::plain(text).trim(), slots, &turning.conversation.time_zone);
     turning.append(Author::Agent, question, message, Some(agent)).await?;
     let entry = turning.appended.pop().ok_or(Error::Unknown)?;
     store::save(&mut tx, &conversation, old_head, now).await?;

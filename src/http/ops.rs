@@ -6,6 +6,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::Shared;
+use super::chat::Hub;
 use super::error::Problem;
 use super::proxies::KNOWN;
 use super::request::bearer;
@@ -41,7 +42,7 @@ async fn ready(app: Shared) -> HttpResponse {
 }
 
 /// What was counted, for Prometheus.
-async fn metrics(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn metrics(app: Shared, hub: web::Data<Hub>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     if !app.config.telemetry.metrics {
         return Err(super::not_found());
     }
@@ -63,6 +64,12 @@ async fn metrics(app: Shared, request: HttpRequest) -> Result<HttpResponse, Prob
     #[allow(clippy::cast_precision_loss, reason = "the disk is full before")]
     let waiting = app.stores.journal.waiting() as f64;
     text.gauge("embudo_journal_groups_waiting", "Groups of hits on disk that are not rows yet.", waiting);
+    let help = "Visitors' messages, by what became of them.";
+    text.family("embudo_chat_messages_total", "outcome", help, &hub.counts.messages);
+    let help = "Readings of a conversation's log that began.";
+    text.family("embudo_chat_reads_total", "transport", help, &hub.counts.reads);
+    #[allow(clippy::cast_precision_loss, reason = "the sockets are used up before")]
+    text.gauge("embudo_chat_lines_open", "Readers of a conversation's log.", hub.open() as f64);
     if let Some(bytes) = resident_bytes() {
         #[allow(clippy::cast_precision_loss, reason = "nobody has that much memory")]
         text.gauge("process_resident_memory_bytes", "Memory in RAM.", bytes as f64);

@@ -1,19 +1,36 @@
-//! The chat's promise under a bad network: every accepted message exactly once, in order, on every client.
+//! The chat's promise under a bad network and on machines that die: every accepted message exactly once, in order, on
+//! every client.
 //!
-//! Each schedule is drawn from a seed: requests that get lost on the way there or on the way back, that arrive
-//! twice, pages that come late and out of order, tabs that are reloaded, people who step in and out. A failing
-//! seed is named, and can be played again alone: SCHEDULE=17.
+//! Each schedule is drawn from a seed. Two nodes share one store (on SQLite they are one process that listens to the bus
+//! twice). Requests get lost on the way there or back, arrive twice, at both nodes at once, or find a node that dies in
+//! the middle of the turn; what readers are told is lost, doubled, late and out of order; lines are half open; the bus
+//! loses wake-ups or is away; tabs are reloaded and readers change nodes; people step in and out. A failing seed is
+//! named, and can be played again alone: SCHEDULE=17.
 #![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use embudo::app::App;
 use embudo::base::ids::{AccountId, ConversationId, VisitorId, new_key};
+use embudo::chat::body::{Author, Said};
 use embudo::chat::{self, Agent};
+use embudo::http::chat::{Following, Hub};
+use embudo::storage::bus::{Bus, Wake};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
+use tokio::sync::broadcast;
+use tokio::time::timeout;
 
 use crate::support::answer::Client;
 use crate::support::app::{SITE, TestApp, set};
+use crate::support::stores::{Mix, mix};
 
 /// How many schedules are played.
 const SCHEDULES: u64 = 1_000;
@@ -44,11 +61,69 @@ struct Outbox {
     accepted: Vec<String>,
 }
 
-/// One tab: a cursor, what it has shown, and pages that are still on their way to it.
-#[derive(Default)]
+/// A node as its readers know it: its wake-ups come by a bus that loses some and doubles others.
+struct Node {
+    app: Arc<App>,
+    client: Client,
+    hub: Hub,
+    bus: Arc<Lossy>,
+}
+
+struct Lossy {
+    out: broadcast::Sender<Wake>,
+    is_away: AtomicBool,
+}
+
+#[async_trait]
+impl Bus for Lossy {
+    async fn publish(&self, _: &str, _: &str) {}
+
+    fn subscribe(&self) -> broadcast::Receiver<Wake> {
+        self.out.subscribe()
+    }
+}
+
+impl Node {
+    fn of(test: &TestApp, seed: u64) -> Self {
+        let bus = Arc::new(Lossy { out: broadcast::channel(1_024).0, is_away: AtomicBool::new(false) });
+        let as_bus: Arc<dyn Bus> = bus.clone();
+        let hub = Hub::start(&as_bus);
+        let (mut wakes, lossy, mut dice) = (test.app.stores.bus.subscribe(), bus.clone(), Dice::new(seed));
+        tokio::spawn(async move {
+            while let Ok(wake) = wakes.recv().await {
+                let times =
+                    if lossy.is_away.load(Ordering::Relaxed) { 0 } else { [0, 1, 1, 2][dice.roll(4)] };
+                for _ in 0..times {
+                    let _ = lossy.out.send(wake.clone());
+                }
+            }
+        });
+        Self { app: test.app.clone(), client: test.client.clone(), hub, bus }
+    }
+}
+
+/// Lets something go on a few steps and then drops it, as when the process dies. None: it was not finished.
+async fn killed<F: Future>(after: usize, future: F) -> Option<F::Output> {
+    let (mut future, mut left) = (pin!(future), after);
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+/// A client that reads: what it has shown, and what is still on its way to it.
 struct Tab {
+    side: Author,
     log: Vec<Value>,
-    late: Vec<Value>,
+    following: Following,
+    /// Frames that have left the server, by name; they arrive in any order, or not.
+    on_the_way: Vec<(&'static str, Value)>,
+    /// The line is half open: the server writes, and nothing arrives.
+    is_half_open: bool,
 }
 
 impl Tab {
@@ -57,27 +132,34 @@ impl Tab {
     }
 
     /// The client's rule: only the next number is taken, lower ones are dropped; false where there is a gap.
-    fn take(&mut self, page: &Value) -> bool {
-        for event in page["events"].as_array().unwrap() {
-            let seq = usize::try_from(event["seq"].as_i64().unwrap()).unwrap();
-            if seq > self.last() + 1 {
-                return false;
-            }
-            if seq == self.last() + 1 {
-                self.log.push(event.clone());
+    fn take(&mut self, event: &Value) -> bool {
+        let seq = usize::try_from(event["seq"].as_i64().unwrap()).unwrap();
+        if seq == self.last() + 1 {
+            self.log.push(event.clone());
+        }
+        seq <= self.last()
+    }
+
+    /// What the server has to say now leaves it; the network does what it likes with it.
+    async fn pump(&mut self, dice: &mut Dice) {
+        for _ in 0..20 {
+            let Ok(piece) = timeout(Duration::from_millis(3), self.following.next()).await else { return };
+            for frame in piece.unwrap().frames() {
+                let data: Value = serde_json::from_str(frame.data.get()).unwrap();
+                let times = if self.is_half_open { 0 } else { [0, 1, 1, 1, 1, 2][dice.roll(6)] };
+                self.on_the_way.extend(std::iter::repeat_n((frame.name, data), times));
             }
         }
-        true
     }
 }
 
 struct Stage<'a> {
-    app: &'a TestApp,
-    client: Client,
+    nodes: &'a [Node; 2],
+    token: String,
     id: String,
     visitor: VisitorId,
     mike: &'a Agent,
-    tabs: [Tab; 2],
+    tabs: Vec<Tab>,
     outbox: Outbox,
     /// What Mike says, with the ids under which it was accepted.
     agent_outbox: Outbox,
@@ -92,35 +174,58 @@ impl Stage<'_> {
         ConversationId::parse(&self.id).unwrap()
     }
 
+    fn client(&self, node: usize) -> Client {
+        self.nodes[node].client.with("origin", SITE).with("authorization", &format!("Bearer {}", self.token))
+    }
+
+    fn follow(&self, node: usize, side: Author, after: usize) -> Following {
+        let Node { app, hub, .. } = &self.nodes[node];
+        let after = i64::try_from(after).unwrap();
+        let beat = Duration::from_millis(40);
+        Following::new(app.clone(), hub, self.conversation(), side, after).with_beat(beat)
+    }
+
+    fn open_tab(&self, node: usize, side: Author) -> Tab {
+        let following = self.follow(node, side, 0);
+        Tab { side, log: Vec::new(), following, on_the_way: Vec::new(), is_half_open: false }
+    }
+
     /// Tries to send what waits first. `fate`: how the network treats it.
-    async fn send(&mut self, fate: usize) {
+    async fn send(&mut self, fate: usize, dice: &mut Dice) {
         let Some((id, body)) = self.outbox.waiting.front().cloned() else { return };
         let message = json!({"client_id": id, "body": body});
         let path = self.path("messages");
+        let node = dice.roll(2);
         match fate {
             // Lost on the way there.
             0 => return,
             // Lost on the way back: it counts as unsent.
             1 => {
-                self.client.post(&path, &message).await;
+                self.client(node).post(&path, &message).await;
                 return;
             }
-            // Arrives twice at the same moment.
-            2 => {
-                let (one, two) = futures_util::future::join(
-                    self.client.post(&path, &message),
-                    self.client.post(&path, &message),
-                )
-                .await;
-                assert!(
-                    matches!((one.status, two.status), (200 | 201, 200 | 201)),
-                    "{} {}",
-                    one.body,
-                    two.body
-                );
+            // The node dies while it works on it.
+            2 | 3 => {
+                let said: Said = serde_json::from_value(body).unwrap();
+                let app = &self.nodes[node].app;
+                let turn = chat::say(&app.room, self.conversation(), &id, &said, app.clock.now());
+                if let Some(heard) = killed(1 + dice.roll(40), turn).await {
+                    heard.unwrap_or_else(|error| panic!("{error}"));
+                }
+                return;
+            }
+            // Arrives at both nodes at the same moment.
+            4 => {
+                let (first, second) = (self.client(0), self.client(1));
+                let (one, two) =
+                    futures_util::future::join(first.post(&path, &message), second.post(&path, &message))
+                        .await;
+                for answer in [one, two] {
+                    assert!(matches!(answer.status, 200 | 201), "{}", answer.body);
+                }
             }
             _ => {
-                let answer = self.client.post(&path, &message).await;
+                let answer = self.client(node).post(&path, &message).await;
                 assert!(matches!(answer.status, 200 | 201), "{}", answer.body);
             }
         }
@@ -128,85 +233,112 @@ impl Stage<'_> {
         self.outbox.waiting.pop_front();
     }
 
-    async fn agent_send(&mut self, fate: usize) {
+    async fn agent_send(&mut self, fate: usize, dice: &mut Dice) {
         let Some((id, body)) = self.agent_outbox.waiting.front().cloned() else { return };
         if fate == 0 {
             return;
         }
         let text = body["text"].as_str().unwrap();
-        let (room, now) = (&self.app.app.room, self.app.now());
-        match chat::agent_say(room, self.conversation(), self.mike, &id, text, now).await {
+        let app = &self.nodes[dice.roll(2)].app;
+        let turn = chat::agent_say(&app.room, self.conversation(), self.mike, &id, text, app.clock.now());
+        let steps = if fate == 2 { 1 + dice.roll(40) } else { usize::MAX };
+        match killed(steps, turn).await {
             // The console did not hear the answer: it says the same again later.
-            Ok(_) if fate == 1 => {}
-            Ok(_) => {
+            None => {}
+            Some(Ok(_)) if fate <= 2 => {}
+            Some(Ok(_)) => {
                 self.agent_outbox.accepted.push(id);
                 self.agent_outbox.waiting.pop_front();
             }
-            Err(chat::Error::NotAllowed(_)) => {}
-            Err(error) => panic!("{error}"),
+            Some(Err(chat::Error::NotAllowed(_))) => {}
+            Some(Err(error)) => panic!("{error}"),
         }
     }
 
-    async fn page(&self, after: usize) -> Value {
-        self.client.get(&self.path(&format!("events?after={after}"))).await.expect_json(200)
+    async fn page(&self, node: usize, after: usize) -> Value {
+        self.client(node).get(&self.path(&format!("events?after={after}"))).await.expect_json(200)
     }
 
-    async fn catch_up(&mut self, tab: usize) {
+    async fn catch_up(&mut self, tab: usize, node: usize) {
         loop {
-            let page = self.page(self.tabs[tab].last()).await;
-            assert!(self.tabs[tab].take(&page));
+            let page = self.page(node, self.tabs[tab].last()).await;
+            for event in page["events"].as_array().unwrap() {
+                assert!(self.tabs[tab].take(event), "a page of the log has a gap");
+            }
             if page["head"] == json!(self.tabs[tab].last()) {
                 return;
             }
         }
     }
 
+    /// One frame arrives, perhaps after younger ones.
+    async fn arrive(&mut self, tab: usize, dice: &mut Dice) {
+        let on_the_way = &mut self.tabs[tab].on_the_way;
+        if on_the_way.is_empty() {
+            return;
+        }
+        let (name, data) = on_the_way.remove(dice.roll(on_the_way.len()));
+        let lacks = match name {
+            "event" => !self.tabs[tab].take(&data),
+            _ => data["head"].as_u64().unwrap_or_default() > u64::try_from(self.tabs[tab].last()).unwrap(),
+        };
+        if lacks {
+            self.catch_up(tab, dice.roll(2)).await;
+        }
+    }
+
+    fn reconnect(&mut self, tab: usize, node: usize) {
+        let following = self.follow(node, self.tabs[tab].side, self.tabs[tab].last());
+        self.tabs[tab].following = following;
+        self.tabs[tab].is_half_open = false;
+    }
+
     async fn step(&mut self, dice: &mut Dice, n: usize) {
-        let fate = dice.roll(6);
-        match dice.roll(12) {
+        let fate = dice.roll(8);
+        let tab = dice.roll(self.tabs.len());
+        match dice.roll(18) {
             0..=2 => {
                 let body = match dice.roll(8) {
                     0 => json!({"type": "human_requested"}),
                     _ => json!({"type": "text", "text": format!("visitor {n}")}),
                 };
                 self.outbox.waiting.push_back((new_key(), body));
-                self.send(fate).await;
+                self.send(fate, dice).await;
             }
-            3 => self.send(fate).await,
+            3 => self.send(fate, dice).await,
             4 | 5 => {
                 self.agent_outbox.waiting.push_back((new_key(), json!({"text": format!("agent {n}")})));
-                self.agent_send(fate).await;
+                self.agent_send(fate, dice).await;
             }
-            6 => self.agent_send(fate).await,
-            7 => {
-                let page = self.page(self.tabs[fate % 2].last()).await;
-                match fate {
-                    0 | 1 => self.tabs[fate % 2].late.push(page),
-                    _ => drop(self.tabs[fate % 2].take(&page)),
+            6 => self.agent_send(fate, dice).await,
+            7 | 8 => self.tabs[tab].pump(dice).await,
+            9..=11 => {
+                self.tabs[tab].pump(dice).await;
+                for _ in 0..fate {
+                    self.arrive(tab, dice).await;
                 }
             }
-            8 => {
-                // A page comes late, perhaps after younger ones.
-                let tab = &mut self.tabs[fate % 2];
-                if !tab.late.is_empty() {
-                    let page = tab.late.remove(dice.roll(tab.late.len()));
-                    if !tab.take(&page) {
-                        self.catch_up(fate % 2).await;
-                    }
-                }
+            12 => self.tabs[tab].is_half_open = true,
+            // It broke, or its node is gone.
+            13 => self.reconnect(tab, dice.roll(2)),
+            // A reload: it shows nothing yet.
+            14 => self.tabs[tab] = self.open_tab(dice.roll(2), self.tabs[tab].side),
+            15 => {
+                let bus = &self.nodes[dice.roll(2)].bus;
+                bus.is_away.store(fate < 4, Ordering::Relaxed);
             }
-            9 => self.tabs[fate % 2] = Tab::default(),
-            10 => {
-                // A reload in between: the same conversation under a new token.
-                let opened = open(self.app, Some(self.visitor)).await;
+            16 => {
+                // The same conversation under a new token.
+                let opened = open(&self.nodes[dice.roll(2)].client, Some(self.visitor)).await;
                 if opened["conversation"] == json!(self.id) {
-                    self.client = bearer(self.app, &opened);
+                    self.token = opened["token"].as_str().unwrap().to_owned();
                 }
             }
             _ => {
-                let (room, id, now) = (&self.app.app.room, self.conversation(), self.app.now());
+                let app = &self.nodes[dice.roll(2)].app;
+                let (room, id, now) = (&app.room, self.conversation(), app.clock.now());
                 let stepped = match fate {
-                    0..=3 => chat::accept(room, id, self.mike, now).await,
+                    0..=4 => chat::accept(room, id, self.mike, now).await,
                     _ => chat::hand_back(room, id, self.mike, now).await,
                 };
                 assert!(matches!(stepped, Ok(_) | Err(chat::Error::NotAllowed(_))), "{stepped:?}");
@@ -215,25 +347,30 @@ impl Stage<'_> {
     }
 
     /// The network is well again: everything is sent and read. Then every client shows the same log.
-    async fn settle(&mut self) -> Result<(), String> {
+    async fn settle(&mut self, dice: &mut Dice) -> Result<(), String> {
         while !self.outbox.waiting.is_empty() {
-            self.send(5).await;
+            self.send(7, dice).await;
         }
         if !self.agent_outbox.waiting.is_empty() {
-            let (room, id, now) = (&self.app.app.room, self.conversation(), self.app.now());
-            chat::accept(room, id, self.mike, now).await.map_err(|error| error.to_string())?;
+            let app = &self.nodes[0].app;
+            let accepted = chat::accept(&app.room, self.conversation(), self.mike, app.clock.now()).await;
+            accepted.map_err(|error| error.to_string())?;
         }
         while !self.agent_outbox.waiting.is_empty() {
-            self.agent_send(5).await;
+            self.agent_send(7, dice).await;
+        }
+        let mut fresh = self.open_tab(0, Author::Visitor);
+        let head = usize::try_from(self.page(0, 0).await["head"].as_i64().unwrap()).unwrap();
+        while fresh.last() < head {
+            let page = self.page(1, fresh.last()).await;
+            if !page["events"].as_array().unwrap().iter().all(|event| fresh.take(event)) {
+                return Err(format!("the log has a gap: {page:#}"));
+            }
         }
         for tab in 0..self.tabs.len() {
-            self.catch_up(tab).await;
-        }
-        let mut fresh = Tab::default();
-        fresh.take(&self.page(0).await);
-        for tab in &self.tabs {
-            if tab.log != fresh.log {
-                return Err(format!("a tab shows {:#?}\nthe log is {:#?}", tab.log, fresh.log));
+            self.read_to_the_end(tab, head, dice).await?;
+            if self.tabs[tab].log != fresh.log {
+                return Err(format!("a tab shows {:#?}\nthe log is {:#?}", self.tabs[tab].log, fresh.log));
             }
         }
         let by = |kind: &str| -> Vec<String> {
@@ -256,74 +393,101 @@ impl Stage<'_> {
         }
         Ok(())
     }
+
+    /// The client comes back where it was, by nothing but what the server tells it.
+    async fn read_to_the_end(&mut self, tab: usize, head: usize, dice: &mut Dice) -> Result<(), String> {
+        self.reconnect(tab, dice.roll(2));
+        let tab = &mut self.tabs[tab];
+        loop {
+            let piece = timeout(Duration::from_secs(20), tab.following.next()).await;
+            for frame in piece.map_err(|_| "a reader is told nothing")?.unwrap().frames() {
+                let data: Value = serde_json::from_str(frame.data.get()).unwrap();
+                match frame.name {
+                    "event" if !tab.take(&data) => return Err(format!("a gap before {data}")),
+                    "head" if data["head"] == json!(head) && tab.last() == head => return Ok(()),
+                    _ => {}
+                }
+            }
+        }
+    }
 }
 
-async fn open(app: &TestApp, visitor: Option<VisitorId>) -> Value {
+async fn open(client: &Client, visitor: Option<VisitorId>) -> Value {
     let coming = json!({
         "site": "faro", "visitor": visitor.map(|visitor| visitor.to_string()), "consent": "analytics",
         "page": {"url": SITE, "title": ""}, "language": "en", "zone": "Europe/Madrid",
     });
-    let opened = app.client.with("origin", SITE).post("/v1/chat", &coming).await;
+    let opened = client.with("origin", SITE).post("/v1/chat", &coming).await;
     assert!(matches!(opened.status, 200 | 201), "{}", opened.body);
     opened.json()
 }
 
-fn bearer(app: &TestApp, opened: &Value) -> Client {
-    let token = opened["token"].as_str().unwrap();
-    app.client.with("origin", SITE).with("authorization", &format!("Bearer {token}"))
+fn lifted(settings: &mut toml::Table) {
+    for key in ["messages_per_minute", "messages_burst", "opened_per_minute", "opened_burst"] {
+        set(settings, "chat", key, 1_000_000);
+    }
 }
 
 #[actix_web::test]
-async fn whatever_the_network_does_every_message_is_there_once_and_in_order_on_every_client() {
-    let app = TestApp::start_with(|settings| {
-        for key in ["messages_per_minute", "messages_burst", "opened_per_minute", "opened_burst"] {
-            set(settings, "chat", key, 1_000_000);
+async fn whatever_the_network_does_and_whichever_node_dies_every_message_is_there_once_and_in_order_on_every_client()
+ {
+    let first = TestApp::start_with(lifted).await;
+    let second = match mix() {
+        Mix::Embedded => None,
+        Mix::Spread => {
+            let storage = &first.app.config.storage;
+            let share = |settings: &mut toml::Table| {
+                lifted(settings);
+                set(settings, "storage", "postgres", storage.postgres.expose());
+                set(settings, "storage", "redis", storage.redis.expose());
+                set(settings, "storage", "redis_prefix", storage.redis_prefix.clone());
+            };
+            Some(TestApp::start_with(share).await)
         }
-    })
-    .await;
+    };
+    let nodes = [Node::of(&first, 1), Node::of(second.as_ref().unwrap_or(&first), 2)];
     let mike = Agent { id: AccountId::new(), name: "Mike".to_owned() };
-    app.app
-        .stores
-        .db
-        .execute(
-            embudo::sql!(
-                "insert into accounts (id, email, name, role, password_hash, created_at)
-                 values ($1, 'mike@faro.example', 'Mike', 'sdr', '', 0)"
-            ),
-            embudo::params![mike.id],
-        )
-        .await
-        .unwrap();
-    app.app.room.present(mike.id, app.now()).await.unwrap();
+    let hire = embudo::sql!(
+        "insert into accounts (id, email, name, role, password_hash, created_at)
+         values ($1, 'mike@faro.example', 'Mike', 'sdr', '', 0)"
+    );
+    first.app.stores.db.execute(hire, embudo::params![mike.id]).await.unwrap();
+    first.app.room.present(mike.id, first.now()).await.unwrap();
     let only = std::env::var("SCHEDULE").ok().and_then(|seed| seed.parse().ok());
     let seeds = only.map_or(1..=SCHEDULES, |seed| seed..=seed);
-    let played = stream::iter(seeds).map(|seed| play(&app, &mike, seed)).buffer_unordered(AT_ONCE);
+    let played = stream::iter(seeds).map(|seed| play(&nodes, &mike, seed)).buffer_unordered(AT_ONCE);
     let said: usize = played.fold(0, |sum, said| async move { sum + said }).await;
-    assert!(only.is_some() || said > 5_000, "the schedules say too little: {said}");
+    assert!(only.is_some() || said > 4_000, "the schedules say too little: {said}");
 }
 
 /// Plays one schedule; returns how many messages were accepted in it.
-async fn play(app: &TestApp, mike: &Agent, seed: u64) -> usize {
+async fn play(nodes: &[Node; 2], mike: &Agent, seed: u64) -> usize {
     let mut dice = Dice::new(seed);
     let visitor = VisitorId::new();
-    let opened = open(app, Some(visitor)).await;
+    let opened = open(&nodes[0].client, Some(visitor)).await;
+    let word = |name: &str| opened[name].as_str().unwrap().to_owned();
     let mut stage = Stage {
-        app,
-        client: bearer(app, &opened),
-        id: opened["conversation"].as_str().unwrap().to_owned(),
+        nodes,
+        token: word("token"),
+        id: word("conversation"),
         visitor,
         mike,
-        tabs: Default::default(),
+        tabs: Vec::new(),
         outbox: Outbox::default(),
         agent_outbox: Outbox::default(),
     };
+    stage.tabs = [Author::Visitor, Author::Visitor, Author::Agent]
+        .into_iter()
+        .map(|side| stage.open_tab(dice.roll(2), side))
+        .collect();
     // Mike has it, so that nothing that is said can end the conversation.
-    chat::accept(&app.app.room, stage.conversation(), mike, app.now()).await.unwrap();
-    for n in 0..8 + dice.roll(14) {
+    let app = &nodes[0].app;
+    chat::accept(&app.room, stage.conversation(), mike, app.clock.now()).await.unwrap();
+    for n in 0..12 + dice.roll(20) {
         stage.step(&mut dice, n).await;
         // A few wrong answers in a row lead the flow on, and it may end: bring Mike back before that.
-        let _ = chat::accept(&app.app.room, stage.conversation(), mike, app.now()).await;
+        let _ = chat::accept(&app.room, stage.conversation(), mike, app.clock.now()).await;
     }
-    stage.settle().await.unwrap_or_else(|wrong| panic!("SCHEDULE={seed}: {wrong}"));
+    stage.settle(&mut dice).await.unwrap_or_else(|wrong| panic!("SCHEDULE={seed}: {wrong}"));
     stage.outbox.accepted.len() + stage.agent_outbox.accepted.len()
 }

@@ -9,6 +9,8 @@ mod architecture;
 mod booking;
 mod booking_zones;
 mod chat;
+mod chat_hostile;
+mod chat_nodes;
 mod chat_schedules;
 mod chat_transports;
 mod cluster;

@@ -19,9 +19,15 @@ export class Refused extends Error {
     return this.status === 401 || this.status === 403 || this.status === 404 || this.status === 410;
   }
 
+  /** The log is not the one that was read. */
+  get isOther(): boolean {
+    return this.code === 'chat.sequence_unknown';
+  }
+
   /** The same request would be refused in the same way. */
   get isFinal(): boolean {
-    return this.status >= 400 && this.status < 500 && this.status !== 429 && this.status !== 408 && this.status !== 425;
+    const isPassing = [408, 425, 429].includes(this.status) || this.code === 'store.conflict';
+    return this.status >= 400 && this.status < 500 && !isPassing;
   }
 }
 
@@ -46,6 +52,8 @@ export interface Taken {
 
 const CALL_MS = 15_000;
 
+const place = (after: number, at: number) => `after=${after}${at ? `&at=${at}` : ''}`;
+
 export class Door {
   constructor(
     private host: Host,
@@ -53,13 +61,13 @@ export class Door {
     private token: string,
   ) {}
 
-  /** The log after `after`; the server may wait `wait` seconds for something to come. */
-  async events(after: number, wait: number, signal: AbortSignal): Promise<{ events: Event[]; head: number; read?: number }> {
-    return (await this.call(`/events?after=${after}&wait=${wait}`, { signal }, CALL_MS + wait * 1000)).json();
+  /** The log after `after`, which was written `at`; the server may wait `wait` seconds for something to come. */
+  async events(after: number, wait: number, signal: AbortSignal, at = 0): Promise<{ events: Event[]; head: number; read?: number }> {
+    return (await this.call(`/events?${place(after, at)}&wait=${wait}`, { signal }, CALL_MS + wait * 1000)).json();
   }
 
-  stream(after: number, signal: AbortSignal): Promise<Response> {
-    return this.call(`/stream?after=${after}`, { signal, headers: { accept: 'text/event-stream' }, cache: 'no-store' });
+  stream(after: number, signal: AbortSignal, at = 0): Promise<Response> {
+    return this.call(`/stream?${place(after, at)}`, { signal, headers: { accept: 'text/event-stream' }, cache: 'no-store' });
   }
 
   say(client_id: string, body: Said): Promise<Taken> {

@@ -14,6 +14,7 @@ import { Line } from './line';
 import { Memory, type Unsent } from './memory';
 import { Outbox } from './outbox';
 import { backoff, pause } from './pause';
+import { share } from './tabs';
 import { type MenuItem, Shell } from './shell';
 import { inShort, spoken, standing } from './said';
 import { Talk } from './talk';
@@ -266,7 +267,12 @@ class Chat implements ChatDoor {
       }),
       connected: here((isConnected) => this.connected(isConnected)),
       gone,
-    });
+      restored: here(() => {
+        // What was shown is not what the server has: it is all read again.
+        this.memory.keep({ seen: undefined });
+        this.attach(conversation, token);
+      }),
+    }, share);
     this.outbox = new Outbox(door, this.memory, {
       sent: here((_, { event, visitor }) => {
         this.connected(true);

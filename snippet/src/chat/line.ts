@@ -2,10 +2,13 @@
 
 import { type Door, Refused } from './door';
 import { backoff, pause } from './pause';
+import { alone, type News, type Place, type Share, type Tab } from './tabs';
 import type { Event } from './wire';
 
 /** The server beats every 15 s. Two beats missed and some: nobody is there. */
 const SILENCE_MS = 35_000;
+/** The server speaks at once. A stream that says nothing for so long is held back by something on the way. */
+const FIRST_MS = 8_000;
 const POLL_S = 25;
 
 export interface Listener {
@@ -18,18 +21,26 @@ export interface Listener {
   connected(isConnected: boolean): void;
   /** The conversation is not there any more. */
   gone(): void;
+  /** It is, but its log is not the one that was read: the server was put back to an older state. */
+  restored(): void;
 }
 
-export class Line {
-  /** The last event that was taken. */
+export class Line implements Tab {
+  /** The last event that was taken, and its time, by which its log is known from another one. */
   last = 0;
+  private at = 0;
   private stop: AbortController | null = null;
+  private place: Place | null = null;
   private mustPoll = false;
   private heardAt = 0;
+  private silence = 0;
+  /** This tab listens for the others. */
+  private isLeading = false;
 
   constructor(
     private door: Door,
     private listener: Listener,
+    private share: Share = alone,
   ) {}
 
   open(): void {
@@ -39,22 +50,49 @@ export class Line {
       this.close();
     }
     this.heardAt = Date.now();
-    const stop = (this.stop = new AbortController());
-    void this.run(stop.signal);
+    const { signal } = (this.stop = new AbortController());
+    this.place = this.share(`embudo.chat.${this.door.conversation}`, signal, this);
   }
 
   close(): void {
     this.stop?.abort();
-    this.stop = null;
+    this.stop = this.place = null;
+    clearTimeout(this.silence);
+  }
+
+  follow(signal: AbortSignal): void {
+    // The tab that listens tells only what is new.
+    void this.persist(signal, async () => {
+      await this.catchUp(signal);
+      if (!signal.aborted) this.listener.connected(true);
+    });
+    this.expect();
+    signal.addEventListener('abort', () => clearTimeout(this.silence));
+  }
+
+  told({ events, head, read, typing, connected }: News): void {
+    const signal = this.stop?.signal;
+    if (!signal) return;
+    this.heardAt = Date.now();
+    if (!this.isLeading) this.expect();
+    if (connected !== undefined) this.listener.connected(connected);
+    if (typing) this.listener.typing(...typing);
+    if (read) this.listener.read(read);
+    if (events) this.takeAll(events, false);
+    const known = Math.max(head || 0, events?.[events.length - 1]?.seq || 0);
+    if (known > this.last) void this.persist(signal, () => this.catchUp(signal));
+  }
+
+  /** Whoever listens for this tab has to say something soon. */
+  private expect(): void {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.place?.takeOver(), SILENCE_MS);
   }
 
   /** Takes one event from wherever it came. False: something before it is missing. */
   take(event: Event): boolean {
     if (event.seq > this.last + 1) return false;
-    if (event.seq === this.last + 1) {
-      this.last = event.seq;
-      this.listener.heard([event], false);
-    }
+    this.takeAll([event], false);
     return true;
   }
 
@@ -62,13 +100,21 @@ export class Line {
   async catchUp(signal: AbortSignal = this.stop?.signal ?? new AbortController().signal): Promise<void> {
     const isOld = this.last === 0;
     for (;;) {
-      const { events, head, read } = await this.door.events(this.last, 0, signal);
+      const { events, head, read } = await this.door.events(this.last, 0, signal, this.at);
       if (signal.aborted) return;
-      if (read) this.listener.read(read);
+      this.wasRead(read);
       const before = this.last;
       this.takeAll(events, isOld);
+      this.place?.tell({ head });
       if (this.last >= head || this.last === before) return;
     }
+  }
+
+  /** The other side has read up to here; 0 or nothing says that it is not known. */
+  private wasRead(read = 0): void {
+    if (!read) return;
+    this.listener.read(read);
+    if (this.isLeading) this.place?.tell({ read });
   }
 
   private takeAll(events: Event[], isOld: boolean): void {
@@ -76,38 +122,63 @@ export class Line {
     for (const event of events) {
       if (event.seq !== this.last + 1) continue;
       this.last = event.seq;
+      this.at = event.at;
       fresh.push(event);
     }
     if (fresh.length) this.listener.heard(fresh, isOld);
   }
 
-  private async run(signal: AbortSignal): Promise<void> {
-    for (let tries = 0; !signal.aborted; ) {
-      try {
+  async lead(signal: AbortSignal): Promise<void> {
+    clearTimeout(this.silence);
+    this.isLeading = true;
+    signal.addEventListener('abort', () => (this.isLeading = false));
+    while (!signal.aborted) {
+      await this.persist(signal, async () => {
         await this.catchUp(signal);
         if (signal.aborted) return;
-        tries = 0;
-        this.listener.connected(true);
+        this.connected(true);
         this.heardAt = Date.now();
         if (this.mustPoll) await this.poll(signal);
         else await this.listen(signal);
-        // A stream that ends by itself is a server that restarts: the others come back now, too.
-        await pause(Math.random() * 1000, signal);
+      });
+      // A stream that ends by itself is a server that restarts: the others come back now, too.
+      await pause(Math.random() * 1000, signal);
+    }
+  }
+
+  /** Does it again until it is done, with pauses that grow while the server is away. */
+  private async persist(signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+    for (let tries = 0; !signal.aborted; ) {
+      const before = this.heardAt;
+      try {
+        return await act();
       } catch (problem) {
         if (signal.aborted) return;
-        if (problem instanceof Refused && problem.isGone) return this.listener.gone();
-        this.listener.connected(false);
+        if (problem instanceof Refused && (problem.isGone || problem.isOther)) {
+          this.close();
+          return problem.isGone ? this.listener.gone() : this.listener.restored();
+        }
+        this.connected(false);
+        // It was there meanwhile: the pauses begin anew.
+        if (this.heardAt !== before) tries = 0;
         await pause(problem instanceof Refused && problem.wait_ms ? problem.wait_ms : backoff(tries++), signal);
       }
     }
   }
 
+  private connected(isConnected: boolean): void {
+    this.listener.connected(isConnected);
+    if (this.isLeading) this.place?.tell({ connected: isConnected });
+  }
+
   private async poll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const { events, read } = await this.door.events(this.last, POLL_S, signal);
-      if (read) this.listener.read(read);
+      const { events, head, read } = await this.door.events(this.last, POLL_S, signal, this.at);
+      if (signal.aborted) return;
+      this.wasRead(read);
       this.heardAt = Date.now();
       this.takeAll(events, false);
+      this.place?.tell({ events, head });
     }
   }
 
@@ -115,10 +186,10 @@ export class Line {
     const stop = new AbortController();
     const end = () => stop.abort();
     outer.addEventListener('abort', end);
-    let timer = setTimeout(end, SILENCE_MS);
+    let timer = setTimeout(end, FIRST_MS);
     let hasHeard = false;
     try {
-      const answer = await this.door.stream(this.last, stop.signal);
+      const answer = await this.door.stream(this.last, stop.signal, this.at);
       const reader = answer.body?.getReader?.();
       if (!reader || !/event-stream/.test(answer.headers.get('content-type') || '')) {
         this.mustPoll = true;
@@ -159,9 +230,19 @@ export class Line {
     }
     if (!text) return;
     const data = JSON.parse(text);
-    if (name === 'event' && !this.take(data)) await this.catchUp(signal);
-    if (name === 'head' && data.read) this.listener.read(data.read);
-    if (name === 'head' && data.head > this.last) await this.catchUp(signal);
-    if (name === 'typing') this.listener.typing(data.who, data.name || '');
+    if (name === 'event') {
+      if (!this.take(data)) await this.catchUp(signal);
+      this.place?.tell({ events: [data] });
+    }
+    if (name === 'head') {
+      this.wasRead(data.read);
+      if (data.head > this.last) await this.catchUp(signal);
+      this.place?.tell({ head: data.head });
+    }
+    if (name === 'typing') {
+      const typing: [string, string] = [data.who, data.name || ''];
+      this.listener.typing(...typing);
+      this.place?.tell({ typing });
+    }
   }
 }

@@ -138,6 +138,8 @@ class Story {
   /** `null`: no flow; else what the trigger answers. */
   flow = null;
   canStream = true;
+  /** Streams are opened and then held back, as by a proxy that buffers. */
+  mute = false;
   isPaused = false;
   slots = slots(6, 5);
   zone = 'Europe/Madrid';
@@ -339,6 +341,7 @@ class Story {
       this.streams.add(stream);
       response.on('close', () => this.streams.delete(stream));
       for (const event of conversation.events.slice(after)) this.write(stream, event);
+      if (!this.mute) response.write(`event: head\ndata: {"head":${conversation.events.length}}\n\n`);
       return;
     }
     if (door === 'messages') return this.message(conversation, JSON.parse(text), send);
@@ -404,6 +407,7 @@ class Story {
   }
 
   write({ response }, event) {
+    if (this.mute) return;
     response.write(`id: ${event.seq}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`);
   }
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::Hub;
 use crate::base::ids::{ConversationId, VisitorId};
 use crate::base::language::Language;
 use crate::base::network::network_of;
@@ -106,7 +107,13 @@ pub async fn open(
 }
 
 /// `POST /v1/chat/{conversation}/messages`.
-pub async fn say(app: Shared, request: HttpRequest, id: web::Path<String>, body: web::Bytes) -> HttpResponse {
+pub async fn say(
+    app: Shared,
+    hub: web::Data<Hub>,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: web::Bytes,
+) -> HttpResponse {
     let answer = async {
         let (id, now) = guest(&app, &request, &id)?;
         let settings = &app.config.chat;
@@ -122,10 +129,15 @@ pub async fn say(app: Shared, request: HttpRequest, id: web::Path<String>, body:
             return Err(Problem::new("chat.message_invalid", wanted));
         }
         let heard = chat::say(&app.room, id, &message.client_id, &message.body, now).await?;
+        hub.counts.messages.add(if heard.is_repeated { "repeated" } else { "taken" }, 1);
         let mut response = if heard.is_repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
         Ok(response.json(json!({ "event": heard.entry, "visitor": heard.visitor })))
     };
-    finished(&app, &request, answer.await)
+    let answer = answer.await;
+    if answer.is_err() {
+        hub.counts.messages.add("refused", 1);
+    }
+    finished(&app, &request, answer)
 }
 
 /// `POST /v1/chat/{conversation}/watch`.

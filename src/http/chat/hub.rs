@@ -8,6 +8,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use crate::base::ids::ConversationId;
 use crate::chat::Conversation;
 use crate::storage::bus::Bus;
+use crate::telemetry::metrics::Family;
 
 /// Wake-ups that a slow stream may have before it; who lags reads the log instead.
 const CAPACITY: usize = 8;
@@ -25,16 +26,37 @@ struct Topics {
 
 type Lines = Mutex<Topics>;
 
+/// What the chat's doors have done since the start.
+#[derive(Debug)]
+pub struct Counts {
+    /// Readings that began, by transport.
+    pub reads: Family,
+    /// Visitors' messages, by what became of them.
+    pub messages: Family,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            reads: Family::new(&["stream", "poll", "line"]),
+            messages: Family::new(&["taken", "repeated", "refused"]),
+        }
+    }
+}
+
 /// The streams of this process, by the topic they listen to.
 #[derive(Clone, Default)]
-pub struct Hub(Arc<Lines>);
+pub struct Hub {
+    lines: Arc<Lines>,
+    pub counts: Arc<Counts>,
+}
 
 impl Hub {
     /// Listens to the bus for as long as the runtime lives. Must be called on a tokio runtime.
     pub fn start(bus: &Arc<dyn Bus>) -> Self {
         let hub = Self::default();
         let mut wakes = bus.subscribe();
-        let lines = hub.0.clone();
+        let lines = hub.lines.clone();
         tokio::spawn(async move {
             loop {
                 match wakes.recv().await {
@@ -51,13 +73,19 @@ impl Hub {
 
     /// What concerns a conversation from now on.
     pub fn listen(&self, id: ConversationId) -> broadcast::Receiver<Arc<str>> {
-        let mut topics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if topics.lines.len() >= topics.swept_at.max(SWEPT_FROM) {
             topics.lines.retain(|_, line| line.receiver_count() > 0);
             topics.swept_at = topics.lines.len().saturating_mul(2);
         }
         let line = topics.lines.entry(Conversation::topic(id));
         line.or_insert_with(|| broadcast::channel(CAPACITY).0).subscribe()
+    }
+
+    /// How many read a log of this process now.
+    pub fn open(&self) -> usize {
+        let topics = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.lines.values().map(broadcast::Sender::receiver_count).sum()
     }
 }
 

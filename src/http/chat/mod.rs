@@ -7,7 +7,7 @@ mod hub;
 mod stream;
 
 pub use follow::{BEAT, Following, Frame, Piece};
-pub use hub::Hub;
+pub use hub::{Counts, Hub};
 
 use actix_web::web;
 

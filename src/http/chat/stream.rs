@@ -65,6 +65,7 @@ pub async fn poll(
 ) -> HttpResponse {
     let answer = async {
         let mut following = reader(&app, &hub, &request, &id, &asked).await?;
+        hub.counts.reads.add("poll", 1);
         let wait = Duration::from_secs(asked.wait.unwrap_or(0).min(LONGEST_WAIT_S));
         let (mut events, mut head) = (Vec::new(), None);
         let until = Instant::now() + wait;
@@ -108,6 +109,7 @@ pub async fn open(
         Ok(following) => following,
         Err(problem) => return finished(&app, &request, Err(problem)),
     };
+    hub.counts.reads.add("stream", 1);
     // It ends when the log cannot be read: the client asks again until it can, or learns that it is gone.
     let pieces = stream::unfold(following, |mut following| async move {
         let piece = following.next().await.ok()?;

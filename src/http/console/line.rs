@@ -130,6 +130,7 @@ pub async fn open(
         .map_err(|_| Problem::new("request.malformed", "Only a WebSocket opens this door."))?;
     let incoming =
         incoming.max_frame_size(MESSAGE_BYTES).aggregate_continuations().max_continuation_size(MESSAGE_BYTES);
+    hub.counts.reads.add("line", 1);
     let line = Line { app, session, token, talk, is_ours: false, heard_at: Instant::now() };
     actix_web::rt::spawn(line.run(incoming, page, following));
     Ok(response)

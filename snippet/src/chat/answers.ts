@@ -1,122 +1,73 @@
-// What can be answered with a click: choices, and days with times. Native radios bring the arrow keys.
+// What can be answered with a click instead of words: one file for each picker, chosen here by the question's kind.
 
 import { h, icon } from '../shared/dom';
-import { capital } from './bubbles';
+import { outside } from '../shared/address';
+import { day, time } from './days';
 import { icons } from './icons';
-import { Calendar } from './time';
+import { picture } from './picture';
+import { slots } from './slots';
 import type { Words } from './words';
-import type { Ask, Said, Slot } from './wire';
+import type { Ask, Choice, Said } from './wire';
 
 export type Answer = (said: Said, shown: string) => void;
 
-/** Short lists need no calendar. */
-const A_FEW = 4;
-
 export function answers(ask: Ask, words: Words, language: string, answer: Answer): HTMLElement | null {
   const { input, question } = ask;
-  if (input.kind === 'choice') {
-    return h(
-      'div',
-      { class: 'choices', role: 'group', 'aria-label': ask.text },
-      ...input.choices.map(({ id, label }) =>
-        h(
-          'button',
-          { type: 'button', class: 'choice', onclick: () => answer({ type: 'choice', question, choice: id }, label) },
-          label,
-        ),
-      ),
-    );
+  const value = (value: string, shown: string) => answer({ type: 'answer', question, value }, shown);
+  switch (input.kind) {
+    case 'choice':
+      return choices(ask.text, input.choices, (id, label) => answer({ type: 'choice', question, choice: id }, label));
+    case 'rating':
+      return rating(ask.text, input, words, value);
+    case 'date':
+      return day(ask.text, input, words, language, value);
+    case 'time':
+      return time(ask.text, input, words, value);
+    case 'slot':
+      return slots(ask, input, words, language, answer);
+    default:
+      return null;
   }
-  if (input.kind === 'slot') return picker(ask, input, words, language, answer);
-  return null;
 }
 
-function picker(
-  { question, text }: Ask,
-  input: { slots: Slot[]; zone: string; more?: boolean },
-  words: Words,
-  language: string,
-  answer: Answer,
-): HTMLElement {
-  const calendar = new Calendar(language, input.zone);
-  const city = calendar.city();
-  const slots = [...input.slots].sort((a, b) => a.starts_at - b.starts_at);
-  const days = new Map<string, Slot[]>();
-  for (const slot of slots) {
-    const day = calendar.day(slot.starts_at);
-    days.set(day, [...(days.get(day) || []), slot]);
-  }
-  const when = ({ starts_at }: Slot) => `${calendar.shortDay(starts_at)}, ${calendar.time(starts_at)}`;
-
-  const zone = h('p', { class: 'zone' });
-  const times = h('div', { class: 'times' });
-  const confirm = h('button', { type: 'submit', class: 'button wide' });
-  const none = h('button', { type: 'button', class: 'button quiet wide' }, input.more ? words.otherTimes : words.noneFit);
-  let chosen: Slot | null = null;
-
-  const nameZone = (at: number) => {
-    const offset = calendar.offset(at);
-    zone.replaceChildren(icon(icons.globe), city ? `${words.zone(city)} (${offset})` : offset);
-  };
-  const choose = (slot: Slot | null) => {
-    chosen = slot;
-    confirm.hidden = !slot;
-    if (slot) {
-      confirm.textContent = words.confirm(when(slot));
-      nameZone(slot.starts_at);
-    }
-  };
-  const radio = (group: string, label: (Node | string)[], name: string | null, pick: () => void) =>
-    h(
-      'label',
-      null,
-      h('input', { type: 'radio', class: 'sr', name: group, 'aria-label': name, onchange: pick }),
-      h('span', { class: 'pick' }, ...label),
-    );
-  const showTimes = (list: Slot[], label: (slot: Slot) => string) => {
-    choose(null);
-    times.replaceChildren(...list.map((slot) => radio('time', [label(slot)], null, () => choose(slot))));
-  };
-
-  const parts: HTMLElement[] = [];
-  if (slots.length <= A_FEW) {
-    times.classList.add('few');
-    showTimes(slots, (slot) => capital(when(slot)));
-  } else {
-    const row = [...days.values()].map((list, at) => {
-      const first = list[0]!.starts_at;
-      const label = radio(
-        'day',
-        [h('small', null, calendar.weekday(first)), h('b', null, calendar.number(first)), h('small', null, calendar.month(first))],
-        calendar.longDay(first),
-        () => {
-          nameZone(first);
-          showTimes(list, (slot) => calendar.time(slot.starts_at));
-        },
-      );
-      if (at === 0) label.querySelector('input')!.checked = true;
-      return label;
-    });
-    parts.push(h('fieldset', { class: 'days' }, h('legend', { class: 'sr' }, words.day), h('div', { class: 'strip' }, ...row)));
-    showTimes([...days.values()][0]!, (slot) => calendar.time(slot.starts_at));
-  }
-  if (slots.length) nameZone(slots[0]!.starts_at);
-
-  none.addEventListener('click', () => answer({ type: 'slot', question, none_fit: true }, none.textContent!));
+function choices(label: string, list: Choice[], choose: (id: string, label: string) => void): HTMLElement {
+  const hasPictures = list.some(({ image }) => image && outside(image));
   return h(
-    'form',
-    {
-      class: 'card picker',
-      'aria-label': text,
-      onsubmit: (event: Event) => {
-        event.preventDefault();
-        if (chosen) answer({ type: 'slot', question, starts_at: chosen.starts_at }, capital(when(chosen)));
-      },
-    },
-    zone,
-    ...parts,
-    h('fieldset', null, h('legend', { class: 'sr' }, words.time), times),
-    confirm,
-    none,
+    'div',
+    { class: hasPictures ? 'pictures' : 'choices', role: 'group', 'aria-label': label },
+    ...list.map(({ id, label, image, alt }) =>
+      h(
+        'button',
+        { type: 'button', class: hasPictures ? 'picture' : 'choice', onclick: () => choose(id, label) },
+        hasPictures && picture(image ? outside(image) : '', alt === label ? '' : alt || ''),
+        h('span', null, label),
+      ),
+    ),
+  );
+}
+
+/** Up to five are stars, more are numbers; one click answers. */
+function rating(
+  label: string,
+  { max, low, high }: { max: number; low?: string | null; high?: string | null },
+  words: Words,
+  answer: (value: string, shown: string) => void,
+): HTMLElement {
+  const hasStars = max <= 5;
+  const steps = Array.from({ length: max }, (_, at) => {
+    const value = at + 1;
+    const end = (at ? at === max - 1 && high : low) || '';
+    const name = words.progress(value, max) + (end && `, ${end}`);
+    return h(
+      'button',
+      { type: 'button', class: hasStars ? 'star' : 'pick', 'aria-label': name, title: end, onclick: () => answer(`${value}`, words.progress(value, max)) },
+      hasStars ? icon(icons.star) : `${value}`,
+    );
+  });
+  return h(
+    'div',
+    { class: 'card rating', role: 'group', 'aria-label': label },
+    h('div', { class: hasStars ? 'stars' : 'scale' }, ...steps),
+    (low || high) && h('p', { class: 'ends', 'aria-hidden': 'true' }, h('span', null, low || ''), h('span', null, high || '')),
   );
 }

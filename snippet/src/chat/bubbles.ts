@@ -1,12 +1,13 @@
 // The log as people see it: who said what, in the order of the log.
 
-import { address } from '../shared/address';
+import { address, outside } from '../shared/address';
 import { h, icon } from '../shared/dom';
 import type { Host } from '../shared/host';
 import { icons } from './icons';
-import { Calendar, ownZone } from './time';
+import { picture } from './picture';
+import { Calendar, capital, ownZone } from './time';
 import type { Words } from './words';
-import type { Ask, Booked, Event, Person } from './wire';
+import type { Ask, Booked, Card, Event, File, Image, Person } from './wire';
 
 const LULL_MS = 15 * 60_000;
 
@@ -23,7 +24,7 @@ export function prose(text: string, words: Words): DocumentFragment {
   const made = document.createDocumentFragment();
   let from = 0;
   for (const match of text.matchAll(LINK)) {
-    made.append(text.slice(from, match.index), outward(match[0], match[0].replace(/^https:\/\//, ''), words));
+    made.append(text.slice(from, match.index), outward(match[0], [match[0].replace(/^https:\/\//, '')], words));
     from = match.index! + match[0].length;
   }
   made.append(text.slice(from));
@@ -31,11 +32,11 @@ export function prose(text: string, words: Words): DocumentFragment {
 }
 
 /** A link that leaves the page alone: the conversation goes on in it. */
-export function outward(href: string, label: string, words: Words, look = 'link'): HTMLAnchorElement {
+export function outward(href: string, label: (Node | string)[], words: Words, look = 'link'): HTMLAnchorElement {
   return h(
     'a',
     { class: look, href, target: '_blank', rel: 'noopener noreferrer' },
-    label,
+    ...label,
     h('span', { class: 'sr' }, ` (${words.newTab})`),
   );
 }
@@ -167,18 +168,48 @@ export class Bubbles {
             h('small', null, city ? `${words.zone(city)} (${offset})` : offset),
           ),
           fact(icons.person, words.with(body.with)),
-          place && fact(icons.place, /^https:\/\//.test(place) ? outward(place, words.video, words) : place),
+          place && fact(icons.place, /^https:\/\//.test(place) ? outward(place, [words.video], words) : place),
         ),
         (manage || file) &&
           h(
             'p',
             { class: 'acts' },
             file && h('a', { class: 'button', href: file, download: '' }, words.calendar),
-            manage && outward(manage, words.manage, words, 'button quiet'),
+            manage && outward(manage, [words.manage], words, 'button quiet'),
           ),
       ),
       true,
     );
+  }
+
+  image(event: Event, person: Person, { src, alt, caption }: Image & { caption?: string | null }): HTMLElement {
+    const figure = h('figure', { class: 'card shown' }, picture(outside(src), alt), caption && h('figcaption', null, caption));
+    return this.theirs(event, person, figure, true);
+  }
+
+  file(event: Event, person: Person, { title, href, kind }: File): HTMLElement {
+    const name = [h('b', null, title), kind && h('small', null, kind.toUpperCase())];
+    const content = [h('span', { class: 'tick' }, icon(icons.file)), h('span', null, ...name)];
+    const link = outside(href);
+    return this.theirs(event, person, link ? outward(link, content, this.words, 'card file') : h('p', { class: 'card file' }, ...content), true);
+  }
+
+  card(event: Event, person: Person, { title, text, image, link }: Card): HTMLElement {
+    const { words } = this;
+    const href = link && outside(link.href);
+    const content = h(
+      'div',
+      { class: 'card shown' },
+      image && picture(outside(image.src), image.alt),
+      h(
+        'div',
+        { class: 'says' },
+        h('b', null, title),
+        text && h('p', null, prose(text, words)),
+        href && outward(href, [link!.label], words, 'button wide'),
+      ),
+    );
+    return this.theirs(event, person, content, true);
   }
 
   clear(): void {
@@ -208,5 +239,3 @@ export class Bubbles {
     this.spokeAt = Math.max(at, this.spokeAt);
   }
 }
-
-export const capital = (text: string) => text.charAt(0).toLocaleUpperCase() + text.slice(1);

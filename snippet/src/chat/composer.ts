@@ -3,7 +3,7 @@
 import { h, icon } from '../shared/dom';
 import { icons } from './icons';
 import type { Words } from './words';
-import type { Ask } from './wire';
+import type { Ask, Input } from './wire';
 
 const AT_MOST = 2000;
 
@@ -12,6 +12,7 @@ interface Kind {
   inputmode?: string;
   autocomplete?: string;
   placeholder: string;
+  look?: string;
 }
 
 export class Composer {
@@ -49,17 +50,10 @@ export class Composer {
     const { words } = this;
     const input = ask?.input;
     const hint = (input && 'placeholder' in input && input.placeholder) || '';
-    const kind: Kind =
-      input?.kind === 'email'
-        ? { type: 'email', inputmode: 'email', autocomplete: 'email', placeholder: hint || words.email }
-        : input?.kind === 'phone'
-          ? { type: 'tel', inputmode: 'tel', autocomplete: 'tel', placeholder: hint || words.phone }
-          : input?.kind === 'number'
-            ? { type: 'text', inputmode: 'decimal', placeholder: hint || words.answer }
-            : input?.kind === 'text'
-              ? { type: 'words', placeholder: hint || words.answer }
-              : { type: 'words', placeholder: words.write };
-    const label = ask && input?.kind !== 'choice' && input?.kind !== 'slot' ? ask.text : words.write;
+    const kind: Kind = input ? { placeholder: hint || words.answer, ...this.kindOf(input) } : { type: 'words', placeholder: words.write };
+    const isOpen = !input || input.kind === 'choice' || input.kind === 'slot';
+    if (hint) kind.placeholder = hint;
+    const label = isOpen ? words.write : ask!.text;
     const shape = JSON.stringify([kind, label]);
     if (shape === this.shape) return;
     this.shape = shape;
@@ -70,6 +64,38 @@ export class Composer {
     this.field.value = before.value;
     this.changed();
     if (hadFocus) this.field.focus();
+  }
+
+  /** The keyboard and the help that suit an answer. */
+  private kindOf(input: Input): Partial<Kind> & { type: string } {
+    const { words } = this;
+    switch (input.kind) {
+      case 'email':
+        return { type: 'email', inputmode: 'email', autocomplete: 'email', placeholder: words.email };
+      case 'phone':
+        return { type: 'tel', inputmode: 'tel', autocomplete: 'tel', placeholder: words.phone };
+      case 'url':
+        return { type: 'url', inputmode: 'url', autocomplete: 'url', placeholder: words.url };
+      case 'number': {
+        const { min, max } = input;
+        const bounds =
+          min != null && max != null ? `${min} – ${max}` : min != null ? words.atLeast(min) : max != null ? words.atMost(max) : words.answer;
+        // The keyboard of digits has no minus on many a phone.
+        return { type: 'text', inputmode: min != null && min >= 0 ? 'decimal' : undefined, placeholder: bounds };
+      }
+      case 'code':
+        return { type: 'text', inputmode: 'numeric', autocomplete: 'one-time-code', placeholder: words.code(input.digits), look: 'code' };
+      case 'date':
+        return { type: 'text', placeholder: words.date };
+      case 'time':
+        return { type: 'text', placeholder: words.clock };
+      case 'rating':
+        return { type: 'text', inputmode: 'numeric' };
+      case 'text':
+        return { type: 'words' };
+      default:
+        return { type: 'words', placeholder: words.write };
+    }
   }
 
   /** Says beside the field why an answer was not taken. */
@@ -94,7 +120,7 @@ export class Composer {
   private make(kind: Kind, label: string) {
     const isWords = kind.type === 'words';
     const values = {
-      class: 'field',
+      class: kind.look ? `field ${kind.look}` : 'field',
       placeholder: kind.placeholder,
       maxlength: AT_MOST,
       inputmode: kind.inputmode,

@@ -3,18 +3,20 @@
 import { complain, guarded, h } from '../shared/dom';
 import type { ChatDoor, Host, Opening } from '../shared/host';
 import { write } from '../shared/store';
+import { uuid7 } from '../shared/uuid7';
 import { answers } from './answers';
-import { Bubbles, capital, prose } from './bubbles';
+import { Bubbles, prose } from './bubbles';
 import { Composer } from './composer';
 import { Door, Refused, start } from './door';
 import { icons } from './icons';
 import { Line } from './line';
 import { Memory, type Unsent } from './memory';
 import { Outbox } from './outbox';
-import { pause } from './pause';
+import { backoff, pause } from './pause';
 import { type MenuItem, Shell } from './shell';
+import { inShort, spoken, standing } from './said';
 import { Talk } from './talk';
-import { Calendar, ownZone } from './time';
+import { ownZone } from './time';
 import { video } from './video';
 import { type Words, wordsFor } from './words';
 import type { Event, Mode, Person, Said, Started } from './wire';
@@ -24,23 +26,27 @@ const QUIET_MS = 30 * 60_000;
 /** One bubble after the other, as people read; never longer than this in a row. */
 const TYPING_MS = 1200;
 const A_BUBBLE_MS = 450;
+/** What a flow may ask for. */
+const LONGEST_MS = 5000;
 const AGENT_TYPES_MS = 6000;
 const HIDDEN_MS = 60_000;
 const NEW_STARTS = 3;
+/** A server that was away is not asked sooner than this, unless she wants it. */
+const RETRY_MS = 5000;
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 class Chat implements ChatDoor {
   private readonly memory: Memory;
   private readonly shell: Shell;
-  private language: string;
-  private words: Words;
+  language: string;
+  words: Words;
 
   // The conversation that runs, if one does.
   private door: Door | null = null;
   private line: Line | null = null;
   private outbox: Outbox | null = null;
-  private talk = new Talk();
+  talk = new Talk();
   private bubbles!: Bubbles;
   private composer!: Composer;
   private bot: Person;
@@ -58,9 +64,11 @@ class Chat implements ChatDoor {
   private isStarting = false;
   private hasResent = false;
   /** The zone of the last times that were offered. */
-  private zone = ownZone();
+  zone = ownZone();
   private latest: { person: Person; isHuman: boolean; text: string } | null = null;
   private starts = 0;
+  private failures = 0;
+  private againTimer = 0;
   /** Counts conversations: what belongs to an earlier one is not applied. */
   private turn = 0;
 
@@ -101,10 +109,12 @@ class Chat implements ChatDoor {
       if (document.visibilityState === 'visible' || this.talk.mode === 'human' || this.talk.mode === 'waiting') return;
       this.hiddenTimer = setTimeout(() => this.line?.close(), HIDDEN_MS);
     });
-    addEventListener('storage', (event) => {
-      // "Not you?" in another tab means it in this one, too.
-      if (event.key === 'embudo.chat' && !event.newValue && this.door) this.reset();
-    });
+    addEventListener(
+      'storage',
+      guarded((event: StorageEvent) => {
+        if (event.key === 'embudo.chat') this.follow(!event.newValue);
+      }),
+    );
   }
 
   open({ flow = null, quiet = false, show = true }: Opening): void {
@@ -129,6 +139,21 @@ class Chat implements ChatDoor {
     this.clear();
     this.shell.unread(0);
     this.shell.close(false);
+  }
+
+  /** What was done in another tab holds in this one: "not you?", another talk, what was read, that it was put away. */
+  private follow(isForgotten: boolean): void {
+    const { memory, shell } = this;
+    if (isForgotten) {
+      this.host.known = null;
+      if (this.door) this.reset();
+      return;
+    }
+    const { seen = 0, closed_at = 0 } = memory.reread();
+    const { kept } = memory;
+    if (this.door && kept.token && kept.conversation !== this.door.conversation) return this.attach(kept.conversation!, kept.token);
+    if (kept.seen! > seen && kept.seen! >= (this.line?.last || 0)) shell.unread((this.unread = 0));
+    if (kept.seen! > seen || kept.closed_at! > closed_at) shell.hush();
   }
 
   private opened(): void {
@@ -182,6 +207,7 @@ class Chat implements ChatDoor {
 
   private started(started: Started): void {
     this.isConnected = true;
+    this.failures = 0;
     const { conversation, token, visitor, mode, agent = null, bot = null, known } = started;
     const { memory, shell } = this;
     const isOther = conversation !== memory.kept.conversation;
@@ -192,12 +218,12 @@ class Chat implements ChatDoor {
     const kept = { conversation, token, bot: this.bot, language: this.language, known };
     if (isOther) {
       memory.begin(kept);
-      // What was typed and never arrived goes to the new conversation; answers to old questions do not.
-      for (const item of [...memory.unsent]) {
-        memory.dropUnsent(item.client_id);
-        if (item.body.type === 'text') memory.addUnsent({ ...item, conversation });
-      }
     } else memory.keep(kept);
+    // What was said elsewhere and never arrived goes to this conversation; answers to old questions do not.
+    for (const item of memory.unsent.filter((item) => item.conversation !== conversation)) {
+      memory.dropUnsent(item.client_id);
+      if (!('question' in item.body)) memory.addUnsent({ ...item, conversation });
+    }
     shell.speak(this.words, this.language);
     this.attach(conversation, token);
     this.talk.mode = mode;
@@ -258,26 +284,20 @@ class Chat implements ChatDoor {
   private failed(problem: unknown, flow: string | null): void {
     this.isConnected = false;
     this.header();
-    const detail = problem instanceof Refused && problem.status < 500 ? problem.detail : '';
-    this.shell.tray.replaceChildren(
-      h(
-        'div',
-        { class: 'card failed' },
-        h('p', null, detail || this.words.failed),
-        h(
-          'button',
-          {
-            type: 'button',
-            class: 'button',
-            onclick: () => {
-              this.shell.tray.replaceChildren();
-              return this.begin(flow);
-            },
-          },
-          this.words.retry,
-        ),
-      ),
-    );
+    const { words, shell } = this;
+    const isFinal = problem instanceof Refused && problem.isFinal;
+    const why = (problem instanceof Refused && problem.status < 500 && problem.detail) || words.failed;
+    const again = () => {
+      if (this.isStarting || this.door) return;
+      if (shell.clearTray()) shell.hold();
+      return this.begin(flow);
+    };
+    const button = h('button', { type: 'button', class: 'button', onclick: again }, words.retry);
+    shell.tray.replaceChildren(h('div', { class: 'card failed' }, h('p', null, why), !isFinal && h('p', { class: 'kept' }, this.away()), button));
+    shell.follow(true);
+    // It also tries by itself, ever more seldom; what was refused for good is only asked again by her.
+    clearTimeout(this.againTimer);
+    if (!isFinal) this.againTimer = setTimeout(guarded(again), RETRY_MS + ((problem instanceof Refused && problem.wait_ms) || backoff(this.failures++)));
   }
 
   private clear(): void {
@@ -339,12 +359,17 @@ class Chat implements ChatDoor {
     const turn = this.turn;
     try {
       while (this.queue.length && turn === this.turn) {
-        const isBubble = this.queue[0]!.author.kind === 'bot' && !/^(status|end|invalid)$/.test(this.queue[0]!.body.type);
-        if (isBubble && this.shell.isSeen && !calm.matches && this.paced_ms < TYPING_MS) {
-          const wait = Math.min(A_BUBBLE_MS, TYPING_MS - this.paced_ms);
-          this.paced_ms += wait;
-          this.shell.wait(true);
-          await pause(wait);
+        const { author, body } = this.queue[0]!;
+        const isBubble = author.kind === 'bot' && !/^(status|end|invalid)$/.test(body.type);
+        const wanted = 'typing_ms' in body ? body.typing_ms : null;
+        if (isBubble && this.shell.isSeen && !calm.matches) {
+          // As long as the flow says; else one bubble after the other, and all of them soon.
+          const wait = Math.min(wanted ?? Math.min(A_BUBBLE_MS, TYPING_MS - this.paced_ms), LONGEST_MS);
+          if (wait > 0) {
+            if (wanted == null) this.paced_ms += wait;
+            this.shell.wait(true);
+            await pause(wait);
+          }
         }
         // The visitor may have gone on meanwhile: then everything is there already.
         if (turn === this.turn && this.queue.length) this.show(this.queue.shift()!);
@@ -369,7 +394,7 @@ class Chat implements ChatDoor {
     if (author.kind !== 'visitor') this.shell.wait(false);
     if (author.kind === 'visitor') {
       if (!bubbles.confirm(event.client_id)) {
-        const text = this.spoken(body);
+        const text = spoken(body, this);
         if (text) bubbles.ours(text, event.at);
       }
       this.outbox?.confirm(event.client_id || '');
@@ -394,18 +419,8 @@ class Chat implements ChatDoor {
   }
 
   private status(mode: Mode, before: Mode, agent: Person | null, text: string | null | undefined): void {
-    const { words } = this;
-    const standard =
-      mode === 'human' && agent
-        ? words.joined(agent.name)
-        : mode === 'waiting'
-          ? words.looking
-          : mode === 'closed'
-            ? words.ended
-            : before === 'human' && agent
-              ? words.left(agent.name)
-              : '';
-    if (text || standard) this.bubbles.status(text || standard);
+    const told = text || standing(mode, before, agent, this.words);
+    if (told) this.bubbles.status(told);
     this.header();
   }
 
@@ -455,14 +470,7 @@ class Chat implements ChatDoor {
 
   private count({ seq, at, author, body }: Event, person: Person): void {
     if (author.kind === 'visitor' || this.shell.isSeen || seq <= (this.memory.kept.seen || 0)) return;
-    const text =
-      body.type === 'text' || body.type === 'ask'
-        ? body.text
-        : body.type === 'video'
-          ? body.title
-          : body.type === 'booked'
-            ? this.words.booked
-            : '';
+    const text = inShort(body, this.words);
     if (!text) return;
     this.shell.unread(++this.unread);
     // What stood there when the visitor closed the panel is not held up to her again.
@@ -502,11 +510,17 @@ class Chat implements ChatDoor {
   private connected(isConnected: boolean): void {
     if (!this.door) return;
     this.isConnected = isConnected && navigator.onLine;
-    this.shell.tell(this.isConnected ? '' : this.words.offline);
+    this.shell.tell(this.isConnected ? '' : this.away());
     this.header();
     if (!this.isConnected) return;
     this.starts = 0;
     this.resend();
+  }
+
+  /** What is amiss, and what becomes of what is written meanwhile: without consent nothing outlives the page. */
+  private away(): string {
+    const { words } = this;
+    return `${navigator.onLine ? words.noServer : words.noNetwork} ${this.host.consent() === 'none' ? words.keptHere : words.kept}`;
   }
 
   private header(typing = ''): void {
@@ -536,24 +550,29 @@ class Chat implements ChatDoor {
     const kind = ask?.input.kind;
     if (ask && kind !== 'choice' && kind !== 'slot') {
       this.lastAnswer = text;
-      this.say({ type: 'answer', question: ask.question, value: text }, text);
+      // The digits prove an address: nobody needs to read them once more.
+      this.say({ type: 'answer', question: ask.question, value: text }, kind === 'code' ? text.replace(/./g, '•') : text);
     } else this.say({ type: 'text', text }, text);
   }
 
   private say(said: Said, shown: string): void {
     this.hurry();
-    if (!this.outbox) {
-      // Not connected yet: it goes as soon as there is a conversation.
-      this.shell.tell(this.words.connecting);
-      this.composer.restore(shown);
+    const { memory, outbox, bubbles, shell } = this;
+    if (!outbox) {
+      // Not connected yet: it waits for a conversation.
+      const item = { client_id: uuid7(), conversation: '', body: said, shown, at: Date.now() };
+      memory.addUnsent(item);
+      bubbles.ours(shown, item.at, item.client_id);
+      bubbles.delay(item.client_id);
+      shell.follow(true);
       if (!this.isStarting) void this.begin(null);
       return;
     }
-    const item = this.outbox.add(said, shown);
-    this.bubbles.ours(shown, item.at, item.client_id);
+    const item = outbox.add(said, shown);
+    bubbles.ours(shown, item.at, item.client_id);
     // The button that was pressed is gone; the focus must not fall out of the panel with it.
-    if ('question' in said && this.shell.clearTray()) this.shell.hold();
-    this.shell.follow(true);
+    if ('question' in said && shell.clearTray()) shell.hold();
+    shell.follow(true);
     if (this.talk.mode === 'bot' && !calm.matches) this.types('bot', '');
   }
 
@@ -571,30 +590,6 @@ class Chat implements ChatDoor {
     if (this.talk.mode !== 'human' || Date.now() - this.typedAt < 3000) return;
     this.typedAt = Date.now();
     this.door?.typing().catch(() => {});
-  }
-
-  private moment(at: number): string {
-    const calendar = new Calendar(this.language, this.zone);
-    return capital(`${calendar.shortDay(at)}, ${calendar.time(at)}`);
-  }
-
-  /** What the visitor said, in words. */
-  private spoken(body: Event['body']): string {
-    const { words } = this;
-    switch (body.type) {
-      case 'text':
-        return body.text;
-      case 'choice':
-        return body.label;
-      case 'answer':
-        return body.text;
-      case 'slot':
-        return body.starts_at ? this.moment(body.starts_at) : words.noneFit;
-      case 'human_requested':
-        return words.human;
-      default:
-        return '';
-    }
   }
 }
 

@@ -58,6 +58,13 @@ export class Memory {
     this.keep({ open, closed_at, ...change });
   }
 
+  /** Reads again what another tab wrote; gives back what was known until now. */
+  reread(): Kept {
+    const before = this.kept;
+    this.kept = { ...before, ...parse<Kept>(read('chat'), {}) };
+    return before;
+  }
+
   addUnsent(item: Unsent): void {
     this.unsent.push(item);
     this.write('outbox', [...this.written(), item]);

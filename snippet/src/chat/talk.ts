@@ -10,6 +10,8 @@ export class Talk {
   /** Why the last answer was not taken, while the question is open again. */
   problem = '';
   isEnded = false;
+  /** The question that was answered last. */
+  answered: Ask | null = null;
 
   /** Takes the next event of the log. The log has no gaps when it comes here. */
   take({ body }: Event): void {
@@ -42,11 +44,12 @@ export class Talk {
         return;
       case 'text':
       case 'video':
+      case 'image':
+      case 'file':
+      case 'card':
       case 'booked':
       case 'human_requested':
         return;
     }
   }
-
-  private answered: Ask | null = null;
 }

@@ -12,7 +12,7 @@ const CIUDADES =
 type Parts = Intl.DateTimeFormatOptions;
 
 export class Calendar {
-  private readonly locale: string;
+  readonly locale: string;
   private readonly zone: string;
 
   constructor(language: string, zone: string) {
@@ -33,8 +33,8 @@ export class Calendar {
     return new Intl.DateTimeFormat('en-CA', { timeZone: this.zone }).format(at);
   }
 
-  weekday(at: number): string {
-    return this.format(at, { weekday: 'short' }).replace('.', '');
+  weekday(at: number, how: 'short' | 'long' = 'short'): string {
+    return this.format(at, { weekday: how }).replace('.', '');
   }
 
   number(at: number): string {
@@ -43,6 +43,11 @@ export class Calendar {
 
   month(at: number): string {
     return this.format(at, { month: 'short' }).replace('.', '');
+  }
+
+  /** November 2026 */
+  monthYear(at: number): string {
+    return this.format(at, { month: 'long', year: 'numeric' });
   }
 
   /** 10:00: as in our pages and mails, which know no other notation. */
@@ -58,6 +63,11 @@ export class Calendar {
   /** Tuesday 24 November */
   longDay(at: number): string {
     return this.format(at, { weekday: 'long', day: 'numeric', month: 'long' });
+  }
+
+  /** Thursday 24 December 2026 */
+  fullDay(at: number): string {
+    return this.format(at, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
   }
 
   /** GMT+1, as it is at that moment. */
@@ -90,3 +100,5 @@ function known(zone: string): string {
 }
 
 export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+
+export const capital = (text: string) => text.charAt(0).toLocaleUpperCase() + text.slice(1);

@@ -12,10 +12,31 @@ export interface Slot {
   ends_at: number;
 }
 
+export interface Choice {
+  id: string;
+  label: string;
+  /** Its picture, and what that shows. */
+  image?: string | null;
+  alt?: string | null;
+}
+
+export interface Offer {
+  slots: Slot[];
+  zone: string;
+  more?: boolean;
+}
+
+/** What kind of answer a question takes. All but choices and slots may also be typed, and go as `answer`. */
 export type Input =
-  | { kind: 'choice'; choices: { id: string; label: string }[] }
-  | { kind: 'text' | 'email' | 'phone' | 'number'; placeholder?: string | null; multiline?: boolean }
-  | { kind: 'slot'; slots: Slot[]; zone: string; more?: boolean };
+  | { kind: 'choice'; choices: Choice[] }
+  | { kind: 'text' | 'email' | 'phone' | 'url'; placeholder?: string | null; multiline?: boolean }
+  | { kind: 'number'; placeholder?: string | null; min?: number | null; max?: number | null }
+  /** A day, bounds and answer as `2026-12-24`; a time of day, as `14:30`. */
+  | { kind: 'date' | 'time'; min?: string | null; max?: string | null }
+  /** From 1 to `max`, with words for both ends. */
+  | { kind: 'rating'; max: number; low?: string | null; high?: string | null }
+  | { kind: 'code'; digits: number }
+  | ({ kind: 'slot' } & Offer);
 
 export interface Ask {
   type: 'ask';
@@ -23,6 +44,28 @@ export interface Ask {
   text: string;
   input: Input;
   progress?: { step: number; of: number } | null;
+  typing_ms?: number | null;
+}
+
+export interface Image {
+  src: string;
+  alt: string;
+}
+
+export interface Card {
+  type: 'card';
+  title: string;
+  text?: string | null;
+  image?: Image | null;
+  link?: { href: string; label: string } | null;
+}
+
+export interface File {
+  type: 'file';
+  title: string;
+  href: string;
+  /** The ending of its name, such as `pdf`. */
+  kind?: string | null;
 }
 
 export interface Video {
@@ -51,9 +94,13 @@ export interface Booked {
 
 /** What the server writes into the log. */
 export type Body =
-  | { type: 'text'; text: string }
+  /** `typing_ms`: how long the bot seems to type before it. */
+  | { type: 'text'; text: string; typing_ms?: number | null }
   | Ask
   | Video
+  | ({ type: 'image'; caption?: string | null } & Image)
+  | File
+  | Card
   | Booked
   | { type: 'invalid'; question: string; text: string }
   | { type: 'choice'; question: string; choice: string; label: string }

@@ -1,58 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { errors, html, storage, until, violations, withBrowser } from './support/browser.mjs';
-import { serve } from './support/server.mjs';
-
-const held = withBrowser();
-
-async function stage(t, { attributes = 'data-consent="full"', lang = 'en', body, headers, head, context: how = {}, before, ...story } = {}) {
-  const server = await serve(story);
-  for (const path of ['/', '/two']) server.page(path, html({ attributes, lang, body, head }), headers);
-  const context = await held.browser.newContext({
-    viewport: { width: 1280, height: 800 },
-    timezoneId: 'Europe/Madrid',
-    locale: lang === 'es' ? 'es-ES' : 'en-GB',
-    reducedMotion: 'reduce',
-    ...how,
-  });
-  const page = await context.newPage();
-  const wrong = errors(page);
-  await before?.(page);
-  t.after(async () => {
-    await context.close();
-    await server.close();
-    assert.deepEqual(wrong, []);
-  });
-  await page.goto(server.origin);
-  const chat = page.locator('embudo-chat');
-  return {
-    server,
-    page,
-    context,
-    chat,
-    panel: chat.locator('.panel'),
-    launcher: chat.locator('.launcher, :scope > button').first(),
-    log: chat.getByRole('log'),
-    field: chat.locator('.field'),
-    async open() {
-      await chat.locator('button').first().click();
-      await chat.locator('.bubble').first().waitFor();
-    },
-    choose: (name) => chat.getByRole('button', { name, exact: true }).click(),
-    async say(text) {
-      await chat.locator('.field').fill(text);
-      await chat.locator('.field').press('Enter');
-    },
-  };
-}
-
-const texts = (log) => log.locator('.bubble').allInnerTexts();
-const focused = (page) =>
-  page.evaluate(() => {
-    const root = document.activeElement?.shadowRoot;
-    const element = root?.activeElement;
-    return element ? element.textContent || element.getAttribute('aria-label') || element.className : document.activeElement?.tagName;
-  });
+import { storage, until, violations } from './support/browser.mjs';
+import { focused, stage, texts } from './support/stage.mjs';
 
 describe('the story', () => {
   test('from the greeting to the booked call', async (t) => {

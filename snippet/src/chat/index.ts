@@ -112,7 +112,8 @@ class Chat implements ChatDoor {
     addEventListener(
       'storage',
       guarded((event: StorageEvent) => {
-        if (event.key === 'embudo.chat') this.follow(!event.newValue);
+        if (event.key === 'embudo.visitor' && !event.newValue) this.leave();
+        if (event.key === 'embudo.chat' && event.newValue) this.follow();
       }),
     );
   }
@@ -141,14 +142,15 @@ class Chat implements ChatDoor {
     this.shell.close(false);
   }
 
-  /** What was done in another tab holds in this one: "not you?", another talk, what was read, that it was put away. */
-  private follow(isForgotten: boolean): void {
+  /** "Not you?" in another tab means it in this one, too. */
+  private leave(): void {
+    this.host.known = null;
+    if (this.door) this.reset();
+  }
+
+  /** What was done in another tab holds in this one: another talk, what was read, that it was put away. */
+  private follow(): void {
     const { memory, shell } = this;
-    if (isForgotten) {
-      this.host.known = null;
-      if (this.door) this.reset();
-      return;
-    }
     const { seen = 0, closed_at = 0 } = memory.reread();
     const { kept } = memory;
     if (this.door && kept.token && kept.conversation !== this.door.conversation) return this.attach(kept.conversation!, kept.token);
@@ -403,6 +405,9 @@ class Chat implements ChatDoor {
       bubbles.ask(event, person, body);
       if (body.input.kind === 'slot') this.zone = body.input.zone;
     } else if (body.type === 'booked') bubbles.booked(event, person, body);
+    else if (body.type === 'image') bubbles.image(event, person, body);
+    else if (body.type === 'file') bubbles.file(event, person, body);
+    else if (body.type === 'card') bubbles.card(event, person, body);
     else if (body.type === 'video') {
       const { door } = this;
       const card = video(

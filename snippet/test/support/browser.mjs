@@ -21,9 +21,9 @@ export function withBrowser() {
 }
 
 /** A page with the tracker in it. */
-export const html = ({ attributes = '', head = '', body = '<h1>Librería Faro</h1>', lang = 'en' } = {}) =>
-  `<!doctype html><html lang="${lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Faro</title>${head}
-<script defer src="/e.js" data-site="faro" ${attributes}></script></head><body><main>${body}</main></body></html>`;
+export const html = ({ attributes = '', head = '', body = '<h1>Librería Faro</h1>', lang = 'en', dir = 'ltr', api = '' } = {}) =>
+  `<!doctype html><html lang="${lang}" dir="${dir}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Faro</title>${head}
+<script defer src="${api}/e.js" data-site="faro" ${attributes}></script></head><body><main>${body}</main></body></html>`;
 
 /** Waits until `probe` gives something true; says what it waited for. */
 export async function until(what, probe, ms = 8000) {

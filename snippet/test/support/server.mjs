@@ -141,6 +141,8 @@ class Story {
   slots = slots(6, 5);
   zone = 'Europe/Madrid';
   start = 'offer';
+  /** The bot says nothing by itself: the test asks. */
+  isSilent = false;
   pushes = true;
 
   constructor(options) {
@@ -460,7 +462,7 @@ class Story {
     }
     const shown =
       body.type === 'choice'
-        ? { ...body, label: c.labels[body.choice] }
+        ? { ...body, label: c.labels?.[body.choice] ?? body.choice }
         : body.type === 'answer'
           ? { type: 'answer', question: body.question, text: body.value }
           : body;
@@ -478,7 +480,7 @@ class Story {
       this.say(c, text.wait);
       return this.status(c, 'waiting');
     }
-    if (c.mode !== 'bot' || body.type === 'text') return;
+    if (c.mode !== 'bot' || body.type === 'text' || this.isSilent) return;
     const answered = c.question;
     const key = body.choice || answered;
     if (key === 'skip' || key === 'no') return this.end(c, 'declined');

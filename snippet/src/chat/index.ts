@@ -19,7 +19,7 @@ import { Talk } from './talk';
 import { ownZone } from './time';
 import { video } from './video';
 import { type Words, wordsFor } from './words';
-import type { Event, Mode, Person, Said, Started } from './wire';
+import type { Ask, Event, Mode, Person, Said, Started } from './wire';
 
 /** Closed by the visitor: nothing opens by itself for the rest of the visit. */
 const QUIET_MS = 30 * 60_000;
@@ -65,6 +65,8 @@ class Chat implements ChatDoor {
   private hasResent = false;
   /** The zone of the last times that were offered. */
   zone = ownZone();
+  /** The question whose answers stand there to be clicked. */
+  private offered: Ask | null = null;
   private latest: { person: Person; isHuman: boolean; text: string } | null = null;
   private starts = 0;
   private failures = 0;
@@ -438,8 +440,11 @@ class Chat implements ChatDoor {
     this.paced_ms = 0;
     this.header();
     const heldFocus = shell.holdsFocus;
-    const tray = ask && answers(ask, words, this.language, (said, shown) => this.say(said, shown));
-    shell.tray.replaceChildren(...(tray ? [tray] : []));
+    // A day that was half picked stays so when something else is said.
+    const isSame = ask && ask === this.offered && shell.tray.firstChild;
+    const tray = isSame || (ask && answers(ask, words, this.language, (said, shown) => this.say(said, shown)));
+    if (!isSame) shell.tray.replaceChildren(...(tray ? [tray] : []));
+    this.offered = ask;
     if (talk.isEnded) {
       const again = h('button', { type: 'button', class: 'button', onclick: () => this.again() }, words.again);
       if (!shell.foot.querySelector('.ended')) {
@@ -454,7 +459,7 @@ class Chat implements ChatDoor {
         this.lastAnswer = '';
       }
     }
-    if (heldFocus && !isOld) {
+    if (heldFocus && !isOld && !isSame) {
       // A keyboard is led to the answers; a question for words, asked of somebody who is here, finds the line ready.
       if (tray ? shell.byKeyboard : ask) shell.focus();
       else if (!shell.holdsFocus) shell.hold();

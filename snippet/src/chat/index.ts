@@ -459,7 +459,8 @@ class Chat implements ChatDoor {
         this.lastAnswer = '';
       }
     }
-    if (heldFocus && !isOld && !isSame) {
+    if (heldFocus && (!isOld || (shell.isAwaited && tray)) && !isSame) {
+      shell.isAwaited = false;
       // A keyboard is led to the answers; a question for words, asked of somebody who is here, finds the line ready.
       if (tray ? shell.byKeyboard : ask) shell.focus();
       else if (!shell.holdsFocus) shell.hold();

@@ -78,15 +78,12 @@ export function widget(engine, launch) {
     };
 
     told('the whole way by keyboard alone, and Escape gives the focus back', { start: 'call' }, async ({ server, tab, it }) => {
-      const reach = async (name, key = 'Tab', most = 8) => {
-        for (let at = 0; at < most && (await it.focused()) !== name; at++) await tab.press(key);
-        assert.equal(await it.focused(), name);
-      };
       const led = (name) => until(`the focus on ${name}`, async () => (await it.focused()) === name);
-      await reach('Open chat').catch(() => reach('launcher'));
+      const at = () => tab.run(() => document.activeElement?.localName);
+      for (let left = 4; left && (await at()) !== 'embudo-chat'; left--) await tab.press('Tab');
+      assert.equal(await at(), 'embudo-chat');
       await tab.press('Enter');
-      await until('the first answers', () => it.count('.choice'));
-      await reach('Yes, let’s talk');
+      await led('Yes, let’s talk');
       await tab.press('Enter');
       await led('Under €5,000');
       await tab.press('Tab');
@@ -242,7 +239,8 @@ export function widget(engine, launch) {
           await until('the recording', () => it.count('video'));
           await until('its poster to be asked for', () => embudo.requests.some(({ path }) => path.startsWith('/r/')));
           assert.deepEqual(await it.styles('.ours .bubble', 'backgroundColor'), ['rgb(15, 107, 92)']);
-          assert.deepEqual(await tab.run(() => window.broken), []);
+          // The browser asks for the icon of the site by itself; that is the site's own affair.
+          assert.deepEqual(await tab.run(() => window.broken.filter((what) => !/favicon/.test(what))), []);
         } finally {
           await tab.close();
           await Promise.all([site.close(), embudo.close()]);

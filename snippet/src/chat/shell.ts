@@ -150,6 +150,8 @@ export class Shell {
   }
 
   open(quiet: boolean): void {
+    // The key that opened it may have been pressed before this script was there.
+    if (this.launcher.matches(':focus-visible')) this.byKeyboard = true;
     this.hush();
     if (!this.isOpen) {
       this.panel.hidden = false;
@@ -160,8 +162,6 @@ export class Shell {
       this.steward.opened();
     }
     if (quiet) return;
-    // The key that opened it may have been pressed before this script was there.
-    if (this.launcher.matches(':focus-visible')) this.byKeyboard = true;
     this.isAwaited = this.byKeyboard;
     this.focus();
   }

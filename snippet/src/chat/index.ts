@@ -318,10 +318,12 @@ class Chat implements ChatDoor {
       (text) => this.write(text),
       () => this.typing(),
     );
+    const heldFocus = this.shell.holdsFocus;
     this.shell.foot.replaceChildren(this.composer.element);
     this.shell.tray.replaceChildren();
     this.shell.wait(false);
     this.shell.tell('');
+    if (heldFocus) this.shell.focus();
     this.header();
     const notYou = h('button', { type: 'button', class: 'link', onclick: () => this.forget() }, this.words.notYou);
     if (this.isKnown) this.shell.introduce(notYou);

@@ -344,12 +344,14 @@ async fn an_address_typed_in_the_chat_opens_neither_a_name_nor_an_earlier_talk()
     let again = app.client.with("origin", SITE).post("/v1/chat", &again).await.expect_json(200);
     assert_eq!(again["known"], json!(false), "the widget asks nobody whether it is not her");
     stranger.catch_up().await;
-    let told: Vec<&Value> = stranger.log.iter().filter(|event| event["author"]["kind"] != "visitor").collect();
+    let told: Vec<&Value> =
+        stranger.log.iter().filter(|event| event["author"]["kind"] != "visitor").collect();
     let told = serde_json::to_string(&told).unwrap();
     for secret in ["Nikki", "nikki@", "leaking"] {
         assert!(!told.contains(secret), "{secret}: {told}");
     }
-    let known = app.client.with("origin", SITE).post("/v1/chat", &coming(Some(owner), None)).await.expect_json(200);
+    let known =
+        app.client.with("origin", SITE).post("/v1/chat", &coming(Some(owner), None)).await.expect_json(200);
     assert_eq!(known["known"], json!(true));
 }
 

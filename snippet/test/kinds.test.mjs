@@ -67,6 +67,15 @@ describe('a day', () => {
     await chat.getByText('February 2027').waitFor();
   });
 
+  test('that is half picked stays so when something else is said, and the focus, too', async (t) => {
+    const { server, page, chat, log } = await asked(t, june);
+    await chat.getByRole('button', { name: 'Friday 4 June' }).click();
+    server.say(server.newest, 'By the way, we are closed on Sundays.');
+    await log.getByText('closed on Sundays').waitFor();
+    await chat.getByRole('button', { name: 'Choose Fri 4 Jun' }).waitFor();
+    assert.equal(await focused(page), '4');
+  });
+
   test('may be typed instead', async (t) => {
     const { say, chat, answer } = await asked(t, june);
     assert.match(await chat.locator('.field').getAttribute('placeholder'), /24\/12\/2026/);

@@ -15,9 +15,10 @@ bookseller who knows your people. Forty companies read with us; the figures are 
 <div data-embudo-form="demo"></div>`;
 const ground = { light: '#fdfcf9', dark: '#101214' };
 const ink = { light: '#222', dark: '#ddd' };
-const page = (lang, theme, attributes = '') =>
+const page = (lang, theme, attributes = '', dir = 'ltr') =>
   html({
     lang,
+    dir,
     attributes: `data-consent="full" ${attributes}`,
     head: `<style>body{margin:0;padding:48px 24px;background:${ground[theme]};color:${ink[theme]};font:16px/1.6 "Liberation Sans",sans-serif}main{max-width:640px;margin:auto}:root{--embudo-font:"Liberation Sans",sans-serif}</style>`,
     body: filler,
@@ -30,11 +31,12 @@ async function shoot(name, width, theme, lang, act, options = {}) {
   const label = `${name}-${width}-${theme}-${lang}`;
   if (only && !only.test(label)) return;
   const server = await serve({ known: true, ...options });
-  server.page('/', page(lang, theme, options.attributes));
+  server.page('/', page(lang, theme, options.attributes, options.dir));
   const context = await browser.newContext({
     viewport: sizes[width],
     colorScheme: theme,
     reducedMotion: 'reduce',
+    forcedColors: options.forced ? 'active' : 'none',
     locale: lang === 'es' ? 'es-ES' : 'en-GB',
     timezoneId: 'Europe/Madrid',
     hasTouch: width < 480,
@@ -57,6 +59,29 @@ const open = async ({ tab, chat, server }) => {
   await chat.locator('.bubble').first().waitFor();
 };
 const choose = ({ chat }, at) => chat.locator('.choice').nth(at).click();
+
+const lumi = { kind: 'bot', name: 'Lumi' };
+/** One question, asked by itself. */
+const question = (input, en, es, then) => async (it) => {
+  await open(it);
+  it.server.ask(it.server.newest, 'q', it.server.newest.language === 'es' ? es : en, input, { step: 2, of: 3 });
+  await it.chat.locator('.tray > *').waitFor();
+  await then?.(it);
+};
+const svg = (a, b) => `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 240"><rect width="320" height="240" fill="${a}"/><circle cx="230" cy="90" r="90" fill="${b}"/><rect x="50" y="70" width="70" height="110" rx="5" fill="#f4e9d8"/></svg>`;
+const pictured = ({ tab }) =>
+  tab.route(/\/(shelf|club|van)\.svg$/, (route) =>
+    route.fulfill({ contentType: 'image/svg+xml', body: /shelf/.test(route.request().url()) ? svg('#123f38', '#1a5c50') : /club/.test(route.request().url()) ? svg('#4b2e1e', '#7a4b2d') : svg('#1f3350', '#2e4d78') }),
+  );
+const shown = async (it) => {
+  await pictured(it);
+  await open(it);
+  const es = it.server.newest.language === 'es';
+  const show = (body) => it.server.append(it.server.newest, lumi, body);
+  show({ type: 'file', title: es ? 'Lista de precios 2027' : 'Price list 2027', href: 'https://faro.example/prices.pdf', kind: 'pdf' });
+  show({ type: 'card', title: es ? 'El club de lectura' : 'The reading club', text: es ? 'Una vez al mes, en vuestro comedor, con un librero que os conoce.' : 'Once a month, in your canteen, with a bookseller who knows you.', image: { src: '/club.svg', alt: 'People' }, link: { href: '/club', label: es ? 'Ver cómo funciona' : 'See how it works' } });
+  await it.chat.locator('.says .button').waitFor();
+};
 
 const states = {
   closed: async () => {},
@@ -137,6 +162,46 @@ const states = {
     await states.video(it);
     await it.chat.locator('figcaption .tool').click();
   },
+  day: question({ kind: 'date', min: '2026-11-23', max: '2027-03-31' }, 'On which day shall we begin?', '¿Qué día empezamos?', async ({ chat }) => {
+    await chat.locator('td .pick:not([disabled])').nth(2).click();
+  }),
+  time: question({ kind: 'time', min: '09:00', max: '17:30' }, 'What time suits you for a call?', '¿A qué hora te llamamos?', async ({ chat }) => {
+    await chat.locator('.times .pick').nth(7).click();
+  }),
+  stars: question({ kind: 'rating', max: 5, low: 'Not at all', high: 'Very much' }, 'How much did the webinar help you?', '¿Cuánto te ayudó el webinar?', async ({ chat }) => {
+    await chat.locator('.star').nth(3).hover();
+  }),
+  scale: question({ kind: 'rating', max: 10, low: 'Never', high: 'At once' }, 'Would you recommend us to a colleague?', '¿Nos recomendarías a un colega?'),
+  pictures: async (it) => {
+    await pictured(it);
+    await question(
+      { kind: 'choice', choices: [{ id: 'a', label: 'A shelf in the canteen', image: '/shelf.svg', alt: '' }, { id: 'b', label: 'A reading club', image: '/club.svg', alt: '' }, { id: 'c', label: 'The book van', image: '/van.svg', alt: '' }, { id: 'd', label: 'I do not know yet', image: '/none.svg', alt: 'No picture' }] },
+      'What fits your house best?',
+      '¿Qué encaja mejor en tu casa?',
+    )(it);
+  },
+  code: async (it) => {
+    await open(it);
+    it.server.ask(it.server.newest, 'q', 'Which digits did we send you?', { kind: 'code', digits: 6 });
+    await it.chat.locator('.code').waitFor();
+    await it.chat.locator('.field').fill('481 205');
+  },
+  shown,
+  rtl: async (it) => {
+    await open(it);
+    it.server.say(it.server.newest, 'مرحبا بك في مكتبة فارو (Faro).');
+    it.server.pick(it.server.newest);
+    await it.chat.locator('.picker').waitFor();
+  },
+  forced: async (it) => {
+    await open(it);
+    it.server.pick(it.server.newest);
+    await it.chat.locator('.times .pick').nth(1).click();
+  },
+  zoomed: async (it) => {
+    await it.tab.setViewportSize({ width: 640, height: 400 });
+    await open(it);
+  },
   form: async ({ tab }) => {
     await tab.locator('[data-embudo-form] input[name=email]').waitFor();
   },
@@ -159,6 +224,9 @@ const options = {
   slots: { start: 'slot' },
   booked: { start: 'slot' },
 };
+for (const name of ['day', 'time', 'stars', 'scale', 'pictures', 'code', 'shown']) options[name] = { start: 'none', isSilent: true };
+options.rtl = { dir: 'rtl', start: 'none' };
+options.forced = { forced: true, start: 'none' };
 const { slots } = await import('./support/server.mjs');
 options.fewslots = { start: 'slot', slots: slots(3, 1) };
 

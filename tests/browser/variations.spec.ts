@@ -76,6 +76,21 @@ test('a stranger types her e-mail on another device and sees nothing of hers', a
   await expect(stranger.page.getByLabel(stranger.words.email)).toHaveValue('')
 })
 
+test('who is known is asked whether it is her, and “not you?” leaves a stranger', async ({ embudo, browser }) => {
+  const nikki = await missedWebinar(embudo, browser)
+  await nikki.visit(nikki.words.home)
+  await nikki.chat.says(nikki.words.missed)
+  const hers = await nikki.stored('embudo.visitor')
+  await nikki.chat.panel.getByRole('button', { name: 'Not you?', exact: true }).click()
+  await expect(nikki.chat.choices.first()).toBeVisible()
+  await expect(nikki.chat.panel).not.toContainText(/nikki|olmos|could not make it|not you\?/i)
+  expect(await nikki.stored('embudo.visitor')).not.toBe(hers)
+  await nikki.visit(nikki.words.pricing)
+  await nikki.chat.open()
+  await expect(nikki.chat.choices.first()).toBeVisible()
+  await expect(nikki.chat.panel).not.toContainText(/nikki|olmos|could not make it|not you\?/i)
+})
+
 test('two people share one browser and stay two', async ({ embudo, browser }) => {
   const first = await Visitor.on(embudo, await device(browser, 'en'), 'en')
   await first.visit(first.words.home)

@@ -331,6 +331,31 @@ async fn who_only_typed_the_address_sees_nothing_of_its_owner() {
 }
 
 #[actix_web::test]
+async fn an_address_typed_in_the_chat_opens_neither_a_name_nor_an_earlier_talk() {
+    let app = TestApp::start().await;
+    let (_, owner) = person(&app, "nikki@acme.example", Trust::Confirmed).await;
+    let mut hers = Widget::open(&app, Some(owner), None).await;
+    hers.text("My house has a leaking roof").await;
+    let device = VisitorId::new();
+    let mut stranger = Widget::open(&app, Some(device), None).await;
+    stranger.choose("call").await;
+    stranger.text("nikki@acme.example").await;
+    let again = coming(Some(device), None);
+    let again = app.client.with("origin", SITE).post("/v1/chat", &again).await.expect_json(200);
+    assert_eq!(again["known"], json!(false), "the widget asks nobody whether it is not her");
+    stranger.catch_up().await;
+    let told: Vec<&Value> =
+        stranger.log.iter().filter(|event| event["author"]["kind"] != "visitor").collect();
+    let told = serde_json::to_string(&told).unwrap();
+    for secret in ["Nikki", "nikki@", "leaking"] {
+        assert!(!told.contains(secret), "{secret}: {told}");
+    }
+    let known =
+        app.client.with("origin", SITE).post("/v1/chat", &coming(Some(owner), None)).await.expect_json(200);
+    assert_eq!(known["known"], json!(true));
+}
+
+#[actix_web::test]
 async fn a_stranger_books_with_an_address_of_her_own() {
     let app = TestApp::start().await;
     let mut widget = Widget::open(&app, None, None).await;

@@ -60,7 +60,7 @@ function rating(
     const name = words.progress(value, max) + (end && `, ${end}`);
     return h(
       'button',
-      { type: 'button', class: hasStars ? 'star' : 'pick', 'aria-label': name, title: end, onclick: () => answer(`${value}`, words.progress(value, max)) },
+      { type: 'button', class: hasStars ? 'star' : 'pick', 'aria-label': name, title: end || null, onclick: () => answer(`${value}`, words.progress(value, max)) },
       hasStars ? icon(icons.star) : `${value}`,
     );
   });

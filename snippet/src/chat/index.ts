@@ -21,7 +21,7 @@ import { Talk } from './talk';
 import { ownZone } from './time';
 import { video } from './video';
 import { type Words, wordsFor } from './words';
-import type { Event, Mode, Person, Said, Started } from './wire';
+import type { Ask, Event, Mode, Person, Said, Started } from './wire';
 
 /** Closed by the visitor: nothing opens by itself for the rest of the visit. */
 const QUIET_MS = 30 * 60_000;
@@ -70,6 +70,8 @@ class Chat implements ChatDoor {
   private hasResent = false;
   /** The zone of the last times that were offered. */
   zone = ownZone();
+  /** The question whose answers stand there to be clicked. */
+  private offered: Ask | null = null;
   private latest: { person: Person; isHuman: boolean; text: string } | null = null;
   private starts = 0;
   private failures = 0;
@@ -335,10 +337,12 @@ class Chat implements ChatDoor {
       (text) => this.write(text),
       () => this.typing(),
     );
+    const heldFocus = this.shell.holdsFocus;
     this.shell.foot.replaceChildren(this.composer.element);
     this.shell.tray.replaceChildren();
     this.shell.wait(false);
     this.shell.tell('');
+    if (heldFocus) this.shell.focus();
     this.header();
     const notYou = h('button', { type: 'button', class: 'link', onclick: () => this.forget() }, this.words.notYou);
     if (this.isKnown) this.shell.introduce(notYou);
@@ -458,14 +462,17 @@ class Chat implements ChatDoor {
     this.paced_ms = 0;
     this.header();
     const heldFocus = shell.holdsFocus;
-    const rating = !!shell.tray.querySelector('.rate-question');
-    const tray = talk.howWasIt
-      ? rating
-        ? (shell.tray.firstElementChild as HTMLElement)
-        : satisfaction(talk.howWasIt, words, (score, comment) => this.rate(score, comment))
-      : ask && answers(ask, words, this.language, (said, shown) => this.say(said, shown));
-    // What she has begun to fill in stays as it is.
-    if (!rating || !talk.howWasIt) shell.tray.replaceChildren(...(tray ? [tray] : []));
+    // What she has begun to pick or to fill in stays as it is when something else is said.
+    const isSame = talk.howWasIt
+      ? shell.tray.querySelector('.rate-question')
+      : ask && ask === this.offered && shell.tray.firstChild;
+    const tray = isSame
+      ? (shell.tray.firstElementChild as HTMLElement)
+      : talk.howWasIt
+        ? satisfaction(talk.howWasIt, words, (score, comment) => this.rate(score, comment))
+        : ask && answers(ask, words, this.language, (said, shown) => this.say(said, shown));
+    if (!isSame) shell.tray.replaceChildren(...(tray ? [tray] : []));
+    this.offered = talk.howWasIt ? null : ask;
     this.tellRead();
     if (talk.isEnded) {
       const again = h('button', { type: 'button', class: 'button', onclick: () => this.again() }, words.again);
@@ -481,7 +488,8 @@ class Chat implements ChatDoor {
         this.lastAnswer = '';
       }
     }
-    if (heldFocus && !isOld) {
+    if (heldFocus && (!isOld || (shell.isAwaited && tray)) && !isSame) {
+      shell.isAwaited = false;
       // A keyboard is led to the answers; a question for words, asked of somebody who is here, finds the line ready.
       if (tray ? shell.byKeyboard : ask) shell.focus();
       else if (!shell.holdsFocus) shell.hold();

@@ -35,6 +35,8 @@ export class Shell {
   readonly foot = h('div', { class: 'foot' });
   /** Whether the last thing done was done by keyboard: only then may the focus be led. */
   byKeyboard = false;
+  /** Just opened by keyboard: the first answers that come may have the focus, until another key is pressed. */
+  isAwaited = false;
 
   private readonly intro = h('div', { class: 'intro' });
   private readonly dots = h('div', { class: 'dots', hidden: true, 'aria-hidden': 'true' }, h('i'), h('i'), h('i'));
@@ -94,7 +96,14 @@ export class Shell {
     this.panel.addEventListener('click', (event) => {
       if (!this.menuList.hidden && !event.composedPath().includes(this.menuButton)) this.menu(false);
     });
-    this.root.addEventListener('keydown', () => (this.byKeyboard = true), true);
+    this.root.addEventListener(
+      'keydown',
+      () => {
+        this.byKeyboard = true;
+        this.isAwaited = false;
+      },
+      true,
+    );
     this.root.addEventListener('pointerdown', () => (this.byKeyboard = false), true);
     this.scroll.addEventListener('scroll', () => {
       const { scrollTop, scrollHeight, clientHeight } = this.scroll;
@@ -142,6 +151,8 @@ export class Shell {
   }
 
   open(quiet: boolean): void {
+    // The key that opened it may have been pressed before this script was there.
+    if (this.launcher.matches(':focus-visible')) this.byKeyboard = true;
     this.hush();
     if (!this.isOpen) {
       this.panel.hidden = false;
@@ -151,7 +162,9 @@ export class Shell {
       this.toEnd();
       this.steward.opened();
     }
-    if (!quiet) this.focus();
+    if (quiet) return;
+    this.isAwaited = this.byKeyboard;
+    this.focus();
   }
 
   close(byVisitor: boolean): void {

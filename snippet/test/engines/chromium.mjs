@@ -51,6 +51,12 @@ class Tab {
   click(selector, button = 0) {
     return this.page.click(selector, { button: ['left', 'middle', 'right'][button] });
   }
+  press(key) {
+    return this.page.keyboard.press(key);
+  }
+  type(text) {
+    return this.page.keyboard.type(text);
+  }
   back() {
     return this.page.goBack({ waitUntil: 'commit' });
   }

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import WebSocket from 'ws';
+import { pressed, typed } from './keys.mjs';
 
 const program = process.env.FIREFOX || 'firefox-esr';
 
@@ -102,6 +103,12 @@ class Tab {
         },
       ],
     });
+  }
+  press(key) {
+    return this.call('input.performActions', { context: this.context, actions: pressed(key) });
+  }
+  type(text) {
+    return this.call('input.performActions', { context: this.context, actions: typed(text) });
   }
   back() {
     return this.call('browsingContext.traverseHistory', { context: this.context, delta: -1 });

@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pressed, typed } from './keys.mjs';
 import { hidden, shown } from './seen.mjs';
 import { rest } from './site.mjs';
 
@@ -107,6 +108,12 @@ class Tab {
     if (button) return this.run(press, selector, button);
     const element = await this.within('POST', '/element', { using: 'css selector', value: selector });
     await this.within('POST', `/element/${element[ELEMENT]}/click`, {});
+  }
+  press(key) {
+    return this.within('POST', '/actions', { actions: pressed(key) });
+  }
+  type(text) {
+    return this.within('POST', '/actions', { actions: typed(text) });
   }
   back() {
     return this.within('POST', '/back', {});

@@ -196,7 +196,7 @@ class Story {
       return send(failure.status, { title: 'No', status: failure.status, code: 'test.failure', ...failure.body }, failure.headers);
     }
     if (/^\/(e|launcher|chat|forms)\.js$/.test(path)) {
-      response.writeHead(200, { 'content-type': 'text/javascript' });
+      response.writeHead(200, { 'content-type': 'text/javascript', ...cors });
       return response.end(await readFile(new URL('.' + path, dist)));
     }
     if (path === '/v1/hit') {

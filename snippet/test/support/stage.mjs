@@ -17,6 +17,7 @@ export async function stage(t, { attributes = 'data-consent="full"', lang = 'en'
     reducedMotion: 'reduce',
     ...how,
   });
+  context.setDefaultTimeout(12_000);
   const page = await context.newPage();
   const wrong = errors(page);
   await before?.(page);

@@ -19,6 +19,7 @@ use super::question::Question;
 use super::steps::show::HER_RECORDING;
 use super::symbols;
 use super::text::Reader;
+use super::versions::{self, Fate};
 
 /// The trust from which on what is stored about a person may be used: confirmed.
 pub const CONFIRMED: u8 = 3;
@@ -167,7 +168,20 @@ pub struct Turn {
     pub effects: Vec<Effect>,
     /// When to come back with [`Input::Tick`].
     pub wake_at: Option<Timestamp>,
+    /// The ways out of steps that were taken, in order.
+    pub passed: Vec<Passed>,
 }
+
+/// A way out of a step that was taken: the word of an outcome, a choice with a way of its own (`choice now`), a
+/// branch (`if team.online > 0`, `else`), or [`HUMAN`] for a wish that leads away from any step.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Passed {
+    pub step: String,
+    pub exit: String,
+}
+
+/// The exit of whoever asks for a person.
+pub const HUMAN: &str = "human_requested";
 
 /// What a step wants after it has been entered or heard something.
 #[derive(Clone, Debug, PartialEq)]
@@ -220,16 +234,24 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
         return Ok(run.turn());
     }
     let Some(step) = run.adopt() else {
-        // The step is gone from the flow: excuse ourselves and go on where a person would be asked for.
-        run.lost(input)?;
+        // The step is gone from the flow. A person who speaks goes on speaking; without her, excuse ourselves and
+        // go on where a person would be asked for.
+        let speaks = state.phase == Phase::Human && !matches!(input, Input::AgentReturned | Input::AgentClosed);
+        match speaks {
+            true => run.person(input).map(drop)?,
+            false => run.lost(input)?,
+        }
         return Ok(run.turn());
     };
+    let moved = renamed(flow, input);
+    let input = moved.as_ref().unwrap_or(input);
     let with_person = matches!(state.phase, Phase::Waiting | Phase::Human);
     if *input == Input::Said(Said::HumanRequested)
         && !with_person
         && let Some(human) = &flow.human
     {
         run.echo(&Said::HumanRequested)?;
+        run.leave_by(HUMAN);
         run.go(After::Jump(human.step.clone()));
         return Ok(run.turn());
     }
@@ -247,6 +269,23 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
     Ok(run.turn())
 }
 
+/// An answer that names its question by the id that a step had before it was renamed, with the id that it has now.
+fn renamed(flow: &Flow, input: &Input) -> Option<Input> {
+    let Input::Said(said) = input else { return None };
+    let mut said = said.clone();
+    let question = match &mut said {
+        Said::Choice { question, .. } | Said::Answer { question, .. } | Said::Slot { question, .. } => question,
+        _ => return None,
+    };
+    let (step, field) = question.split_once('.').map_or((question.as_str(), None), |(s, f)| (s, Some(f)));
+    if flow.step(step).is_some() {
+        return None;
+    }
+    let now = &flow.migrate.get(step)?.step;
+    *question = field.map_or_else(|| now.clone(), |field| format!("{now}.{field}"));
+    Some(Input::Said(said))
+}
+
 /// A turn in the making: what steps work with.
 pub struct Run<'a> {
     pub flow: &'a Flow,
@@ -257,6 +296,9 @@ pub struct Run<'a> {
     facts: Context,
     events: Vec<Out>,
     mode: Mode,
+    passed: Vec<Passed>,
+    /// By which exit the next jump leaves the step.
+    by: Option<String>,
 }
 
 impl<'a> Run<'a> {
@@ -276,18 +318,21 @@ impl<'a> Run<'a> {
         if world.trust < CONFIRMED {
             facts.retain(|path| !symbols::is_personal(path));
         }
-        Run { flow, world, state, effects: Vec::new(), facts, events: Vec::new(), mode }
+        let (passed, by) = (Vec::new(), None);
+        Run { flow, world, state, effects: Vec::new(), facts, events: Vec::new(), mode, passed, by }
     }
 
     fn turn(self) -> Turn {
         let wake_at = self.state.deadline;
-        Turn { state: self.state, mode: self.mode, events: self.events, effects: self.effects, wake_at }
+        let Run { state, mode, events, effects, passed, .. } = self;
+        Turn { state, mode, events, effects, wake_at, passed }
     }
 
     /// Follows outcomes from step to step until one waits.
     fn go(&mut self, mut after: After) {
         let flow = self.flow;
         for _ in 0..MAX_STEPS {
+            self.pass(&after);
             let destination = match &after {
                 After::Stay => return,
                 After::Jump(step) => flow.step(step).map(Destination::Step),
@@ -303,6 +348,20 @@ impl<'a> Run<'a> {
             }
         }
         self.end("endless");
+    }
+
+    /// Names the exit that the next jump leaves the step by.
+    pub fn leave_by(&mut self, exit: impl Into<String>) {
+        self.by = Some(exit.into());
+    }
+
+    fn pass(&mut self, after: &After) {
+        let exit = match after {
+            After::Stay => return,
+            After::Outcome(outcome) => Some(outcome.word().to_owned()),
+            After::Jump(_) => self.by.take(),
+        };
+        self.passed.extend(exit.map(|exit| Passed { step: self.state.step.clone(), exit }));
     }
 
     fn enter(&mut self, step: &'a Step) -> After {
@@ -329,19 +388,27 @@ impl<'a> Run<'a> {
     /// anew. `None` when the step is gone.
     fn adopt(&mut self) -> Option<&'a Step> {
         let flow = self.flow;
-        let step = flow.step(&self.state.step)?;
-        if self.state.version == flow.version {
+        let fate = versions::fate(flow, &self.state);
+        if let Fate::Same(step) = fate {
             return Some(step);
         }
         self.state.version.clone_from(&flow.version);
-        let same = step.verb.contract() == self.state.contract;
-        let with_person = matches!(self.state.phase, Phase::Waiting | Phase::Human);
-        if !same && !with_person {
-            self.phrase(Phrase::Changed);
-            let after = self.enter(step);
-            self.go(after);
+        versions::carry_over(flow, &mut self.state);
+        match fate {
+            Fate::Same(step) => Some(step),
+            Fate::GoesOn(step) => {
+                self.state.step.clone_from(&step.id);
+                self.state.contract = step.verb.contract();
+                Some(step)
+            }
+            Fate::AsksAgain(step) => {
+                self.phrase(Phrase::Changed);
+                let after = self.enter(step);
+                self.go(after);
+                flow.step(&self.state.step)
+            }
+            Fate::Gone => None,
         }
-        flow.step(&self.state.step)
     }
 
     /// A person who steps in where no flow called her: she may at any time, and the step waits until she is gone.
@@ -385,6 +452,7 @@ impl<'a> Run<'a> {
         self.phrase(Phrase::Changed);
         match self.flow.human.as_ref().map(|human| human.step.clone()) {
             Some(step) => self.go(After::Jump(step)),
+            None if matches!(input, Input::AgentClosed) => self.end("handed_over"),
             None => self.end("changed"),
         }
         Ok(())

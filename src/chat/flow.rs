@@ -32,6 +32,8 @@ pub struct Flow {
     pub defaults: Defaults,
     /// Where a visitor goes who asks for a person.
     pub human: Option<Target>,
+    /// Where conversations go on that stand at a step which is no more: its old id, and the step now.
+    pub migrate: BTreeMap<String, Target>,
     pub steps: Vec<Step>,
 }
 
@@ -311,6 +313,11 @@ impl Flow {
             events.finish();
             human
         });
+        let migrate = map.optional("migrate").and_then(View::map).map(|m| m.entries()).unwrap_or_default();
+        let migrate = migrate
+            .into_iter()
+            .filter_map(|(old, view)| Some((old.value.clone(), Target::read(view)?)))
+            .collect();
         let condition = trigger.as_ref().and_then(|t| t.condition.as_ref());
         let mut always: BTreeSet<&str> = symbols::ALWAYS.into_iter().collect();
         always.extend(condition.map(Expr::guarantees).unwrap_or_default());
@@ -351,6 +358,7 @@ impl Flow {
             vars,
             defaults,
             human,
+            migrate,
             steps,
         })
     }

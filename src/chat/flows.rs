@@ -1,6 +1,9 @@
 //! All flows of a server.
 
 use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use super::check::{self, Known};
 use super::flow::{Flow, When};
@@ -14,7 +17,7 @@ pub const TEAM: &str = "sdr";
 
 /// The flows that passed every check.
 #[derive(Clone, Debug, Default)]
-pub struct Flows(Vec<Flow>);
+pub struct Flows(Vec<Arc<Flow>>);
 
 impl Flows {
     /// The flows' files in a folder (`*.yaml`, not below it) as path and text; a folder that is not there has none.
@@ -57,11 +60,11 @@ impl Flows {
         report.absorb(own);
         // The one with the highest priority is asked first.
         flows.sort_by_key(|flow| std::cmp::Reverse(flow.trigger.as_ref().map_or(i64::MIN, |t| t.priority)));
-        is_sound.then_some(Flows(flows))
+        is_sound.then(|| Flows(flows.into_iter().map(Arc::new).collect()))
     }
 
     /// A flow by its name.
-    pub fn find(&self, id: &str) -> Option<&Flow> {
+    pub fn find(&self, id: &str) -> Option<&Arc<Flow>> {
         self.0.iter().find(|flow| flow.id == id)
     }
 
@@ -90,12 +93,27 @@ impl Flows {
     }
 
     /// All flows, the highest priority first.
-    pub fn all(&self) -> &[Flow] {
+    pub fn all(&self) -> &[Arc<Flow>] {
         &self.0
     }
 
+    /// A hash of the versions of all of them: the same set has the same.
+    pub fn digest(&self) -> String {
+        let mut names: Vec<(&str, &str)> =
+            self.0.iter().map(|flow| (flow.id.as_str(), flow.version.as_str())).collect();
+        names.sort_unstable();
+        let mut hash = Sha256::new();
+        for (name, version) in names {
+            hash.update(name.as_bytes());
+            hash.update(b":");
+            hash.update(version.as_bytes());
+            hash.update(b"\n");
+        }
+        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The flows that listen to something, the highest priority first.
-    pub fn on(&self, when: When) -> impl Iterator<Item = &Flow> {
+    pub fn on(&self, when: When) -> impl Iterator<Item = &Arc<Flow>> {
         self.0.iter().filter(move |flow| flow.trigger.as_ref().is_some_and(|trigger| trigger.when == when))
     }
 }

@@ -12,6 +12,7 @@ pub mod effects;
 pub mod engine;
 pub mod flow;
 pub mod flows;
+pub mod graph;
 pub mod log;
 pub mod offer;
 pub mod phrases;
@@ -25,6 +26,7 @@ mod suggest;
 pub mod symbols;
 pub mod text;
 mod turn;
+pub mod versions;
 mod world;
 
 use std::sync::Arc;
@@ -53,8 +55,9 @@ use crate::webinars::{self, Watching};
 pub use self::flows::Flows;
 pub use self::log::Entry;
 pub use self::offer::{Offered, offer};
-pub use self::store::{PERSONAL, find, inbox, of_contact};
+pub use self::store::{PERSONAL, find, inbox, of_contact, standing};
 pub use self::suggest::agent_suggest;
+pub use self::versions::Running;
 
 /// How long a token opens its conversation.
 const TOKEN_MS: i64 = 30 * DAY_MS;
@@ -70,7 +73,7 @@ const WAKE_AT_ONCE: i64 = 100;
 pub struct Room {
     pub stores: Stores,
     pub keys: Keys,
-    pub flows: Arc<Flows>,
+    pub flows: Arc<Running>,
     pub team: Arc<Team>,
     pub lifecycle: Arc<stages::Definition>,
     pub webinars: Arc<webinars::Definition>,
@@ -272,10 +275,12 @@ pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp
         return opened(room, &mut tx, open, false, now).await;
     }
     contacts::see_visitor(&mut tx, visitor, &visit.site, visit.consent, now).await?;
+    let flows = room.flows.now();
     let flow = match flow {
-        Some(name) => room.flows.find(name),
-        None => offer::choose(&mut tx, room, visit, visitor, When::Opened, now).await?,
+        Some(name) => flows.find(name),
+        None => offer::choose(&mut tx, room, &flows, visit, visitor, When::Opened, now).await?,
     }
+    .cloned()
     .ok_or(Error::FlowUnknown)?;
     let contact = contacts::holder(&mut tx, visitor).await?.map(|(contact, _)| contact.id);
     let mut conversation = Conversation {
@@ -431,8 +436,7 @@ async fn advance(
     now: Timestamp,
 ) -> Result<Vec<Entry>, Error> {
     let old_head = conversation.head;
-    let flow =
-        conversation.flow.as_deref().and_then(|flow| room.flows.find(flow)).ok_or(Error::FlowUnknown)?;
+    let flow = room.flows.of(tx, conversation).await?;
     let mut turning = Turning { room, tx, conversation, flow, online, now, appended: Vec::new() };
     turning.run(step, cause).await?;
     let appended = turning.appended;
@@ -501,8 +505,7 @@ pub async fn agent_say(
     }
     hers(&conversation, agent)?;
     let old_head = conversation.head;
-    let flow =
-        conversation.flow.as_deref().and_then(|flow| room.flows.find(flow)).ok_or(Error::FlowUnknown)?;
+    let flow = room.flows.of(&mut tx, &conversation).await?;
     let mut turning = Turning {
         room,
         tx: &mut tx,

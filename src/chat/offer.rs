@@ -1,6 +1,9 @@
 //! Which flow offers itself to a visitor on a page.
 
+use std::sync::Arc;
+
 use super::flow::{Flow, Trigger, When};
+use super::flows::Flows;
 use super::store;
 use super::world::{self, Sight};
 use super::{Error, Room, Visit};
@@ -28,7 +31,8 @@ pub async fn offer(room: &Room, visit: &Visit, now: Timestamp) -> Result<Option<
     if store::open_of(&mut q, visitor, &visit.site).await?.is_some() {
         return Ok(None);
     }
-    let Some(flow) = choose(&mut q, room, visit, visitor, When::PageView, now).await? else {
+    let flows = room.flows.now();
+    let Some(flow) = choose(&mut q, room, &flows, visit, visitor, When::PageView, now).await? else {
         return Ok(None);
     };
     let trigger = flow.trigger.as_ref();
@@ -42,15 +46,16 @@ pub async fn offer(room: &Room, visit: &Visit, now: Timestamp) -> Result<Option<
 /// The first flow whose trigger fits.
 pub(super) async fn choose<'f>(
     q: &mut impl Queries,
-    room: &'f Room,
+    room: &Room,
+    flows: &'f Flows,
     visit: &Visit,
     visitor: VisitorId,
     when: When,
     now: Timestamp,
-) -> Result<Option<&'f Flow>, Error> {
+) -> Result<Option<&'f Arc<Flow>>, Error> {
     let path = visit.page.path();
     let mut fitting =
-        room.flows.on(when).filter_map(|flow| flow.trigger.as_ref().map(|t| (flow, t))).peekable();
+        flows.on(when).filter_map(|flow| flow.trigger.as_ref().map(|t| (flow, t))).peekable();
     if fitting.peek().is_none() {
         return Ok(None);
     }
@@ -80,7 +85,7 @@ fn may_show(trigger: &Trigger, shown: &store::Showings, now: Timestamp) -> bool 
 }
 
 /// Whether a path fits one of the patterns; `*` stands for any characters.
-fn fits(patterns: &[String], path: &str) -> bool {
+pub(super) fn fits(patterns: &[String], path: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| like(pattern, path))
 }
 

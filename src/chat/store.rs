@@ -371,6 +371,92 @@ pub(super) async fn dismiss(tx: &mut Tx, visitor: VisitorId, flow: &str) -> Resu
     Ok(())
 }
 
+/// Notes versions of flows and the files they stand in.
+pub(super) async fn note_flows(
+    tx: &mut Tx,
+    digest: &str,
+    files: &[(String, String)],
+    versions: &[(&str, &str)],
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!("insert into flow_sets (digest, files) values ($1, $2) on conflict (digest) do nothing"),
+        params![digest, as_json(&files)?],
+    )
+    .await?;
+    for (flow, version) in versions {
+        tx.execute(
+            sql!(
+                "insert into flow_versions (flow, version, digest, seen_at) values ($1, $2, $3, $4)
+                 on conflict (flow, version) do update set digest = excluded.digest, seen_at = excluded.seen_at"
+            ),
+            params![*flow, *version, digest, now],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Forgets versions that began to run before a time, unless a conversation is in them, and files that none needs.
+pub(super) async fn forget_flows(tx: &mut Tx, before: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "delete from flow_versions where seen_at < $1 and not exists
+             (select 1 from conversations
+              where mode <> 'closed' and flow = flow_versions.flow and flow_version = flow_versions.version)"
+        ),
+        params![before],
+    )
+    .await?;
+    tx.execute(
+        sql!("delete from flow_sets where digest not in (select digest from flow_versions)"),
+        params![],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The versions of a flow, and when each began to run last.
+pub(super) async fn versions_seen(q: &mut impl Queries, flow: &str) -> Result<Vec<(String, Timestamp)>> {
+    let rows =
+        q.query(sql!("select version, seen_at from flow_versions where flow = $1"), params![flow]).await?;
+    rows.iter().map(|row| Ok((row.get("version")?, row.get("seen_at")?))).collect()
+}
+
+/// The files of the set that a version of a flow stands in, as path and text.
+pub(super) async fn flow_files(
+    q: &mut impl Queries,
+    flow: &str,
+    version: &str,
+) -> Result<Option<Vec<(String, String)>>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select s.files from flow_versions v join flow_sets s on s.digest = v.digest
+                 where v.flow = $1 and v.version = $2"
+            ),
+            params![flow, version],
+        )
+        .await?;
+    row.map(|row| row.json("files")).transpose()
+}
+
+/// Where the open conversations stand, each as its flow and its state; the latest first, so many at most.
+pub async fn standing(q: &mut impl Queries, most: i64) -> Result<Vec<State>> {
+    let rows = q
+        .query(
+            sql!(
+                "select state from conversations where mode <> 'closed' and flow is not null
+                 order by updated_at desc limit $1"
+            ),
+            params![most],
+        )
+        .await?;
+    let states: Result<Vec<Option<State>>> = rows.iter().map(|row| row.json("state")).collect();
+    // A conversation that has not begun yet stands nowhere.
+    Ok(states?.into_iter().flatten().collect())
+}
+
 fn conversation_of(row: &Row) -> Result<Conversation> {
     let mode: String = row.get("mode")?;
     let agent = match (row.get("assigned_to")?, row.get::<Option<String>>("agent_name")?) {

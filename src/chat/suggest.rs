@@ -52,7 +52,7 @@ pub async fn agent_suggest(
         bookings::adopt(&mut tx, contact, &rep.account, now).await?;
     }
     let old_head = conversation.head;
-    let mut turning = turning(room, &mut tx, &mut conversation, now)?;
+    let mut turning = turning(room, &mut tx, &mut conversation, now).await?;
     let by = rep.map(|rep| rep.id.as_str());
     let Input::Slots { slots, .. } = turning.slots(meeting, None, AHEAD_MS, SHOWN, by).await? else {
         return Err(Error::NotAllowed("there is no such kind of meeting"));
@@ -92,7 +92,7 @@ pub(super) async fn answered(
     let old_head = conversation.head;
     let agent = conversation.agent.clone();
     let language = conversation.language;
-    let mut turning = turning(room, tx, conversation, now)?;
+    let mut turning = turning(room, tx, conversation, now).await?;
     let zone = Some(turning.conversation.time_zone.clone());
     let picked = Body::Slot {
         question: format!("{SUGGESTED}{meeting}"),
@@ -133,13 +133,12 @@ fn question(meeting: &str, text: &str, slots: Vec<Slot>, zone: &str) -> Body {
     Body::Ask { question: format!("{SUGGESTED}{meeting}"), text: text.to_owned(), input, progress: None }
 }
 
-fn turning<'a>(
+async fn turning<'a>(
     room: &'a Room,
     tx: &'a mut Tx,
     conversation: &'a mut Conversation,
     now: Timestamp,
 ) -> Result<Turning<'a>, Error> {
-    let flow =
-        conversation.flow.as_deref().and_then(|flow| room.flows.find(flow)).ok_or(Error::FlowUnknown)?;
+    let flow = room.flows.of(tx, conversation).await?;
     Ok(Turning { room, tx, conversation, flow, online: 0, now, appended: Vec::new() })
 }

@@ -1,6 +1,7 @@
 //! One turn in the world: the engine's events appended, its effects carried out, all in the caller's transaction.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
@@ -33,7 +34,7 @@ pub(super) struct Turning<'a> {
     pub room: &'a Room,
     pub tx: &'a mut Tx,
     pub conversation: &'a mut Conversation,
-    pub flow: &'a Flow,
+    pub flow: Arc<Flow>,
     pub online: u32,
     pub now: Timestamp,
     pub appended: Vec<Entry>,
@@ -59,9 +60,9 @@ impl Turning<'_> {
                 online: self.online,
             };
             let world = world::see(self.tx, self.room, &sight, self.now).await?;
-            let Turn { state, mode, events, effects, wake_at } = match (&step, &self.conversation.state) {
-                (Step::Open, _) | (Step::Input(_), None) => engine::open(self.flow, &world),
-                (Step::Input(input), Some(state)) => engine::turn(self.flow, state, input, &world)?,
+            let Turn { state, mode, events, effects, wake_at, .. } = match (&step, &self.conversation.state) {
+                (Step::Open, _) | (Step::Input(_), None) => engine::open(&self.flow, &world),
+                (Step::Input(input), Some(state)) => engine::turn(&self.flow, state, input, &world)?,
             };
             self.conversation.state = Some(state);
             self.conversation.mode = mode;

@@ -60,6 +60,9 @@ impl Ask {
                     .as_str()
                     .and_then(|choice| self.jumps.get(choice))
                     .map(|target| target.step.clone());
+                if let Some(choice) = value.as_str().filter(|_| jump.is_some()) {
+                    run.leave_by(format!("choice {choice}"));
+                }
                 run.keep(&self.question, value);
                 Ok(jump.map_or(After::Outcome(Outcome::Answered), After::Jump))
             }

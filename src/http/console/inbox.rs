@@ -48,7 +48,7 @@ pub async fn show(reader: Reader, conversation: web::Path<String>) -> Result<Htt
             .filter(|field| !field.is_suggestion && ANSWERS.contains(&field.name.as_str()))
             .map(|field| {
                 let label = reader.app.room.flows.label(&field.name, &field.value, reader.account.language);
-                json!({ "name": field.name, "value": label.unwrap_or(&field.value) })
+                json!({ "name": field.name, "value": label.unwrap_or_else(|| field.value.clone()) })
             })
             .collect();
         recent = timeline::lately(reads, &reader.names(), contact, reader.now, LATELY).await?;

@@ -249,8 +249,12 @@ impl Stage {
 impl Expected {
     fn fits(&self, body: &Body) -> bool {
         match (self, body) {
-            (Expected::Says(text), Body::Text { text: said } | Body::Ask { text: said, .. }) => text == said,
-            (Expected::Contains(part), Body::Text { text } | Body::Ask { text, .. }) => text.contains(part),
+            (Expected::Says(text), Body::Text { text: said, .. } | Body::Ask { text: said, .. }) => {
+                text == said
+            }
+            (Expected::Contains(part), Body::Text { text, .. } | Body::Ask { text, .. }) => {
+                text.contains(part)
+            }
             (Expected::Asks { question, choices, slots }, Body::Ask { question: asked, input, .. }) => {
                 let ids: Vec<&String> = match input {
                     Shape::Choice { choices } => choices.iter().map(|choice| &choice.id).collect(),
@@ -290,7 +294,7 @@ impl Expected {
 /// An event in words.
 pub fn told(body: &Body) -> String {
     match body {
-        Body::Text { text } => format!("\"{text}\""),
+        Body::Text { text, .. } => format!("\"{text}\""),
         Body::Ask { question, text, input, .. } => match input {
             Shape::Choice { choices } => {
                 let ids: Vec<&str> = choices.iter().map(|choice| choice.id.as_str()).collect();
@@ -299,9 +303,15 @@ pub fn told(body: &Body) -> String {
             Shape::Slot { slots, .. } => {
                 format!("the question {question} \"{text}\" with {} slots", slots.len())
             }
-            Shape::Text { .. } | Shape::Email { .. } | Shape::Phone { .. } | Shape::Number { .. } => {
-                format!("the question {question} \"{text}\"")
-            }
+            Shape::Text { .. }
+            | Shape::Email { .. }
+            | Shape::Phone { .. }
+            | Shape::Number { .. }
+            | Shape::Url { .. }
+            | Shape::Date { .. }
+            | Shape::Time { .. }
+            | Shape::Rating { .. }
+            | Shape::Code { .. } => format!("the question {question} \"{text}\""),
         },
         Body::Invalid { question, text } => format!("\"{text}\" for {question}"),
         Body::Video(video) => format!("the recording {}", video.recording),
@@ -310,6 +320,10 @@ pub fn told(body: &Body) -> String {
         Body::Slot { starts_at: Some(at), .. } => format!("the slot {at}"),
         Body::Slot { starts_at: None, .. } => "none of the slots".to_owned(),
         Body::HumanRequested => "the wish for a person".to_owned(),
+        Body::StopRequested => "the wish to be left alone".to_owned(),
+        Body::Image { image, .. } => format!("the picture {}", image.src),
+        Body::File { href, .. } => format!("the file {href}"),
+        Body::Card { title, .. } => format!("the card \"{title}\""),
         Body::Status { mode, .. } => format!("the mode {}", mode.word()),
         Body::Booked(booked) => format!("a booking at {}", booked.starts_at),
         Body::End { outcome } => format!("the end ({outcome})"),
@@ -373,6 +387,9 @@ fn effect_word(effect: &Effect) -> String {
         Effect::SaveField { name, .. } => format!("save/{name}"),
         Effect::Handoff { team } => format!("handoff/{team}"),
         Effect::WithdrawHandoff => "withdraw_handoff".to_owned(),
+        Effect::SendCode => "code".to_owned(),
+        Effect::CheckCode { .. } => "check_code".to_owned(),
+        Effect::Split { step, arm } => format!("split/{step}/{arm}"),
         Effect::OfferSlots { meeting, .. } => format!("slots/{meeting}"),
         Effect::Book { meeting, .. } => format!("book/{meeting}"),
         Effect::Do { action, .. } => format!("do/{action}"),
@@ -406,6 +423,15 @@ fn set_up(scene: &mut Scene, view: View<'_>) {
     }
     if let Some(online) = map.optional("online").and_then(View::int) {
         scene.online = u32::try_from(online).unwrap_or(0);
+    }
+    if let Some(code) = map.optional("code").and_then(View::str) {
+        scene.code = code;
+    }
+    if let Some(seed) = map.optional("seed").and_then(View::str) {
+        scene.props.seed = seed;
+    }
+    for (step, view) in map.optional("arms").and_then(View::map).map(|m| m.entries()).unwrap_or_default() {
+        scene.props.arms.extend(view.str().map(|arm| (step.value.clone(), arm)));
     }
     if let Some(works) = map.optional("actions_work").and_then(View::bool) {
         scene.actions_work = works;

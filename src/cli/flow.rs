@@ -19,6 +19,7 @@ use crate::chat::engine::{Input, Out, Phase};
 use crate::chat::flow::{Destination, Flow, Next, Outcome};
 use crate::chat::rehearsal::{Rehearsal, Scene, says};
 use crate::chat::script::{self, Suite};
+use crate::chat::steps::Show;
 use crate::chat::{self, Flows};
 use crate::config::Config;
 
@@ -156,7 +157,7 @@ fn scene(flows: &Flows, language: Language) -> Scene {
         .set("webinar.state", "no_show")
         .set("webinar.recording", "a-recording");
     let shown = flows.all().iter().flat_map(|flow| &flow.steps).filter_map(|step| match &step.verb {
-        crate::chat::steps::Verb::Show(show) => Some(show.video.value.clone()),
+        crate::chat::steps::Verb::Show(Show::Video { video }) => Some(video.value.clone()),
         _ => None,
     });
     for recording in shown.chain(["a-recording".to_owned()]) {
@@ -238,7 +239,7 @@ fn slot(play: &Rehearsal<'_>, line: &str) -> Option<Slot> {
 fn show(events: &[Out]) {
     for event in events.iter().filter(|event| event.author != Author::Visitor) {
         match &event.body {
-            Body::Text { text } | Body::Invalid { text, .. } => println!("  {text}"),
+            Body::Text { text, .. } | Body::Invalid { text, .. } => println!("  {text}"),
             Body::Ask { text, input, progress, .. } => {
                 let progress = progress.map(|p| format!(" ({} of {})", p.step, p.of)).unwrap_or_default();
                 println!("  {text}{progress}");
@@ -255,8 +256,15 @@ fn show(events: &[Out]) {
                             .enumerate()
                             .for_each(|(n, slot)| println!("    {} {}", n + 1, slot.starts_at));
                     }
-                    Shape::Text { .. } | Shape::Email { .. } | Shape::Phone { .. } | Shape::Number { .. } => {
-                    }
+                    Shape::Rating { max, .. } => println!("    1 to {max}"),
+                    Shape::Text { .. }
+                    | Shape::Email { .. }
+                    | Shape::Phone { .. }
+                    | Shape::Number { .. }
+                    | Shape::Url { .. }
+                    | Shape::Date { .. }
+                    | Shape::Time { .. }
+                    | Shape::Code { .. } => {}
                 }
             }
             other => println!("  [{}]", script::told(other)),

@@ -9,7 +9,7 @@ use crate::base::diagnostic::{Mark, Report};
 
 use super::flow::{Flow, Next, Outcome, Step, Target, When};
 use super::steps::show::HER_RECORDING;
-use super::steps::{Verb, WaitFor};
+use super::steps::{Show, Verb, WaitFor};
 
 /// Names that live outside of the flows; none of a kind whose file cannot be read.
 #[derive(Clone, Debug, Default)]
@@ -275,8 +275,8 @@ fn sense(flow: &Flow, known: &Known, report: &Report) {
         match &step.verb {
             Verb::Book(book) => unknown(&book.meeting.at, "meeting", &book.meeting.value, &known.meetings),
             Verb::Handoff(handoff) => unknown(&handoff.team.at, "team", &handoff.team.value, &known.teams),
-            Verb::Show(show) if show.video.value != HER_RECORDING => {
-                unknown(&show.video.at, "recording", &show.video.value, &known.recordings);
+            Verb::Show(Show::Video { video }) if video.value != HER_RECORDING => {
+                unknown(&video.at, "recording", &video.value, &known.recordings);
             }
             Verb::WaitFor(WaitFor::Video { step: shown, .. }) => {
                 if flow.step(&shown.step).is_some_and(|step| !matches!(step.verb, Verb::Show(_))) {
@@ -293,6 +293,8 @@ fn sense(flow: &Flow, known: &Known, report: &Report) {
             | Verb::Switch(_)
             | Verb::Do(_)
             | Verb::WaitFor(WaitFor::Time { .. })
+            | Verb::Call(_)
+            | Verb::Split(_)
             | Verb::Pass => {}
         }
     }

@@ -13,9 +13,9 @@ use crate::base::time::Timestamp;
 
 use super::body::{Author, Body, Booked, Face, Mode, Progress, Said, Slot, Video};
 use super::effects::Effect;
-use super::flow::{Destination, Flow, Outcome, Step, VarType, Words};
-use super::phrases::Phrase;
-use super::question::Question;
+use super::flow::{Destination, Flow, Next, Outcome, Step, Typing, Words};
+use super::phrases::{self, Phrase};
+use super::question::{Kind, Question};
 use super::steps::show::HER_RECORDING;
 use super::symbols;
 use super::text::Reader;
@@ -47,6 +47,16 @@ pub struct World {
     pub online: BTreeMap<String, u32>,
     /// Recordings that can be shown, by id.
     pub recordings: BTreeMap<String, Video>,
+    pub props: Props,
+}
+
+/// What chance depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Props {
+    /// Stays the same for one visitor: her arms of A/B tests follow from it.
+    pub seed: String,
+    /// Arms that are not left to chance, by the step that splits; for tests of flows.
+    pub arms: BTreeMap<String, String>,
 }
 
 /// Something that comes in.
@@ -80,6 +90,8 @@ pub enum Input {
     },
     Done,
     Failed,
+    /// The digits of a code were not right; there are tries left.
+    CodeWrong,
 }
 
 /// Why an input was not taken.
@@ -147,6 +159,9 @@ pub struct State {
     pub looked_on: bool,
     /// She has typed an address in this conversation.
     pub email_given: bool,
+    /// A code is on its way to her address.
+    #[serde(default)]
+    pub code_sent: bool,
     pub outcome: Option<String>,
     /// The steps entered so far.
     pub path: Vec<String>,
@@ -173,7 +188,8 @@ pub struct Turn {
 }
 
 /// A way out of a step that was taken: the word of an outcome, a choice with a way of its own (`choice now`), a
-/// branch (`if team.online > 0`, `else`), or [`HUMAN`] for a wish that leads away from any step.
+/// branch (`if team.online > 0`, `else`), an arm (`arm short`), an end of a called flow (`end done`), or [`HUMAN`] and
+/// [`STOP`] for wishes that lead away from any step.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Passed {
     pub step: String,
@@ -182,6 +198,8 @@ pub struct Passed {
 
 /// The exit of whoever asks for a person.
 pub const HUMAN: &str = "human_requested";
+/// The exit of whoever wants to be left alone.
+pub const STOP: &str = "stop_requested";
 
 /// What a step wants after it has been entered or heard something.
 #[derive(Clone, Debug, PartialEq)]
@@ -213,6 +231,7 @@ pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
         booking: None,
         looked_on: false,
         email_given: false,
+        code_sent: false,
         outcome: None,
         path: Vec::new(),
     };
@@ -246,13 +265,10 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
     let moved = renamed(flow, input);
     let input = moved.as_ref().unwrap_or(input);
     let with_person = matches!(state.phase, Phase::Waiting | Phase::Human);
-    if *input == Input::Said(Said::HumanRequested)
-        && !with_person
-        && let Some(human) = &flow.human
-    {
-        run.echo(&Said::HumanRequested)?;
-        run.leave_by(HUMAN);
-        run.go(After::Jump(human.step.clone()));
+    if !with_person && let Some((said, to)) = run.interrupted(step, input) {
+        run.echo(said)?;
+        run.leave_by(if *said == Said::HumanRequested { HUMAN } else { STOP });
+        run.go(After::Jump(to));
         return Ok(run.turn());
     }
     if !matches!(step.verb, super::steps::Verb::Handoff(_))
@@ -362,6 +378,14 @@ impl<'a> Run<'a> {
             After::Jump(_) => self.by.take(),
         };
         self.passed.extend(exit.map(|exit| Passed { step: self.state.step.clone(), exit }));
+        // Where a called flow ends, its caller is left, too.
+        if let (After::Outcome(outcome), Some(step)) = (after, self.flow.step(&self.state.step))
+            && let (Some(within), Next::End(end)) = (&step.within, &step.next)
+            && step.verb.main() == Some(*outcome)
+            && self.flow.target(step, *outcome).is_none()
+        {
+            self.passed.push(Passed { step: within.clone(), exit: format!("end {end}") });
+        }
     }
 
     fn enter(&mut self, step: &'a Step) -> After {
@@ -440,9 +464,24 @@ impl<'a> Run<'a> {
             | Input::SlotTaken { .. }
             | Input::NotBooked { .. }
             | Input::Done
-            | Input::Failed => return Err(Refused::NotNow),
+            | Input::Failed
+            | Input::CodeWrong => return Err(Refused::NotNow),
         }
         Ok(Some(After::Stay))
+    }
+
+    /// Whether she asks for a person or wants to be left alone, and where the flow goes on then.
+    fn interrupted<'i>(&self, step: &Step, input: &'i Input) -> Option<(&'i Said, String)> {
+        let Input::Said(said) = input else { return None };
+        let to = match said {
+            Said::HumanRequested => self.flow.human_at(Some(step)),
+            Said::StopRequested => self.flow.stop_at(Some(step)),
+            Said::Text { text } | Said::Answer { value: text, .. } => {
+                self.flow.stop_at(Some(step)).filter(|_| phrases::is_stop(text))
+            }
+            Said::Choice { .. } | Said::Slot { .. } => None,
+        }?;
+        Some((said, to.step.clone()))
     }
 
     fn lost(&mut self, input: &Input) -> Result<(), Refused> {
@@ -450,7 +489,8 @@ impl<'a> Run<'a> {
             self.echo(said)?;
         }
         self.phrase(Phrase::Changed);
-        match self.flow.human.as_ref().map(|human| human.step.clone()) {
+        let to = self.flow.human.as_ref().or(self.flow.stop.as_ref());
+        match to.map(|to| to.step.clone()) {
             Some(step) => self.go(After::Jump(step)),
             None if matches!(input, Input::AgentClosed) => self.end("handed_over"),
             None => self.end("changed"),
@@ -491,6 +531,11 @@ impl<'a> Run<'a> {
     }
 
     pub fn bot(&mut self, body: Body) {
+        let body = match self.flow.typing(&self.state.step) {
+            Typing::Auto => body,
+            Typing::None => body.typed(0),
+            Typing::Ms(ms) => body.typed(ms),
+        };
         self.events.push(Out { author: Author::Bot, body });
     }
 
@@ -511,7 +556,7 @@ impl<'a> Run<'a> {
     pub fn ask(&mut self, id: &str, question: &Question, progress: Option<Progress>) {
         let text = self.render(&question.ask);
         let input = question.input(self);
-        self.bot(Body::Ask { question: id.to_owned(), text, input, progress });
+        self.bot(Body::Ask { question: id.to_owned(), text, input, progress, typing_ms: None });
     }
 
     /// Writes down what the visitor said, as it is.
@@ -522,6 +567,7 @@ impl<'a> Run<'a> {
         let body = match said {
             Said::Text { text } => Body::text(text.trim()),
             Said::HumanRequested => Body::HumanRequested,
+            Said::StopRequested => Body::StopRequested,
             Said::Answer { question, value } => {
                 Body::Answer { question: question.clone(), text: value.trim().to_owned() }
             }
@@ -537,7 +583,7 @@ impl<'a> Run<'a> {
     /// [`Refused::QuestionOver`] if it names another one.
     pub fn for_question(&self, said: &Said, id: &str) -> Result<(), Refused> {
         match said {
-            Said::Text { .. } | Said::HumanRequested => Ok(()),
+            Said::Text { .. } | Said::HumanRequested | Said::StopRequested => Ok(()),
             Said::Choice { question, .. } | Said::Answer { question, .. } if question == id => Ok(()),
             Said::Choice { .. } | Said::Answer { .. } | Said::Slot { .. } => Err(Refused::QuestionOver),
         }
@@ -558,9 +604,15 @@ impl<'a> Run<'a> {
                 Body::Answer { question: id.to_owned(), text: value.trim().to_owned() }
             }
             Said::Choice { choice, .. } => Body::text(choice.as_str()),
+            Said::StopRequested => Body::StopRequested,
             Said::HumanRequested | Said::Slot { .. } => Body::HumanRequested,
         };
         self.visitor(typed);
+        self.reject(step, id, question, phrase)
+    }
+
+    /// Asks for another answer, or gives up after the last retry.
+    pub fn reject(&mut self, step: &Step, id: &str, question: &Question, phrase: Phrase) -> After {
         self.state.retries = self.state.retries.saturating_add(1);
         if self.state.retries > self.flow.retries(step) {
             return After::Outcome(Outcome::Exhausted);
@@ -570,8 +622,16 @@ impl<'a> Run<'a> {
             None => phrase.text(self.world.reader.language).to_owned(),
         };
         self.bot(Body::Invalid { question: id.to_owned(), text });
-        self.patience(step);
+        self.patience_for(step, question);
         After::Stay
+    }
+
+    /// Starts the question's own clock, or else the step's.
+    pub fn patience_for(&mut self, step: &Step, question: &Question) {
+        match &question.timeout {
+            Some(timeout) => self.state.deadline = Some(self.world.now.plus_ms(timeout.after_ms)),
+            None => self.patience(step),
+        }
     }
 
     /// Starts the step's clock.
@@ -581,12 +641,28 @@ impl<'a> Run<'a> {
 
     // What steps know and keep -----------------------------------------------------------------
 
-    /// What is stored about the person under a variable's name. Nothing unless she is confirmed.
+    /// What is known under a variable's name: what she said in this conversation, else what is stored about the
+    /// person. Nothing of the latter unless she is confirmed.
     pub fn known(&self, name: &str) -> Option<Json> {
-        if self.world.trust < CONFIRMED {
+        if let Some(said) = self.state.vars.get(name) {
+            return Some(said.clone());
+        }
+        if !self.is_confirmed() {
             return None;
         }
         self.world.known.get(name).filter(|value| !value.is_null()).cloned()
+    }
+
+    /// Whether it is certain who she is.
+    pub fn is_confirmed(&self) -> bool {
+        self.world.trust >= CONFIRMED
+    }
+
+    /// Takes what was known before for the answer to a question that is therefore not asked.
+    pub fn recall(&mut self, question: &Question, value: Json) {
+        if let Some(name) = &question.var {
+            self.state.vars.insert(name.clone(), value);
+        }
     }
 
     pub fn has_email(&self) -> bool {
@@ -604,7 +680,7 @@ impl<'a> Run<'a> {
     /// Keeps the answer to a question: in its variable, with the contact if the variable says so, and as her
     /// identity if it is an e-mail address.
     pub fn keep(&mut self, question: &Question, value: Json) {
-        if let (VarType::Email, Some(email)) = (&question.of, value.as_str()) {
+        if let (Kind::Email, Some(email)) = (question.of, value.as_str()) {
             let email = email.to_owned();
             self.identify(&email);
         }

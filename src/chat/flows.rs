@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::check::{self, Known};
 use super::flow::{Flow, When};
-use super::steps::Verb;
+use super::link;
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::language::Language;
 use crate::base::yaml;
@@ -56,6 +56,7 @@ impl Flows {
         let docs: Vec<_> = files.iter().filter_map(|(path, text)| yaml::parse(path, text, &own)).collect();
         let mut flows: Vec<Flow> = docs.iter().filter_map(|doc| Flow::read(doc, &own)).collect();
         check::all(&flows, known, &own);
+        link::all(&mut flows, &own);
         let is_sound = !own.has_errors();
         report.absorb(own);
         // The one with the highest priority is asked first.
@@ -70,24 +71,11 @@ impl Flows {
 
     /// How an answer that was picked reads: the label of the choice whose id is kept under this field's name.
     pub fn label(&self, field: &str, value: &str, language: Language) -> Option<&str> {
-        let questions = self.0.iter().flat_map(|flow| &flow.steps).flat_map(|step| match &step.verb {
-            Verb::Form(form) => {
-                form.questions.iter().map(|(name, question)| (Some(name), question)).collect()
-            }
-            Verb::Ask(ask) => vec![(ask.question.var.as_ref(), &ask.question)],
-            Verb::Say(_)
-            | Verb::Show(_)
-            | Verb::Set(_)
-            | Verb::Switch(_)
-            | Verb::Do(_)
-            | Verb::WaitFor(_)
-            | Verb::Handoff(_)
-            | Verb::Book(_)
-            | Verb::Pass => Vec::new(),
-        });
+        let steps = self.0.iter().flat_map(|flow| &flow.steps);
+        let questions = steps.flat_map(|step| step.verb.questions());
         questions
-            .filter(|(name, _)| name.is_some_and(|name| name == field))
-            .flat_map(|(_, question)| &question.choices)
+            .filter(|question| question.var.as_deref() == Some(field))
+            .flat_map(|question| &question.choices)
             .find(|(id, _)| id == value)
             .map(|(_, label)| label.plain(language))
     }
@@ -113,7 +101,7 @@ impl Flows {
     }
 
     /// The flows that listen to something, the highest priority first.
-    pub fn on(&self, when: When) -> impl Iterator<Item = &Arc<Flow>> {
-        self.0.iter().filter(move |flow| flow.trigger.as_ref().is_some_and(|trigger| trigger.when == when))
+    pub fn on(&self, when: &When) -> impl Iterator<Item = &Arc<Flow>> {
+        self.0.iter().filter(move |flow| flow.trigger.as_ref().is_some_and(|trigger| trigger.when == *when))
     }
 }

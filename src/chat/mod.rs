@@ -13,8 +13,10 @@ pub mod engine;
 pub mod flow;
 pub mod flows;
 pub mod graph;
+pub mod link;
 pub mod log;
 pub mod offer;
+pub mod pages;
 pub mod phrases;
 pub mod question;
 pub mod rehearsal;
@@ -25,8 +27,10 @@ mod store;
 mod suggest;
 pub mod symbols;
 pub mod text;
+pub mod trigger;
 mod turn;
 pub mod versions;
+pub mod words;
 mod world;
 
 use std::sync::Arc;
@@ -93,6 +97,15 @@ pub struct Page {
 }
 
 impl Page {
+    /// What its address tells of the campaign that led here: `utm_source` and its like, as they stand there.
+    pub fn campaign(&self) -> Vec<(String, String)> {
+        const NAMES: [&str; 5] = ["utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"];
+        let Ok(url) = url::Url::parse(&self.url) else { return Vec::new() };
+        let told =
+            url.query_pairs().filter(|(name, value)| NAMES.contains(&name.as_ref()) && !value.is_empty());
+        told.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    }
+
     /// The path of its address; `/` where there is none.
     pub fn path(&self) -> String {
         url::Url::parse(&self.url).map_or_else(|_| "/".to_owned(), |url| url.path().to_owned())
@@ -277,8 +290,8 @@ pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp
     contacts::see_visitor(&mut tx, visitor, &visit.site, visit.consent, now).await?;
     let flows = room.flows.now();
     let flow = match flow {
-        Some(name) => flows.find(name),
-        None => offer::choose(&mut tx, room, &flows, visit, visitor, When::Opened, now).await?,
+        Some(name) => offer::named(&mut tx, room, &flows, visit, visitor, name, now).await?,
+        None => offer::choose(&mut tx, room, &flows, visit, visitor, &When::Opened, now).await?,
     }
     .cloned()
     .ok_or(Error::FlowUnknown)?;
@@ -408,7 +421,7 @@ fn check_length(said: &Said) -> Result<(), Error> {
         Said::Text { text } => text,
         Said::Answer { value, .. } => value,
         Said::Choice { choice, .. } => choice,
-        Said::Slot { .. } | Said::HumanRequested => return Ok(()),
+        Said::Slot { .. } | Said::HumanRequested | Said::StopRequested => return Ok(()),
     };
     if text.trim().is_empty() {
         return Err(Error::MessageInvalid("the message is empty".to_owned()));

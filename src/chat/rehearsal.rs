@@ -12,7 +12,7 @@ use crate::base::time::{Timestamp, zone};
 
 use super::body::{self, Body, Booked, Face, Said, Slot, Video};
 use super::effects::Effect;
-use super::engine::{self, CONFIRMED, Input, Out, Passed, Phase, Refused, State, Turn, World};
+use super::engine::{self, CONFIRMED, Input, Out, Passed, Phase, Props, Refused, State, Turn, World};
 use super::flow::Flow;
 use super::symbols;
 use super::text::Reader;
@@ -35,6 +35,9 @@ pub struct Scene {
     pub slot_ms: i64,
     /// Whether actions succeed.
     pub actions_work: bool,
+    /// The digits that are right when a code is asked for.
+    pub code: String,
+    pub props: Props,
 }
 
 impl Default for Scene {
@@ -53,6 +56,8 @@ impl Default for Scene {
             taken: Vec::new(),
             slot_ms: 30 * 60_000,
             actions_work: true,
+            code: "123456".to_owned(),
+            props: Props::default(),
         }
     }
 }
@@ -205,7 +210,16 @@ impl<'f> Rehearsal<'f> {
                 self.scene.trust = self.scene.trust.max(1);
                 None
             }
-            Effect::SaveField { .. } | Effect::Handoff { .. } | Effect::WithdrawHandoff => None,
+            Effect::SaveField { .. }
+            | Effect::Handoff { .. }
+            | Effect::WithdrawHandoff
+            | Effect::Split { .. } => None,
+            Effect::SendCode => Some(if self.scene.has_email { Input::Done } else { Input::Failed }),
+            Effect::CheckCode { digits } if *digits == self.scene.code => {
+                self.scene.trust = self.scene.trust.max(3);
+                Some(Input::Done)
+            }
+            Effect::CheckCode { .. } => Some(Input::CodeWrong),
             Effect::OfferSlots { after, within_ms, offer, .. } => {
                 let from = after.unwrap_or(self.scene.now);
                 let until = self.scene.now.plus_ms(*within_ms);
@@ -252,6 +266,14 @@ fn facts(scene: &Scene) -> Context {
         .set("team.online", scene.online)
         .set("visit.language", scene.language.code())
         .set("contact.has_email", scene.has_email);
+    let is_open = facts.get("hours.open").and_then(Json::as_bool).unwrap_or(true);
+    facts.set("hours.open", is_open);
+    let named = facts.clone();
+    facts.function(super::symbols::IS_OPEN, move |arguments| {
+        let name = arguments.first().and_then(Json::as_str).unwrap_or_default();
+        let told = named.get(&format!("hours.{name}")).and_then(Json::as_bool);
+        Ok(Json::Bool(told.unwrap_or(is_open)))
+    });
     facts
 }
 
@@ -268,6 +290,7 @@ fn world(scene: &Scene) -> World {
         has_email: scene.has_email,
         online: [("sdr".to_owned(), scene.online)].into(),
         recordings: scene.recordings.clone(),
+        props: scene.props.clone(),
     }
 }
 
@@ -423,7 +446,7 @@ mod tests {
                     };
                     let with_person = matches!(before, Phase::Human);
                     for event in &out {
-                        if let Body::Text { text } | Body::Ask { text, .. } | Body::Invalid { text, .. } =
+                        if let Body::Text { text, .. } | Body::Ask { text, .. } | Body::Invalid { text, .. } =
                             &event.body
                         {
                             assert!(

@@ -26,6 +26,42 @@ pub const PERSONAL: &[Personal] = &[
         because: "exported as transcripts",
     },
     Personal {
+        table: "chat_arms",
+        export: Some(sql!(
+            "select a.flow, a.step, a.arm, a.at from chat_arms a join conversations c on c.id = a.conversation_id
+             where c.contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))
+             order by a.at"
+        )),
+        erase: Some(sql!(
+            "delete from chat_arms where conversation_id in
+             (select id from conversations
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1))))"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "chat_actions",
+        export: Some(sql!(
+            "select a.action, a.at from chat_actions a join conversations c on c.id = a.conversation_id
+             where c.contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))
+             order by a.at"
+        )),
+        erase: Some(sql!(
+            "delete from chat_actions where conversation_id in
+             (select id from conversations
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1))))"
+        )),
+        because: "",
+    },
+    Personal {
         table: "flow_showings",
         export: Some(sql!(
             "select flow, at, dismissed from flow_showings
@@ -323,6 +359,49 @@ pub(super) async fn set_read(
         ),
     };
     tx.execute(statement, params![conversation, seq]).await?;
+    Ok(())
+}
+
+/// Notes the arm of an A/B test that a conversation went through; the first one counts.
+pub(super) async fn add_arm(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    flow: &str,
+    step: &str,
+    arm: &str,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into chat_arms (conversation_id, flow, step, arm, at) values ($1, $2, $3, $4, $5)
+             on conflict (conversation_id, step) do nothing"
+        ),
+        params![conversation, flow, step, arm, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Whether the action of this key was done, and how it went.
+pub(super) async fn action_done(q: &mut impl Queries, key: &str) -> Result<Option<bool>> {
+    let row = q.query_opt(sql!("select done from chat_actions where key = $1"), params![key]).await?;
+    row.map(|row| row.get::<i64>("done").map(|done| done == 1)).transpose()
+}
+
+/// Notes that an action was done, or could not be.
+pub(super) async fn note_action(
+    tx: &mut Tx,
+    key: &str,
+    conversation: ConversationId,
+    action: &str,
+    done: bool,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!("insert into chat_actions (key, conversation_id, action, done, at) values ($1, $2, $3, $4, $5)"),
+        params![key, conversation, action, i64::from(done), now],
+    )
+    .await?;
     Ok(())
 }
 

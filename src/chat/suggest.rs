@@ -76,7 +76,11 @@ pub(super) fn meeting_of(said: &Said) -> Option<(&str, Option<Timestamp>)> {
         Said::Slot { question, starts_at, .. } => {
             question.strip_prefix(SUGGESTED).map(|meeting| (meeting, *starts_at))
         }
-        Said::Text { .. } | Said::Choice { .. } | Said::Answer { .. } | Said::HumanRequested => None,
+        Said::Text { .. }
+        | Said::Choice { .. }
+        | Said::Answer { .. }
+        | Said::HumanRequested
+        | Said::StopRequested => None,
     }
 }
 
@@ -130,7 +134,13 @@ pub(super) async fn answered(
 
 fn question(meeting: &str, text: &str, slots: Vec<Slot>, zone: &str) -> Body {
     let input = body::Input::Slot { meeting: meeting.to_owned(), slots, zone: zone.to_owned(), more: false };
-    Body::Ask { question: format!("{SUGGESTED}{meeting}"), text: text.to_owned(), input, progress: None }
+    Body::Ask {
+        question: format!("{SUGGESTED}{meeting}"),
+        text: text.to_owned(),
+        input,
+        progress: None,
+        typing_ms: None,
+    }
 }
 
 async fn turning<'a>(

@@ -17,7 +17,7 @@ use crate::base::ids::BookingId;
 use crate::base::time::{HOUR_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Booking, Desk, Holder, Pick};
-use crate::contacts::{self, Consent, Identification, Trust};
+use crate::contacts::{self, Consent, Identification, Trust, codes};
 use crate::events::{self, Event};
 use crate::stages;
 use crate::storage::db::Tx;
@@ -153,6 +153,13 @@ impl Turning<'_> {
                 self.slots(&meeting, after, within_ms, offer, None).await.map(Some)
             }
             Effect::Book { meeting, starts_at, .. } => self.book(&meeting, starts_at).await.map(Some),
+            Effect::SendCode => self.send_code().await.map(Some),
+            Effect::CheckCode { digits } => self.check_code(&digits).await.map(Some),
+            Effect::Split { step, arm } => {
+                let flow = self.flow.id.as_str();
+                store::add_arm(self.tx, conversation, flow, &step, &arm, self.now).await?;
+                Ok(None)
+            }
             Effect::Do { action, with, .. } => self.act(&action, &json!(with)).await.map(Some),
         }
     }
@@ -264,6 +271,29 @@ impl Turning<'_> {
             }
             Err(bookings::Error::TooMany) => Ok(Input::NotBooked { alternatives: Vec::new() }),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends a code to her address, if she has given one and not too many went there.
+    async fn send_code(&mut self) -> Result<Input, Error> {
+        let Some(contact) = self.conversation.contact else { return Ok(Input::Failed) };
+        let (visitor, language) = (self.conversation.visitor, self.conversation.language);
+        match codes::ask(self.tx, contact, visitor, language, self.now).await {
+            Ok(()) => Ok(Input::Done),
+            Err(codes::Error::TooMany(_) | codes::Error::Contact(_)) => Ok(Input::Failed),
+            Err(codes::Error::Storage(error)) => Err(error.into()),
+            Err(codes::Error::Wrong { .. } | codes::Error::Over | codes::Error::Spent) => Ok(Input::Failed),
+        }
+    }
+
+    /// Whoever types the digits is confirmed.
+    async fn check_code(&mut self, digits: &str) -> Result<Input, Error> {
+        let Some(contact) = self.conversation.contact else { return Ok(Input::Failed) };
+        let visitor = self.conversation.visitor;
+        match codes::prove(self.tx, &self.room.keys, contact, visitor, digits, self.now).await? {
+            Ok(_) => Ok(Input::Done),
+            Err(codes::Error::Wrong { .. }) => Ok(Input::CodeWrong),
+            Err(_) => Ok(Input::Failed),
         }
     }
 

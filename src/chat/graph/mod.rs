@@ -4,7 +4,7 @@ mod layout;
 mod mermaid;
 mod svg;
 
-use super::engine::HUMAN;
+use super::engine::{HUMAN, STOP};
 use super::flow::{Destination, Flow, Next, Outcome};
 use super::script;
 use super::steps::Verb;
@@ -60,20 +60,34 @@ impl Graph {
     /// The graph of a flow. Ways that have the same beginning and end are one.
     pub fn of(flow: &Flow, language: crate::base::language::Language) -> Graph {
         let mut graph = Graph { title: flow.title.clone(), ..Graph::default() };
-        for step in &flow.steps {
+        for step in flow.own_steps() {
             let words = step.verb.words().first().map(|words| words.plain(language)).unwrap_or_default();
             let kind = match &step.verb {
-                Verb::Switch(_) => Kind::Branch,
+                Verb::Switch(_) | Verb::Split(_) => Kind::Branch,
                 Verb::Handoff(_) | Verb::Book(_) => Kind::Person,
                 _ => Kind::Step,
+            };
+            let words = match &step.verb {
+                Verb::Call(call) => call.flow.value.as_str(),
+                _ => words,
             };
             let (id, verb, words) = (step.id.clone(), step.verb.word().to_owned(), told(words));
             graph.nodes.push(Node { id, kind, verb, words });
         }
-        for (from, step) in flow.steps.iter().enumerate() {
+        for (from, step) in flow.own_steps().enumerate() {
             if let Verb::Ask(ask) = &step.verb {
                 for (choice, target) in &ask.jumps {
                     graph.lead(from, &target.step, choice, false);
+                }
+            }
+            if let Verb::Split(split) = &step.verb {
+                for arm in &split.arms {
+                    graph.lead(from, &arm.goto.step, &arm.name.value, false);
+                }
+            }
+            if let Verb::Call(call) = &step.verb {
+                for (end, target) in &call.ends {
+                    graph.lead(from, &target.step, end, false);
                 }
             }
             if let Verb::Switch(switch) = &step.verb {
@@ -105,6 +119,7 @@ impl Graph {
         let patience = flow.defaults.timeout.as_ref().and_then(|timeout| timeout.goto.as_ref());
         for (id, words, target) in [
             (HUMAN, "Somebody asks for a person.", flow.human.as_ref()),
+            (STOP, "Somebody wants to be left alone.", flow.stop.as_ref()),
             ("timeout", "Nobody answers, unless a step says otherwise.", patience),
             ("exhausted", "No answer will do, unless a step says otherwise.", flow.defaults.exhausted.as_ref()),
         ] {

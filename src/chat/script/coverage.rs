@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Outcome as Played;
 use crate::base::diagnostic::Mark;
-use crate::chat::engine::{HUMAN, Passed};
+use crate::chat::engine::{HUMAN, Passed, STOP};
 use crate::chat::flow::{Flow, Outcome, Step};
 use crate::chat::steps::Verb;
 
@@ -23,7 +23,7 @@ pub struct Exit {
 pub fn exits(flow: &Flow) -> Vec<Exit> {
     let mut exits = Vec::new();
     let mut shared: BTreeSet<&str> = BTreeSet::new();
-    for step in &flow.steps {
+    for step in flow.own_steps() {
         let own = |exit: String, at: &Mark| Exit { step: Some(step.id.clone()), exit, at: at.clone() };
         match &step.verb {
             Verb::Ask(ask) => {
@@ -34,6 +34,14 @@ pub fn exits(flow: &Flow) -> Vec<Exit> {
                 let branches = switch.branches.iter();
                 exits.extend(branches.map(|(expr, to)| own(format!("if {}", expr.text()), &to.at)));
                 exits.extend(switch.otherwise.iter().map(|to| own("else".to_owned(), &to.at)));
+            }
+            Verb::Split(split) => {
+                exits.extend(split.arms.iter().map(|arm| own(format!("arm {}", arm.name.value), &arm.goto.at)));
+            }
+            Verb::Call(call) => {
+                exits.extend(call.ends.iter().map(|(end, to)| own(format!("end {end}"), &to.at)));
+                // Any other end goes on below; there may be none.
+                continue;
             }
             _ => {}
         }
@@ -54,8 +62,9 @@ pub fn exits(flow: &Flow) -> Vec<Exit> {
             }
         }
     }
-    let human = flow.human.iter();
-    exits.extend(human.map(|to| Exit { step: None, exit: HUMAN.to_owned(), at: to.at.clone() }));
+    for (word, target) in [(HUMAN, &flow.human), (STOP, &flow.stop)] {
+        exits.extend(target.iter().map(|to| Exit { step: None, exit: word.to_owned(), at: to.at.clone() }));
+    }
     exits
 }
 
@@ -107,9 +116,9 @@ impl Coverage {
             })
         };
         let exits = exits(flow);
-        let missed = flow.steps.iter().filter(|step| !self.steps.contains(&step.id));
+        let missed = flow.own_steps().filter(|step| !self.steps.contains(&step.id));
         Covered {
-            steps: flow.steps.len(),
+            steps: flow.own_steps().count(),
             exits: exits.len(),
             missed_steps: missed.collect(),
             missed_exits: exits.into_iter().filter(|exit| !taken(exit)).collect(),

@@ -13,7 +13,7 @@ use crate::chat::body::{Author, Body, Input as Shape, Said, Video};
 use crate::chat::engine::{CONFIRMED, Input, Out, Passed, Phase};
 use crate::chat::flow::Flow;
 use crate::chat::rehearsal::{Rehearsal, Scene, says, sight};
-use crate::chat::steps::Verb;
+use crate::chat::steps::{Show, Verb};
 
 /// How to explore.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,7 +180,7 @@ fn worlds(flow: &Flow, base: &Scene) -> Vec<(String, Scene)> {
         .steps
         .iter()
         .filter_map(|step| match &step.verb {
-            Verb::Show(show) => Some(show.video.value.clone()),
+            Verb::Show(Show::Video { video }) => Some(video.value.clone()),
             _ => None,
         })
         .collect();
@@ -268,6 +268,9 @@ fn moves(play: &Rehearsal<'_>) -> Vec<(String, Step)> {
     }
     if !matches!(play.state.phase, Phase::Waiting | Phase::Human) {
         can("asks for a person", Input::Said(Said::HumanRequested));
+        if play.flow.stop_at(play.flow.step(&play.state.step)).is_some() {
+            can("wants to be left alone", Input::Said(Said::StopRequested));
+        }
     }
     if play.wake_at.is_some() {
         moves.push(("waits".to_owned(), Step::Wait));
@@ -289,7 +292,21 @@ fn answers(play: &Rehearsal<'_>, question: &str) -> Vec<(String, Input)> {
         }
         Some(Shape::Email { .. }) => vec![typed("ana@example.com"), typed("not an address")],
         Some(Shape::Phone { .. }) => vec![typed("+34 600 123 456"), typed("soon")],
-        Some(Shape::Number { .. }) => vec![typed("1"), typed("20"), typed("500"), typed("many")],
+        Some(Shape::Number { min, max, .. }) => {
+            let inside = min.or(max).unwrap_or(20);
+            vec![typed(&inside.to_string()), typed("many")]
+        }
+        Some(Shape::Url { .. }) => vec![typed("https://example.com"), typed("no address")],
+        Some(Shape::Date { min, max, .. }) => {
+            let inside = min.or(max).unwrap_or_else(|| "2027-05-03".to_owned());
+            vec![typed(&inside), typed("some day")]
+        }
+        Some(Shape::Time { min, max, .. }) => {
+            let inside = min.or(max).unwrap_or_else(|| "10:30".to_owned());
+            vec![typed(&inside), typed("early")]
+        }
+        Some(Shape::Rating { max, .. }) => vec![typed(&max.to_string()), typed("1"), typed("good")],
+        Some(Shape::Code { .. }) => vec![typed(&play.scene.code), typed("000000"), typed("what code?")],
         Some(Shape::Text { .. }) | None => vec![typed("We want people to read more"), typed("x")],
         Some(Shape::Slot { .. }) => Vec::new(),
     }
@@ -487,7 +504,7 @@ fn faults(play: &Rehearsal<'_>, before: Option<&Rehearsal<'_>>, events: &[Out]) 
     let mut faults = Vec::new();
     let step = &play.state.step;
     for event in events {
-        if let Body::Text { text } | Body::Ask { text, .. } | Body::Invalid { text, .. } = &event.body
+        if let Body::Text { text, .. } | Body::Ask { text, .. } | Body::Invalid { text, .. } = &event.body
             && event.author == Author::Bot
             && (text.trim().is_empty() || text.contains("{{"))
         {

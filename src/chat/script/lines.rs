@@ -62,6 +62,10 @@ fn expected(view: View<'_>) -> Option<Expected> {
     let contains = text("contains").map(Expected::Contains);
     let invalid = text("invalid").map(Expected::Invalid);
     let video = text("video").map(Expected::Shows);
+    let image = text("image").map(Expected::Pictures);
+    let file = text("file").map(Expected::Files);
+    let card = text("card").map(Expected::Cards);
+    let seen = video.or(image).or(file).or(card);
     let end = text("end").map(Expected::Ends);
     let mode = text("mode").map(Expected::Mode);
     let ask = text("ask");
@@ -70,7 +74,7 @@ fn expected(view: View<'_>) -> Option<Expected> {
     let booked = map.optional("booked").and_then(View::bool).map(|_| Expected::Books);
     map.finish();
     let ask = ask.map(|question| Expected::Asks { question, choices, slots });
-    says.or(contains).or(matches).or(invalid).or(video).or(end).or(mode).or(booked).or(ask)
+    says.or(contains).or(matches).or(invalid).or(seen).or(end).or(mode).or(booked).or(ask)
 }
 
 fn moved(view: View<'_>) -> Option<Move> {
@@ -84,18 +88,19 @@ fn moved(view: View<'_>) -> Option<Move> {
     let none_fits = map.optional("none_fits").and_then(View::bool).map(|_| Move::NoneFits);
     let person = map.optional("person").and_then(View::bool).map(|_| Move::WantsAPerson);
     let opens = map.optional("opens").and_then(View::bool).map(|_| Move::Opens);
+    let stop = map.optional("stop").and_then(View::bool).map(|_| Move::WantsToBeLeft);
     map.finish();
-    choose.or(slot).or(none_fits).or(person).or(opens)
+    choose.or(slot).or(none_fits).or(person).or(opens).or(stop)
 }
 
 impl Expected {
     pub(super) fn fits(&self, body: &Body) -> bool {
         match (self, body) {
-            (Expected::Says(text), Body::Text { text: said } | Body::Ask { text: said, .. }) => {
+            (Expected::Says(text), Body::Text { text: said, .. } | Body::Ask { text: said, .. }) => {
                 text.value == *said
             }
-            (Expected::Contains(part), Body::Text { text } | Body::Ask { text, .. }) => text.contains(part),
-            (Expected::Matches(pattern), Body::Text { text } | Body::Ask { text, .. }) => {
+            (Expected::Contains(part), Body::Text { text, .. } | Body::Ask { text, .. }) => text.contains(part),
+            (Expected::Matches(pattern), Body::Text { text, .. } | Body::Ask { text, .. }) => {
                 pattern.is_match(text)
             }
             (Expected::Asks { question, choices, slots }, Body::Ask { question: asked, input, .. }) => {
@@ -113,6 +118,9 @@ impl Expected {
             }
             (Expected::Invalid(question), Body::Invalid { question: asked, .. }) => question == asked,
             (Expected::Shows(recording), Body::Video(video)) => *recording == video.recording,
+            (Expected::Pictures(src), Body::Image { image, .. }) => *src == image.src,
+            (Expected::Files(address), Body::File { href, .. }) => address == href,
+            (Expected::Cards(wanted), Body::Card { title, .. }) => wanted == title,
             (Expected::Books, Body::Booked(_)) => true,
             (Expected::Ends(outcome), Body::End { outcome: ended }) => outcome == ended,
             (Expected::Mode(mode), Body::Status { mode: now, .. }) => mode == now.word(),
@@ -135,6 +143,9 @@ impl Expected {
             }
             Expected::Invalid(question) => format!("\"that will not do\" for {question}"),
             Expected::Shows(recording) => format!("the recording {recording}"),
+            Expected::Pictures(src) => format!("the picture {src}"),
+            Expected::Files(href) => format!("the file {href}"),
+            Expected::Cards(title) => format!("the card \"{title}\""),
             Expected::Books => "a booking".to_owned(),
             Expected::Ends(outcome) => format!("the end ({outcome})"),
             Expected::Mode(mode) => format!("the mode {mode}"),
@@ -152,6 +163,7 @@ impl Line {
             Line::Visitor(Move::TakesSlot(number)) => format!("visitor takes slot {number}"),
             Line::Visitor(Move::NoneFits) => "visitor: none of the slots fits".to_owned(),
             Line::Visitor(Move::WantsAPerson) => "visitor wants a person".to_owned(),
+            Line::Visitor(Move::WantsToBeLeft) => "visitor wants to be left alone".to_owned(),
             Line::Visitor(Move::Opens) => "visitor opens the chat".to_owned(),
             Line::Visit { path, .. } => format!("visit of {path}"),
             Line::Watched { percent, .. } => format!("{percent} % watched"),
@@ -166,7 +178,7 @@ impl Line {
 /// An event in words.
 pub fn told(body: &Body) -> String {
     match body {
-        Body::Text { text } => format!("\"{text}\""),
+        Body::Text { text, .. } => format!("\"{text}\""),
         Body::Ask { question, text, input, .. } => match input {
             Shape::Choice { choices } => {
                 let ids: Vec<&str> = choices.iter().map(|choice| choice.id.as_str()).collect();
@@ -175,9 +187,15 @@ pub fn told(body: &Body) -> String {
             Shape::Slot { slots, .. } => {
                 format!("the question {question} \"{text}\" with {} slots", slots.len())
             }
-            Shape::Text { .. } | Shape::Email { .. } | Shape::Phone { .. } | Shape::Number { .. } => {
-                format!("the question {question} \"{text}\"")
-            }
+            Shape::Text { .. }
+            | Shape::Email { .. }
+            | Shape::Phone { .. }
+            | Shape::Number { .. }
+            | Shape::Url { .. }
+            | Shape::Date { .. }
+            | Shape::Time { .. }
+            | Shape::Rating { .. }
+            | Shape::Code { .. } => format!("the question {question} \"{text}\""),
         },
         Body::Invalid { question, text } => format!("\"{text}\" for {question}"),
         Body::Video(video) => format!("the recording {}", video.recording),
@@ -186,6 +204,10 @@ pub fn told(body: &Body) -> String {
         Body::Slot { starts_at: Some(at), .. } => format!("the slot {at}"),
         Body::Slot { starts_at: None, .. } => "none of the slots".to_owned(),
         Body::HumanRequested => "the wish for a person".to_owned(),
+        Body::StopRequested => "the wish to be left alone".to_owned(),
+        Body::Image { image, .. } => format!("the picture {}", image.src),
+        Body::File { href, .. } => format!("the file {href}"),
+        Body::Card { title, .. } => format!("the card \"{title}\""),
         Body::Status { mode, .. } => format!("the mode {}", mode.word()),
         Body::Booked(booked) => format!("a booking at {}", booked.starts_at),
         Body::End { outcome } => format!("the end ({outcome})"),

@@ -72,6 +72,9 @@ enum Expected {
     Asks { question: String, choices: Vec<String>, slots: Option<usize> },
     Invalid(String),
     Shows(String),
+    Pictures(String),
+    Files(String),
+    Cards(String),
     Books,
     Ends(String),
     Mode(String),
@@ -85,6 +88,7 @@ enum Move {
     TakesSlot(usize),
     NoneFits,
     WantsAPerson,
+    WantsToBeLeft,
     /// She opens the chat in which something waits for her.
     Opens,
 }

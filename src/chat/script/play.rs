@@ -18,7 +18,6 @@ use crate::chat::body::{Author, Body, Said};
 use crate::chat::effects::Effect;
 use crate::chat::engine::{Input, Out, Passed};
 use crate::chat::flow::{Flow, When};
-use crate::chat::offer;
 use crate::chat::rehearsal::{Rehearsal, Scene, says, sight};
 
 /// How a test went.
@@ -49,8 +48,9 @@ pub struct Row {
 }
 
 /// The kinds of effects, as tests call them.
-pub(super) const EFFECTS: [&str; 7] =
-    ["identify", "save", "handoff", "withdraw_handoff", "slots", "book", "do"];
+pub(super) const EFFECTS: [&str; 10] = [
+    "identify", "save", "handoff", "withdraw_handoff", "code", "check_code", "split", "slots", "book", "do",
+];
 
 impl Test {
     /// Plays the test. `all` are the flows that a visit can be offered, the one under test among them.
@@ -239,7 +239,7 @@ impl<'f> Player<'f> {
         if let Some(trigger) = offered.filter(|flow| flow.id == self.flow.id).and_then(|f| f.trigger.as_ref())
         {
             self.waits = true;
-            self.opens_at = trigger.open.then(|| self.scene.now.plus_ms(trigger.delay_ms));
+            self.opens_at = trigger.open.then(|| self.scene.now.plus_ms(trigger.moment.delay_ms.unwrap_or(0)));
             self.advance(0);
         }
         Ok(())
@@ -270,7 +270,7 @@ impl<'f> Player<'f> {
         let (came, fits) = (told(&body), expected.fits(&body));
         if !fits {
             self.failures.push((at.clone(), format!("expected {wanted}, came {came}")));
-            if let (Expected::Says(old), Body::Text { text } | Body::Ask { text, .. }) = (expected, &body) {
+            if let (Expected::Says(old), Body::Text { text, .. } | Body::Ask { text, .. }) = (expected, &body) {
                 let (at, old) = (old.at.clone(), old.value.clone());
                 self.rewrites.push(Rewrite { at, old, new: text.clone() });
             }
@@ -282,12 +282,13 @@ impl<'f> Player<'f> {
 /// The flow that a page view would be offered in a scene.
 fn offered<'f>(all: &'f [Arc<Flow>], scene: &Scene, path: &str) -> Option<&'f Flow> {
     let facts = sight(scene);
+    let address = format!("https://example.com{path}");
     let mut flows: Vec<&Flow> = all.iter().map(AsRef::as_ref).collect();
     flows.sort_by_key(|flow| Reverse(flow.trigger.as_ref().map_or(i64::MIN, |trigger| trigger.priority)));
     flows.into_iter().find(|flow| {
         flow.trigger.as_ref().is_some_and(|trigger| {
             trigger.when == When::PageView
-                && offer::fits(&trigger.paths, path)
+                && trigger.pages.fits(&address)
                 && trigger.condition.as_ref().is_none_or(|condition| condition.holds(&facts))
         })
     })
@@ -304,6 +305,7 @@ fn moved(does: &Move, play: &Rehearsal<'_>) -> Option<Input> {
         }
         Move::NoneFits => Input::Said(Said::Slot { question, starts_at: None, none_fit: true }),
         Move::WantsAPerson => Input::Said(Said::HumanRequested),
+        Move::WantsToBeLeft => Input::Said(Said::StopRequested),
         // The chat is open already: there is nothing to open.
         Move::Opens => return None,
     })
@@ -377,6 +379,9 @@ fn effect_word(effect: &Effect) -> String {
         Effect::SaveField { name, .. } => format!("save/{name}"),
         Effect::Handoff { team } => format!("handoff/{team}"),
         Effect::WithdrawHandoff => "withdraw_handoff".to_owned(),
+        Effect::SendCode => "code".to_owned(),
+        Effect::CheckCode { .. } => "check_code".to_owned(),
+        Effect::Split { step, arm } => format!("split/{step}/{arm}"),
         Effect::OfferSlots { meeting, .. } => format!("slots/{meeting}"),
         Effect::Book { meeting, .. } => format!("book/{meeting}"),
         Effect::Do { action, .. } => format!("do/{action}"),
@@ -390,7 +395,12 @@ fn particulars(effect: &Effect) -> Vec<(String, String)> {
         Effect::SaveField { value, .. } => vec![("value".to_owned(), plain(value))],
         Effect::Do { with, .. } => with.clone().into_iter().collect(),
         Effect::Book { starts_at, .. } => vec![("starts_at".to_owned(), starts_at.to_string())],
-        Effect::Handoff { .. } | Effect::WithdrawHandoff | Effect::OfferSlots { .. } => Vec::new(),
+        Effect::Handoff { .. }
+        | Effect::WithdrawHandoff
+        | Effect::SendCode
+        | Effect::CheckCode { .. }
+        | Effect::Split { .. }
+        | Effect::OfferSlots { .. } => Vec::new(),
     }
 }
 

@@ -30,6 +30,15 @@ pub(super) fn set_up(scene: &mut Scene, view: View<'_>) {
     if let Some(online) = map.optional("online").and_then(View::int) {
         scene.online = u32::try_from(online).unwrap_or(0);
     }
+    if let Some(code) = map.optional("code").and_then(View::str) {
+        scene.code = code;
+    }
+    if let Some(seed) = map.optional("seed").and_then(View::str) {
+        scene.props.seed = seed;
+    }
+    for (step, view) in map.optional("arms").and_then(View::map).map(|m| m.entries()).unwrap_or_default() {
+        scene.props.arms.extend(view.str().map(|arm| (step.value.clone(), arm)));
+    }
     if let Some(works) = map.optional("actions_work").and_then(View::bool) {
         scene.actions_work = works;
     }

@@ -15,7 +15,8 @@ use crate::chat::text::{Reader, when};
 /// What can be said besides what a visitor says.
 const HELP: &str = "\
   type an answer, or the number before it
-  /person         ask for a person          /none           none of the times fits
+  /person         ask for a person          /stop           want to be left alone
+  /none           none of the times fits
   /wait 30m       let time pass             /watch 60       so much of the video is seen
   /accept         a colleague comes         /return /close /books   what she does then
   /online 1       so many of the team are there (/online 0: nobody)
@@ -151,6 +152,7 @@ impl<'f> Talk<'f, '_> {
         let question = self.play.open_question();
         let (input, record) = match word {
             "/person" => (Input::Said(Said::HumanRequested), "visitor: {person: true}".to_owned()),
+            "/stop" => (Input::Said(Said::StopRequested), "visitor: {stop: true}".to_owned()),
             "/accept" => {
                 (Input::AgentAccepted { agent: Rehearsal::agent() }, "agent: accepts".to_owned())
             }
@@ -226,7 +228,7 @@ impl<'f> Talk<'f, '_> {
     fn show(&mut self, events: &[Out]) -> anyhow::Result<()> {
         for event in events.iter().filter(|event| event.author != Author::Visitor) {
             match &event.body {
-                Body::Text { text } => {
+                Body::Text { text, .. } => {
                     self.record.push(format!("- bot: {}", quoted(text)));
                     self.words(text)?;
                 }
@@ -234,7 +236,7 @@ impl<'f> Talk<'f, '_> {
                     self.record.push(format!("- bot: {{invalid: {question}}}"));
                     self.words(text)?;
                 }
-                Body::Ask { question, text, input, progress } => {
+                Body::Ask { question, text, input, progress, .. } => {
                     self.record.push(format!("- bot: {{ask: {question}}}"));
                     self.words(text)?;
                     if let Some(progress) = progress {
@@ -283,6 +285,14 @@ impl<'f> Talk<'f, '_> {
             Shape::Email { .. } => self.dim("an e-mail address")?,
             Shape::Phone { .. } => self.dim("a phone number")?,
             Shape::Number { .. } => self.dim("a number")?,
+            Shape::Url { .. } => self.dim("a web address, https://…")?,
+            Shape::Date { .. } => self.dim("a day, 2026-12-24")?,
+            Shape::Time { .. } => self.dim("a time, 14:30")?,
+            Shape::Rating { max, .. } => self.dim(&format!("1 to {max}"))?,
+            Shape::Code { .. } => {
+                let told = format!("the code from the mail; here it is {}", self.play.scene.code);
+                self.dim(&told)?;
+            }
             Shape::Text { .. } => {}
         }
         Ok(())

@@ -19,6 +19,7 @@ use crate::chat::flow::Flow;
 use crate::chat::graph::{self, Graph};
 use crate::chat::rehearsal::Scene;
 use crate::chat::script::Suite;
+use crate::chat::steps::Show;
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -138,7 +139,7 @@ fn usual_scene(flows: &Flows) -> Scene {
         .set("webinar.state", "no_show")
         .set("webinar.recording", "a-recording");
     let shown = flows.all().iter().flat_map(|flow| &flow.steps).filter_map(|step| match &step.verb {
-        crate::chat::steps::Verb::Show(show) => Some(show.video.value.clone()),
+        crate::chat::steps::Verb::Show(Show::Video { video }) => Some(video.value.clone()),
         _ => None,
     });
     for recording in shown.chain(["a-recording".to_owned()]) {

@@ -96,7 +96,9 @@ fn read(config: &Config) -> Result<(Flows, Vec<(String, String)>), String> {
     let tests = Flows::files(&config.path_of(&config.definitions.flows).join("tests"), &own);
     let mut failed = String::new();
     for (path, text) in &tests {
-        let Some(suite) = yaml::parse(path, text, &own).and_then(|doc| Suite::read(&doc, &own)) else { continue };
+        let Some(suite) = yaml::parse(path, text, &own).and_then(|doc| Suite::read(&doc, &own)) else {
+            continue;
+        };
         // Tests of a flow that is not there any more keep nobody from going on.
         let Some(flow) = flows.find(&suite.flow.value) else { continue };
         suite.check(flow, &own);

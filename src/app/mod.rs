@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use definitions::{Definitions, Kind, Sources};
+pub use definitions::{Definitions, Kind, LOCK, Sources};
 pub use flows::Reloaded;
 
 use crate::base::diagnostic::Report;

@@ -255,7 +255,8 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
     let Some(step) = run.adopt() else {
         // The step is gone from the flow. A person who speaks goes on speaking; without her, excuse ourselves and
         // go on where a person would be asked for.
-        let speaks = state.phase == Phase::Human && !matches!(input, Input::AgentReturned | Input::AgentClosed);
+        let speaks =
+            state.phase == Phase::Human && !matches!(input, Input::AgentReturned | Input::AgentClosed);
         match speaks {
             true => run.person(input).map(drop)?,
             false => run.lost(input)?,
@@ -290,7 +291,9 @@ fn renamed(flow: &Flow, input: &Input) -> Option<Input> {
     let Input::Said(said) = input else { return None };
     let mut said = said.clone();
     let question = match &mut said {
-        Said::Choice { question, .. } | Said::Answer { question, .. } | Said::Slot { question, .. } => question,
+        Said::Choice { question, .. } | Said::Answer { question, .. } | Said::Slot { question, .. } => {
+            question
+        }
         _ => return None,
     };
     let (step, field) = question.split_once('.').map_or((question.as_str(), None), |(s, f)| (s, Some(f)));

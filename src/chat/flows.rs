@@ -57,6 +57,7 @@ impl Flows {
         let mut flows: Vec<Flow> = docs.iter().filter_map(|doc| Flow::read(doc, &own)).collect();
         check::all(&flows, known, &own);
         link::all(&mut flows, &own);
+        check::inherited(&flows, &own);
         let is_sound = !own.has_errors();
         report.absorb(own);
         // The one with the highest priority is asked first.

@@ -195,3 +195,105 @@ fn renamed(verb: &mut Verb, rename: &impl Fn(&mut Target)) {
         | Verb::Pass => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::yaml;
+    use crate::chat::body::{Body, Said};
+    use crate::chat::engine::Input;
+    use crate::chat::rehearsal::{Rehearsal, Scene, says};
+
+    const CALLER: &str = "flow: caller
+title: The caller
+languages: [en]
+vars: {size: {type: enum, values: [small, large]}}
+defaults: {exhausted: bye, timeout: {after: 5m, goto: bye}}
+events: {human_requested: person}
+steps:
+  hello: {say: Hello.}
+  details: {call: details, ends: {refused: bye}}
+  told: {say: Thank you., end: told}
+  person: {say: A person comes., end: person}
+  bye: {say: Goodbye., end: gone}
+";
+    const CALLED: &str = "flow: details
+title: The called
+languages: [en]
+vars: {size: {type: enum, values: [small, large]}}
+steps:
+  size:
+    ask: How large?
+    var: size
+    retries: 0
+    choices: {small: Small, large: Large, none: {label: None of it, goto: refused}}
+  thanks: {say: Noted., end: answered}
+  refused: {end: refused}
+";
+
+    fn linked(texts: &[&str]) -> (Vec<Flow>, Vec<&'static str>) {
+        let report = Report::new();
+        let read = |text: &&str| Flow::read(&yaml::parse("f.yaml", text, &report).unwrap(), &report).unwrap();
+        let mut flows: Vec<Flow> = texts.iter().map(read).collect();
+        let quiet = Report::new();
+        all(&mut flows, &quiet);
+        let codes = quiet.diagnostics().iter().map(|found| found.code).collect();
+        (flows, codes)
+    }
+
+    fn pick(choice: &str) -> Input {
+        Input::Said(Said::Choice { question: "details/size".to_owned(), choice: choice.to_owned() })
+    }
+
+    #[test]
+    fn a_called_flow_comes_back_below_the_call_or_where_its_end_leads() {
+        let called = CALLED.replace("values: [small, large]", "values: [small, large, none]");
+        let caller = CALLER.replace("values: [small, large]", "values: [small, large, none]");
+        let (flows, codes) = linked(&[&caller, &called]);
+        assert!(codes.is_empty(), "{codes:?}");
+        for (choice, outcome, path) in [
+            ("large", "told", vec!["hello", "details", "details/size", "details/thanks", "told"]),
+            ("none", "gone", vec!["hello", "details", "details/size", "details/refused", "bye"]),
+        ] {
+            let (mut play, _) = Rehearsal::open(&flows[0], Scene::default(), None);
+            play.play(&pick(choice)).unwrap();
+            assert_eq!(play.state.outcome.as_deref(), Some(outcome));
+            assert_eq!(play.state.path, path);
+        }
+    }
+
+    #[test]
+    fn what_a_called_flow_does_not_say_its_caller_says() {
+        let (flows, _) = linked(&[CALLER, CALLED]);
+        let (mut play, _) = Rehearsal::open(&flows[0], Scene::default(), None);
+        play.advance(5 * 60_000);
+        assert_eq!(play.state.outcome.as_deref(), Some("gone"), "the caller's time-out");
+        let (mut play, _) = Rehearsal::open(&flows[0], Scene::default(), None);
+        play.play(&Input::Said(Said::HumanRequested)).unwrap();
+        assert_eq!(play.state.outcome.as_deref(), Some("person"), "the caller's event");
+        let (mut play, _) = Rehearsal::open(&flows[0], Scene::default(), None);
+        let said = play.play(&says("what?")).unwrap();
+        assert!(said.iter().all(|out| !matches!(out.body, Body::Invalid { .. })), "its own retries");
+        assert_eq!(play.state.outcome.as_deref(), Some("gone"));
+    }
+
+    #[test]
+    fn a_change_of_a_called_flow_is_a_change_of_its_callers() {
+        let (before, _) = linked(&[CALLER, CALLED]);
+        let (after, _) = linked(&[CALLER, &CALLED.replace("How large?", "How many?")]);
+        assert_ne!(before[0].version, after[0].version);
+        let (same, _) = linked(&[CALLER, CALLED]);
+        assert_eq!(before[0].version, same[0].version);
+    }
+
+    #[test]
+    fn what_does_not_fit_between_caller_and_called_is_told() {
+        let other = |from: &str, to: &str| linked(&[&CALLER.replace(from, to), CALLED]).1;
+        assert_eq!(other("call: details", "call: detials"), ["G202"]);
+        assert_eq!(other("{refused: bye}", "{refusd: bye}"), ["Y003"]);
+        assert_eq!(other("{type: enum, values: [small, large]}", "{type: text}"), ["D302"]);
+        let back =
+            CALLED.replace("thanks: {say: Noted., end: answered}", "thanks: {call: caller, end: answered}");
+        assert_eq!(linked(&[CALLER, &back]).1, ["G207"]);
+    }
+}

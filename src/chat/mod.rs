@@ -6,6 +6,7 @@
 //! process that dies at any moment leaves either all of a turn or nothing of it.
 
 pub mod actions;
+mod acts;
 pub mod body;
 pub mod check;
 pub mod effects;

@@ -89,8 +89,7 @@ pub(super) async fn named<'f>(
     name: &str,
     now: Timestamp,
 ) -> Result<Option<&'f Arc<Flow>>, Error> {
-    let Some((flow, trigger)) = flows.find(name).and_then(|flow| Some((flow, flow.trigger.as_ref()?)))
-    else {
+    let Some((flow, trigger)) = flows.find(name).and_then(|flow| Some((flow, flow.trigger.as_ref()?))) else {
         return Ok(None);
     };
     if !trigger.pages.fits(&visit.page.url) {

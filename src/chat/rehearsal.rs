@@ -315,6 +315,7 @@ mod tests {
             meetings: Some(["discovery".to_owned()].into()),
             teams: Some(["sdr".to_owned()].into()),
             recordings: Some(Default::default()),
+            ..check::Known::default()
         };
         check::one(&flow, &known, &report);
         assert!(!report.has_errors(), "{}", report.text());

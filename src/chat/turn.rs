@@ -160,7 +160,7 @@ impl Turning<'_> {
                 store::add_arm(self.tx, conversation, flow, &step, &arm, self.now).await?;
                 Ok(None)
             }
-            Effect::Do { action, with, .. } => self.act(&action, &json!(with)).await.map(Some),
+            Effect::Do { action, with, key } => self.act(&action, &with, &key).await.map(Some),
         }
     }
 
@@ -294,21 +294,6 @@ impl Turning<'_> {
             Ok(_) => Ok(Input::Done),
             Err(codes::Error::Wrong { .. }) => Ok(Input::CodeWrong),
             Err(_) => Ok(Input::Failed),
-        }
-    }
-
-    async fn act(&mut self, action: &str, with: &Json) -> Result<Input, Error> {
-        let (conversation, contact) = (self.conversation.id, self.conversation.contact);
-        match action {
-            "call.request" => {
-                let (visitor, id) = (Some(self.conversation.visitor), conversation.to_string());
-                let kind = "call.requested";
-                contacts::record(self.tx, contact, visitor, kind, Some(&id), with.clone(), self.now).await?;
-                let event = Event::HandoffRequested { conversation, contact };
-                events::append(self.tx, &event, self.now).await?;
-                Ok(Input::Done)
-            }
-            _ => Ok(Input::Failed),
         }
     }
 }

@@ -63,12 +63,15 @@ pub fn carry_over(flow: &Flow, state: &mut State) {
     state.vars.retain(|name, value| {
         flow.vars.get(name).is_some_and(|var| match &var.of {
             VarType::Number => value.is_number(),
-            VarType::Enum(values) => value.as_str().is_some_and(|value| values.iter().any(|one| one == value)),
+            VarType::Enum(values) => {
+                value.as_str().is_some_and(|value| values.iter().any(|one| one == value))
+            }
             _ => value.is_string(),
         })
     });
     let renamed = |step: String| flow.migrate.get(&step).map_or(step, |target| target.step.clone());
-    state.shown = std::mem::take(&mut state.shown).into_iter().map(|(step, id)| (renamed(step), id)).collect();
+    state.shown =
+        std::mem::take(&mut state.shown).into_iter().map(|(step, id)| (renamed(step), id)).collect();
 }
 
 /// The flows that run now. A new set replaces the old one whole; a turn ends with the set it has begun with.

@@ -96,6 +96,15 @@ impl<'a> Load<'a> {
         Some(Words { key: key.to_owned(), texts })
     }
 
+    /// A text that no visitor reads: it stands in one language, but may be translated.
+    pub fn given(&mut self, key: &str, view: View<'a>) -> Option<Words> {
+        let optional = self.optional;
+        self.optional = self.languages;
+        let words = self.words(key, view);
+        self.optional = optional;
+        words
+    }
+
     /// The labels of choices and their translations, which stand under `key` as a map with the same ids.
     pub fn labels(&mut self, key: &str, labels: &[(&'a Spanned<String>, View<'a>)]) -> Vec<(String, Words)> {
         let mut found = Vec::new();

@@ -21,6 +21,7 @@ mod forms;
 mod gates;
 mod hostile;
 mod identity;
+mod language;
 mod letters;
 mod lifecycle;
 mod links;

@@ -62,8 +62,12 @@ pub fn layout(graph: &Graph, sizes: &[(f64, f64)]) -> Layout {
             x: 0.0,
         })
         .collect();
-    let passes: Vec<Vec<usize>> =
-        graph.edges.iter().enumerate().map(|(at, edge)| pass(&mut spots, edge, turned.contains(&at))).collect();
+    let passes: Vec<Vec<usize>> = graph
+        .edges
+        .iter()
+        .enumerate()
+        .map(|(at, edge)| pass(&mut spots, edge, turned.contains(&at)))
+        .collect();
     let order = ordered(&spots);
     spread(&mut spots, &order);
     drawn(graph, sizes, &spots, &order, &passes, &turned)
@@ -140,7 +144,8 @@ fn pass(spots: &mut Vec<Spot>, edge: &super::Edge, is_turned: bool) -> Vec<usize
     let (top, bottom) = (layer(spots, upper), layer(spots, lower));
     let mut way = vec![upper];
     for between in top.saturating_add(1)..bottom {
-        let spot = Spot { node: None, layer: between, width: PASSING, up: Vec::new(), down: Vec::new(), x: 0.0 };
+        let spot =
+            Spot { node: None, layer: between, width: PASSING, up: Vec::new(), down: Vec::new(), x: 0.0 };
         spots.push(spot);
         way.push(spots.len().saturating_sub(1));
     }
@@ -172,7 +177,8 @@ fn ordered(spots: &[Spot]) -> Vec<Vec<usize>> {
     let mut fewest = crossings(spots, &best);
     for sweep in 0..SWEEPS {
         let is_down = sweep % 2 == 0;
-        let layers: Vec<usize> = if is_down { (1..count).collect() } else { (0..count.saturating_sub(1)).rev().collect() };
+        let layers: Vec<usize> =
+            if is_down { (1..count).collect() } else { (0..count.saturating_sub(1)).rev().collect() };
         for layer in layers {
             let beside = if is_down { layer - 1 } else { layer + 1 };
             let place = places(&order[beside]);
@@ -208,10 +214,13 @@ fn crossings(spots: &[Spot], order: &[Vec<usize>]) -> usize {
         let ways: Vec<(usize, f64)> = upper
             .iter()
             .enumerate()
-            .flat_map(|(index, at)| spots[*at].down.iter().filter_map(|to| place.get(to)).map(move |to| (index, *to)))
+            .flat_map(|(index, at)| {
+                spots[*at].down.iter().filter_map(|to| place.get(to)).map(move |to| (index, *to))
+            })
             .collect();
         for (index, (from, to)) in ways.iter().enumerate() {
-            count += ways.iter().skip(index + 1).filter(|(f, t)| f > from && t < to || f < from && t > to).count();
+            count +=
+                ways.iter().skip(index + 1).filter(|(f, t)| f > from && t < to || f < from && t > to).count();
         }
     }
     count
@@ -229,7 +238,8 @@ fn spread(spots: &mut [Spot], order: &[Vec<usize>]) {
     }
     for sweep in 0..SWEEPS {
         let is_down = sweep % 2 == 0;
-        let layers: Vec<&Vec<usize>> = if is_down { order.iter().collect() } else { order.iter().rev().collect() };
+        let layers: Vec<&Vec<usize>> =
+            if is_down { order.iter().collect() } else { order.iter().rev().collect() };
         for layer in layers {
             let wanted: Vec<f64> = layer
                 .iter()

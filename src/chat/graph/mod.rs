@@ -99,7 +99,8 @@ impl Graph {
                 }
             }
             for outcome in step.verb.outcomes().iter().filter(|outcome| step.verb.can_end(**outcome)) {
-                let is_plain = step.verb.main() == Some(*outcome) && matches!(step.next, Next::Below | Next::End(_));
+                let is_plain =
+                    step.verb.main() == Some(*outcome) && matches!(step.next, Next::Below | Next::End(_));
                 let label = if is_plain { "" } else { outcome.word() };
                 let is_fallback = matches!(outcome, Outcome::Timeout | Outcome::Exhausted);
                 // What the flow's defaults handle for all steps would be a line from each of them.
@@ -121,7 +122,11 @@ impl Graph {
             (HUMAN, "Somebody asks for a person.", flow.human.as_ref()),
             (STOP, "Somebody wants to be left alone.", flow.stop.as_ref()),
             ("timeout", "Nobody answers, unless a step says otherwise.", patience),
-            ("exhausted", "No answer will do, unless a step says otherwise.", flow.defaults.exhausted.as_ref()),
+            (
+                "exhausted",
+                "No answer will do, unless a step says otherwise.",
+                flow.defaults.exhausted.as_ref(),
+            ),
         ] {
             let Some(target) = target else { continue };
             let (id, verb) = (id.to_owned(), "event".to_owned());

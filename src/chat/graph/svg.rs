@@ -106,13 +106,17 @@ fn draw_node(node: &Node, at: &Placed, out: &mut String) {
     }
     if node.kind == Kind::End {
         let (x, y, id) = (at.x, at.y + 4.5, escaped(&node.id));
-        let _ = writeln!(out, "<text class=\"id\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{id}</text></g>");
+        let _ = writeln!(
+            out,
+            "<text class=\"id\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{id}</text></g>"
+        );
         return;
     }
     let (x, y) = (left + if node.kind == Kind::Branch { 20.0 } else { 12.0 }, top + 21.0);
     let id = escaped(&shortened(&node.id, 24));
     let _ = write!(out, "<text class=\"id\" x=\"{x:.1}\" y=\"{y:.1}\">{id}</text>");
-    let (end, verb) = (left + at.width - if node.kind == Kind::Branch { 20.0 } else { 12.0 }, escaped(&node.verb));
+    let (end, verb) =
+        (left + at.width - if node.kind == Kind::Branch { 20.0 } else { 12.0 }, escaped(&node.verb));
     let _ = write!(out, "<text class=\"verb\" x=\"{end:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{verb}</text>");
     let mut line_y = y;
     for line in wrapped(&node.words) {

@@ -36,7 +36,9 @@ pub fn exits(flow: &Flow) -> Vec<Exit> {
                 exits.extend(switch.otherwise.iter().map(|to| own("else".to_owned(), &to.at)));
             }
             Verb::Split(split) => {
-                exits.extend(split.arms.iter().map(|arm| own(format!("arm {}", arm.name.value), &arm.goto.at)));
+                exits.extend(
+                    split.arms.iter().map(|arm| own(format!("arm {}", arm.name.value), &arm.goto.at)),
+                );
             }
             Verb::Call(call) => {
                 exits.extend(call.ends.iter().map(|(end, to)| own(format!("end {end}"), &to.at)));

@@ -169,10 +169,13 @@ fn worlds(flow: &Flow, base: &Scene) -> Vec<(String, Scene)> {
         };
         split(vec![
             ("there are times", Box::new(times)),
-            ("the first time is taken", Box::new(move |s| {
-                times(s);
-                s.taken.extend(s.slots.first().copied());
-            })),
+            (
+                "the first time is taken",
+                Box::new(move |s| {
+                    times(s);
+                    s.taken.extend(s.slots.first().copied());
+                }),
+            ),
             ("there is no time", Box::new(|s| s.slots.clear())),
         ]);
     }
@@ -511,8 +514,8 @@ fn faults(play: &Rehearsal<'_>, before: Option<&Rehearsal<'_>>, events: &[Out]) 
             faults.push(format!("a text at {step} has a gap: {text:?}"));
         }
     }
-    let stays_with_person = play.state.phase == Phase::Human
-        && before.is_some_and(|before| before.state.phase == Phase::Human);
+    let stays_with_person =
+        play.state.phase == Phase::Human && before.is_some_and(|before| before.state.phase == Phase::Human);
     let speaks = |event: &Out| event.author == Author::Bot && !matches!(event.body, Body::Booked(_));
     if stays_with_person && events.iter().any(speaks) {
         faults.push(format!("the bot speaks over a person at {step}"));
@@ -628,12 +631,16 @@ mod tests {
     fn a_way_that_ends_nowhere_is_found() {
         let steps = "  more:\n    ask: More?\n    choices: {a: A}\n    outcomes: {exhausted: more, timeout: more}\n    goto: more\n  held:\n    say: x\n    goto: bye\n";
         let text = "events: {human_requested: bye}";
-        assert!(faults_of(steps).iter().any(|f| f.starts_with("whoever goes away at more is never let go")), "{text}");
+        assert!(
+            faults_of(steps).iter().any(|f| f.starts_with("whoever goes away at more is never let go")),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_circle_without_rest_is_found() {
-        let steps = "  more:\n    ask: More?\n    choices: {a: A}\n  round:\n    say: And again.\n    goto: round\n";
+        let steps =
+            "  more:\n    ask: More?\n    choices: {a: A}\n  round:\n    say: And again.\n    goto: round\n";
         let faults = faults_of(steps);
         assert_eq!(
             faults,

@@ -99,7 +99,9 @@ impl Expected {
             (Expected::Says(text), Body::Text { text: said, .. } | Body::Ask { text: said, .. }) => {
                 text.value == *said
             }
-            (Expected::Contains(part), Body::Text { text, .. } | Body::Ask { text, .. }) => text.contains(part),
+            (Expected::Contains(part), Body::Text { text, .. } | Body::Ask { text, .. }) => {
+                text.contains(part)
+            }
             (Expected::Matches(pattern), Body::Text { text, .. } | Body::Ask { text, .. }) => {
                 pattern.is_match(text)
             }

@@ -54,9 +54,18 @@ pub struct Test {
 enum Line {
     Bot(Expected),
     Visitor(Move),
-    Visit { path: String, returning: bool, offers: Option<Spanned<String>> },
-    Watched { recording: Option<String>, percent: u8 },
-    Advance { ms: i64 },
+    Visit {
+        path: String,
+        returning: bool,
+        offers: Option<Spanned<String>>,
+    },
+    Watched {
+        recording: Option<String>,
+        percent: u8,
+    },
+    Advance {
+        ms: i64,
+    },
     Until(Timestamp),
     Agent(&'static str),
     /// The world changes in the middle.
@@ -239,7 +248,8 @@ mod tests {
         let flow = Arc::new(Flow::read(&yaml::parse("small.yaml", FLOW, &report).unwrap(), &report).unwrap());
         let suite = Suite::read(&yaml::parse("t.yaml", tests, &report).unwrap(), &report).unwrap();
         assert!(report.is_clean(), "{}", report.text());
-        let failures = suite.tests.iter().flat_map(|test| test.play(&flow, std::slice::from_ref(&flow)).failures);
+        let failures =
+            suite.tests.iter().flat_map(|test| test.play(&flow, std::slice::from_ref(&flow)).failures);
         failures.map(|(at, message)| format!("{}: {message}", at.line)).collect()
     }
 
@@ -283,7 +293,8 @@ mod tests {
         ];
         for (flow, tests) in shipped {
             let report = Report::new();
-            let flow = Arc::new(Flow::read(&yaml::parse("flow.yaml", flow, &report).unwrap(), &report).unwrap());
+            let flow =
+                Arc::new(Flow::read(&yaml::parse("flow.yaml", flow, &report).unwrap(), &report).unwrap());
             let suite = Suite::read(&yaml::parse("tests.yaml", tests, &report).unwrap(), &report).unwrap();
             assert!(report.is_clean(), "{}", report.text());
             let mut reached = BTreeSet::new();

@@ -48,9 +48,8 @@ pub struct Row {
 }
 
 /// The kinds of effects, as tests call them.
-pub(super) const EFFECTS: [&str; 10] = [
-    "identify", "save", "handoff", "withdraw_handoff", "code", "check_code", "split", "slots", "book", "do",
-];
+pub(super) const EFFECTS: [&str; 10] =
+    ["identify", "save", "handoff", "withdraw_handoff", "code", "check_code", "split", "slots", "book", "do"];
 
 impl Test {
     /// Plays the test. `all` are the flows that a visit can be offered, the one under test among them.
@@ -239,7 +238,8 @@ impl<'f> Player<'f> {
         if let Some(trigger) = offered.filter(|flow| flow.id == self.flow.id).and_then(|f| f.trigger.as_ref())
         {
             self.waits = true;
-            self.opens_at = trigger.open.then(|| self.scene.now.plus_ms(trigger.moment.delay_ms.unwrap_or(0)));
+            self.opens_at =
+                trigger.open.then(|| self.scene.now.plus_ms(trigger.moment.delay_ms.unwrap_or(0)));
             self.advance(0);
         }
         Ok(())
@@ -270,7 +270,8 @@ impl<'f> Player<'f> {
         let (came, fits) = (told(&body), expected.fits(&body));
         if !fits {
             self.failures.push((at.clone(), format!("expected {wanted}, came {came}")));
-            if let (Expected::Says(old), Body::Text { text, .. } | Body::Ask { text, .. }) = (expected, &body) {
+            if let (Expected::Says(old), Body::Text { text, .. } | Body::Ask { text, .. }) = (expected, &body)
+            {
                 let (at, old) = (old.at.clone(), old.value.clone());
                 self.rewrites.push(Rewrite { at, old, new: text.clone() });
             }

@@ -64,7 +64,11 @@ mod tests {
 
     #[test]
     fn what_was_expected_stands_beside_what_came_with_its_line() {
-        let rows = [row(4, "\"Hello.\"", "\"Hello.\""), row(5, "\"Bye.\"", "\"Good bye to you.\""), row(6, "x", "x")];
+        let rows = [
+            row(4, "\"Hello.\"", "\"Hello.\""),
+            row(5, "\"Bye.\"", "\"Good bye to you.\""),
+            row(6, "x", "x"),
+        ];
         assert_eq!(
             columns(&rows, 10),
             "   line  expected      came\n      4  \"Hello.\"    | \"Hello.\"\n      5  \"Bye.\"      ≠ \"Good bye\n                     ≠ to you.\"\n"

@@ -23,6 +23,21 @@ pub enum Source {
     Field(String),
 }
 
+impl Source {
+    /// Whether it certainly has a value.
+    pub fn is_constant(&self) -> bool {
+        matches!(self, Source::Constant(_))
+    }
+
+    /// The field that it reads.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Source::Field(path) => Some(path),
+            Source::Constant(_) => None,
+        }
+    }
+}
+
 impl Set {
     pub fn read<'a>(map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Set> {
         let mut values = Vec::new();

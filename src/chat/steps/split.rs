@@ -86,3 +86,64 @@ impl Split {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::base::diagnostic::Report;
+    use crate::base::yaml;
+    use crate::chat::flow::Flow;
+    use crate::chat::rehearsal::{Rehearsal, Scene};
+
+    const FLOW: &str = "flow: test
+title: A test
+languages: [en]
+steps:
+  try:
+    split: {short: {weight: 1, goto: short}, long: {weight: 3, goto: long}}
+  short: {say: Hi., end: short}
+  long: {say: A good morning to you., end: long}
+";
+
+    fn ends(text: &str, many: usize, change: impl Fn(&mut Scene, usize)) -> BTreeMap<String, usize> {
+        let report = Report::new();
+        let flow = Flow::read(&yaml::parse("f", text, &report).unwrap(), &report).unwrap();
+        let mut ends = BTreeMap::new();
+        for n in 0..many {
+            let mut scene = Scene::default();
+            change(&mut scene, n);
+            let (play, _) = Rehearsal::open(&flow, scene, None);
+            *ends.entry(play.state.outcome.unwrap()).or_default() += 1;
+        }
+        ends
+    }
+
+    #[test]
+    fn arms_get_their_shares() {
+        let ends = ends(FLOW, 2_000, |scene, n| scene.props.seed = format!("visitor {n}"));
+        // A quarter of 2,000, give or take five standard deviations.
+        assert!((403..=597).contains(&ends["short"]), "{ends:?}");
+    }
+
+    #[test]
+    fn a_visitor_always_goes_the_same_way_and_tests_say_which() {
+        assert_eq!(ends(FLOW, 50, |scene, _| scene.props.seed = "one visitor".to_owned()).len(), 1);
+        let forced = ends(FLOW, 50, |scene, n| {
+            scene.props.seed = format!("visitor {n}");
+            scene.props.arms.insert("try".to_owned(), "short".to_owned());
+        });
+        assert_eq!(forced, BTreeMap::from([("short".to_owned(), 50)]));
+    }
+
+    #[test]
+    fn another_test_divides_the_same_people_anew() {
+        let seeded = |text: &str, n: usize| {
+            let one = ends(text, 1, |scene, _| scene.props.seed = format!("visitor {n}"));
+            one.into_keys().next().unwrap()
+        };
+        let renamed = FLOW.replace("flow: test", "flow: other");
+        let differs = (0..40).filter(|n| seeded(FLOW, *n) != seeded(&renamed, *n)).count();
+        assert!(differs > 0);
+    }
+}

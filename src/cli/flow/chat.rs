@@ -153,9 +153,7 @@ impl<'f> Talk<'f, '_> {
         let (input, record) = match word {
             "/person" => (Input::Said(Said::HumanRequested), "visitor: {person: true}".to_owned()),
             "/stop" => (Input::Said(Said::StopRequested), "visitor: {stop: true}".to_owned()),
-            "/accept" => {
-                (Input::AgentAccepted { agent: Rehearsal::agent() }, "agent: accepts".to_owned())
-            }
+            "/accept" => (Input::AgentAccepted { agent: Rehearsal::agent() }, "agent: accepts".to_owned()),
             "/return" => (Input::AgentReturned, "agent: returns".to_owned()),
             "/close" => (Input::AgentClosed, "agent: closes".to_owned()),
             "/books" => match self.play.booked_by_agent() {

@@ -171,5 +171,7 @@ fn scene_of_tests(config: &Config, flow: &Flow, name: &str) -> anyhow::Result<Sc
         .collect();
     let names: Vec<&str> = suites.iter().flat_map(|suite| suite.scenes.keys().map(String::as_str)).collect();
     let found = suites.iter().find_map(|suite| suite.scenes.get(name)).cloned();
-    found.with_context(|| format!("the tests of {} have no scene \"{name}\"; there is {}", flow.id, names.join(", ")))
+    found.with_context(|| {
+        format!("the tests of {} have no scene \"{name}\"; there is {}", flow.id, names.join(", "))
+    })
 }

@@ -94,7 +94,8 @@ pub fn run(arguments: &Arguments, flows: &Flows, folder: &Path) -> anyhow::Resul
     let (tested, all) = (tally.coverage.len(), flows.all().len());
     let mut told = tally.told;
     told.push_str(&report.text());
-    let _ = writeln!(told, "{} passed, {} failed, {tested} of {all} flows tested", tally.passed, tally.failed);
+    let _ =
+        writeln!(told, "{} passed, {} failed, {tested} of {all} flows tested", tally.passed, tally.failed);
     crate::cli::tell(&told);
     let is_well = tally.failed == 0 && is_enough && !report.has_errors();
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -106,7 +107,10 @@ impl Tally {
         let walked = outcome.explored.as_ref().map(|found| {
             let ends: Vec<&str> = found.ends.keys().map(String::as_str).collect();
             let ends = ends.join(", ");
-            format!(" ({} worlds, {} places, {} turns; ends: {ends})", found.worlds, found.places, found.turns)
+            format!(
+                " ({} worlds, {} places, {} turns; ends: {ends})",
+                found.worlds, found.places, found.turns
+            )
         });
         let walked = walked.unwrap_or_default();
         if outcome.failures.is_empty() {

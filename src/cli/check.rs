@@ -12,8 +12,15 @@ use crate::app::{Definitions, Kind, Sources};
 use crate::base::diagnostic::{Diagnostic, Mark, Report, Severity};
 use crate::base::time::Clock;
 use crate::base::yaml::{self, Doc, View};
+use crate::chat::engine::State;
 use crate::chat::script::Suite;
+use crate::chat::versions::{self, Meeting};
+use crate::chat::{self, Flows};
 use crate::config::Config;
+use crate::storage::Stores;
+
+/// Open conversations that are looked at, the latest first.
+const OPEN_MOST: i64 = 100_000;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -22,6 +29,16 @@ pub struct Arguments {
     /// How to tell what was found.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Tell, too, what the conversations that are open now would meet in these flows.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    against: Option<Against>,
+}
+
+/// What files are held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Against {
+    /// The conversations that are open on the server of the settings.
+    Running,
 }
 
 /// How findings are written.
@@ -72,7 +89,13 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
         [] => BTreeSet::new(),
         _ => given.iter().map(|(path, _)| path.clone()).collect(),
     };
-    check(&mut sources, given, today, &report);
+    let flows = check(&mut sources, given, today, &report);
+    let standing = match (arguments.against, &config) {
+        (Some(Against::Running), Some(config)) => super::block_on(standing(config))?,
+        _ => Vec::new(),
+    };
+    let meetings = flows.map(|flows| versions::meetings(&flows, &standing)).unwrap_or_default();
+    versions::tell(&meetings, &report);
     let found: Vec<Diagnostic> = report
         .diagnostics()
         .into_iter()
@@ -83,6 +106,9 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
         Format::Sarif => super::tell(&format!("{:#}\n", sarif(&found))),
         Format::Text => {
             super::tell(&report.text_of(&found));
+            if arguments.against.is_some() {
+                super::tell(&told(&meetings));
+            }
             let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
             match (errors, found.len().saturating_sub(errors)) {
                 (0, 0) => super::tell("nothing is wrong\n"),
@@ -94,6 +120,25 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
     }
     let has_errors = found.iter().any(|found| found.severity == Severity::Error);
     Ok(if has_errors { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Where the open conversations of the settings' server stand.
+async fn standing(config: &Config) -> anyhow::Result<Vec<State>> {
+    super::has_data(config)?;
+    let stores = Stores::open(&config.storage).await?;
+    Ok(chat::standing(&mut stores.db.read(), OPEN_MOST).await?)
+}
+
+/// What open conversations would meet, for people.
+fn told(meetings: &[Meeting]) -> String {
+    let all: usize = meetings.iter().map(|meeting| meeting.count).sum();
+    let mut out = format!("{} are open\n", count(all, "conversation"));
+    for meeting in meetings {
+        let Meeting { flow, step, count, to, word, .. } = meeting;
+        let to = to.as_ref().filter(|to| *to != step).map(|to| format!(" at {to}")).unwrap_or_default();
+        out.push_str(&format!("{count:>7}  {flow}: {step}  {word}{to}\n"));
+    }
+    out
 }
 
 fn count(n: usize, what: &str) -> String {
@@ -173,7 +218,12 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
 }
 
 /// Checks the sources with the given files in the places of those of their kind.
-fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, report: &Report) {
+fn check(
+    sources: &mut Sources,
+    given: Vec<(String, String)>,
+    today: Date,
+    report: &Report,
+) -> Option<Flows> {
     let mut flows = Vec::new();
     let mut suites = Vec::new();
     for (path, text) in given.into_iter().filter(|(_, text)| !text.is_empty()) {
@@ -190,7 +240,8 @@ fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, repor
         }
     }
     place(&mut sources.flows, flows);
-    if let Some(lifecycle) = Definitions::read(sources, report).lifecycle {
+    let read = Definitions::read(sources, report);
+    if let Some(lifecycle) = read.lifecycle {
         lifecycle.tell_if_stale(today, report);
     }
     let known = ids(&sources.flows);
@@ -206,6 +257,7 @@ fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, repor
         }
         report.absorb(own);
     }
+    read.flows
 }
 
 /// Puts a given file among the running ones: in its own place, and in that of the one with the same name.

@@ -12,7 +12,7 @@ pub const IS_OPEN: &str = "is_open";
 /// that she is the one who sits there.
 pub fn is_personal(path: &str) -> bool {
     let group = path.split('.').next().unwrap_or_default();
-    matches!(group, "contact" | "webinar" | "booking") && path != "contact.has_email"
+    matches!(group, "contact" | "customer" | "webinar" | "booking") && path != "contact.has_email"
 }
 
 /// Every field that is the same for all flows. What belongs to a person (see
@@ -28,6 +28,7 @@ pub fn common() -> Symbols {
         .field("contact.company", Type::String)
         .field("contact.stage", Type::String)
         .field("contact.segments", Type::list(Type::String))
+        .field("customer.state", Type::String)
         .field("webinar.id", Type::String)
         .field("webinar.title", Type::String)
         .field("webinar.state", Type::one_of(["registered", "attended", "no_show", "cancelled"]))

@@ -17,6 +17,7 @@ use crate::bookings;
 use crate::contacts::{self, Contact};
 use crate::segments;
 use crate::storage::db::Queries;
+use crate::stages;
 use crate::webinars::{self, Recording};
 
 /// Whom the world is seen by.
@@ -111,6 +112,9 @@ async fn person(
         .set("contact.segments", segments::of_contact(q, contact.id).await?);
     for field in contacts::fields(q, contact.id).await?.into_iter().filter(|field| !field.is_suggestion) {
         world.known.insert(field.name, Json::from(field.value));
+    }
+    if let Some(state) = stages::track::state_of(q, contact.id).await? {
+        world.facts.set("customer.state", state);
     }
     if let Some(latest) = webinars::latest(q, contact.id).await?
         && let Some(webinar) = room.webinars.find(&latest.webinar)

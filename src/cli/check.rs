@@ -13,10 +13,16 @@ use crate::app::{Definitions, Kind, LOCK, Sources};
 use crate::base::diagnostic::{Diagnostic, Mark, Report, Severity, nearest};
 use crate::base::time::Clock;
 use crate::base::yaml::{self, Doc, View};
-use crate::chat::Flows;
 use crate::chat::check::{codes, examples, lock_of, untested};
+use crate::chat::engine::State;
 use crate::chat::script::{Coverage, Suite};
+use crate::chat::versions::{self, Meeting};
+use crate::chat::{self, Flows};
 use crate::config::Config;
+use crate::storage::Stores;
+
+/// Open conversations that are looked at, the latest first.
+const OPEN_MOST: i64 = 100_000;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -34,6 +40,16 @@ pub struct Arguments {
     /// Write the pages of the flows' codes into a folder that holds their examples (docs/checks), and check nothing.
     #[arg(long, value_name = "FOLDER", hide = true)]
     pages: Option<PathBuf>,
+    /// Tell, too, what the conversations that are open now would meet in these flows.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    against: Option<Against>,
+}
+
+/// What files are held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Against {
+    /// The conversations that are open on the server of the settings.
+    Running,
 }
 
 /// How findings are written.
@@ -98,6 +114,12 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
             .with_context(|| format!("{} cannot be written", path.display()))?;
         sources.lock = Some(lock);
     }
+    let standing = match (arguments.against, &config) {
+        (Some(Against::Running), Some(config)) => super::block_on(standing(config))?,
+        _ => Vec::new(),
+    };
+    let meetings = flows.as_ref().map(|flows| versions::meetings(flows, &standing)).unwrap_or_default();
+    versions::tell(&meetings, &report);
     let found: Vec<Diagnostic> = report
         .diagnostics()
         .into_iter()
@@ -109,6 +131,9 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
         Format::Sarif => super::tell(&format!("{:#}\n", sarif(&found))),
         Format::Text => {
             super::tell(&report.text_of(&found));
+            if arguments.against.is_some() {
+                super::tell(&told(&meetings));
+            }
             let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
             match (errors, found.len().saturating_sub(errors)) {
                 (0, 0) => super::tell("nothing is wrong\n"),
@@ -147,6 +172,25 @@ fn pages(folder: &Path) -> anyhow::Result<ExitCode> {
     }
     write("README.md".to_owned(), examples::contents())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the open conversations of the settings' server stand.
+async fn standing(config: &Config) -> anyhow::Result<Vec<State>> {
+    super::has_data(config)?;
+    let stores = Stores::open(&config.storage).await?;
+    Ok(chat::standing(&mut stores.db.read(), OPEN_MOST).await?)
+}
+
+/// What open conversations would meet, for people.
+fn told(meetings: &[Meeting]) -> String {
+    let all: usize = meetings.iter().map(|meeting| meeting.count).sum();
+    let mut out = format!("{} are open\n", count(all, "conversation"));
+    for meeting in meetings {
+        let Meeting { flow, step, count, to, word, .. } = meeting;
+        let to = to.as_ref().filter(|to| *to != step).map(|to| format!(" at {to}")).unwrap_or_default();
+        out.push_str(&format!("{count:>7}  {flow}: {step}  {word}{to}\n"));
+    }
+    out
 }
 
 fn count(n: usize, what: &str) -> String {
@@ -226,7 +270,12 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
 }
 
 /// Checks the sources with the given files in the places of those of their kind.
-fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, report: &Report) -> Option<Flows> {
+fn check(
+    sources: &mut Sources,
+    given: Vec<(String, String)>,
+    today: Date,
+    report: &Report,
+) -> Option<Flows> {
     let mut flows = Vec::new();
     let mut suites = Vec::new();
     for (path, text) in given.into_iter().filter(|(_, text)| !text.is_empty()) {

@@ -70,6 +70,7 @@ pub fn layout(graph: &Graph, sizes: &[(f64, f64)]) -> Layout {
         .collect();
     let order = ordered(&spots);
     spread(&mut spots, &order);
+    pack(&mut spots, order.len());
     drawn(graph, sizes, &spots, &order, &passes, &turned)
 }
 
@@ -255,6 +256,32 @@ fn spread(spots: &mut [Spot], order: &[Vec<usize>]) {
     }
 }
 
+/// Moves the parts that nothing joins beside one another, as near as their layers allow.
+fn pack(spots: &mut [Spot], layers: usize) {
+    let mut seen = BTreeSet::new();
+    let mut right = vec![f64::NEG_INFINITY; layers];
+    for start in 0..spots.len() {
+        let mut part = Vec::new();
+        let mut open = vec![start];
+        while let Some(at) = open.pop() {
+            if seen.insert(at) {
+                part.push(at);
+                open.extend(spots[at].up.iter().chain(&spots[at].down));
+            }
+        }
+        let side = |spot: &Spot, side: f64| spot.x + side * spot.width / 2.0;
+        let leftmost = part.iter().map(|at| side(&spots[*at], -1.0)).fold(f64::INFINITY, f64::min);
+        // The first part begins at nought, every other one right of whatever stands in its layers.
+        let needed = part.iter().map(|at| right[spots[*at].layer] + BESIDE - side(&spots[*at], -1.0));
+        let by = needed.fold(-leftmost, f64::max);
+        for at in part {
+            spots[at].x += by;
+            let edge = side(&spots[at], 1.0);
+            right[spots[at].layer] = right[spots[at].layer].max(edge);
+        }
+    }
+}
+
 /// Moves the spots of a layer to where they want to be, pushing neighbours on, from both sides, and takes the middle.
 fn settle(spots: &mut [Spot], layer: &[usize], wanted: &[f64]) {
     let gap = |a: usize, b: usize, spots: &[Spot]| (spots[a].width + spots[b].width) / 2.0 + BESIDE;
@@ -397,6 +424,14 @@ mod tests {
             let is_down = layout.nodes[edge.from].y < layout.nodes[edge.to].y;
             assert_eq!(is_down, !turned.contains(&at), "{edge:?}");
         }
+    }
+
+    #[test]
+    fn what_nothing_joins_stands_close_beside_the_rest() {
+        let (graph, layout) = placed();
+        let at = |id: &str| layout.nodes[graph.nodes.iter().position(|node| node.id == id).expect("a node")];
+        let (timeout, hello) = (at("timeout"), at("hello"));
+        assert!(timeout.x > hello.x && layout.width < 1_600.0, "{layout:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod mermaid;
 mod svg;
 
 use super::engine::{HUMAN, STOP};
-use super::flow::{Destination, Flow, Next, Outcome};
+use super::flow::{Destination, Flow, Outcome};
 use super::script;
 use super::steps::Verb;
 
@@ -52,6 +52,8 @@ pub struct Edge {
     pub to: usize,
     /// By which outcomes; empty for what simply goes on.
     pub label: String,
+    /// What it would be called if it were not.
+    plain: String,
     /// Taken only when somebody does not answer, or answers nothing useful.
     pub is_fallback: bool,
 }
@@ -77,31 +79,30 @@ impl Graph {
         for (from, step) in flow.own_steps().enumerate() {
             if let Verb::Ask(ask) = &step.verb {
                 for (choice, target) in &ask.jumps {
-                    graph.lead(from, &target.step, choice, false);
+                    graph.lead(from, &target.step, Label::of(choice), false);
                 }
             }
             if let Verb::Split(split) = &step.verb {
                 for arm in &split.arms {
-                    graph.lead(from, &arm.goto.step, &arm.name.value, false);
+                    graph.lead(from, &arm.goto.step, Label::of(&arm.name.value), false);
                 }
             }
             if let Verb::Call(call) = &step.verb {
                 for (end, target) in &call.ends {
-                    graph.lead(from, &target.step, end, false);
+                    graph.lead(from, &target.step, Label::of(end), false);
                 }
             }
             if let Verb::Switch(switch) = &step.verb {
                 for (expr, target) in &switch.branches {
-                    graph.lead(from, &target.step, expr.text(), false);
+                    graph.lead(from, &target.step, Label::of(expr.text()), false);
                 }
                 if let Some(target) = &switch.otherwise {
-                    graph.lead(from, &target.step, "else", false);
+                    graph.lead(from, &target.step, Label::of("else"), false);
                 }
             }
             for outcome in step.verb.outcomes().iter().filter(|outcome| step.verb.can_end(**outcome)) {
-                let is_plain =
-                    step.verb.main() == Some(*outcome) && matches!(step.next, Next::Below | Next::End(_));
-                let label = if is_plain { "" } else { outcome.word() };
+                let is_plain = step.verb.main() == Some(*outcome) && !step.outcomes.contains_key(outcome);
+                let label = Label { word: outcome.word(), is_plain };
                 let is_fallback = matches!(outcome, Outcome::Timeout | Outcome::Exhausted);
                 // What the flow's defaults handle for all steps would be a line from each of them.
                 if script::inherited(flow, step, *outcome).is_some() {
@@ -129,10 +130,10 @@ impl Graph {
             ),
         ] {
             let Some(target) = target else { continue };
-            let (id, verb) = (id.to_owned(), "event".to_owned());
-            graph.nodes.push(Node { id, kind: Kind::Event, verb, words: words.to_owned() });
+            let (own, verb) = (id.to_owned(), "event".to_owned());
+            graph.nodes.push(Node { id: own, kind: Kind::Event, verb, words: words.to_owned() });
             let from = graph.nodes.len().saturating_sub(1);
-            graph.lead(from, &target.step, "", false);
+            graph.lead(from, &target.step, Label { word: id, is_plain: true }, false);
         }
         graph
     }
@@ -146,25 +147,42 @@ impl Graph {
         })
     }
 
-    fn lead(&mut self, from: usize, to: &str, label: &str, is_fallback: bool) {
+    fn lead(&mut self, from: usize, to: &str, label: Label<'_>, is_fallback: bool) {
         let to = self.nodes.iter().position(|node| node.kind != Kind::End && node.id == to);
         if let Some(to) = to {
             self.connect(from, to, label, is_fallback);
         }
     }
 
-    fn connect(&mut self, from: usize, to: usize, label: &str, is_fallback: bool) {
+    fn connect(&mut self, from: usize, to: usize, label: Label<'_>, is_fallback: bool) {
         let known = self.edges.iter_mut().find(|edge| edge.from == from && edge.to == to);
         match known {
             Some(edge) => {
-                if !edge.label.is_empty() && !label.is_empty() {
-                    edge.label.push_str(", ");
+                if edge.label.is_empty() {
+                    edge.label = std::mem::take(&mut edge.plain);
                 }
-                edge.label.push_str(label);
+                edge.label = format!("{}, {}", edge.label, label.word);
                 edge.is_fallback &= is_fallback;
             }
-            None => self.edges.push(Edge { from, to, label: label.to_owned(), is_fallback }),
+            None => {
+                let (word, none) = (label.word.to_owned(), String::new());
+                let (label, plain) = if label.is_plain { (none, word) } else { (word, none) };
+                self.edges.push(Edge { from, to, label, plain, is_fallback });
+            }
         }
+    }
+}
+
+/// How a way is called, and whether it goes without saying as long as it is the only one.
+#[derive(Clone, Copy)]
+struct Label<'l> {
+    word: &'l str,
+    is_plain: bool,
+}
+
+impl<'l> Label<'l> {
+    fn of(word: &'l str) -> Self {
+        Label { word, is_plain: false }
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Edge, Graph, Kind, Node};
 
 /// Width of a node, of its writing, and of a label, in pixels and characters.
 const WIDTH: f64 = 216.0;
-const CHARS: usize = 31;
+const CHARS: usize = 29;
 const LABEL_CHARS: usize = 30;
 const LINE: f64 = 16.0;
 /// Lines of what is said that fit into a node.

@@ -162,6 +162,11 @@ impl Suite {
 }
 
 impl Test {
+    /// Whether it walks every way through the flow, which takes longer than a script.
+    pub fn explores(&self) -> bool {
+        self.explore.is_some()
+    }
+
     fn read(view: View<'_>, scenes: &BTreeMap<String, View<'_>>) -> Option<Test> {
         let mut map = view.map()?;
         let name = map.required("test").and_then(View::spanned);
@@ -235,11 +240,12 @@ impl Wanted {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use super::*;
     use crate::base::yaml;
+    use crate::chat::Flows;
+    use crate::chat::check::Known;
 
     const FLOW: &str = "flow: small\ntitle: Small\nlanguages: [en]\nevents: {human_requested: bye}\ndefaults: {exhausted: bye, timeout: {after: 5m, goto: bye}}\nsteps:\n  more:\n    ask: More?\n    choices: {a: A, b: B}\n  bye:\n    say: Bye.\n    end: done\n";
 
@@ -279,33 +285,59 @@ mod tests {
         assert_eq!(play(script), Vec::<String>::new());
     }
 
+    /// The shipped flows with their tests.
+    fn shipped() -> Vec<(&'static str, &'static str, &'static str)> {
+        macro_rules! shipped {
+            ($($name:literal),*) => {
+                vec![$((
+                    $name,
+                    include_str!(concat!("../../../bot-flows/", $name, ".yaml")),
+                    include_str!(concat!("../../../bot-flows/tests/", $name, ".yaml")),
+                )),*]
+            };
+        }
+        shipped![
+            "customer-at-risk",
+            "guide-follow-up",
+            "needs",
+            "nurture-offer",
+            "out-of-hours",
+            "pricing-qualification",
+            "talk-or-book",
+            "webinar-recording",
+            "welcome",
+            "win-back"
+        ]
+    }
+
     #[test]
-    fn the_shipped_flows_pass_their_own_tests_and_every_step_is_reached() {
-        let shipped = [
-            (
-                include_str!("../../../bot-flows/webinar-recording.yaml"),
-                include_str!("../../../bot-flows/tests/webinar-recording.yaml"),
-            ),
-            (
-                include_str!("../../../bot-flows/welcome.yaml"),
-                include_str!("../../../bot-flows/tests/welcome.yaml"),
-            ),
-        ];
-        for (flow, tests) in shipped {
+    fn the_shipped_flows_pass_their_own_tests_which_take_every_way_out() {
+        let report = Report::new();
+        let own = |(name, flow, _): &(&str, &str, &str)| (format!("{name}.yaml"), (*flow).to_owned());
+        let files: Vec<(String, String)> = shipped().iter().map(own).collect();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/bot-flows");
+        assert_eq!(Flows::files(folder.as_ref(), &report).len(), files.len(), "every file is in the list above");
+        let flows = Flows::read(&files, &Known::default(), &report);
+        assert!(report.is_clean(), "{}", report.text());
+        let flows = flows.expect("sound flows");
+        for (name, _, tests) in shipped() {
             let report = Report::new();
-            let flow =
-                Arc::new(Flow::read(&yaml::parse("flow.yaml", flow, &report).unwrap(), &report).unwrap());
-            let suite = Suite::read(&yaml::parse("tests.yaml", tests, &report).unwrap(), &report).unwrap();
+            let suite = Suite::read(&yaml::parse(name, tests, &report).unwrap(), &report).unwrap();
+            let flow = flows.find(&suite.flow.value).expect("the flow of its tests");
+            suite.check(flow, &report);
             assert!(report.is_clean(), "{}", report.text());
-            let mut reached = BTreeSet::new();
+            let mut coverage = Coverage::default();
             for test in &suite.tests {
-                let outcome = test.play(&flow, std::slice::from_ref(&flow));
-                assert!(outcome.failures.is_empty(), "{}: {:#?}", outcome.name, outcome.failures);
-                reached.extend(outcome.steps);
+                let outcome = test.play(flow, flows.all());
+                let columns = columns(&outcome.rows, 46);
+                assert!(outcome.failures.is_empty(), "{}: {:#?}\n{columns}", outcome.name, outcome.failures);
+                coverage.add(&outcome);
             }
-            let missed: Vec<&str> =
-                flow.steps.iter().map(|step| step.id.as_str()).filter(|id| !reached.contains(*id)).collect();
-            assert!(missed.is_empty(), "{}: no test reaches {missed:?}", flow.id);
+            let covered = coverage.of(flow);
+            let steps: Vec<&str> = covered.missed_steps.iter().map(|step| step.id.as_str()).collect();
+            assert!(steps.is_empty(), "{name}: no test reaches {steps:?}");
+            assert!(covered.missed_exits.is_empty(), "{name}: no test takes {:#?}", covered.missed_exits);
+            assert_eq!(covered.percent(), 100);
         }
     }
 }

@@ -92,6 +92,7 @@ fn value(view: View<'_>) -> Json {
             Err(_) => Json::from(text.text.as_str()),
         },
         Kind::Scalar(text) => Json::from(text.text.as_str()),
-        Kind::List(_) | Kind::Map(_) => Json::Null,
+        Kind::List(items) => items.iter().map(|node| value(View { node, ..view })).collect(),
+        Kind::Map(_) => Json::Null,
     }
 }

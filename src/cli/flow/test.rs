@@ -87,7 +87,10 @@ pub fn run(arguments: &Arguments, flows: &Flows, folder: &Path) -> anyhow::Resul
     let threshold = arguments.threshold.map(usize::from);
     let mut is_enough = true;
     if arguments.coverage || threshold.is_some() {
-        for flow in flows.all() {
+        // Whoever names files asks about their flows only.
+        let is_asked = |id: &String| arguments.paths.is_empty() || tally.coverage.contains_key(id);
+        let asked: Vec<_> = flows.all().iter().filter(|flow| is_asked(&flow.id)).collect();
+        for flow in asked {
             is_enough &= tally.cover(flow, threshold);
         }
     }

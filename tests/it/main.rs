@@ -17,6 +17,7 @@ mod console;
 mod contracts;
 mod deals;
 mod errors;
+mod flows;
 mod forms;
 mod gates;
 mod hostile;

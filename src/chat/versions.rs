@@ -332,10 +332,16 @@ mod tests {
         let mut talking = play.clone();
         play.flow = &new;
         let events = play.play(&says("b")).unwrap();
-        assert!(events.iter().any(|o| matches!(&o.body, Body::Status { mode: Mode::Waiting, .. })), "{events:?}");
+        assert!(
+            events.iter().any(|o| matches!(&o.body, Body::Status { mode: Mode::Waiting, .. })),
+            "{events:?}"
+        );
         talking.play(&Input::AgentAccepted { agent: Rehearsal::agent() }).unwrap();
         talking.flow = &new;
-        assert!(texts(&talking.play(&says("b")).unwrap()).iter().all(|text| text == "b"), "the bot is silent");
+        assert!(
+            texts(&talking.play(&says("b")).unwrap()).iter().all(|text| text == "b"),
+            "the bot is silent"
+        );
         let events = talking.play(&Input::AgentReturned).unwrap();
         assert!(texts(&events).iter().any(|text| text.contains("just changed")), "{events:?}");
     }

@@ -154,9 +154,14 @@ async fn a_conversation_whose_flow_is_gone_is_ended_in_it_on_every_node() {
 #[tokio::test]
 async fn a_node_that_has_not_loaded_the_new_flows_yet_goes_on_with_them_from_the_store() {
     let shop = Shop::start().await;
-    let late = Room { flows: Arc::new(Running::new((*shop.room().flows.now()).clone())), ..shop.room().clone() };
+    let late =
+        Room { flows: Arc::new(Running::new((*shop.room().flows.now()).clone())), ..shop.room().clone() };
     shop.app.clock.advance(1_000);
-    shop.change("welcome.yaml", "      no: {label: \"No, thank you\", goto: bye}", "      no: {label: \"No, thank you\", goto: bye}\n      enough: {label: Enough, goto: bye}");
+    shop.change(
+        "welcome.yaml",
+        "      no: {label: \"No, thank you\", goto: bye}",
+        "      no: {label: \"No, thank you\", goto: bye}\n      enough: {label: Enough, goto: bye}",
+    );
     shop.change("welcome.yaml", "no: \"No, gracias\"}", "no: \"No, gracias\", enough: Basta}");
     assert_eq!(shop.reload().await, Reloaded::Replaced);
     let open = shop.open("welcome").await;
@@ -202,7 +207,10 @@ async fn check_tells_what_open_conversations_would_meet() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let told = check();
-    assert!(told.contains("2 conversations are open") && told.contains("2  welcome: menu  unchanged"), "{told}");
+    assert!(
+        told.contains("2 conversations are open") && told.contains("2  welcome: menu  unchanged"),
+        "{told}"
+    );
     shop.change("welcome.yaml", "  menu:", "  what:");
     shop.change("welcome.yaml", "    menu.", "    what.");
     let told = check();
@@ -227,12 +235,9 @@ async fn known(shop: &Shop, email: &str, stage: &str) -> (ContactId, VisitorId) 
         time_zone: Some("Europe/Madrid"),
     };
     let contact = contacts::identify(&mut tx, &who, shop.app.now()).await.unwrap().contact.id;
-    tx.execute(
-        embudo::sql!("update contacts set stage = $2 where id = $1"),
-        embudo::params![contact, stage],
-    )
-    .await
-    .unwrap();
+    tx.execute(embudo::sql!("update contacts set stage = $2 where id = $1"), embudo::params![contact, stage])
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     (contact, visitor)
 }
@@ -258,7 +263,9 @@ async fn another_stage_is_offered_another_flow_on_the_same_page() {
 #[tokio::test]
 async fn customers_at_risk_and_lost_ones_are_offered_their_own_flows() {
     let shop = Shop::start().await;
-    for (state, flow) in [("active", None), ("at_risk", Some("customer-at-risk")), ("churned", Some("win-back"))] {
+    for (state, flow) in
+        [("active", None), ("at_risk", Some("customer-at-risk")), ("churned", Some("win-back"))]
+    {
         let (contact, visitor) = known(&shop, &format!("{state}@acme.example"), "customer").await;
         shop.app
             .app
@@ -274,7 +281,8 @@ async fn customers_at_risk_and_lost_ones_are_offered_their_own_flows() {
             )
             .await
             .unwrap();
-        let found = chat::offer(shop.room(), &visit(visitor, "/en/index.html"), shop.app.now()).await.unwrap();
+        let found =
+            chat::offer(shop.room(), &visit(visitor, "/en/index.html"), shop.app.now()).await.unwrap();
         let names: Vec<&str> = found.iter().map(|offered| offered.flow.as_str()).collect();
         assert_eq!(names, flow.into_iter().collect::<Vec<_>>(), "{state}");
     }

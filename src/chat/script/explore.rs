@@ -124,11 +124,14 @@ impl Explored {
     }
 }
 
+/// A difference between two worlds.
+type Change = Box<dyn Fn(&mut Scene)>;
+
 /// The worlds that make a difference to a flow, and in which it would begin.
 fn worlds(flow: &Flow, base: &Scene) -> Vec<(String, Scene)> {
     let has = |is: fn(&Verb) -> bool| flow.steps.iter().any(|step| is(&step.verb));
     let mut worlds = vec![(String::new(), base.clone())];
-    let mut split = |ways: Vec<(&str, Box<dyn Fn(&mut Scene)>)>| {
+    let mut split = |ways: Vec<(&str, Change)>| {
         worlds = worlds
             .iter()
             .flat_map(|(name, scene)| {
@@ -141,9 +144,8 @@ fn worlds(flow: &Flow, base: &Scene) -> Vec<(String, Scene)> {
             })
             .collect();
     };
-    let language = |language: Language| -> Box<dyn Fn(&mut Scene)> {
-        Box::new(move |scene: &mut Scene| scene.language = language)
-    };
+    let language =
+        |language: Language| -> Change { Box::new(move |scene: &mut Scene| scene.language = language) };
     split(flow.languages.iter().map(|one| (one.code(), language(*one))).collect());
     split(vec![
         ("she is confirmed", Box::new(|s| (s.trust, s.has_email) = (s.trust.max(CONFIRMED), true))),
@@ -192,6 +194,15 @@ fn worlds(flow: &Flow, base: &Scene) -> Vec<(String, Scene)> {
             ("there is a recording", Box::new(move |s| shown.iter().for_each(|id| provide(s, id)))),
             ("there is no recording", Box::new(|s| s.recordings.clear())),
         ]);
+    }
+    for step in &flow.steps {
+        let Verb::Split(test) = &step.verb else { continue };
+        let arms = test.arms.iter().map(|arm| {
+            let (at, name) = (step.id.clone(), arm.name.value.clone());
+            let force: Change = Box::new(move |s| drop(s.props.arms.insert(at.clone(), name.clone())));
+            (arm.name.value.as_str(), force)
+        });
+        split(arms.collect());
     }
     let begins = |scene: &Scene| {
         let condition = flow.trigger.as_ref().and_then(|trigger| trigger.condition.as_ref());
@@ -662,5 +673,22 @@ mod tests {
         let walk = |seed| found(steps, &Explore { walks: 50, seed, ..Explore::default() }).turns;
         assert_eq!(walk(7), walk(7));
         assert_ne!(walk(7), walk(8));
+    }
+
+    #[test]
+    fn every_kind_of_question_is_walked_through() {
+        let files = [
+            ("tour.yaml", include_str!("../../../tests/it/fixtures/flows/tour.yaml")),
+            ("details.yaml", include_str!("../../../tests/it/fixtures/flows/details.yaml")),
+        ]
+        .map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let report = Report::new();
+        let flows = crate::chat::Flows::read(&files, &Default::default(), &report);
+        let flows = flows.unwrap_or_else(|| panic!("{}", report.text()));
+        let tour = flows.find("tour").unwrap();
+        let all = explore(tour, &Scene::default(), None, &Explore::default());
+        assert!(all.findings.is_empty(), "{:#?}", all.findings);
+        let ends: Vec<&str> = all.ends.keys().map(String::as_str).collect();
+        assert_eq!(ends, ["declined", "done", "gave_up"]);
     }
 }

@@ -359,17 +359,26 @@ mod tests {
     use super::*;
     use crate::base::diagnostic::Report;
     use crate::base::time::Timestamp;
+    use crate::chat::Flows;
+    use crate::chat::check::Known;
 
     fn said(lines: &[&str]) -> String {
-        let report = Report::new();
         let text = include_str!("../../../bot-flows/welcome.yaml");
-        let flow =
-            Flow::read(&yaml::parse("w.yaml", text, &report).expect("a tree"), &report).expect("a flow");
+        said_to(&[("welcome.yaml", text)], "welcome", lines)
+    }
+
+    fn said_to(files: &[(&str, &str)], flow: &str, lines: &[&str]) -> String {
+        let report = Report::new();
+        let files: Vec<(String, String)> =
+            files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        let flows = Flows::read(&files, &Known::default(), &report);
+        let flows = flows.unwrap_or_else(|| panic!("{}", report.text()));
+        let flow = flows.find(flow).expect("a flow");
         let now = Scene::default().now;
         let scene = Scene { slots: vec![Timestamp(now.0 + 86_400_000)], ..Scene::default() };
         let mut out = Vec::new();
         let input = lines.join("\n");
-        talk(&flow, scene, None, input.as_bytes(), &mut out, false).expect("written to memory");
+        talk(flow, scene, None, input.as_bytes(), &mut out, false).expect("written to memory");
         String::from_utf8(out).expect("text")
     }
 
@@ -398,5 +407,42 @@ mod tests {
         assert!(told.contains("Nobody can join us"), "{told}");
         assert!(told.contains("at away ("), "{told}");
         assert!(told.contains("/nonsense means nothing here"), "{told}");
+    }
+
+    #[test]
+    fn every_kind_of_question_can_be_answered() {
+        let files = [
+            ("tour.yaml", include_str!("../../../tests/it/fixtures/flows/tour.yaml")),
+            ("details.yaml", include_str!("../../../tests/it/fixtures/flows/details.yaml")),
+        ];
+        let answers = [
+            "ana@example.com",
+            "123456",
+            "https://faro.example",
+            "2026-03-10",
+            "10:30",
+            "20",
+            "4",
+            "2",
+            "/where",
+            "/stop",
+        ];
+        let told = said_to(&files, "tour", &answers);
+        for hint in [
+            "(the picture",
+            "(the file /guides/reading.pdf)",
+            "(the card \"A card\")",
+            "(the code from the mail; here it is 123456)",
+            "(a web address, https://…)",
+            "(a day, 2026-12-24)",
+            "(a time, 14:30)",
+            "(a number)",
+            "(1 to 5)",
+            "2 Steel",
+            "shelf = \"steel\"",
+            "I leave you alone.",
+        ] {
+            assert!(told.contains(hint), "{hint}: {told}");
+        }
     }
 }

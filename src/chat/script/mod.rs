@@ -316,7 +316,11 @@ mod tests {
         let own = |(name, flow, _): &(&str, &str, &str)| (format!("{name}.yaml"), (*flow).to_owned());
         let files: Vec<(String, String)> = shipped().iter().map(own).collect();
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/bot-flows");
-        assert_eq!(Flows::files(folder.as_ref(), &report).len(), files.len(), "every file is in the list above");
+        assert_eq!(
+            Flows::files(folder.as_ref(), &report).len(),
+            files.len(),
+            "every file is in the list above"
+        );
         let flows = Flows::read(&files, &Known::default(), &report);
         assert!(report.is_clean(), "{}", report.text());
         let flows = flows.expect("sound flows");

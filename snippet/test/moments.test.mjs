@@ -28,13 +28,15 @@ async function stage(t, flow, { body = long, how = {}, scheme = 'data-consent="f
 
 describe('the moment at which a flow offers itself', () => {
   test('far enough down the page, and not before', async (t) => {
-    const { page, opened, rest } = await stage(t, { flow: 'read', open: true, scroll: 50 });
+    const { server, page, opened, rest } = await stage(t, { flow: 'read', open: true, scroll: 50 });
     await page.mouse.wheel(0, 500);
     await rest();
     assert.deepEqual(opened(), []);
     await page.mouse.wheel(0, 2500);
     await until('the flow', () => opened().length);
     assert.deepEqual(opened(), ['read']);
+    const asked = server.requests.filter(({ path }) => path === '/v1/chat').map(({ text }) => JSON.parse(text));
+    assert.deepEqual(asked.map(({ returning }) => returning), server.triggers.map(({ returning }) => returning));
   });
 
   test('a page that is seen whole is read as soon as it is seen', async (t) => {

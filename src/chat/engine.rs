@@ -24,6 +24,9 @@ use super::versions::{self, Fate};
 /// The trust from which on what is stored about a person may be used: confirmed.
 pub const CONFIRMED: u8 = 3;
 
+/// The trust in an address that was only typed.
+const CLAIMED: u8 = 1;
+
 /// More steps in one turn than any sound flow takes; the checker proves that there is no endless circle, this
 /// holds where the proof has a gap.
 const MAX_STEPS: usize = 200;
@@ -159,6 +162,9 @@ pub struct State {
     pub looked_on: bool,
     /// She has typed an address in this conversation.
     pub email_given: bool,
+    /// Variables that she did not fill: what was stored about the person that the device is known to belong to.
+    #[serde(default)]
+    pub recalled: Vec<String>,
     /// A code is on its way to her address.
     #[serde(default)]
     pub code_sent: bool,
@@ -231,6 +237,7 @@ pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
         booking: None,
         looked_on: false,
         email_given: false,
+        recalled: Vec::new(),
         code_sent: false,
         outcome: None,
         path: Vec::new(),
@@ -313,6 +320,8 @@ pub struct Run<'a> {
     pub effects: Vec<Effect>,
     /// The world's facts, without those that this visitor must not be shown.
     facts: Context,
+    /// How sure it is who she is, at this point of the turn.
+    trust: u8,
     events: Vec<Out>,
     mode: Mode,
     passed: Vec<Passed>,
@@ -338,7 +347,8 @@ impl<'a> Run<'a> {
             facts.retain(|path| !symbols::is_personal(path));
         }
         let (passed, by) = (Vec::new(), None);
-        Run { flow, world, state, effects: Vec::new(), facts, events: Vec::new(), mode, passed, by }
+        let trust = world.trust;
+        Run { flow, world, state, effects: Vec::new(), facts, trust, events: Vec::new(), mode, passed, by }
     }
 
     fn turn(self) -> Turn {
@@ -658,12 +668,15 @@ impl<'a> Run<'a> {
 
     /// Whether it is certain who she is.
     pub fn is_confirmed(&self) -> bool {
-        self.world.trust >= CONFIRMED
+        self.trust >= CONFIRMED
     }
 
     /// Takes what was known before for the answer to a question that is therefore not asked.
     pub fn recall(&mut self, question: &Question, value: Json) {
         if let Some(name) = &question.var {
+            if !self.state.vars.contains_key(name) {
+                self.state.recalled.push(name.clone());
+            }
             self.state.vars.insert(name.clone(), value);
         }
     }
@@ -696,11 +709,22 @@ impl<'a> Run<'a> {
         if self.flow.vars.get(name).is_some_and(|var| var.save) {
             self.effects.push(Effect::SaveField { name: name.to_owned(), value: value.clone() });
         }
+        self.state.recalled.retain(|recalled| recalled != name);
         self.state.vars.insert(name.to_owned(), value);
     }
 
+    /// She has said who she is. If that is somebody else than the one whose device this is known to be, nothing that is
+    /// stored about that person is used from here on, in this very turn.
     pub fn identify(&mut self, email: &str) {
         self.state.email_given = true;
+        if self.facts.get("contact.email").and_then(Json::as_str) != Some(email) {
+            self.trust = self.trust.min(CLAIMED);
+            self.facts.retain(|path| !symbols::is_personal(path));
+            self.facts.set("trust", self.trust);
+            for name in std::mem::take(&mut self.state.recalled) {
+                self.state.vars.remove(&name);
+            }
+        }
         // Whose the fields before it are is only clear now: the identity comes first.
         self.effects.insert(0, Effect::Identify { email: email.to_owned() });
     }

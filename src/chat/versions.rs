@@ -229,6 +229,25 @@ impl Running {
     }
 }
 
+/// The flows of a set as they run now, of those that have run in another version.
+///
+/// # Errors
+/// As the store says.
+pub async fn published(q: &mut impl Queries, flows: &Flows) -> Result<Vec<Arc<Flow>>, Error> {
+    let mut found = Vec::new();
+    for flow in flows.all() {
+        let seen = store::versions_seen(q, &flow.id).await?;
+        let Some((latest, _)) = seen.into_iter().max_by_key(|(_, at)| *at) else { continue };
+        if latest == flow.version {
+            continue;
+        }
+        let files = store::flow_files(q, &flow.id, &latest).await?;
+        let set = files.and_then(|files| Flows::read(&files, &Known::default(), &Report::new()));
+        found.extend(set.and_then(|set| set.find(&flow.id).cloned()));
+    }
+    Ok(found)
+}
+
 /// Notes the versions of a set that begins to run, with its files, so that conversations in it can be ended on any
 /// node and after any change; forgets those that nobody needs.
 ///

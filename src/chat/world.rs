@@ -16,8 +16,8 @@ use crate::base::time::{Timestamp, zone};
 use crate::bookings;
 use crate::contacts::{self, Contact};
 use crate::segments;
-use crate::storage::db::Queries;
 use crate::stages;
+use crate::storage::db::Queries;
 use crate::webinars::{self, Recording};
 
 /// Whom the world is seen by.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use jiff::civil::Date;
@@ -13,8 +14,9 @@ use crate::app::{Definitions, Kind, LOCK, Sources};
 use crate::base::diagnostic::{Diagnostic, Mark, Report, Severity, nearest};
 use crate::base::time::Clock;
 use crate::base::yaml::{self, Doc, View};
-use crate::chat::check::{codes, examples, lock_of, untested};
+use crate::chat::check::{against, codes, examples, lock_of, untested};
 use crate::chat::engine::State;
+use crate::chat::flow::Flow;
 use crate::chat::script::{Coverage, Suite};
 use crate::chat::versions::{self, Meeting};
 use crate::chat::{self, Flows};
@@ -114,12 +116,17 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
             .with_context(|| format!("{} cannot be written", path.display()))?;
         sources.lock = Some(lock);
     }
-    let standing = match (arguments.against, &config) {
-        (Some(Against::Running), Some(config)) => super::block_on(standing(config))?,
-        _ => Vec::new(),
-    };
-    let meetings = flows.as_ref().map(|flows| versions::meetings(flows, &standing)).unwrap_or_default();
-    versions::tell(&meetings, &report);
+    let mut meetings = Vec::new();
+    if let (Some(Against::Running), Some(config), Some(flows)) = (arguments.against, &config, &flows) {
+        let (standing, published) = super::block_on(running(config, flows))?;
+        meetings = versions::meetings(flows, &standing);
+        versions::tell(&meetings, &report);
+        for old in &published {
+            if let Some(new) = flows.find(&old.id) {
+                against(old, new, &report);
+            }
+        }
+    }
     let found: Vec<Diagnostic> = report
         .diagnostics()
         .into_iter()
@@ -174,11 +181,13 @@ fn pages(folder: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the open conversations of the settings' server stand.
-async fn standing(config: &Config) -> anyhow::Result<Vec<State>> {
+/// Where the open conversations of the settings' server stand, and the flows as they run there.
+async fn running(config: &Config, flows: &Flows) -> anyhow::Result<(Vec<State>, Vec<Arc<Flow>>)> {
     super::has_data(config)?;
     let stores = Stores::open(&config.storage).await?;
-    Ok(chat::standing(&mut stores.db.read(), OPEN_MOST).await?)
+    let mut q = stores.db.read();
+    let standing = chat::standing(&mut q, OPEN_MOST).await?;
+    Ok((standing, versions::published(&mut q, flows).await?))
 }
 
 /// What open conversations would meet, for people.
@@ -270,12 +279,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
 }
 
 /// Checks the sources with the given files in the places of those of their kind.
-fn check(
-    sources: &mut Sources,
-    given: Vec<(String, String)>,
-    today: Date,
-    report: &Report,
-) -> Option<Flows> {
+fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, report: &Report) -> Option<Flows> {
     let mut flows = Vec::new();
     let mut suites = Vec::new();
     for (path, text) in given.into_iter().filter(|(_, text)| !text.is_empty()) {

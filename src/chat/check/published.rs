@@ -18,7 +18,7 @@ pub fn against(published: &Flow, new: &Flow, report: &Report) {
             });
             let to = near.map_or("some_step", String::as_str);
             report
-                .error(
+                .warning(
                     &new.at,
                     "G213",
                     format!("the running version has a step \"{}\", this one has not", gone.id),

@@ -126,3 +126,74 @@ impl Ask {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::base::diagnostic::Report;
+    use crate::base::yaml;
+    use crate::chat::body::Body;
+    use crate::chat::effects::Effect;
+    use crate::chat::engine::Phase;
+    use crate::chat::flow::Flow;
+    use crate::chat::rehearsal::{Rehearsal, Scene, says};
+
+    const FLOW: &str = r#"flow: two
+title: Two people, one device
+languages: [en]
+vars:
+  size: {type: enum, values: [small, large], save: true}
+  email: {type: email, save: true}
+defaults: {exhausted: bye, timeout: {after: 5m, goto: bye}}
+steps:
+  first: {ask: How large?, var: size, choices: {small: Small, large: Large}, skip_known: true}
+  email: {ask: Who are you?, var: email}
+  hello: {say: "Hello{{#if contact.first_name}} {{contact.first_name}}{{/if}}."}
+  again: {ask: How large?, var: size, choices: {small: Small, large: Large}, skip_known: true}
+  code: {ask: Which digits?, type: code, outcomes: {unavailable: bye}}
+  bye: {say: Goodbye., end: done}
+"#;
+
+    /// Nikki's device; somebody types an address.
+    fn after(email: &str) -> (Vec<String>, String, Vec<Effect>) {
+        let report = Report::new();
+        let flow = Flow::read(&yaml::parse("f", FLOW, &report).unwrap(), &report).unwrap();
+        let mut scene = Scene { trust: 3, has_email: true, ..Scene::default() };
+        scene.facts.set("contact.email", "nikki@acme.example").set("contact.first_name", "Nikki");
+        scene.known.insert("size".to_owned(), json!("large"));
+        let (mut play, _) = Rehearsal::open(&flow, scene, None);
+        assert_eq!(play.state.step, "email", "her size is known");
+        let out = play.play(&says(email)).unwrap();
+        let said = out.iter().filter_map(|out| match &out.body {
+            Body::Text { text, .. } => Some(text.clone()),
+            _ => None,
+        });
+        (said.collect(), play.state.step.clone(), play.effects)
+    }
+
+    #[test]
+    fn her_own_address_changes_nothing_and_needs_no_code() {
+        let (said, step, effects) = after("nikki@acme.example");
+        assert!(said.contains(&"Hello Nikki.".to_owned()), "{said:?}");
+        assert_eq!(step, "bye");
+        assert!(!effects.contains(&Effect::SendCode));
+    }
+
+    #[test]
+    fn whoever_types_another_address_meets_nothing_of_the_devices_owner() {
+        let (said, step, effects) = after("ana@example.com");
+        assert!(said.contains(&"Hello.".to_owned()), "{said:?}");
+        assert_eq!(step, "again", "what is stored of Nikki is not Ana's");
+        let kept = |effect: &Effect| matches!(effect, Effect::SaveField { name, .. } if name == "size");
+        assert!(!effects.iter().any(kept), "and is not kept with her");
+    }
+
+    #[test]
+    fn a_code_that_cannot_be_sent_leads_on() {
+        let report = Report::new();
+        let flow = Flow::read(&yaml::parse("f", FLOW, &report).unwrap(), &report).unwrap();
+        let (play, _) = Rehearsal::open(&flow, Scene::default(), Some("code"));
+        assert_eq!((play.state.step.as_str(), &play.state.phase), ("bye", &Phase::Ended));
+    }
+}

@@ -56,7 +56,13 @@ fn main() -> ExitCode {
         ["redis", ..] => redis::accept(run),
         ["drain", ..] => redis::drain(number("--hits", 300_000).into()),
         ["sustained", ..] => {
-            sustained::run(number("--seconds", 300), number("--visitors", 4_096), number("--connections", 64))
+            let contacts = number("--contacts", 0);
+            sustained::run(
+                number("--seconds", 300),
+                number("--visitors", 4_096),
+                number("--connections", 64),
+                contacts,
+            )
         }
         ["reports", ..] => reports::run(number("--hits", 10_000_000)),
         ["growth", ..] => reports::growth(run),
@@ -65,7 +71,7 @@ fn main() -> ExitCode {
             eprintln!(
                 "cargo bench --bench collector -- layers|stored|redis [--rounds N] [--seconds N]\n\
                  cargo bench --bench collector -- drain [--hits N]\n\
-                 cargo bench --bench collector -- sustained [--seconds N] [--visitors N] [--connections N]\n\
+                 cargo bench --bench collector -- sustained [--seconds N] [--visitors N] [--contacts N] [--connections N]\n\
                  cargo bench --bench collector -- reports [--hits N] | growth [--rounds N] [--seconds N]\n\
                  cargo bench --bench collector -- peers liwan|umami|shynet ADDRESS SITE [--rounds N] [--seconds N]"
             );

@@ -1,5 +1,5 @@
-//! Minutes under full load: how fast hits are taken while they are also carried to rows, counted and projected; whether
-//! anything lags ever further behind; how much memory that takes.
+//! Minutes under full load: how fast hits are taken while they are also carried to rows, counted, projected and scored;
+//! whether anything lags ever further behind; how much memory that takes.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,16 +19,20 @@ struct Look {
     journal: i64,
     rows: i64,
     uncounted: i64,
+    unprojected: i64,
+    marks: i64,
     mib: f64,
 }
 
-/// Loads the whole product for `seconds` with so many visitors and connections.
-pub fn run(seconds: u32, visitors: u32, connections: u32) -> ExitCode {
+/// Loads the whole product for `seconds` with so many visitors and connections; so many of the visitors are contacts, whose
+/// scores and segments follow what they do.
+pub fn run(seconds: u32, visitors: u32, connections: u32, contacts: u32) -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let raw_case = Case { visitors, ..Case::shared("raw", connections) };
     let case = Case { visitors, ..Case::shared("embedded-carried", connections) };
     let raw = Server::start(&raw_case, cores, None);
     let server = Server::start(&case, cores, None);
+    know(&server, visitors, contacts);
     raw.load(&raw_case, 2, cores);
     let mut raws: Vec<f64> = (0..3).map(|_| raw.load(&raw_case, 2, cores).per_second).collect();
     let cpu_before = server.cpu_us();
@@ -41,19 +45,22 @@ pub fn run(seconds: u32, visitors: u32, connections: u32) -> ExitCode {
     });
     // Everything that was taken is carried, counted and projected before anything is divided.
     let started = std::time::Instant::now();
-    while waiting(&server).is_none_or(|(journal, _, uncounted)| journal + uncounted > 0) {
+    let is_behind = |look: Look| look.journal + look.uncounted + look.unprojected + look.marks > 0;
+    while waiting(&server, 0).is_none_or(is_behind) {
         std::thread::sleep(Duration::from_millis(50));
     }
     let caught_up = started.elapsed().as_secs_f64();
     let cpu = (server.cpu_us() - cpu_before) / slice.hits;
-    let stored = waiting(&server).map_or(0, |(_, rows, _)| rows);
+    let stored = waiting(&server, 0).map_or(0, |look| look.rows);
     raws.extend((0..3).map(|_| raw.load(&raw_case, 2, cores).per_second));
     let raw = median(raws);
     println!(
-        "sustained, {}: {seconds} s, {visitors} visitors, {connections} connections\n\n\
+        "sustained, {}: {seconds} s, {visitors} visitors, {contacts} of them contacts, {connections} connections\n\n\
          {:.0} hits/s, {:.2} of raw ({raw:.0} hits/s, before and after), p50 {:.1} ms, p99 {:.1} ms\n\
          {cpu:.1} µs of CPU a hit with everything that follows; caught up {caught_up:.1} s after the load\n\
-         {:.0} hits answered, {stored} rows\n\n| s | groups in the journal | rows | not counted | MiB |\n|---|---|---|---|---|",
+         {:.0} hits answered, {stored} rows\n\n\
+         | s | groups in the journal | rows | not counted | not projected | contacts to look at | MiB |\n\
+         |---|---|---|---|---|---|---|",
         machine(cores),
         slice.per_second,
         slice.per_second / raw,
@@ -63,19 +70,20 @@ pub fn run(seconds: u32, visitors: u32, connections: u32) -> ExitCode {
     );
     for look in &looks {
         println!(
-            "| {} | {} | {} | {} | {:.0} |",
-            look.seconds, look.journal, look.rows, look.uncounted, look.mib
+            "| {} | {} | {} | {} | {} | {} | {:.0} |",
+            look.seconds, look.journal, look.rows, look.uncounted, look.unprojected, look.marks, look.mib
         );
     }
     let looks: Vec<_> = looks
         .iter()
         .map(|look| {
             json!({ "seconds": look.seconds, "journal": look.journal, "rows": look.rows,
-                    "uncounted": look.uncounted, "mib": look.mib })
+                    "uncounted": look.uncounted, "unprojected": look.unprojected, "marks": look.marks,
+                    "mib": look.mib })
         })
         .collect();
     let result = json!({
-        "bench": "sustained", "machine": machine(cores), "seconds": seconds, "visitors": visitors,
+        "bench": "sustained", "machine": machine(cores), "seconds": seconds, "visitors": visitors, "contacts": contacts,
         "connections": connections, "hits_per_second": slice.per_second, "of_raw": slice.per_second / raw,
         "p50_ms": slice.p50_ms, "p99_ms": slice.p99_ms, "cpu_us_per_hit": cpu, "caught_up_s": caught_up,
         "answered": slice.hits, "rows": stored, "looks": looks,
@@ -88,24 +96,55 @@ fn watch(server: &Server, is_over: &AtomicBool) -> Vec<Look> {
     let mut looks = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
         std::thread::sleep(LOOK);
-        if let Some((journal, rows, uncounted)) = waiting(server) {
-            let seconds = started.elapsed().as_secs();
-            looks.push(Look { seconds, journal, rows, uncounted, mib: server.resident_mib() });
+        if let Some(look) = waiting(server, started.elapsed().as_secs()) {
+            looks.push(look);
         }
     }
     looks
 }
 
-/// Groups in the journal, rows, and rows that are not counted yet.
-fn waiting(server: &Server) -> Option<(i64, i64, i64)> {
+/// What waits at this moment.
+fn waiting(server: &Server, seconds: u64) -> Option<Look> {
     let open = |name: &str| {
         Connection::open_with_flags(server.data().join(name), OpenFlags::SQLITE_OPEN_READ_ONLY).ok()
     };
     let one =
         |connection: &Connection, text: &str| connection.query_row(text, [], |row| row.get::<_, i64>(0)).ok();
-    let hits = open("hits.db")?;
-    let cursor = one(&hits, "select coalesce(max(position), 0) from log_cursors where name = 'traffic'")?;
-    let last = one(&hits, "select coalesce(max(seq), 0) from hits")?;
-    let waits = server.metric("embudo_journal_groups_waiting")?;
-    Some((waits, last, last - cursor))
+    let (hits, people) = (open("hits.db")?, open("embudo.db")?);
+    let counted = one(&hits, "select coalesce(max(position), 0) from log_cursors where name = 'traffic'")?;
+    let projected = "select coalesce(max(position), 0) from projection_cursors where name = 'journey'";
+    let rows = one(&hits, "select coalesce(max(seq), 0) from hits")?;
+    Some(Look {
+        seconds,
+        journal: server.metric("embudo_journal_groups_waiting")?,
+        rows,
+        uncounted: rows - counted,
+        unprojected: rows - one(&people, projected)?,
+        marks: one(&people, "select count(*) from contact_marks")?,
+        mib: server.resident_mib(),
+    })
+}
+
+/// Makes contacts of the first visitors that `hits.lua` sends.
+fn know(server: &Server, visitors: u32, contacts: u32) {
+    let mut people = Connection::open(server.data().join("embudo.db")).expect("the store");
+    let tx = people.transaction().expect("begins");
+    for number in 1..=contacts.min(visitors) {
+        let contact = format!("01890a5d-ac96-774b-9000-{number:012x}");
+        let last = u64::from(number) * 2_654_435_761 % 0xffff_ffff_ffff;
+        let visitor = format!("01890a5d-ac96-774b-8000-{last:012x}");
+        tx.execute(
+            "insert into contacts (id, email, language, stage, stage_since, created_at, updated_at, last_seen_at)
+             values (?1, ?2, 'en', 'lead', 1, 1, 1, 1)",
+            (&contact, format!("c{number}@company.example")),
+        )
+        .expect("written");
+        tx.execute(
+            "insert into visitors (id, site, contact_id, trust, consent, first_seen_at, last_seen_at)
+             values (?1, 'bench', ?2, 1, 'analytics', 1, 1)",
+            (&visitor, &contact),
+        )
+        .expect("written");
+    }
+    tx.commit().expect("commits");
 }

@@ -1,6 +1,8 @@
-//! The lifecycle over many lives: a back-test of 100,000 contacts, and the explanation of one with 10,000 activities.
+//! The lifecycle over many lives: a back-test of 100,000 contacts, the explanation of one with 10,000 activities, and what
+//! many segments cost whoever follows what people do.
 //!
-//! `cargo bench --bench lifecycle -- explain [--activities N] | backtest [--contacts N] [--activities N]`. The lives are
+//! `cargo bench --bench lifecycle -- explain [--activities N] | backtest [--contacts N] [--activities N] | segments
+//! [--contacts N] [--rounds N]`. The lives are
 //! made up the same way every time, in a store of their own below `target/bench`; one that is there is used again. Told
 //! are wall time, the time of all cores that this process had, and the most memory it had.
 
@@ -11,6 +13,8 @@ use std::time::Instant;
 use embudo::base::diagnostic::Report;
 use embudo::base::ids::{ActivityId, ContactId};
 use embudo::base::time::{DAY_MS, Timestamp};
+use embudo::contacts::marks;
+use embudo::segments::{self, Costs};
 use embudo::stages::trial::{self, Backtester};
 use embudo::stages::{self, Definition};
 use embudo::storage::db::{Db, HITS, JOURNEY, Queries, Tx};
@@ -55,10 +59,12 @@ fn main() -> ExitCode {
         Some(&"backtest") => {
             runtime.block_on(backtest(number("--contacts", 100_000), number("--activities", 30)));
         }
+        Some(&"segments") => runtime.block_on(segments(number("--contacts", 300), number("--rounds", 7))),
         _ => {
             eprintln!(
                 "cargo bench --bench lifecycle -- explain [--activities N]\n\
-                 cargo bench --bench lifecycle -- backtest [--contacts N] [--activities N]"
+                 cargo bench --bench lifecycle -- backtest [--contacts N] [--activities N]\n\
+                 cargo bench --bench lifecycle -- segments [--contacts N] [--rounds N]"
             );
             return ExitCode::from(2);
         }
@@ -115,6 +121,81 @@ async fn backtest(contacts: i64, activities: i64) {
     );
 }
 
+/// What following a visit of everybody costs with so many segments, a person. Each number of segments has a store of its
+/// own, and they take turns, so that the machine's drift meets all of them alike.
+async fn segments(contacts: i64, rounds: i64) {
+    let lifecycle = shipped(|text| text);
+    let mut cases = Vec::new();
+    for many in [0, 1, 50, 499, 500] {
+        let folder = folder(&format!("lifecycle-segments-{many}"));
+        std::fs::remove_dir_all(&folder).expect("an old store");
+        let db = store_in(&folder, contacts, 30).await;
+        let definition = many_segments(many, &lifecycle);
+        let costs = Costs::default();
+        // Those that are new are asked about everybody first.
+        while segments::look_again(&db, &lifecycle, &definition, &costs, NOW).await.expect("asked") {}
+        cases.push((many, db, definition, costs, Vec::new()));
+    }
+    let people = u32::try_from(contacts).expect("fits");
+    for round in 1..=rounds {
+        let now = NOW.plus_ms(round * 60_000);
+        for (_, db, definition, costs, took) in &mut cases {
+            let mut tx = db.begin().await.expect("begins");
+            for number in 0..contacts {
+                let unlike =
+                    (u128::from((round + 1).unsigned_abs()) << 96) | u128::from(number.unsigned_abs());
+                let at = now.plus_ms(-1_000);
+                activity(&mut tx, Uuid::from_u128(unlike), number, "visit", "/en/pricing", at).await;
+                marks::mark(&mut tx, contact_of(number), "#hits visit", at).await.expect("marked");
+            }
+            tx.commit().await.expect("commits");
+            let begun = Instant::now();
+            while segments::look_again(db, &lifecycle, definition, costs, now).await.expect("asked") {}
+            took.push(begun.elapsed().as_secs_f64() * 1e6 / f64::from(people));
+        }
+    }
+    println!("segments: {contacts} contacts of 30 activities, a visit of each, {rounds} rounds");
+    println!("| segments | µs a person, median | fastest | slowest |\n|---|---|---|---|");
+    let mut told = Vec::new();
+    for (many, _, _, _, took) in &mut cases {
+        took.sort_by(f64::total_cmp);
+        let median = took[took.len() / 2];
+        println!("| {many} | {median:.0} | {:.0} | {:.0} |", took[0], took[took.len() - 1]);
+        told.push(json!({ "segments": many, "us_a_person": median }));
+    }
+    write("segments", &json!({ "contacts": contacts, "rounds": rounds, "cases": told }));
+}
+
+/// Segments as people write them: of what happened and when, of facts, of stages and of scores.
+fn many_segments(many: usize, lifecycle: &Definition) -> embudo::segments::Definition {
+    let mut text = if many == 0 { "segments: []\n" } else { "segments:\n" }.to_owned();
+    for number in 0..many {
+        let days = 7 + number % 83;
+        let condition = match number % 10 {
+            0 => format!("count(\"visit\", \"{days}d\") >= {}", 2 + number % 5),
+            1 => format!(
+                "event(\"webinar.no_show\", \"{days}d\") && !event(\"recording.watched\", \"{days}d\")"
+            ),
+            2 => format!("stage == \"lead\" && !event(\"form.submitted\", \"{days}d\")"),
+            3 => format!("contact.employees >= {}", 10 * number + 10),
+            4 => format!("event(\"asset.downloaded\", \"{days}d\") && contact.country == \"ES\""),
+            5 => format!("fit in [\"A\", \"B\"] && count(\"form.submitted\", \"{days}d\") >= 1"),
+            6 => format!("event(\"booking.confirmed\", \"{days}d\")"),
+            7 => {
+                format!("contact.seniority in [\"c_level\", \"vp\"] && event(\"email.clicked\", \"{days}d\")")
+            }
+            8 => format!("event(\"webinar.attended\", \"{days}d\") && !event(\"deal.won\", \"365d\")"),
+            _ => format!("stage == \"customer\" && count(\"complaint\", \"{days}d\") >= 1"),
+        };
+        let line =
+            format!("  - {{id: s{number}, label: {{en: S{number}, es: S{number}}}, if: '{condition}'}}\n");
+        text.push_str(&line);
+    }
+    let report = Report::new();
+    embudo::segments::Definition::parse("segments.yaml", &text, Some(lifecycle), &report)
+        .unwrap_or_else(|| panic!("{}", report.text()))
+}
+
 fn shipped(change: impl FnOnce(String) -> String) -> Definition {
     let text = change(include_str!("../../config/lifecycle.yaml").to_owned());
     let report = Report::new();
@@ -123,7 +204,11 @@ fn shipped(change: impl FnOnce(String) -> String) -> Definition {
 
 /// A store with so many lives, made once.
 async fn store(contacts: i64, activities: i64) -> Db {
-    let folder = folder(&format!("lifecycle-{contacts}-{activities}"));
+    store_in(&folder(&format!("lifecycle-{contacts}-{activities}")), contacts, activities).await
+}
+
+async fn store_in(folder: &Path, contacts: i64, activities: i64) -> Db {
+    std::fs::create_dir_all(folder).expect("a folder");
     let hits = folder.join("hits.db");
     drop(Db::open_sqlite(&hits, HITS).await.expect("opens"));
     let db = Db::open_sqlite_beside(&folder.join("embudo.db"), &hits, JOURNEY).await.expect("opens");
@@ -168,19 +253,19 @@ async fn live(tx: &mut Tx, number: i64, activities: i64) {
             .expect("written");
         }
     }
-    for index in 0..activities {
-        let (kind, subject) = KINDS[usize::try_from(dice.below(12)).expect("small")];
-        let at = begin.plus_ms(i64::try_from(dice.below((DAYS * DAY_MS).unsigned_abs())).expect("fits"));
-        let id =
-            Uuid::from_u128((u128::from(number.unsigned_abs()) << 64) | u128::from(index.unsigned_abs()));
-        let props =
-            if kind == "visit" { json!({ "engaged_ms": 42_000, "country": "ES" }) } else { json!({}) };
-        tx.execute(
-            sql!("insert into activities (id, contact_id, kind, subject, props, at) values ($1, $2, $3, $4, $5, $6)"),
-            params![ActivityId::from_uuid(id), contact, kind, subject, props, at],
-        )
-        .await
-        .expect("written");
+    let mut life: Vec<(Timestamp, usize)> = (0..activities)
+        .map(|_| {
+            let kind = usize::try_from(dice.below(12)).expect("small");
+            let after = i64::try_from(dice.below((DAYS * DAY_MS).unsigned_abs())).expect("fits");
+            (begin.plus_ms(after), kind)
+        })
+        .collect();
+    // Things are written when they happen.
+    life.sort_unstable();
+    for ((at, kind), index) in life.into_iter().zip(0_u128..) {
+        let (kind, subject) = KINDS[kind];
+        let id = Uuid::from_u128((u128::from(number.unsigned_abs()) << 64) | index);
+        activity(tx, id, number, kind, subject, at).await;
     }
     if dice.below(10) == 0 {
         let reached = begin.plus_ms(120 * DAY_MS);
@@ -195,6 +280,16 @@ async fn live(tx: &mut Tx, number: i64, activities: i64) {
         .await
         .expect("written");
     }
+}
+
+async fn activity(tx: &mut Tx, id: Uuid, number: i64, kind: &str, subject: &str, at: Timestamp) {
+    let props = if kind == "visit" { json!({ "engaged_ms": 42_000, "country": "ES" }) } else { json!({}) };
+    tx.execute(
+        sql!("insert into activities (id, contact_id, kind, subject, props, at) values ($1, $2, $3, $4, $5, $6)"),
+        params![ActivityId::from_uuid(id), contact_of(number), kind, subject, props, at],
+    )
+    .await
+    .expect("written");
 }
 
 fn contact_of(number: i64) -> ContactId {

@@ -9,6 +9,7 @@ use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::ids::VisitorId;
 use super::secret::Secret;
 use super::time::Timestamp;
 
@@ -72,7 +73,8 @@ pub struct Claims {
     /// The contact it was made for, if any.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
-    /// The visitor (device) it was made for, if any: opening it there confirms the address.
+    /// The device it was made for, if any, as [`Keys::device`] tells it: opening it there confirms the address. The
+    /// device's id itself stands in no link, for links are forwarded, and whoever has the id passes for the device.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub visitor: Option<String>,
     /// From this moment on it is worthless.
@@ -128,6 +130,11 @@ impl Keys {
             issued,
             nonce: random_text(12),
         }
+    }
+
+    /// What the token with this nonce says of a device. Whoever has the device's id can compare; nobody learns it.
+    pub fn device(&self, nonce: &str, visitor: VisitorId) -> String {
+        URL_SAFE_NO_PAD.encode(self.digest("device of a link", &[nonce, &visitor.to_string()]))
     }
 
     /// Signs `claims` for `purpose`.

@@ -101,7 +101,8 @@ pub fn head_count(text: &str) -> i64 {
     digits.parse().unwrap_or(0)
 }
 
-/// Sets a fact, unless what is known is better trusted. Returns whether the value is the one that counts now.
+/// Sets a fact, unless what is known is better trusted, or as little: what one stranger claims does not make another's
+/// claim untrue, and everybody who works there is judged by it. Returns whether the value is the one that counts now.
 ///
 /// # Errors
 /// As the store says.
@@ -119,7 +120,9 @@ pub async fn set_field(
         return Ok(false);
     }
     let known = store::field(tx, company, name).await?;
-    if known.as_ref().is_some_and(|known| trust < known.trust && known.value != value) {
+    let stays =
+        |known: &Field| trust < known.trust || (trust, known.trust) == (Trust::Claimed, Trust::Claimed);
+    if known.as_ref().is_some_and(|known| known.value != value && stays(known)) {
         return Ok(false);
     }
     let trust = known.filter(|known| known.value == value).map_or(trust, |known| known.trust.max(trust));
@@ -155,6 +158,7 @@ mod tests {
             set_field(&mut tx, acme, name, value, "form", trust, NOW).await.expect("set")
         };
         assert!(set(Name::Employees, "51-200", Trust::Claimed).await);
+        assert!(!set(Name::Employees, "9", Trust::Claimed).await);
         assert!(set(Name::Employees, "250", Trust::Confirmed).await);
         assert!(!set(Name::Employees, "3", Trust::Claimed).await);
         assert!(set(Name::Name, "Acme Iberia", Trust::Claimed).await);

@@ -507,6 +507,22 @@ pub async fn has_objected(q: &mut impl Queries, contact: ContactId, purpose: &st
         .is_some_and(|record| record.action != "granted"))
 }
 
+/// How far it is believed what a device says about a contact: as far as the device itself if it is hers, else as what
+/// anybody may type.
+///
+/// # Errors
+/// As the store says.
+pub async fn trust_in(
+    q: &mut impl Queries,
+    visitor: Option<VisitorId>,
+    contact: ContactId,
+) -> Result<Trust, Error> {
+    let Some(visitor) = visitor else { return Ok(Trust::Claimed) };
+    let holder = holder(q, visitor).await?;
+    let hers = holder.filter(|(holder, _)| holder.id == contact);
+    Ok(hers.map_or(Trust::Claimed, |(_, trust)| trust.max(Trust::Claimed)))
+}
+
 /// The contact that a device is bound to and how sure we are, if it is bound.
 ///
 /// # Errors

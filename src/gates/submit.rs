@@ -181,8 +181,9 @@ pub async fn submit(
         (identified.contact.id, Some(identified.visitor))
     };
     let typed = what.answers.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let trust = contacts::trust_in(tx, visitor, contact).await?;
     for (name, value) in typed.chain(what.hidden()) {
-        contacts::set_field(tx, contact, name, value, "form", Trust::Claimed, now).await?;
+        contacts::set_field(tx, contact, name, value, "form", trust, now).await?;
     }
     for asked in what.form.consents.iter().filter(|asked| what.answers.agreed.contains(&asked.id)) {
         let text = (asked.id.as_str(), what.language, asked.text.get(what.language));

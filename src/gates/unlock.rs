@@ -47,14 +47,15 @@ pub fn mailed_link(
     now: Timestamp,
 ) -> String {
     let claims = Keys::claims(asset.id.clone(), now, now.plus_ms(asset.valid_ms));
-    keys.sign(Purpose::Asset, &as_mailed(claims, contact, visitor))
+    keys.sign(Purpose::Asset, &as_mailed(keys, claims, contact, visitor))
 }
 
 /// Makes claims those of a mailed link: for this contact, asked for on this device.
 #[must_use]
-pub fn as_mailed(mut claims: Claims, contact: ContactId, visitor: Option<VisitorId>) -> Claims {
+pub fn as_mailed(keys: &Keys, mut claims: Claims, contact: ContactId, visitor: Option<VisitorId>) -> Claims {
+    let device = visitor.map(|visitor| keys.device(&claims.nonce, visitor));
     claims.contact = Some(contact.to_string());
-    claims.visitor = Some(visitor.map_or_else(|| NO_DEVICE.to_owned(), |visitor| visitor.to_string()));
+    claims.visitor = Some(device.unwrap_or_else(|| NO_DEVICE.to_owned()));
     claims
 }
 
@@ -208,7 +209,8 @@ pub async fn confirm(
         return Err(Error::LinkRevoked(Box::new(claims)));
     }
     let Some(asked_on) = claims.visitor else { return Ok(None) };
-    let trust = if asked_on == visitor.to_string() { Trust::Confirmed } else { Trust::Clicked };
+    let is_same = asked_on == keys.device(&claims.nonce, visitor);
+    let trust = if is_same { Trust::Confirmed } else { Trust::Clicked };
     Ok(contacts::raise_trust(tx, visitor, contact, trust, now).await?)
 }
 

@@ -20,6 +20,8 @@ use crate::storage::personal::Personal;
 
 /// What cannot be reached from here. The words stand in `console.erase.remains` and in docs/people.md.
 pub const REMAINS: [&str; 3] = ["backups", "on_the_way", "sent"];
+/// What remains besides where deleted rows are written over later: on PostgreSQL, or while somebody reads for long.
+pub const DEAD_ROWS: &str = "dead_rows";
 
 /// What was forgotten, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,7 +40,7 @@ pub struct Erased {
     pub refusals_kept: Vec<String>,
     /// Tables whose rows stay, or stay in part, and why.
     pub kept: Vec<(&'static str, &'static str)>,
-    /// What cannot be reached: `backups`, `on_the_way`, `sent`.
+    /// What cannot be reached: `backups`, `on_the_way`, `sent`, `dead_rows`.
     pub remains: Vec<&'static str>,
 }
 
@@ -100,10 +102,14 @@ pub async fn erase(
     // After the tables: what the lists keep of her is this entry, with an id that leads nowhere.
     let count: u64 = rows.iter().map(|(_, rows)| rows).sum();
     audit::note(&mut tx, by, Act::Erased, contact, json!({ "rows": count }), now).await?;
+    let mut remains = REMAINS.to_vec();
     if is_dry {
         drop(tx);
+        remains.extend((stores.db.engine() == "postgres").then_some(DEAD_ROWS));
     } else {
         tx.commit().await?;
+        let is_clean = stores.db.leave_nothing_behind().await? && stores.hits.leave_nothing_behind().await?;
+        remains.extend((!is_clean).then_some(DEAD_ROWS));
     }
     Ok(Erased {
         contact,
@@ -114,6 +120,6 @@ pub async fn erase(
         visits: traces.visits,
         refusals_kept: refusals.into_iter().map(|(purpose, _)| purpose).collect(),
         kept,
-        remains: REMAINS.to_vec(),
+        remains,
     })
 }

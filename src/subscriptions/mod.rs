@@ -192,7 +192,7 @@ pub fn confirmation_link(
 ) -> String {
     let mut claims = Keys::claims(topics.join(","), now, now.plus_ms(CONFIRM_MS));
     claims.contact = Some(contact.to_string());
-    claims.visitor = visitor.map(|visitor| visitor.to_string());
+    claims.visitor = visitor.map(|visitor| keys.device(&claims.nonce, visitor));
     keys.sign(Purpose::Subscription, &claims)
 }
 
@@ -201,8 +201,9 @@ pub fn confirmation_link(
 pub struct ToConfirm {
     pub contact: ContactId,
     pub topics: Vec<String>,
-    /// The device that asked.
-    pub visitor: Option<VisitorId>,
+    /// The device that asked, as [`Keys::device`] tells it under this nonce.
+    asked_on: Option<String>,
+    nonce: String,
 }
 
 /// Reads a link to confirm; changes nothing.
@@ -215,7 +216,8 @@ pub fn read_confirmation(keys: &Keys, token: &str, now: Timestamp) -> Result<ToC
     Ok(ToConfirm {
         contact: contact.ok_or(TokenError::Forged)?,
         topics: claims.subject.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect(),
-        visitor: claims.visitor.as_deref().and_then(|id| VisitorId::parse(id).ok()),
+        asked_on: claims.visitor,
+        nonce: claims.nonce,
     })
 }
 
@@ -234,7 +236,7 @@ pub async fn confirm(
     now: Timestamp,
 ) -> Result<(Contact, Vec<String>), Error> {
     let asked = read_confirmation(keys, token, now)?;
-    if device.is_some() && device != asked.visitor {
+    if device.is_some_and(|device| asked.asked_on != Some(keys.device(&asked.nonce, device))) {
         return Err(Error::OtherDevice);
     }
     tx.lock(&format!("subscriptions:{}", asked.contact)).await?;

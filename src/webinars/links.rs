@@ -65,7 +65,7 @@ pub fn place_of(keys: &Keys, webinar: &Webinar, token: &str, now: Timestamp) -> 
 /// The token of a mailed invitation: one click registers, no address is asked for.
 pub fn invitation(keys: &Keys, webinar: &Webinar, contact: ContactId, now: Timestamp) -> String {
     let claims = Keys::claims(webinar.id.clone(), now, webinar.ends_at().plus_ms(INVITATION_MS));
-    keys.sign(Purpose::Webinar, &as_mailed(claims, contact, None))
+    keys.sign(Purpose::Webinar, &as_mailed(keys, claims, contact, None))
 }
 
 /// Whom an invitation to this webinar was made for.

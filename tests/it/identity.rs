@@ -1,12 +1,15 @@
 //! Who somebody is: the policy of docs, line by line, through the public doors.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use embudo::base::ids::{ContactId, VisitorId};
 use embudo::contacts::{self, Trust};
 use embudo::gates;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::gates::{app_with_files, contact, submit};
-use crate::support::app::TestApp;
+use crate::gates::{app_with_files, contact, filled, submit};
+use crate::support::app::{SITE, TestApp};
+use crate::support::visitor::Visitor;
 use embudo::base::time::Timestamp;
 
 /// Whom a device is bound to, and how surely.
@@ -32,6 +35,16 @@ fn mailed(app: &TestApp, contact: ContactId, visitor: &str) -> String {
 async fn confirm(app: &TestApp, token: &str, visitor: &str) -> serde_json::Value {
     app.post("/v1/confirm", &json!({"token": token, "visitor": visitor})).await.expect_json(200)["trust"]
         .clone()
+}
+
+/// Sends a form with further answers.
+async fn submit_with(visitor: &Visitor<'_>, form: &str, email: &str, more: &[(&str, &str)]) {
+    let mut body = filled(visitor, form, email).await;
+    for (name, value) in more {
+        body["values"][name] = json!(value);
+    }
+    let client = visitor.app.client.with("origin", SITE);
+    client.post(&format!("/v1/forms/{form}"), &body).await.expect(200);
 }
 
 #[tokio::test]
@@ -147,6 +160,50 @@ async fn a_forwarded_mail_binds_nobody() {
     assert_eq!(holder(&app, &known.id).await, Some((boss, Trust::Claimed)));
     // The file itself is handed out: a link that was passed on is not a crime.
     app.get(&format!("/d/{token}/file")).await.expect(200);
+}
+
+/// What anybody can read in a token.
+fn readable(token: &str) -> String {
+    let body = token.split('.').next().unwrap_or_default();
+    String::from_utf8(URL_SAFE_NO_PAD.decode(body).expect("base64")).expect("text")
+}
+
+#[tokio::test]
+async fn whoever_reads_a_forwarded_link_learns_nothing_with_which_to_pass_for_her() {
+    let app = app_with_files().await;
+    let nikki = app.visitor();
+    submit(&nikki, "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let device = VisitorId::parse(&nikki.id).ok();
+    let topics = embudo::subscriptions::confirmation_link(&app.app.keys, id, &["letters"], device, app.now());
+    for token in [mailed(&app, id, &nikki.id), topics] {
+        let claims = readable(&token);
+        assert!(claims.contains(&id.to_string()), "the test reads something else: {claims}");
+        assert!(!claims.contains(&nikki.id), "{claims}");
+        let told: Value = serde_json::from_str(&claims).expect("JSON");
+        let guess = told["v"].as_str().expect("a device");
+        app.post("/v1/confirm", &json!({"token": token, "visitor": guess})).await.expect(400);
+    }
+}
+
+#[tokio::test]
+async fn what_a_confirmed_device_says_of_her_stands_against_what_a_stranger_types() {
+    let app = app_with_files().await;
+    let nikki = app.visitor();
+    submit(&nikki, "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    assert_eq!(confirm(&app, &mailed(&app, id, &nikki.id), &nikki.id).await, json!("confirmed"));
+    submit_with(&nikki, "white-paper", "nikki@acme.example", &[("first_name", "Nikki")]).await;
+    submit_with(&app.visitor(), "white-paper", "nikki@acme.example", &[("first_name", "Mallory")]).await;
+    let fields = contacts::fields(&mut app.app.stores.db.read(), id).await.expect("read");
+    let named: Vec<(&str, Trust, bool)> = fields
+        .iter()
+        .filter(|field| field.name == "first_name")
+        .map(|field| (field.value.as_str(), field.trust, field.is_suggestion))
+        .collect();
+    assert!(named.contains(&("Nikki", Trust::Confirmed, false)), "{named:?}");
+    assert!(named.contains(&("Mallory", Trust::Claimed, true)), "{named:?}");
+    assert_eq!(named.len(), 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What a person may demand of what is known about her.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use embudo::app::App;
 use embudo::base::email::Email;
@@ -211,6 +212,15 @@ async fn everything(app: &TestApp) -> String {
     text
 }
 
+/// Whether the bytes of a text stand in the files of the journey's database.
+fn is_in_files(app: &TestApp, text: &str) -> bool {
+    let data = &app.app.config.storage.data;
+    ["embudo.db", "embudo.db-wal"].into_iter().any(|name| {
+        let bytes = std::fs::read(Path::new(data).join(name)).unwrap_or_default();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
+}
+
 fn bytes_of(id: &str) -> String {
     format!("{:?}", VisitorId::parse(id).expect("an id").uuid().as_bytes().to_vec())
 }
@@ -226,6 +236,9 @@ async fn after_erasure_nothing_leads_to_her_and_the_counts_stay() {
     secrets.push(bytes_of(&known.device));
     for secret in &secrets {
         assert!(before.contains(secret), "the test would find nothing: {secret}");
+    }
+    if app.app.stores.db.engine() == "sqlite" {
+        assert!(is_in_files(&app, "nikki@acme.example"), "the test reads other files");
     }
     let path = format!("/api/v1/contacts/{}/erase", known.id);
     let program = program(&app);
@@ -247,6 +260,12 @@ async fn after_erasure_nothing_leads_to_her_and_the_counts_stay() {
     for secret in &secrets {
         let left: Vec<&str> = after.lines().filter(|line| line.contains(secret.as_str())).collect();
         assert!(left.is_empty(), "{secret} is still there:\n{}", left.join("\n"));
+    }
+    if app.app.stores.db.engine() == "sqlite" {
+        assert!(!report["remains"].as_array().is_some_and(|list| list.contains(&json!("dead_rows"))));
+        for secret in &known.secrets {
+            assert!(!is_in_files(&app, secret), "{secret} can be read from the file");
+        }
     }
     let left: Vec<&str> = after.lines().filter(|line| line.contains(&known.id.to_string())).collect();
     assert!(

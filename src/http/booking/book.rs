@@ -118,8 +118,9 @@ pub async fn book(
     let contact = identified.contact.id;
     let name: String = wanted.name.trim().chars().filter(|c| !c.is_control()).take(NAME_LENGTH).collect();
     let (first, last) = name.split_once(' ').unwrap_or((&name, ""));
+    let trust = contacts::trust_in(&mut tx, Some(identified.visitor), contact).await?;
     for (field, value) in [("first_name", first), ("last_name", last.trim())] {
-        contacts::set_field(&mut tx, contact, field, value, "booking", Trust::Claimed, now).await?;
+        contacts::set_field(&mut tx, contact, field, value, "booking", trust, now).await?;
     }
     let notes = Some(wanted.notes.as_str());
     let booking = bookings::book(&mut tx, desk(app), &pick, contact, notes, now).await?;

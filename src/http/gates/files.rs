@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{Posted, content_file, private, serve};
 use crate::base::ids::ContactId;
 use crate::base::language::Language;
+use crate::base::time::Timestamp;
 use crate::events::{self, Event};
 use crate::gates::{self, Fetched, Unlocked};
 use crate::http::Shared;
@@ -79,11 +80,12 @@ pub(super) async fn file(app: Shared, request: HttpRequest, token: web::Path<Str
     }
     let (fetched, contact, asset) =
         (serve::fetched_by(&request), unlocked.contact, unlocked.asset.id.clone());
-    let app = app.clone();
+    // When it was asked for: how long the sending and the noting take is nobody's business.
+    let (app, at) = (app.clone(), app.clock.now());
     serve::counted(response, move || {
         // Without a runtime the server is on its way out, and a download less is noted.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { note(&app, contact, &asset, fetched).await });
+            runtime.spawn(async move { note(&app, contact, &asset, fetched, at).await });
         }
     })
 }
@@ -105,18 +107,17 @@ pub(super) async fn download(
         Err(error) => return link_problem(&frame, error, &token),
     };
     if posted.get("website").is_none() {
-        note(&app, unlocked.contact, &unlocked.asset.id, Fetched::ByPerson).await;
+        note(&app, unlocked.contact, &unlocked.asset.id, Fetched::ByPerson, app.clock.now()).await;
     }
     hand_out(&app, &frame, &request, &unlocked, &token)
 }
 
 /// The person gets her file even if it cannot be noted down just now.
-async fn note(app: &Shared, contact: ContactId, asset: &str, fetched: Fetched) {
+async fn note(app: &Shared, contact: ContactId, asset: &str, fetched: Fetched, at: Timestamp) {
     let Some(asset) = app.catalog.asset(asset) else { return };
     let noted = async {
         let mut tx = app.stores.db.begin().await?;
-        let now = app.clock.now();
-        gates::unlock::downloaded(&mut tx, &app.lifecycle, contact, asset, fetched, now).await?;
+        gates::unlock::downloaded(&mut tx, &app.lifecycle, contact, asset, fetched, at).await?;
         Ok::<(), gates::Error>(tx.commit().await?)
     };
     if let Err(error) = noted.await {

@@ -143,6 +143,18 @@ impl Db {
         matches!(self, Self::Sqlite(_))
     }
 
+    /// Takes out of the files what deleted rows held, as far as it is in our power; returns whether nothing is left. SQLite
+    /// overwrites what is deleted, and its log is emptied here. PostgreSQL writes over dead rows when it wants to.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn leave_nothing_behind(&self) -> Result<bool> {
+        match self {
+            Self::Sqlite(db) => db.leave_nothing_behind().await,
+            Self::Postgres(_) => Ok(false),
+        }
+    }
+
     /// Prepares a statement without running it. For the test that holds every statement against both engines.
     ///
     /// # Errors

@@ -7,7 +7,11 @@ use crate::base::diagnostic::{Mark, Report};
 use crate::base::yaml::{self, Doc, Kind as Node, Spanned, View};
 use crate::bookings::team::Team;
 use crate::chat::live::replies::Replies;
-use crate::chat::{Flows, check::Known, flows::TEAM};
+use crate::chat::{
+    Flows,
+    check::{Known, Lock},
+    flows::TEAM,
+};
 use crate::config::Config;
 use crate::gates::Catalog;
 use crate::notify::{Rules, Wording};
@@ -152,6 +156,8 @@ pub struct Sources {
     pub mails: Vec<(String, String)>,
     /// Sequences of letters as path and text.
     pub nurture: Vec<(String, String)>,
+    /// What the texts of flows were when somebody last looked at their translations.
+    pub lock: Option<Lock>,
     /// How many of the files are really there, and not what stands for a missing one.
     pub found: usize,
 }
@@ -178,7 +184,9 @@ impl Sources {
                 }
             }
         }
-        sources.flows = Flows::files(&config.path_of(&config.definitions.flows), report);
+        let folder = config.path_of(&config.definitions.flows);
+        sources.lock = locked(&folder.join(LOCK), report);
+        sources.flows = Flows::files(&folder, report);
         sources.mails = Flows::files(&config.path_of(&config.definitions.mails), report);
         sources.nurture = Flows::files(&config.path_of(&config.definitions.nurture), report);
         sources.found += sources.flows.len() + sources.mails.len() + sources.nurture.len();
@@ -227,6 +235,14 @@ impl Definitions {
                 names.extend(declared(Kind::Webinars, MORE_RECORDINGS).unwrap_or_default());
                 names
             }),
+            silent: docs.get(&Kind::Webinars).map(silent).unwrap_or_default(),
+            hours: declared(Kind::Team, &["opening_hours", "id"]),
+            // A list with ids, or a map by id.
+            stages: declared(Kind::Lifecycle, STAGES)
+                .filter(|stages| !stages.is_empty())
+                .or_else(|| keys_at(docs.get(&Kind::Lifecycle), "stages")),
+            webinars: declared(Kind::Webinars, WEBINARS),
+            lock: sources.lock.clone(),
         };
         let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
         let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));
@@ -248,10 +264,7 @@ impl Definitions {
         };
         let of_sequences = nurture::Known {
             topics: declared(Kind::Topics, TOPICS),
-            // A list with ids, or a map by id.
-            stages: declared(Kind::Lifecycle, STAGES)
-                .filter(|stages| !stages.is_empty())
-                .or_else(|| keys_at(docs.get(&Kind::Lifecycle), "stages")),
+            stages: known.stages.clone(),
             segments: segments
                 .as_ref()
                 .map(|segments| segments.segments.iter().map(|one| one.id.clone()).collect()),
@@ -297,6 +310,39 @@ impl Definitions {
         }
         read
     }
+}
+
+/// The file beside the flows that keeps what their texts were when somebody last looked at the translations.
+pub const LOCK: &str = "translations.lock";
+
+fn locked(path: &Path, report: &Report) -> Option<Lock> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let lock = serde_json::from_str(&text);
+    if let Err(error) = &lock {
+        report
+            .warning(&Mark::file(path.display().to_string()), "T402", format!("this is no lock: {error}"))
+            .hint("`embudo check --lock` writes it anew");
+    }
+    lock.ok()
+}
+
+/// The recordings that have no subtitles.
+fn silent(doc: &Doc) -> BTreeSet<String> {
+    let quiet = Report::new();
+    let webinars = doc.view(&quiet).map().and_then(|mut map| map.optional("webinars"));
+    let mut found = BTreeSet::new();
+    for webinar in webinars.map(View::one_or_more).unwrap_or_default() {
+        let Some(mut webinar) = webinar.map() else { continue };
+        let one = webinar.optional("recording").into_iter();
+        let more = webinar.optional("recordings").map(View::one_or_more).unwrap_or_default();
+        for recording in one.chain(more) {
+            let Some(mut recording) = recording.map() else { continue };
+            if recording.optional("captions").is_none() {
+                found.extend(recording.optional("id").and_then(View::str));
+            }
+        }
+    }
+    found
 }
 
 /// Reads with a report of its own, so that an earlier file's mistake does not count as this one's.

@@ -1,12 +1,14 @@
 //! Everything that one running server consists of, built in one place and shared by all that runs.
 
 mod definitions;
+mod flows;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use definitions::{Definitions, Kind, Sources};
+pub use definitions::{Definitions, Kind, LOCK, Sources};
+pub use flows::Reloaded;
 
 use crate::base::diagnostic::Report;
 use crate::base::email::Email;
@@ -14,8 +16,8 @@ use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
 use crate::base::time::Clock;
 use crate::bookings::team::Team;
-use crate::chat::Room;
 use crate::chat::live::replies::Replies;
+use crate::chat::{self, Room, Running};
 use crate::config::Config;
 use crate::gates::{Catalog, Exchanges, Screen};
 use crate::hits::{Agents, Geo, Spam, Words};
@@ -81,7 +83,8 @@ impl App {
             .with_cookieless(cookieless)
             .with_spam(Spam::new(&config.collector.referrer_spam));
         let report = Report::new();
-        let read = Definitions::read(&Sources::of(&config, &report), &report);
+        let sources = Sources::of(&config, &report);
+        let read = Definitions::read(&sources, &report);
         let Definitions {
             lifecycle: Some(lifecycle),
             segments: Some(segments),
@@ -108,6 +111,9 @@ impl App {
                 "lifecycle.yaml is a draft that waits for approvals or activation; the version before it runs"
             );
         }
+        let mut tx = stores.db.begin().await?;
+        chat::versions::note(&mut tx, &flows, &sources.flows, clock.now()).await?;
+        tx.commit().await?;
         let from = Email::parse(&config.mail.from)
             .map_err(|_| anyhow::anyhow!("mail.from: `{}` is not an e-mail address", config.mail.from))?;
         let bounces = Some(config.mail.bounces.as_str()).filter(|text| !text.is_empty());
@@ -132,7 +138,7 @@ impl App {
             topics: Arc::new(topics),
             sequences: Arc::new(sequences),
             wording: Arc::new(wording),
-            flows: Arc::new(flows.with_live_chat()),
+            flows: Arc::new(Running::new(flows.with_live_chat())),
             mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
             from,

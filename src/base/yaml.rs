@@ -163,7 +163,10 @@ impl Builder<'_> {
             None => *root = Some(node),
             Some(Open::List(_, items)) => items.push(node),
             Some(Open::Map(_, entries, pending)) => match pending.take() {
-                None => *pending = Some(self.key(node)),
+                None => {
+                    self.indented(&node.at);
+                    *pending = Some(self.key(node));
+                }
                 Some(key) => {
                     if entries.iter().any(|(k, _)| k.value == key.value) {
                         self.report
@@ -174,6 +177,18 @@ impl Builder<'_> {
                     }
                 }
             },
+        }
+    }
+
+    /// Warns of a key at the beginning of a line that stands behind an odd number of spaces.
+    fn indented(&self, at: &Mark) {
+        let before = usize::try_from(at.col.saturating_sub(1)).unwrap_or(0);
+        let line = at.line.checked_sub(1).and_then(|n| self.lines.get(usize::try_from(n).ok()?));
+        let is_first = line.is_some_and(|line| line.chars().take(before).all(|c| c == ' '));
+        if before % 2 == 1 && is_first {
+            self.report
+                .warning(at, "Y103", format!("the line is indented by {before} spaces"))
+                .hint("indent by two for each level: an odd number mostly slipped in");
         }
     }
 
@@ -250,11 +265,17 @@ impl Builder<'_> {
         let at =
             Mark::new(self.path.clone(), number(error.marker().line()), number(error.marker().col()) + 1);
         let info = error.info();
-        let noted = self.report.error(&at, "Y001", info);
         let line = self.lines.get(error.marker().line().saturating_sub(1)).copied().unwrap_or_default();
-        if line.contains('\t') {
-            noted.hint("indent with spaces: YAML does not take tabs");
-        } else if info.contains("mapping values") || info.contains("expected ','") || line.contains("{{") {
+        let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
+        if let Some(before) = indent.find('\t') {
+            let at = Mark::new(self.path.clone(), at.line, number(before) + 1);
+            self.report
+                .error(&at, "Y103", "the line is indented with a tab")
+                .hint("indent with spaces: YAML does not take tabs");
+            return;
+        }
+        let noted = self.report.error(&at, "Y001", info);
+        if info.contains("mapping values") || info.contains("expected ','") || line.contains("{{") {
             noted.hint("put the text in quotes: a colon, a comma or {{…}} inside it means something to YAML");
         } else {
             noted.done();

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::base::localized::Localized;
+use crate::base::time::Timestamp;
 use crate::stages::hours::{WEEK, Working, WorkingHours};
 
 /// What a rep does.
@@ -137,6 +138,36 @@ pub struct Team {
     pub reps: Vec<Rep>,
     /// The meetings, in the file's order.
     pub meetings: Vec<Meeting>,
+    /// When the house is open, by name; the first one is meant where nothing else is said.
+    pub opening: Vec<Opening>,
+}
+
+/// Business hours: several spans a day, holidays, and days that differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The name that conditions know them by.
+    pub id: String,
+    /// The zone of the hours.
+    pub zone: TimeZone,
+    /// The ordinary week.
+    pub hours: Week,
+    /// Days that differ from it; an empty list is a holiday.
+    pub overrides: BTreeMap<Date, Vec<Hours>>,
+}
+
+impl Opening {
+    fn working(&self) -> Working {
+        working(&self.zone, &self.hours, &self.overrides)
+    }
+}
+
+fn working(zone: &TimeZone, week: &Week, overrides: &BTreeMap<Date, Vec<Hours>>) -> Working {
+    let minutes = |hours: &[Hours]| hours.iter().map(|hours| (hours.from, hours.to)).collect();
+    Working {
+        zone: zone.clone(),
+        week: WEEK.map(|weekday| minutes(week.on(weekday))),
+        overrides: overrides.iter().map(|(date, hours)| (*date, minutes(hours))).collect(),
+    }
 }
 
 impl Team {
@@ -152,15 +183,21 @@ impl Team {
 
     /// The hours of everybody, as the clock of the lifecycle counts them.
     pub fn working_hours(&self) -> WorkingHours {
-        let people = self.reps.iter().map(|rep| {
-            let minutes = |hours: &[Hours]| hours.iter().map(|hours| (hours.from, hours.to)).collect();
-            Working {
-                zone: rep.zone.clone(),
-                week: WEEK.map(|weekday| minutes(rep.hours.on(weekday))),
-                overrides: rep.overrides.iter().map(|(date, hours)| (*date, minutes(hours))).collect(),
-            }
-        });
+        let people = self.reps.iter().map(|rep| working(&rep.zone, &rep.hours, &rep.overrides));
         WorkingHours { people: people.collect() }
+    }
+
+    /// When the house is open next: `now` if it is, none if it will not be within a year. Without a name the first
+    /// business hours are meant, and where the file has none, the hours of everybody.
+    pub fn opens_at(&self, name: Option<&str>, now: Timestamp) -> Option<Timestamp> {
+        let named = match name {
+            Some(name) => Some(self.opening.iter().find(|opening| opening.id == name)?),
+            None => self.opening.first(),
+        };
+        match named {
+            Some(opening) => WorkingHours { people: vec![opening.working()] }.next(now),
+            None => self.working_hours().next(now),
+        }
     }
 
     /// The rep who logs in with this account's address.

@@ -9,13 +9,14 @@
 //! | B105 | a number out of its range |
 //! | B106 | a meeting that names somebody who is not in the team, or nobody |
 //! | B107 | an e-mail address that cannot be written to, or that two reps share |
+//! | S509 | business hours without hours or without a time zone |
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::team::{Hours, Meeting, Rep, Role, Team, Week};
+use super::team::{Hours, Meeting, Opening, Rep, Role, Team, Week};
 use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::language::Language;
@@ -55,8 +56,14 @@ impl Team {
                 meetings.push(meeting);
             }
         }
+        let mut opening: Vec<Opening> = Vec::new();
+        for view in map.optional("opening_hours").and_then(View::list).unwrap_or_default() {
+            if let Some(one) = opens(view, &closed, &opening) {
+                opening.push(one);
+            }
+        }
         map.finish();
-        (!report.has_errors()).then_some(Self { reps, meetings })
+        (!report.has_errors()).then_some(Self { reps, meetings, opening })
     }
 }
 
@@ -81,14 +88,7 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
     let hours = map.required("hours").and_then(week);
     let mut overrides: BTreeMap<Date, Vec<Hours>> = closed.iter().map(|date| (*date, Vec::new())).collect();
     if let Some(days) = map.optional("overrides").and_then(View::map) {
-        for (key, view) in days.entries() {
-            let Ok(date) = key.value.parse::<Date>() else {
-                let message = format!("\"{}\" is not a date", key.value);
-                view.report.error(&key.at, "B104", message).hint("write it as 2026-12-24");
-                continue;
-            };
-            overrides.insert(date, day(view));
-        }
+        overrides.extend(different(&days));
     }
     map.finish();
     Some(Rep {
@@ -103,6 +103,49 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
         hours: hours?,
         overrides,
     })
+}
+
+/// Business hours by name.
+fn opens(view: View<'_>, closed: &[Date], earlier: &[Opening]) -> Option<Opening> {
+    let mut map = view.map()?;
+    let id = map.required("id").and_then(|view| id(view, earlier.iter().map(|one| one.id.as_str())));
+    let zone = match map.optional("zone") {
+        Some(view) => time_zone(view),
+        None => {
+            view.error("S509", "these business hours have no time zone")
+                .hint("zone: Europe/Madrid; else nobody knows when nine o'clock is");
+            None
+        }
+    };
+    let hours = map.optional("hours").and_then(week);
+    let never = Week::default();
+    if hours.as_ref().is_none_or(|hours| *hours == never) {
+        view.error("S509", "these business hours have no hours: it would never be open")
+            .hint("hours: {weekdays: [09:00-14:00, 15:30-18:30]}");
+    }
+    let holidays = map.optional("holidays").map(|view| view.one_or_more().into_iter().filter_map(date));
+    let mut overrides: BTreeMap<Date, Vec<Hours>> = closed.iter().map(|date| (*date, Vec::new())).collect();
+    overrides.extend(holidays.into_iter().flatten().map(|date| (date, Vec::new())));
+    if let Some(days) = map.optional("overrides").and_then(View::map) {
+        overrides.extend(different(&days));
+    }
+    map.finish();
+    Some(Opening { id: id?, zone: zone?, hours: hours?, overrides })
+}
+
+/// Days that differ from the ordinary week.
+fn different(days: &Map<'_>) -> Vec<(Date, Vec<Hours>)> {
+    let mut found = Vec::new();
+    for (key, view) in days.entries() {
+        match key.value.parse::<Date>() {
+            Ok(date) => found.push((date, day(view))),
+            Err(_) => {
+                let message = format!("\"{}\" is not a date", key.value);
+                view.report.error(&key.at, "B104", message).hint("write it as 2026-12-24");
+            }
+        }
+    }
+    found
 }
 
 fn meeting(view: View<'_>, team: &[Rep], declared: &[String], earlier: &[Meeting]) -> Option<Meeting> {

@@ -82,6 +82,12 @@ impl Face {
 pub struct Choice {
     pub id: String,
     pub label: String,
+    /// The address of its picture, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// What the picture shows, for those who do not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt: Option<String>,
 }
 
 /// A free time.
@@ -114,6 +120,41 @@ pub enum Input {
     Number {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         placeholder: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min: Option<i64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<i64>,
+    },
+    /// A web address; answered as it was typed.
+    Url {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        placeholder: Option<String>,
+    },
+    /// A day; bounds and answer as `2026-12-24`.
+    Date {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<String>,
+    },
+    /// A time of day; bounds and answer as `14:30`.
+    Time {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<String>,
+    },
+    /// From 1 to `max`, with words for both ends; answered with the number.
+    Rating {
+        max: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        low: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        high: Option<String>,
+    },
+    /// The digits of a code that was sent to her address.
+    Code {
+        digits: u8,
     },
     Slot {
         meeting: String,
@@ -150,6 +191,20 @@ pub struct Video {
     pub watched_percent: u8,
 }
 
+/// A picture and what it shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    pub src: String,
+    pub alt: String,
+}
+
+/// Where a card leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub href: String,
+    pub label: String,
+}
+
 /// A booked call as the visitor sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Booked {
@@ -168,13 +223,40 @@ pub struct Booked {
 pub enum Body {
     Text {
         text: String,
+        /// How long the bot seems to type before it; without it the widget goes by the text's length.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        typing_ms: Option<u32>,
     },
     Video(Video),
+    Image {
+        #[serde(flatten)]
+        image: Image,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caption: Option<String>,
+    },
+    /// A file to take away; `kind` is its ending, such as `pdf`.
+    File {
+        title: String,
+        href: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
+    },
+    Card {
+        title: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<Image>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<Link>,
+    },
     Ask {
         question: String,
         text: String,
         input: Input,
         progress: Option<Progress>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        typing_ms: Option<u32>,
     },
     Invalid {
         question: String,
@@ -200,6 +282,8 @@ pub enum Body {
         zone: Option<String>,
     },
     HumanRequested,
+    /// She wants to be left alone.
+    StopRequested,
     Status {
         mode: Mode,
         agent: Option<Face>,
@@ -222,8 +306,17 @@ pub enum Body {
 }
 
 impl Body {
+    /// The same, with a time for which the bot seems to type before it; where there is something to type.
+    #[must_use]
+    pub fn typed(mut self, ms: u32) -> Self {
+        if let Body::Text { typing_ms, .. } | Body::Ask { typing_ms, .. } = &mut self {
+            *typing_ms = Some(ms);
+        }
+        self
+    }
+
     pub fn text(text: impl Into<String>) -> Self {
-        Body::Text { text: text.into() }
+        Body::Text { text: text.into(), typing_ms: None }
     }
 }
 
@@ -250,6 +343,7 @@ pub enum Said {
         none_fit: bool,
     },
     HumanRequested,
+    StopRequested,
 }
 
 impl Said {
@@ -318,8 +412,11 @@ mod tests {
         let ask = Body::Ask {
             question: "offer".into(),
             text: "Now?".into(),
-            input: Input::Choice { choices: vec![Choice { id: "now".into(), label: "Now".into() }] },
+            input: Input::Choice {
+                choices: vec![Choice { id: "now".into(), label: "Now".into(), image: None, alt: None }],
+            },
             progress: None,
+            typing_ms: None,
         };
         assert_eq!(
             serde_json::to_value(&ask).unwrap(),

@@ -21,6 +21,12 @@ pub enum Effect {
     OfferSlots { meeting: String, after: Option<Timestamp>, within_ms: i64, offer: usize },
     /// A time is to be booked; answered by `Input::Booked`, `SlotTaken` or `NotBooked` in the same turn.
     Book { meeting: String, starts_at: Timestamp, key: String },
+    /// A code is to be sent to her address; answered by `Input::Done` or `Input::Failed` in the same turn.
+    SendCode,
+    /// Digits that she typed; answered by `Input::Done`, `Input::CodeWrong` or `Input::Failed` in the same turn.
+    CheckCode { digits: String },
+    /// She went through this arm of an A/B test.
+    Split { step: String, arm: String },
     /// An action of the registry; answered by `Input::Done` or `Input::Failed` in the same turn.
     Do { action: String, with: BTreeMap<String, String>, key: String },
 }
@@ -29,11 +35,16 @@ impl Effect {
     /// Whether the flow goes on only after an answer.
     pub fn wants_answer(&self) -> bool {
         match self {
-            Effect::OfferSlots { .. } | Effect::Book { .. } | Effect::Do { .. } => true,
+            Effect::OfferSlots { .. }
+            | Effect::Book { .. }
+            | Effect::SendCode
+            | Effect::CheckCode { .. }
+            | Effect::Do { .. } => true,
             Effect::Identify { .. }
             | Effect::SaveField { .. }
             | Effect::Handoff { .. }
-            | Effect::WithdrawHandoff => false,
+            | Effect::WithdrawHandoff
+            | Effect::Split { .. } => false,
         }
     }
 }

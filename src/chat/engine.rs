@@ -13,15 +13,19 @@ use crate::base::time::Timestamp;
 
 use super::body::{Author, Body, Booked, Face, Mode, Progress, Said, Slot, Video};
 use super::effects::Effect;
-use super::flow::{Destination, Flow, Outcome, Step, VarType, Words};
-use super::phrases::Phrase;
-use super::question::Question;
+use super::flow::{Destination, Flow, Next, Outcome, Step, Typing, Words};
+use super::phrases::{self, Phrase};
+use super::question::{Kind, Question};
 use super::steps::show::HER_RECORDING;
 use super::symbols;
 use super::text::Reader;
+use super::versions::{self, Fate};
 
 /// The trust from which on what is stored about a person may be used: confirmed.
 pub const CONFIRMED: u8 = 3;
+
+/// The trust in an address that was only typed.
+const CLAIMED: u8 = 1;
 
 /// More steps in one turn than any sound flow takes; the checker proves that there is no endless circle, this
 /// holds where the proof has a gap.
@@ -46,6 +50,16 @@ pub struct World {
     pub online: BTreeMap<String, u32>,
     /// Recordings that can be shown, by id.
     pub recordings: BTreeMap<String, Video>,
+    pub props: Props,
+}
+
+/// What chance depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Props {
+    /// Stays the same for one visitor: her arms of A/B tests follow from it.
+    pub seed: String,
+    /// Arms that are not left to chance, by the step that splits; for tests of flows.
+    pub arms: BTreeMap<String, String>,
 }
 
 /// Something that comes in.
@@ -79,6 +93,8 @@ pub enum Input {
     },
     Done,
     Failed,
+    /// The digits of a code were not right; there are tries left.
+    CodeWrong,
 }
 
 /// Why an input was not taken.
@@ -146,6 +162,12 @@ pub struct State {
     pub looked_on: bool,
     /// She has typed an address in this conversation.
     pub email_given: bool,
+    /// Variables that she did not fill: what was stored about the person that the device is known to belong to.
+    #[serde(default)]
+    pub recalled: Vec<String>,
+    /// A code is on its way to her address.
+    #[serde(default)]
+    pub code_sent: bool,
     pub outcome: Option<String>,
     /// The steps entered so far.
     pub path: Vec<String>,
@@ -167,7 +189,23 @@ pub struct Turn {
     pub effects: Vec<Effect>,
     /// When to come back with [`Input::Tick`].
     pub wake_at: Option<Timestamp>,
+    /// The ways out of steps that were taken, in order.
+    pub passed: Vec<Passed>,
 }
+
+/// A way out of a step that was taken: the word of an outcome, a choice with a way of its own (`choice now`), a
+/// branch (`if team.online > 0`, `else`), an arm (`arm short`), an end of a called flow (`end done`), or [`HUMAN`] and
+/// [`STOP`] for wishes that lead away from any step.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Passed {
+    pub step: String,
+    pub exit: String,
+}
+
+/// The exit of whoever asks for a person.
+pub const HUMAN: &str = "human_requested";
+/// The exit of whoever wants to be left alone.
+pub const STOP: &str = "stop_requested";
 
 /// What a step wants after it has been entered or heard something.
 #[derive(Clone, Debug, PartialEq)]
@@ -199,6 +237,8 @@ pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
         booking: None,
         looked_on: false,
         email_given: false,
+        recalled: Vec::new(),
+        code_sent: false,
         outcome: None,
         path: Vec::new(),
     };
@@ -220,25 +260,23 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
         return Ok(run.turn());
     }
     let Some(step) = run.adopt() else {
-        // While a person has the word, the flow is silent even about this.
-        if state.phase == Phase::Human
-            && *input != Input::AgentReturned
-            && let Some(after) = run.person(input)?
-        {
-            run.go(after);
-            return Ok(run.turn());
+        // The step is gone from the flow. While a person has the word, the flow is silent even about this; without her,
+        // excuse ourselves and go on where a person would be asked for.
+        let speaks =
+            state.phase == Phase::Human && !matches!(input, Input::AgentReturned | Input::AgentClosed);
+        match speaks {
+            true => run.person(input).map(drop)?,
+            false => run.lost(input)?,
         }
-        // The step is gone from the flow: excuse ourselves and go on where a person would be asked for.
-        run.lost(input)?;
         return Ok(run.turn());
     };
+    let moved = renamed(flow, input);
+    let input = moved.as_ref().unwrap_or(input);
     let with_person = matches!(state.phase, Phase::Waiting | Phase::Human);
-    if *input == Input::Said(Said::HumanRequested)
-        && !with_person
-        && let Some(human) = &flow.human
-    {
-        run.echo(&Said::HumanRequested)?;
-        run.go(After::Jump(human.step.clone()));
+    if !with_person && let Some((said, to)) = run.interrupted(step, input) {
+        run.echo(said)?;
+        run.leave_by(if *said == Said::HumanRequested { HUMAN } else { STOP });
+        run.go(After::Jump(to));
         return Ok(run.turn());
     }
     if !matches!(step.verb, super::steps::Verb::Handoff(_))
@@ -255,6 +293,25 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
     Ok(run.turn())
 }
 
+/// An answer that names its question by the id that a step had before it was renamed, with the id that it has now.
+fn renamed(flow: &Flow, input: &Input) -> Option<Input> {
+    let Input::Said(said) = input else { return None };
+    let mut said = said.clone();
+    let question = match &mut said {
+        Said::Choice { question, .. } | Said::Answer { question, .. } | Said::Slot { question, .. } => {
+            question
+        }
+        _ => return None,
+    };
+    let (step, field) = question.split_once('.').map_or((question.as_str(), None), |(s, f)| (s, Some(f)));
+    if flow.step(step).is_some() {
+        return None;
+    }
+    let now = &flow.migrate.get(step)?.step;
+    *question = field.map_or_else(|| now.clone(), |field| format!("{now}.{field}"));
+    Some(Input::Said(said))
+}
+
 /// A turn in the making: what steps work with.
 pub struct Run<'a> {
     pub flow: &'a Flow,
@@ -263,8 +320,13 @@ pub struct Run<'a> {
     pub effects: Vec<Effect>,
     /// The world's facts, without those that this visitor must not be shown.
     facts: Context,
+    /// How sure it is who she is, at this point of the turn.
+    trust: u8,
     events: Vec<Out>,
     mode: Mode,
+    passed: Vec<Passed>,
+    /// By which exit the next jump leaves the step.
+    by: Option<String>,
 }
 
 impl<'a> Run<'a> {
@@ -284,18 +346,22 @@ impl<'a> Run<'a> {
         if world.trust < CONFIRMED {
             facts.retain(|path| !symbols::is_personal(path));
         }
-        Run { flow, world, state, effects: Vec::new(), facts, events: Vec::new(), mode }
+        let (passed, by) = (Vec::new(), None);
+        let trust = world.trust;
+        Run { flow, world, state, effects: Vec::new(), facts, trust, events: Vec::new(), mode, passed, by }
     }
 
     fn turn(self) -> Turn {
         let wake_at = self.state.deadline;
-        Turn { state: self.state, mode: self.mode, events: self.events, effects: self.effects, wake_at }
+        let Run { state, mode, events, effects, passed, .. } = self;
+        Turn { state, mode, events, effects, wake_at, passed }
     }
 
     /// Follows outcomes from step to step until one waits.
     fn go(&mut self, mut after: After) {
         let flow = self.flow;
         for _ in 0..MAX_STEPS {
+            self.pass(&after);
             let destination = match &after {
                 After::Stay => return,
                 After::Jump(step) => flow.step(step).map(Destination::Step),
@@ -311,6 +377,28 @@ impl<'a> Run<'a> {
             }
         }
         self.end("endless");
+    }
+
+    /// Names the exit that the next jump leaves the step by.
+    pub fn leave_by(&mut self, exit: impl Into<String>) {
+        self.by = Some(exit.into());
+    }
+
+    fn pass(&mut self, after: &After) {
+        let exit = match after {
+            After::Stay => return,
+            After::Outcome(outcome) => Some(outcome.word().to_owned()),
+            After::Jump(_) => self.by.take(),
+        };
+        self.passed.extend(exit.map(|exit| Passed { step: self.state.step.clone(), exit }));
+        // Where a called flow ends, its caller is left, too.
+        if let (After::Outcome(outcome), Some(step)) = (after, self.flow.step(&self.state.step))
+            && let (Some(within), Next::End(end)) = (&step.within, &step.next)
+            && step.verb.main() == Some(*outcome)
+            && self.flow.target(step, *outcome).is_none()
+        {
+            self.passed.push(Passed { step: within.clone(), exit: format!("end {end}") });
+        }
     }
 
     fn enter(&mut self, step: &'a Step) -> After {
@@ -337,19 +425,27 @@ impl<'a> Run<'a> {
     /// anew. `None` when the step is gone.
     fn adopt(&mut self) -> Option<&'a Step> {
         let flow = self.flow;
-        let step = flow.step(&self.state.step)?;
-        if self.state.version == flow.version {
+        let fate = versions::fate(flow, &self.state);
+        if let Fate::Same(step) = fate {
             return Some(step);
         }
         self.state.version.clone_from(&flow.version);
-        let same = step.verb.contract() == self.state.contract;
-        let with_person = matches!(self.state.phase, Phase::Waiting | Phase::Human);
-        if !same && !with_person {
-            self.phrase(Phrase::Changed);
-            let after = self.enter(step);
-            self.go(after);
+        versions::carry_over(flow, &mut self.state);
+        match fate {
+            Fate::Same(step) => Some(step),
+            Fate::GoesOn(step) => {
+                self.state.step.clone_from(&step.id);
+                self.state.contract = step.verb.contract();
+                Some(step)
+            }
+            Fate::AsksAgain(step) => {
+                self.phrase(Phrase::Changed);
+                let after = self.enter(step);
+                self.go(after);
+                flow.step(&self.state.step)
+            }
+            Fate::Gone => None,
         }
-        flow.step(&self.state.step)
     }
 
     /// A person who steps in where no flow called her: she may at any time, and the step waits until she is gone.
@@ -381,9 +477,24 @@ impl<'a> Run<'a> {
             | Input::SlotTaken { .. }
             | Input::NotBooked { .. }
             | Input::Done
-            | Input::Failed => return Err(Refused::NotNow),
+            | Input::Failed
+            | Input::CodeWrong => return Err(Refused::NotNow),
         }
         Ok(Some(After::Stay))
+    }
+
+    /// Whether she asks for a person or wants to be left alone, and where the flow goes on then.
+    fn interrupted<'i>(&self, step: &Step, input: &'i Input) -> Option<(&'i Said, String)> {
+        let Input::Said(said) = input else { return None };
+        let to = match said {
+            Said::HumanRequested => self.flow.human_at(Some(step)),
+            Said::StopRequested => self.flow.stop_at(Some(step)),
+            Said::Text { text } | Said::Answer { value: text, .. } => {
+                self.flow.stop_at(Some(step)).filter(|_| phrases::is_stop(text))
+            }
+            Said::Choice { .. } | Said::Slot { .. } => None,
+        }?;
+        Some((said, to.step.clone()))
     }
 
     fn lost(&mut self, input: &Input) -> Result<(), Refused> {
@@ -391,8 +502,10 @@ impl<'a> Run<'a> {
             self.echo(said)?;
         }
         self.phrase(Phrase::Changed);
-        match self.flow.human.as_ref().map(|human| human.step.clone()) {
+        let to = self.flow.human.as_ref().or(self.flow.stop.as_ref());
+        match to.map(|to| to.step.clone()) {
             Some(step) => self.go(After::Jump(step)),
+            None if matches!(input, Input::AgentClosed) => self.end("handed_over"),
             None => self.end("changed"),
         }
         Ok(())
@@ -431,6 +544,11 @@ impl<'a> Run<'a> {
     }
 
     pub fn bot(&mut self, body: Body) {
+        let body = match self.flow.typing(&self.state.step) {
+            Typing::Auto => body,
+            Typing::None => body.typed(0),
+            Typing::Ms(ms) => body.typed(ms),
+        };
         self.events.push(Out { author: Author::Bot, body });
     }
 
@@ -451,7 +569,7 @@ impl<'a> Run<'a> {
     pub fn ask(&mut self, id: &str, question: &Question, progress: Option<Progress>) {
         let text = self.render(&question.ask);
         let input = question.input(self);
-        self.bot(Body::Ask { question: id.to_owned(), text, input, progress });
+        self.bot(Body::Ask { question: id.to_owned(), text, input, progress, typing_ms: None });
     }
 
     /// Writes down what the visitor said, as it is.
@@ -462,6 +580,7 @@ impl<'a> Run<'a> {
         let body = match said {
             Said::Text { text } => Body::text(text.trim()),
             Said::HumanRequested => Body::HumanRequested,
+            Said::StopRequested => Body::StopRequested,
             Said::Answer { question, value } => {
                 Body::Answer { question: question.clone(), text: value.trim().to_owned() }
             }
@@ -477,7 +596,7 @@ impl<'a> Run<'a> {
     /// [`Refused::QuestionOver`] if it names another one.
     pub fn for_question(&self, said: &Said, id: &str) -> Result<(), Refused> {
         match said {
-            Said::Text { .. } | Said::HumanRequested => Ok(()),
+            Said::Text { .. } | Said::HumanRequested | Said::StopRequested => Ok(()),
             Said::Choice { question, .. } | Said::Answer { question, .. } if question == id => Ok(()),
             Said::Choice { .. } | Said::Answer { .. } | Said::Slot { .. } => Err(Refused::QuestionOver),
         }
@@ -498,9 +617,15 @@ impl<'a> Run<'a> {
                 Body::Answer { question: id.to_owned(), text: value.trim().to_owned() }
             }
             Said::Choice { choice, .. } => Body::text(choice.as_str()),
+            Said::StopRequested => Body::StopRequested,
             Said::HumanRequested | Said::Slot { .. } => Body::HumanRequested,
         };
         self.visitor(typed);
+        self.reject(step, id, question, phrase)
+    }
+
+    /// Asks for another answer, or gives up after the last retry.
+    pub fn reject(&mut self, step: &Step, id: &str, question: &Question, phrase: Phrase) -> After {
         self.state.retries = self.state.retries.saturating_add(1);
         if self.state.retries > self.flow.retries(step) {
             return After::Outcome(Outcome::Exhausted);
@@ -510,8 +635,16 @@ impl<'a> Run<'a> {
             None => phrase.text(self.world.reader.language).to_owned(),
         };
         self.bot(Body::Invalid { question: id.to_owned(), text });
-        self.patience(step);
+        self.patience_for(step, question);
         After::Stay
+    }
+
+    /// Starts the question's own clock, or else the step's.
+    pub fn patience_for(&mut self, step: &Step, question: &Question) {
+        match &question.timeout {
+            Some(timeout) => self.state.deadline = Some(self.world.now.plus_ms(timeout.after_ms)),
+            None => self.patience(step),
+        }
     }
 
     /// Starts the step's clock.
@@ -521,12 +654,31 @@ impl<'a> Run<'a> {
 
     // What steps know and keep -----------------------------------------------------------------
 
-    /// What is stored about the person under a variable's name. Nothing unless she is confirmed.
+    /// What is known under a variable's name: what she said in this conversation, else what is stored about the
+    /// person. Nothing of the latter unless she is confirmed.
     pub fn known(&self, name: &str) -> Option<Json> {
-        if self.world.trust < CONFIRMED {
+        if let Some(said) = self.state.vars.get(name) {
+            return Some(said.clone());
+        }
+        if !self.is_confirmed() {
             return None;
         }
         self.world.known.get(name).filter(|value| !value.is_null()).cloned()
+    }
+
+    /// Whether it is certain who she is.
+    pub fn is_confirmed(&self) -> bool {
+        self.trust >= CONFIRMED
+    }
+
+    /// Takes what was known before for the answer to a question that is therefore not asked.
+    pub fn recall(&mut self, question: &Question, value: Json) {
+        if let Some(name) = &question.var {
+            if !self.state.vars.contains_key(name) {
+                self.state.recalled.push(name.clone());
+            }
+            self.state.vars.insert(name.clone(), value);
+        }
     }
 
     pub fn has_email(&self) -> bool {
@@ -544,7 +696,7 @@ impl<'a> Run<'a> {
     /// Keeps the answer to a question: in its variable, with the contact if the variable says so, and as her
     /// identity if it is an e-mail address.
     pub fn keep(&mut self, question: &Question, value: Json) {
-        if let (VarType::Email, Some(email)) = (&question.of, value.as_str()) {
+        if let (Kind::Email, Some(email)) = (question.of, value.as_str()) {
             let email = email.to_owned();
             self.identify(&email);
         }
@@ -557,11 +709,22 @@ impl<'a> Run<'a> {
         if self.flow.vars.get(name).is_some_and(|var| var.save) {
             self.effects.push(Effect::SaveField { name: name.to_owned(), value: value.clone() });
         }
+        self.state.recalled.retain(|recalled| recalled != name);
         self.state.vars.insert(name.to_owned(), value);
     }
 
+    /// She has said who she is. If that is somebody else than the one whose device this is known to be, nothing that is
+    /// stored about that person is used from here on, in this very turn.
     pub fn identify(&mut self, email: &str) {
         self.state.email_given = true;
+        if self.facts.get("contact.email").and_then(Json::as_str) != Some(email) {
+            self.trust = self.trust.min(CLAIMED);
+            self.facts.retain(|path| !symbols::is_personal(path));
+            self.facts.set("trust", self.trust);
+            for name in std::mem::take(&mut self.state.recalled) {
+                self.state.vars.remove(&name);
+            }
+        }
         // Whose the fields before it are is only clear now: the identity comes first.
         self.effects.insert(0, Effect::Identify { email: email.to_owned() });
     }

@@ -15,7 +15,9 @@ use crate::base::yaml::{self, Doc, Kind, Map, Node, Spanned, View};
 
 use super::steps::{self, Verb};
 use super::symbols;
-use super::text::{Reader, Text};
+
+pub use super::trigger::{Frequency, Moment, Trigger, When};
+pub use super::words::{Load, Translations, Words};
 
 /// A flow that has been read.
 #[derive(Clone, Debug)]
@@ -27,44 +29,19 @@ pub struct Flow {
     pub version: String,
     /// The source language first.
     pub languages: Vec<Language>,
+    /// Those of them in which a text may be missing; then it is said in the source language.
+    pub optional: Vec<Language>,
     pub trigger: Option<Trigger>,
     pub vars: BTreeMap<String, Var>,
     pub defaults: Defaults,
     /// Where a visitor goes who asks for a person.
     pub human: Option<Target>,
+    /// Where a visitor goes who wants to be left alone.
+    pub stop: Option<Target>,
+    /// Where conversations go on that stand at a step which is no more: its old id, and the step now.
+    pub migrate: BTreeMap<String, Target>,
+    /// Its own steps, in order; after them those of the flows it calls, under the calling step's name (`call/step`).
     pub steps: Vec<Step>,
-}
-
-/// When a flow offers itself.
-#[derive(Clone, Debug)]
-pub struct Trigger {
-    pub at: Mark,
-    pub when: When,
-    pub condition: Option<Expr>,
-    /// Path patterns; `*` stands for any characters. None means every page.
-    pub paths: Vec<String>,
-    pub delay_ms: i64,
-    pub frequency: Option<Frequency>,
-    pub priority: i64,
-    /// Whether the panel opens by itself, or only the launcher says that there is something.
-    pub open: bool,
-}
-
-/// What a trigger listens to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// A page is viewed.
-    PageView,
-    /// The visitor opens the chat herself.
-    Opened,
-}
-
-/// How often one visitor may be offered a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frequency {
-    pub once_per_ms: i64,
-    pub max: i64,
-    pub quiet_after_dismiss_ms: i64,
 }
 
 /// A variable of a flow.
@@ -74,6 +51,8 @@ pub struct Var {
     pub of: VarType,
     /// Kept with the contact under its own name.
     pub save: bool,
+    /// Tells something about a person that may only go where that is allowed.
+    pub pii: bool,
 }
 
 /// What a variable can hold.
@@ -83,13 +62,24 @@ pub enum VarType {
     Number,
     Email,
     Phone,
+    /// A web address, `https://…`.
+    Url,
+    /// A day, as `2026-12-24`.
+    Date,
+    /// A time of day, as `14:30`.
+    Time,
     Enum(Vec<String>),
 }
 
 impl VarType {
     fn symbol(&self) -> Type {
         match self {
-            VarType::Text | VarType::Email | VarType::Phone => Type::String,
+            VarType::Text
+            | VarType::Email
+            | VarType::Phone
+            | VarType::Url
+            | VarType::Date
+            | VarType::Time => Type::String,
             VarType::Number => Type::Float,
             VarType::Enum(values) => Type::one_of(values.iter().cloned()),
         }
@@ -101,6 +91,9 @@ impl VarType {
             VarType::Number => "number",
             VarType::Email => "email",
             VarType::Phone => "phone",
+            VarType::Url => "url",
+            VarType::Date => "date",
+            VarType::Time => "time",
             VarType::Enum(_) => "enum",
         }
     }
@@ -112,6 +105,30 @@ pub struct Defaults {
     pub retries: Option<u32>,
     pub exhausted: Option<Target>,
     pub timeout: Option<Timeout>,
+    pub typing: Option<Typing>,
+}
+
+/// How long the bot seems to type before it says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typing {
+    /// As long as the text suggests; the widget knows.
+    Auto,
+    /// It says it at once.
+    None,
+    /// So long.
+    Ms(u32),
+}
+
+/// Longest time for which the bot may seem to type.
+const TYPING_MS: i64 = 5_000;
+
+/// What may happen at any time, wherever the flow stands.
+#[derive(Clone, Debug, Default)]
+pub struct Events {
+    /// The visitor asks for a person.
+    pub human: Option<Target>,
+    /// The visitor wants to be left alone.
+    pub stop: Option<Target>,
 }
 
 /// How long to wait, and where to go then.
@@ -148,6 +165,11 @@ pub struct Step {
     pub outcomes: BTreeMap<Outcome, Target>,
     pub timeout: Option<Timeout>,
     pub retries: Option<u32>,
+    pub typing: Option<Typing>,
+    /// What goes elsewhere here than in the rest of the flow.
+    pub events: Events,
+    /// The `call` step through which it came into this flow.
+    pub within: Option<String>,
 }
 
 /// How a step can end. Each verb has its own closed set.
@@ -168,10 +190,11 @@ pub enum Outcome {
     Expired,
     Returned,
     Closed,
+    Done,
 }
 
 impl Outcome {
-    pub const ALL: [Outcome; 15] = [
+    pub const ALL: [Outcome; 16] = [
         Outcome::Next,
         Outcome::Missing,
         Outcome::Answered,
@@ -187,6 +210,7 @@ impl Outcome {
         Outcome::Expired,
         Outcome::Returned,
         Outcome::Closed,
+        Outcome::Done,
     ];
 
     /// The word that flows know it by.
@@ -207,6 +231,7 @@ impl Outcome {
             Outcome::Expired => "expired",
             Outcome::Returned => "returned",
             Outcome::Closed => "closed",
+            Outcome::Done => "done",
         }
     }
 }
@@ -257,7 +282,8 @@ impl Flow {
             | Outcome::Unavailable
             | Outcome::Expired
             | Outcome::Returned
-            | Outcome::Closed => None,
+            | Outcome::Closed
+            | Outcome::Done => None,
         };
         let by_next = || match &step.next {
             Next::Step(target) if step.verb.main() == Some(outcome) => Some(target),
@@ -275,15 +301,48 @@ impl Flow {
             return None;
         }
         match &step.next {
-            Next::End(outcome) => Some(Destination::End(outcome)),
+            Next::End(outcome) => self.left(step, outcome),
             Next::Below => self.below(step).map(Destination::Step),
             Next::Step(_) => None,
         }
     }
 
+    /// Where it goes on when a step ends its flow: out of a called flow, back to the step that called it.
+    fn left<'f>(&'f self, step: &Step, outcome: &'f str) -> Option<Destination<'f>> {
+        let Some(within) = &step.within else { return Some(Destination::End(outcome)) };
+        let caller = self.step(within)?;
+        if let Verb::Call(call) = &caller.verb
+            && let Some(target) = call.ends.get(outcome)
+        {
+            return self.step(&target.step).map(Destination::Step);
+        }
+        self.destination(caller, Outcome::Done)
+    }
+
     fn below(&self, step: &Step) -> Option<&Step> {
         let index = self.steps.iter().position(|other| other.id == step.id)?;
-        self.steps.get(index.checked_add(1)?)
+        self.steps.get(index.checked_add(1)?).filter(|below| below.within == step.within)
+    }
+
+    /// The steps that stand in its own file.
+    pub fn own_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.within.is_none())
+    }
+
+    /// Where a visitor goes who asks for a person at a step.
+    pub fn human_at<'f>(&'f self, step: Option<&'f Step>) -> Option<&'f Target> {
+        step.and_then(|step| step.events.human.as_ref()).or(self.human.as_ref())
+    }
+
+    /// Where a visitor goes who wants to be left alone at a step.
+    pub fn stop_at<'f>(&'f self, step: Option<&'f Step>) -> Option<&'f Target> {
+        step.and_then(|step| step.events.stop.as_ref()).or(self.stop.as_ref())
+    }
+
+    /// How the bot types at a step.
+    pub fn typing(&self, step: &str) -> Typing {
+        let own = self.step(step).and_then(|step| step.typing);
+        own.or(self.defaults.typing).unwrap_or(Typing::Auto)
     }
 
     /// Reads one flow file. `None` only when nothing usable stands in it; otherwise the report says what is
@@ -298,7 +357,7 @@ impl Flow {
             at.error("Y004", format!("\"{id}\" is no name")).hint("small letters, digits, - and _");
         }
         let title = map.required("title").and_then(View::words);
-        let languages = map.required("languages").map(languages).unwrap_or_default();
+        let (languages, optional) = map.required("languages").map(languages).unwrap_or_default();
         let vars = map.optional("vars").and_then(View::map).map(vars).unwrap_or_default();
         let mut symbols = symbols::common();
         for (name, var) in &vars {
@@ -306,11 +365,12 @@ impl Flow {
         }
         let trigger = map.optional("trigger").and_then(|view| Trigger::read(view, &symbols));
         let defaults = map.optional("defaults").and_then(View::map).map(Defaults::read).unwrap_or_default();
-        let human = map.optional("events").and_then(View::map).and_then(|mut events| {
-            let human = events.optional("human_requested").and_then(Target::read);
-            events.finish();
-            human
-        });
+        let Events { human, stop } = map.optional("events").map(Events::read).unwrap_or_default();
+        let migrate = map.optional("migrate").and_then(View::map).map(|m| m.entries()).unwrap_or_default();
+        let migrate = migrate
+            .into_iter()
+            .filter_map(|(old, view)| Some((old.value.clone(), Target::read(view)?)))
+            .collect();
         let condition = trigger.as_ref().and_then(|t| t.condition.as_ref());
         let mut always: BTreeSet<&str> = symbols::ALWAYS.into_iter().collect();
         always.extend(condition.map(Expr::guarantees).unwrap_or_default());
@@ -326,6 +386,7 @@ impl Flow {
             always: &always,
             vars: &vars,
             languages: &languages,
+            optional: &optional,
             translations: Translations::read(translations, &languages, report),
         };
         let mut steps = Vec::new();
@@ -347,10 +408,13 @@ impl Flow {
             title: title?,
             version,
             languages,
+            optional,
             trigger,
             vars,
             defaults,
             human,
+            stop,
+            migrate,
             steps,
         })
     }
@@ -381,38 +445,61 @@ fn canon(node: &Node, into: &mut Sha256) {
     }
 }
 
-fn languages(view: View<'_>) -> Vec<Language> {
+/// `[en, es]`, or `{source: en, required: [es], optional: []}`: all languages, and those that may lack a text.
+fn languages(view: View<'_>) -> (Vec<Language>, Vec<Language>) {
+    let listed = |view: View<'_>| -> Vec<Language> {
+        let found = view.one_or_more().into_iter().filter_map(|item| item.one_of(&["en", "es"]));
+        found.filter_map(Language::of_tag).collect()
+    };
+    let (found, optional) = match view.is_map() {
+        true => {
+            let Some(mut map) = view.map() else { return (Vec::new(), Vec::new()) };
+            let mut found = map.required("source").map(listed).unwrap_or_default();
+            found.truncate(1);
+            found.extend(map.optional("required").map(listed).unwrap_or_default());
+            let optional = map.optional("optional").map(listed).unwrap_or_default();
+            map.finish();
+            found.extend(&optional);
+            (found, optional)
+        }
+        false => (listed(view), Vec::new()),
+    };
     let mut languages = Vec::new();
-    for item in view.one_or_more() {
-        if let Some(language) = item.one_of(&["en", "es"]).and_then(Language::of_tag)
-            && !languages.contains(&language)
-        {
+    for language in found {
+        if !languages.contains(&language) {
             languages.push(language);
         }
     }
-    languages
+    (languages, optional)
 }
 
 fn vars(map: Map<'_>) -> BTreeMap<String, Var> {
+    const TYPES: [&str; 8] = ["text", "number", "email", "phone", "url", "date", "time", "enum"];
     let mut vars = BTreeMap::new();
     for (key, view) in map.entries() {
         let Some(mut var) = view.map() else { continue };
-        let of = var.required("type").and_then(|v| v.one_of(&["text", "number", "email", "phone", "enum"]));
+        let of = var.required("type").and_then(|v| v.one_of(&TYPES));
         let values = var.optional("values").map(View::strings).unwrap_or_default();
         let save = var.optional("save").and_then(View::bool).unwrap_or(false);
+        // An address or a number is always about a person.
+        let is_contact = matches!(of, Some("email" | "phone"));
+        let pii = var.optional("pii").and_then(View::bool).unwrap_or(is_contact);
         if of == Some("enum") && values.is_empty() {
-            view.error("Y005", "an enum needs \"values\"").done();
+            view.error("Y005", "an enum needs \"values\"").hint("values: [small, large]");
         }
         var.finish();
         let of = match of {
             Some("number") => VarType::Number,
             Some("email") => VarType::Email,
             Some("phone") => VarType::Phone,
+            Some("url") => VarType::Url,
+            Some("date") => VarType::Date,
+            Some("time") => VarType::Time,
             Some("enum") => VarType::Enum(values),
             Some(_) => VarType::Text,
             None => continue,
         };
-        vars.insert(key.value.clone(), Var { at: key.at.clone(), of, save });
+        vars.insert(key.value.clone(), Var { at: key.at.clone(), of, save, pii });
     }
     vars
 }
@@ -438,39 +525,37 @@ impl Defaults {
         let retries = map.optional("retries").and_then(retries);
         let exhausted = map.optional("exhausted").and_then(Target::read);
         let timeout = map.optional("timeout").and_then(Timeout::read);
+        let typing = map.optional("typing").and_then(typing);
         map.finish();
-        Defaults { retries, exhausted, timeout }
+        Defaults { retries, exhausted, timeout, typing }
     }
+}
+
+impl Events {
+    pub fn read(view: View<'_>) -> Events {
+        let Some(mut map) = view.map() else { return Events::default() };
+        let human = map.optional("human_requested").and_then(Target::read);
+        let stop = map.optional("stop_requested").and_then(Target::read);
+        map.finish();
+        Events { human, stop }
+    }
+}
+
+/// `auto`, `none`, or a time of at most five seconds.
+pub fn typing(view: View<'_>) -> Option<Typing> {
+    view.parsed("auto, none or a time of at most 5s", |text| match text {
+        "auto" => Some(Typing::Auto),
+        "none" => Some(Typing::None),
+        time => {
+            let ms = yaml::duration_ms(time).filter(|ms| (0..=TYPING_MS).contains(ms))?;
+            u32::try_from(ms).ok().map(Typing::Ms)
+        }
+    })
 }
 
 /// How often a question is asked again after an answer that will not do.
 pub fn retries(view: View<'_>) -> Option<u32> {
     view.parsed("a number from 0 to 9", |text| text.parse().ok().filter(|n| *n <= 9))
-}
-
-impl Trigger {
-    fn read(view: View<'_>, symbols: &Symbols) -> Option<Trigger> {
-        let mut map = view.map()?;
-        let when = map.required("when").and_then(|v| v.one_of(&["page_view", "opened"]));
-        let condition = map.optional("if").and_then(|v| condition(v, symbols));
-        let paths = map.optional("paths").map(View::strings).unwrap_or_default();
-        let delay_ms = map.optional("delay").and_then(View::duration_ms).unwrap_or(0);
-        let frequency = map.optional("frequency").and_then(View::map).and_then(|mut f| {
-            let once_per_ms = f.required("once_per").and_then(View::duration_ms);
-            let max = f.optional("max").and_then(View::int).unwrap_or(i64::MAX);
-            let quiet = f.optional("quiet_after_dismiss").and_then(View::duration_ms).unwrap_or(0);
-            f.finish();
-            Some(Frequency { once_per_ms: once_per_ms?, max, quiet_after_dismiss_ms: quiet })
-        });
-        let priority = map.optional("priority").and_then(View::int).unwrap_or(0);
-        let open = map.optional("open").and_then(View::bool).unwrap_or(false);
-        map.finish();
-        let when = match when? {
-            "opened" => When::Opened,
-            _ => When::PageView,
-        };
-        Some(Trigger { at: view.at().clone(), when, condition, paths, delay_ms, frequency, priority, open })
-    }
 }
 
 /// A condition where it stands in the file.
@@ -480,205 +565,4 @@ pub fn condition(view: View<'_>, symbols: &Symbols) -> Option<Expr> {
         return view.wrong("a condition");
     }
     text.and_then(|text| Expr::condition(&text.text, &text.content, symbols, view.report))
-}
-
-/// A text in the flow's languages, with holes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Words {
-    texts: Vec<(Language, Text)>,
-}
-
-impl Words {
-    /// The text for a reader, in her language or else in the source language.
-    pub fn render(&self, values: &crate::base::expr::Context, reader: &Reader) -> String {
-        let own = self.texts.iter().find(|(language, _)| *language == reader.language);
-        own.or(self.texts.first()).map(|(_, text)| text.render(values, reader)).unwrap_or_default()
-    }
-
-    /// The text as it is written in a language, else in the source language; for labels, which have no holes.
-    pub fn plain(&self, language: Language) -> &str {
-        let own = self.texts.iter().find(|(own, _)| *own == language);
-        own.or(self.texts.first()).map(|(_, text)| text.source.as_str()).unwrap_or_default()
-    }
-
-    /// The text in its source language.
-    pub fn source(&self) -> &str {
-        self.texts.first().map(|(_, text)| text.source.as_str()).unwrap_or_default()
-    }
-
-    /// Every version of the text with the place where it was written.
-    pub fn versions(&self) -> impl Iterator<Item = &Text> {
-        self.texts.iter().map(|(_, text)| text)
-    }
-}
-
-/// What reading the steps needs to know of the rest of the file.
-pub struct Load<'a> {
-    pub report: &'a Report,
-    pub symbols: &'a Symbols,
-    pub always: &'a BTreeSet<&'a str>,
-    pub vars: &'a BTreeMap<String, Var>,
-    pub languages: &'a [Language],
-    pub translations: Translations<'a>,
-}
-
-impl<'a> Load<'a> {
-    /// A text and its translations, which stand under `key` (`welcome.say`).
-    pub fn words(&mut self, key: &str, view: View<'a>) -> Option<Words> {
-        let source = view.words()?;
-        let content = view.text().map_or(view.at(), |text| &text.content);
-        let first = Text::parse(&source, content, self.symbols, self.always, self.report);
-        let mut texts = Vec::new();
-        for language in self.languages.iter().skip(1) {
-            let Some(translated) = self.translations.take(*language, key) else {
-                if !first.has_words() {
-                    continue;
-                }
-                let code = language.code();
-                self.report
-                    .error(view.at(), "T401", format!("\"{key}\" has no {code} translation"))
-                    .hint(format!("add `{key}: …` under translations → {code}"));
-                continue;
-            };
-            let Some(words) = translated.words() else { continue };
-            let content = translated.text().map_or(translated.at(), |text| &text.content);
-            let text = Text::parse(&words, content, self.symbols, self.always, self.report);
-            if text.holes() != first.holes() {
-                let missing: Vec<&str> = first.holes().symmetric_difference(&text.holes()).copied().collect();
-                self.report
-                    .error(
-                        translated.at(),
-                        "T403",
-                        format!("\"{key}\" has other holes than the {} text", self.source()),
-                    )
-                    .hint(format!("only one of them has {}", missing.join(", ")));
-            }
-            texts.push((*language, text));
-        }
-        texts.insert(0, (self.languages.first().copied().unwrap_or_default(), first));
-        Some(Words { texts })
-    }
-
-    /// The labels of choices and their translations, which stand under `key` as a map with the same ids.
-    pub fn labels(&mut self, key: &str, labels: &[(&'a Spanned<String>, View<'a>)]) -> Vec<(String, Words)> {
-        let mut found = Vec::new();
-        let mut maps = Vec::new();
-        for language in self.languages.iter().skip(1) {
-            match self.translations.take(*language, key) {
-                Some(view) => maps.extend(view.map().map(|map| (*language, map.entries(), view))),
-                None => {
-                    if let Some((first, _)) = labels.first() {
-                        let code = language.code();
-                        self.report
-                            .error(&first.at, "T401", format!("\"{key}\" have no {code} translation"))
-                            .hint(format!("add `{key}: {{{}: …}}` under translations → {code}", first.value));
-                    }
-                }
-            }
-        }
-        for (language, entries, view) in &maps {
-            let here: BTreeSet<&str> = labels.iter().map(|(id, _)| id.value.as_str()).collect();
-            for (id, _) in entries.iter().filter(|(id, _)| !here.contains(id.value.as_str())) {
-                self.report
-                    .error(&id.at, "T404", format!("there is no choice \"{}\" in {key}", id.value))
-                    .did_you_mean(&id.value, here.iter().copied());
-            }
-            for (id, _) in
-                labels.iter().filter(|(id, _)| !entries.iter().any(|(other, _)| other.value == id.value))
-            {
-                let message =
-                    format!("the choice \"{}\" of {key} has no {} label", id.value, language.code());
-                self.report.error(view.at(), "T404", message).done();
-            }
-        }
-        for (id, view) in labels {
-            let Some(source) = view.words() else { continue };
-            let content = view.text().map_or(view.at(), |text| &text.content);
-            let first = Text::parse(&source, content, self.symbols, self.always, self.report);
-            let mut texts = vec![(self.languages.first().copied().unwrap_or_default(), first)];
-            for (language, entries, _) in &maps {
-                let own = entries.iter().find(|(other, _)| other.value == id.value).map(|(_, view)| *view);
-                if let Some((words, view)) = own.and_then(|view| view.words().map(|words| (words, view))) {
-                    let content = view.text().map_or(view.at(), |text| &text.content);
-                    let text = Text::parse(&words, content, self.symbols, self.always, self.report);
-                    texts.push((*language, text));
-                }
-            }
-            found.push((id.value.clone(), Words { texts }));
-        }
-        found
-    }
-
-    fn source(&self) -> &'static str {
-        self.languages.first().copied().unwrap_or_default().code()
-    }
-
-    /// A variable that a step wants to fill; D301 if there is none.
-    pub fn var(&self, view: View<'_>) -> Option<(String, VarType)> {
-        let name = view.str()?;
-        match self.vars.get(&name) {
-            Some(var) => Some((name, var.of.clone())),
-            None => {
-                view.error("D301", format!("there is no variable \"{name}\""))
-                    .did_you_mean(&name, self.vars.keys().map(String::as_str));
-                None
-            }
-        }
-    }
-}
-
-/// One translated text of a language, and whether it was asked for.
-struct Translated<'a> {
-    language: Language,
-    key: &'a Spanned<String>,
-    view: View<'a>,
-    used: bool,
-}
-
-/// The `translations` of a flow: language → `step.field` → text.
-pub struct Translations<'a>(Vec<Translated<'a>>);
-
-impl<'a> Translations<'a> {
-    fn read(map: Option<Map<'a>>, languages: &[Language], report: &Report) -> Self {
-        let mut all = Vec::new();
-        for (code, view) in map.iter().flat_map(Map::entries) {
-            match Language::of_tag(&code.value).filter(|l| languages.iter().skip(1).any(|other| other == l)) {
-                Some(language) => {
-                    let entries = view.map().map(|map| map.entries()).unwrap_or_default();
-                    all.extend(entries.into_iter().map(|(key, view)| Translated {
-                        language,
-                        key,
-                        view,
-                        used: false,
-                    }));
-                }
-                None => report
-                    .error(
-                        &code.at,
-                        "Y003",
-                        format!("\"{}\" is not among the languages to translate into", code.value),
-                    )
-                    .hint("`languages` lists them; the first one is the source"),
-            }
-        }
-        Translations(all)
-    }
-
-    fn take(&mut self, language: Language, key: &str) -> Option<View<'a>> {
-        let found = self.0.iter_mut().find(|t| t.language == language && t.key.value == key)?;
-        found.used = true;
-        Some(found.view)
-    }
-
-    fn report_unused(self, report: &Report) {
-        for unused in self.0.into_iter().filter(|t| !t.used) {
-            report
-                .error(
-                    &unused.key.at,
-                    "Y003",
-                    format!("there is no text \"{}\" to translate", unused.key.value),
-                )
-                .hint("the key is step.field, such as welcome.say or offer.choices");
-        }
-    }
 }

@@ -1,10 +1,13 @@
 //! All flows of a server.
 
 use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use super::check::{self, Known};
 use super::flow::{Flow, When};
-use super::steps::Verb;
+use super::link;
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::language::Language;
 use crate::base::yaml;
@@ -16,7 +19,7 @@ pub const TEAM: &str = "sdr";
 
 /// The flows that passed every check.
 #[derive(Clone, Debug, Default)]
-pub struct Flows(Vec<Flow>);
+pub struct Flows(Vec<Arc<Flow>>);
 
 impl Flows {
     /// The flows' files in a folder (`*.yaml`, not below it) as path and text; a folder that is not there has none.
@@ -55,11 +58,13 @@ impl Flows {
         let docs: Vec<_> = files.iter().filter_map(|(path, text)| yaml::parse(path, text, &own)).collect();
         let mut flows: Vec<Flow> = docs.iter().filter_map(|doc| Flow::read(doc, &own)).collect();
         check::all(&flows, known, &own);
+        link::all(&mut flows, &own);
+        check::inherited(&flows, &own);
         let is_sound = !own.has_errors();
         report.absorb(own);
         // The one with the highest priority is asked first.
         flows.sort_by_key(|flow| std::cmp::Reverse(flow.trigger.as_ref().map_or(i64::MIN, |t| t.priority)));
-        is_sound.then_some(Flows(flows))
+        is_sound.then(|| Flows(flows.into_iter().map(Arc::new).collect()))
     }
 
     /// With a flow that answers when the chat is opened: the company's own, or else [`LIVE_CHAT`].
@@ -77,42 +82,44 @@ impl Flows {
     }
 
     /// A flow by its name.
-    pub fn find(&self, id: &str) -> Option<&Flow> {
+    pub fn find(&self, id: &str) -> Option<&Arc<Flow>> {
         self.0.iter().find(|flow| flow.id == id)
     }
 
     /// How an answer that was picked reads: the label of the choice whose id is kept under this field's name.
     pub fn label(&self, field: &str, value: &str, language: Language) -> Option<&str> {
-        let questions = self.0.iter().flat_map(|flow| &flow.steps).flat_map(|step| match &step.verb {
-            Verb::Form(form) => {
-                form.questions.iter().map(|(name, question)| (Some(name), question)).collect()
-            }
-            Verb::Ask(ask) => vec![(ask.question.var.as_ref(), &ask.question)],
-            Verb::Say(_)
-            | Verb::Show(_)
-            | Verb::Set(_)
-            | Verb::Switch(_)
-            | Verb::Do(_)
-            | Verb::WaitFor(_)
-            | Verb::Handoff(_)
-            | Verb::Book(_)
-            | Verb::Pass => Vec::new(),
-        });
+        let steps = self.0.iter().flat_map(|flow| &flow.steps);
+        let questions = steps.flat_map(|step| step.verb.questions());
         questions
-            .filter(|(name, _)| name.is_some_and(|name| name == field))
-            .flat_map(|(_, question)| &question.choices)
+            .filter(|question| question.var.as_deref() == Some(field))
+            .flat_map(|question| &question.choices)
             .find(|(id, _)| id == value)
             .map(|(_, label)| label.plain(language))
     }
 
     /// All flows, the highest priority first.
-    pub fn all(&self) -> &[Flow] {
+    pub fn all(&self) -> &[Arc<Flow>] {
         &self.0
     }
 
+    /// A hash of the versions of all of them: the same set has the same.
+    pub fn digest(&self) -> String {
+        let mut names: Vec<(&str, &str)> =
+            self.0.iter().map(|flow| (flow.id.as_str(), flow.version.as_str())).collect();
+        names.sort_unstable();
+        let mut hash = Sha256::new();
+        for (name, version) in names {
+            hash.update(name.as_bytes());
+            hash.update(b":");
+            hash.update(version.as_bytes());
+            hash.update(b"\n");
+        }
+        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The flows that listen to something, the highest priority first.
-    pub fn on(&self, when: When) -> impl Iterator<Item = &Flow> {
-        self.0.iter().filter(move |flow| flow.trigger.as_ref().is_some_and(|trigger| trigger.when == when))
+    pub fn on(&self, when: &When) -> impl Iterator<Item = &Arc<Flow>> {
+        self.0.iter().filter(move |flow| flow.trigger.as_ref().is_some_and(|trigger| trigger.when == *when))
     }
 }
 

@@ -56,14 +56,17 @@ pub(super) fn digest(said: &Said) -> String {
 /// An entry in one line of text, for transcripts.
 pub fn line(body: &Body) -> Option<String> {
     match body {
-        Body::Text { text } | Body::Ask { text, .. } | Body::Invalid { text, .. } => Some(text.clone()),
+        Body::Text { text, .. } | Body::Ask { text, .. } | Body::Invalid { text, .. } => Some(text.clone()),
         Body::Choice { label, .. } => Some(label.clone()),
         Body::Answer { text, .. } => Some(text.clone()),
         Body::Slot { starts_at: Some(at), .. } => Some(at.to_string()),
         Body::Slot { starts_at: None, .. } => Some("–".to_owned()),
         Body::Video(video) => Some(video.title.clone()),
         Body::Booked(booked) => Some(format!("{} ({})", booked.starts_at, booked.with)),
+        Body::Image { image, caption } => Some(caption.clone().unwrap_or_else(|| image.alt.clone())),
+        Body::File { title, .. } | Body::Card { title, .. } => Some(title.clone()),
         Body::HumanRequested
+        | Body::StopRequested
         | Body::Status { .. }
         | Body::End { .. }
         | Body::Satisfaction { .. }

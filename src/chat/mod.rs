@@ -6,15 +6,19 @@
 //! process that dies at any moment leaves either all of a turn or nothing of it.
 
 pub mod actions;
+mod acts;
 pub mod body;
 pub mod check;
 pub mod effects;
 pub mod engine;
 pub mod flow;
 pub mod flows;
+pub mod graph;
+pub mod link;
 pub mod live;
 pub mod log;
 pub mod offer;
+pub mod pages;
 pub mod phrases;
 pub mod question;
 pub mod rehearsal;
@@ -25,7 +29,10 @@ mod store;
 mod suggest;
 pub mod symbols;
 pub mod text;
+pub mod trigger;
 mod turn;
+pub mod versions;
+pub mod words;
 mod world;
 
 use std::sync::Arc;
@@ -54,8 +61,9 @@ use crate::webinars::{self, Watching};
 pub use self::flows::Flows;
 pub use self::log::{Entry, Head};
 pub use self::offer::{Offered, offer};
-pub use self::store::{PAGE, PERSONAL, find, inbox, of_contact};
+pub use self::store::{PAGE, PERSONAL, find, inbox, of_contact, standing};
 pub use self::suggest::agent_suggest;
+pub use self::versions::Running;
 
 /// How long a token opens its conversation.
 const TOKEN_MS: i64 = 30 * DAY_MS;
@@ -71,7 +79,7 @@ const WAKE_AT_ONCE: i64 = 100;
 pub struct Room {
     pub stores: Stores,
     pub keys: Keys,
-    pub flows: Arc<Flows>,
+    pub flows: Arc<Running>,
     pub team: Arc<Team>,
     pub lifecycle: Arc<stages::Definition>,
     pub webinars: Arc<webinars::Definition>,
@@ -91,6 +99,15 @@ pub struct Page {
 }
 
 impl Page {
+    /// What its address tells of the campaign that led here: `utm_source` and its like, as they stand there.
+    pub fn campaign(&self) -> Vec<(String, String)> {
+        const NAMES: [&str; 5] = ["utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"];
+        let Ok(url) = url::Url::parse(&self.url) else { return Vec::new() };
+        let told =
+            url.query_pairs().filter(|(name, value)| NAMES.contains(&name.as_ref()) && !value.is_empty());
+        told.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    }
+
     /// The path of its address; `/` where there is none.
     pub fn path(&self) -> String {
         url::Url::parse(&self.url).map_or_else(|_| "/".to_owned(), |url| url.path().to_owned())
@@ -284,10 +301,12 @@ pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp
         return opened(room, &mut tx, open, false, now).await;
     }
     contacts::see_visitor(&mut tx, visitor, &visit.site, visit.consent, now).await?;
+    let flows = room.flows.now();
     let flow = match flow {
-        Some(name) => room.flows.find(name),
-        None => offer::choose(&mut tx, room, visit, visitor, When::Opened, now).await?,
+        Some(name) => offer::named(&mut tx, room, &flows, visit, visitor, name, now).await?,
+        None => offer::choose(&mut tx, room, &flows, visit, visitor, &When::Opened, now).await?,
     }
+    .cloned()
     .ok_or(Error::FlowUnknown)?;
     let contact = contacts::holder(&mut tx, visitor).await?.map(|(contact, _)| contact.id);
     let mut conversation = Conversation {
@@ -415,7 +434,7 @@ fn check_length(said: &Said) -> Result<(), Error> {
         Said::Text { text } => text,
         Said::Answer { value, .. } => value,
         Said::Choice { choice, .. } => choice,
-        Said::Slot { .. } | Said::HumanRequested => return Ok(()),
+        Said::Slot { .. } | Said::HumanRequested | Said::StopRequested => return Ok(()),
     };
     if body::is_blank(&body::plain(text)) {
         return Err(Error::MessageInvalid("the message is empty".to_owned()));
@@ -443,8 +462,7 @@ async fn advance(
     now: Timestamp,
 ) -> Result<Vec<Entry>, Error> {
     let old_head = conversation.head;
-    let flow =
-        conversation.flow.as_deref().and_then(|flow| room.flows.find(flow)).ok_or(Error::FlowUnknown)?;
+    let flow = room.flows.of(tx, conversation).await?;
     let mut turning = Turning { room, tx, conversation, flow, online, now, appended: Vec::new() };
     turning.run(step, cause).await?;
     let appended = turning.appended;
@@ -517,8 +535,7 @@ pub async fn agent_say(
     }
     hers(&conversation, agent)?;
     let old_head = conversation.head;
-    let flow =
-        conversation.flow.as_deref().and_then(|flow| room.flows.find(flow)).ok_or(Error::FlowUnknown)?;
+    let flow = room.flows.of(&mut tx, &conversation).await?;
     let mut turning = Turning {
         room,
         tx: &mut tx,

@@ -1,6 +1,9 @@
-//! Which flow offers itself to a visitor on a page.
+//! Which flows offer themselves to a visitor on a page.
 
-use super::flow::{Flow, Trigger, When};
+use std::sync::Arc;
+
+use super::flow::{Flow, Moment, Trigger, When};
+use super::flows::Flows;
 use super::store;
 use super::world::{self, Sight};
 use super::{Error, Room, Visit};
@@ -12,63 +15,127 @@ use crate::storage::db::Queries;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offered {
     pub flow: String,
-    pub delay_ms: i64,
+    /// What has to happen on the page before.
+    pub moment: Moment,
+    /// The event of the page's own that it waits for.
+    pub event: Option<String>,
     /// Whether the panel opens by itself.
     pub open: bool,
 }
 
-/// The flow that fits this page view best, if one does. Nothing is offered to a device that may not be recognised,
-/// nor where a conversation is open already.
+/// Flows that one page is offered at most.
+const AT_MOST: usize = 8;
+
+/// The flows that fit this page, the highest priority first; the page opens the one whose moment comes first. Nothing
+/// is offered to a device that may not be recognised, nor where a conversation is open already.
 ///
 /// # Errors
 /// As the store says.
-pub async fn offer(room: &Room, visit: &Visit, now: Timestamp) -> Result<Option<Offered>, Error> {
-    let Some(visitor) = visit.visitor else { return Ok(None) };
+pub async fn offer(room: &Room, visit: &Visit, now: Timestamp) -> Result<Vec<Offered>, Error> {
+    let Some(visitor) = visit.visitor else { return Ok(Vec::new()) };
     let mut q = room.stores.db.read();
     if store::open_of(&mut q, visitor, &visit.site).await?.is_some() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let Some(flow) = choose(&mut q, room, visit, visitor, When::PageView, now).await? else {
-        return Ok(None);
-    };
-    let trigger = flow.trigger.as_ref();
-    Ok(trigger.map(|trigger| Offered {
-        flow: flow.id.clone(),
-        delay_ms: trigger.delay_ms,
-        open: trigger.open,
-    }))
+    let of_pages = |when: &When| matches!(when, When::PageView | When::Event(_));
+    let mut offered: Vec<Offered> = Vec::new();
+    let mut at_once = None;
+    let flows = room.flows.now();
+    for (flow, trigger) in fitting(&mut q, room, &flows, visit, visitor, of_pages, now).await? {
+        let event = match &trigger.when {
+            When::Event(name) => Some(name.clone()),
+            When::PageView | When::Opened | When::Api => None,
+        };
+        // Of flows that wait for nothing but the same or a longer time only the first can ever come to speak.
+        let waits = event.is_some() || trigger.moment.scroll.is_some() || trigger.moment.exit_intent;
+        let delay_ms = trigger.moment.delay_ms.unwrap_or(0);
+        if !waits {
+            if at_once.is_some_and(|earlier| earlier <= delay_ms) {
+                continue;
+            }
+            at_once = Some(delay_ms);
+        }
+        offered.push(Offered { flow: flow.id.clone(), moment: trigger.moment, event, open: trigger.open });
+        if offered.len() == AT_MOST {
+            break;
+        }
+    }
+    Ok(offered)
 }
 
 /// The first flow whose trigger fits.
 pub(super) async fn choose<'f>(
     q: &mut impl Queries,
-    room: &'f Room,
+    room: &Room,
+    flows: &'f Flows,
     visit: &Visit,
     visitor: VisitorId,
-    when: When,
+    when: &When,
     now: Timestamp,
-) -> Result<Option<&'f Flow>, Error> {
-    let path = visit.page.path();
-    let mut fitting =
-        room.flows.on(when).filter_map(|flow| flow.trigger.as_ref().map(|t| (flow, t))).peekable();
-    if fitting.peek().is_none() {
+) -> Result<Option<&'f Arc<Flow>>, Error> {
+    let found = fitting(q, room, flows, visit, visitor, |own| own == when, now).await?;
+    Ok(found.first().map(|(flow, _)| *flow))
+}
+
+/// The flow of a name, if its trigger lets this visitor have it: its condition holds and the page is one of its pages.
+/// How often it was shown does not matter to somebody who is looking at its offer. A flow without a trigger is only
+/// ever called by others.
+pub(super) async fn named<'f>(
+    q: &mut impl Queries,
+    room: &Room,
+    flows: &'f Flows,
+    visit: &Visit,
+    visitor: VisitorId,
+    name: &str,
+    now: Timestamp,
+) -> Result<Option<&'f Arc<Flow>>, Error> {
+    let Some((flow, trigger)) = flows.find(name).and_then(|flow| Some((flow, flow.trigger.as_ref()?))) else {
+        return Ok(None);
+    };
+    if !trigger.pages.fits(&visit.page.url) {
         return Ok(None);
     }
-    let sight = Sight {
+    let Some(condition) = &trigger.condition else { return Ok(Some(flow)) };
+    let world = world::see(q, room, &sight(room, visit, visitor, now).await, now).await?;
+    Ok(condition.holds(&world.facts).then_some(flow))
+}
+
+async fn sight<'v>(room: &Room, visit: &'v Visit, visitor: VisitorId, now: Timestamp) -> Sight<'v> {
+    Sight {
         visitor,
         language: visit.language,
         zone: &visit.zone,
         page: &visit.page,
         online: room.online(now).await,
-    };
-    let world = world::see(q, room, &sight, now).await?;
-    for (flow, trigger) in fitting.filter(|(_, trigger)| fits(&trigger.paths, &path)) {
+    }
+}
+
+/// The flows that listen to something and whose triggers fit, the highest priority first.
+async fn fitting<'f>(
+    q: &mut impl Queries,
+    room: &Room,
+    flows: &'f Flows,
+    visit: &Visit,
+    visitor: VisitorId,
+    listens: impl Fn(&When) -> bool,
+    now: Timestamp,
+) -> Result<Vec<(&'f Arc<Flow>, &'f Trigger)>, Error> {
+    let triggers = flows.all().iter().filter_map(|flow| Some((flow, flow.trigger.as_ref()?)));
+    let candidates: Vec<_> = triggers
+        .filter(|(_, trigger)| listens(&trigger.when) && trigger.pages.fits(&visit.page.url))
+        .collect();
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let world = world::see(q, room, &sight(room, visit, visitor, now).await, now).await?;
+    let mut found = Vec::new();
+    for (flow, trigger) in candidates {
         let holds = trigger.condition.as_ref().is_none_or(|condition| condition.holds(&world.facts));
         if holds && may_show(trigger, &store::showings(q, visitor, &flow.id).await?, now) {
-            return Ok(Some(flow));
+            found.push((flow, trigger));
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 fn may_show(trigger: &Trigger, shown: &store::Showings, now: Timestamp) -> bool {
@@ -79,48 +146,10 @@ fn may_show(trigger: &Trigger, shown: &store::Showings, now: Timestamp) -> bool 
         && rested(shown.dismissed_at, frequency.quiet_after_dismiss_ms)
 }
 
-/// Whether a path fits one of the patterns; `*` stands for any characters.
-fn fits(patterns: &[String], path: &str) -> bool {
-    patterns.is_empty() || patterns.iter().any(|pattern| like(pattern, path))
-}
-
-fn like(pattern: &str, path: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == path };
-    let Some(mut left) = path.strip_prefix(head) else { return false };
-    let mut parts = rest.split('*').peekable();
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return left.ends_with(part);
-        }
-        match left.split_once(part) {
-            Some((_, after)) => left = after,
-            None => return false,
-        }
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::chat::flow::Frequency;
-
-    #[test]
-    fn paths_are_matched_with_stars() {
-        for (pattern, path, fitting) in [
-            ("/", "/", true),
-            ("/", "/pricing", false),
-            ("/pricing*", "/pricing/teams", true),
-            ("/webinars/*", "/webinars/", true),
-            ("/webinars/*", "/webinar", false),
-            ("*/es/*.html", "/a/es/b/c.html", true),
-            ("*/es/*.html", "/a/es/b/c.htm", false),
-            ("*", "/anything", true),
-        ] {
-            assert_eq!(fits(&[pattern.to_owned()], path), fitting, "{pattern} {path}");
-        }
-        assert!(fits(&[], "/anywhere"));
-    }
 
     #[test]
     fn a_flow_is_not_shown_too_often_nor_soon_after_it_was_sent_away() {
@@ -129,8 +158,8 @@ mod tests {
             at: crate::base::diagnostic::Mark::file("f"),
             when: When::PageView,
             condition: None,
-            paths: Vec::new(),
-            delay_ms: 0,
+            pages: Default::default(),
+            moment: Moment::default(),
             frequency: Some(frequency),
             priority: 0,
             open: false,

@@ -9,6 +9,11 @@ pub enum Phrase {
     NotAnEmail,
     NotAPhone,
     NotANumber,
+    NotAnAddress,
+    NotADate,
+    NotATime,
+    OutOfRange,
+    NotTheCode,
     TooShort,
     TooLong,
     PickASlot,
@@ -19,6 +24,14 @@ pub enum Phrase {
     BackToBot,
     Changed,
     HowWasIt,
+}
+
+/// Whether somebody who types this and nothing else wants to be left alone.
+pub fn is_stop(typed: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["stop", "leave me alone", "no more", "quit", "para", "basta", "déjame en paz", "dejame en paz"];
+    let typed = typed.trim().trim_end_matches(['.', '!']).to_lowercase();
+    WORDS.contains(&typed.as_str())
 }
 
 impl Phrase {
@@ -34,6 +47,26 @@ impl Phrase {
                 "Eso no parece un número de teléfono. Valen cifras, espacios y un + al principio.",
             ),
             Phrase::NotANumber => ("Please answer with a number.", "Responde con un número, por favor."),
+            Phrase::NotAnAddress => (
+                "That does not look like a web address. It should read like www.company.com.",
+                "Eso no parece una dirección web. Debería ser como www.empresa.com.",
+            ),
+            Phrase::NotADate => (
+                "I cannot read that as a day. Please write it like 24/12/2026.",
+                "No lo entiendo como una fecha. Escríbela como 24/12/2026, por favor.",
+            ),
+            Phrase::NotATime => (
+                "I cannot read that as a time. Please write it like 14:30.",
+                "No lo entiendo como una hora. Escríbela como 14:30, por favor.",
+            ),
+            Phrase::OutOfRange => (
+                "That is outside of what is possible here. Please pick another one.",
+                "Eso queda fuera de lo posible. Elige otra opción, por favor.",
+            ),
+            Phrase::NotTheCode => (
+                "Those are not the digits from the mail. Please look again: there are six of them.",
+                "No son las cifras del correo. Míralo otra vez, por favor: son seis.",
+            ),
             Phrase::TooShort => ("A few more words, please.", "Unas palabras más, por favor."),
             Phrase::TooLong => {
                 ("That is a little long. Can you shorten it?", "Es un poco largo. ¿Puedes acortarlo?")

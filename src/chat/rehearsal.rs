@@ -10,10 +10,11 @@ use crate::base::expr::Context;
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, zone};
 
-use super::body::{Booked, Face, Said, Slot, Video};
+use super::body::{self, Body, Booked, Face, Said, Slot, Video};
 use super::effects::Effect;
-use super::engine::{self, Input, Out, Phase, Refused, State, Turn, World};
+use super::engine::{self, CONFIRMED, Input, Out, Passed, Phase, Props, Refused, State, Turn, World};
 use super::flow::Flow;
+use super::symbols;
 use super::text::Reader;
 
 /// Everything that can be set up before the curtain rises.
@@ -34,6 +35,9 @@ pub struct Scene {
     pub slot_ms: i64,
     /// Whether actions succeed.
     pub actions_work: bool,
+    /// The digits that are right when a code is asked for.
+    pub code: String,
+    pub props: Props,
 }
 
 impl Default for Scene {
@@ -52,11 +56,14 @@ impl Default for Scene {
             taken: Vec::new(),
             slot_ms: 30 * 60_000,
             actions_work: true,
+            code: "123456".to_owned(),
+            props: Props::default(),
         }
     }
 }
 
 /// A play in progress.
+#[derive(Clone)]
 pub struct Rehearsal<'f> {
     pub flow: &'f Flow,
     pub scene: Scene,
@@ -64,6 +71,10 @@ pub struct Rehearsal<'f> {
     /// Effects so far, in order.
     pub effects: Vec<Effect>,
     pub wake_at: Option<Timestamp>,
+    /// The ways out of steps that were taken, in order.
+    pub passed: Vec<Passed>,
+    /// The question that was asked last, and what it takes.
+    pub asked: Option<(String, body::Input)>,
     shown_slots: Vec<Slot>,
 }
 
@@ -76,8 +87,16 @@ impl<'f> Rehearsal<'f> {
             None => engine::open(flow, &world),
         };
         let state = turn.state.clone();
-        let mut play =
-            Rehearsal { flow, scene, state, effects: Vec::new(), wake_at: None, shown_slots: Vec::new() };
+        let mut play = Rehearsal {
+            flow,
+            scene,
+            state,
+            effects: Vec::new(),
+            wake_at: None,
+            passed: Vec::new(),
+            asked: None,
+            shown_slots: Vec::new(),
+        };
         let events = play.settle(turn);
         (play, events)
     }
@@ -139,6 +158,24 @@ impl<'f> Rehearsal<'f> {
         Face::of("Mike")
     }
 
+    /// A booking that somebody of the team has made, at the first free time.
+    pub fn booked_by_agent(&self) -> Option<Input> {
+        let free = self.scene.slots.iter().find(|at| **at > self.scene.now)?;
+        Some(Input::Booked(self.booking(*free)))
+    }
+
+    fn booking(&self, starts_at: Timestamp) -> Booked {
+        Booked {
+            booking: "a-booking".to_owned(),
+            starts_at,
+            ends_at: starts_at.plus_ms(self.scene.slot_ms),
+            zone: self.scene.zone.clone(),
+            with: "Mike".to_owned(),
+            manage: "/b/token".to_owned(),
+            location: None,
+        }
+    }
+
     /// Carries out a turn's effects and whatever they lead to.
     fn settle(&mut self, turn: Turn) -> Vec<Out> {
         let mut events = Vec::new();
@@ -146,6 +183,12 @@ impl<'f> Rehearsal<'f> {
         while let Some(turn) = turns.pop_front() {
             self.state = turn.state;
             self.wake_at = turn.wake_at;
+            self.passed.extend(turn.passed);
+            for event in &turn.events {
+                if let Body::Ask { question, input, .. } = &event.body {
+                    self.asked = Some((question.clone(), input.clone()));
+                }
+            }
             events.extend(turn.events);
             for effect in turn.effects {
                 let answer = self.carry_out(&effect);
@@ -167,7 +210,16 @@ impl<'f> Rehearsal<'f> {
                 self.scene.trust = self.scene.trust.max(1);
                 None
             }
-            Effect::SaveField { .. } | Effect::Handoff { .. } | Effect::WithdrawHandoff => None,
+            Effect::SaveField { .. }
+            | Effect::Handoff { .. }
+            | Effect::WithdrawHandoff
+            | Effect::Split { .. } => None,
+            Effect::SendCode => Some(if self.scene.has_email { Input::Done } else { Input::Failed }),
+            Effect::CheckCode { digits } if *digits == self.scene.code => {
+                self.scene.trust = self.scene.trust.max(3);
+                Some(Input::Done)
+            }
+            Effect::CheckCode { .. } => Some(Input::CodeWrong),
             Effect::OfferSlots { after, within_ms, offer, .. } => {
                 let from = after.unwrap_or(self.scene.now);
                 let until = self.scene.now.plus_ms(*within_ms);
@@ -182,15 +234,7 @@ impl<'f> Rehearsal<'f> {
                     let alternatives = self.free(self.scene.now, Timestamp(i64::MAX), 3);
                     return Some(Input::SlotTaken { alternatives });
                 }
-                Some(Input::Booked(Booked {
-                    booking: "a-booking".to_owned(),
-                    starts_at: *starts_at,
-                    ends_at: starts_at.plus_ms(self.scene.slot_ms),
-                    zone: self.scene.zone.clone(),
-                    with: "Mike".to_owned(),
-                    manage: "/b/token".to_owned(),
-                    location: None,
-                }))
+                Some(Input::Booked(self.booking(*starts_at)))
             }
             Effect::Do { .. } => Some(if self.scene.actions_work { Input::Done } else { Input::Failed }),
         }
@@ -206,13 +250,35 @@ impl<'f> Rehearsal<'f> {
     }
 }
 
-fn world(scene: &Scene) -> World {
+/// The facts that a trigger's condition sees: nothing about a person below trust 3.
+pub fn sight(scene: &Scene) -> Context {
+    let mut facts = facts(scene);
+    if scene.trust < CONFIRMED {
+        facts.retain(|path| !symbols::is_personal(path));
+    }
+    facts
+}
+
+fn facts(scene: &Scene) -> Context {
     let mut facts = scene.facts.clone();
     facts
         .set("trust", scene.trust)
         .set("team.online", scene.online)
         .set("visit.language", scene.language.code())
         .set("contact.has_email", scene.has_email);
+    let is_open = facts.get("hours.open").and_then(Json::as_bool).unwrap_or(true);
+    facts.set("hours.open", is_open);
+    let named = facts.clone();
+    facts.function(super::symbols::IS_OPEN, move |arguments| {
+        let name = arguments.first().and_then(Json::as_str).unwrap_or_default();
+        let told = named.get(&format!("hours.{name}")).and_then(Json::as_bool);
+        Ok(Json::Bool(told.unwrap_or(is_open)))
+    });
+    facts
+}
+
+fn world(scene: &Scene) -> World {
+    let facts = facts(scene);
     let zone = zone(&scene.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     World {
         now: scene.now,
@@ -224,6 +290,7 @@ fn world(scene: &Scene) -> World {
         has_email: scene.has_email,
         online: [("sdr".to_owned(), scene.online)].into(),
         recordings: scene.recordings.clone(),
+        props: scene.props.clone(),
     }
 }
 
@@ -248,6 +315,7 @@ mod tests {
             meetings: Some(["discovery".to_owned()].into()),
             teams: Some(["sdr".to_owned()].into()),
             recordings: Some(Default::default()),
+            ..check::Known::default()
         };
         check::one(&flow, &known, &report);
         assert!(!report.has_errors(), "{}", report.text());
@@ -379,7 +447,7 @@ mod tests {
                     };
                     let with_person = matches!(before, Phase::Human);
                     for event in &out {
-                        if let Body::Text { text } | Body::Ask { text, .. } | Body::Invalid { text, .. } =
+                        if let Body::Text { text, .. } | Body::Ask { text, .. } | Body::Invalid { text, .. } =
                             &event.body
                         {
                             assert!(

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::actions::ACTIONS;
 use super::flow::Outcome;
+use super::question::Kind;
 
 /// The schema.
 pub fn schema() -> Json {
@@ -17,13 +18,48 @@ pub fn schema() -> Json {
     let condition =
         json!({ "type": "string", "description": "A CEL expression: contact.known && team.online > 0" });
     let timeout = closed(json!({ "after": duration, "goto": step_name }), &["after"]);
-    let label = json!({ "oneOf": [text, closed(json!({ "label": text, "goto": step_name }), &["label"])] });
-    let kinds = json!({ "enum": ["choice", "text", "email", "phone", "number"] });
+    let address = json!({ "type": "string", "pattern": "^(https://|/)", "examples": ["/images/shelf.jpg"] });
+    let choice =
+        closed(json!({ "label": text, "goto": step_name, "image": address, "alt": text }), &["label"]);
+    let label = json!({ "oneOf": [text, choice] });
+    let kinds = json!({ "enum": Kind::words() });
     let whole = json!({ "type": "integer" });
+    let bound = json!({
+        "type": ["integer", "string"],
+        "description": "Of a number its bounds, of a text its length, of a date 2026-12-24 or today+30d, of a time 09:00, of a rating (max only) its steps.",
+    });
     let question = json!({
         "ask": text, "type": kinds, "choices": { "type": "object", "additionalProperties": label },
-        "placeholder": text, "invalid": text, "multiline": { "type": "boolean" }, "min": whole, "max": whole,
+        "placeholder": text, "invalid": text, "multiline": { "type": "boolean" }, "min": bound, "max": bound,
+        "low": text, "high": text,
     });
+    let mut of_form = question.clone();
+    of_form["timeout"] = timeout.clone();
+    let typing = json!({
+        "type": "string",
+        "pattern": "^(auto|none|([0-9]+(ms|s) ?)+)$",
+        "description": "How long the bot seems to type before it says something; at most 5s.",
+    });
+    let events = closed(json!({ "human_requested": step_name, "stop_requested": step_name }), &[]);
+    let card = closed(
+        json!({ "title": text, "text": text, "image": address, "alt": text, "link": address, "button": text }),
+        &["title"],
+    );
+    let show = json!({ "oneOf": [
+        closed(json!({ "video": { "type": "string", "description": "A recording's id, or webinar.recording." } }), &["video"]),
+        closed(json!({ "image": address, "alt": text, "caption": text }), &["image", "alt"]),
+        closed(json!({ "file": address, "title": text }), &["file", "title"]),
+        closed(json!({ "card": card }), &["card"]),
+    ] });
+    let arm = json!({ "oneOf": [
+        step_name,
+        closed(json!({ "weight": { "type": "integer", "minimum": 1, "maximum": 1000 }, "goto": step_name }), &["weight", "goto"]),
+    ] });
+    let field = closed(
+        json!({ "from": { "type": "string", "description": "A field, such as contact.company." } }),
+        &["from"],
+    );
+    let value = json!({ "oneOf": [{ "type": ["string", "number"] }, field] });
     let outcomes: Map<String, Json> =
         Outcome::ALL.iter().map(|outcome| (outcome.word().to_owned(), step_name.clone())).collect();
     let actions: Vec<&str> = ACTIONS.iter().map(|action| action.name).collect();
@@ -37,10 +73,13 @@ pub fn schema() -> Json {
     ] });
     let mut step = json!({
         "say": text,
-        "show": closed(json!({ "video": { "type": "string" } }), &["video"]),
-        "form": { "type": "object", "additionalProperties": closed(question.clone(), &["ask"]) },
-        "skip_known": { "type": "boolean" },
-        "set": { "type": "object" },
+        "show": show,
+        "form": { "type": "object", "additionalProperties": closed(of_form, &["ask"]) },
+        "skip_known": { "type": "boolean", "description": "Leave out what is known: said before in this conversation, or stored of a confirmed person." },
+        "set": { "type": "object", "additionalProperties": value },
+        "split": { "type": "object", "minProperties": 2, "additionalProperties": arm },
+        "call": { "type": "string", "description": "The name of a flow; it comes back here when it ends." },
+        "ends": { "type": "object", "additionalProperties": step_name },
         "switch": { "type": "array", "items": branch, "minItems": 1 },
         "do": { "enum": actions },
         "with": { "type": "object", "additionalProperties": text },
@@ -56,16 +95,25 @@ pub fn schema() -> Json {
         "outcomes": closed(Json::Object(outcomes), &[]),
         "timeout": timeout,
         "retries": { "type": "integer", "minimum": 0, "maximum": 9 },
+        "typing": typing,
+        "events": events,
     });
     if let (Json::Object(step), Json::Object(question)) = (&mut step, question) {
         step.extend(question);
     }
     let trigger = closed(
         json!({
-            "when": { "enum": ["page_view", "opened"] },
+            "when": { "enum": ["page_view", "opened", "event", "api"] },
+            "event": { "type": "string", "description": "The name of the event that the page tells of." },
             "if": condition,
-            "paths": { "type": "array", "items": { "type": "string" } },
+            "paths": {
+                "type": ["array", "string"],
+                "items": { "type": "string" },
+                "description": "/pricing*, !/pricing/old, https://shop.example/*, /*?utm_source=newsletter",
+            },
             "delay": duration,
+            "scroll": { "type": "string", "pattern": "^[0-9]+%$" },
+            "exit_intent": { "type": "boolean" },
             "frequency": closed(
                 json!({ "once_per": duration, "max": whole, "quiet_after_dismiss": duration }),
                 &["once_per"],
@@ -77,22 +125,34 @@ pub fn schema() -> Json {
     );
     let var = closed(
         json!({
-            "type": { "enum": ["text", "number", "email", "phone", "enum"] },
+            "type": { "enum": ["text", "number", "email", "phone", "url", "date", "time", "enum"] },
             "values": { "type": "array", "items": { "type": "string" } },
             "save": { "type": "boolean", "description": "Keep it with the contact, under this name." },
+            "pii": { "type": "boolean", "description": "It tells something about a person and goes only to actions that may have it." },
         }),
         &["type"],
     );
-    let defaults = json!({ "retries": step["retries"], "exhausted": step_name, "timeout": timeout });
+    let defaults =
+        json!({ "retries": step["retries"], "exhausted": step_name, "timeout": timeout, "typing": typing });
+    let language = json!({ "enum": ["en", "es"] });
+    let some_languages = json!({ "type": "array", "items": language });
     let mut schema = closed(
         json!({
             "flow": name,
             "title": { "type": "string" },
-            "languages": { "type": "array", "items": { "enum": ["en", "es"] }, "minItems": 1 },
+            "languages": { "oneOf": [
+                some_languages,
+                closed(json!({ "source": language, "required": some_languages, "optional": some_languages }), &["source"]),
+            ] },
             "trigger": trigger,
             "vars": { "type": "object", "additionalProperties": var },
             "defaults": closed(defaults, &[]),
-            "events": closed(json!({ "human_requested": step_name }), &[]),
+            "events": events,
+            "migrate": {
+                "type": "object",
+                "additionalProperties": step_name,
+                "description": "Where conversations go on whose step is gone: its old id, and the step now.",
+            },
             "steps": { "type": "object", "propertyNames": name, "additionalProperties": closed(step, &[]) },
             "translations": { "type": "object", "additionalProperties": { "type": "object" } },
         }),

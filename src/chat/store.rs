@@ -26,6 +26,42 @@ pub const PERSONAL: &[Personal] = &[
         because: "exported as transcripts",
     },
     Personal {
+        table: "chat_arms",
+        export: Some(sql!(
+            "select a.flow, a.step, a.arm, a.at from chat_arms a join conversations c on c.id = a.conversation_id
+             where c.contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))
+             order by a.at"
+        )),
+        erase: Some(sql!(
+            "delete from chat_arms where conversation_id in
+             (select id from conversations
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1))))"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "chat_actions",
+        export: Some(sql!(
+            "select a.action, a.at from chat_actions a join conversations c on c.id = a.conversation_id
+             where c.contact_id in (select own_id from contact_ids where contact_id = $1)
+                 or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1)))
+             order by a.at"
+        )),
+        erase: Some(sql!(
+            "delete from chat_actions where conversation_id in
+             (select id from conversations
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     or (contact_id is null and visitor_id in (select id from visitors where contact_id in
+                         (select own_id from contact_ids where contact_id = $1))))"
+        )),
+        because: "",
+    },
+    Personal {
         table: "flow_showings",
         export: Some(sql!(
             "select flow, at, dismissed from flow_showings
@@ -360,6 +396,49 @@ pub(super) async fn set_read(
     Ok(tx.execute(statement, params![conversation, seq]).await? == 1)
 }
 
+/// Notes the arm of an A/B test that a conversation went through; the first one counts.
+pub(super) async fn add_arm(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    flow: &str,
+    step: &str,
+    arm: &str,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into chat_arms (conversation_id, flow, step, arm, at) values ($1, $2, $3, $4, $5)
+             on conflict (conversation_id, step) do nothing"
+        ),
+        params![conversation, flow, step, arm, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Whether the action of this key was done, and how it went.
+pub(super) async fn action_done(q: &mut impl Queries, key: &str) -> Result<Option<bool>> {
+    let row = q.query_opt(sql!("select done from chat_actions where key = $1"), params![key]).await?;
+    row.map(|row| row.get::<i64>("done").map(|done| done == 1)).transpose()
+}
+
+/// Notes that an action was done, or could not be.
+pub(super) async fn note_action(
+    tx: &mut Tx,
+    key: &str,
+    conversation: ConversationId,
+    action: &str,
+    done: bool,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!("insert into chat_actions (key, conversation_id, action, done, at) values ($1, $2, $3, $4, $5)"),
+        params![key, conversation, action, i64::from(done), now],
+    )
+    .await?;
+    Ok(())
+}
+
 /// How often and when last a flow was shown to a visitor, and when she last sent it away.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Showings {
@@ -403,6 +482,92 @@ pub(super) async fn dismiss(tx: &mut Tx, visitor: VisitorId, flow: &str) -> Resu
     )
     .await?;
     Ok(())
+}
+
+/// Notes versions of flows and the files they stand in.
+pub(super) async fn note_flows(
+    tx: &mut Tx,
+    digest: &str,
+    files: &[(String, String)],
+    versions: &[(&str, &str)],
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!("insert into flow_sets (digest, files) values ($1, $2) on conflict (digest) do nothing"),
+        params![digest, as_json(&files)?],
+    )
+    .await?;
+    for (flow, version) in versions {
+        tx.execute(
+            sql!(
+                "insert into flow_versions (flow, version, digest, seen_at) values ($1, $2, $3, $4)
+                 on conflict (flow, version) do update set digest = excluded.digest, seen_at = excluded.seen_at"
+            ),
+            params![*flow, *version, digest, now],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Forgets versions that began to run before a time, unless a conversation is in them, and files that none needs.
+pub(super) async fn forget_flows(tx: &mut Tx, before: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "delete from flow_versions where seen_at < $1 and not exists
+             (select 1 from conversations
+              where mode <> 'closed' and flow = flow_versions.flow and flow_version = flow_versions.version)"
+        ),
+        params![before],
+    )
+    .await?;
+    tx.execute(
+        sql!("delete from flow_sets where digest not in (select digest from flow_versions)"),
+        params![],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The versions of a flow, and when each began to run last.
+pub(super) async fn versions_seen(q: &mut impl Queries, flow: &str) -> Result<Vec<(String, Timestamp)>> {
+    let rows =
+        q.query(sql!("select version, seen_at from flow_versions where flow = $1"), params![flow]).await?;
+    rows.iter().map(|row| Ok((row.get("version")?, row.get("seen_at")?))).collect()
+}
+
+/// The files of the set that a version of a flow stands in, as path and text.
+pub(super) async fn flow_files(
+    q: &mut impl Queries,
+    flow: &str,
+    version: &str,
+) -> Result<Option<Vec<(String, String)>>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select s.files from flow_versions v join flow_sets s on s.digest = v.digest
+                 where v.flow = $1 and v.version = $2"
+            ),
+            params![flow, version],
+        )
+        .await?;
+    row.map(|row| row.json("files")).transpose()
+}
+
+/// Where the open conversations stand, each as its flow and its state; the latest first, so many at most.
+pub async fn standing(q: &mut impl Queries, most: i64) -> Result<Vec<State>> {
+    let rows = q
+        .query(
+            sql!(
+                "select state from conversations where mode <> 'closed' and flow is not null
+                 order by updated_at desc limit $1"
+            ),
+            params![most],
+        )
+        .await?;
+    let states: Result<Vec<Option<State>>> = rows.iter().map(|row| row.json("state")).collect();
+    // A conversation that has not begun yet stands nowhere.
+    Ok(states?.into_iter().flatten().collect())
 }
 
 fn conversation_of(row: &Row) -> Result<Conversation> {

@@ -52,7 +52,7 @@ pub async fn agent_suggest(
         bookings::adopt(&mut tx, contact, &rep.account, now).await?;
     }
     let old_head = conversation.head;
-    let mut turning = turning(room, &mut tx, &mut conversation, now)?;
+    let mut turning = turning(room, &mut tx, &mut conversation, now).await?;
     let by = rep.map(|rep| rep.id.as_str());
     let Input::Slots { slots, .. } = turning.slots(meeting, None, AHEAD_MS, SHOWN, by).await? else {
         return Err(Error::NotAllowed("there is no such kind of meeting"));
@@ -76,7 +76,11 @@ pub(super) fn meeting_of(said: &Said) -> Option<(&str, Option<Timestamp>)> {
         Said::Slot { question, starts_at, .. } => {
             question.strip_prefix(SUGGESTED).map(|meeting| (meeting, *starts_at))
         }
-        Said::Text { .. } | Said::Choice { .. } | Said::Answer { .. } | Said::HumanRequested => None,
+        Said::Text { .. }
+        | Said::Choice { .. }
+        | Said::Answer { .. }
+        | Said::HumanRequested
+        | Said::StopRequested => None,
     }
 }
 
@@ -92,7 +96,7 @@ pub(super) async fn answered(
     let old_head = conversation.head;
     let agent = conversation.agent.clone();
     let language = conversation.language;
-    let mut turning = turning(room, tx, conversation, now)?;
+    let mut turning = turning(room, tx, conversation, now).await?;
     let zone = Some(turning.conversation.time_zone.clone());
     let picked = Body::Slot {
         question: format!("{SUGGESTED}{meeting}"),
@@ -130,16 +134,21 @@ pub(super) async fn answered(
 
 fn question(meeting: &str, text: &str, slots: Vec<Slot>, zone: &str) -> Body {
     let input = body::Input::Slot { meeting: meeting.to_owned(), slots, zone: zone.to_owned(), more: false };
-    Body::Ask { question: format!("{SUGGESTED}{meeting}"), text: text.to_owned(), input, progress: None }
+    Body::Ask {
+        question: format!("{SUGGESTED}{meeting}"),
+        text: text.to_owned(),
+        input,
+        progress: None,
+        typing_ms: None,
+    }
 }
 
-pub(super) fn turning<'a>(
+pub(super) async fn turning<'a>(
     room: &'a Room,
     tx: &'a mut Tx,
     conversation: &'a mut Conversation,
     now: Timestamp,
 ) -> Result<Turning<'a>, Error> {
-    let flow =
-        conversation.flow.as_deref().and_then(|flow| room.flows.find(flow)).ok_or(Error::FlowUnknown)?;
+    let flow = room.flows.of(tx, conversation).await?;
     Ok(Turning { room, tx, conversation, flow, online: 0, now, appended: Vec::new() })
 }

@@ -5,11 +5,14 @@ use crate::base::expr::{Symbols, Type};
 /// Fields that always have a value, whoever the visitor is.
 pub const ALWAYS: [&str; 3] = ["trust", "team.online", "visit.language"];
 
+/// The function that tells whether named business hours run now.
+pub const IS_OPEN: &str = "is_open";
+
 /// Whether a field tells something that is stored about a person, and so may be used only when it is certain
 /// that she is the one who sits there.
 pub fn is_personal(path: &str) -> bool {
     let group = path.split('.').next().unwrap_or_default();
-    matches!(group, "contact" | "webinar" | "booking") && path != "contact.has_email"
+    matches!(group, "contact" | "customer" | "webinar" | "booking") && path != "contact.has_email"
 }
 
 /// Every field that is the same for all flows. What belongs to a person (see
@@ -24,6 +27,8 @@ pub fn common() -> Symbols {
         .field("contact.email", Type::String)
         .field("contact.company", Type::String)
         .field("contact.stage", Type::String)
+        .field("contact.segments", Type::list(Type::String))
+        .field("customer.state", Type::String)
         .field("webinar.id", Type::String)
         .field("webinar.title", Type::String)
         .field("webinar.state", Type::one_of(["registered", "attended", "no_show", "cancelled"]))
@@ -32,7 +37,15 @@ pub fn common() -> Symbols {
         .field("visit.returning", Type::Bool)
         .field("visit.path", Type::String)
         .field("visit.language", Type::one_of(["en", "es"]))
+        .field("visit.utm_source", Type::String)
+        .field("visit.utm_medium", Type::String)
+        .field("visit.utm_campaign", Type::String)
+        .field("visit.utm_term", Type::String)
+        .field("visit.utm_content", Type::String)
         .field("team.online", Type::Int)
+        .field("hours.open", Type::Bool)
+        .field("hours.opens_at", Type::Int)
+        .function(IS_OPEN, vec![Type::String], Type::Bool)
         .field("booking.upcoming", Type::Bool)
         .field("booking.starts_at", Type::Int)
         .field("booking.with", Type::String)

@@ -1,7 +1,8 @@
 //! Texts with holes: a small subset of Handlebars, checked when a flow is loaded.
 //!
 //! `{{contact.first_name}}` puts a value in, `{{#if contact.company}}…{{else}}…{{/if}}` asks whether there is
-//! one, `{{when booking.starts_at}}` writes a point in time in the reader's language and zone. A value that may
+//! one, `{{when booking.starts_at}}` writes a point in time in the reader's language and zone,
+//! `{{urlencode vars.topic}}` makes a value a part of an address. A value that may
 //! be missing can only stand inside an `{{#if}}` that asks for it, so no text is ever shown with a gap. Values
 //! are put in once and never read for holes again: what a visitor typed stays what she typed.
 
@@ -22,6 +23,8 @@ pub struct Text {
     pub source: String,
     pub at: Mark,
     parts: Vec<Part>,
+    /// Variables that stand in it without an `{{#if}}`, and where.
+    bare: Vec<(String, Mark)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +32,13 @@ enum Part {
     Words(String),
     Value(String),
     When(String),
-    If { path: String, yes: Vec<Part>, no: Vec<Part> },
+    /// A value as part of an address.
+    Encoded(String),
+    If {
+        path: String,
+        yes: Vec<Part>,
+        no: Vec<Part>,
+    },
 }
 
 /// The reader, for what depends on her.
@@ -49,9 +58,10 @@ impl Text {
         always: &BTreeSet<&str>,
         report: &Report,
     ) -> Text {
-        let mut reading = Reading { rest: source, source, at, symbols, always, report, sure: Vec::new() };
+        let mut reading =
+            Reading { rest: source, source, at, symbols, always, report, sure: Vec::new(), bare: Vec::new() };
         let (parts, _) = reading.parts(None);
-        Text { source: source.to_owned(), at: at.clone(), parts }
+        Text { source: source.to_owned(), at: at.clone(), parts, bare: reading.bare }
     }
 
     /// The fields that stand in it.
@@ -59,6 +69,19 @@ impl Text {
         let mut holes = BTreeSet::new();
         collect(&self.parts, &mut holes);
         holes
+    }
+
+    /// The variables that stand in it without an `{{#if}}`, and where. Whether they have a value depends on the way that
+    /// led here (D303).
+    pub fn bare_vars(&self) -> impl Iterator<Item = (&str, &Mark)> {
+        self.bare.iter().map(|(name, at)| (name.as_str(), at))
+    }
+
+    /// Fields that a visitor fills and that stand in an address as they are.
+    pub fn raw_in_address(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        raw_in_address(&self.parts, false, &mut found);
+        found
     }
 
     /// Whether there is anything in it to translate.
@@ -83,7 +106,7 @@ fn collect<'t>(parts: &'t [Part], into: &mut BTreeSet<&'t str>) {
     for part in parts {
         match part {
             Part::Words(_) => {}
-            Part::Value(path) | Part::When(path) => {
+            Part::Value(path) | Part::When(path) | Part::Encoded(path) => {
                 into.insert(path);
             }
             Part::If { path, yes, no } => {
@@ -98,10 +121,47 @@ fn collect<'t>(parts: &'t [Part], into: &mut BTreeSet<&'t str>) {
 fn length(parts: &[Part]) -> usize {
     let of = |part: &Part| match part {
         Part::Words(words) => words.chars().count(),
-        Part::Value(_) | Part::When(_) => 0,
+        Part::Value(_) | Part::When(_) | Part::Encoded(_) => 0,
         Part::If { yes, no, .. } => length(yes).max(length(no)),
     };
     parts.iter().map(of).sum()
+}
+
+/// Walks over the parts; `inside` says whether an address is open before them. Returns whether one is open after them.
+fn raw_in_address<'t>(parts: &'t [Part], inside: bool, found: &mut Vec<&'t str>) -> bool {
+    let mut inside = inside;
+    for part in parts {
+        match part {
+            Part::Words(words) => {
+                let last = words.rsplit(char::is_whitespace).next().unwrap_or_default();
+                let goes_on = inside && last.len() == words.len();
+                inside = goes_on || last.contains("://");
+            }
+            Part::Value(path) => {
+                if inside && path.starts_with("vars.") {
+                    found.push(path);
+                }
+            }
+            Part::When(_) | Part::Encoded(_) => {}
+            Part::If { yes, no, .. } => {
+                let after_yes = raw_in_address(yes, inside, found);
+                inside = raw_in_address(no, inside, found) || after_yes;
+            }
+        }
+    }
+    inside
+}
+
+/// A value with everything but letters, digits and `-._~` written as `%XX` (RFC 3986, section 2.1).
+fn encoded(value: &str, out: &mut String) {
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
 }
 
 fn render(parts: &[Part], values: &Context, reader: &Reader, out: &mut String) {
@@ -114,6 +174,11 @@ fn render(parts: &[Part], values: &Context, reader: &Reader, out: &mut String) {
                 Some(plain @ (Json::Bool(_) | Json::Number(_))) => {
                     let _ = write!(out, "{plain}");
                 }
+            },
+            Part::Encoded(path) => match values.get(path) {
+                Some(Json::String(text)) => encoded(text, out),
+                Some(plain @ (Json::Bool(_) | Json::Number(_))) => encoded(&plain.to_string(), out),
+                Some(Json::Null | Json::Array(_) | Json::Object(_)) | None => {}
             },
             Part::When(path) => {
                 if let Some(ms) = values.get(path).and_then(Json::as_i64) {
@@ -181,7 +246,11 @@ struct Reading<'a> {
     report: &'a Report,
     /// Fields that an `{{#if}}` around us has asked for.
     sure: Vec<String>,
+    bare: Vec<(String, Mark)>,
 }
+
+/// What can be done to a value: a time in words, and a part of an address.
+const FILTERS: [&str; 2] = ["when", "urlencode"];
 
 /// What ended a run of parts.
 #[derive(PartialEq)]
@@ -234,6 +303,15 @@ impl Reading<'_> {
                     self.known(path, &at, true);
                     parts.push(Part::When((*path).to_owned()));
                 }
+                ["urlencode", path] => {
+                    self.known(path, &at, true);
+                    parts.push(Part::Encoded((*path).to_owned()));
+                }
+                [filter, _] if filter.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+                    self.report
+                        .error(&at, "T407", format!("there is no filter \"{filter}\""))
+                        .did_you_mean(filter, FILTERS);
+                }
                 [path] if !path.starts_with(['#', '/', '>', '!', '&', '^', '{']) => {
                     self.known(path, &at, true);
                     parts.push(Part::Value((*path).to_owned()));
@@ -241,7 +319,7 @@ impl Reading<'_> {
                 _ => {
                     self.report
                         .error(&at, "T410", format!("{{{{{inner}}}}} is not something a text can hold"))
-                        .hint("there is {{field}}, {{#if field}}…{{else}}…{{/if}} and {{when field}}");
+                        .hint("there is {{field}}, {{#if field}}…{{else}}…{{/if}}, {{when field}} and {{urlencode field}}");
                 }
             }
         }
@@ -259,11 +337,15 @@ impl Reading<'_> {
         Part::If { path: path.to_owned(), yes, no }
     }
 
-    fn known(&self, path: &str, at: &Mark, shown: bool) {
+    fn known(&mut self, path: &str, at: &Mark, shown: bool) {
         if self.symbols.get(path).is_none() {
             let group = path.split('.').next().unwrap_or_default();
             let near = self.symbols.fields().map(|(p, _)| p).filter(|p| p.split('.').next() == Some(group));
             self.report.error(at, "D301", format!("there is no field \"{path}\"")).did_you_mean(path, near);
+        } else if let Some(name) = path.strip_prefix("vars.") {
+            if shown && !self.sure.iter().any(|sure| sure == path) {
+                self.bare.push((name.to_owned(), at.clone()));
+            }
         } else if shown && !self.always.contains(path) && !self.sure.iter().any(|sure| sure == path) {
             self.report
                 .error(at, "D303", format!("\"{path}\" may be empty here"))
@@ -320,6 +402,19 @@ mod tests {
         assert_eq!(parse("Hi {{contact.first_name}}").1, ["6 D303 \"contact.first_name\" may be empty here"]);
         let after_else = "{{#if contact.first_name}}x{{else}}{{contact.first_name}}{{/if}}";
         assert_eq!(parse(after_else).1.len(), 1);
+    }
+
+    #[test]
+    fn a_value_in_an_address_is_encoded_and_a_filter_that_is_none_is_told() {
+        let (text, notes) = parse("https://faro.example/?t={{urlencode webinar.title}}&x {{webinar.title}}");
+        assert!(notes.is_empty() && text.raw_in_address().is_empty(), "{notes:?}");
+        let mut values = Context::new();
+        values.set("webinar.title", "a b/ñ&c");
+        assert_eq!(
+            text.render(&values, &reader(Language::En)),
+            "https://faro.example/?t=a%20b%2F%C3%B1%26c&x a b/ñ&c"
+        );
+        assert_eq!(parse("{{urlencod webinar.title}}").1, ["3 T407 there is no filter \"urlencod\""]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One turn in the world: the engine's events appended, its effects carried out, all in the caller's transaction.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
@@ -8,7 +9,7 @@ use super::body::{Author, Body, Booked, Face, Mode, Slot};
 use super::effects::Effect;
 use super::engine::{self, Input, Out, Turn};
 use super::flow::Flow;
-use super::live::{left, rating, routing};
+use super::live::{rating, routing};
 use super::log::{Byline, Entry};
 use super::world::{self, Sight};
 use super::{Agent, Conversation, Error, Room, store};
@@ -17,7 +18,7 @@ use crate::base::ids::BookingId;
 use crate::base::time::{HOUR_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Booking, Desk, Holder, Pick};
-use crate::contacts::{self, Consent, Identification, Trust};
+use crate::contacts::{self, Consent, Identification, Trust, codes};
 use crate::events::{self, Event};
 use crate::stages;
 use crate::storage::db::Tx;
@@ -34,7 +35,7 @@ pub(super) struct Turning<'a> {
     pub room: &'a Room,
     pub tx: &'a mut Tx,
     pub conversation: &'a mut Conversation,
-    pub flow: &'a Flow,
+    pub flow: Arc<Flow>,
     pub online: u32,
     pub now: Timestamp,
     pub appended: Vec<Entry>,
@@ -60,9 +61,9 @@ impl Turning<'_> {
                 online: self.online,
             };
             let world = world::see(self.tx, self.room, &sight, self.now).await?;
-            let Turn { state, mode, events, effects, wake_at } = match (&step, &self.conversation.state) {
-                (Step::Open, _) | (Step::Input(_), None) => engine::open(self.flow, &world),
-                (Step::Input(input), Some(state)) => engine::turn(self.flow, state, input, &world)?,
+            let Turn { state, mode, events, effects, wake_at, .. } = match (&step, &self.conversation.state) {
+                (Step::Open, _) | (Step::Input(_), None) => engine::open(&self.flow, &world),
+                (Step::Input(input), Some(state)) => engine::turn(&self.flow, state, input, &world)?,
             };
             self.conversation.state = Some(state);
             self.conversation.mode = mode;
@@ -156,7 +157,14 @@ impl Turning<'_> {
                 self.slots(&meeting, after, within_ms, offer, None).await.map(Some)
             }
             Effect::Book { meeting, starts_at, .. } => self.book(&meeting, starts_at).await.map(Some),
-            Effect::Do { action, with, .. } => self.act(&action, &json!(with)).await.map(Some),
+            Effect::SendCode => self.send_code().await.map(Some),
+            Effect::CheckCode { digits } => self.check_code(&digits).await.map(Some),
+            Effect::Split { step, arm } => {
+                let flow = self.flow.id.as_str();
+                store::add_arm(self.tx, conversation, flow, &step, &arm, self.now).await?;
+                Ok(None)
+            }
+            Effect::Do { action, with, key } => self.act(&action, &with, &key).await.map(Some),
         }
     }
 
@@ -270,20 +278,26 @@ impl Turning<'_> {
         }
     }
 
-    async fn act(&mut self, action: &str, with: &Json) -> Result<Input, Error> {
-        let (conversation, contact) = (self.conversation.id, self.conversation.contact);
-        match action {
-            "call.request" => {
-                let (visitor, id) = (Some(self.conversation.visitor), conversation.to_string());
-                let kind = "call.requested";
-                contacts::record(self.tx, contact, visitor, kind, Some(&id), with.clone(), self.now).await?;
-                let note = with.get("note").and_then(Json::as_str).unwrap_or_default();
-                left::leave(self.tx, self.conversation, note, self.now).await?;
-                let event = Event::QuestionLeft { conversation, contact };
-                events::append(self.tx, &event, self.now).await?;
-                Ok(Input::Done)
-            }
-            _ => Ok(Input::Failed),
+    /// Sends a code to her address, if she has given one and not too many went there.
+    async fn send_code(&mut self) -> Result<Input, Error> {
+        let Some(contact) = self.conversation.contact else { return Ok(Input::Failed) };
+        let (visitor, language) = (self.conversation.visitor, self.conversation.language);
+        match codes::ask(self.tx, contact, visitor, language, self.now).await {
+            Ok(()) => Ok(Input::Done),
+            Err(codes::Error::TooMany(_) | codes::Error::Contact(_)) => Ok(Input::Failed),
+            Err(codes::Error::Storage(error)) => Err(error.into()),
+            Err(codes::Error::Wrong { .. } | codes::Error::Over | codes::Error::Spent) => Ok(Input::Failed),
+        }
+    }
+
+    /// Whoever types the digits is confirmed.
+    async fn check_code(&mut self, digits: &str) -> Result<Input, Error> {
+        let Some(contact) = self.conversation.contact else { return Ok(Input::Failed) };
+        let visitor = self.conversation.visitor;
+        match codes::prove(self.tx, &self.room.keys, contact, visitor, digits, self.now).await? {
+            Ok(_) => Ok(Input::Done),
+            Err(codes::Error::Wrong { .. }) => Ok(Input::CodeWrong),
+            Err(_) => Ok(Input::Failed),
         }
     }
 }

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::body::{Caption, Video};
-use super::engine::{CONFIRMED, World};
+use super::engine::{CONFIRMED, Props, World};
 use super::flows::TEAM;
 use super::text::Reader;
-use super::{Error, Page, Room};
+use super::{Error, Page, Room, symbols};
 use crate::base::expr::Context;
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, zone};
 use crate::bookings;
 use crate::contacts::{self, Contact};
+use crate::segments;
+use crate::stages;
 use crate::storage::db::Queries;
 use crate::webinars::{self, Recording};
 
@@ -45,6 +47,20 @@ pub(super) async fn see(
         .set("visit.returning", sight.page.returning)
         .set("visit.path", sight.page.path())
         .set("contact.has_email", holder.is_some());
+    for (name, value) in sight.page.campaign() {
+        facts.set(&format!("visit.{name}"), value);
+    }
+    let opens_at = room.team.opens_at(None, now);
+    facts.set("hours.open", opens_at == Some(now)).set("hours.opens_at", opens_at.map(|at| at.0)).function(
+        symbols::IS_OPEN,
+        {
+            let team = room.team.clone();
+            move |arguments| {
+                let name = arguments.first().and_then(Json::as_str).unwrap_or_default();
+                Ok(Json::Bool(team.opens_at(Some(name), now) == Some(now)))
+            }
+        },
+    );
     let mut world = World {
         now,
         reader: Reader {
@@ -58,6 +74,7 @@ pub(super) async fn see(
         has_email: holder.is_some(),
         online: [(TEAM.to_owned(), sight.online)].into(),
         recordings: BTreeMap::new(),
+        props: Props { seed: sight.visitor.to_string(), arms: BTreeMap::new() },
     };
     let mut watchable: Vec<&Recording> =
         room.webinars.webinars.iter().flat_map(|webinar| &webinar.recordings).collect();
@@ -91,9 +108,13 @@ async fn person(
         .set("contact.last_name", contact.last_name.clone())
         .set("contact.email", contact.email.as_str())
         .set("contact.company", company)
-        .set("contact.stage", contact.stage.clone());
+        .set("contact.stage", contact.stage.clone())
+        .set("contact.segments", segments::of_contact(q, contact.id).await?);
     for field in contacts::fields(q, contact.id).await?.into_iter().filter(|field| !field.is_suggestion) {
         world.known.insert(field.name, Json::from(field.value));
+    }
+    if let Some(state) = stages::track::state_of(q, contact.id).await? {
+        world.facts.set("customer.state", state);
     }
     if let Some(latest) = webinars::latest(q, contact.id).await?
         && let Some(webinar) = room.webinars.find(&latest.webinar)

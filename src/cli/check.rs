@@ -1,19 +1,30 @@
 //! `embudo check`: everything that can be wrong in the files that people write, in one go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use anyhow::{Context, bail};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value as Json, json};
 
-use crate::app::{Definitions, Kind, Sources};
-use crate::base::diagnostic::{Diagnostic, Mark, Report, Severity};
+use crate::app::{Definitions, Kind, LOCK, Sources};
+use crate::base::diagnostic::{Diagnostic, Mark, Report, Severity, nearest};
 use crate::base::time::Clock;
 use crate::base::yaml::{self, Doc, View};
-use crate::chat::script::Suite;
+use crate::chat::check::{against, codes, examples, lock_of, untested};
+use crate::chat::engine::State;
+use crate::chat::flow::Flow;
+use crate::chat::script::{Coverage, Suite};
+use crate::chat::versions::{self, Meeting};
+use crate::chat::{self, Flows};
 use crate::config::Config;
+use crate::storage::Stores;
+
+/// Open conversations that are looked at, the latest first.
+const OPEN_MOST: i64 = 100_000;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -22,6 +33,25 @@ pub struct Arguments {
     /// How to tell what was found.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Tell what a code means, such as G201, and check nothing.
+    #[arg(long, value_name = "CODE")]
+    explain: Option<String>,
+    /// Note that the translations of the flows are right as they are now (`translations.lock` beside the flows).
+    #[arg(long)]
+    lock: bool,
+    /// Write the pages of the flows' codes into a folder that holds their examples (docs/checks), and check nothing.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pages: Option<PathBuf>,
+    /// Tell, too, what the conversations that are open now would meet in these flows.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    against: Option<Against>,
+}
+
+/// What files are held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Against {
+    /// The conversations that are open on the server of the settings.
+    Running,
 }
 
 /// How findings are written.
@@ -37,6 +67,12 @@ enum Format {
 
 /// Runs `embudo check` on the settings' file and what it names; fails if there is an error.
 pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<ExitCode> {
+    if let Some(code) = &arguments.explain {
+        return explain(code);
+    }
+    if let Some(folder) = &arguments.pages {
+        return pages(folder);
+    }
     let report = Report::new();
     let config = Config::read(settings, std::env::vars(), &report);
     let now = config.as_ref().map_or_else(Clock::system, super::clock).now();
@@ -72,17 +108,39 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
         [] => BTreeSet::new(),
         _ => given.iter().map(|(path, _)| path.clone()).collect(),
     };
-    check(&mut sources, given, today, &report);
+    let flows = check(&mut sources, given, today, &report);
+    if let (true, Some(config), Some(flows)) = (arguments.lock, &config, &flows) {
+        let path = config.path_of(&config.definitions.flows).join(LOCK);
+        let lock = lock_of(flows.all().iter().map(AsRef::as_ref));
+        std::fs::write(&path, format!("{:#}\n", json!(lock)))
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+        sources.lock = Some(lock);
+    }
+    let mut meetings = Vec::new();
+    if let (Some(Against::Running), Some(config), Some(flows)) = (arguments.against, &config, &flows) {
+        let (standing, published) = super::block_on(running(config, flows))?;
+        meetings = versions::meetings(flows, &standing);
+        versions::tell(&meetings, &report);
+        for old in &published {
+            if let Some(new) = flows.find(&old.id) {
+                against(old, new, &report);
+            }
+        }
+    }
     let found: Vec<Diagnostic> = report
         .diagnostics()
         .into_iter()
         .filter(|found| only.is_empty() || only.contains(&found.path) || found.code.starts_with('K'))
+        .filter(|found| !(arguments.lock && found.code == "T402"))
         .collect();
     match arguments.format {
         Format::Json => super::tell(&format!("{}\n", serde_json::to_string_pretty(&found)?)),
         Format::Sarif => super::tell(&format!("{:#}\n", sarif(&found))),
         Format::Text => {
             super::tell(&report.text_of(&found));
+            if arguments.against.is_some() {
+                super::tell(&told(&meetings));
+            }
             let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
             match (errors, found.len().saturating_sub(errors)) {
                 (0, 0) => super::tell("nothing is wrong\n"),
@@ -94,6 +152,54 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
     }
     let has_errors = found.iter().any(|found| found.severity == Severity::Error);
     Ok(if has_errors { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Tells what a code means.
+fn explain(code: &str) -> anyhow::Result<ExitCode> {
+    let Some(known) = codes::find(code) else {
+        let all = codes::CODES.iter().map(|known| known.code);
+        let near = nearest(&code.to_uppercase(), all).map(|near| format!("; did you mean {near}?"));
+        bail!("{code} is no code of flows{}", near.unwrap_or_default());
+    };
+    super::tell(&format!("{} · {}\n\n{}\n", known.code, known.title(), known.text()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the pages of all codes.
+fn pages(folder: &Path) -> anyhow::Result<ExitCode> {
+    let write = |name: String, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))
+    };
+    for code in codes::CODES {
+        let path = folder.join("examples").join(format!("{}.yaml", code.code));
+        let example =
+            std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        write(format!("{}.md", code.code), examples::page(code, &example))?;
+    }
+    write("README.md".to_owned(), examples::contents())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the open conversations of the settings' server stand, and the flows as they run there.
+async fn running(config: &Config, flows: &Flows) -> anyhow::Result<(Vec<State>, Vec<Arc<Flow>>)> {
+    super::has_data(config)?;
+    let stores = Stores::open(&config.storage).await?;
+    let mut q = stores.db.read();
+    let standing = chat::standing(&mut q, OPEN_MOST).await?;
+    Ok((standing, versions::published(&mut q, flows).await?))
+}
+
+/// What open conversations would meet, for people.
+fn told(meetings: &[Meeting]) -> String {
+    let all: usize = meetings.iter().map(|meeting| meeting.count).sum();
+    let mut out = format!("{} are open\n", count(all, "conversation"));
+    for meeting in meetings {
+        let Meeting { flow, step, count, to, word, .. } = meeting;
+        let to = to.as_ref().filter(|to| *to != step).map(|to| format!(" at {to}")).unwrap_or_default();
+        out.push_str(&format!("{count:>7}  {flow}: {step}  {word}{to}\n"));
+    }
+    out
 }
 
 fn count(n: usize, what: &str) -> String {
@@ -175,7 +281,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
 }
 
 /// Checks the sources with the given files in the places of those of their kind.
-fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, report: &Report) {
+fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, report: &Report) -> Option<Flows> {
     let mut flows = Vec::new();
     let mut suites = Vec::new();
     for (path, text) in given.into_iter().filter(|(_, text)| !text.is_empty()) {
@@ -192,22 +298,36 @@ fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, repor
         }
     }
     place(&mut sources.flows, flows);
-    if let Some(lifecycle) = Definitions::read(sources, report).lifecycle {
+    let read = Definitions::read(sources, report);
+    if let Some(lifecycle) = &read.lifecycle {
         lifecycle.tell_if_stale(today, report);
     }
     let known = ids(&sources.flows);
+    let mut reached: BTreeMap<String, Coverage> = BTreeMap::new();
     for (doc, text) in suites {
         let own = Report::new();
         own.source(&doc.path, &text);
-        Suite::read(&doc, &own);
+        let suite = Suite::read(&doc, &own);
         let mut map = doc.view(&own).map();
         let named = map.as_mut().and_then(|map| map.optional("flow")).and_then(View::spanned);
         if let Some(named) = named.filter(|named| !known.is_empty() && !known.contains(&named.value)) {
             own.error(&named.at, "S510", format!("there is no flow \"{}\"", named.value))
                 .did_you_mean(&named.value, known.iter().map(String::as_str));
         }
+        if let (Some(suite), Some(flows)) = (suite.filter(|_| !own.has_errors()), &read.flows)
+            && let Some(flow) = flows.find(&suite.flow.value)
+        {
+            let reached = reached.entry(flow.id.clone()).or_default();
+            suite.tests.iter().for_each(|test| reached.add(&test.play(flow, flows.all())));
+        }
         report.absorb(own);
     }
+    for (id, reached) in &reached {
+        if let Some(flow) = read.flows.as_ref().and_then(|flows| flows.find(id)) {
+            untested(&reached.of(flow), report);
+        }
+    }
+    read.flows
 }
 
 /// Puts a given file among the running ones: in its own place, and in that of the one with the same name.
@@ -239,8 +359,23 @@ fn ids(flows: &[(String, String)]) -> BTreeSet<String> {
     flows.iter().filter_map(named).collect()
 }
 
+/// What a code means, for code hosts.
+fn rule(code: &str) -> Json {
+    match codes::find(code) {
+        Some(known) => json!({
+            "id": code,
+            "shortDescription": { "text": known.title() },
+            "fullDescription": { "text": known.text().replace('\n', " ") },
+            "help": { "text": known.text(), "markdown": known.text() },
+        }),
+        None => json!({ "id": code }),
+    }
+}
+
 /// The findings as a SARIF log.
 fn sarif(found: &[Diagnostic]) -> Json {
+    let told: BTreeSet<&str> = found.iter().map(|d| d.code).collect();
+    let rules: Vec<Json> = told.iter().map(|code| rule(code)).collect();
     let results: Vec<Json> = found
         .iter()
         .map(|d| {
@@ -262,7 +397,7 @@ fn sarif(found: &[Diagnostic]) -> Json {
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{ "tool": { "driver": { "name": "embudo" } }, "results": results }],
+        "runs": [{ "tool": { "driver": { "name": "embudo", "rules": rules } }, "results": results }],
     })
 }
 
@@ -312,6 +447,11 @@ mod tests {
         let log = sarif(&report.diagnostics());
         let result = &log["runs"][0]["results"][0];
         assert_eq!(result["ruleId"], "G201");
+        let rule = &log["runs"][0]["tool"]["driver"]["rules"][0];
+        assert_eq!(
+            (&rule["id"], &rule["shortDescription"]["text"]),
+            (&json!("G201"), &json!("A step that does not exist"))
+        );
         assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 3);
     }
 }

@@ -50,6 +50,8 @@ pub async fn serve(
 ) -> anyhow::Result<ExitCode> {
     let mut stop = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    app.watch_flows();
     let server = match roles.contains(&Role::Web) {
         true => {
             let listener = listener.map_or_else(
@@ -74,9 +76,15 @@ pub async fn serve(
     let work = roles.contains(&Role::Worker).then(|| tokio::spawn(jobs::run(app.worker(), stopped)));
     tracing::info!(server.address = %app.config.server.listen, "Serving");
     ready();
-    tokio::select! {
-        _ = stop.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = stop.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => match app.reload_flows().await {
+                Ok(reloaded) => tracing::info!(outcome = ?reloaded, "Looked at the flows again"),
+                Err(error) => tracing::error!(error = %error, "the flows cannot be read again"),
+            },
+        }
     }
     tracing::info!("Stopping");
     if let (Some(handle), Some(web)) = (handle, web) {

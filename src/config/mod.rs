@@ -85,6 +85,7 @@ pub struct Definitions {
     pub mails: PathBuf,
     pub nurture: PathBuf,
     pub flows: PathBuf,
+    pub watch_ms: u64,
     pub assets: PathBuf,
 }
 

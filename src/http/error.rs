@@ -40,6 +40,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("chat.closed", 409, "The conversation is over"),
     ("chat.conversation_unknown", 404, "There is no such conversation"),
     ("chat.flow_unknown", 404, "There is no such flow"),
+    ("chat.flows_wrong", 422, "The flows are wrong; those that ran before still run"),
     ("chat.message_invalid", 422, "The message cannot be understood"),
     ("chat.not_allowed", 409, "This is not possible now"),
     ("chat.not_confirmed", 403, "It is not certain who asks"),

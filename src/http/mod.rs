@@ -24,6 +24,7 @@ mod webinars;
 pub mod chat;
 pub mod console;
 pub mod error;
+mod flows;
 pub mod pages;
 pub mod request;
 
@@ -111,6 +112,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(identify::routes)
                     .configure(profiling::routes)
                     .configure(deals::routes)
+                    .configure(flows::routes)
                     .configure(offers::routes)
                     .configure(reports::routes)
                     .configure(segments::routes)

@@ -20,6 +20,7 @@ use crate::reports::journeys::churn::{churn, standings};
 use crate::reports::journeys::costs::costs;
 use crate::reports::journeys::funnel::{self, Step, funnel};
 use crate::reports::journeys::shows::{self, shows};
+use crate::reports::journeys::splits::{splits, through};
 use crate::reports::journeys::talks::{self, talks};
 use crate::reports::journeys::velocity::{Lengths, stays, velocity};
 use crate::reports::journeys::{Span, reached};
@@ -39,6 +40,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/attribution", web::get().to(credit))
             .route("/acceptance", web::get().to(accepted))
             .route("/no-shows", web::get().to(no_shows))
+            .route("/splits", web::get().to(tried))
             .route("/costs", web::get().to(cost))
             .route("/churn", web::get().to(churned))
             .route("/talks", web::get().to(talked)),
@@ -273,6 +275,41 @@ async fn no_shows(app: Shared, request: HttpRequest) -> Result<HttpResponse, Pro
         rows.extend(told.by_rep.iter().map(|(key, shows)| cells("rep", key, shows)));
         rows.extend(told.by_lead_time.iter().map(|(key, shows)| cells("lead_time", key, shows)));
         (vec!["by", "key", "held", "no_show", "untold", "no_show_rate"], rows)
+    }))
+}
+
+/// `splits?flow=welcome`: what became of those who went through each arm of the flows' A/B tests.
+async fn tried(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &["flow"])?;
+    let flow = asked.others.get("flow").map(String::as_str);
+    if let Some(flow) = flow.filter(|flow| app.room.flows.now().find(flow).is_none()) {
+        return Err(invalid(format!("there is no flow `{flow}`.")));
+    }
+    let told = splits(&through(&mut app.stores.db.read(), asked.span, flow).await?);
+    Ok(asked.answer("splits", &told, || {
+        let arms =
+            told.splits.iter().flat_map(|split| split.arms.iter().map(move |(name, arm)| (split, name, arm)));
+        let rows = arms.map(|(split, name, arm)| {
+            let counts = [arm.conversations, arm.answered, arm.booked].map(|n| n.to_string());
+            let (least, most) = arm.booked_between.unzip();
+            [split.flow.clone(), split.step.clone(), name.clone()]
+                .into_iter()
+                .chain(counts)
+                .chain([perhaps(arm.booked_rate), perhaps(least), perhaps(most)])
+                .collect()
+        });
+        let head = [
+            "flow",
+            "step",
+            "arm",
+            "conversations",
+            "answered",
+            "booked",
+            "booked_rate",
+            "at_least",
+            "at_most",
+        ];
+        (head.to_vec(), rows.collect())
     }))
 }
 

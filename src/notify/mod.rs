@@ -38,7 +38,7 @@ use crate::base::language::Language;
 use crate::base::signing::Keys;
 use crate::base::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::bookings::team::Team;
-use crate::chat::Flows;
+use crate::chat::Running;
 use crate::gates::Catalog;
 use crate::nurture::Sequences;
 use crate::render::Templates;
@@ -64,7 +64,7 @@ pub struct Desk {
     pub topics: Arc<Topics>,
     pub sequences: Arc<Sequences>,
     pub wording: Arc<Wording>,
-    pub flows: Arc<Flows>,
+    pub flows: Arc<Running>,
     pub mailer: Mailer,
     pub outbound: Outbound,
     /// The sender of every mail and the organiser of every invitation.

@@ -180,11 +180,13 @@ fn transcript(opened_at: Timestamp, entries: &[chat::log::Entry]) -> String {
     for entry in entries {
         let who = entry.author.name.as_deref().unwrap_or(entry.author.kind.word());
         let said = match &entry.body {
-            Body::Text { text }
+            Body::Text { text, .. }
             | Body::Ask { text, .. }
             | Body::Invalid { text, .. }
             | Body::Answer { text, .. }
             | Body::Choice { label: text, .. }
+            | Body::File { title: text, .. }
+            | Body::Card { title: text, .. }
             | Body::Status { text: Some(text), .. } => text.clone(),
             other => serde_json::to_string(other).unwrap_or_default(),
         };

@@ -225,7 +225,7 @@ impl Line {
     pub fn of(body: Body) -> Self {
         let blank = Self::default();
         match body {
-            Body::Text { text } => Self { text: Some(text), ..blank },
+            Body::Text { text, .. } => Self { text: Some(text), ..blank },
             Body::Video(video) => Self { note: Some("video"), text: Some(video.title), ..blank },
             Body::Ask { text, input, .. } => {
                 let (choices, times) = match input {
@@ -235,9 +235,15 @@ impl Line {
                     Input::Slot { slots, .. } => {
                         (Vec::new(), slots.into_iter().map(|slot| slot.starts_at).collect())
                     }
-                    Input::Text { .. } | Input::Email { .. } | Input::Phone { .. } | Input::Number { .. } => {
-                        (Vec::new(), Vec::new())
-                    }
+                    Input::Text { .. }
+                    | Input::Email { .. }
+                    | Input::Phone { .. }
+                    | Input::Number { .. }
+                    | Input::Url { .. }
+                    | Input::Date { .. }
+                    | Input::Time { .. }
+                    | Input::Rating { .. }
+                    | Input::Code { .. } => (Vec::new(), Vec::new()),
                 };
                 let note = if times.is_empty() { "asked" } else { "times" };
                 Self { note: Some(note), text: Some(text), choices, times, ..blank }
@@ -251,6 +257,12 @@ impl Line {
                 Self { status: Some(mode.word()), text: text.or(agent.map(|face| face.name)), ..blank }
             }
             Body::HumanRequested => Self { note: Some("human"), ..blank },
+            Body::StopRequested => Self { note: Some("stop"), ..blank },
+            Body::Image { image, caption } => {
+                Self { note: Some("image"), text: Some(caption.unwrap_or(image.alt)), ..blank }
+            }
+            Body::File { title, .. } => Self { note: Some("file"), text: Some(title), ..blank },
+            Body::Card { title, .. } => Self { note: Some("card"), text: Some(title), ..blank },
             Body::Booked(booked) => {
                 Self { note: Some("booked"), text: Some(booked.with), times: vec![booked.starts_at], ..blank }
             }

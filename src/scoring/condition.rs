@@ -48,6 +48,7 @@ pub const KINDS: &[&str] = &[
     "offer.redeemed",
     "conversation.answered",
     "winback.attempt",
+    "chat.marked",
 ];
 
 /// What a condition is about.

@@ -50,6 +50,12 @@ impl WorkingHours {
         from.plus_ms(ms)
     }
 
+    /// When somebody works next: `from` if somebody does, none if nobody will within a year.
+    pub fn next(&self, from: Timestamp) -> Option<Timestamp> {
+        let stretches = (-1..DAYS_MOST).flat_map(|day| self.stretches(from, day));
+        stretches.filter(|(_, end)| *end > from).map(|(begin, _)| begin.max(from)).next()
+    }
+
     /// The stretches that begin on the `day`th UTC day after that of `from`, in order and without overlap. Days are cut in
     /// UTC, so that the days of people in different zones do not count twice.
     fn stretches(&self, from: Timestamp, day: i32) -> Vec<(Timestamp, Timestamp)> {

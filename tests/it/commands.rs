@@ -165,3 +165,36 @@ fn check_tells_the_settings_mistakes_with_the_others_and_says_when_there_is_noth
         "{text}"
     );
 }
+
+#[test]
+fn check_explains_its_codes_and_guesses_what_was_meant() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (known, text) = embudo(folder.path(), &["check", "--explain", "g201"]);
+    assert!(known && text.starts_with("G201 · A step that does not exist"), "{text}");
+    let (known, text) = embudo(folder.path(), &["check", "--explain", "G20"]);
+    assert!(!known && text.contains("did you mean G20"), "{text}");
+}
+
+#[test]
+fn check_tells_a_translation_that_has_not_followed_until_somebody_looks() {
+    let folder = shipped();
+    let flow = "flow: hello\ntitle: Hello\nlanguages: [en, es]\nsteps:\n  hello: {say: Good day., end: greeted}\n\
+                translations:\n  es:\n    hello.say: Buenas.\n";
+    std::fs::write(folder.path().join("bot-flows/hello.yaml"), flow).expect("written");
+    let (sound, text) = embudo(folder.path(), &["check", "--lock"]);
+    assert!(sound && text.contains("nothing is wrong"), "{text}");
+    let stale = |text: &str| text.lines().filter(|line| line.contains("T402")).count();
+
+    change(folder.path(), "bot-flows/hello.yaml", "Good day.", "Good morning.");
+    let (sound, text) = embudo(folder.path(), &["check"]);
+    assert!(sound && stale(&text) == 1 && text.contains("hello.yaml:8:16 warning T402"), "{text}");
+    // It is translated anew …
+    change(folder.path(), "bot-flows/hello.yaml", "Buenas.", "Buenos días.");
+    assert_eq!(stale(&embudo(folder.path(), &["check"]).1), 0);
+    // … or somebody says that it is right as it is.
+    change(folder.path(), "bot-flows/hello.yaml", "Buenos días.", "Buenas.");
+    assert_eq!(stale(&embudo(folder.path(), &["check"]).1), 1);
+    let (_, text) = embudo(folder.path(), &["check", "--lock"]);
+    assert!(text.contains("nothing is wrong"), "{text}");
+    assert!(embudo(folder.path(), &["check"]).1.contains("nothing is wrong"));
+}

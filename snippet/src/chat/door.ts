@@ -41,7 +41,9 @@ async function checked(answer: Response): Promise<Response> {
 /** `POST /v1/chat`: begins a conversation, or gives back the one that this visitor has open. */
 export async function start(host: Host, flow: string | null, language: string): Promise<Started> {
   const page = { url: location.href.split('#')[0], title: document.title };
-  return (await checked(await host.post('/v1/chat', { ...host.sender(language), flow, page }))).json();
+  // The flow's trigger is looked at once more: it must see the same visitor as when it was offered.
+  const { returning } = host.page();
+  return (await checked(await host.post('/v1/chat', { ...host.sender(language), flow, page, returning }))).json();
 }
 
 /** What became of a message. An e-mail may tell that another person sits here: then the visitor is another one, too. */

@@ -47,6 +47,14 @@ export interface Host {
   reset(): void;
   /** Sends JSON as text/plain, which needs no preflight. */
   post(path: string, body: unknown): Promise<Response>;
+  /** The page that is being viewed. */
+  page(): { page: { url: string; title: string }; returning: boolean };
+  /** Fetches the chat and opens it. */
+  launch(how: Opening): void;
+  /** Set by moments.js: asks the server for the flows of this page, and waits for their moments. */
+  offer?(): void;
+  /** Set by moments.js: the page told of an event of its own. */
+  heard?(name: string): void;
   chat?: ChatDoor;
   /** Set by forms.js: fills the forms that are not filled yet. */
   fill?(): void;

@@ -1,9 +1,9 @@
-// When chat.js is fetched, and for what.
+// When chat.js and moments.js are fetched, and for what.
 
 import type { Opening } from '../shared/host';
 import { read } from '../shared/store';
-import { doc, language, options, post } from './config';
-import { host, sender } from './identity';
+import { doc, options } from './config';
+import { host } from './identity';
 import { load } from './load';
 import { view } from './view';
 
@@ -11,18 +11,10 @@ const isReturning = !!read('visitor');
 
 export const launch = (how: Opening) => load('chat', () => host.chat!.open(how));
 
-/** Somebody wants it. */
-export const open = () => launch({});
+/** The page that is being viewed, for whoever asks the server about it. */
+export const page = () => ({ page: { url: view.url_, title: doc.title }, returning: isReturning });
 
-/** Asks the server whether a flow wants to be opened on this page. */
-export const ask = async () => {
-  if (options.chat == 'off') return;
-  const answer = await post('/v1/chat/trigger', {
-    ...sender(language()),
-    page: { url: view.url_, title: doc.title },
-    returning: isReturning,
-  });
-  if (answer.status != 200) return;
-  const told = await answer.json();
-  setTimeout(() => launch({ flow: told.flow, quiet: true, show: told.open }), told.delay_ms);
+/** The server has flows for this page: moments.js asks which, and waits for their moments. */
+export const ask = () => {
+  if (options.chat != 'off') load('moments', () => host.offer!());
 };

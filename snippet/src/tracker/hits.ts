@@ -5,7 +5,7 @@ import { read, write } from '../shared/store';
 import { uuid7 } from '../shared/uuid7';
 import { ask } from './chat';
 import { api, doc, on, post, say, silence } from './config';
-import { consent, sender } from './identity';
+import { consent, host, sender } from './identity';
 import { view } from './view';
 
 const AT_MOST = 20;
@@ -50,7 +50,7 @@ const flush = async () => {
     most = AT_MOST;
     keep();
     if (!answer.ok) say('refused: ' + answer.status);
-    else if ((await answer.json()).chat) ask().catch(say);
+    else if ((await answer.json()).chat) ask();
     flush();
   } catch (seconds) {
     // To the end of the line: what never gets through must not hold up the rest.
@@ -67,6 +67,7 @@ on('online', flush);
 
 /** Counts something. What is known about the page and the visitor is added. */
 export const hit = (name: string, props?: unknown, more?: object) => {
+  host.heard?.(name); // a flow may wait for it
   const reason = silence();
   if (reason) return say('not sent: ' + reason);
   waiting.push(

@@ -3,7 +3,7 @@
 
 import type { Embudo } from '../shared/host';
 import { read, write } from '../shared/store';
-import { launch, open } from './chat';
+import { launch, page } from './chat';
 import { api, doc, isFramed, language, options, post, safe, say } from './config';
 import { hit, restore } from './hits';
 import { agree, consent, forget, host, sender } from './identity';
@@ -11,7 +11,7 @@ import { links } from './links';
 import { load } from './load';
 import { follow, look } from './pages';
 
-Object.assign(host, { api, language, sender, consent, agree, reset: forget, post });
+Object.assign(host, { api, language, sender, consent, agree, reset: forget, post, page, launch });
 
 // What `embudo(…)` understands.
 const commands: Record<string, (given?: any, more?: any) => unknown> = {
@@ -43,8 +43,8 @@ const commands: Record<string, (given?: any, more?: any) => unknown> = {
     restore(); // of which nothing is left
     write('optout', yes && '1');
   },
-  chat(what) {
-    if (what != 'close') open();
+  chat(what, flow) {
+    if (what != 'close') launch({ flow });
     else host.chat?.close();
   },
 };

@@ -1,6 +1,6 @@
 // What is clicked and submitted: links that lead away, to a file or to the chat, forms, and what the page marked.
 
-import { open } from './chat';
+import { launch } from './chat';
 import { api, on } from './config';
 import { hit } from './hits';
 
@@ -27,7 +27,7 @@ export const links = () =>
     if (!link) return;
     if (link.matches('[data-embudo-chat]')) {
       event.preventDefault();
-      open();
+      launch({});
     } else if (/^http/.test(link.href)) {
       // Without the query: it may hold what is nobody's business.
       const props = { url: link.origin + link.pathname };

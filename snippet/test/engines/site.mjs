@@ -55,7 +55,7 @@ class Site {
       response.end(body);
     };
 
-    if (/^\/(e|launcher|chat|forms)\.js$/.test(path)) {
+    if (/^\/(e|launcher|moments|chat|forms)\.js$/.test(path)) {
       this.requests.push({ method: request.method, path: url.pathname, headers: request.headers, text, host: request.headers.host });
       return send(200, await readFile(new URL('.' + path, dist)), { 'content-type': types.js });
     }

@@ -195,7 +195,7 @@ class Story {
       if (failure.status === 0 || failure.status === 'after') return request.socket.destroy();
       return send(failure.status, { title: 'No', status: failure.status, code: 'test.failure', ...failure.body }, failure.headers);
     }
-    if (/^\/(e|launcher|chat|forms)\.js$/.test(path)) {
+    if (/^\/(e|launcher|moments|chat|forms)\.js$/.test(path)) {
       response.writeHead(200, { 'content-type': 'text/javascript', ...cors });
       return response.end(await readFile(new URL('.' + path, dist)));
     }
@@ -214,7 +214,8 @@ class Story {
     if (path.startsWith('/v1/forms/')) return this.form(request.method, url, text, send);
     if (path === '/v1/chat/trigger') {
       this.triggers.push(JSON.parse(text));
-      return this.flow ? send(200, this.flow) : send(204);
+      if (!this.flow) return send(204);
+      return send(200, { offers: [].concat(this.flow) });
     }
     if (path.startsWith('/v1/chat')) return this.chat(request.method, url, text, request.headers, send, response);
     if (path.startsWith('/r/poster')) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::yaml::{Map, Spanned, View};
 
-use crate::chat::actions;
+use crate::chat::actions::{self, Takes};
 use crate::chat::effects::Effect;
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
 use crate::chat::flow::{Load, Outcome, Step, Words};
@@ -16,29 +16,46 @@ pub struct Act {
 }
 
 impl Act {
-    /// Reports S510 for an action that is not in the registry.
+    /// Reports S510 for an action that is not in the registry, Y003 and Y005 for inputs that it does not take or lacks,
+    /// D302 for a name with holes in it.
     pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Act> {
         let action = map.required("do").and_then(View::spanned);
         let mut with = BTreeMap::new();
         let known = action.as_ref().and_then(|name| actions::find(&name.value));
         for (name, view) in map.optional("with").and_then(View::map).map(|m| m.entries()).unwrap_or_default()
         {
-            if let Some(known) = known
-                && !known.inputs.contains(&name.value.as_str())
-            {
+            let input = known.and_then(|known| known.inputs.iter().find(|input| input.name == name.value));
+            if let (Some(known), None) = (known, input) {
                 load.report
                     .error(&name.at, "Y003", format!("{} takes no \"{}\"", known.name, name.value))
-                    .did_you_mean(&name.value, known.inputs.iter().copied());
+                    .did_you_mean(&name.value, known.inputs.iter().map(|input| input.name));
             }
-            with.extend(
-                load.words(&format!("{id}.{}", name.value), view).map(|words| (name.value.clone(), words)),
-            );
+            let Some(words) = load.given(&format!("{id}.{}", name.value), view) else { continue };
+            if let Some(input) = input.filter(|input| input.takes != Takes::Text)
+                && words.versions().any(|text| !text.holes().is_empty())
+            {
+                let what = input.takes.word();
+                view.error(
+                    "D302",
+                    format!("{} takes the name of a {what}, not a text with holes", name.value),
+                )
+                .hint(format!("name the {what}; with a `switch` before it each way can name its own"));
+            }
+            with.insert(name.value.clone(), words);
         }
         if let (Some(name), None) = (&action, known) {
             let all = actions::ACTIONS.iter().map(|action| action.name);
             load.report
                 .error(&name.at, "S510", format!("there is no action \"{}\"", name.value))
                 .did_you_mean(&name.value, all);
+        }
+        if let (Some(name), Some(known)) = (&action, known) {
+            for input in known.inputs.iter().filter(|input| input.required && !with.contains_key(input.name))
+            {
+                load.report
+                    .error(&name.at, "Y005", format!("{} needs \"{}\"", known.name, input.name))
+                    .hint(format!("with: {{{}: …}}", input.name));
+            }
         }
         Some(Act { action: action?, with })
     }

@@ -45,6 +45,7 @@ impl Book {
             text: Phrase::WhichEmail.text(run.world.reader.language).to_owned(),
             input: body::Input::Email { placeholder: None },
             progress: None,
+            typing_ms: None,
         });
         After::Stay
     }
@@ -63,7 +64,7 @@ impl Book {
         run.patience(step);
         let zone = run.world.zone.clone();
         let input = body::Input::Slot { meeting: self.meeting.value.clone(), slots, zone, more };
-        run.bot(Body::Ask { question: step.id.clone(), text, input, progress: None });
+        run.bot(Body::Ask { question: step.id.clone(), text, input, progress: None, typing_ms: None });
         After::Stay
     }
 
@@ -143,7 +144,7 @@ impl Book {
         let typed = match said {
             Said::Text { text } => text,
             Said::Answer { value, .. } => value,
-            Said::Choice { .. } | Said::Slot { .. } | Said::HumanRequested => "",
+            Said::Choice { .. } | Said::Slot { .. } | Said::HumanRequested | Said::StopRequested => "",
         };
         match crate::base::email::Email::parse(typed.trim()) {
             Ok(email) => {

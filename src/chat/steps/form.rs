@@ -4,8 +4,8 @@ use crate::base::yaml::{Map, View};
 
 use crate::chat::body::Progress;
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
-use crate::chat::flow::{Load, Outcome, Step};
-use crate::chat::question::{Heard, Question};
+use crate::chat::flow::{Load, Outcome, Step, Target, Timeout};
+use crate::chat::question::{Heard, Kind, Question, choice_goto};
 
 #[derive(Clone, Debug)]
 pub struct Form {
@@ -28,8 +28,25 @@ impl Form {
             };
             let var = Some((name.value.clone(), var.of.clone()));
             let read = Question::read(&format!("{id}.{}", name.value), &mut question, var, load);
+            let timeout = question.optional("timeout").and_then(Timeout::read);
+            for (_, choice) in
+                question.optional("choices").and_then(View::map).map(|m| m.entries()).unwrap_or_default()
+            {
+                if choice.is_map()
+                    && let Some(goto) = choice_goto(choice)
+                {
+                    goto.error("Y003", "in a form an answer leads to the next question")
+                        .hint("ask it in a step of its own to go elsewhere from here");
+                }
+            }
             question.finish();
-            questions.extend(read.map(|question| (name.value.clone(), question)));
+            if let Some(mut read) = read {
+                if read.of == Kind::Code {
+                    view.error("D302", "a code is asked for in a step of its own").hint("ask: …, type: code");
+                }
+                read.timeout = timeout;
+                questions.push((name.value.clone(), read));
+            }
         }
         let skip_known = map.optional("skip_known").and_then(View::bool).unwrap_or(false);
         Some(Form { questions, skip_known })
@@ -39,9 +56,7 @@ impl Form {
         let mut open = Vec::new();
         for (name, question) in &self.questions {
             match run.known(name).filter(|_| self.skip_known) {
-                Some(value) => {
-                    run.state.vars.insert(name.clone(), value);
-                }
+                Some(value) => run.recall(question, value),
                 None => open.extend(question.var.clone()),
             }
         }
@@ -57,8 +72,21 @@ impl Form {
         };
         let progress = Progress { step: at.saturating_add(1), of: open.len() };
         run.ask(&format!("{}.{name}", step.id), question, Some(progress));
-        run.patience(step);
+        run.patience_for(step, question);
         After::Stay
+    }
+
+    /// Where it goes when nobody answers: where the question that is open says, or the form's timeout.
+    fn late(&self, run: &Run<'_>) -> After {
+        let Phase::Form { open, at } = &run.state.phase else { return After::Outcome(Outcome::Timeout) };
+        let question = open.get(*at).and_then(|name| self.question(name)).map(|(_, question)| question);
+        let own = question.and_then(|question| question.timeout.as_ref()).and_then(|t| t.goto.as_ref());
+        own.map_or(After::Outcome(Outcome::Timeout), |target| After::Jump(target.step.clone()))
+    }
+
+    /// Where its questions' own timeouts lead.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.questions.iter().filter_map(|(_, question)| question.timeout.as_ref()?.goto.as_ref())
     }
 
     fn question(&self, name: &str) -> Option<(&str, &Question)> {
@@ -70,7 +98,7 @@ impl Form {
 
     pub fn hear(&self, step: &Step, input: &Input, run: &mut Run<'_>) -> Result<After, Refused> {
         let said = match input {
-            Input::Tick => return Ok(After::Outcome(Outcome::Timeout)),
+            Input::Tick => return Ok(self.late(run)),
             Input::Said(said) => said,
             _ => return Err(Refused::NotNow),
         };

@@ -3,11 +3,13 @@
 mod act;
 mod ask;
 mod book;
+mod call;
 mod form;
 mod handoff;
 mod say;
 mod set;
 pub mod show;
+mod split;
 mod switch;
 mod wait_for;
 
@@ -16,16 +18,19 @@ use std::collections::BTreeMap;
 use crate::base::yaml::{Map, Spanned, View};
 
 use super::engine::{After, Input, Refused, Run};
-use super::flow::{Load, Next, Outcome, Step, Target, Timeout, Words, retries};
+use super::flow::{Events, Load, Next, Outcome, Step, Target, Timeout, Words, retries, typing};
+use super::question::{Kind, Question};
 
 pub use act::Act;
 pub use ask::Ask;
 pub use book::Book;
+pub use call::Call;
 pub use form::Form;
 pub use handoff::Handoff;
 pub use say::Say;
 pub use set::Set;
 pub use show::Show;
+pub use split::{Arm, Split};
 pub use switch::Switch;
 pub use wait_for::WaitFor;
 
@@ -42,13 +47,15 @@ pub enum Verb {
     WaitFor(WaitFor),
     Handoff(Handoff),
     Book(Book),
+    Call(Call),
+    Split(Split),
     /// `goto` or `end` alone.
     Pass,
 }
 
 /// The verbs that a step can be about. `say` and `ask` also go along with others.
-const VERBS: [&str; 10] =
-    ["form", "set", "switch", "do", "wait_for", "handoff", "book", "show", "ask", "say"];
+const VERBS: [&str; 12] =
+    ["form", "set", "switch", "split", "do", "call", "wait_for", "handoff", "book", "show", "ask", "say"];
 
 impl Verb {
     pub fn word(&self) -> &'static str {
@@ -63,6 +70,8 @@ impl Verb {
             Verb::WaitFor(_) => "wait_for",
             Verb::Handoff(_) => "handoff",
             Verb::Book(_) => "book",
+            Verb::Call(_) => "call",
+            Verb::Split(_) => "split",
             Verb::Pass => "goto",
         }
     }
@@ -71,10 +80,15 @@ impl Verb {
     pub fn outcomes(&self) -> &'static [Outcome] {
         match self {
             Verb::Say(_) | Verb::Set(_) | Verb::Pass => &[Outcome::Next],
-            Verb::Show(_) => &[Outcome::Next, Outcome::Missing],
+            Verb::Show(Show::Video { .. }) => &[Outcome::Next, Outcome::Missing],
+            Verb::Show(_) => &[Outcome::Next],
+            Verb::Ask(ask) if ask.question.of == Kind::Code => {
+                &[Outcome::Answered, Outcome::Exhausted, Outcome::Timeout, Outcome::Unavailable]
+            }
             Verb::Ask(_) => &[Outcome::Answered, Outcome::Exhausted, Outcome::Timeout],
             Verb::Form(_) => &[Outcome::Complete, Outcome::Exhausted, Outcome::Timeout],
-            Verb::Switch(_) => &[],
+            Verb::Switch(_) | Verb::Split(_) => &[],
+            Verb::Call(_) => &[Outcome::Done],
             Verb::Do(_) => &[Outcome::Ok, Outcome::Error],
             Verb::WaitFor(WaitFor::Time { .. }) => &[Outcome::Reached],
             Verb::WaitFor(WaitFor::Video { .. }) => &[Outcome::Reached, Outcome::Timeout],
@@ -98,8 +112,9 @@ impl Verb {
     /// The outcome that goes on to the step below when nothing else is said.
     pub fn main(&self) -> Option<Outcome> {
         match self {
-            Verb::Switch(_) | Verb::Handoff(_) => None,
+            Verb::Switch(_) | Verb::Split(_) | Verb::Handoff(_) => None,
             Verb::Say(_)
+            | Verb::Call(_)
             | Verb::Show(_)
             | Verb::Ask(_)
             | Verb::Form(_)
@@ -115,11 +130,15 @@ impl Verb {
     pub fn at_once(&self) -> &'static [Outcome] {
         match self {
             Verb::Say(_) | Verb::Set(_) | Verb::Pass => &[Outcome::Next],
-            Verb::Show(_) => &[Outcome::Next, Outcome::Missing],
+            Verb::Show(Show::Video { .. }) => &[Outcome::Next, Outcome::Missing],
+            Verb::Show(_) => &[Outcome::Next],
+            Verb::Ask(ask) if ask.question.of == Kind::Code => &[Outcome::Answered, Outcome::Unavailable],
+            Verb::Ask(ask) if ask.skip_known => &[Outcome::Answered],
             Verb::Ask(_) => &[],
             Verb::Form(form) if form.skip_known => &[Outcome::Complete],
             Verb::Form(_) => &[],
-            Verb::Switch(_) => &[],
+            // Whether a called flow can end at once is seen from its own steps.
+            Verb::Switch(_) | Verb::Split(_) | Verb::Call(_) => &[],
             Verb::Do(_) => &[Outcome::Ok, Outcome::Error],
             Verb::WaitFor(WaitFor::Time { .. }) => &[],
             Verb::WaitFor(WaitFor::Video { .. }) => &[Outcome::Reached, Outcome::Timeout],
@@ -132,9 +151,11 @@ impl Verb {
         match self {
             Verb::Ask(ask) => ask.jumps.values().collect(),
             Verb::Switch(switch) => switch.targets().collect(),
+            Verb::Split(split) => split.arms.iter().map(|arm| &arm.goto).collect(),
+            Verb::Call(call) => call.ends.values().collect(),
+            Verb::Form(form) => form.targets().collect(),
             Verb::Say(_)
             | Verb::Show(_)
-            | Verb::Form(_)
             | Verb::Set(_)
             | Verb::Do(_)
             | Verb::WaitFor(_)
@@ -144,25 +165,11 @@ impl Verb {
         }
     }
 
-    /// The texts that visitors read.
-    pub fn words(&self) -> Vec<&Words> {
+    /// Its questions.
+    pub fn questions(&self) -> Vec<&Question> {
         match self {
-            Verb::Say(say) => vec![&say.words],
-            Verb::Ask(ask) => vec![&ask.question.ask],
-            Verb::Form(form) => form.questions.iter().map(|(_, question)| &question.ask).collect(),
-            Verb::Handoff(handoff) => vec![&handoff.say],
-            Verb::Book(book) => vec![&book.ask],
-            Verb::Show(_) | Verb::Set(_) | Verb::Switch(_) | Verb::Do(_) | Verb::WaitFor(_) | Verb::Pass => {
-                Vec::new()
-            }
-        }
-    }
-
-    /// The labels of choices, with their ids.
-    pub fn labels(&self) -> Vec<&(String, Words)> {
-        match self {
-            Verb::Ask(ask) => ask.question.choices.iter().collect(),
-            Verb::Form(form) => form.questions.iter().flat_map(|(_, question)| &question.choices).collect(),
+            Verb::Ask(ask) => vec![&ask.question],
+            Verb::Form(form) => form.questions.iter().map(|(_, question)| question).collect(),
             Verb::Say(_)
             | Verb::Show(_)
             | Verb::Set(_)
@@ -171,6 +178,52 @@ impl Verb {
             | Verb::WaitFor(_)
             | Verb::Handoff(_)
             | Verb::Book(_)
+            | Verb::Call(_)
+            | Verb::Split(_)
+            | Verb::Pass => Vec::new(),
+        }
+    }
+
+    /// The texts that visitors read, the main one first; labels of choices stand apart.
+    pub fn words(&self) -> Vec<&Words> {
+        match self {
+            Verb::Say(say) => vec![&say.words],
+            Verb::Show(show) => show.words(),
+            Verb::Ask(ask) => ask.question.words(),
+            Verb::Form(form) => form.questions.iter().flat_map(|(_, question)| question.words()).collect(),
+            Verb::Handoff(handoff) => vec![&handoff.say],
+            Verb::Book(book) => vec![&book.ask],
+            Verb::Set(_)
+            | Verb::Switch(_)
+            | Verb::Do(_)
+            | Verb::WaitFor(_)
+            | Verb::Call(_)
+            | Verb::Split(_)
+            | Verb::Pass => Vec::new(),
+        }
+    }
+
+    /// The labels of choices, with their ids.
+    pub fn labels(&self) -> Vec<(&str, &Words)> {
+        let choices = self.questions().into_iter().flat_map(|question| &question.choices);
+        choices.map(|(id, words)| (id.as_str(), words)).collect()
+    }
+
+    /// Texts that are not for visitors: what an action is given.
+    pub fn given(&self) -> Vec<(&str, &Words)> {
+        match self {
+            Verb::Do(act) => act.with.iter().map(|(name, words)| (name.as_str(), words)).collect(),
+            Verb::Say(_)
+            | Verb::Show(_)
+            | Verb::Ask(_)
+            | Verb::Form(_)
+            | Verb::Set(_)
+            | Verb::Switch(_)
+            | Verb::WaitFor(_)
+            | Verb::Handoff(_)
+            | Verb::Book(_)
+            | Verb::Call(_)
+            | Verb::Split(_)
             | Verb::Pass => Vec::new(),
         }
     }
@@ -197,6 +250,8 @@ impl Verb {
             Verb::Handoff(handoff) => vec![handoff.team.value.clone()],
             Verb::Do(act) => vec![act.action.value.clone()],
             Verb::WaitFor(WaitFor::Video { step, .. }) => vec![step.step.clone()],
+            Verb::Call(call) => vec![call.flow.value.clone()],
+            Verb::Split(split) => split.arms.iter().map(|arm| arm.name.value.clone()).collect(),
             Verb::WaitFor(WaitFor::Time { .. })
             | Verb::Say(_)
             | Verb::Show(_)
@@ -220,6 +275,8 @@ impl Verb {
             Verb::WaitFor(wait) => wait.enter(step, run),
             Verb::Handoff(handoff) => handoff.enter(run),
             Verb::Book(book) => book.enter(step, run),
+            Verb::Call(call) => call.enter(run),
+            Verb::Split(split) => split.enter(step, run),
             Verb::Pass => After::Outcome(Outcome::Next),
         }
     }
@@ -236,9 +293,13 @@ impl Verb {
             Verb::WaitFor(wait) => wait.hear(input, run),
             Verb::Handoff(handoff) => handoff.hear(input, run),
             Verb::Book(book) => book.hear(step, input, run),
-            Verb::Say(_) | Verb::Show(_) | Verb::Set(_) | Verb::Switch(_) | Verb::Pass => {
-                Err(Refused::NotNow)
-            }
+            Verb::Say(_)
+            | Verb::Show(_)
+            | Verb::Set(_)
+            | Verb::Switch(_)
+            | Verb::Call(_)
+            | Verb::Split(_)
+            | Verb::Pass => Err(Refused::NotNow),
         }
     }
 }
@@ -273,7 +334,7 @@ pub fn read<'a>(key: &Spanned<String>, view: View<'a>, load: &mut Load<'a>) -> O
     };
     let verb = match verb {
         "say" => Say::read(id, &mut map, load).map(Verb::Say),
-        "show" => Show::read(&mut map).map(Verb::Show),
+        "show" => Show::read(id, &mut map, load).map(Verb::Show),
         "ask" => Ask::read(id, &mut map, load).map(Verb::Ask),
         "form" => Form::read(id, &mut map, load).map(Verb::Form),
         "set" => Set::read(&mut map, load).map(Verb::Set),
@@ -282,6 +343,8 @@ pub fn read<'a>(key: &Spanned<String>, view: View<'a>, load: &mut Load<'a>) -> O
         "wait_for" => WaitFor::read(&mut map).map(Verb::WaitFor),
         "handoff" => Handoff::read(id, &mut map, load).map(Verb::Handoff),
         "book" => Book::read(id, &mut map, load).map(Verb::Book),
+        "call" => Call::read(&mut map).map(Verb::Call),
+        "split" => Split::read(&mut map, load).map(Verb::Split),
         _ => Some(Verb::Pass),
     };
     let goto = map.optional("goto").and_then(Target::read);
@@ -298,6 +361,8 @@ pub fn read<'a>(key: &Spanned<String>, view: View<'a>, load: &mut Load<'a>) -> O
     let written = map.optional("outcomes").and_then(View::map);
     let timeout = map.optional("timeout").and_then(Timeout::read);
     let retries = map.optional("retries").and_then(retries);
+    let typing = map.optional("typing").and_then(typing);
+    let events = map.optional("events").map(Events::read).unwrap_or_default();
     map.finish();
     let verb = verb?;
     let mut outcomes = BTreeMap::new();
@@ -313,7 +378,18 @@ pub fn read<'a>(key: &Spanned<String>, view: View<'a>, load: &mut Load<'a>) -> O
             }
         }
     }
-    Some(Step { id: id.to_owned(), at: key.at.clone(), verb, next, outcomes, timeout, retries })
+    Some(Step {
+        id: id.to_owned(),
+        at: key.at.clone(),
+        verb,
+        next,
+        outcomes,
+        timeout,
+        retries,
+        typing,
+        events,
+        within: None,
+    })
 }
 
 /// A map's text under a key, with its translations.

@@ -1,15 +1,41 @@
-//! `set: {budget: unsure}`: gives variables constant values.
+//! `set: {budget: unsure, company: {from: contact.company}}`: gives variables constant values, or those of fields.
 
 use serde_json::Value as Json;
 
+use crate::base::email::Email;
+use crate::base::expr::Type;
 use crate::base::yaml::{Map, View};
 
 use crate::chat::engine::{After, Run};
-use crate::chat::flow::{Load, Outcome, VarType};
+use crate::chat::flow::{Load, Outcome, Var, VarType};
+use crate::chat::question::{date_of, time_of, url_of};
 
 #[derive(Clone, Debug)]
 pub struct Set {
-    pub values: Vec<(String, Json)>,
+    pub values: Vec<(String, Source)>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    Constant(Json),
+    /// A field of `symbols.rs` or another variable; where it has no value, nothing is set.
+    Field(String),
+}
+
+impl Source {
+    /// Whether it certainly has a value.
+    pub fn is_constant(&self) -> bool {
+        matches!(self, Source::Constant(_))
+    }
+
+    /// The field that it reads.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Source::Field(path) => Some(path),
+            Source::Constant(_) => None,
+        }
+    }
 }
 
 impl Set {
@@ -17,36 +43,91 @@ impl Set {
         let mut values = Vec::new();
         for (name, view) in map.required("set").and_then(View::map)?.entries() {
             let Some(var) = load.vars.get(&name.value) else {
-                load.report
-                    .error(&name.at, "D301", format!("there is no variable \"{}\"", name.value))
-                    .did_you_mean(&name.value, load.vars.keys().map(String::as_str));
+                let is_field = load.symbols.get(&name.value).is_some()
+                    || name.value.split_once('.').is_some_and(|(group, _)| {
+                        load.symbols.fields().any(|(path, _)| path.split('.').next() == Some(group))
+                    });
+                if is_field {
+                    load.report
+                        .error(&name.at, "D306", format!("\"{}\" can only be read", name.value))
+                        .hint("set a variable; one with `save: true` is kept with the contact");
+                } else {
+                    load.report
+                        .error(&name.at, "D301", format!("there is no variable \"{}\"", name.value))
+                        .did_you_mean(&name.value, load.vars.keys().map(String::as_str));
+                }
                 continue;
             };
-            let Some(text) = view.str() else { continue };
-            let value = match &var.of {
-                VarType::Number => match text.parse::<f64>() {
-                    Ok(number) => Json::from(number),
-                    Err(_) => {
-                        view.error("D302", format!("\"{text}\" is no number")).done();
-                        continue;
-                    }
-                },
-                VarType::Enum(words) if !words.contains(&text) => {
-                    view.error("D304", format!("\"{text}\" is no value of the variable \"{}\"", name.value))
-                        .did_you_mean(&text, words.iter().map(String::as_str));
-                    continue;
-                }
-                VarType::Enum(_) | VarType::Text | VarType::Email | VarType::Phone => Json::from(text),
+            let source = match view.is_map() {
+                true => field(view, var, load),
+                false => constant(view, &name.value, var).map(Source::Constant),
             };
-            values.push((name.value.clone(), value));
+            values.extend(source.map(|source| (name.value.clone(), source)));
         }
         Some(Set { values })
     }
 
     pub fn enter(&self, run: &mut Run<'_>) -> After {
-        for (name, value) in &self.values {
-            run.keep_var(name, value.clone());
+        for (name, source) in &self.values {
+            let value = match source {
+                Source::Constant(value) => Some(value.clone()),
+                Source::Field(path) => run.values().get(path).cloned(),
+            };
+            if let Some(value) = value {
+                run.keep_var(name, value);
+            }
         }
         After::Outcome(Outcome::Next)
     }
+}
+
+/// `{from: contact.company}`.
+fn field(view: View<'_>, var: &Var, load: &Load<'_>) -> Option<Source> {
+    let mut map = view.map()?;
+    let from = map.required("from");
+    map.finish();
+    let from = from?;
+    let path = from.str()?;
+    let Some(of) = load.symbols.get(&path) else {
+        from.error("D301", format!("there is no field \"{path}\""))
+            .did_you_mean(&path, load.symbols.fields().map(|(path, _)| path));
+        return None;
+    };
+    let fits = match (&var.of, of) {
+        (VarType::Number, Type::Int | Type::Float) | (VarType::Text, Type::String | Type::Enum(_)) => true,
+        (VarType::Enum(words), Type::Enum(given)) => given.iter().all(|word| words.contains(word)),
+        (VarType::Email, Type::String) => path == "contact.email",
+        _ => false,
+    };
+    if !fits {
+        from.error("D302", format!("the variable holds {}, \"{path}\" is {of}", var.of.word()))
+            .hint("let both be of the same type");
+        return None;
+    }
+    Some(Source::Field(path))
+}
+
+fn constant(view: View<'_>, name: &str, var: &Var) -> Option<Json> {
+    let text = view.str()?;
+    let value = match &var.of {
+        VarType::Number => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Json::from),
+        VarType::Enum(words) => {
+            if !words.contains(&text) {
+                view.error("D304", format!("\"{text}\" is no value of the variable \"{name}\""))
+                    .did_you_mean(&text, words.iter().map(String::as_str));
+                return None;
+            }
+            Some(Json::from(text.as_str()))
+        }
+        VarType::Email => Email::parse(&text).ok().map(|email| Json::from(email.as_str())),
+        VarType::Url => url_of(&text).map(Json::from),
+        VarType::Date => date_of(&text).map(|date| Json::from(date.to_string())),
+        VarType::Time => time_of(&text).map(Json::from),
+        VarType::Text | VarType::Phone => Some(Json::from(text.as_str())),
+    };
+    if value.is_none() {
+        view.error("D302", format!("\"{text}\" is no {}", var.of.word()))
+            .hint(format!("the variable \"{name}\" holds {}", var.of.word()));
+    }
+    value
 }

@@ -44,9 +44,13 @@ impl Switch {
 
     pub fn enter(&self, run: &mut Run<'_>) -> After {
         let values = run.values();
-        let holds = self.branches.iter().find(|(expr, _)| expr.holds(&values)).map(|(_, target)| target);
-        match holds.or(self.otherwise.as_ref()) {
-            Some(target) => After::Jump(target.step.clone()),
+        let holds = self.branches.iter().find(|(expr, _)| expr.holds(&values));
+        let exit = holds.map_or_else(|| "else".to_owned(), |(expr, _)| format!("if {}", expr.text()));
+        match holds.map(|(_, target)| target).or(self.otherwise.as_ref()) {
+            Some(target) => {
+                run.leave_by(exit);
+                After::Jump(target.step.clone())
+            }
             None => After::Stay,
         }
     }

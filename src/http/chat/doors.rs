@@ -60,7 +60,7 @@ struct Read {
     seq: i64,
 }
 
-/// `POST /v1/chat/trigger`: whether a flow wants to be opened on this page.
+/// `POST /v1/chat/trigger`: the flows that want to be opened on this page, and when.
 pub async fn trigger(
     app: Shared,
     proxies: web::Data<Proxies>,
@@ -69,13 +69,33 @@ pub async fn trigger(
 ) -> HttpResponse {
     let answer = async {
         let (visit, _, now) = coming(&app, &proxies, &request, &body, "chat.trigger").await?;
-        Ok(match chat::offer(&app.room, &visit, now).await? {
-            Some(offered) => HttpResponse::Ok()
-                .json(json!({ "flow": offered.flow, "delay_ms": offered.delay_ms, "open": offered.open })),
-            None => HttpResponse::NoContent().finish(),
-        })
+        let offers = chat::offer(&app.room, &visit, now).await?;
+        if offers.is_empty() {
+            return Ok(HttpResponse::NoContent().finish());
+        }
+        let offers: Vec<Json> = offers.iter().map(offered).collect();
+        Ok(HttpResponse::Ok().json(json!({ "offers": offers })))
     };
     finished(&app, &request, answer.await)
+}
+
+/// A flow and the moment for which it waits. Where nothing else is waited for there is always a time.
+fn offered(offer: &chat::Offered) -> Json {
+    let moment = &offer.moment;
+    let waits = offer.event.is_some() || moment.scroll.is_some() || moment.exit_intent;
+    let delay_ms = moment.delay_ms.or((!waits).then_some(0));
+    let mut told = json!({ "flow": offer.flow, "open": offer.open });
+    for (key, value) in [
+        ("delay_ms", delay_ms.map(Json::from)),
+        ("scroll", moment.scroll.map(Json::from)),
+        ("exit_intent", moment.exit_intent.then_some(Json::Bool(true))),
+        ("event", offer.event.clone().map(Json::from)),
+    ] {
+        if let Some(value) = value {
+            told[key] = value;
+        }
+    }
+    told
 }
 
 /// `POST /v1/chat`: begins a conversation, or gives back the one that is open.

@@ -33,6 +33,7 @@ pub fn routes(doors: &mut web::ServiceConfig, trackers: &[String]) {
     for folder in folders {
         doors
             .route(&format!("{folder}launcher.js"), reading().to(scripts::launcher))
+            .route(&format!("{folder}moments.js"), reading().to(scripts::moments))
             .route(&format!("{folder}chat.js"), reading().to(scripts::chat))
             .route(&format!("{folder}forms.js"), reading().to(scripts::forms));
     }

@@ -31,6 +31,8 @@ impl Script {
 static TRACKER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../../../snippet/dist/e.js")));
 static LAUNCHER: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../../snippet/dist/launcher.js")));
+static MOMENTS: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("../../../snippet/dist/moments.js")));
 static CHAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../../../snippet/dist/chat.js")));
 static FORMS: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("../../../snippet/dist/forms.js")));
@@ -38,6 +40,11 @@ static FORMS: LazyLock<Script> =
 /// `GET /e.js`.
 pub async fn tracker(request: HttpRequest) -> HttpResponse {
     answer(&TRACKER, &request)
+}
+
+/// `GET /moments.js`.
+pub async fn moments(request: HttpRequest) -> HttpResponse {
+    answer(&MOMENTS, &request)
 }
 
 /// `GET /launcher.js`.
@@ -88,6 +95,7 @@ mod tests {
     #[test]
     fn the_scripts_keep_to_their_sizes_on_the_wire() {
         assert!(TRACKER.gzip.len() <= 3 * 1024, "e.js: {} bytes", TRACKER.gzip.len());
+        assert!(MOMENTS.gzip.len() <= 1024, "moments.js: {} bytes", MOMENTS.gzip.len());
         assert!(LAUNCHER.gzip.len() <= 1024, "launcher.js: {} bytes", LAUNCHER.gzip.len());
         assert!(CHAT.gzip.len() <= 25 * 1024, "chat.js: {} bytes", CHAT.gzip.len());
         assert!(FORMS.gzip.len() <= 7 * 1024, "forms.js: {} bytes", FORMS.gzip.len());

@@ -53,7 +53,7 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
         .filter(|field| !field.is_suggestion && !IN_THE_HEAD.contains(&field.name.as_str()))
         .map(|field| {
             let label = reader.app.room.flows.label(&field.name, &field.value, reader.account.language);
-            json!({ "name": field.name, "value": label.unwrap_or(&field.value) })
+            json!({ "name": field.name, "value": label.unwrap_or_else(|| field.value.clone()) })
         })
         .collect();
     let explained = stages::explain(reads, &reader.app.lifecycle, id, now).await?;

@@ -47,7 +47,7 @@ pub async fn of(reader: &Reader, talk: &Talk, visitor: VisitorId) -> Result<Json
     let value = |name: &str| {
         let field = fields.iter().find(|field| !field.is_suggestion && field.name == name)?;
         let label = reader.app.room.flows.label(&field.name, &field.value, reader.account.language);
-        Some(label.unwrap_or(&field.value).to_owned())
+        Some(label.unwrap_or_else(|| field.value.clone()))
     };
     let bant: Vec<Json> = BANT.iter().map(|name| json!({ "name": name, "value": value(name) })).collect();
     let answers: Vec<Json> = ANSWERS

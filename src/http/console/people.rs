@@ -44,7 +44,7 @@ pub(super) async fn identity(
         let label = reader.app.room.flows.label(&field.name, &field.value, reader.account.language);
         json!({
             "name": field.name,
-            "value": label.unwrap_or(&field.value),
+            "value": label.unwrap_or_else(|| field.value.clone()),
             "source": field.source,
             "trust": word(field.trust),
             "at": field.at,

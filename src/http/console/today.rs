@@ -15,7 +15,7 @@ const MOST: i64 = 8;
 pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let (names, now) = (reader.names(), reader.now);
     let reads = &mut reader.app.stores.db.read();
-    let attention: Vec<Json> = attention::attention(reads, now)
+    let mut attention: Vec<Json> = attention::attention(reads, now)
         .await?
         .into_iter()
         .map(|trouble| {
@@ -27,6 +27,9 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
             json!({ "kind": trouble.kind, "count": trouble.count, "tone": tone, "href": href })
         })
         .collect();
+    if reader.app.room.flows.problem().is_some() {
+        attention.push(json!({ "kind": "flows", "count": 1, "tone": "bad", "href": null }));
+    }
     let calls = calls::between(reads, &names, reader.day_of(now), now).await?;
     let threads = inbox::threads(reads, inbox::View::Open, reader.account.id, now).await?;
     let waiting: Vec<Json> = threads

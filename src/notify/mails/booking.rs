@@ -157,7 +157,7 @@ pub(super) async fn to_rep(
     let field = |name: &str| {
         fields.iter().find(|field| field.name == name && !field.is_suggestion).map(|field: &Field| {
             let label = desk.flows.label(name, &field.value, language);
-            label.map_or_else(|| field.value.clone(), str::to_owned)
+            label.unwrap_or_else(|| field.value.clone())
         })
     };
     let stage = desk.lifecycle.stage(&contact.stage).map(|stage| stage.label.get(language).to_owned());

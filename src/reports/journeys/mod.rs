@@ -9,6 +9,7 @@ pub mod churn;
 pub mod costs;
 pub mod funnel;
 pub mod shows;
+pub mod splits;
 pub mod talks;
 pub mod velocity;
 

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { errors, html, until, withBrowser } from './support/browser.mjs';
+import { serve } from './support/server.mjs';
+
+const held = withBrowser();
+const long = '<h1>Faro</h1><div id="shelf" style="height:5000px"></div>';
+
+async function stage(t, flow, { body = long, how = {}, scheme = 'data-consent="full"' } = {}) {
+  const server = await serve({ flow });
+  for (const path of ['/', '/two']) server.page(path, html({ attributes: scheme, body }));
+  const context = await held.browser.newContext({ viewport: { width: 1000, height: 700 }, reducedMotion: 'reduce', ...how });
+  const page = await context.newPage();
+  const wrong = errors(page);
+  t.after(async () => {
+    await context.close();
+    await server.close();
+    assert.deepEqual(wrong, []);
+  });
+  await page.goto(server.origin);
+  await until('the question which flows there are', () => server.triggers.length);
+  await page.waitForFunction(() => window.embudo.host.heard);
+  const opened = () => server.requests.filter(({ path }) => path === '/v1/chat').map(({ text }) => JSON.parse(text).flow);
+  /** Long enough for whatever was going to happen. */
+  const rest = () => page.waitForTimeout(250);
+  return { server, page, opened, rest };
+}
+
+describe('the moment at which a flow offers itself', () => {
+  test('far enough down the page, and not before', async (t) => {
+    const { server, page, opened, rest } = await stage(t, { flow: 'read', open: true, scroll: 50 });
+    await page.mouse.wheel(0, 500);
+    await rest();
+    assert.deepEqual(opened(), []);
+    await page.mouse.wheel(0, 2500);
+    await until('the flow', () => opened().length);
+    assert.deepEqual(opened(), ['read']);
+    const asked = server.requests.filter(({ path }) => path === '/v1/chat').map(({ text }) => JSON.parse(text));
+    assert.deepEqual(asked.map(({ returning }) => returning), server.triggers.map(({ returning }) => returning));
+  });
+
+  test('a page that is seen whole is read as soon as it is seen', async (t) => {
+    const { opened } = await stage(t, { flow: 'read', open: true, scroll: 90 }, { body: '<h1>Faro</h1>' });
+    await until('the flow', () => opened().length);
+  });
+
+  test('when the pointer leaves through the top, and not through a side', async (t) => {
+    const { page, opened, rest } = await stage(t, { flow: 'stay', open: true, exit_intent: true });
+    const leaves = (clientX, clientY) =>
+      page.evaluate(
+        (at) => document.dispatchEvent(new MouseEvent('mouseout', { ...at, bubbles: true, relatedTarget: null })),
+        { clientX, clientY },
+      );
+    await leaves(0, 300);
+    await rest();
+    assert.deepEqual(opened(), []);
+    await leaves(300, 0);
+    await until('the flow', () => opened().length);
+  });
+
+  test('at an event of the page, then after its time', async (t) => {
+    const { page, opened, rest } = await stage(t, { flow: 'demo', open: true, event: 'demo_clicked', delay_ms: 60 });
+    await page.evaluate(() => window.embudo('event', 'something_else'));
+    await rest();
+    assert.deepEqual(opened(), []);
+    await page.evaluate(() => window.embudo('event', 'demo_clicked', { plan: 'team' }));
+    await until('the flow', () => opened().length);
+    assert.deepEqual(opened(), ['demo']);
+  });
+
+  test('the first moment that comes wins, and the other flows keep quiet', async (t) => {
+    const { page, opened, rest } = await stage(t, [
+      { flow: 'first', open: true, scroll: 30 },
+      { flow: 'second', open: true, delay_ms: 150, scroll: 90 },
+    ]);
+    await page.mouse.wheel(0, 2000);
+    await until('the flow', () => opened().length);
+    await rest();
+    assert.deepEqual(opened(), ['first']);
+  });
+
+  test('on the next page of the same document the old offers are over', async (t) => {
+    const { server, page, opened, rest } = await stage(t, { flow: 'read', open: true, scroll: 60 });
+    server.flow = { flow: 'other', open: true, event: 'never' };
+    await page.evaluate(() => history.pushState(null, '', '/two'));
+    await until('the second question', () => server.triggers.length === 2);
+    await page.waitForFunction(() => window.embudo.host.heard);
+    await page.mouse.wheel(0, 4000);
+    await rest();
+    assert.deepEqual(opened(), []);
+  });
+
+  test('whoever has opened the chat herself is not talked over', async (t) => {
+    const { server, page, opened, rest } = await stage(t, { flow: 'read', open: true, event: 'read' });
+    await page.evaluate(() => window.embudo('chat', 'open'));
+    await until('the conversation', () => server.conversations.size);
+    await rest();
+    await page.evaluate(() => window.embudo('event', 'read'));
+    await rest();
+    assert.deepEqual(opened(), [null]);
+  });
+
+  test('the page can ask for a flow by its name', async (t) => {
+    const { page, opened } = await stage(t, { flow: 'read', open: true, event: 'never' });
+    await page.evaluate(() => window.embudo('chat', 'open', 'demo'));
+    await until('the flow', () => opened().length);
+    assert.deepEqual(opened(), ['demo']);
+  });
+
+  test('without a flow for the page nothing of it is fetched', async (t) => {
+    const server = await serve({});
+    server.page('/', html({ attributes: 'data-consent="full"' }));
+    const page = await held.browser.newPage();
+    t.after(() => Promise.all([page.close(), server.close()]));
+    await page.goto(server.origin);
+    await until('the page view', () => server.hits.length);
+    await page.waitForTimeout(200);
+    assert.ok(!server.requests.some(({ path }) => path === '/moments.js'));
+  });
+});

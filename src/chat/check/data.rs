@@ -1,0 +1,114 @@
+//! D: what is known where, and where it may go.
+
+use std::collections::BTreeSet;
+
+use crate::base::diagnostic::Report;
+
+use super::paths;
+use crate::chat::actions;
+use crate::chat::flow::Flow;
+use crate::chat::steps::Verb;
+use crate::chat::text::Text;
+use crate::chat::words::Words;
+
+/// D303: a text names a variable that has no value on some way to it.
+pub fn unset(flow: &Flow, report: &Report) {
+    let edges = paths::edges(flow);
+    let known = paths::always(flow, &edges);
+    let none = BTreeSet::new();
+    for step in flow.own_steps() {
+        let here = known.get(step.id.as_str()).unwrap_or(&none);
+        let told = |text: &Text, also: &BTreeSet<&str>| {
+            for (name, at) in text.bare_vars() {
+                if !here.contains(name) && !also.contains(name) {
+                    report
+                        .error(at, "D303", format!("\"vars.{name}\" may have no value here"))
+                        .hint(format!("write {{{{#if vars.{name}}}}}…{{{{else}}}}…{{{{/if}}}}, or ask for it on every way here"));
+                }
+            }
+        };
+        let each = |words: &Words, also: &BTreeSet<&str>| words.versions().for_each(|text| told(text, also));
+        match &step.verb {
+            // A form's later questions come after the answers to its earlier ones.
+            Verb::Form(form) => {
+                let mut answered = BTreeSet::new();
+                for (name, question) in &form.questions {
+                    question.words().into_iter().for_each(|words| each(words, &answered));
+                    question.choices.iter().for_each(|(_, words)| each(words, &answered));
+                    answered.insert(name.as_str());
+                }
+            }
+            verb => {
+                verb.words().into_iter().for_each(|words| each(words, &none));
+                verb.labels().into_iter().for_each(|(_, words)| each(words, &none));
+                verb.given().into_iter().for_each(|(_, words)| each(words, &none));
+            }
+        }
+    }
+}
+
+/// D305: a variable that nothing fills or reads. Whatever is kept with the contact is read elsewhere.
+pub fn unused(flow: &Flow, report: &Report) {
+    let mut filled: BTreeSet<&str> = BTreeSet::new();
+    let mut read: BTreeSet<String> = BTreeSet::new();
+    let mut note = |path: &str| {
+        read.extend(path.strip_prefix("vars.").map(str::to_owned));
+    };
+    for step in &flow.steps {
+        filled.extend(step.verb.questions().into_iter().filter_map(|question| question.var.as_deref()));
+        let given = step.verb.given().into_iter().map(|(_, words)| words);
+        let labels = step.verb.labels().into_iter().map(|(_, words)| words);
+        for words in step.verb.words().into_iter().chain(labels).chain(given) {
+            words.versions().flat_map(|text| text.holes()).for_each(&mut note);
+        }
+        match &step.verb {
+            Verb::Set(set) => {
+                filled.extend(set.values.iter().map(|(name, _)| name.as_str()));
+                set.values.iter().filter_map(|(_, source)| source.field()).for_each(&mut note);
+            }
+            Verb::Switch(switch) => {
+                switch.branches.iter().flat_map(|(expr, _)| expr.uses()).for_each(|used| note(&used.path));
+            }
+            _ => {}
+        }
+    }
+    // What a called flow does with a variable of the same name is seen there.
+    let calls = flow.own_steps().any(|step| matches!(step.verb, Verb::Call(_)));
+    for (name, var) in flow.vars.iter().filter(|_| !calls) {
+        let is_filled = filled.contains(name.as_str());
+        let is_read = var.save || read.contains(name);
+        let (message, hint) = match (is_filled, is_read) {
+            (true, true) => continue,
+            (false, _) => ("no step gives it a value", "ask for it or set it, or take it out"),
+            (true, false) => {
+                ("nothing ever looks at it", "add `save: true` to keep it with the contact, or take it out")
+            }
+        };
+        report
+            .warning(&var.at, "D305", format!("the variable \"{name}\" is of no use: {message}"))
+            .hint(hint);
+    }
+}
+
+/// D307: what tells something about a person goes only to actions that may have it.
+pub fn private(flow: &Flow, report: &Report) {
+    for step in flow.own_steps() {
+        let Verb::Do(act) = &step.verb else { continue };
+        let Some(action) = actions::find(&act.action.value).filter(|action| !action.takes_pii) else {
+            continue;
+        };
+        for text in act.with.values().flat_map(Words::versions) {
+            for name in text.holes().into_iter().filter_map(|path| path.strip_prefix("vars.")) {
+                if flow.vars.get(name).is_some_and(|var| var.pii) {
+                    report
+                        .error(
+                            &text.at,
+                            "D307",
+                            format!("\"{name}\" is personal and may not go to {}", action.name),
+                        )
+                        .hint("leave it out; only actions that are marked for it take what is personal");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! G: where steps lead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::diagnostic::Report;
+
+use super::by_id;
+use crate::chat::flow::{Destination, Flow, Next, Outcome, Step, Target};
+use crate::chat::steps::{Verb, WaitFor};
+
+/// Whether a flow has to say everything itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Strict {
+    Yes,
+    /// It is only ever called: what it leaves open about time-outs and retries its callers say.
+    ForCallers,
+}
+
+/// G201: everything that names a step names one that exists.
+pub fn targets(flow: &Flow, report: &Report) -> bool {
+    let ids: Vec<&str> = flow.steps.iter().map(|step| step.id.as_str()).collect();
+    let known: BTreeSet<&str> = ids.iter().copied().collect();
+    let mut sound = true;
+    let mut check = |target: &Target| {
+        if !known.contains(target.step.as_str()) {
+            sound = false;
+            report
+                .error(&target.at, "G201", format!("there is no step \"{}\"", target.step))
+                .did_you_mean(&target.step, ids.iter().copied());
+        }
+    };
+    flow.human.iter().chain(&flow.stop).chain(flow.migrate.values()).for_each(&mut check);
+    flow.defaults.exhausted.iter().for_each(&mut check);
+    flow.defaults.timeout.iter().filter_map(|t| t.goto.as_ref()).for_each(&mut check);
+    for step in &flow.steps {
+        step.outcomes.values().for_each(&mut check);
+        step.timeout.iter().filter_map(|t| t.goto.as_ref()).for_each(&mut check);
+        step.events.human.iter().chain(&step.events.stop).for_each(&mut check);
+        step.verb.jumps().into_iter().for_each(&mut check);
+        match &step.next {
+            Next::Step(target) => check(target),
+            Next::Below | Next::End(_) => {}
+        }
+        if let Verb::WaitFor(WaitFor::Video { step: shown, .. }) = &step.verb {
+            check(shown);
+        }
+    }
+    sound
+}
+
+/// G209, S501, S502, S503: every outcome of every step leads somewhere.
+pub fn outcomes(flow: &Flow, of: impl Fn(&Step) -> bool, strict: Strict, report: &Report) {
+    for step in flow.steps.iter().filter(|step| of(step)) {
+        let verb = step.verb.word();
+        for outcome in step.verb.outcomes() {
+            let handled = flow.target(step, *outcome).is_some() || step.verb.main() == Some(*outcome);
+            if handled {
+                continue;
+            }
+            let word = outcome.word();
+            let hint = format!("add `outcomes: {{{word}: some_step}}`");
+            match outcome {
+                Outcome::Timeout | Outcome::Exhausted if strict == Strict::ForCallers => {}
+                Outcome::Timeout => report
+                    .error(
+                        &step.at,
+                        "S501",
+                        format!("\"{}\" does not say what happens when nobody answers", step.id),
+                    )
+                    .hint("add `timeout: {after: 30m, goto: some_step}` here or under defaults"),
+                Outcome::Exhausted => report
+                    .error(
+                        &step.at,
+                        "S502",
+                        format!("\"{}\" does not say where it goes after the last retry", step.id),
+                    )
+                    .hint("add `exhausted: some_step` under defaults, or to the outcomes here"),
+                Outcome::Unavailable | Outcome::Expired if verb == "handoff" => report
+                    .error(
+                        &step.at,
+                        "S503",
+                        format!("\"{}\" has no way on when nobody is there ({word})", step.id),
+                    )
+                    .hint(hint),
+                _ => report
+                    .error(
+                        &step.at,
+                        "G209",
+                        format!("the outcome \"{word}\" of \"{}\" leads nowhere", step.id),
+                    )
+                    .hint(hint),
+            }
+        }
+        let waits = step.verb.outcomes().contains(&Outcome::Timeout);
+        if waits && flow.target(step, Outcome::Timeout).is_some() && flow.timeout(step).is_none() {
+            report
+                .error(&step.at, "S501", format!("\"{}\" has a way on for a timeout but no time", step.id))
+                .hint("add `timeout: {after: 30m}` here or under defaults");
+        }
+    }
+}
+
+/// G209: whoever is asked something can ask for a person.
+pub fn asked_for_a_person(flow: &Flow, strict: Strict, report: &Report) {
+    let silent = |step: &Step| {
+        matches!(
+            step.verb,
+            Verb::Say(_)
+                | Verb::Show(_)
+                | Verb::Set(_)
+                | Verb::Switch(_)
+                | Verb::Split(_)
+                | Verb::Do(_)
+                | Verb::Pass
+        )
+    };
+    let asks = flow.own_steps().any(|step| !silent(step) && step.events.human.is_none());
+    if asks && flow.human.is_none() && strict == Strict::Yes {
+        report
+            .error(&flow.at, "G209", "the flow does not say what happens when a visitor asks for a person")
+            .hint("add `events: {human_requested: some_step}`");
+    }
+}
+
+/// G204: no step falls off the end of the file.
+pub fn endings(flow: &Flow, report: &Report) {
+    let Some(last) = flow.own_steps().last() else { return };
+    let main = last.verb.main();
+    let goes_on = |main| last.verb.can_end(main) && flow.target(last, main).is_none();
+    let falls = last.next == Next::Below && main.is_some_and(goes_on);
+    if falls {
+        report
+            .error(&last.at, "G204", format!("after \"{}\" there is nothing more", last.id))
+            .hint("add `end: outcome` or `goto: some_step`");
+    }
+}
+
+/// G211: branches of a switch that are never taken. G212: choices that make no difference.
+pub fn branches(flow: &Flow, report: &Report) {
+    for step in flow.own_steps() {
+        if let Verb::Switch(switch) = &step.verb {
+            let mut before: Vec<&str> = Vec::new();
+            for (expr, target) in &switch.branches {
+                let text = expr.text().trim();
+                if text == "false" {
+                    report
+                        .error(&target.at, "G211", "this branch is never taken: its condition is `false`")
+                        .hint("take the branch out");
+                } else if before.contains(&"true") || before.contains(&text) {
+                    report
+                        .error(
+                            &target.at,
+                            "G211",
+                            "this branch is never taken: one above it always is before",
+                        )
+                        .hint("take it out, or put it above the other");
+                }
+                before.push(text);
+            }
+        }
+        let to: Vec<&Target> = match &step.verb {
+            Verb::Ask(ask) if ask.jumps.len() == ask.question.choices.len() && ask.question.var.is_none() => {
+                ask.jumps.values().collect()
+            }
+            Verb::Switch(switch) => switch.targets().collect(),
+            Verb::Split(split) => split.arms.iter().map(|arm| &arm.goto).collect(),
+            _ => Vec::new(),
+        };
+        if let [first, others @ ..] = to.as_slice()
+            && !others.is_empty()
+            && others.iter().all(|other| other.step == first.step)
+        {
+            report
+                .warning(
+                    &step.at,
+                    "G212",
+                    format!("every way out of \"{}\" leads to \"{}\"", step.id, first.step),
+                )
+                .hint("if it makes no difference, one `goto` is enough");
+        }
+    }
+}
+
+/// Every step that a step can lead to.
+pub fn leads_to<'f>(flow: &'f Flow, step: &'f Step) -> Vec<&'f str> {
+    let mut to: Vec<&str> = step.verb.jumps().into_iter().map(|target| target.step.as_str()).collect();
+    let ends = step.verb.outcomes().iter().filter(|outcome| step.verb.can_end(**outcome));
+    to.extend(ends.filter_map(|outcome| by_outcome(flow, step, *outcome)));
+    to.extend(step.events.human.iter().chain(&step.events.stop).map(|target| target.step.as_str()));
+    to
+}
+
+pub fn by_outcome<'f>(flow: &'f Flow, step: &'f Step, outcome: Outcome) -> Option<&'f str> {
+    match flow.destination(step, outcome) {
+        Some(Destination::Step(next)) => Some(&next.id),
+        Some(Destination::End(_)) | None => None,
+    }
+}
+
+/// G203 steps that nothing leads to, G205 steps from which no end can be reached.
+pub fn reachable(flow: &Flow, first: &Step, report: &Report) {
+    let ids = by_id(flow);
+    let to: BTreeMap<&str, Vec<&str>> =
+        flow.steps.iter().map(|step| (step.id.as_str(), leads_to(flow, step))).collect();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut open: Vec<&str> = vec![&first.id];
+    open.extend(flow.human.iter().chain(&flow.stop).chain(flow.migrate.values()).map(|t| t.step.as_str()));
+    while let Some(id) = open.pop() {
+        if seen.insert(id) {
+            open.extend(to.get(id).into_iter().flatten().filter(|to| ids.contains_key(*to)));
+        }
+    }
+    for step in flow.steps.iter().filter(|step| !seen.contains(step.id.as_str())) {
+        report
+            .error(&step.at, "G203", format!("nothing leads to the step \"{}\"", step.id))
+            .hint("take it out, or let a step go to it");
+    }
+    let mut ends: BTreeSet<&str> = flow
+        .steps
+        .iter()
+        .filter(|step| matches!(step.next, Next::End(_)))
+        .map(|step| step.id.as_str())
+        .collect();
+    loop {
+        let more: Vec<&str> = to
+            .iter()
+            .filter(|(id, to)| !ends.contains(*id) && to.iter().any(|to| ends.contains(to)))
+            .map(|(id, _)| *id)
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        ends.extend(more);
+    }
+    for step in
+        flow.steps.iter().filter(|step| seen.contains(step.id.as_str()) && !ends.contains(step.id.as_str()))
+    {
+        report
+            .error(&step.at, "G205", format!("from \"{}\" no end can be reached", step.id))
+            .hint("some step after it needs `end: outcome`");
+    }
+}
+
+/// The steps that a step can lead to without the visitor or time.
+fn at_once<'f>(flow: &'f Flow, step: &'f Step, restless: &BTreeSet<&str>) -> Vec<&'f str> {
+    let mut to: Vec<&str> =
+        step.verb.at_once().iter().filter_map(|outcome| by_outcome(flow, step, *outcome)).collect();
+    match &step.verb {
+        Verb::Switch(_) | Verb::Split(_) => {
+            to.extend(step.verb.jumps().into_iter().map(|target| target.step.as_str()));
+        }
+        // A choice that is known is not asked for, and leads where it leads.
+        Verb::Ask(ask) if ask.skip_known => to.extend(ask.jumps.values().map(|target| target.step.as_str())),
+        Verb::Call(call) => match &call.entry {
+            Some(entry) => to.push(entry),
+            None if restless.contains(call.flow.value.as_str()) => {
+                to.extend(call.ends.values().map(|target| target.step.as_str()));
+                to.extend(by_outcome(flow, step, Outcome::Done));
+            }
+            None => {}
+        },
+        _ => {}
+    }
+    to
+}
+
+/// Whether a flow can run from its first step to an end without waiting for anything.
+pub fn runs_through(flow: &Flow, restless: &BTreeSet<&str>) -> bool {
+    let ids = by_id(flow);
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut open: Vec<&str> = flow.first().map(|first| first.id.as_str()).into_iter().collect();
+    while let Some(id) = open.pop() {
+        let Some(step) = ids.get(id).filter(|_| seen.insert(id)) else { continue };
+        let passes = match &step.verb {
+            Verb::Call(call) => restless.contains(call.flow.value.as_str()),
+            verb => verb.main().is_some_and(|main| verb.at_once().contains(&main)),
+        };
+        if passes && matches!(step.next, Next::End(_)) {
+            return true;
+        }
+        open.extend(at_once(flow, step, restless));
+    }
+    false
+}
+
+/// G206: no circle of steps that none of them ever rests in.
+pub fn restless(flow: &Flow, others: &BTreeSet<&str>, report: &Report) {
+    let edges: BTreeMap<&str, Vec<&str>> =
+        flow.steps.iter().map(|step| (step.id.as_str(), at_once(flow, step, others))).collect();
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    for step in &flow.steps {
+        let mut trail: Vec<(&str, usize)> = vec![(&step.id, 0)];
+        while let Some((id, tried)) = trail.last().copied() {
+            let next = edges.get(id).and_then(|to| to.get(tried)).copied();
+            if let Some(top) = trail.last_mut() {
+                top.1 = tried.saturating_add(1);
+            }
+            match next {
+                None => {
+                    done.insert(id);
+                    trail.pop();
+                }
+                Some(next) if done.contains(next) => {}
+                Some(next) => {
+                    if let Some(from) = trail.iter().position(|(on, _)| *on == next) {
+                        let circle: Vec<&str> =
+                            trail.iter().skip(from).map(|(on, _)| *on).chain([next]).collect();
+                        let at = flow.step(next).map_or(&flow.at, |step| &step.at);
+                        report
+                            .error(at, "G206", format!("a circle that never waits: {}", circle.join(" → ")))
+                            .hint("one of these steps must ask something or wait");
+                        done.insert(next);
+                    } else {
+                        trail.push((next, 0));
+                    }
+                }
+            }
+        }
+    }
+}

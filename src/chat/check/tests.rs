@@ -1,0 +1,213 @@
+//! Each mistake under its code, at its place.
+
+use super::*;
+use crate::base::yaml;
+
+const SOUND: &str = r#"flow: sample
+title: A sample
+languages: [en, es]
+trigger:
+  when: page_view
+  if: contact.known && has(webinar.title)
+  frequency: {once_per: 7d}
+vars:
+  size: {type: enum, values: [small, large], save: true}
+defaults:
+  exhausted: live
+  timeout: {after: 30m, goto: bye}
+events: {human_requested: live}
+steps:
+  hello:
+    say: "About {{webinar.title}}"
+  size:
+    ask: How large?
+    var: size
+    choices: {small: Small, large: {label: Large, goto: pick}}
+  route:
+    switch:
+      - {if: team.online > 0, goto: live}
+      - {else: pick}
+  live:
+    handoff: {team: sdr, wait: 90s}
+    say: One moment.
+    outcomes: {booked: bye, returned: pick, closed: bye, unavailable: pick, expired: pick}
+  pick:
+    book: {meeting: discovery}
+    ask: When?
+    outcomes: {booked: bye, none_fit: bye, unavailable: bye}
+  bye:
+    say: Goodbye.
+    end: done
+translations:
+  es:
+    hello.say: "Sobre {{webinar.title}}"
+    size.ask: ¿De qué tamaño?
+    size.choices: {small: Pequeño, large: Grande}
+    live.say: Un momento.
+    pick.ask: ¿Cuándo?
+    bye.say: Adiós.
+"#;
+
+fn known() -> Known {
+    Known {
+        meetings: Some(["discovery".to_owned()].into()),
+        teams: Some(["sdr".to_owned()].into()),
+        recordings: Some(["condensed".to_owned()].into()),
+        ..Known::default()
+    }
+}
+
+/// The findings of a text, as `line:col CODE hint`.
+fn found(text: &str) -> Vec<String> {
+    let report = Report::new();
+    if let Some(doc) = yaml::parse("f.yaml", text, &report)
+        && let Some(flow) = Flow::read(&doc, &report)
+    {
+        all(&[flow], &known(), &report);
+    }
+    report
+        .diagnostics()
+        .into_iter()
+        .map(|d| {
+            format!("{}:{} {} {}", d.line, d.col, d.code, d.hint.unwrap_or_default()).trim_end().to_owned()
+        })
+        .collect()
+}
+
+/// The findings after one part of the sound flow has been replaced.
+fn after(from: &str, to: &str) -> Vec<String> {
+    assert!(SOUND.contains(from), "{from}");
+    found(&SOUND.replacen(from, to, 1))
+}
+
+fn codes(notes: &[String]) -> BTreeSet<&str> {
+    notes.iter().filter_map(|note| note.split(' ').nth(1)).collect()
+}
+
+#[test]
+fn a_sound_flow_has_no_findings() {
+    assert_eq!(found(SOUND), Vec::<String>::new());
+}
+
+#[test]
+fn each_mistake_is_found_under_its_code() {
+    let cases: &[(&str, &str, &str)] = &[
+        ("Y001", "title: A sample", "title: A: sample"),
+        ("Y002", "  bye:\n", "  hello:\n    say: x\n  bye:\n"),
+        ("Y003", "wait: 90s", "wait: 90s, wiat: 1s"),
+        ("Y004", "frequency: {once_per: 7d}", "frequency: {once_per: weekly}"),
+        ("Y005", "title: A sample\n", ""),
+        ("Y101", "say: Goodbye.", "say: Our #1 tip"),
+        ("Y104", "say: Goodbye.", "say: &x Goodbye."),
+        ("E101", "team.online > 0", "team.online > "),
+        ("E102", "team.online > 0", "team.onlin > 0"),
+        ("E104", "team.online > 0", "team.online == 'x'"),
+        ("G201", "{else: pick}", "{else: pik}"),
+        (
+            "G203",
+            "  hello:\n    say: \"About {{webinar.title}}\"",
+            "  hello:\n    say: \"About {{webinar.title}}\"\n    goto: pick",
+        ),
+        ("G204", "    say: Goodbye.\n    end: done", "    say: Goodbye."),
+        ("G205", "    say: Goodbye.\n    end: done", "    say: Goodbye.\n    goto: size"),
+        (
+            "G206",
+            "  hello:\n    say: \"About {{webinar.title}}\"",
+            "  hello:\n    say: \"About {{webinar.title}}\"\n    goto: hello",
+        ),
+        ("G208", "    say: Goodbye.\n", "    say: Goodbye.\n    set: {size: small}\n"),
+        ("G208", "    say: Goodbye.\n    end: done", "    retries: 2"),
+        ("G209", "none_fit: bye, ", ""),
+        ("G209", "events: {human_requested: live}\n", ""),
+        ("G210", "      - {else: pick}\n", ""),
+        (
+            "G211",
+            "- {if: team.online > 0, goto: live}\n      - {else: pick}",
+            "- {else: pick}\n      - {if: team.online > 0, goto: live}",
+        ),
+        ("D301", "{{webinar.title}}\"\n  size", "{{webinar.titel}}\"\n  size"),
+        ("D301", "var: size", "var: sizes"),
+        ("D302", "{type: enum, values: [small, large], save: true}", "{type: number, save: true}"),
+        ("D303", "About {{webinar.title}}", "About {{webinar.title}} {{contact.first_name}}"),
+        (
+            "D304",
+            "choices: {small: Small, large: {label: Large, goto: pick}}",
+            "choices: {small: Small, huge: {label: Huge, goto: pick}}",
+        ),
+        ("T401", "    bye.say: Adiós.\n", ""),
+        ("T403", "Sobre {{webinar.title}}", "Sobre eso"),
+        ("T404", "{small: Pequeño, large: Grande}", "{small: Pequeño, big: Grande}"),
+        ("T405", "large: Grande", "large: Un tamaño que de tan grande ya no cabe en ningún botón"),
+        ("T409", "say: Goodbye.", "say: \"Read http://example.com\""),
+        ("T410", "say: Goodbye.", "say: \"{{#each x}}\""),
+        ("S501", "  timeout: {after: 30m, goto: bye}\n", ""),
+        ("S502", "  exhausted: live\n", ""),
+        ("S503", ", unavailable: pick, expired: pick}", "}"),
+        ("S507", "  frequency: {once_per: 7d}\n", ""),
+        ("S510", "meeting: discovery", "meeting: discovry"),
+        ("S510", "team: sdr", "team: sales"),
+        ("S510", "    say: Goodbye.\n", "    show: {video: condnsed}\n    outcomes: {missing: pick}\n"),
+        ("S510", "    say: Goodbye.\n", "    do: launch.rocket\n    outcomes: {error: pick}\n"),
+    ];
+    for (code, from, to) in cases {
+        let notes = after(from, to);
+        assert!(codes(&notes).contains(code), "{code} after {to:?}: {notes:?}");
+    }
+}
+
+#[test]
+fn places_and_suggestions_are_exact() {
+    assert_eq!(after("{else: pick}", "{else: pik}"), ["24:16 G201 did you mean \"pick\"?"]);
+    assert_eq!(after("team.online > 0", "team.onlin > 0"), ["23:14 E102 did you mean \"team.online\"?"]);
+    let typo = after("meeting: discovery", "meeting: discovry");
+    assert_eq!(typo, ["30:21 S510 did you mean \"discovery\"?"]);
+}
+
+#[test]
+fn all_mistakes_of_a_file_come_at_once() {
+    let broken = SOUND
+        .replace("{else: pick}", "{else: pik}")
+        .replace("meeting: discovery", "meeting: discovry")
+        .replace("    bye.say: Adiós.\n", "")
+        .replace("team.online > 0", "team.onlin > 0");
+    assert!(codes(&found(&broken)).is_superset(&["G201", "S510", "T401", "E102"].into()));
+}
+
+#[test]
+fn a_circle_with_a_question_in_it_is_fine() {
+    let loops = after(
+        "    say: Goodbye.\n    end: done",
+        "    ask: Again?\n    choices: {a: {label: Again, goto: size}, b: B}\n  over: {end: done}",
+    );
+    assert!(!codes(&loops).contains("G206"), "{loops:?}");
+}
+
+#[test]
+fn a_step_below_a_question_whose_answers_all_lead_elsewhere_is_not_reached() {
+    let notes = after("choices: {small: Small,", "choices: {small: {label: Small, goto: pick},");
+    assert_eq!(codes(&notes), ["G203"].into(), "{notes:?}");
+}
+
+#[test]
+fn two_flows_of_one_trigger_or_name_are_found() {
+    let report = Report::new();
+    let read = |path: &str| {
+        let doc = yaml::parse(path, SOUND, &report).unwrap();
+        Flow::read(&doc, &report).unwrap()
+    };
+    all(&[read("a.yaml"), read("b.yaml")], &known(), &report);
+    let codes: Vec<&str> = report.diagnostics().iter().map(|d| d.code).collect();
+    assert_eq!(codes, ["G215", "S508"]);
+}
+
+#[test]
+fn two_hundred_flows_are_checked_well_within_a_second() {
+    let report = Report::new();
+    let started = std::time::Instant::now();
+    let flows: Vec<Flow> = (0..200)
+        .map(|_| Flow::read(&yaml::parse("f.yaml", SOUND, &report).unwrap(), &report).unwrap())
+        .collect();
+    flows.iter().for_each(|flow| one(flow, &known(), &report));
+    println!("200 flows in {:?}", started.elapsed());
+    assert!(report.is_clean());
+}

@@ -1,0 +1,402 @@
+//! What becomes of a conversation when its flow has changed under it.
+//!
+//! Texts follow at once. A step whose contract is the same (verb, kind of answer, choices) goes on; one whose
+//! contract has changed is asked anew; one that is gone goes on where `migrate` says, else with an excuse where a
+//! person would be asked for. A flow that is gone altogether is kept for the conversations that are in it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::check::Known;
+use super::engine::{Phase, State};
+use super::flow::{Flow, Step, VarType};
+use super::flows::Flows;
+use super::{Conversation, Error, store};
+use crate::base::diagnostic::{Mark, Report};
+use crate::base::language::Language;
+use crate::base::time::{DAY_MS, Timestamp};
+use crate::storage::db::{Queries, Tx};
+
+/// How long a version that no open conversation is in is kept.
+const KEPT_MS: i64 = 30 * DAY_MS;
+
+/// What an open conversation meets in a flow.
+#[derive(Clone, Copy, Debug)]
+pub enum Fate<'f> {
+    /// The very flow it was in.
+    Same(&'f Step),
+    /// It goes on as if nothing had happened; texts may read otherwise.
+    GoesOn(&'f Step),
+    /// The step asks again.
+    AsksAgain(&'f Step),
+    /// Its step is gone.
+    Gone,
+}
+
+impl Fate<'_> {
+    /// The fate in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Fate::Same(_) => "unchanged",
+            Fate::GoesOn(_) => "goes on",
+            Fate::AsksAgain(_) => "asks again",
+            Fate::Gone => "gone",
+        }
+    }
+}
+
+/// What a conversation that stands here meets in a flow. Whoever speaks with a person notices nothing.
+pub fn fate<'f>(flow: &'f Flow, state: &State) -> Fate<'f> {
+    let moved = || flow.migrate.get(&state.step).and_then(|target| flow.step(&target.step));
+    let Some(step) = flow.step(&state.step).or_else(moved) else { return Fate::Gone };
+    let with_person = matches!(state.phase, Phase::Waiting | Phase::Human);
+    match step.verb.contract() == state.contract {
+        _ if state.version == flow.version && step.id == state.step => Fate::Same(step),
+        true => Fate::GoesOn(step),
+        false if with_person => Fate::GoesOn(step),
+        false => Fate::AsksAgain(step),
+    }
+}
+
+/// Leaves out the variables that the flow does not have any more, or of another type.
+pub fn carry_over(flow: &Flow, state: &mut State) {
+    state.vars.retain(|name, value| {
+        flow.vars.get(name).is_some_and(|var| match &var.of {
+            VarType::Number => value.is_number(),
+            VarType::Enum(values) => {
+                value.as_str().is_some_and(|value| values.iter().any(|one| one == value))
+            }
+            _ => value.is_string(),
+        })
+    });
+    let renamed = |step: String| flow.migrate.get(&step).map_or(step, |target| target.step.clone());
+    state.shown =
+        std::mem::take(&mut state.shown).into_iter().map(|(step, id)| (renamed(step), id)).collect();
+}
+
+/// Conversations that would meet the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Meeting {
+    pub flow: String,
+    /// Where they stand.
+    pub step: String,
+    /// What they meet, in words.
+    pub word: &'static str,
+    /// Where they go on.
+    pub to: Option<String>,
+    pub count: usize,
+    /// Where the flow is written; none if it is gone.
+    pub at: Option<Mark>,
+}
+
+/// What open conversations would meet in a set of flows, the most first.
+pub fn meetings(flows: &Flows, standing: &[State]) -> Vec<Meeting> {
+    let mut meetings: Vec<Meeting> = Vec::new();
+    for state in standing {
+        let flow = flows.find(&state.flow);
+        let fate = flow.map(|flow| fate(flow, state));
+        let (word, to) = match fate {
+            Some(Fate::Same(step) | Fate::GoesOn(step) | Fate::AsksAgain(step)) => {
+                (fate.map_or("", Fate::word), Some(step.id.clone()))
+            }
+            Some(Fate::Gone) => {
+                let to = flow.and_then(|flow| flow.human.as_ref().or(flow.stop.as_ref()));
+                ("its step is gone: excused", to.map(|to| to.step.clone()))
+            }
+            None => ("its flow is gone: ends in the old one", None),
+        };
+        let same = |known: &&mut Meeting| {
+            known.flow == state.flow && known.step == state.step && known.word == word && known.to == to
+        };
+        match meetings.iter_mut().find(same) {
+            Some(known) => known.count = known.count.saturating_add(1),
+            None => meetings.push(Meeting {
+                flow: state.flow.clone(),
+                step: state.step.clone(),
+                word,
+                to,
+                count: 1,
+                at: flow.map(|flow| flow.at.clone()),
+            }),
+        }
+    }
+    meetings.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.cmp(b)));
+    meetings
+}
+
+/// Notes where conversations would be pulled out of their step (G213).
+pub fn tell(meetings: &[Meeting], report: &Report) {
+    for meeting in meetings.iter().filter(|meeting| meeting.word.starts_with("its step is gone")) {
+        let Some(at) = &meeting.at else { continue };
+        let (count, step) = (meeting.count, &meeting.step);
+        let message = format!("{count} open conversations stand at \"{step}\", which is gone");
+        report.warning(at, "G213", message).hint(format!("add `migrate: {{{step}: its_new_name}}`"));
+    }
+}
+
+/// The flows that run now. A new set replaces the old one whole; a turn ends with the set it has begun with.
+#[derive(Debug, Default)]
+pub struct Running {
+    flows: RwLock<Arc<Flows>>,
+    /// Why the files as they are now do not run.
+    problem: RwLock<Option<String>>,
+    /// Flows of other versions that conversations are in, by name and version.
+    kept: Mutex<HashMap<(String, String), Option<Arc<Flow>>>>,
+}
+
+impl Running {
+    /// Runs a set that has passed every check.
+    pub fn new(flows: Flows) -> Self {
+        Running { flows: RwLock::new(Arc::new(flows)), ..Running::default() }
+    }
+
+    /// The set that runs.
+    pub fn now(&self) -> Arc<Flows> {
+        self.flows.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets a set that has passed every check run from now on.
+    pub fn replace(&self, flows: Flows) {
+        *self.flows.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(flows);
+        self.settle();
+    }
+
+    /// The files say what runs.
+    pub fn settle(&self) {
+        *self.problem.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// How an answer that was picked reads, as [`Flows::label`].
+    pub fn label(&self, field: &str, value: &str, language: Language) -> Option<String> {
+        self.now().label(field, value, language).map(str::to_owned)
+    }
+
+    /// Keeps the set that runs, and why the files do not.
+    pub fn refuse(&self, problem: String) {
+        *self.problem.write().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+    }
+
+    /// Why the files do not run, if they do not.
+    pub fn problem(&self) -> Option<String> {
+        self.problem.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The flow that a conversation goes on with: the one of its name that runs, unless another node has brought a
+    /// newer one, or there is none any more; then the one of its own version, from the store.
+    ///
+    /// # Errors
+    /// [`Error::FlowUnknown`] if that is lost, too.
+    pub(super) async fn of(
+        &self,
+        q: &mut impl Queries,
+        conversation: &Conversation,
+    ) -> Result<Arc<Flow>, Error> {
+        let name = conversation.flow.as_deref().ok_or(Error::FlowUnknown)?;
+        let running = self.now().find(name).cloned();
+        let Some(version) = conversation.state.as_ref().map(|state| state.version.as_str()) else {
+            return running.ok_or(Error::FlowUnknown);
+        };
+        match running {
+            Some(running) if running.version == version => Ok(running),
+            Some(running) => {
+                let seen = store::versions_seen(q, name).await?;
+                let at = |version: &str| seen.iter().find(|(known, _)| known == version).map(|(_, at)| *at);
+                match at(version) > at(&running.version) {
+                    true => Ok(self.kept(q, name, version).await?.unwrap_or(running)),
+                    false => Ok(running),
+                }
+            }
+            None => self.kept(q, name, version).await?.ok_or(Error::FlowUnknown),
+        }
+    }
+
+    async fn kept(
+        &self,
+        q: &mut impl Queries,
+        name: &str,
+        version: &str,
+    ) -> Result<Option<Arc<Flow>>, Error> {
+        let key = (name.to_owned(), version.to_owned());
+        if let Some(known) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let files = store::flow_files(q, name, version).await?;
+        // It was checked when it was noted; what it names outside of flows may be gone by now, and is met in turns.
+        let flows = files.and_then(|files| Flows::read(&files, &Known::default(), &Report::new()));
+        let flow = flows.and_then(|flows| flows.find(name).cloned()).filter(|flow| flow.version == version);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(key, flow.clone());
+        Ok(flow)
+    }
+}
+
+/// The flows of a set as they run now, of those that have run in another version.
+///
+/// # Errors
+/// As the store says.
+pub async fn published(q: &mut impl Queries, flows: &Flows) -> Result<Vec<Arc<Flow>>, Error> {
+    let mut found = Vec::new();
+    for flow in flows.all() {
+        let seen = store::versions_seen(q, &flow.id).await?;
+        let Some((latest, _)) = seen.into_iter().max_by_key(|(_, at)| *at) else { continue };
+        if latest == flow.version {
+            continue;
+        }
+        let files = store::flow_files(q, &flow.id, &latest).await?;
+        let set = files.and_then(|files| Flows::read(&files, &Known::default(), &Report::new()));
+        found.extend(set.and_then(|set| set.find(&flow.id).cloned()));
+    }
+    Ok(found)
+}
+
+/// Notes the versions of a set that begins to run, with its files, so that conversations in it can be ended on any
+/// node and after any change; forgets those that nobody needs.
+///
+/// # Errors
+/// As the store says.
+pub async fn note(
+    tx: &mut Tx,
+    flows: &Flows,
+    files: &[(String, String)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let versions: Vec<(&str, &str)> =
+        flows.all().iter().map(|flow| (flow.id.as_str(), flow.version.as_str())).collect();
+    if !versions.is_empty() {
+        store::note_flows(tx, &flows.digest(), files, &versions, now).await?;
+    }
+    store::forget_flows(tx, now.plus_ms(-KEPT_MS)).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::yaml;
+    use crate::chat::body::{Body, Mode, Said};
+    use crate::chat::engine::{Input, Out};
+    use crate::chat::rehearsal::{Rehearsal, Scene, says};
+
+    const OLD: &str = "flow: small\ntitle: Small\nlanguages: [en]\nvars:\n  size: {type: enum, values: [a, b]}\n  name: {type: text}\nevents: {human_requested: live}\ndefaults: {exhausted: bye, timeout: {after: 5m, goto: bye}}\nsteps:\n  more:\n    ask: More?\n    var: size\n    choices: {a: A, b: B}\n  name:\n    ask: Name?\n    var: name\n  bye:\n    say: Bye.\n    end: done\n  live:\n    handoff: {team: sdr, wait: 90s}\n    say: One moment.\n    outcomes: {booked: bye, returned: bye, closed: bye, unavailable: bye, expired: bye}\n";
+
+    fn flow(text: &str) -> Flow {
+        let report = Report::new();
+        let doc = yaml::parse("small.yaml", text, &report).unwrap();
+        let flow = Flow::read(&doc, &report).unwrap();
+        assert!(!report.has_errors(), "{}", report.text());
+        flow
+    }
+
+    fn after(from: &str, to: &str) -> Flow {
+        assert!(OLD.contains(from), "{from}");
+        flow(&OLD.replace(from, to))
+    }
+
+    fn pick(question: &str, choice: &str) -> Input {
+        Input::Said(Said::Choice { question: question.into(), choice: choice.into() })
+    }
+
+    fn texts(events: &[Out]) -> Vec<String> {
+        let text = |out: &Out| match &out.body {
+            Body::Text { text, .. } | Body::Ask { text, .. } => Some(text.clone()),
+            _ => None,
+        };
+        events.iter().filter_map(text).collect()
+    }
+
+    #[test]
+    fn texts_follow_at_once_and_the_step_goes_on() {
+        let (old, new) = (flow(OLD), after("Name?", "Who are you?"));
+        let (mut play, _) = Rehearsal::open(&old, Scene::default(), None);
+        assert!(matches!(fate(&new, &play.state), Fate::GoesOn(step) if step.id == "more"));
+        play.flow = &new;
+        let events = play.play(&pick("more", "a")).unwrap();
+        assert_eq!(texts(&events), ["Who are you?"], "no excuse, and the new words");
+        assert_eq!(play.state.vars["size"], "a");
+    }
+
+    #[test]
+    fn a_changed_step_asks_again_and_an_unchanged_one_does_not() {
+        let new = OLD.replace("[a, b]", "[a, b, c]").replace("{a: A, b: B}", "{a: A, b: B, c: C}");
+        let (old, new) = (flow(OLD), flow(&new));
+        let (mut play, _) = Rehearsal::open(&old, Scene::default(), None);
+        assert!(matches!(fate(&new, &play.state), Fate::AsksAgain(_)));
+        play.flow = &new;
+        let events = play.advance(0);
+        assert!(events.is_empty(), "nobody is disturbed before something happens");
+        let events = play.play(&says("b")).unwrap();
+        assert!(texts(&events).contains(&"More?".to_owned()), "{events:?}");
+        let (mut later, _) = Rehearsal::open(&old, Scene::default(), Some("name"));
+        assert!(matches!(fate(&new, &later.state), Fate::GoesOn(_)));
+        later.flow = &new;
+        assert_eq!(texts(&later.play(&says("Ana")).unwrap()), ["Bye."]);
+    }
+
+    #[test]
+    fn a_renamed_step_goes_on_and_takes_the_answer_to_its_old_name() {
+        let new = OLD.replace("  more:", "  which:").replace("steps:", "migrate: {more: which}\nsteps:");
+        let (old, new) = (flow(OLD), flow(&new));
+        let (mut play, _) = Rehearsal::open(&old, Scene::default(), None);
+        assert!(matches!(fate(&new, &play.state), Fate::GoesOn(step) if step.id == "which"));
+        play.flow = &new;
+        assert_eq!(texts(&play.play(&pick("more", "b")).unwrap()), ["Name?"]);
+        assert_eq!(play.state.vars["size"], "b");
+    }
+
+    #[test]
+    fn a_step_that_is_gone_leads_to_a_person_unless_one_speaks_already() {
+        let (old, new) = (flow(OLD), after("  more:", "  which:"));
+        let stage = || Scene { online: 1, ..Scene::default() };
+        let (mut play, _) = Rehearsal::open(&old, stage(), None);
+        assert!(matches!(fate(&new, &play.state), Fate::Gone));
+        let mut talking = play.clone();
+        play.flow = &new;
+        let events = play.play(&says("b")).unwrap();
+        assert!(
+            events.iter().any(|o| matches!(&o.body, Body::Status { mode: Mode::Waiting, .. })),
+            "{events:?}"
+        );
+        talking.play(&Input::AgentAccepted { agent: Rehearsal::agent() }).unwrap();
+        talking.flow = &new;
+        assert!(
+            texts(&talking.play(&says("b")).unwrap()).iter().all(|text| text == "b"),
+            "the bot is silent"
+        );
+        let events = talking.play(&Input::AgentReturned).unwrap();
+        assert!(texts(&events).iter().any(|text| text.contains("just changed")), "{events:?}");
+    }
+
+    #[test]
+    fn answers_survive_unless_their_variable_is_gone_or_of_another_kind() {
+        let (old, new) = (flow(OLD), flow(&OLD.replace("[a, b]", "[a, x]").replace("b: B", "x: X")));
+        let (mut play, _) = Rehearsal::open(&old, Scene::default(), None);
+        play.play(&pick("more", "b")).unwrap();
+        let mut state = play.state.clone();
+        state.vars.insert("name".into(), "Ana".into());
+        carry_over(&new, &mut state);
+        assert_eq!(state.vars.keys().collect::<Vec<_>>(), ["name"], "b is no size any more");
+    }
+
+    #[test]
+    fn what_open_conversations_would_meet_is_counted() {
+        let set = |text: &str| {
+            let files = [("small.yaml".to_owned(), text.to_owned())];
+            Flows::read(&files, &Known::default(), &Report::new()).unwrap()
+        };
+        let old = flow(OLD);
+        let (play, _) = Rehearsal::open(&old, Scene::default(), None);
+        let (name, _) = Rehearsal::open(&old, Scene::default(), Some("name"));
+        let standing = [play.state.clone(), play.state, name.state];
+        let told = |text: &str| -> Vec<String> {
+            let meetings = meetings(&set(text), &standing);
+            meetings.iter().map(|m| format!("{} {} {} {:?}", m.count, m.step, m.word, m.to)).collect()
+        };
+        assert_eq!(told(OLD), ["2 more unchanged Some(\"more\")", "1 name unchanged Some(\"name\")"]);
+        let gone = OLD.replace("  more:", "  which:");
+        assert_eq!(told(&gone)[0], "2 more its step is gone: excused Some(\"live\")");
+        let report = Report::new();
+        tell(&meetings(&set(&gone), &standing), &report);
+        assert_eq!(report.diagnostics().iter().map(|d| d.code).collect::<Vec<_>>(), ["G213"]);
+        let other = OLD.replace("flow: small", "flow: other");
+        assert_eq!(told(&other)[0], "2 more its flow is gone: ends in the old one None");
+    }
+}

@@ -112,7 +112,11 @@ fn read(config: &Config) -> Result<(Flows, Vec<(String, String)>), String> {
     if own.has_errors() {
         failed.push_str(&own.text());
     }
-    if failed.is_empty() { Ok((flows, sources.flows)) } else { Err(failed) }
+    if !failed.is_empty() {
+        return Err(failed);
+    }
+    let mut files = sources.flows;
+    Ok((flows.with_live_chat(&mut files), files))
 }
 
 /// What tells that a file has changed: its name, its size and when it was written.

@@ -111,8 +111,10 @@ impl App {
                 "lifecycle.yaml is a draft that waits for approvals or activation; the version before it runs"
             );
         }
+        let mut files = sources.flows;
+        let flows = flows.with_live_chat(&mut files);
         let mut tx = stores.db.begin().await?;
-        chat::versions::note(&mut tx, &flows, &sources.flows, clock.now()).await?;
+        chat::versions::note(&mut tx, &flows, &files, clock.now()).await?;
         tx.commit().await?;
         let from = Email::parse(&config.mail.from)
             .map_err(|_| anyhow::anyhow!("mail.from: `{}` is not an e-mail address", config.mail.from))?;
@@ -138,7 +140,7 @@ impl App {
             topics: Arc::new(topics),
             sequences: Arc::new(sequences),
             wording: Arc::new(wording),
-            flows: Arc::new(Running::new(flows.with_live_chat())),
+            flows: Arc::new(Running::new(flows)),
             mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
             from,

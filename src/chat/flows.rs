@@ -67,9 +67,10 @@ impl Flows {
         is_sound.then(|| Flows(flows.into_iter().map(Arc::new).collect()))
     }
 
-    /// With a flow that answers when the chat is opened: the company's own, or else [`LIVE_CHAT`].
+    /// With a flow that answers when the chat is opened: the company's own, or else [`LIVE_CHAT`], which comes to stand
+    /// among the set's files.
     #[must_use]
-    pub fn with_live_chat(mut self) -> Flows {
+    pub fn with_live_chat(mut self, files: &mut Vec<(String, String)>) -> Flows {
         if self.on(When::Opened).next().is_none() {
             let report = Report::new();
             let known = Known { teams: Some([TEAM.to_owned()].into()), ..Known::default() };
@@ -77,6 +78,7 @@ impl Flows {
             self.0.extend(Flows::read(&built_in, &known, &report).into_iter().flat_map(|flows| flows.0));
             // The file is built in, and a test reads it.
             assert!(report.is_clean(), "{}", report.text());
+            files.extend(built_in);
         }
         self
     }
@@ -129,9 +131,9 @@ mod tests {
 
     #[test]
     fn a_company_without_flows_has_a_chat_all_the_same() {
-        let flows = Flows::default().with_live_chat();
+        let flows = Flows::default().with_live_chat(&mut Vec::new());
         assert_eq!(flows.on(When::Opened).map(|flow| flow.id.as_str()).collect::<Vec<_>>(), ["live_chat"]);
-        let again = flows.clone().with_live_chat();
+        let again = flows.clone().with_live_chat(&mut Vec::new());
         assert_eq!(again.all().len(), flows.all().len(), "what answers already is left alone");
     }
 }

@@ -650,7 +650,7 @@ async fn a_stream_begins_where_it_is_told_and_brings_what_comes() {
     let (mut pieces, mut text) = (Box::pin(pieces), String::new());
     read_until(&mut pieces, &mut text, "event: head").await;
     assert!(text.starts_with("id: 2\nevent: event\ndata: {\"seq\":2,"), "{text}");
-    assert!(text.contains("data: {\"head\":2}"), "{text}");
+    assert!(text.contains("data: {\"head\":2,\"read\":0}"), "{text}");
 
     widget.choose("person").await;
     read_until(&mut pieces, &mut text, "id: 5\n").await;

@@ -391,7 +391,7 @@ async fn what_the_other_side_types_is_told_and_what_one_types_oneself_is_not() {
     room.typing(id, chat::body::Author::Agent, "Mike").await;
     assert_eq!(visitor.next().await, ("typing".to_owned(), json!({"who": "agent", "name": "Mike"})));
     let typing = mike.next_of("typing").await;
-    assert!(typing["text"].as_str().unwrap().contains("typing"), "in the reader's words: {typing}");
+    assert!(typing["text"].as_str().unwrap().contains("writing"), "in the reader's words: {typing}");
     stage.says("said").await;
     assert_eq!(mike.next_of("event").await["body"]["text"], "said");
 }

@@ -1,9 +1,12 @@
-//! Gated files as `content.yaml` says them.
+//! Gated files as `content.yaml` says them, and what they and the site's pages are about.
+
+use std::sync::Arc;
 
 use super::form::name;
 use crate::base::localized::Localized;
 use crate::base::time::DAY_MS;
 use crate::base::yaml::{Map, View};
+use crate::scoring::tags::{self, Tag, Tags};
 
 /// One gated file, in every language.
 #[derive(Debug, Clone)]
@@ -22,6 +25,17 @@ pub struct Asset {
     pub deliver: Deliver,
     /// How long a link to it is good.
     pub valid_ms: i64,
+    /// What it is about.
+    pub tag: Arc<Tag>,
+    /// The stages that it is meant for; empty means all.
+    pub stages: Vec<String>,
+}
+
+impl Asset {
+    /// Whether it is meant for somebody in a stage.
+    pub fn suits(&self, stage: &str) -> bool {
+        self.stages.is_empty() || self.stages.iter().any(|known| known == stage)
+    }
 }
 
 /// How a file reaches people.
@@ -53,23 +67,34 @@ impl Deliver {
     }
 }
 
-/// Reads `content.yaml`.
-pub(super) fn read(map: &mut Map<'_>) -> Vec<Asset> {
+/// Reads `content.yaml`: the files, and the tags of files, pages and events.
+pub(super) fn read(map: &mut Map<'_>) -> (Vec<Asset>, Tags) {
+    let mut tags = Tags {
+        kinds: map.optional("kinds").map(tags::words).unwrap_or_default(),
+        topics: map.optional("topics").map(tags::words).unwrap_or_default(),
+        ..Tags::default()
+    };
     let mut assets: Vec<Asset> = Vec::new();
     for view in map.required("assets").and_then(View::list).unwrap_or_default() {
-        let Some(asset) = read_asset(view) else { continue };
+        let Some(asset) = read_asset(view, &tags) else { continue };
         if assets.iter().any(|known| known.id == asset.id) {
             view.error("C103", format!("the asset \"{}\" stands twice", asset.id)).done();
         }
+        tags.tag_subject("asset", &asset.id, asset.tag.clone());
         assets.push(asset);
     }
-    assets
+    for view in map.optional("pages").and_then(View::list).unwrap_or_default() {
+        tags::read_entry(view, &mut tags);
+    }
+    (assets, tags)
 }
 
-fn read_asset(view: View<'_>) -> Option<Asset> {
+fn read_asset(view: View<'_>, tags: &Tags) -> Option<Asset> {
     let mut map = view.map()?;
     let id = map.required("id").and_then(name);
-    let kind = map.required("kind").and_then(name);
+    let kind = map.required("kind").and_then(|view| tags::known(view, &tags.kinds, "kind"));
+    let tag = Arc::new(tags::read(&mut map, kind.clone(), &tags.topics));
+    let stages = map.optional("stages").map(View::strings).unwrap_or_default();
     let title = map.required("title").and_then(Localized::read);
     let description = map.optional("description").and_then(Localized::read);
     let file = map.required("file").and_then(file_names);
@@ -84,6 +109,10 @@ fn read_asset(view: View<'_>) -> Option<Asset> {
         "email" => Deliver::Email,
         _ => Deliver::Both,
     };
+    if !stages.is_empty() && deliver.is_inline() {
+        view.error("C123", "a file that is not meant for everybody cannot be opened on the spot")
+            .hint("`deliver: email`: a mail proves who asks for it, an address that was typed does not");
+    }
     Some(Asset {
         id: id?,
         kind: kind?,
@@ -92,6 +121,8 @@ fn read_asset(view: View<'_>) -> Option<Asset> {
         file: file?,
         deliver,
         valid_ms: valid_days.unwrap_or(7_i64) * DAY_MS,
+        tag,
+        stages,
     })
 }
 

@@ -7,6 +7,7 @@ mod collect;
 mod cors;
 mod deals;
 mod demo;
+mod events;
 mod gates;
 mod identify;
 mod letters;
@@ -111,6 +112,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(identify::routes)
                     .configure(profiling::routes)
                     .configure(deals::routes)
+                    .configure(events::routes)
                     .configure(offers::routes)
                     .configure(reports::routes)
                     .configure(segments::routes)

@@ -1,10 +1,12 @@
 //! What scoring and the stages know about a contact.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::tags::Tag;
 use super::titles;
 use crate::base::email::Email;
 use crate::base::expr::Context;
@@ -25,16 +27,36 @@ pub struct Activity {
     pub props: BTreeMap<String, Value>,
     /// When.
     pub at: Timestamp,
+    /// What it is about, once [`Tags::put_on`](super::tags::Tags::put_on) has been asked.
+    #[serde(skip)]
+    pub tag: Option<Arc<Tag>>,
 }
 
 impl Activity {
+    /// Whether it is of a kind, or carries a tag that makes it one.
+    pub fn is(&self, kind: &str) -> bool {
+        self.kind == kind || self.made().any(|made| made == kind)
+    }
+
+    /// The kinds that its tag makes of it.
+    pub fn made(&self) -> impl Iterator<Item = &str> {
+        self.tag.iter().flat_map(|tag| tag.kinds()).map(String::as_str)
+    }
+
     /// Something that happens at `now`.
     pub fn new(kind: &str, subject: impl Into<Option<String>>, props: Value, now: Timestamp) -> Self {
         let props = match props {
             Value::Object(props) => props.into_iter().collect(),
             _ => BTreeMap::new(),
         };
-        Self { id: ActivityId::new(), kind: kind.to_owned(), subject: subject.into(), props, at: now }
+        Self {
+            id: ActivityId::new(),
+            kind: kind.to_owned(),
+            subject: subject.into(),
+            props,
+            at: now,
+            tag: None,
+        }
     }
 
     /// A whole or broken number among the details; 0 when there is none.

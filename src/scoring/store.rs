@@ -152,6 +152,7 @@ fn activity(row: &Row) -> Result<Activity> {
         subject: row.at(2)?,
         props: props(row.text(3)?)?,
         at: row.at(4)?,
+        tag: None,
     })
 }
 
@@ -176,6 +177,7 @@ fn visit(seen: contacts::Visit) -> Activity {
             ("country".to_owned(), seen.country.into()),
         ]),
         at: seen.started_at,
+        tag: None,
     }
 }
 
@@ -189,5 +191,6 @@ fn page(step: &contacts::Step) -> Activity {
         subject: Some(step.path.clone()),
         props: BTreeMap::new(),
         at: step.at,
+        tag: None,
     }
 }

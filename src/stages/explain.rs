@@ -231,7 +231,10 @@ fn beginning(definition: &Definition, since: Timestamp) -> Passage {
 
 /// A rule in words: a clause, a way back, or the beginning.
 pub fn rule_label(definition: &Definition, rule: &str) -> Localized {
-    let clauses = definition.stages.iter().flat_map(|stage| &stage.clauses);
+    let clauses = definition
+        .stages
+        .iter()
+        .flat_map(|stage| stage.clauses.iter().chain(stage.again.iter().flat_map(|again| &again.clauses)));
     let clause = clauses.filter(|clause| clause.id == rule).map(|clause| clause.label.clone()).next();
     let way = definition.back.iter().find(|way| way.id == rule).map(|way| way.label.clone());
     let disqualifier =

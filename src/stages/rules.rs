@@ -229,6 +229,9 @@ pub(super) fn steps_seen(definition: &Definition, sight: &Sight<'_>, position: &
     if let Some(step) = way_back(definition, sight, &at) {
         at = Position { stage: step.to.clone(), entered_at: sight.now, back_at: Some(sight.now) };
         steps.push(step);
+    } else if let Some(step) = once_more(definition, sight, &at) {
+        at.entered_at = sight.now;
+        steps.push(step);
     }
     let Some(order) = definition.order(&at.stage) else { return steps };
     let mut skipped = Vec::new();
@@ -277,6 +280,25 @@ fn way_back(definition: &Definition, sight: &Sight<'_>, position: &Position) -> 
         .map(|back| step_back(back, sight, since))
         .next()
         .or_else(|| cool_down(definition, sight, position))
+}
+
+/// Whoever does again what leads into her stage stays there, and another journey begins.
+fn once_more(definition: &Definition, sight: &Sight<'_>, position: &Position) -> Option<Step> {
+    let again = definition.stage(&position.stage)?.again.as_ref()?;
+    let since = Some(position.entered_at.plus_ms(again.after_ms));
+    let moment = Moment { counts_since: true, ..sight.moment(since) };
+    let clause = winner(&again.clauses, again.all, &|condition| {
+        sight.may_move(condition) && condition.holds_at(&moment)
+    })?;
+    Some(Step {
+        to: position.stage.clone(),
+        rule: clause.id.clone(),
+        skipped: Vec::new(),
+        reason: None,
+        back: false,
+        new_journey: true,
+        grounds: grounds(&clause.condition, sight, since),
+    })
 }
 
 fn step_back(back: &Back, sight: &Sight<'_>, since: Option<Timestamp>) -> Step {
@@ -411,6 +433,7 @@ mod tests {
             subject: Some(subject.to_owned()),
             props: BTreeMap::new(),
             at: NOW.plus_ms(-ago_ms),
+            tag: None,
         }
     }
 

@@ -115,6 +115,8 @@ pub struct Visit {
     pub source: Option<String>,
     pub campaign: Option<String>,
     pub country: Option<String>,
+    /// ISO 3166-2 without the country.
+    pub region: Option<String>,
     pub device: Option<String>,
     pub browser: Option<String>,
 }

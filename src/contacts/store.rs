@@ -738,8 +738,9 @@ pub async fn visits_between(
 fn words_of(visit: &sessions::Visit) -> impl Iterator<Item = i64> {
     let origin = &visit.origin;
     let steps = visit.trail.steps.iter().flat_map(|step| [Some(step.name), Some(step.path), step.title]);
-    [Some(origin.channel), origin.source, origin.campaign, visit.place.country, Some(visit.device)]
+    [Some(origin.channel), origin.source, origin.campaign, visit.place.country, visit.place.region]
         .into_iter()
+        .chain([Some(visit.device)])
         .chain([Some(visit.browser), visit.entry, visit.exit])
         .chain(steps)
         .flatten()
@@ -774,6 +775,7 @@ fn told(visit: &sessions::Visit, texts: &HashMap<i64, String>) -> Visit {
         source: perhaps(visit.origin.source),
         campaign: perhaps(visit.origin.campaign),
         country: perhaps(visit.place.country),
+        region: perhaps(visit.place.region),
         device: Some(text(visit.device)),
         browser: Some(text(visit.browser)),
     }

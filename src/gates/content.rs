@@ -38,6 +38,17 @@ impl Asset {
     }
 }
 
+/// Something that asks a visitor to go on: a button, a banner, a link to a form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cta {
+    /// Its name.
+    pub id: String,
+    /// What people call it.
+    pub label: Localized,
+    /// Patterns of the paths on which it stands.
+    pub pages: Vec<String>,
+}
+
 /// How a file reaches people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deliver {
@@ -68,12 +79,10 @@ impl Deliver {
 }
 
 /// Reads `content.yaml`: the files, and the tags of files, pages and events.
-pub(super) fn read(map: &mut Map<'_>) -> (Vec<Asset>, Tags) {
-    let mut tags = Tags {
-        kinds: map.optional("kinds").map(tags::words).unwrap_or_default(),
-        topics: map.optional("topics").map(tags::words).unwrap_or_default(),
-        ..Tags::default()
-    };
+pub(super) fn read(map: &mut Map<'_>) -> (Vec<Asset>, Tags, Vec<Cta>) {
+    let mut tags = Tags::default();
+    tags.kinds = map.optional("kinds").map(tags::words).unwrap_or_default();
+    tags.topics = map.optional("topics").map(tags::words).unwrap_or_default();
     let mut assets: Vec<Asset> = Vec::new();
     for view in map.required("assets").and_then(View::list).unwrap_or_default() {
         let Some(asset) = read_asset(view, &tags) else { continue };
@@ -86,7 +95,32 @@ pub(super) fn read(map: &mut Map<'_>) -> (Vec<Asset>, Tags) {
     for view in map.optional("pages").and_then(View::list).unwrap_or_default() {
         tags::read_entry(view, &mut tags);
     }
-    (assets, tags)
+    let mut ctas: Vec<Cta> = Vec::new();
+    for view in map.optional("ctas").and_then(View::list).unwrap_or_default() {
+        let Some(cta) = read_cta(view) else { continue };
+        if ctas.iter().any(|known| known.id == cta.id) {
+            view.error("C125", format!("the call to action \"{}\" stands twice", cta.id)).done();
+        }
+        ctas.push(cta);
+    }
+    (assets, tags, ctas)
+}
+
+fn read_cta(view: View<'_>) -> Option<Cta> {
+    let mut map = view.map()?;
+    let id = map.required("id").and_then(name);
+    let label = map.required("label").and_then(Localized::read);
+    let pages = map.optional("pages").map(View::one_or_more).unwrap_or_default();
+    let pages = pages.into_iter().filter_map(|view| {
+        let text = view.str()?;
+        if tags::Pattern::of(&text).is_none() {
+            return view.wrong("a path such as /pricing*");
+        }
+        Some(text)
+    });
+    let pages = pages.collect();
+    map.finish();
+    Some(Cta { id: id?, label: label?, pages })
 }
 
 fn read_asset(view: View<'_>, tags: &Tags) -> Option<Asset> {
@@ -157,5 +191,36 @@ mod tests {
             assert!(!is_file_name(name), "{name}");
         }
         assert!(is_file_name("reading-guide.en.pdf"));
+    }
+
+    fn found(text: &str) -> Vec<String> {
+        use crate::base::diagnostic::Report;
+        use crate::gates::Catalog;
+        let report = Report::new();
+        Catalog::parse(("f.yaml", "forms: []"), ("c.yaml", text), &report);
+        report.diagnostics().into_iter().map(|d| format!("{}:{} {}", d.line, d.col, d.code)).collect()
+    }
+
+    #[test]
+    fn every_mistake_in_what_content_is_about_has_its_place() {
+        let text = "\
+topics: {clubs: {en: Clubs, es: Clubes}}
+kinds: {study: {en: Studies, es: Estudios}}
+assets:
+  - {id: a, kind: studdy, title: x, file: a.pdf}
+  - {id: b, kind: study, title: x, file: a.pdf, topics: [club], level: late}
+  - {id: c, kind: study, title: x, file: a.pdf, stages: [customer]}
+pages:
+  - {path: pricing, level: late}
+  - {level: early}
+  - {path: /x, level: soon}
+ctas:
+  - {id: hero, label: x, pages: nowhere}
+  - {id: hero, label: x}
+";
+        let found = found(text);
+        let codes: Vec<&str> = found.iter().filter_map(|one| one.split(' ').nth(1)).collect();
+        assert_eq!(codes, ["C120", "C120", "C123", "C122", "C121", "Y004", "Y004", "C125"], "{found:?}");
+        assert_eq!(found.first().map(String::as_str), Some("4:19 C120"));
     }
 }

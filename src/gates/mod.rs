@@ -15,7 +15,7 @@ pub mod unlock;
 
 use serde_json::Value;
 
-pub use content::{Asset, Deliver};
+pub use content::{Asset, Cta, Deliver};
 pub use form::{Answers, Asked, Form, Invalid};
 pub use screen::{Exchanges, Screen};
 pub use store::{PERSONAL, SubmissionRecord, latest_submission, submission};
@@ -43,6 +43,8 @@ pub struct Catalog {
     pub assets: Vec<Asset>,
     /// What files, pages and events are about.
     pub tags: Tags,
+    /// Calls to action, in the order of the file.
+    pub ctas: Vec<Cta>,
 }
 
 impl Catalog {
@@ -55,7 +57,7 @@ impl Catalog {
             map.finish();
             Some(content)
         });
-        let (assets, tags) = content.unwrap_or_default();
+        let (assets, tags, ctas) = content.unwrap_or_default();
         let forms_doc = yaml::parse(forms.0, forms.1, report)?;
         let mut map = forms_doc.view(report).map()?;
         let forms = form::read(&mut map);
@@ -70,7 +72,7 @@ impl Catalog {
             }
         }
         map.finish();
-        (!report.has_errors()).then_some(Self { forms, assets, tags })
+        (!report.has_errors()).then_some(Self { forms, assets, tags, ctas })
     }
 
     /// Lets consents whose purpose is a topic ask for its letters.

@@ -309,4 +309,25 @@ es:
         assert_eq!(codes("booking_confirmed.yaml", LETTER), ["1:1 M203"]);
         assert_eq!(codes("An Idea.yaml", LETTER), ["1:1 M202"]);
     }
+
+    #[test]
+    fn a_letter_goes_to_the_stages_that_it_is_meant_for_by_name_or_alias() {
+        let (templates, report) = (Templates::embedded().expect("built in"), Report::new());
+        let lifecycle = include_str!("../../config/lifecycle.yaml");
+        let lifecycle = stages::Definition::parse("l.yaml", lifecycle, &report).expect("right");
+        let read = |stages: &str| {
+            let text = format!("stages: {stages}\n{LETTER}");
+            Wording::read(&[("idea.yaml".to_owned(), text)], &templates, &report).expect("right")
+        };
+        let mut wording = read("[prospect, mql]");
+        wording.know_stages(&lifecycle, &report);
+        assert!(report.is_clean(), "{}", report.text());
+        let suits = ["lead", "mql", "sql"].map(|stage| wording.suits("idea", stage));
+        assert_eq!(suits, [true, true, false]);
+        assert!(wording.suits("booking_confirmed", "sql"), "the product's own go to everybody");
+        read("[prospekt]").know_stages(&lifecycle, &report);
+        let found: Vec<String> =
+            report.diagnostics().iter().map(|d| format!("{}:{} {}", d.line, d.col, d.code)).collect();
+        assert_eq!(found, ["1:10 C124"]);
+    }
 }

@@ -44,16 +44,22 @@ fn is_of_stage(pieces: &[Piece<'_>], index: usize) -> bool {
     while other(before) == "," {
         before = before.and_then(|before| before.checked_sub(2));
     }
-    let in_list = |text: &str| {
-        let text = text.strip_suffix('[').map(str::trim_end)?;
-        text.strip_suffix("in").filter(|left| left.ends_with(char::is_whitespace)).map(str::trim_end)
-    };
-    let compared = |text: &str| text.strip_suffix("==").or(text.strip_suffix("!=")).map(str::trim_end);
     let left = other(before);
     let is_right_of = compared(left).or(in_list(left)).is_some_and(ends_with_stage);
     let right = other(Some(index + 1));
     let right = right.strip_prefix("==").or(right.strip_prefix("!=")).map(str::trim_start);
     is_right_of || right.is_some_and(begins_with_stage)
+}
+
+/// What stands before `in [`.
+fn in_list(text: &str) -> Option<&str> {
+    let text = text.strip_suffix('[').map(str::trim_end)?;
+    text.strip_suffix("in").filter(|left| left.ends_with(char::is_whitespace)).map(str::trim_end)
+}
+
+/// What stands before `==` or `!=`.
+fn compared(text: &str) -> Option<&str> {
+    text.strip_suffix("==").or(text.strip_suffix("!=")).map(str::trim_end)
 }
 
 fn is_of_a_name(c: char) -> bool {

@@ -97,11 +97,13 @@ fn facts_symbols() -> expr::Symbols {
         .field("contact.employees", Type::Int)
         .field("contact.industry", Type::String)
         .field("contact.country", Type::String)
+        .field("contact.region", Type::String)
         .field("contact.language", Type::one_of(["en", "es"]))
         .field("company.domain", Type::String)
         .field("company.employees", Type::Int)
         .field("company.industry", Type::String)
         .field("company.country", Type::String)
+        .field("company.kind", Type::String)
         .field("company.revenue", Type::String)
         .field("company.is_customer", Type::Bool)
         .field(LEVEL, Type::one_of(["early", "middle", "late", ""]))
@@ -515,7 +517,7 @@ impl Condition {
                 _ => concerns.facts = true,
             }
             // Where nobody said a country, the latest visit's is taken.
-            if used.path == "contact.country" {
+            if ["contact.country", "contact.region"].contains(&used.path.as_str()) {
                 concerns.kinds.insert("visit".to_owned());
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! A page's script runs on the visitor's machine, and anybody can send what it sends. What must not be forged is therefore
 //! never taken from a page: the product's own kinds, those of [`OF_PROGRAMS`], and whatever begins with one of [`RESERVED`].
-//! Programs tell theirs under a key, see [`stages::told`](crate::stages::told).
+//! Programs tell theirs under a key.
 
 use super::condition::KINDS;
 

@@ -340,4 +340,32 @@ webinars:
             assert!(codes.contains(&code), "{code} is missing:\n{}", report.text());
         }
     }
+
+    #[test]
+    fn a_recording_is_offered_in_the_stages_that_it_is_meant_for() {
+        let report = Report::new();
+        let mut webinars = Definition::parse("w.yaml", ONE, &report).expect("right");
+        let recording = Recording {
+            id: "short".to_owned(),
+            title: Localized::new("x", "x"),
+            file: Localized::new("x.mp4", "x.mp4"),
+            duration_s: 60.0,
+            is_condensed: true,
+            captions: Vec::new(),
+            poster: None,
+            tag: Arc::default(),
+            stages: vec!["lead".to_owned(), "mql".to_owned()],
+        };
+        let whole = Recording {
+            id: "whole".to_owned(),
+            is_condensed: false,
+            stages: Vec::new(),
+            ..recording.clone()
+        };
+        webinars.webinars[0].recordings = vec![recording, whole];
+        let offered = |stage: &str| webinars.webinars[0].recording_for(stage).map(|one| one.id.as_str());
+        assert_eq!((offered("mql"), offered("sql")), (Some("short"), Some("whole")));
+        webinars.webinars[0].recordings.pop();
+        assert_eq!(webinars.webinars[0].recording_for("sql").map(|one| one.id.as_str()), None);
+    }
 }

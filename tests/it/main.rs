@@ -14,6 +14,7 @@ mod cluster;
 mod collector;
 mod commands;
 mod console;
+mod content;
 mod contracts;
 mod deals;
 mod errors;

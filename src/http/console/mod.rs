@@ -114,6 +114,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/contacts/{contact}/address", web::post().to(people::address))
             .route("/contacts/{contact}/erase", web::get().to(privacy::ask))
             .route("/contacts/{contact}/erase", web::post().to(privacy::erase))
+            .route("/contacts/{contact}/events", web::post().to(contact::note))
             .route("/contacts/{contact}/export", web::post().to(privacy::export))
             .route("/contacts/{contact}/host-id", web::post().to(people::host_id))
             .route("/contacts/{contact}/merge", web::get().to(people::preview))

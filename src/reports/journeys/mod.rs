@@ -7,7 +7,9 @@ pub mod acceptance;
 pub mod attribution;
 pub mod churn;
 pub mod costs;
+pub mod frequency;
 pub mod funnel;
+pub mod losses;
 pub mod shows;
 pub mod velocity;
 

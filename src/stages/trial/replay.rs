@@ -265,6 +265,9 @@ impl Case {
         if !self.fields.iter().any(|field| field.name == "country") {
             begins.extend(self.countries.iter().map(|(at, _)| *at));
         }
+        if !self.fields.iter().any(|field| field.name == "region") {
+            begins.extend(self.regions.iter().map(|(at, _)| *at));
+        }
         let last_before = begins.range(..=first).next_back().copied().unwrap_or(first);
         let mut epochs: Vec<Epoch> = Vec::new();
         let mut former: Option<Facts> = None;
@@ -297,9 +300,14 @@ impl Case {
             facts = facts.works_for(Company { is_customer, ..place.company.clone() });
         }
         facts.profiling_off = self.profiling_off_at.is_some_and(|since| since <= now);
+        let latest = |places: &[(Timestamp, String)]| {
+            places.iter().rev().find(|(at, _)| *at <= now).map(|(_, place)| place.clone()).unwrap_or_default()
+        };
         if facts.country.is_empty() {
-            let latest = self.countries.iter().rev().find(|(at, _)| *at <= now);
-            facts.country = latest.map(|(_, country)| country.to_uppercase()).unwrap_or_default();
+            facts.country = latest(&self.countries).to_uppercase();
+        }
+        if facts.region.is_empty() {
+            facts.region = latest(&self.regions);
         }
         facts
     }

@@ -324,6 +324,9 @@ impl Definitions {
             wording.know_stages(lifecycle, report);
         }
         lifecycle.scoring.tags = Arc::new(tags);
+        if let Some(segments) = &mut self.segments {
+            segments.know(lifecycle);
+        }
         if let Some(sequences) = &mut self.sequences {
             sequences.know(lifecycle);
         }

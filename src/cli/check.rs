@@ -147,7 +147,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         About::Definition(Kind::Offers)
     } else if map.has("en") || map.has("es") {
         About::Letter
-    } else if map.has("topics") {
+    } else if map.has("topics") && !map.has("assets") {
         About::Definition(Kind::Topics)
     } else if map.has("forms") {
         About::Definition(Kind::Forms)
@@ -159,7 +159,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         About::Definition(Kind::Team)
     } else if map.has("hooks") || map.has("invitations") {
         About::Definition(Kind::Notify)
-    } else if map.has("stages") || map.has("scoring") || map.has("rules") {
+    } else if (map.has("stages") && !map.has("en")) || map.has("scoring") || map.has("rules") {
         About::Definition(Kind::Lifecycle)
     } else {
         let at = &doc.root.at;

@@ -174,6 +174,13 @@ impl Tags {
         }
     }
 
+    /// The kinds of activities that may carry a tag.
+    pub fn taggable(&self) -> impl Iterator<Item = &str> {
+        let pages = (!self.pages.is_empty()).then_some(hits::PAGE);
+        let subjects = BY_SUBJECT.into_iter().filter(|_| !self.subjects.is_empty());
+        pages.into_iter().chain(subjects).chain(self.events.keys().map(String::as_str))
+    }
+
     /// The tag of a page's path.
     pub fn of_path(&self, path: &str) -> Option<&Arc<Tag>> {
         self.pages.iter().find(|(pattern, _)| pattern.matches(path)).map(|(_, tag)| tag)

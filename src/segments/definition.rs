@@ -123,6 +123,11 @@ impl Definition {
         (!report.has_errors()).then_some(Self { segments, scored })
     }
 
+    /// Takes what the lifecycle has learnt of content since it was read: which kinds may carry a tag.
+    pub fn know(&mut self, lifecycle: &stages::Definition) {
+        self.scored = Scored::of(lifecycle);
+    }
+
     /// The segment of this name.
     pub fn find(&self, id: &str) -> Option<&Segment> {
         self.segments.iter().find(|segment| segment.id == id)
@@ -166,8 +171,10 @@ impl Scored {
         for rule in &lifecycle.scoring.engagement.rules {
             if let Trigger::On { kind, .. } = &rule.trigger {
                 scored.kinds.insert(kind.clone());
-                // Whatever happens may carry a tag.
-                scored.any_kind |= tags::is_made(kind);
+                if tags::is_made(kind) {
+                    let taggable = lifecycle.scoring.tags.taggable();
+                    scored.kinds.extend(taggable.map(str::to_owned));
+                }
             }
         }
         // Where nobody said a country, the latest visit's is taken.

@@ -1,6 +1,7 @@
 //! What content is about and what follows from it; what programs tell; other names of stages; calls to action.
 
 use embudo::accounts::{self, NewAccount, Role};
+use embudo::base::ids::new_key;
 use embudo::base::language::Language;
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use embudo::contacts::{self, Trust};
@@ -270,16 +271,20 @@ async fn her_page_tells_what_she_reads_most_and_how_interested_she_was_in_each_s
 async fn the_console_lists_files_of_one_kind() {
     let app = start().await;
     let (mike, _) = log_in(&app, Role::Marketing).await;
-    let all = mike.get("/console/content").await.expect(200).body;
-    assert!(all.contains("Reading together at work") && all.contains("A study"));
+    let lists = async |path: &str| {
+        let page = mike.get(path).await.expect(200).body;
+        let row = |file: &str| page.contains(&format!("<span class=\"muted small\">{file}</span>"));
+        (row("reading-guide"), row("a-study"), page)
+    };
+    let (guide, study, page) = lists("/console/content").await;
     assert!(
-        all.contains("href=\"/console/content?kind&#x3D;study\"")
-            || all.contains("/console/content?kind=study")
+        guide && study && page.replace("&#x3D;", "=").contains("kind=study"),
+        "both, and a way to each kind"
     );
-    let studies = mike.get("/console/content?kind=study").await.expect(200).body;
-    assert!(studies.contains("A study") && !studies.contains("Reading together at work"));
-    let none = mike.get("/console/content?kind=nothing").await.expect(200).body;
-    assert!(none.contains("No files yet"));
+    let (guide, study, page) = lists("/console/content?kind=study").await;
+    assert!(!guide && study && page.contains("Reading clubs"), "its topics are told in words");
+    let (guide, study, page) = lists("/console/content?kind=nothing").await;
+    assert!(!guide && !study && page.contains("No files yet"));
 }
 
 // --- what programs tell ----------------------------------------------------------------------------
@@ -463,6 +468,13 @@ async fn a_chat_an_answer_and_attendance_raise_the_score_by_so_much_and_stand_in
     });
     let opened = app.client.with("origin", SITE).post("/v1/chat", &coming).await;
     assert!(opened.status == 200 || opened.status == 201, "{}", opened.body);
+    let opened = opened.json();
+    assert!(points(&explained(&app, NIKKI).await, "eng.chat").is_empty(), "a panel that opened is no talk");
+    let token = format!("Bearer {}", opened["token"].as_str().expect("a token"));
+    let widget = app.client.with("origin", SITE).with("authorization", &token);
+    let path = format!("/v1/chat/{}/messages", opened["conversation"].as_str().expect("an id"));
+    let hello = json!({"client_id": new_key(), "body": {"type": "text", "text": "Hello"}});
+    widget.post(&path, &hello).await.expect(201);
     let told = explained(&app, NIKKI).await;
     assert_eq!(points(&told, "eng.chat"), [10.0]);
     assert!((told.score.engagement.points - before - 10.0).abs() < 0.1, "ten points more than {before}");

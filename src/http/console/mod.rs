@@ -59,6 +59,7 @@ pub const DOORS: &[Door] = &[
     post("/console/contacts/{contact}/address", May::Tend),
     get("/console/contacts/{contact}/erase", May::Privacy),
     post("/console/contacts/{contact}/erase", May::Privacy),
+    post("/console/contacts/{contact}/events", May::Decide),
     post("/console/contacts/{contact}/export", May::Privacy),
     post("/console/contacts/{contact}/host-id", May::Tend),
     get("/console/contacts/{contact}/merge", May::Tend),

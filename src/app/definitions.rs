@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::yaml::{self, Doc, Kind as Node, Spanned, View};
@@ -102,6 +103,7 @@ const MORE_RECORDINGS: &[&str] = &["webinars", "recordings", "id"];
 const MEETINGS: &[&str] = &["meetings", "id"];
 const TOPICS: &[&str] = &["topics", "id"];
 const STAGES: &[&str] = &["stages", "id"];
+const ALIASES: &[&str] = &["stages", "aliases"];
 
 const REFERENCES: [Reference; 5] = [
     Reference {
@@ -144,6 +146,13 @@ const REFERENCES: [Reference; 5] = [
         code: "N102",
         what: "webinar",
     },
+];
+
+/// Where files limit what they describe to some stages.
+const STAGES_NAMED: [(Kind, &[&str]); 3] = [
+    (Kind::Content, &["assets", "stages"]),
+    (Kind::Webinars, &["webinars", "recording", "stages"]),
+    (Kind::Webinars, &["webinars", "recordings", "stages"]),
 ];
 
 /// The texts of the files, before anything is known to be right.
@@ -240,6 +249,7 @@ impl Definitions {
             // A list with ids, or a map by id.
             stages: declared(Kind::Lifecycle, STAGES)
                 .filter(|stages| !stages.is_empty())
+                .map(|stages| &stages | &declared(Kind::Lifecycle, ALIASES).unwrap_or_default())
                 .or_else(|| keys_at(docs.get(&Kind::Lifecycle), "stages")),
             webinars: declared(Kind::Webinars, WEBINARS),
             lock: sources.lock.clone(),
@@ -294,6 +304,7 @@ impl Definitions {
             replies: file(Kind::Replies)
                 .and_then(|(path, text)| apart(report, |report| Replies::parse(path, text, report))),
         };
+        read.know_each_other(&docs, report);
         if let Some(team) = &read.team {
             read.lifecycle = read.lifecycle.map(|lifecycle| lifecycle.with_hours(team.working_hours()));
         }
@@ -309,6 +320,37 @@ impl Definitions {
             }
         }
         read
+    }
+
+    /// Tells the lifecycle what content is about, and content which stages there are.
+    fn know_each_other(&mut self, docs: &BTreeMap<Kind, Doc>, report: &Report) {
+        let Some(lifecycle) = &mut self.lifecycle else { return };
+        for (kind, path) in STAGES_NAMED {
+            let named = docs.get(&kind).map(|doc| texts_at(doc, path)).unwrap_or_default();
+            for name in named.into_iter().filter(|name| lifecycle.stage(&name.value).is_none()) {
+                let known = lifecycle.stages.iter().map(|stage| stage.id.as_str());
+                let message = format!("there is no stage \"{}\"", name.value);
+                report.error(&name.at, "C124", message).did_you_mean(&name.value, known);
+            }
+        }
+        let mut tags = self.catalog.as_ref().map(|catalog| catalog.tags.clone()).unwrap_or_default();
+        if let Some(webinars) = &mut self.webinars {
+            webinars.know_stages(lifecycle);
+            webinars.add_tags(&mut tags);
+        }
+        if let Some(catalog) = &mut self.catalog {
+            catalog.know_stages(lifecycle);
+        }
+        if let Some(wording) = &mut self.wording {
+            wording.know_stages(lifecycle, report);
+        }
+        lifecycle.scoring.tags = Arc::new(tags);
+        if let Some(segments) = &mut self.segments {
+            segments.know(lifecycle);
+        }
+        if let Some(sequences) = &mut self.sequences {
+            sequences.know(lifecycle);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub use flows::Reloaded;
 
 use crate::base::diagnostic::Report;
 use crate::base::email::Email;
+use crate::base::localized::Localized;
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
 use crate::base::time::Clock;
@@ -125,11 +126,12 @@ impl App {
                     .map_err(|_| anyhow::anyhow!("mail.bounces: `{text}` is not an e-mail address"))
             })
             .transpose()?;
+        let templates = Templates::calling(words_of_stages(&chosen.running))?;
         let desk = Desk {
             stores: stores.clone(),
             keys: keys.clone(),
             sites: Arc::new(Sites::new(&config.sites)),
-            templates: Arc::new(Templates::embedded()?),
+            templates: Arc::new(templates),
             lifecycle: Arc::new(chosen.running),
             segments: Arc::new(segments),
             segment_costs: Arc::default(),
@@ -234,6 +236,19 @@ fn tend(geo: &Arc<Geo>, cookieless: &Arc<Cookieless>, clock: Clock) {
             drop(tokio::task::spawn_blocking(move || geo.look()).await);
         }
     });
+}
+
+/// Stages that are shown by an alias: the words of the console and of mails for them.
+fn words_of_stages(lifecycle: &stages::Definition) -> Vec<(String, Localized)> {
+    let shown = lifecycle.stages.iter().filter(|stage| stage.shown_as.is_some());
+    let words = shown.map(|stage| {
+        let word = stage.word().replace(['_', '-'], " ");
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+        let word = first + letters.as_str();
+        (format!("console.stage.{}", stage.id), Localized::new(&word, &word))
+    });
+    words.collect()
 }
 
 /// The keys that every link is signed with.

@@ -28,6 +28,33 @@ pub struct Line {
     pub amount: i64,
     /// ISO 4217.
     pub currency: String,
+    /// What it was paid for.
+    pub purpose: Purpose,
+}
+
+/// What a campaign is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To win customers.
+    Winning,
+    /// To keep those that there are.
+    Keeping,
+}
+
+impl Purpose {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Winning => "winning",
+            Self::Keeping => "keeping",
+        }
+    }
+
+    /// What a word means.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Winning, Self::Keeping].into_iter().find(|purpose| purpose.word() == word)
+    }
 }
 
 /// A line that could not be used.
@@ -72,7 +99,8 @@ impl Coded for Error {
     }
 }
 
-/// Reads `day,source,campaign,amount,currency` with a headline, in any order of columns; commas or semicolons between.
+/// Reads `day,source,campaign,amount,currency` and perhaps `purpose` (`winning` where it is empty) with a headline, in any
+/// order of columns; commas or semicolons between.
 ///
 /// # Errors
 /// [`Error::NotThis`] if no column of these names is there, or it is no text.
@@ -100,6 +128,7 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<Line>, Vec<Unusable>), Error> {
             wanted.iter().zip(places).filter(|(_, place)| place.is_none()).map(|(name, _)| *name).collect();
         return Err(Error::NotThis(format!("the headline lacks {}", missing.join(", "))));
     };
+    let purpose = column("purpose");
     let (mut lines, mut unusable) = (Vec::new(), Vec::new());
     for record in reader.records() {
         let record = match record {
@@ -112,7 +141,8 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<Line>, Vec<Unusable>), Error> {
         };
         let line = record.position().map_or(0, csv::Position::line);
         let cell = |place: usize| record.get(place).unwrap_or_default();
-        match line_of(cell(day), cell(source), cell(campaign), cell(amount), cell(currency)) {
+        let purpose = purpose.map(cell).unwrap_or_default();
+        match line_of(cell(day), cell(source), cell(campaign), (cell(amount), cell(currency)), purpose) {
             Ok(read) => lines.push(read),
             Err(reason) => unusable.push(Unusable { line, reason }),
         }
@@ -120,7 +150,13 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<Line>, Vec<Unusable>), Error> {
     Ok((lines, unusable))
 }
 
-fn line_of(day: &str, source: &str, campaign: &str, amount: &str, currency: &str) -> Result<Line, String> {
+fn line_of(
+    day: &str,
+    source: &str,
+    campaign: &str,
+    (amount, currency): (&str, &str),
+    purpose: &str,
+) -> Result<Line, String> {
     let date: jiff::civil::Date = day.parse().map_err(|_| format!("`{day}` is no day like 2026-11-23"))?;
     let is_word = |text: &str| text.chars().count() <= 200 && !text.contains(char::is_control);
     if source.is_empty() || !is_word(source) || !is_word(campaign) {
@@ -130,6 +166,9 @@ fn line_of(day: &str, source: &str, campaign: &str, amount: &str, currency: &str
     if currency.len() != 3 || !currency.bytes().all(|c| c.is_ascii_uppercase()) {
         return Err(format!("`{currency}` is no currency like EUR"));
     }
+    let word = if purpose.is_empty() { Purpose::Winning.word() } else { purpose };
+    let purpose = Purpose::of_word(&word.to_ascii_lowercase())
+        .ok_or_else(|| format!("`{word}` is no purpose: winning or keeping"))?;
     let amount = hundredths(amount).ok_or_else(|| format!("`{amount}` is no amount like 12.50"))?;
     Ok(Line {
         day: date.to_string(),
@@ -137,6 +176,7 @@ fn line_of(day: &str, source: &str, campaign: &str, amount: &str, currency: &str
         campaign: campaign.to_owned(),
         amount,
         currency,
+        purpose,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Line;
+use super::{Line, Purpose};
 use crate::storage::Result;
 use crate::storage::db::{Queries, Tx};
 use crate::{params, sql};
@@ -15,6 +15,7 @@ pub struct Cost {
     pub currency: String,
     /// In the smallest unit of the currency.
     pub amount: i64,
+    pub purpose: Purpose,
 }
 
 pub(super) enum Put {
@@ -31,9 +32,9 @@ pub async fn costs(q: &mut impl Queries, from: &str, to: &str) -> Result<Vec<Cos
     let rows = q
         .query(
             sql!(
-                "select source, campaign, currency, cast(sum(amount) as bigint) as amount from campaign_costs
+                "select source, campaign, currency, purpose, cast(sum(amount) as bigint) as amount from campaign_costs
                  where day >= $1 and day < $2
-                 group by source, campaign, currency order by source, campaign, currency"
+                 group by source, campaign, currency, purpose order by source, campaign, currency, purpose"
             ),
             params![from, to],
         )
@@ -45,6 +46,7 @@ pub async fn costs(q: &mut impl Queries, from: &str, to: &str) -> Result<Vec<Cos
                 campaign: row.get("campaign")?,
                 currency: row.get("currency")?,
                 amount: row.get("amount")?,
+                purpose: Purpose::of_word(&row.get::<String>("purpose")?).unwrap_or(Purpose::Winning),
             })
         })
         .collect()
@@ -54,7 +56,7 @@ pub(super) async fn put(tx: &mut Tx, line: &Line) -> Result<Put> {
     let known = tx
         .query_opt(
             sql!(
-                "select amount, currency from campaign_costs
+                "select amount, currency, purpose from campaign_costs
                  where day = $1 and source = $2 and campaign = $3"
             ),
             params![&line.day, &line.source, &line.campaign],
@@ -63,8 +65,9 @@ pub(super) async fn put(tx: &mut Tx, line: &Line) -> Result<Put> {
     let put = match &known {
         None => Put::Added,
         Some(row) => {
-            let is_same =
-                row.get::<i64>("amount")? == line.amount && row.get::<String>("currency")? == line.currency;
+            let is_same = row.get::<i64>("amount")? == line.amount
+                && row.get::<String>("currency")? == line.currency
+                && row.get::<String>("purpose")? == line.purpose.word();
             if is_same {
                 return Ok(Put::Unchanged);
             }
@@ -73,11 +76,12 @@ pub(super) async fn put(tx: &mut Tx, line: &Line) -> Result<Put> {
     };
     tx.execute(
         sql!(
-            "insert into campaign_costs (day, source, campaign, amount, currency) values ($1, $2, $3, $4, $5)
+            "insert into campaign_costs (day, source, campaign, amount, currency, purpose)
+             values ($1, $2, $3, $4, $5, $6)
              on conflict (day, source, campaign) do update set
-                 amount = excluded.amount, currency = excluded.currency"
+                 amount = excluded.amount, currency = excluded.currency, purpose = excluded.purpose"
         ),
-        params![&line.day, &line.source, &line.campaign, line.amount, &line.currency],
+        params![&line.day, &line.source, &line.campaign, line.amount, &line.currency, line.purpose.word()],
     )
     .await?;
     Ok(put)

@@ -78,9 +78,13 @@ pub(super) async fn see(
     };
     let mut watchable: Vec<&Recording> =
         room.webinars.webinars.iter().flat_map(|webinar| &webinar.recordings).collect();
-    if let Some((contact, _)) = holder.as_ref().filter(|_| trust >= CONFIRMED) {
+    let confirmed = holder.as_ref().filter(|_| trust >= CONFIRMED).map(|(contact, _)| contact);
+    if let Some(contact) = confirmed {
         person(q, room, contact, &mut world, now).await?;
     }
+    // Who is not known stands at the beginning.
+    let stage = confirmed.map_or(room.lifecycle.first().id.as_str(), |contact| contact.stage.as_str());
+    watchable.retain(|recording| recording.suits(stage));
     for recording in watchable.drain(..) {
         let holder = holder.as_ref().filter(|_| trust >= CONFIRMED).map(|(contact, _)| contact.id);
         let video = video(q, room, recording, sight, holder, now).await?;
@@ -120,7 +124,7 @@ async fn person(
         && let Some(webinar) = room.webinars.find(&latest.webinar)
     {
         let language = world.reader.language;
-        let recording = webinar.recording().map(|recording| recording.id.clone());
+        let recording = webinar.recording_for(&contact.stage).map(|recording| recording.id.clone());
         world
             .facts
             .set("webinar.id", webinar.id.clone())

@@ -253,7 +253,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         About::Definition(Kind::Offers)
     } else if map.has("en") || map.has("es") {
         About::Letter
-    } else if map.has("topics") {
+    } else if map.has("topics") && !map.has("assets") {
         About::Definition(Kind::Topics)
     } else if map.has("replies") {
         About::Definition(Kind::Replies)
@@ -267,7 +267,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         About::Definition(Kind::Team)
     } else if map.has("hooks") || map.has("invitations") {
         About::Definition(Kind::Notify)
-    } else if map.has("stages") || map.has("scoring") || map.has("rules") {
+    } else if (map.has("stages") && !map.has("en")) || map.has("scoring") || map.has("rules") {
         About::Definition(Kind::Lifecycle)
     } else {
         let at = &doc.root.at;

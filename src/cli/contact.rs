@@ -18,7 +18,7 @@ use crate::contacts::merge::{self, Outcome, Preview};
 use crate::contacts::{self};
 use crate::privacy::audit::{self, Act, By};
 use crate::privacy::{self, Erased};
-use crate::stages::{self, Actor, Definition};
+use crate::stages::{self, Actor, Definition, told};
 use crate::storage::Stores;
 
 #[derive(clap::Args)]
@@ -51,6 +51,11 @@ enum Command {
         /// The folder; made if it is not there.
         #[arg(long, value_name = "DIR", default_value = ".")]
         to: PathBuf,
+    },
+    /// Take a list of what contacts did elsewhere: purchases, complaints, new interests, follows on a network.
+    Events {
+        /// CSV with a headline: `email,kind` and perhaps `at,subject,id`. The same list again changes nothing.
+        file: PathBuf,
     },
     /// Forget a person, and tell what was forgotten and what cannot be.
     Erase {
@@ -93,12 +98,27 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
         match &arguments.command {
             Command::Merge { survivor, merged, dry_run } => merge(&desk, survivor, merged, *dry_run).await,
             Command::Unmerge { email } => unmerge(&desk, email).await,
+            Command::Events { file } => events(&desk, file).await,
             Command::Export { email, to } => export(&desk, config, email, to).await,
             Command::Erase { email, dry_run } => erase(&desk, config, email, *dry_run).await,
         }
     })?;
     super::tell(&text);
     Ok(ExitCode::SUCCESS)
+}
+
+async fn events(desk: &Desk, file: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let (lines, unusable) = told::read_list(&bytes)?;
+    let mut tx = desk.stores.db.begin().await?;
+    let done = told::import(&mut tx, &desk.lifecycle, &lines, unusable, desk.now).await?;
+    tx.commit().await?;
+    let mut text =
+        format!("{} taken, {} known already, {} unusable\n", done.added, done.known, done.unusable.len());
+    for one in &done.unusable {
+        writeln!(text, "  line {}: {}", one.line, one.reason)?;
+    }
+    Ok(text)
 }
 
 async fn merge(desk: &Desk, survivor: &str, merged: &str, is_dry: bool) -> anyhow::Result<String> {

@@ -26,6 +26,8 @@ pub struct Company {
     pub name: String,
     /// How many people work there.
     pub employees: Option<i64>,
+    /// What sort of company it is, in small letters: `school`, `foundation` ….
+    pub kind: Option<String>,
     /// What it does, in small letters.
     pub industry: Option<String>,
     /// Where it is (ISO 3166-1 alpha-2).
@@ -40,6 +42,7 @@ pub struct Company {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Name {
     Name,
+    Kind,
     Employees,
     Industry,
     Country,
@@ -48,12 +51,14 @@ pub enum Name {
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Name, Self::Employees, Self::Industry, Self::Country, Self::Revenue];
+    pub const ALL: [Self; 6] =
+        [Self::Name, Self::Kind, Self::Employees, Self::Industry, Self::Country, Self::Revenue];
 
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Name => "name",
+            Self::Kind => "kind",
             Self::Employees => "employees",
             Self::Industry => "industry",
             Self::Country => "country",
@@ -86,6 +91,7 @@ pub struct Field {
 pub fn told_by(field_of_contact: &str) -> Option<Name> {
     match field_of_contact {
         "company" => Some(Name::Name),
+        "company_kind" => Some(Name::Kind),
         "employees" => Some(Name::Employees),
         "industry" => Some(Name::Industry),
         "company_country" => Some(Name::Country),

@@ -13,6 +13,7 @@ fn company_of(row: &Row) -> Result<Company> {
         id: row.get("id")?,
         domain: row.get("domain")?,
         name: row.get("name")?,
+        kind: row.get("kind")?,
         employees: row.get("employees")?,
         industry: row.get("industry")?,
         country: row.get("country")?,
@@ -29,7 +30,7 @@ pub async fn find(q: &mut impl Queries, id: CompanyId) -> Result<Option<Company>
     let row = q
         .query_opt(
             sql!(
-                "select id, domain, name, employees, industry, country, revenue, created_at
+                "select id, domain, name, kind, employees, industry, country, revenue, created_at
                  from companies where id = $1"
             ),
             params![id],
@@ -47,7 +48,7 @@ pub async fn list(q: &mut impl Queries, text: &str, from: i64, most: i64) -> Res
     let rows = q
         .query(
             sql!(
-                "select id, domain, name, employees, industry, country, revenue, created_at
+                "select id, domain, name, kind, employees, industry, country, revenue, created_at
                  from companies where lower(name) like $1 or domain like $1
                  order by lower(name), id limit $2 offset $3"
             ),
@@ -145,6 +146,10 @@ pub(super) async fn mirror(tx: &mut Tx, company: CompanyId, name: Name, value: &
     match name {
         Name::Name => {
             tx.execute(sql!("update companies set name = $2 where id = $1"), params![company, value]).await?
+        }
+        Name::Kind => {
+            let kind = value.to_lowercase();
+            tx.execute(sql!("update companies set kind = $2 where id = $1"), params![company, kind]).await?
         }
         Name::Employees => {
             let count = Some(head_count(value)).filter(|count| *count > 0);

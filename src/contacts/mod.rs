@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 use crate::base::coded::Coded;
 pub use crate::base::consent::Consent;
 use crate::base::email::Email;
-use crate::base::ids::{AccountId, CompanyId, ContactId, SessionId, VisitorId};
+use crate::base::ids::{AccountId, ActivityId, CompanyId, ContactId, SessionId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 pub use crate::base::trust::Trust;
@@ -115,6 +115,8 @@ pub struct Visit {
     pub source: Option<String>,
     pub campaign: Option<String>,
     pub country: Option<String>,
+    /// ISO 3166-2 without the country.
+    pub region: Option<String>,
     pub device: Option<String>,
     pub browser: Option<String>,
 }
@@ -416,6 +418,45 @@ pub async fn record(
         marks::mark(tx, contact, kind, now).await?;
     }
     Ok(())
+}
+
+/// Something that somebody else says a contact did, under an id of its own: told twice, it happened once.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    pub id: ActivityId,
+    pub kind: &'a str,
+    pub subject: Option<&'a str>,
+    pub props: &'a Json,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// Records it. Returns whether it is news.
+///
+/// # Errors
+/// As the store says.
+pub async fn record_told(
+    tx: &mut Tx,
+    contact: ContactId,
+    told: &Told<'_>,
+    now: Timestamp,
+) -> storage::Result<bool> {
+    let is_new = store::insert_told(tx, contact, told).await?;
+    if is_new {
+        marks::mark(tx, contact, told.kind, now).await?;
+    }
+    Ok(is_new)
+}
+
+/// Of whom, and what, an activity is; nothing if there is none of this id.
+///
+/// # Errors
+/// As the store says.
+pub async fn told_as(
+    q: &mut impl Queries,
+    id: ActivityId,
+) -> storage::Result<Option<(Option<ContactId>, String)>> {
+    store::told_as(q, id).await
 }
 
 /// Writes an entry of the consent ledger, with the very text that was agreed to.

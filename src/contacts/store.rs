@@ -612,6 +612,28 @@ pub(super) async fn insert_activity(
     Ok(())
 }
 
+/// Writes what was told under an id of its own; returns whether it was not there.
+pub(super) async fn insert_told(tx: &mut Tx, contact: ContactId, told: &super::Told<'_>) -> Result<bool> {
+    let written = tx
+        .execute(
+            sql!(
+                "insert into activities (id, contact_id, visitor_id, kind, subject, props, at)
+                 values ($1, $2, null, $3, $4, $5, $6) on conflict (id) do nothing"
+            ),
+            params![told.id, contact, told.kind, told.subject, told.props, told.at],
+        )
+        .await?;
+    Ok(written > 0)
+}
+
+pub(super) async fn told_as(
+    q: &mut impl Queries,
+    id: ActivityId,
+) -> Result<Option<(Option<ContactId>, String)>> {
+    let row = q.query_opt(sql!("select contact_id, kind from activities where id = $1"), params![id]).await?;
+    row.map(|row| Ok((row.get("contact_id")?, row.get("kind")?))).transpose()
+}
+
 /// What a person did, on any device and before they were known, the latest first.
 ///
 /// # Errors
@@ -737,8 +759,9 @@ pub async fn visits_between(
 fn words_of(visit: &sessions::Visit) -> impl Iterator<Item = i64> {
     let origin = &visit.origin;
     let steps = visit.trail.steps.iter().flat_map(|step| [Some(step.name), Some(step.path), step.title]);
-    [Some(origin.channel), origin.source, origin.campaign, visit.place.country, Some(visit.device)]
+    [Some(origin.channel), origin.source, origin.campaign, visit.place.country, visit.place.region]
         .into_iter()
+        .chain([Some(visit.device)])
         .chain([Some(visit.browser), visit.entry, visit.exit])
         .chain(steps)
         .flatten()
@@ -773,6 +796,7 @@ fn told(visit: &sessions::Visit, texts: &HashMap<i64, String>) -> Visit {
         source: perhaps(visit.origin.source),
         campaign: perhaps(visit.origin.campaign),
         country: perhaps(visit.place.country),
+        region: perhaps(visit.place.region),
         device: Some(text(visit.device)),
         browser: Some(text(visit.browser)),
     }

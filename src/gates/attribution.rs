@@ -10,7 +10,7 @@ use crate::storage::Result;
 use crate::storage::db::Queries;
 
 /// What hidden fields may be filled with, by the names of `from` in `forms.yaml`.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "utm_source",
     "utm_medium",
     "utm_campaign",
@@ -27,7 +27,14 @@ pub const NAMES: [&str; 16] = [
     "referrer",
     "entry_page",
     "page",
+    CTA,
 ];
+
+/// The call to action that led to a form, by its name.
+const CTA: &str = "cta";
+
+/// What the name of a click on a call to action begins with: `data-embudo-event="cta:NAME"`.
+pub const CTA_EVENT: &str = "cta:";
 
 /// The click ids of advertisers' networks.
 const CLICKS: [&str; 6] = ["gclid", "fbclid", "msclkid", "ttclid", "twclid", "li_fat_id"];
@@ -63,7 +70,14 @@ pub async fn of(
         ("referrer", origin.referrer),
         ("entry_page", visit.entry),
     ];
-    let texts = hits::texts_of(q, numbers.iter().filter_map(|(_, number)| *number)).await?;
+    // Whatever was followed last in this visit led here, unless the address of the page says what did.
+    let steps: Vec<i64> = visit.trail.steps.iter().map(|step| step.name).collect();
+    let wanted = numbers.iter().filter_map(|(_, number)| *number).chain(steps.iter().copied());
+    let texts = hits::texts_of(q, wanted).await?;
+    let followed = steps.iter().rev().filter_map(|step| texts.get(step)?.strip_prefix(CTA_EVENT)).next();
+    if let Some(cta) = followed.filter(|_| !told.contains_key(CTA)) {
+        told.insert(CTA.to_owned(), plain(cta));
+    }
     for (name, number) in numbers {
         let text = number.and_then(|number| texts.get(&number)).filter(|text| !text.is_empty());
         let is_better = matches!(name, "referrer" | "entry_page" | "channel") || !told.contains_key(name);
@@ -86,7 +100,7 @@ fn of_page(page: Option<&str>, referrer: Option<&str>) -> Attribution {
     let referrer = referrer.and_then(Address::parse);
     if let Some(page) = &page {
         for (name, value) in page.query_pairs() {
-            if name.starts_with("utm_") && NAMES.contains(&&*name) {
+            if is_of_the_way(&name) && !CLICKS.contains(&&*name) {
                 tell(&name, &value);
             }
             if CLICKS.contains(&&*name) {
@@ -105,6 +119,11 @@ fn of_page(page: Option<&str>, referrer: Option<&str>) -> Attribution {
         tell("referrer", &format!("{}{}", referrer.host(), referrer.path()));
     }
     told
+}
+
+/// Whether a parameter of a page's address tells of the way that led there: campaign marks, click ids, a call to action.
+pub fn is_of_the_way(name: &str) -> bool {
+    name == CTA || CLICKS.contains(&name) || (name.starts_with("utm_") && NAMES.contains(&name))
 }
 
 /// A text of an address as people may read it: short, and on one line.

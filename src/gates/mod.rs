@@ -15,7 +15,7 @@ pub mod unlock;
 
 use serde_json::Value;
 
-pub use content::{Asset, Deliver};
+pub use content::{Asset, Cta, Deliver};
 pub use form::{Answers, Asked, Form, Invalid};
 pub use screen::{Exchanges, Screen};
 pub use store::{PERSONAL, SubmissionRecord, latest_submission, submission};
@@ -29,6 +29,7 @@ use crate::base::diagnostic::Report;
 use crate::base::signing::Claims;
 use crate::base::yaml;
 use crate::contacts;
+use crate::scoring::tags::Tags;
 use crate::stages;
 use crate::storage;
 use crate::subscriptions::{self, Topics};
@@ -40,19 +41,23 @@ pub struct Catalog {
     pub forms: Vec<Form>,
     /// The files, in the order of the file.
     pub assets: Vec<Asset>,
+    /// What files, pages and events are about.
+    pub tags: Tags,
+    /// Calls to action, in the order of the file.
+    pub ctas: Vec<Cta>,
 }
 
 impl Catalog {
     /// Reads `forms.yaml` and `content.yaml` (path and text each); everything that is wrong goes to the report.
     pub fn parse(forms: (&str, &str), content: (&str, &str), report: &Report) -> Option<Self> {
         let content_doc = yaml::parse(content.0, content.1, report);
-        let assets = content_doc.and_then(|doc| {
+        let content = content_doc.and_then(|doc| {
             let mut map = doc.view(report).map()?;
-            let assets = content::read(&mut map);
+            let content = content::read(&mut map);
             map.finish();
-            Some(assets)
+            Some(content)
         });
-        let assets = assets.unwrap_or_default();
+        let (assets, tags, ctas) = content.unwrap_or_default();
         let forms_doc = yaml::parse(forms.0, forms.1, report)?;
         let mut map = forms_doc.view(report).map()?;
         let forms = form::read(&mut map);
@@ -67,13 +72,20 @@ impl Catalog {
             }
         }
         map.finish();
-        (!report.has_errors()).then_some(Self { forms, assets })
+        (!report.has_errors()).then_some(Self { forms, assets, tags, ctas })
     }
 
     /// Lets consents whose purpose is a topic ask for its letters.
     pub fn know_topics(&mut self, topics: &Topics) {
         for consent in self.forms.iter_mut().flat_map(|form| form.consents.iter_mut()) {
             consent.topic = topics.find(&consent.id).cloned();
+        }
+    }
+
+    /// Calls the stages of files by their names where the file has aliases.
+    pub fn know_stages(&mut self, lifecycle: &stages::Definition) {
+        for stage in self.assets.iter_mut().flat_map(|asset| asset.stages.iter_mut()) {
+            lifecycle.named(stage);
         }
     }
 

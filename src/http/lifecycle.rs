@@ -118,10 +118,12 @@ struct Asked {
 }
 
 /// A definition in a body; every mistake is told with its place.
-fn model(body: &web::Bytes) -> Result<Definition, Problem> {
+fn model(app: &Shared, body: &web::Bytes) -> Result<Definition, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| invalid("The body is no text."))?;
     let report = Report::new();
-    Definition::parse("model.yaml", text, &report).ok_or_else(|| {
+    let tags = app.lifecycle.scoring.tags.clone();
+    let model = Definition::parse("model.yaml", text, &report).map(|model| model.with_tags(tags));
+    model.ok_or_else(|| {
         let found = json!(report.diagnostics());
         Problem::new("lifecycle.model_invalid", "The definition has mistakes, each with its place.")
             .with("findings", found)
@@ -149,7 +151,7 @@ async fn backtest(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
-    let (model, now) = (model(&body)?, app.clock.now());
+    let (model, now) = (model(&app, &body)?, app.clock.now());
     let since = past(asked.since.as_deref(), 180, now)?;
     let (stage, outcome) =
         (asked.stage.as_deref().unwrap_or("mql"), asked.outcome.as_deref().unwrap_or("sal"));
@@ -163,7 +165,7 @@ async fn backtest(
 async fn diff(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let now = app.clock.now();
-    let differ = Differ::new((*app.lifecycle).clone(), model(&body)?, now);
+    let differ = Differ::new((*app.lifecycle).clone(), model(&app, &body)?, now);
     let differ = ask(&app, differ, now).await?;
     Ok(HttpResponse::Ok().json(json!({ "contacts": differ.contacts, "changes": differ.changes })))
 }

@@ -6,6 +6,7 @@ mod collect;
 mod cors;
 mod deals;
 mod demo;
+mod events;
 mod gates;
 mod identify;
 mod letters;
@@ -113,6 +114,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(profiling::routes)
                     .configure(deals::routes)
                     .configure(flows::routes)
+                    .configure(events::routes)
                     .configure(offers::routes)
                     .configure(reports::routes)
                     .configure(segments::routes)

@@ -16,9 +16,11 @@ use crate::base::time::{DAY_MS, Timestamp, zone};
 use crate::campaigns;
 use crate::reports::journeys::acceptance::{acceptance, hand_overs};
 use crate::reports::journeys::attribution::{Key, Model, attribute, conversions};
-use crate::reports::journeys::churn::{churn, standings};
+use crate::reports::journeys::churn::{churn, customers, standings};
 use crate::reports::journeys::costs::costs;
+use crate::reports::journeys::frequency::{self, frequency};
 use crate::reports::journeys::funnel::{self, Step, funnel};
+use crate::reports::journeys::losses;
 use crate::reports::journeys::shows::{self, shows};
 use crate::reports::journeys::splits::{splits, through};
 use crate::reports::journeys::talks::{self, talks};
@@ -30,6 +32,9 @@ use crate::reports::traffic::csv;
 const DAYS: i64 = 90;
 /// The longest time that can be asked for.
 const DAYS_MOST: i64 = 3_660;
+
+/// The states of those who are customers no more, unless something else is asked for.
+const GONE: [&str; 2] = ["churned", "do_not_pursue"];
 
 /// Mounts the doors.
 pub fn routes(doors: &mut web::ServiceConfig) {
@@ -43,6 +48,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/splits", web::get().to(tried))
             .route("/costs", web::get().to(cost))
             .route("/churn", web::get().to(churned))
+            .route("/losses", web::get().to(lost))
+            .route("/frequency", web::get().to(how_often))
             .route("/talks", web::get().to(talked)),
     );
 }
@@ -165,7 +172,10 @@ async fn by_cohort(app: Shared, request: HttpRequest) -> Result<HttpResponse, Pr
         zone: &asked.zone,
     };
     let rows = reached(&mut app.stores.db.read(), asked.span.from).await?;
-    let told = funnel(&question, &rows);
+    let mut told = funnel(&question, &rows);
+    for step in told.cohorts.iter_mut().flat_map(|cohort| &mut cohort.steps).chain(&mut told.total) {
+        step.stage = app.lifecycle.word(&step.stage).to_owned();
+    }
     let cells = |week: String, step: &Step| {
         vec![week, step.stage.clone(), step.reached.to_string(), perhaps(step.went_on), perhaps(step.share)]
     };
@@ -185,7 +195,10 @@ async fn pace(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem
     let target = stage_of(&app, &asked, "sql")?;
     let stages: Vec<&str> = app.lifecycle.stages.iter().map(|stage| stage.id.as_str()).collect();
     let stays = stays(&mut app.stores.db.read(), asked.span.from).await?;
-    let told = velocity(&stages, target, asked.span, app.clock.now(), &stays);
+    let mut told = velocity(&stages, target, asked.span, app.clock.now(), &stays);
+    for pace in &mut told.stages {
+        pace.stage = app.lifecycle.word(&pace.stage).to_owned();
+    }
     Ok(asked.answer("velocity", &told, || {
         let cells = |stage: &str, what: &str, lengths: Option<Lengths>| {
             let of = |pick: fn(Lengths) -> i64| perhaps(lengths.map(pick));
@@ -218,7 +231,7 @@ async fn credit(app: Shared, request: HttpRequest) -> Result<HttpResponse, Probl
     let conversions = conversions(&mut q, &rows, stage, asked.span, look_back_ms).await?;
     let credits = attribute(model, key, &conversions);
     let told = json!({
-        "stage": stage, "model": model, "by": by, "conversions": conversions.len(), "credits": credits,
+        "stage": app.lifecycle.word(stage), "model": model, "by": by, "conversions": conversions.len(), "credits": credits,
     });
     Ok(asked.answer("attribution", told, || {
         let rows = credits
@@ -323,12 +336,13 @@ async fn cost(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem
     let (mut credits, mut counts) = (BTreeMap::new(), BTreeMap::new());
     for stage in app.lifecycle.stages.iter().skip(1) {
         let found = conversions(&mut q, &rows, &stage.id, asked.span, look_back_ms).await?;
-        counts.insert(stage.id.clone(), found.len());
-        credits.insert(stage.id.clone(), attribute(model, Key::Campaign, &found));
+        counts.insert(stage.word().to_owned(), found.len());
+        credits.insert(stage.word().to_owned(), attribute(model, Key::Campaign, &found));
     }
     let (from, until) = (asked.from.to_string(), plus(asked.to, 1).to_string());
     let paid = campaigns::costs(&mut q, &from, &until).await?;
-    let told = costs(&paid, &credits, &counts);
+    let standings = standings(&mut q, asked.span.to).await?;
+    let told = costs(&paid, &credits, &counts, customers(&GONE, asked.span, &standings));
     Ok(asked.answer("costs", &told, || {
         let mut rows = Vec::new();
         for row in told.campaigns.iter().chain(&told.total) {
@@ -338,6 +352,20 @@ async fn cost(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem
                     [row.campaign.clone(), row.currency.clone(), row.amount.to_string(), stage.clone()];
                 rows.push(cells.into_iter().chain([credit.to_string(), perhaps(per)]).collect());
             }
+        }
+        for sides in &told.winning_and_keeping {
+            let row = |what: &str, amount: i64, stage: &str, n: usize, per: Option<f64>| {
+                let cells = [what.to_owned(), sides.currency.clone(), amount.to_string(), stage.to_owned()];
+                cells.into_iter().chain([n.to_string(), perhaps(per)]).collect::<Vec<String>>()
+            };
+            rows.push(row(
+                "(winning)",
+                sides.winning,
+                "new customers",
+                sides.new_customers,
+                sides.per_new_customer,
+            ));
+            rows.push(row("(keeping)", sides.keeping, "customers", sides.customers, sides.per_customer));
         }
         (vec!["campaign", "currency", "amount", "stage", "credit", "cost_per"], rows)
     }))
@@ -392,5 +420,59 @@ async fn talked(app: Shared, request: HttpRequest) -> Result<HttpResponse, Probl
             "content_rate",
         ];
         (head, rows.collect())
+    }))
+}
+
+/// `losses`: deals that were lost, people who were sent back, customers who left, and why.
+async fn lost(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &[])?;
+    let mut q = app.stores.db.read();
+    let deals = losses::deals(&losses::ended(&mut q, asked.span).await?);
+    let back = losses::taken_back(&mut q, asked.span).await?;
+    let left = churn(&GONE, asked.span, &standings(&mut q, asked.span.to).await?);
+    let told = json!({ "deals": deals, "taken_back": back, "customers": left });
+    Ok(asked.answer("losses", told, || {
+        let row = |what: &str, key: &str, reason: &str, n: usize| {
+            vec![what.to_owned(), key.to_owned(), reason.to_owned(), n.to_string()]
+        };
+        let of_deals = deals.reasons.iter().map(|reason| row("deal", "lost", &reason.reason, reason.n));
+        let of_people = back.iter().map(|back| row("taken_back", &back.rule, &back.reason, back.n));
+        let of_customers =
+            left.reasons.iter().map(|reason| row("customer", "left", &reason.reason, reason.n));
+        (vec!["what", "key", "reason", "n"], of_deals.chain(of_people).chain(of_customers).collect())
+    }))
+}
+
+/// `frequency`: how often people come and for how long, by the stage that they stand in now.
+async fn how_often(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &[])?;
+    let mut told = frequency(&frequency::groups(&mut app.stores.db.read(), asked.span).await?);
+    let words = std::mem::take(&mut told.by_stage).into_iter();
+    told.by_stage = words.map(|(stage, numbers)| (app.lifecycle.word(&stage).to_owned(), numbers)).collect();
+    Ok(asked.answer("frequency", &told, || {
+        let row = |stage: &str, numbers: &frequency::Numbers| {
+            vec![
+                stage.to_owned(),
+                numbers.visitors.to_string(),
+                numbers.visits.to_string(),
+                numbers.visits_per_visitor.to_string(),
+                perhaps(numbers.returning),
+                perhaps(numbers.between_ms),
+                numbers.engaged_ms_per_visit.to_string(),
+                numbers.engaged_ms_per_visitor.to_string(),
+            ]
+        };
+        let stages = told.by_stage.iter().map(|(stage, numbers)| row(stage, numbers));
+        let head = [
+            "stage",
+            "visitors",
+            "visits",
+            "visits_per_visitor",
+            "returning",
+            "between_ms",
+            "engaged_ms_per_visit",
+            "engaged_ms_per_visitor",
+        ];
+        (head.to_vec(), stages.chain([row("total", &told.total)]).collect())
     }))
 }

@@ -32,6 +32,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/by/{dimension}", web::get().to(by))
             .route("/live", web::get().to(live))
             .route("/goals", web::get().to(goals))
+            .route("/ctas", web::get().to(ctas))
             .route("/funnel", web::get().to(funnel)),
     );
 }
@@ -238,6 +239,30 @@ async fn goals(app: Shared, request: HttpRequest, site: web::Path<String>) -> Re
         return Ok(asked.file("goals", csv(&["goal", "visits", "rate"], rows)));
     }
     Ok(asked.answer("goals", json!({ "goals": goals })))
+}
+
+/// How often calls to action were seen and followed, and the forms that were sent because of them.
+async fn ctas(app: Shared, request: HttpRequest, site: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let asked = Asked::read(&app, &request, &site)?;
+    let question = asked.question(asked.period);
+    let told = traffic::ctas(&app.stores.db, &app.stores.hits, &question, &app.catalog.ctas).await?;
+    if asked.is_csv {
+        let perhaps = |rate: Option<f64>| rate.map(|rate| rate.to_string()).unwrap_or_default();
+        let rows = told.into_iter().map(|row| {
+            vec![
+                row.cta,
+                row.seen.map(|seen| seen.to_string()).unwrap_or_default(),
+                row.clicked.to_string(),
+                perhaps(row.click_rate),
+                row.sent.to_string(),
+                row.people.to_string(),
+                perhaps(row.send_rate),
+            ]
+        });
+        let head = ["cta", "seen", "clicked", "click_rate", "sent", "people", "send_rate"];
+        return Ok(asked.file("ctas", csv(&head, rows)));
+    }
+    Ok(asked.answer("ctas", json!({ "ctas": told })))
 }
 
 /// How many visitors took each `step` after the one before.

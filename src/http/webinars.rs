@@ -16,6 +16,7 @@ use super::pages::{Frame, reading};
 use super::request::Proxies;
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
+use crate::contacts;
 use crate::gates::form::Typed;
 use crate::gates::screen::Reason;
 use crate::gates::{self, Asked};
@@ -82,8 +83,16 @@ async fn page(
     described["called_off"] = json!(dates.cancelled_at.is_some());
     // Without an address there is nobody to play it to; with an invitation there is.
     let viewer = token.and_then(|token| webinars::invited(&app.keys, webinar, token, now).ok());
+    let stage = match viewer {
+        Some((contact, _)) => contacts::find(&mut app.stores.db.read(), contact).await,
+        None => Ok(None),
+    };
+    let stage = match stage {
+        Ok(known) => known.map_or_else(String::new, |known| known.stage),
+        Err(error) => return frame.problem(&error.into()),
+    };
     if let (Some((contact, _)), Some(recording)) =
-        (viewer, webinar.recording().filter(|_| now >= webinar.ends_at()))
+        (viewer, webinar.recording_for(&stage).filter(|_| now >= webinar.ends_at()))
     {
         let token = webinars::recording_link(&app.keys, recording, Some(contact), now);
         described["recording"] = json!(format!("/r/{token}?lang={}", frame.language.code()));

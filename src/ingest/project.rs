@@ -10,7 +10,7 @@ use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::Timestamp;
 use crate::contacts::{self, Consent, marks};
 use crate::hits::{self, Line, Words};
-use crate::scoring::condition::KINDS;
+use crate::scoring::kinds::may_page_tell;
 use crate::storage::db::Tx;
 use crate::storage::{Result, Stores};
 
@@ -106,8 +106,8 @@ async fn apply(tx: &mut Tx, stores: &Stores, words: &Words, line: &Line) -> Resu
             .await;
     }
     // Scoring reads what people did; a machine's visit is nobody's interest. And an event of a page's own must not pass for
-    // one of ours: nobody books a call by a line of script.
-    if line.bot.is_none() && !KINDS.contains(&&*name) {
+    // one of ours, or of the company's programs: nobody books a call, or buys, by a line of script.
+    if line.bot.is_none() && may_page_tell(&name) {
         store::insert_activity(tx, line, &name, &path).await?;
     }
     Ok(())

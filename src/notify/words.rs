@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 
 use crate::base::diagnostic::Report;
 use crate::base::language::Language;
-use crate::base::yaml::{self, Doc, View};
+use crate::base::yaml::{self, Doc, Spanned, View};
 use crate::render::Templates;
+use crate::stages;
 
 #[derive(RustEmbed)]
 #[folder = "src/notify/mails"]
@@ -38,6 +39,8 @@ struct Entry {
     en: Words,
     es: Words,
     is_own: bool,
+    /// The stages that it is meant for, with their places; empty means all.
+    stages: Vec<Spanned<String>>,
 }
 
 /// All mails by name.
@@ -55,8 +58,8 @@ impl Wording {
                 .map(|file| String::from_utf8_lossy(&file.data).into_owned())
                 .unwrap_or_default();
             let Some(doc) = yaml::parse(&file, &text, &report) else { continue };
-            if let Some((en, es)) = both(&doc, &report, &|_| {}) {
-                all.insert(name, Entry { en, es, is_own: true });
+            if let Some((en, es, _)) = both(&doc, &report, &|_| {}) {
+                all.insert(name, Entry { en, es, is_own: true, stages: Vec::new() });
             }
         }
         // The files are built in, and a test reads them all.
@@ -84,8 +87,8 @@ impl Wording {
                 continue;
             }
             let check = |view: View<'_>| check_holes(view, templates);
-            if let Some((en, es)) = both(&doc, &own, &check) {
-                wording.0.insert(name.to_owned(), Entry { en, es, is_own: false });
+            if let Some((en, es, stages)) = both(&doc, &own, &check) {
+                wording.0.insert(name.to_owned(), Entry { en, es, is_own: false, stages });
             }
         }
         let is_sound = !own.has_errors();
@@ -98,6 +101,26 @@ impl Wording {
         Some(match language {
             Language::En => &entry.en,
             Language::Es => &entry.es,
+        })
+    }
+
+    /// Calls the stages of letters by their names where a file has aliases; one that is none is told (C124).
+    pub fn know_stages(&mut self, lifecycle: &stages::Definition, report: &Report) {
+        for stage in self.0.values_mut().flat_map(|entry| entry.stages.iter_mut()) {
+            if lifecycle.stage(&stage.value).is_none() {
+                let known = lifecycle.stages.iter().map(|stage| stage.id.as_str());
+                report
+                    .error(&stage.at, "C124", format!("there is no stage \"{}\"", stage.value))
+                    .did_you_mean(&stage.value, known);
+            }
+            lifecycle.named(&mut stage.value);
+        }
+    }
+
+    /// Whether a mail is meant for somebody in a stage.
+    pub fn suits(&self, name: &str, stage: &str) -> bool {
+        self.0.get(name).is_none_or(|entry| {
+            entry.stages.is_empty() || entry.stages.iter().any(|known| known.value == stage)
         })
     }
 
@@ -170,12 +193,18 @@ fn short(error: &str) -> String {
     error.rsplit("cannot be rendered: ").next().unwrap_or(error).lines().next().unwrap_or(error).to_owned()
 }
 
-fn both(doc: &Doc, report: &Report, check: &dyn Fn(View<'_>)) -> Option<(Words, Words)> {
+fn both(
+    doc: &Doc,
+    report: &Report,
+    check: &dyn Fn(View<'_>),
+) -> Option<(Words, Words, Vec<Spanned<String>>)> {
     let mut map = doc.view(report).map()?;
+    let stages = map.optional("stages").map(View::one_or_more).unwrap_or_default();
+    let stages = stages.into_iter().filter_map(View::spanned).collect();
     let en = map.required("en").and_then(|view| words_of(view, check));
     let es = map.required("es").and_then(|view| words_of(view, check));
     map.finish();
-    Some((en?, es?))
+    Some((en?, es?, stages))
 }
 
 fn words_of(view: View<'_>, check: &dyn Fn(View<'_>)) -> Option<Words> {
@@ -279,5 +308,26 @@ es:
         assert_eq!(codes("an-idea.yaml", &broken), ["2:13 M201"]);
         assert_eq!(codes("booking_confirmed.yaml", LETTER), ["1:1 M203"]);
         assert_eq!(codes("An Idea.yaml", LETTER), ["1:1 M202"]);
+    }
+
+    #[test]
+    fn a_letter_goes_to_the_stages_that_it_is_meant_for_by_name_or_alias() {
+        let (templates, report) = (Templates::embedded().expect("built in"), Report::new());
+        let lifecycle = include_str!("../../config/lifecycle.yaml");
+        let lifecycle = stages::Definition::parse("l.yaml", lifecycle, &report).expect("right");
+        let read = |stages: &str| {
+            let text = format!("stages: {stages}\n{LETTER}");
+            Wording::read(&[("idea.yaml".to_owned(), text)], &templates, &report).expect("right")
+        };
+        let mut wording = read("[prospect, mql]");
+        wording.know_stages(&lifecycle, &report);
+        assert!(report.is_clean(), "{}", report.text());
+        let suits = ["lead", "mql", "sql"].map(|stage| wording.suits("idea", stage));
+        assert_eq!(suits, [true, true, false]);
+        assert!(wording.suits("booking_confirmed", "sql"), "the product's own go to everybody");
+        read("[prospekt]").know_stages(&lifecycle, &report);
+        let found: Vec<String> =
+            report.diagnostics().iter().map(|d| format!("{}:{} {}", d.line, d.col, d.code)).collect();
+        assert_eq!(found, ["1:10 C124"]);
     }
 }

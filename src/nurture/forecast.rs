@@ -111,7 +111,7 @@ async fn of_walk(
             break;
         }
         let holds = match &step.condition {
-            Some(condition) => holds(q, condition, contact.id, outlook.now).await?,
+            Some(condition) => holds(q, sequence, condition, contact.id, outlook.now).await?,
             None => true,
         };
         let letter = Letter {

@@ -141,12 +141,14 @@ async fn is_in(q: &mut impl Queries, contact: &Contact, place: &Place) -> storag
 
 async fn holds(
     q: &mut impl Queries,
+    sequence: &Sequence,
     condition: &Condition,
     contact: ContactId,
     now: Timestamp,
 ) -> storage::Result<bool> {
     let Some(mut facts) = scoring::store::facts(q, contact).await? else { return Ok(false) };
-    let activities = scoring::store::activities(q, contact, now.plus_ms(-MEMORY_MS)).await?;
+    let mut activities = scoring::store::activities(q, contact, now.plus_ms(-MEMORY_MS)).await?;
+    sequence.tags.put_on(&mut activities);
     facts.learn_from(&activities);
     Ok(condition.holds(&Scope::of_facts(&facts, &activities, now)))
 }
@@ -178,7 +180,7 @@ pub async fn exit(
         }
     }
     if let Some(goal) = &sequence.goal
-        && holds(q, goal, contact.id, now).await?
+        && holds(q, sequence, goal, contact.id, now).await?
     {
         return Ok(Some(Exit::Goal));
     }
@@ -327,7 +329,7 @@ pub async fn advance(
     let due = match at(walk.step) {
         Some(step) => {
             let is_for_her = match &step.condition {
-                Some(condition) => holds(tx, condition, walk.contact, now).await?,
+                Some(condition) => holds(tx, sequence, condition, walk.contact, now).await?,
                 None => true,
             };
             is_for_her.then(|| Due {

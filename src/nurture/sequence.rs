@@ -1,11 +1,14 @@
 //! `config/nurture/*.yaml`: one sequence of letters a file.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::base::diagnostic::Report;
 use crate::base::localized::Localized;
 use crate::base::yaml::{self, Doc, View};
 use crate::scoring::condition::{Condition, Symbols};
+use crate::scoring::tags::Tags;
+use crate::stages;
 
 /// Where somebody has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub struct Sequence {
     /// Whether an answer to one of its letters ends it.
     pub ends_when_replied: bool,
     pub steps: Vec<Step>,
+    /// What pages and files are about, for its conditions.
+    pub tags: Arc<Tags>,
 }
 
 /// All sequences.
@@ -90,6 +95,18 @@ impl Sequences {
         let is_sound = !own.has_errors();
         report.absorb(own);
         is_sound.then_some(Self(all))
+    }
+
+    /// Takes what the lifecycle knows: which stage an alias stands for, and what pages and files are about.
+    pub fn know(&mut self, lifecycle: &stages::Definition) {
+        for sequence in &mut self.0 {
+            for place in std::iter::once(&mut sequence.enter).chain(&mut sequence.leave) {
+                if let Place::Stage(stage) = place {
+                    lifecycle.named(stage);
+                }
+            }
+            sequence.tags = lifecycle.scoring.tags.clone();
+        }
     }
 
     /// The sequence of this name.
@@ -149,6 +166,7 @@ fn sequence(doc: &Doc, known: &Known, report: &Report) -> Option<Sequence> {
         ends_when_booked: stop.contains(&"booked"),
         ends_when_replied: stop.contains(&"replied"),
         steps,
+        tags: Arc::default(),
     };
     if sequence.leave.contains(&sequence.enter) {
         doc.view(report)

@@ -57,8 +57,8 @@ impl Definition {
     ) -> Option<Self> {
         let doc = yaml::parse(path, text, report)?;
         let mut map = doc.view(report).map()?;
-        let names = lifecycle
-            .map(|lifecycle| lifecycle.stages.iter().map(|stage| stage.id.as_str()).collect::<Vec<_>>());
+        let names = lifecycle.map(|lifecycle| lifecycle.words().collect::<Vec<_>>());
+        let aliases = lifecycle.map(stages::Definition::aliases).unwrap_or_default();
         let segments =
             known.map(|known| known.segments.iter().map(|one| one.id.as_str()).collect::<Vec<_>>());
         let stage = names.as_ref().map_or(Type::String, |names| Type::one_of(names.iter().copied()));
@@ -81,9 +81,14 @@ impl Definition {
             let words = one.required("text").and_then(Localized::read);
             let of_stages =
                 one.optional("stages").map(|view| declared(view, names.as_deref(), "O102", "stage"));
+            let of_stages = of_stages.map(|stages| {
+                let name = |stage: String| aliases.get(&stage).cloned().unwrap_or(stage);
+                stages.into_iter().map(name).collect()
+            });
             let of_segments =
                 one.optional("segments").map(|view| declared(view, segments.as_deref(), "O103", "segment"));
-            let condition = one.optional("if").map(|view| Condition::read_about(view, &symbols, &lists));
+            let condition =
+                one.optional("if").map(|view| Condition::read_about(view, &symbols, &lists, &aliases));
             let from = one.optional("from").map(moment);
             let until = one.optional("until").map(moment);
             let quota = one.optional("quota").map(|view| {

@@ -25,6 +25,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::language::Language;
+use crate::base::localized::Localized;
 
 /// What can go wrong between a template and its text.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +53,19 @@ impl Templates {
     /// # Errors
     /// [`Error::Template`] or [`Error::Texts`] names the first file that does not parse.
     pub fn embedded() -> Result<Templates, Error> {
-        let texts = Arc::new(Texts::embedded()?);
+        Self::calling(Vec::new())
+    }
+
+    /// The same, with words of the company's own in the place of some keys: what it calls its stages.
+    ///
+    /// # Errors
+    /// As [`embedded`](Self::embedded).
+    pub fn calling(words: Vec<(String, Localized)>) -> Result<Templates, Error> {
+        let mut texts = Texts::embedded()?;
+        for (key, word) in words {
+            texts.say(&key, &word);
+        }
+        let texts = Arc::new(texts);
         let mut html = Handlebars::new();
         let mut plain = Handlebars::new();
         plain.register_escape_fn(handlebars::no_escape);

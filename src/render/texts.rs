@@ -9,6 +9,7 @@ use saphyr::{LoadableYamlNode, Yaml};
 
 use super::{Error, files};
 use crate::base::language::Language;
+use crate::base::localized::Localized;
 
 #[derive(Debug, Clone, PartialEq)]
 enum Text {
@@ -59,6 +60,12 @@ impl Texts {
             }
         };
         Some(fill(template, values))
+    }
+
+    /// Puts a plain word in the place of a key's text.
+    pub(super) fn say(&mut self, key: &str, word: &Localized) {
+        self.english.insert(key.to_owned(), Text::Plain(word.en.clone()));
+        self.spanish.insert(key.to_owned(), Text::Plain(word.es.clone()));
     }
 
     /// Whether a key exists in English.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Names;
 use crate::base::time::{DAY_MS, Timestamp};
+use crate::scoring::tags::{Level, Words};
 use crate::storage::Result;
 use crate::storage::db::Queries;
 use crate::{params, sql};
@@ -44,6 +45,62 @@ pub struct RecordingNumbers {
     /// Percent.
     pub average: i64,
     pub past_60: i64,
+}
+
+/// A file, what it is about, and how often it was downloaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileNumbers {
+    pub file: String,
+    pub title: String,
+    pub kind: String,
+    /// The kind in words.
+    pub kind_name: String,
+    pub level: Option<&'static str>,
+    /// The topics in words.
+    pub topics: Vec<String>,
+    /// The stages that it is meant for; empty means all.
+    pub stages: Vec<String>,
+    pub downloads: i64,
+    pub people: i64,
+}
+
+/// Every file that is defined, or those of one kind.
+///
+/// # Errors
+/// As the store says.
+pub async fn files(q: &mut impl Queries, names: &Names<'_>, kind: Option<&str>) -> Result<Vec<FileNumbers>> {
+    let rows = q
+        .query(
+            sql!(
+                "select subject, count(*) as downloads, count(distinct contact_id) as people from activities
+                 where kind = 'asset.downloaded' group by subject"
+            ),
+            &[],
+        )
+        .await?;
+    let mut used: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    for row in &rows {
+        let subject = row.get::<Option<String>>("subject")?.unwrap_or_default();
+        used.insert(subject, (row.get("downloads")?, row.get("people")?));
+    }
+    let tags = &names.catalog.tags;
+    let word = |words: &Words, id: &str| words.get(id).map_or(id, |word| word.get(names.language)).to_owned();
+    let assets = names.catalog.assets.iter().filter(|asset| kind.is_none_or(|kind| asset.kind == kind));
+    let told = assets.map(|asset| {
+        let (downloads, people) = used.get(&asset.id).copied().unwrap_or_default();
+        FileNumbers {
+            file: asset.id.clone(),
+            title: asset.title.get(names.language).to_owned(),
+            kind_name: word(&tags.kinds, &asset.kind),
+            kind: asset.kind.clone(),
+            level: asset.tag.level.map(Level::word),
+            topics: asset.tag.topics.iter().map(|topic| word(&tags.topics, topic)).collect(),
+            stages: asset.stages.clone(),
+            downloads,
+            people,
+        }
+    });
+    Ok(told.collect())
 }
 
 /// Every form.

@@ -5,10 +5,13 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
+use super::alias::{self, Aliases};
 use super::facts::{Activity, BANT, Facts};
 use super::history::History;
+use super::kinds::OF_PROGRAMS;
 use super::score::{Grade, Level, Score};
-use crate::base::diagnostic::nearest;
+use super::tags::{self, LEVELS};
+use crate::base::diagnostic::{Report, nearest};
 use crate::base::expr::{self, Context, Expr, Type};
 use crate::base::native::{CallSite, Val, World};
 use crate::base::time::Timestamp;
@@ -51,6 +54,10 @@ pub const KINDS: &[&str] = &[
     "chat.marked",
 ];
 
+/// The level of what she has seen that is nearest to a decision. It is worked out of what she did, so that it is right at
+/// any moment.
+pub const LEVEL: &str = "content.level";
+
 /// What a condition is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Symbols {
@@ -91,13 +98,16 @@ fn facts_symbols() -> expr::Symbols {
         .field("contact.employees", Type::Int)
         .field("contact.industry", Type::String)
         .field("contact.country", Type::String)
+        .field("contact.region", Type::String)
         .field("contact.language", Type::one_of(["en", "es"]))
         .field("company.domain", Type::String)
         .field("company.employees", Type::Int)
         .field("company.industry", Type::String)
         .field("company.country", Type::String)
+        .field("company.kind", Type::String)
         .field("company.revenue", Type::String)
         .field("company.is_customer", Type::Bool)
+        .field(LEVEL, Type::one_of(["early", "middle", "late", ""]))
         .field("bant_known", Type::Int)
         .field("bant_positive", Type::Int)
         .function_with_optional("event", vec![Type::String, Type::String], 1, Type::Bool)
@@ -149,11 +159,17 @@ impl Condition {
             Symbols::Facts => &*FACTS,
             Symbols::Stage => &*STAGE,
         };
-        Self::read_about(view, table, lists)
+        Self::read_about(view, table, lists, &Aliases::new())
     }
 
-    /// As [`read_with`](Self::read_with), with a table of names of one's own.
-    pub fn read_about(view: View<'_>, table: &expr::Symbols, lists: &Arc<Lists>) -> Option<Self> {
+    /// As [`read_with`](Self::read_with), with a table of names of one's own. Where it asks for the `stage`, an alias
+    /// stands for its stage.
+    pub fn read_about(
+        view: View<'_>,
+        table: &expr::Symbols,
+        lists: &Arc<Lists>,
+        aliases: &Aliases,
+    ) -> Option<Self> {
         let Some(text) = view.text() else { return view.wrong("a condition") };
         let (plain, named) = without_at_signs(&text.text);
         let mut table = table.clone();
@@ -173,6 +189,12 @@ impl Condition {
         }
         let expr = Expr::condition(&plain, &text.content, &table, view.report)?;
         let calls = expr.call_sites().iter().filter_map(|site| asked(site, &expr, view)).collect();
+        // What is wrong was told at its place; what is evaluated asks for stages by their names.
+        let meant = alias::named(&plain, aliases);
+        let expr = match meant == plain {
+            true => expr,
+            false => Expr::condition(&meant, &text.content, &table, &Report::new())?,
+        };
         Some(Self { expr, written: text.text.clone(), calls, lists: lists.clone() })
     }
 
@@ -297,7 +319,8 @@ fn asked(site: &CallSite, expr: &Expr, view: View<'_>) -> Option<Asked> {
     if function != Function::Happened || site.name == "event" {
         // A site's own event is as good as ours; only what looks like a slip of the finger is told.
         let kind = arguments.first().and_then(Value::as_str).unwrap_or_default();
-        let near = nearest(kind, KINDS.iter().copied()).filter(|_| !KINDS.contains(&kind));
+        let known = || KINDS.iter().chain(OF_PROGRAMS).chain(LEVELS).copied();
+        let near = nearest(kind, known()).filter(|_| !known().any(|known| known == kind));
         if let Some(near) = near {
             view.report
                 .warning(
@@ -361,13 +384,14 @@ impl Moment<'_> {
     /// The same for the interpreter, with the activities that these calls may ask for.
     fn scope(&self, calls: &[Asked]) -> Scope {
         let is_asked =
-            |activity: &&Activity| calls.is_empty() || calls.iter().any(|a| a.call.kind == activity.kind);
+            |activity: &&Activity| calls.is_empty() || calls.iter().any(|a| activity.is(&a.call.kind));
         let from = self.since.filter(|_| self.counts_since);
         let is_new = |activity: &&Activity| from.is_none_or(|from| activity.at > from);
         let activities: Vec<Activity> =
             self.history.iter().filter(is_asked).filter(is_new).cloned().collect();
         let mut scope =
             Scope::build(self.values.clone(), activities.into(), self.pretended, self.since, self.now);
+        scope.context.set(LEVEL, self.history.level(self.now));
         if let Some(bands) = self.bands {
             scope.set_bands(bands);
             scope.context.set("identified", true);
@@ -392,6 +416,7 @@ impl World for Bound<'_> {
             "fit_points" => of_bands(&|bands| Val::Float(bands.fit().1)),
             "engagement" => of_bands(&|bands| Val::Int(bands.engagement().0.0.into())),
             "engagement_points" => of_bands(&|bands| Val::Float(bands.engagement().1)),
+            LEVEL => Val::Text(self.moment.history.level(self.moment.now)),
             _ => val(self.moment.values.get(path)),
         }
     }
@@ -488,14 +513,17 @@ impl Condition {
                 "stage" => concerns.stage = true,
                 "fit" | "fit_points" | "engagement" | "engagement_points" => concerns.scores = true,
                 "identified" => {}
+                // Whatever happens may carry a tag.
+                LEVEL => concerns.any_kind = true,
                 _ => concerns.facts = true,
             }
             // Where nobody said a country, the latest visit's is taken.
-            if used.path == "contact.country" {
+            if ["contact.country", "contact.region"].contains(&used.path.as_str()) {
                 concerns.kinds.insert("visit".to_owned());
             }
         }
         concerns.kinds.extend(self.calls().map(|call| call.kind.clone()));
+        concerns.any_kind |= self.calls().any(|call| tags::is_made(&call.kind));
         concerns
     }
 }
@@ -521,7 +549,7 @@ impl Call {
     ) -> Option<&'a Activity> {
         activities
             .iter()
-            .filter(|activity| activity.kind == self.kind && activity.at <= now)
+            .filter(|activity| activity.is(&self.kind) && activity.at <= now)
             .filter(|activity| self.subject.is_none() || activity.subject == self.subject)
             .filter(|activity| self.window_ms.is_none_or(|window| activity.at > now.plus_ms(-window)))
             .filter(|activity| since.is_none_or(|since| activity.at > since))
@@ -547,7 +575,11 @@ impl Scope {
 
     /// The person as of `now`.
     pub fn of_facts(facts: &Facts, activities: &[Activity], now: Timestamp) -> Self {
-        Self::build(facts.values(), activities.into(), &[], None, now)
+        let mut scope = Self::build(facts.values(), activities.into(), &[], None, now);
+        let is_seen = |level: &tags::Level| activities.iter().any(|a| a.at <= now && a.is(level.kind()));
+        let level = tags::Level::ALL.into_iter().find(is_seen).map_or("", tags::Level::word);
+        scope.context.set(LEVEL, level);
+        scope
     }
 
     fn set_bands(&mut self, bands: &dyn Bands) {
@@ -598,7 +630,7 @@ fn within<'a>(
 ) -> impl Iterator<Item = &'a Activity> {
     activities
         .iter()
-        .filter(move |activity| activity.kind == call.kind && activity.at <= now)
+        .filter(move |activity| activity.is(&call.kind) && activity.at <= now)
         .filter(move |activity| call.window_ms.is_none_or(|window| activity.at > now.plus_ms(-window)))
 }
 

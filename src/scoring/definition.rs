@@ -7,6 +7,7 @@ use super::condition::{Condition, Lists, Symbols};
 use super::facts::Activity;
 use super::history::History;
 use super::score::{Grade, Level};
+use super::tags::Tags;
 use crate::base::diagnostic::Mark;
 use crate::base::localized::Localized;
 use crate::base::time::DAY_MS;
@@ -21,11 +22,14 @@ pub struct Definition {
     pub engagement: Engagement,
     /// After how long a fact counts as unknown again, by the field's name.
     pub stale_after_ms: BTreeMap<String, i64>,
+    /// What pages, files and recordings are about.
+    pub tags: Arc<Tags>,
 }
 
 impl Definition {
-    /// The activities that count, in their order: without those of machines where only people's do.
-    pub fn history(&self, activities: Vec<Activity>) -> History {
+    /// The activities that count, in their order and with their tags: without those of machines where only people's do.
+    pub fn history(&self, mut activities: Vec<Activity>) -> History {
+        self.tags.put_on(&mut activities);
         if self.engagement.human_only { History::of_people(activities) } else { History::new(activities) }
     }
 }
@@ -156,7 +160,7 @@ pub fn read(map: &mut Map<'_>, lists: &Arc<Lists>) -> Option<Definition> {
     let stale_after_ms = map.optional("facts").and_then(View::map).map(stale).unwrap_or_default();
     let fit = map.required("fit").and_then(|view| fit(view, lists));
     let engagement = map.required("engagement").and_then(|view| engagement(view, lists));
-    Some(Definition { fit: fit?, engagement: engagement?, stale_after_ms })
+    Some(Definition { fit: fit?, engagement: engagement?, stale_after_ms, tags: Arc::default() })
 }
 
 /// The facts that something is said about: `job_title: {stale_after: 365d}`.

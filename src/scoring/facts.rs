@@ -1,10 +1,12 @@
 //! What scoring and the stages know about a contact.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::tags::Tag;
 use super::titles;
 use crate::base::email::Email;
 use crate::base::expr::Context;
@@ -25,16 +27,36 @@ pub struct Activity {
     pub props: BTreeMap<String, Value>,
     /// When.
     pub at: Timestamp,
+    /// What it is about, once [`Tags::put_on`](super::tags::Tags::put_on) has been asked.
+    #[serde(skip)]
+    pub tag: Option<Arc<Tag>>,
 }
 
 impl Activity {
+    /// Whether it is of a kind, or carries a tag that makes it one.
+    pub fn is(&self, kind: &str) -> bool {
+        self.kind == kind || self.made().any(|made| made == kind)
+    }
+
+    /// The kinds that its tag makes of it.
+    pub fn made(&self) -> impl Iterator<Item = &str> {
+        self.tag.iter().flat_map(|tag| tag.kinds()).map(String::as_str)
+    }
+
     /// Something that happens at `now`.
     pub fn new(kind: &str, subject: impl Into<Option<String>>, props: Value, now: Timestamp) -> Self {
         let props = match props {
             Value::Object(props) => props.into_iter().collect(),
             _ => BTreeMap::new(),
         };
-        Self { id: ActivityId::new(), kind: kind.to_owned(), subject: subject.into(), props, at: now }
+        Self {
+            id: ActivityId::new(),
+            kind: kind.to_owned(),
+            subject: subject.into(),
+            props,
+            at: now,
+            tag: None,
+        }
     }
 
     /// A whole or broken number among the details; 0 when there is none.
@@ -62,6 +84,8 @@ pub struct Facts {
     pub industry: String,
     /// ISO 3166-1 alpha-2.
     pub country: String,
+    /// Where in the country: as it was said, else of the latest visit (ISO 3166-2, such as `ES-MD`).
+    pub region: String,
     /// `en` or `es`.
     pub language: String,
     /// The company that they work for.
@@ -83,6 +107,8 @@ pub struct Company {
     pub industry: String,
     /// ISO 3166-1 alpha-2.
     pub country: String,
+    /// What sort of company it is, in small letters.
+    pub kind: String,
     /// The band of its yearly revenue.
     pub revenue: String,
     /// Whether it has bought from us.
@@ -115,6 +141,7 @@ impl Facts {
             employees: head_count(&text("employees")),
             industry: text("industry").to_lowercase(),
             country: text("country").to_uppercase(),
+            region: text("region"),
             language: language.to_owned(),
             bant: BANT
                 .iter()
@@ -136,6 +163,7 @@ impl Facts {
             employees: company.employees.unwrap_or_default(),
             industry: text(&company.industry),
             country: text(&company.country),
+            kind: text(&company.kind),
             revenue: text(&company.revenue),
             is_customer,
         })
@@ -166,11 +194,13 @@ impl Facts {
             .set("contact.employees", self.employees)
             .set("contact.industry", self.industry.as_str())
             .set("contact.country", self.country.as_str())
+            .set("contact.region", self.region.as_str())
             .set("contact.language", self.language.as_str())
             .set("company.domain", self.company.domain.as_str())
             .set("company.employees", self.company.employees)
             .set("company.industry", self.company.industry.as_str())
             .set("company.country", self.company.country.as_str())
+            .set("company.kind", self.company.kind.as_str())
             .set("company.revenue", self.company.revenue.as_str())
             .set("company.is_customer", self.company.is_customer)
             .set(PROFILING_OFF, self.profiling_off)
@@ -183,14 +213,18 @@ impl Facts {
         values
     }
 
-    /// Takes the country of the latest visit where nobody said one.
+    /// Takes the country and the region of the latest visit that tells one, where nobody said.
     pub fn learn_from(&mut self, activities: &[Activity]) {
+        let latest = |name: &str| {
+            let told = |activity: &&Activity| activity.props.get(name).is_some_and(Value::is_string);
+            let latest = activities.iter().filter(told).max_by_key(|activity| activity.at);
+            latest.and_then(|activity| activity.props.get(name)).and_then(Value::as_str)
+        };
         if self.country.is_empty() {
-            let of_visit =
-                |activity: &&Activity| activity.props.get("country").and_then(Value::as_str).is_some();
-            let latest = activities.iter().filter(of_visit).max_by_key(|activity| activity.at);
-            let country = latest.and_then(|activity| activity.props.get("country")).and_then(Value::as_str);
-            self.country = country.unwrap_or_default().to_uppercase();
+            self.country = latest("country").unwrap_or_default().to_uppercase();
+        }
+        if self.region.is_empty() {
+            self.region = latest("region").unwrap_or_default().to_owned();
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::condition::Call;
 use super::facts::Activity;
+use super::tags::Level;
 use crate::base::time::Timestamp;
 
 /// The activities of one contact, oldest first.
@@ -36,10 +37,12 @@ impl History {
         let mut kinds: HashMap<String, Vec<Place>> = HashMap::new();
         for (index, activity) in activities.iter().enumerate() {
             let place = Place { at: activity.at, index };
-            match kinds.get_mut(&activity.kind) {
-                Some(places) => places.push(place),
-                None => {
-                    kinds.insert(activity.kind.clone(), vec![place]);
+            for kind in std::iter::once(activity.kind.as_str()).chain(activity.made()) {
+                match kinds.get_mut(kind) {
+                    Some(places) => places.push(place),
+                    None => {
+                        kinds.insert(kind.to_owned(), vec![place]);
+                    }
                 }
             }
         }
@@ -92,6 +95,15 @@ impl History {
         let window = call.window_ms.unwrap_or(0);
         let inside = call.window_ms.map(|_| self.within(call, now)).into_iter().flatten();
         inside.map(move |activity| activity.at.plus_ms(window))
+    }
+
+    /// The level of what was seen by `now` that is nearest to a decision; empty if nothing was.
+    pub fn level(&self, now: Timestamp) -> &'static str {
+        let is_seen = |level: &Level| {
+            let places = self.kinds.get(level.kind()).map_or(&[][..], Vec::as_slice);
+            places.first().is_some_and(|first| first.at <= now)
+        };
+        Level::ALL.into_iter().find(is_seen).map_or("", Level::word)
     }
 
     fn range(places: &[Place], after: Option<Timestamp>, now: Timestamp) -> Range<usize> {

@@ -3,13 +3,16 @@
 //! Scores are never stored. They are a pure function of the definition, the facts and the activities at one moment,
 //! see [`score`]; the rows of a score add up to it, and each names the rule and the activity behind it.
 
+pub mod alias;
 pub mod condition;
 pub mod definition;
 pub mod facts;
 pub mod history;
+pub mod kinds;
 pub mod score;
 pub mod scorer;
 pub mod store;
+pub mod tags;
 pub mod titles;
 
 pub use definition::Definition;

@@ -231,6 +231,7 @@ engagement:
             subject: Some(subject.to_owned()),
             props: BTreeMap::new(),
             at: NOW.plus_ms(-ago_ms),
+            tag: None,
         }
     }
 

@@ -152,6 +152,7 @@ fn activity(row: &Row) -> Result<Activity> {
         subject: row.at(2)?,
         props: props(row.text(3)?)?,
         at: row.at(4)?,
+        tag: None,
     })
 }
 
@@ -165,6 +166,7 @@ fn props(text: &str) -> Result<BTreeMap<String, serde_json::Value>> {
 }
 
 fn visit(seen: contacts::Visit) -> Activity {
+    let region = region(&seen);
     Activity {
         id: ActivityId::from_uuid(seen.id.uuid()),
         kind: "visit".to_owned(),
@@ -173,10 +175,17 @@ fn visit(seen: contacts::Visit) -> Activity {
             ("engaged_ms".to_owned(), seen.engaged_ms.into()),
             ("pages".to_owned(), seen.pages.into()),
             ("channel".to_owned(), seen.channel.into()),
+            ("region".to_owned(), region.into()),
             ("country".to_owned(), seen.country.into()),
         ]),
         at: seen.started_at,
+        tag: None,
     }
+}
+
+/// Where in a country somebody was, by ISO 3166-2.
+fn region(seen: &contacts::Visit) -> Option<String> {
+    Some(format!("{}-{}", seen.country.as_ref()?, seen.region.as_ref()?))
 }
 
 /// A page view; its id is made of its moment and its row, so that it is the same whenever it is read.
@@ -189,5 +198,6 @@ fn page(step: &contacts::Step) -> Activity {
         subject: Some(step.path.clone()),
         props: BTreeMap::new(),
         at: step.at,
+        tag: None,
     }
 }

@@ -9,6 +9,7 @@ use crate::base::signing::sha256_hex;
 use crate::base::yaml::{self, View};
 use crate::scoring::condition::{Concerns, Condition, STAGE};
 use crate::scoring::definition::Trigger;
+use crate::scoring::tags;
 use crate::stages;
 
 /// The segments of one deployment.
@@ -86,10 +87,11 @@ impl Definition {
         let doc = yaml::parse(path, text, report)?;
         let mut map = doc.view(report).map()?;
         let stage = match lifecycle {
-            Some(lifecycle) => Type::one_of(lifecycle.stages.iter().map(|stage| stage.id.as_str())),
+            Some(lifecycle) => Type::one_of(lifecycle.words()),
             None => Type::String,
         };
         let symbols = STAGE.clone().field("stage", stage);
+        let aliases = lifecycle.map(stages::Definition::aliases).unwrap_or_default();
         let lists = lifecycle.map(|lifecycle| lifecycle.lists.clone()).unwrap_or_default();
         let list = map.required("segments").and_then(View::list).unwrap_or_default();
         let scored = lifecycle.map(Scored::of).unwrap_or_default();
@@ -108,7 +110,8 @@ impl Definition {
                 Some(id)
             });
             let label = one.required("label").and_then(Localized::read);
-            let condition = one.required("if").and_then(|view| Condition::read_about(view, &symbols, &lists));
+            let condition =
+                one.required("if").and_then(|view| Condition::read_about(view, &symbols, &lists, &aliases));
             one.finish();
             if let (Some(id), Some(label), Some(condition)) = (id, label, condition) {
                 let concerns = condition.concerns();
@@ -118,6 +121,11 @@ impl Definition {
         }
         map.finish();
         (!report.has_errors()).then_some(Self { segments, scored })
+    }
+
+    /// Takes what the lifecycle has learnt of content since it was read: which kinds may carry a tag.
+    pub fn know(&mut self, lifecycle: &stages::Definition) {
+        self.scored = Scored::of(lifecycle);
     }
 
     /// The segment of this name.
@@ -163,6 +171,10 @@ impl Scored {
         for rule in &lifecycle.scoring.engagement.rules {
             if let Trigger::On { kind, .. } = &rule.trigger {
                 scored.kinds.insert(kind.clone());
+                if tags::is_made(kind) {
+                    let taggable = lifecycle.scoring.tags.taggable();
+                    scored.kinds.extend(taggable.map(str::to_owned));
+                }
             }
         }
         // Where nobody said a country, the latest visit's is taken.

@@ -12,7 +12,9 @@ use crate::base::email::Email;
 use crate::base::localized::Localized;
 use crate::base::signing::sha256_hex;
 use crate::base::yaml::{self, Map, View};
+use crate::scoring::alias::Aliases;
 use crate::scoring::condition::{Condition, Lists, Symbols};
+use crate::scoring::tags::Tags;
 use crate::scoring::{self, definition::rule_id};
 
 /// The two sides that share the definition.
@@ -117,6 +119,21 @@ pub struct Stage {
     pub leave_below: Option<LeaveBelow>,
     /// How soon somebody must respond.
     pub sla: Option<Sla>,
+    /// What begins another journey for somebody who stays in it.
+    pub again: Option<Again>,
+    /// The alias that is shown in the place of the name, if one is.
+    pub shown_as: Option<String>,
+}
+
+/// Whoever is in a stage and enters it once more stays, and another journey begins: a customer who buys again.
+#[derive(Debug, Clone)]
+pub struct Again {
+    /// What comes sooner after entering belongs to what led there.
+    pub after_ms: i64,
+    /// The clauses, any of which is enough unless `all`.
+    pub clauses: Vec<Clause>,
+    /// Whether all clauses must hold, or any.
+    pub all: bool,
 }
 
 /// One reason to enter a stage.
@@ -205,6 +222,13 @@ impl Definition {
         self
     }
 
+    /// The same with what pages, files and recordings are about.
+    #[must_use]
+    pub fn with_tags(mut self, tags: Arc<Tags>) -> Self {
+        self.scoring.tags = tags;
+        self
+    }
+
     /// Tells of a definition that was to be looked at again by now (L110).
     pub fn tell_if_stale(&self, today: Date, report: &Report) {
         if let Some((date, at)) = self.review_by.as_ref().filter(|(date, _)| *date < today) {
@@ -224,6 +248,28 @@ impl Definition {
         self.stages.iter().find(|stage| stage.id == name || stage.aliases.iter().any(|alias| alias == name))
     }
 
+    /// Every word for a stage: names, then aliases.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        let names = self.stages.iter().map(|stage| stage.id.as_str());
+        names.chain(self.stages.iter().flat_map(|stage| stage.aliases.iter().map(String::as_str)))
+    }
+
+    /// The names that aliases stand for.
+    pub fn aliases(&self) -> Aliases {
+        let of = |stage: &Stage| {
+            let id = stage.id.clone();
+            stage.aliases.clone().into_iter().map(move |alias| (alias, id.clone()))
+        };
+        self.stages.iter().flat_map(of).collect()
+    }
+
+    /// Puts a stage's name in the place of an alias.
+    pub fn named(&self, word: &mut String) {
+        if let Some(stage) = self.stage(word) {
+            word.clone_from(&stage.id);
+        }
+    }
+
     /// Where a stage stands in the order, from 0.
     pub fn order(&self, stage: &str) -> Option<usize> {
         self.stages.iter().position(|known| known.id == stage)
@@ -234,6 +280,11 @@ impl Definition {
         self.stages.first().expect("a lifecycle without stages does not parse")
     }
 
+    /// A stage's name as people want to read it: the alias that is shown in its place, if one is.
+    pub fn word<'a>(&'a self, stage: &'a str) -> &'a str {
+        self.stage(stage).map_or(stage, Stage::word)
+    }
+
     /// The stage after another, if there is one.
     pub fn next(&self, stage: &str) -> Option<&Stage> {
         self.order(stage).and_then(|order| self.stages.get(order + 1))
@@ -241,6 +292,11 @@ impl Definition {
 }
 
 impl Stage {
+    /// Its name, or the alias that is shown in its place.
+    pub fn word(&self) -> &str {
+        self.shown_as.as_deref().unwrap_or(&self.id)
+    }
+
     /// Whether it can be entered from a stage (the order is checked elsewhere).
     pub fn is_open_from(&self, stage: &str) -> bool {
         self.from.is_empty() || self.from.iter().any(|from| from == stage)
@@ -280,13 +336,24 @@ fn read_stage<'a>(
     });
     let owner = map.required("owner").and_then(|view| view.one_of(ROLES));
     let label = map.required("label").and_then(Localized::read);
-    let aliases = map.optional("aliases").map(View::strings).unwrap_or_default();
+    let aliases =
+        map.optional("aliases").map(|view| read_aliases(view, id.as_deref(), earlier)).unwrap_or_default();
     let from = map.optional("from").map(|view| known_stages(view, earlier)).unwrap_or_default();
     let require_bant = map.optional("require_bant").and_then(|view| {
         view.parsed("a whole number from 0 to 4", |text| text.parse().ok().filter(|most: &usize| *most <= 4))
     });
     let leave_below = map.optional("leave_below").and_then(|view| leave_below(view, earlier));
     let sla = map.optional("sla").and_then(sla);
+    let again = map.optional("again").and_then(|view| again(view, lists, seen));
+    let shown_as = map.optional("shown_as").and_then(|view| {
+        let word = view.str()?;
+        if !aliases.contains(&word) {
+            view.error("L208", format!("\"{word}\" is no alias of this stage"))
+                .did_you_mean(&word, aliases.iter().map(String::as_str));
+            return None;
+        }
+        Some(word)
+    });
     let at = map.at;
     let enter = map.optional("enter").and_then(View::map);
     let (mut clauses, mut all) = (Vec::new(), false);
@@ -312,6 +379,8 @@ fn read_stage<'a>(
         all,
         leave_below,
         sla,
+        again,
+        shown_as,
     })
 }
 
@@ -339,6 +408,17 @@ pub(super) fn entrance<'a>(
     }
     enter.finish();
     (clauses, all)
+}
+
+fn again<'a>(view: View<'a>, lists: &Arc<Lists>, seen: &mut Vec<(String, &'a Mark)>) -> Option<Again> {
+    let mut map = view.map()?;
+    let after_ms = map.optional("after").map_or(Some(0), View::duration_ms);
+    let (clauses, all) = entrance(map, lists, seen);
+    if let Some(clause) = clauses.iter().find(|clause| clause.condition.can_hold_without(&|_| true)) {
+        view.error("L209", format!("\"{}\" would begin one journey after the other", clause.id))
+            .hint("it has to ask for something that happens, such as event(\"purchase\")");
+    }
+    Some(Again { after_ms: after_ms?, clauses, all })
 }
 
 fn leave_below(view: View<'_>, earlier: &[Stage]) -> Option<LeaveBelow> {
@@ -424,13 +504,30 @@ fn known_stages(view: View<'_>, earlier: &[Stage]) -> Vec<String> {
 
 pub(super) fn known_stage(view: View<'_>, known: &[Stage]) -> Option<String> {
     let text = view.str()?;
-    if !known.iter().any(|stage| stage.id == text) {
+    let found = known.iter().find(|stage| stage.id == text || stage.aliases.contains(&text));
+    if found.is_none() {
         let names: Vec<&str> = known.iter().map(|stage| stage.id.as_str()).collect();
         view.error("L205", format!("there is no stage \"{text}\" before this place"))
             .did_you_mean(&text, names);
-        return None;
     }
-    Some(text)
+    found.map(|stage| stage.id.clone())
+}
+
+/// Other names of a stage: no name stands for two.
+fn read_aliases(view: View<'_>, id: Option<&str>, earlier: &[Stage]) -> Vec<String> {
+    let mut aliases = Vec::new();
+    for view in view.one_or_more() {
+        let Some(alias) = view.str() else { continue };
+        let is_taken = earlier.iter().any(|stage| stage.id == alias || stage.aliases.contains(&alias));
+        if !yaml::is_name(&alias) {
+            view.wrong::<()>("a name of small letters, digits, `_` and `-`");
+        } else if is_taken || id == Some(alias.as_str()) || aliases.contains(&alias) {
+            view.error("L201", format!("the stage \"{alias}\" stands twice")).done();
+        } else {
+            aliases.push(alias);
+        }
+    }
+    aliases
 }
 
 fn read_back<'a>(

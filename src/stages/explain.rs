@@ -11,6 +11,7 @@ use crate::base::ids::ContactId;
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
 use crate::contacts;
+use crate::scoring::tags::Favourites;
 use crate::scoring::{Score, Scorer};
 use crate::storage::db::Queries;
 
@@ -31,6 +32,8 @@ pub struct Explanation {
     pub score: Score,
     /// What is missing for the next stage, the nearest first; nothing in the last stage.
     pub next: Option<NextStage>,
+    /// What she reads most; nothing of somebody who objects to being profiled.
+    pub reads: Favourites,
     /// The decisions that people can take now.
     pub offers: Vec<Offer>,
     /// What takes her out of the running: no rule moves her forward.
@@ -75,6 +78,8 @@ pub struct Passage {
     pub reason: Option<String>,
     /// What the rule saw.
     pub grounds: Grounds,
+    /// The level and points of engagement when she left, or now; nothing of a stage that was only passed.
+    pub engagement: Option<(u8, f64)>,
     /// The version of the lifecycle that moved her, and the beginning of its hash.
     pub version: Option<i64>,
     /// The version's hash.
@@ -138,6 +143,13 @@ async fn told(
         let version = versions.get(&interval.lifecycle_hash).copied();
         history.push(passage(definition, interval, version));
     }
+    let scorer = Scorer::new(&definition.scoring, person.values(), &person.activities);
+    for passage in history.iter_mut().filter(|passage| passage.until != Some(passage.since)) {
+        // In the very moment of leaving what led on counts already: her interest in a stage is that just before.
+        let at = passage.until.map_or(now, |until| until.plus_ms(-1));
+        let (level, points) = scorer.engagement(at);
+        passage.engagement = Some((level.0, points));
+    }
     let stage = history.iter().rev().find(|passage| passage.until.is_none()).cloned();
     let stage = stage.unwrap_or_else(|| beginning(definition, known.first_seen_at));
     let next = definition.next(&position.stage).map(|next| NextStage {
@@ -147,15 +159,19 @@ async fn told(
     });
     let offers = super::offers(definition, &person, &position);
     let here = definition.stage(&position.stage);
-    let scorer = Scorer::new(&definition.scoring, person.values(), &person.activities);
     let cools_down_at =
         here.and_then(|here| due::cools_down_at(here, &scorer, position.entered_at, now, due::NEVER));
     let sla = here.and_then(|here| here.sla.as_ref());
     let deadline = sla.map(|sla| due::deadline(definition, sla, &person, position.entered_at));
     let fields = contacts::fields(q, contact).await?;
     let later = fields.into_iter().filter(|field| !field.is_suggestion && field.at > until);
+    let reads = match person.facts.profiling_off {
+        true => Favourites::default(),
+        false => definition.scoring.tags.favourites(&person.activities, now),
+    };
     Ok(Explanation {
         contact,
+        reads,
         email: known.email,
         at: now,
         stage,
@@ -204,6 +220,7 @@ fn passage(definition: &Definition, interval: store::Interval, version: Option<i
         actor: interval.actor,
         reason: interval.reason,
         grounds: interval.grounds,
+        engagement: None,
         version,
         hash: interval.lifecycle_hash,
     }
@@ -224,6 +241,7 @@ fn beginning(definition: &Definition, since: Timestamp) -> Passage {
         actor: super::Actor::Rule.word(),
         reason: None,
         grounds: Grounds::default(),
+        engagement: None,
         version: Some(definition.version),
         hash: definition.hash.clone(),
     }
@@ -231,7 +249,10 @@ fn beginning(definition: &Definition, since: Timestamp) -> Passage {
 
 /// A rule in words: a clause, a way back, or the beginning.
 pub fn rule_label(definition: &Definition, rule: &str) -> Localized {
-    let clauses = definition.stages.iter().flat_map(|stage| &stage.clauses);
+    let clauses = definition
+        .stages
+        .iter()
+        .flat_map(|stage| stage.clauses.iter().chain(stage.again.iter().flat_map(|again| &again.clauses)));
     let clause = clauses.filter(|clause| clause.id == rule).map(|clause| clause.label.clone()).next();
     let way = definition.back.iter().find(|way| way.id == rule).map(|way| way.label.clone());
     let disqualifier =

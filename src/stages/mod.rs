@@ -12,6 +12,7 @@ pub mod merge;
 pub mod misses;
 pub mod rules;
 pub mod store;
+pub mod told;
 pub mod track;
 pub mod trial;
 pub mod versions;
@@ -88,6 +89,15 @@ pub enum Error {
         /// The rule.
         rule: String,
     },
+    /// What a program told cannot be so.
+    #[error("{0}")]
+    EventInvalid(String),
+    /// A program told something else under an id that it has used.
+    #[error("the id `{0}` was used for another event")]
+    EventIdReused(String),
+    /// A list of events cannot be read.
+    #[error("{0}")]
+    ListUnreadable(String),
     /// Only customers have a state after the sale.
     #[error("this contact is no customer, and was none")]
     NoCustomer,
@@ -117,6 +127,9 @@ impl Coded for Error {
             Self::NothingToDecide { .. } => "stage.nothing_to_decide",
             Self::ReasonNeeded { .. } => "stage.reason_needed",
             Self::Disqualified { .. } => "stage.disqualified",
+            Self::EventInvalid(_) => "event.invalid",
+            Self::EventIdReused(_) => "event.id_reused",
+            Self::ListUnreadable(_) => "event.list_unreadable",
             Self::NoCustomer => "stage.no_customer",
             Self::Version(refused) => refused.code(),
             Self::Store(error) => error.code(),
@@ -132,7 +145,13 @@ impl Coded for Error {
                 vec![("disqualified", json!({"reason": reason, "rule": rule}))]
             }
             Self::Version(refused) => refused.extras(),
-            Self::NoContact | Self::NoStage(_) | Self::NoCustomer | Self::Store(_) => Vec::new(),
+            Self::NoContact
+            | Self::NoStage(_)
+            | Self::EventInvalid(_)
+            | Self::EventIdReused(_)
+            | Self::ListUnreadable(_)
+            | Self::NoCustomer
+            | Self::Store(_) => Vec::new(),
         }
     }
 }
@@ -209,7 +228,7 @@ pub async fn transition(
             let open_from = to.from.clone();
             return Err(Error::NotOpen { from: open.stage, to: to.id.clone(), open_from });
         }
-    } else if !is_cooling(definition, &open.stage, step) {
+    } else if !is_cooling(definition, &open.stage, step) && !is_again(&open.stage, to, step) {
         let way = definition.back.iter().find(|way| way.id == step.rule);
         let way = way.filter(|way| way.from == open.stage && way.to == to.id);
         let Some(way) = way else { return Err(Error::Illegal { from: open.stage, to: to.id.clone() }) };
@@ -235,6 +254,12 @@ pub async fn transition(
     events::append(tx, &event, now).await?;
     contacts::marks::mark(tx, contact, contacts::marks::STAGE, now).await?;
     Ok(done)
+}
+
+/// Whether a move is the one of somebody who stays where she is on another journey.
+fn is_again(from: &str, to: &definition::Stage, step: &Move<'_>) -> bool {
+    let is_clause = |again: &definition::Again| again.clauses.iter().any(|clause| clause.id == step.rule);
+    to.id == from && step.new_journey && to.again.as_ref().is_some_and(is_clause)
 }
 
 /// Whether a move is the one of somebody who has cooled down.

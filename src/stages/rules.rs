@@ -229,6 +229,9 @@ pub(super) fn steps_seen(definition: &Definition, sight: &Sight<'_>, position: &
     if let Some(step) = way_back(definition, sight, &at) {
         at = Position { stage: step.to.clone(), entered_at: sight.now, back_at: Some(sight.now) };
         steps.push(step);
+    } else if let Some(step) = once_more(definition, sight, &at) {
+        at.entered_at = sight.now;
+        steps.push(step);
     }
     let Some(order) = definition.order(&at.stage) else { return steps };
     let mut skipped = Vec::new();
@@ -277,6 +280,25 @@ fn way_back(definition: &Definition, sight: &Sight<'_>, position: &Position) -> 
         .map(|back| step_back(back, sight, since))
         .next()
         .or_else(|| cool_down(definition, sight, position))
+}
+
+/// Whoever does again what leads into her stage stays there, and another journey begins.
+fn once_more(definition: &Definition, sight: &Sight<'_>, position: &Position) -> Option<Step> {
+    let again = definition.stage(&position.stage)?.again.as_ref()?;
+    let since = Some(position.entered_at.plus_ms(again.after_ms));
+    let moment = Moment { counts_since: true, ..sight.moment(since) };
+    let clause = winner(&again.clauses, again.all, &|condition| {
+        sight.may_move(condition) && condition.holds_at(&moment)
+    })?;
+    Some(Step {
+        to: position.stage.clone(),
+        rule: clause.id.clone(),
+        skipped: Vec::new(),
+        reason: None,
+        back: false,
+        new_journey: true,
+        grounds: grounds(&clause.condition, sight, since),
+    })
 }
 
 fn step_back(back: &Back, sight: &Sight<'_>, since: Option<Timestamp>) -> Step {
@@ -411,6 +433,7 @@ mod tests {
             subject: Some(subject.to_owned()),
             props: BTreeMap::new(),
             at: NOW.plus_ms(-ago_ms),
+            tag: None,
         }
     }
 
@@ -434,6 +457,72 @@ mod tests {
 
     fn one(to: &str, rule: &str) -> (String, String) {
         (to.to_owned(), rule.to_owned())
+    }
+
+    #[test]
+    fn size_revenue_kind_industry_country_of_a_company_give_points_each() {
+        use crate::scoring::facts::Company;
+        let points = |change: &dyn Fn(&mut Facts, &mut Company)| {
+            let mut facts =
+                Facts::of(&Email::parse("nikki@acme.example").expect("valid"), "en", &BTreeMap::new());
+            let mut company = Company::default();
+            change(&mut facts, &mut company);
+            let person = Person::new(&lifecycle(), facts.works_for(company), Vec::new(), NOW);
+            let rows = person.score.fit.rows.into_iter().filter(|row| row.rule != "fit.company_mail");
+            rows.map(|row| (row.rule, row.points)).collect::<Vec<_>>()
+        };
+        let row = |rule: &str, points: f64| vec![(rule.to_owned(), points)];
+        assert_eq!(points(&|_, _| {}), []);
+        assert_eq!(points(&|_, company| company.employees = 300), row("fit.size", 25.0));
+        assert_eq!(points(&|_, company| company.employees = 49), []);
+        assert_eq!(points(&|_, company| company.revenue = "50m+".to_owned()), row("fit.revenue", 10.0));
+        assert_eq!(points(&|_, company| company.revenue = "1m-10m".to_owned()), []);
+        assert_eq!(points(&|_, company| company.kind = "school".to_owned()), row("fit.kind", 10.0));
+        assert_eq!(
+            points(&|_, company| company.industry = "education".to_owned()),
+            row("fit.industry", 15.0)
+        );
+        assert_eq!(points(&|facts, _| facts.country = "ES".to_owned()), row("fit.country", 20.0));
+        // The country and the region of the latest visit, where nobody said.
+        let visit =
+            Activity::new("visit", None, serde_json::json!({"country": "mx", "region": "MX-JAL"}), NOW);
+        assert_eq!(
+            points(&|facts, _| facts.learn_from(std::slice::from_ref(&visit))),
+            row("fit.country", 20.0)
+        );
+        let mut facts =
+            Facts::of(&Email::parse("nikki@acme.example").expect("valid"), "en", &BTreeMap::new());
+        facts.learn_from(&[visit]);
+        assert_eq!((facts.region.as_str(), facts.values().get("contact.region").is_some()), ("MX-JAL", true));
+    }
+
+    #[test]
+    fn whoever_buys_again_stays_and_what_comes_at_once_is_the_same_purchase() {
+        let was = Position { entered_at: NOW.plus_ms(-10 * DAY_MS), ..at("customer") };
+        let bought = |ago_ms: i64| person(&[], vec![did("purchase", "x", ago_ms)]);
+        let steps = steps(&lifecycle(), &bought(DAY_MS), &was);
+        assert_eq!(steps.len(), 1);
+        assert_eq!(
+            (steps[0].to.as_str(), steps[0].rule.as_str(), steps[0].new_journey, steps[0].back),
+            ("customer", "customer.bought_again", true, false)
+        );
+        assert_eq!(moves(&bought(9 * DAY_MS), &was), [], "within a day of the first");
+        assert_eq!(moves(&bought(11 * DAY_MS), &was), [], "before she was one");
+        assert_eq!(moves(&person(&[], vec![]), &was), []);
+    }
+
+    #[test]
+    fn a_journey_that_anything_would_begin_is_refused_and_so_is_a_name_that_stands_for_two_stages() {
+        let found = |from: &str, to: &str| {
+            let report = Report::new();
+            let text = include_str!("../../config/lifecycle.yaml").replacen(from, to, 1);
+            assert!(Definition::parse("l.yaml", &text, &report).is_none(), "{to}");
+            report.diagnostics().into_iter().map(|d| d.code.to_owned()).collect::<Vec<_>>()
+        };
+        let again = "if: event(\"purchase\") || event(\"deal.won\")";
+        assert_eq!(found(again, "if: identified || event(\"purchase\")"), ["L209"]);
+        assert_eq!(found("aliases: [prospect]", "aliases: [suspect]"), ["L201"]);
+        assert_eq!(found("aliases: [prospect]", "aliases: [prospect]\n    shown_as: prospekt"), ["L208"]);
     }
 
     #[test]

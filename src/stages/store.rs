@@ -580,7 +580,8 @@ pub(super) async fn cases(q: &mut impl Queries, after: ContactId, most: i64) -> 
             sql!(
                 "select c.id, c.email, c.language, c.created_at, c.profiling_off_at, c.company_id,
                      o.domain, o.employees, o.industry, o.country, o.revenue,
-                     (select min(d.closed_at) from deals d where d.company_id = c.company_id and d.status = 'won')
+                     (select min(d.closed_at) from deals d where d.company_id = c.company_id and d.status = 'won'),
+                     o.kind
                  from contacts c left join companies o on o.id = c.company_id
                  where c.id > $1 and c.merged_into is null order by c.id limit $2"
             ),
@@ -601,7 +602,8 @@ pub(super) async fn case(q: &mut impl Queries, contact: ContactId) -> Result<Opt
             sql!(
                 "select c.id, c.email, c.language, c.created_at, c.profiling_off_at, c.company_id,
                      o.domain, o.employees, o.industry, o.country, o.revenue,
-                     (select min(d.closed_at) from deals d where d.company_id = c.company_id and d.status = 'won')
+                     (select min(d.closed_at) from deals d where d.company_id = c.company_id and d.status = 'won'),
+                     o.kind
                  from contacts c left join companies o on o.id = c.company_id
                  where c.id = $1"
             ),
@@ -626,6 +628,7 @@ fn bare_case(row: &Row) -> Result<Case> {
         company: workplace(row)?,
         fields: Vec::new(),
         countries: Vec::new(),
+        regions: Vec::new(),
         activities: Vec::new(),
         reached: Vec::new(),
     })
@@ -643,6 +646,7 @@ fn workplace(row: &Row) -> Result<Option<Workplace>> {
             employees: row.at::<Option<i64>>(7)?.unwrap_or_default(),
             industry: text(8)?,
             country: text(9)?,
+            kind: text(12)?,
             revenue: text(10)?,
             is_customer: false,
         },

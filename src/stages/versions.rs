@@ -146,7 +146,8 @@ pub async fn choose(q: &mut impl Queries, file: Definition) -> Result<Chosen, Er
         Chosen { running: file, draft: None }
     } else {
         // What was worked out beside the file goes with whichever runs.
-        let running = Definition { hours: file.hours.clone(), ..active };
+        let tags = file.scoring.tags.clone();
+        let running = Definition { hours: file.hours.clone(), ..active }.with_tags(tags);
         Chosen { running, draft: Some(file) }
     })
 }

@@ -1,11 +1,15 @@
 //! Webinars as `webinars.yaml` says them.
 
+use std::sync::Arc;
+
 use crate::base::diagnostic::Report;
 use crate::base::language::Language;
 use crate::base::localized::Localized;
 use crate::base::time::{HOUR_MS, MINUTE_MS, Timestamp, zone};
-use crate::base::yaml::{self, View};
+use crate::base::yaml::{self, Map, View};
 use crate::gates::content::{file_names, is_file_name};
+use crate::scoring::tags::{self, Tag, Tags};
+use crate::stages;
 
 /// The webinars of one deployment.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +47,8 @@ pub struct Webinar {
     pub attended_percent: f64,
     /// What can be watched afterwards: the whole, a short version, or both.
     pub recordings: Vec<Recording>,
+    /// What it is about.
+    pub tag: Arc<Tag>,
 }
 
 /// A recording.
@@ -62,6 +68,17 @@ pub struct Recording {
     pub captions: Vec<(Language, String)>,
     /// A still image in the content folder.
     pub poster: Option<String>,
+    /// What it is about.
+    pub tag: Arc<Tag>,
+    /// The stages that it is meant for; empty means all.
+    pub stages: Vec<String>,
+}
+
+impl Recording {
+    /// Whether it is meant for somebody in a stage.
+    pub fn suits(&self, stage: &str) -> bool {
+        self.stages.is_empty() || self.stages.iter().any(|known| known == stage)
+    }
 }
 
 impl Webinar {
@@ -73,6 +90,12 @@ impl Webinar {
     /// The recording that is offered first: the short version, if there is one.
     pub fn recording(&self) -> Option<&Recording> {
         self.recordings.iter().find(|recording| recording.is_condensed).or(self.recordings.first())
+    }
+
+    /// As [`recording`](Self::recording), of those that are meant for somebody in a stage.
+    pub fn recording_for(&self, stage: &str) -> Option<&Recording> {
+        let suited = || self.recordings.iter().filter(|recording| recording.suits(stage));
+        suited().find(|recording| recording.is_condensed).or_else(|| suited().next())
     }
 
     /// Whether so many minutes are enough to have been there. A list that does not say for how long is believed.
@@ -111,6 +134,24 @@ impl Definition {
         self.webinars.iter().find(|webinar| webinar.id == id)
     }
 
+    /// Adds what webinars and recordings are about to the tags of files and pages.
+    pub fn add_tags(&self, tags: &mut Tags) {
+        for webinar in &self.webinars {
+            tags.tag_subject("webinar", &webinar.id, webinar.tag.clone());
+            for recording in &webinar.recordings {
+                tags.tag_subject("recording", &recording.id, recording.tag.clone());
+            }
+        }
+    }
+
+    /// Calls the stages of recordings by their names where the file has aliases.
+    pub fn know_stages(&mut self, lifecycle: &stages::Definition) {
+        let recordings = self.webinars.iter_mut().flat_map(|webinar| webinar.recordings.iter_mut());
+        for stage in recordings.flat_map(|recording| recording.stages.iter_mut()) {
+            lifecycle.named(stage);
+        }
+    }
+
     /// The recording of this name, and the webinar it is of.
     pub fn recording(&self, id: &str) -> Option<(&Webinar, &Recording)> {
         self.webinars.iter().find_map(|webinar| {
@@ -143,6 +184,7 @@ fn read(view: View<'_>) -> Option<Webinar> {
         view.parsed("an https address", |text| text.starts_with("https://").then(|| text.to_owned()))
     });
     let attended_percent = map.optional("attended_from").and_then(View::percent);
+    let tag = Arc::new(tag(&mut map));
     let one = map.optional("recording").into_iter();
     let several = map.optional("recordings").and_then(View::list).unwrap_or_default();
     let mut recordings: Vec<Recording> = Vec::new();
@@ -168,7 +210,14 @@ fn read(view: View<'_>) -> Option<Webinar> {
         join_url,
         attended_percent: attended_percent.unwrap_or(0.0),
         recordings,
+        tag,
     })
+}
+
+/// What a webinar or a recording is about; its topics and kinds are those of `content.yaml`.
+fn tag(map: &mut Map<'_>) -> Tag {
+    let kind = map.optional("kind").and_then(name);
+    tags::read(map, kind, &tags::Words::new())
 }
 
 fn read_recording(view: View<'_>) -> Option<Recording> {
@@ -196,6 +245,8 @@ fn read_recording(view: View<'_>) -> Option<Recording> {
     let poster = map.optional("poster").and_then(|view| {
         view.parsed("the name of a file", |text| is_file_name(text).then(|| text.to_owned()))
     });
+    let tag = Arc::new(tag(&mut map));
+    let stages = map.optional("stages").map(View::strings).unwrap_or_default();
     map.finish();
     Some(Recording {
         id: id?,
@@ -205,6 +256,8 @@ fn read_recording(view: View<'_>) -> Option<Recording> {
         is_condensed,
         captions,
         poster,
+        tag,
+        stages,
     })
 }
 
@@ -286,5 +339,33 @@ webinars:
         for code in ["Y004", "C104"] {
             assert!(codes.contains(&code), "{code} is missing:\n{}", report.text());
         }
+    }
+
+    #[test]
+    fn a_recording_is_offered_in_the_stages_that_it_is_meant_for() {
+        let report = Report::new();
+        let mut webinars = Definition::parse("w.yaml", ONE, &report).expect("right");
+        let recording = Recording {
+            id: "short".to_owned(),
+            title: Localized::new("x", "x"),
+            file: Localized::new("x.mp4", "x.mp4"),
+            duration_s: 60.0,
+            is_condensed: true,
+            captions: Vec::new(),
+            poster: None,
+            tag: Arc::default(),
+            stages: vec!["lead".to_owned(), "mql".to_owned()],
+        };
+        let whole = Recording {
+            id: "whole".to_owned(),
+            is_condensed: false,
+            stages: Vec::new(),
+            ..recording.clone()
+        };
+        webinars.webinars[0].recordings = vec![recording, whole];
+        let offered = |stage: &str| webinars.webinars[0].recording_for(stage).map(|one| one.id.as_str());
+        assert_eq!((offered("mql"), offered("sql")), (Some("short"), Some("whole")));
+        webinars.webinars[0].recordings.pop();
+        assert_eq!(webinars.webinars[0].recording_for("sql").map(|one| one.id.as_str()), None);
     }
 }

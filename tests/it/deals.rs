@@ -81,7 +81,7 @@ async fn what_one_colleague_says_is_known_of_the_company_and_the_api_knows_bette
     let acme = company(&app, "acme").await;
     assert_eq!((&acme["employees"], &acme["domain"]), (&json!(51), &json!("acme.example")));
     let path = format!("/api/v1/companies/{}", acme["id"].as_str().expect("an id"));
-    let body = json!({"employees": 300, "industry": "Education", "country": "es"});
+    let body = json!({"employees": 300, "industry": "Education", "country": "es", "kind": "School", "revenue": "50m+"});
     send(&app, Method::PATCH, &path, body).await.expect(200);
     let told = api(&app).get(&path).await.expect_json(200);
     assert_eq!(told["company"]["employees"], 300);
@@ -99,6 +99,7 @@ async fn what_one_colleague_says_is_known_of_the_company_and_the_api_knows_bette
     let person = stages::person(&mut app.app.stores.db.read(), &app.app.lifecycle, eva, app.now()).await;
     let facts = person.expect("known").facts;
     assert_eq!((facts.company.employees, facts.employees, facts.industry.as_str()), (300, 300, "education"));
+    assert_eq!((facts.company.kind.as_str(), facts.company.revenue.as_str()), ("school", "50m+"));
     send(&app, Method::PATCH, &path, json!({"shoes": 3})).await.expect_problem(400, "request.malformed");
     api(&app).get("/api/v1/companies/nobody").await.expect_problem(404, "company.unknown");
 }

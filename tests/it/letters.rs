@@ -210,6 +210,37 @@ pub async fn first_letter(app: &TestApp, email: &str) -> Mail {
 }
 
 #[tokio::test]
+async fn asking_confirming_and_leaving_are_events_of_hers_that_rules_can_ask_for() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    let kinds = async || {
+        let rows = app
+            .rows("select kind, subject from activities where kind like 'subscription.%' order by at, id")
+            .await;
+        let told = rows.iter().map(|row| {
+            let subject: Option<String> = row.get("subject").expect("text");
+            (row.get::<String>("kind").expect("text"), subject.unwrap_or_default())
+        });
+        told.collect::<Vec<_>>()
+    };
+    let event = |kind: &str| (format!("subscription.{kind}"), "newsletter".to_owned());
+    ask_for_letters(&mut nikki, NIKKI).await;
+    app.run_jobs().await;
+    assert_eq!(kinds().await, [event("asked")]);
+    app.clock.advance(SECOND_MS);
+    let link = path_of(&app, &questions(&app, NIKKI).last().expect("she is asked").link("/s/"));
+    app.client.submit(&link, &[("device", &nikki.id)]).await.expect(200);
+    assert_eq!(kinds().await, [event("asked"), event("confirmed")]);
+    app.clock.advance(SECOND_MS);
+    let leave = json!({ "email": NIKKI, "topic": "newsletter" });
+    program(&app).post("/api/v1/subscriptions/end", &leave).await.expect(204);
+    assert_eq!(kinds().await, [event("asked"), event("confirmed"), event("ended")]);
+    let facts = app.rows("select kind from events where kind like 'subscription_%' order by id").await;
+    let facts: Vec<String> = facts.iter().map(|row| row.get("kind").expect("text")).collect();
+    assert_eq!(facts, ["subscription_asked", "subscription_confirmed", "subscription_ended"]);
+}
+
+#[tokio::test]
 async fn one_click_ends_the_letters_without_cookie_or_login_and_looking_does_not() {
     let app = app().await;
     let mut nikki = app.visitor();

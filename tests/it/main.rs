@@ -17,6 +17,7 @@ mod cluster;
 mod collector;
 mod commands;
 mod console;
+mod content;
 mod contracts;
 mod deals;
 mod errors;

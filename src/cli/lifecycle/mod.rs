@@ -294,7 +294,9 @@ impl<'a> Desk<'a> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let report = Report::new();
+        let tags = self.file()?.scoring.tags;
         Definition::parse(&path.display().to_string(), &text, &report)
+            .map(|definition| definition.with_tags(tags))
             .with_context(|| format!("{} is wrong:\n{}", path.display(), report.text()))
     }
 

@@ -131,8 +131,8 @@ pub(super) async fn insert(
     tx.execute(
         sql!(
             "insert into form_submissions (id, site, form, contact_id, visitor_id, fields, page, language, nonce, at,
-                 attribution)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+                 attribution, cta)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
         ),
         params![
             id,
@@ -145,7 +145,8 @@ pub(super) async fn insert(
             what.language,
             what.nonce,
             now,
-            json!(what.attribution)
+            json!(what.attribution),
+            what.attribution.get("cta")
         ],
     )
     .await?;

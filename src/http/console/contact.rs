@@ -6,14 +6,16 @@ use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, address, see, see_done};
 use super::people;
-use crate::accounts;
-use crate::base::ids::{ContactId, ConversationId};
+use crate::accounts::{self, May};
+use crate::base::ids::{ContactId, ConversationId, new_key};
 use crate::base::time::Timestamp;
 use crate::contacts::{self, Contact, Trust};
 use crate::http::error::Problem;
 use crate::privacy::audit;
 use crate::reports::{person, timeline};
+use crate::scoring::tags::{Favourite, Favourites, Level};
 use crate::scoring::{Evidence, Row};
+use crate::stages::told::Told;
 use crate::stages::{self, Actor, Decision, Explanation};
 
 /// Fields that the page's head shows already.
@@ -75,6 +77,9 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
         "next_call": next_call,
         "conversation": person::open_chat(reads, id).await?,
         "moves": moves(&reader, &explained),
+        "interest": interest(&explained),
+        "reads": favourites(&reader, &explained.reads),
+        "can_note": reader.may(May::Decide).then(new_key),
         "explanation": explanation(&reader, &explained),
         "identity": people::identity(&reader, reads, &known).await?,
         "days": by_day(&reader, entries),
@@ -118,6 +123,30 @@ pub fn score(reader: &Reader, explained: &Explanation) -> Json {
 #[allow(clippy::cast_possible_truncation, reason = "points and percents are small")]
 fn whole(points: f64) -> i64 {
     points.round().clamp(0.0, 1_000_000.0) as i64
+}
+
+/// How interested she was in each stage when she left it, and is in the one that she stands in.
+fn interest(explained: &Explanation) -> Vec<Json> {
+    let told = explained.history.iter().filter_map(|passage| {
+        let (level, points) = passage.engagement?;
+        Some(json!({
+            "stage": passage.id, "level": level, "points": whole(points), "at": passage.until, "journey": passage.journey,
+        }))
+    });
+    told.collect()
+}
+
+/// What she reads most, in the reader's language.
+fn favourites(reader: &Reader, favourites: &Favourites) -> Json {
+    let told = |list: &[Favourite]| -> Vec<Json> {
+        let language = reader.account.language;
+        list.iter().map(|one| json!({ "name": one.label.get(language), "times": one.times })).collect()
+    };
+    json!({
+        "level": favourites.level.map(Level::word),
+        "kinds": told(&favourites.kinds),
+        "topics": told(&favourites.topics),
+    })
 }
 
 /// What holds now for each purpose; the ledger's older entries stand in the timeline.
@@ -272,6 +301,43 @@ pub async fn decide(
     stages::decide(&mut tx, &reader.app.lifecycle, id, &decision, reader.now).await?;
     tx.commit().await?;
     Ok(see_done(&format!("/console/contacts/{id}"), "moved"))
+}
+
+/// What somebody of the team has heard of.
+#[derive(Deserialize)]
+pub struct Noted {
+    kind: String,
+    #[serde(default)]
+    subject: String,
+    /// Of the form that was shown: sent twice, it is noted once.
+    note: String,
+}
+
+/// What can be noted by hand.
+const NOTABLE: [&str; 4] = ["social.followed", "interest.new_product", "purchase", "complaint"];
+
+/// `POST /console/contacts/{contact}/events`: she follows us on a network, bought, complained, or wants something new.
+pub async fn note(
+    reader: Reader,
+    contact: web::Path<String>,
+    noted: web::Form<Noted>,
+) -> Result<HttpResponse, Problem> {
+    let id = ContactId::parse(&contact).map_err(|_| contacts::Error::Unknown)?;
+    if !NOTABLE.contains(&noted.kind.as_str()) {
+        return Err(Problem::new("event.invalid", format!("`{}` cannot be noted.", noted.kind)));
+    }
+    let subject: String = noted.subject.trim().chars().take(NAME_LENGTH).collect();
+    let told = Told {
+        kind: noted.kind.clone(),
+        id: Some(format!("noted:{id}:{}", noted.note)),
+        subject: Some(subject).filter(|subject| !subject.is_empty()),
+        ..Told::default()
+    };
+    let by = Actor::Account(reader.account.id).word();
+    let mut tx = reader.app.stores.db.begin().await?;
+    stages::told::tell(&mut tx, &reader.app.lifecycle, id, &by, &told, reader.now).await?;
+    tx.commit().await?;
+    Ok(see_done(&format!("/console/contacts/{id}"), "noted"))
 }
 
 /// What a person is called, and the chat in which it was said.

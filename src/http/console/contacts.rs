@@ -19,7 +19,10 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let company = reader.asked("company");
     let search = Search {
         text: text.clone(),
-        stage: reader.asked("stage"),
+        stage: reader.asked("stage").map(|mut stage| {
+            reader.app.lifecycle.named(&mut stage);
+            stage
+        }),
         company: company.as_deref().and_then(|id| CompanyId::parse(id).ok()),
         page: reader.asked_page(),
     };

@@ -1,10 +1,12 @@
 //! Content: forms, webinars and recordings with their numbers.
 
+use std::collections::BTreeSet;
+
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::frame::{Reader, see_done};
+use super::frame::{Reader, address, see_done};
 use crate::accounts::May;
 use crate::gates::quarantine;
 use crate::http::error::Problem;
@@ -31,14 +33,37 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         one["can_call_off"] = json!(lies_ahead && !is_called_off && reader.may(May::Curate));
         numbers.push(one);
     }
+    let kind = reader.asked("kind");
+    let files = content::files(reads, &names, kind.as_deref()).await?;
     let (_, set_apart) = quarantine::list(reads, 0, 0).await?;
     let body = json!({
         "forms": content::forms(reads, &names, reader.now).await?,
+        "kinds": kinds(&reader, kind.as_deref()),
+        "files": files,
         "set_apart": if reader.may(May::Curate) { set_apart } else { 0 },
         "webinars": numbers,
         "recordings": content::recordings(reads, &names).await?,
     });
     reader.page("console/content", body).await
+}
+
+/// The kinds that files are of, each with the way to the list of its files; nothing where there is only one.
+fn kinds(reader: &Reader, asked: Option<&str>) -> Vec<Json> {
+    let (catalog, language) = (&reader.app.catalog, reader.account.language);
+    let used: BTreeSet<&str> = catalog.assets.iter().map(|asset| asset.kind.as_str()).collect();
+    if used.len() < 2 && asked.is_none() {
+        return Vec::new();
+    }
+    let all = json!({
+        "name": reader.text_with(language, "console.content.all_kinds", &[]),
+        "href": "/console/content", "current": asked.is_none(),
+    });
+    let each = used.into_iter().map(|kind| {
+        let name = catalog.tags.kinds.get(kind).map_or(kind, |word| word.get(language));
+        let href = address("/console/content", &[("kind", Some(kind.to_owned()))]);
+        json!({ "name": name, "href": href, "current": asked == Some(kind) })
+    });
+    std::iter::once(all).chain(each).collect()
 }
 
 /// Why a webinar does not take place.

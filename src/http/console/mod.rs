@@ -62,6 +62,7 @@ pub const DOORS: &[Door] = &[
     post("/console/contacts/{contact}/address", May::Tend),
     get("/console/contacts/{contact}/erase", May::Privacy),
     post("/console/contacts/{contact}/erase", May::Privacy),
+    post("/console/contacts/{contact}/events", May::Decide),
     post("/console/contacts/{contact}/export", May::Privacy),
     post("/console/contacts/{contact}/host-id", May::Tend),
     get("/console/contacts/{contact}/merge", May::Tend),
@@ -124,6 +125,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/contacts/{contact}/address", web::post().to(people::address))
             .route("/contacts/{contact}/erase", web::get().to(privacy::ask))
             .route("/contacts/{contact}/erase", web::post().to(privacy::erase))
+            .route("/contacts/{contact}/events", web::post().to(contact::note))
             .route("/contacts/{contact}/export", web::post().to(privacy::export))
             .route("/contacts/{contact}/host-id", web::post().to(people::host_id))
             .route("/contacts/{contact}/merge", web::get().to(people::preview))

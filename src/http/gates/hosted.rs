@@ -26,7 +26,7 @@ pub(super) async fn show_page(app: Shared, request: HttpRequest, form: web::Path
     let Ok(form) = app.catalog.form(&form) else { return frame.problem(&crate::http::not_found()) };
     let visitor = VisitorId::parse(header(&request, VISITOR)).ok();
     match asked_of(&app, form, visitor).await {
-        Ok(asked) => Page::blank(form, asked).answer(&app, &frame, StatusCode::OK),
+        Ok(asked) => Page::blank(form, asked, way(&request)).answer(&app, &frame, StatusCode::OK),
         Err(error) => frame.problem(&error.into()),
     }
 }
@@ -40,12 +40,23 @@ struct Page<'a> {
     agreed: Vec<String>,
     error: Option<String>,
     is_warned: bool,
+    /// What of the page's address tells of the way that led here; it goes along when the form is sent.
+    way: String,
+}
+
+/// The parameters of an address that tell of the way, as they are added to another.
+fn way(request: &HttpRequest) -> String {
+    let asked = url::form_urlencoded::parse(request.query_string().as_bytes());
+    let mut way = url::form_urlencoded::Serializer::new(String::new());
+    way.extend_pairs(asked.filter(|(name, _)| gates::attribution::is_of_the_way(name)));
+    let way = way.finish();
+    if way.is_empty() { way } else { format!("&{way}") }
 }
 
 impl<'a> Page<'a> {
-    fn blank(form: &'a Form, asked: Asked) -> Self {
+    fn blank(form: &'a Form, asked: Asked, way: String) -> Self {
         let (typed, errors) = (Typed::new(), BTreeMap::new());
-        Self { form, asked, typed, errors, agreed: Vec::new(), error: None, is_warned: false }
+        Self { form, asked, typed, errors, agreed: Vec::new(), error: None, is_warned: false, way }
     }
 
     fn answer(&self, app: &Shared, frame: &Frame<'_>, status: StatusCode) -> HttpResponse {
@@ -59,7 +70,8 @@ impl<'a> Page<'a> {
         };
         let mut fields = drawn.described();
         let site = frame.site.map_or("", |site| site.key.as_str());
-        fields["action"] = json!(format!("/f/{}?site={site}&lang={}", self.form.id, frame.language.code()));
+        let (form, language) = (&self.form.id, frame.language.code());
+        fields["action"] = json!(format!("/f/{form}?site={site}&lang={language}{}", self.way));
         fields["nonce"] = json!(gates::nonce(&app.keys, self.form, &self.asked, app.clock.now()));
         fields["warned"] = json!(self.is_warned);
         frame.page(status, "pages/form", json!({"form": fields, "error": self.error}))
@@ -152,7 +164,8 @@ pub(super) async fn take_page(
         (Some(status), _) => {
             let asked = gates::submit::asked_before(&app.keys, form, &sent.nonce, app.clock.now());
             let (agreed, typed) = (posted.agreed, posted.typed);
-            let page = Page { form, asked, typed, errors, agreed, error: words, is_warned };
+            let page =
+                Page { form, asked, typed, errors, agreed, error: words, is_warned, way: way(&request) };
             page.answer(&app, &frame, status)
         }
         (None, Refused::Problem(problem)) => frame.problem(&problem),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Draft, Kind, Mail, Reader, ready};
+use super::{Draft, Kind, Mail, Reader, UNSUITED, ready};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::Timestamp;
 use crate::gates;
@@ -19,6 +19,9 @@ pub(super) async fn asset_link(
     let (Some(reader), Some(asset)) = (Reader::of(desk, contact).await?, desk.catalog.asset(asset)) else {
         return Ok(Draft::CHANGED);
     };
+    if !asset.suits(&reader.contact.stage) {
+        return Ok(Draft::Unwanted(UNSUITED));
+    }
     let token = gates::mailed_link(&desk.keys, asset, contact, visitor, now);
     let tells = json!({
         "first_name": reader.contact.first_name,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Draft, Kind, Mail, Reader, ready};
+use super::{Draft, Kind, Mail, Reader, UNSUITED, ready};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::notify::{Desk, Error};
@@ -51,6 +51,9 @@ pub(super) async fn letter(desk: &Desk, mail: &Mail, due: &Due, now: Timestamp) 
         return Ok(Draft::Unwanted(exit.words()));
     }
     let Some(reader) = Reader::of(desk, due.contact).await? else { return Ok(Draft::CHANGED) };
+    if !desk.wording.suits(&due.mail, &reader.contact.stage) {
+        return Ok(Draft::Unwanted(UNSUITED));
+    }
     let Some(topic) = desk.topics.find(&due.topic) else {
         return Ok(Draft::Unwanted("its topic stands in no file any more"));
     };

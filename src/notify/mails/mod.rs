@@ -23,6 +23,8 @@ use crate::subscriptions::{self, suppression};
 
 /// Used where a reader's zone is not known.
 const ZONE: &str = "UTC";
+/// Why something is not sent that is limited to other stages.
+const UNSUITED: &str = "it is not meant for the stage that the contact is in";
 /// Links of letters work for as long as those may lie in an inbox.
 const LINK_MS: i64 = 730 * DAY_MS;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Draft, Kind, Mail, Reader, ready};
+use super::{Draft, Kind, Mail, Reader, UNSUITED, ready};
 use crate::base::ids::ContactId;
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
@@ -175,7 +175,9 @@ pub(super) async fn missed(
     let (Some(reader), Some(webinar)) = (Reader::of(desk, contact).await?, desk.webinars.find(id)) else {
         return Ok(Draft::CHANGED);
     };
-    let Some(recording) = webinar.recording() else { return Ok(Draft::CHANGED) };
+    let Some(recording) = webinar.recording_for(&reader.contact.stage) else {
+        return Ok(if webinar.recordings.is_empty() { Draft::CHANGED } else { Draft::Unwanted(UNSUITED) });
+    };
     if state(desk, id, contact).await? != Some(State::NoShow) {
         return Ok(Draft::CHANGED);
     }

@@ -1,6 +1,6 @@
 //! Customers lost and won back: who left in a while, of those who were customers when it began.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -73,6 +73,22 @@ pub async fn standings(q: &mut impl Queries, before: Timestamp) -> Result<Vec<St
             })
         })
         .collect()
+}
+
+/// How many became customers in a span, and how many were customers at any time in it; `lost` are the states of those who
+/// are customers no more.
+pub fn customers(lost: &[&str], span: Span, rows: &[Standing]) -> (usize, usize) {
+    let mut first: BTreeMap<ContactId, Timestamp> = BTreeMap::new();
+    let mut there: BTreeSet<ContactId> = BTreeSet::new();
+    for row in rows {
+        let at = first.entry(row.contact).or_insert(row.entered_at);
+        *at = row.entered_at.min(*at);
+        let is_in = row.entered_at < span.to && row.left_at.is_none_or(|left| left > span.from);
+        if is_in && !lost.contains(&row.state.as_str()) {
+            there.insert(row.contact);
+        }
+    }
+    (first.values().filter(|at| span.has(**at)).count(), there.len())
 }
 
 /// Counts them; `lost` are the states of those who are customers no more. Rows are ordered as [`standings`] has them.

@@ -7,6 +7,7 @@
 
 mod counted;
 mod csv;
+mod ctas;
 mod filter;
 mod funnel;
 mod live;
@@ -26,6 +27,7 @@ use crate::storage::db::{Db, Queries};
 use crate::{params, sql};
 
 pub use csv::csv;
+pub use ctas::{Row as CtaRow, ctas};
 pub use filter::{Filter, Unreadable};
 pub use funnel::{Goal, Stage, funnel, goals};
 pub use live::{Live, live};

@@ -47,6 +47,8 @@ pub struct Case {
     pub fields: Vec<Fact>,
     /// The countries that she visited from, oldest first.
     pub countries: Vec<(Timestamp, String)>,
+    /// The regions likewise.
+    pub regions: Vec<(Timestamp, String)>,
     /// What she did, oldest first.
     pub activities: Vec<Activity>,
     /// The stages that she reached, oldest first.
@@ -133,7 +135,7 @@ pub async fn ask<Q: Question>(
         question = tokio::task::spawn_blocking(move || {
             for mut case in page {
                 case.activities.sort_by_key(|activity| (activity.at, activity.id));
-                case.countries = countries(&case.activities);
+                case.learn_places();
                 question.ask(case);
             }
             question
@@ -146,15 +148,23 @@ pub async fn ask<Q: Question>(
     }
 }
 
-fn countries(activities: &[Activity]) -> Vec<(Timestamp, String)> {
-    let country = |activity: &Activity| Some(activity.props.get("country")?.as_str()?.to_owned());
-    let mut countries: Vec<(Timestamp, String)> = Vec::new();
-    for (at, country) in activities.iter().filter_map(|activity| Some((activity.at, country(activity)?))) {
-        if countries.last().is_none_or(|(_, last)| *last != country) {
-            countries.push((at, country));
+impl Case {
+    fn learn_places(&mut self) {
+        self.countries = places(&self.activities, "country");
+        self.regions = places(&self.activities, "region");
+    }
+}
+
+/// Where she visited from in the course of time.
+fn places(activities: &[Activity], name: &str) -> Vec<(Timestamp, String)> {
+    let told = |activity: &Activity| Some(activity.props.get(name)?.as_str()?.to_owned());
+    let mut places: Vec<(Timestamp, String)> = Vec::new();
+    for (at, place) in activities.iter().filter_map(|activity| Some((activity.at, told(activity)?))) {
+        if places.last().is_none_or(|(_, last)| *last != place) {
+            places.push((at, place));
         }
     }
-    countries
+    places
 }
 
 /// What a contact's stage and score are at a moment, in the past or to come if nothing happens any more.
@@ -189,7 +199,7 @@ pub async fn simulate(
     let mut case = store::case(&mut db.read(), contact).await?.ok_or(Error::NoContact)?;
     case.activities =
         scoring::store::activities(&mut db.read(), contact, now.plus_ms(-super::MEMORY_MS)).await?;
-    case.countries = countries(&case.activities);
+    case.learn_places();
     let history = definition.scoring.history(case.activities.clone());
     let begin = now.max(position.entered_at);
     let stands = position.stage.clone();

@@ -11,10 +11,11 @@ use serde::Serialize;
 use super::Case;
 use crate::base::expr::Context;
 use crate::base::time::Timestamp;
-use crate::scoring::condition::{Bands, Condition};
+use crate::scoring::condition::{Bands, Condition, LEVEL};
 use crate::scoring::definition::Trigger;
 use crate::scoring::facts::Company;
-use crate::scoring::{Facts, Grade, History, Level, Scorer};
+use crate::scoring::tags;
+use crate::scoring::{Activity, Facts, Grade, History, Level, Scorer};
 use crate::stages::definition::{Definition, Stage};
 use crate::stages::due::cools_down_at;
 use crate::stages::rules::{Position, Sight, disqualifier, steps_seen};
@@ -42,6 +43,8 @@ pub struct Model {
     pub definition: Definition,
     /// The kinds of activities that any rule reads.
     kinds: BTreeSet<String>,
+    /// Whether any of them is made by tags.
+    reads_tags: bool,
     /// Whether any rule may come to hold by waiting alone.
     waits: bool,
 }
@@ -49,7 +52,7 @@ pub struct Model {
 impl Model {
     /// Looks through the rules once.
     pub fn new(definition: Definition) -> Self {
-        let kinds = conditions(&definition)
+        let kinds: BTreeSet<String> = conditions(&definition)
             .flat_map(|condition| condition.calls().map(|call| call.kind.clone()))
             .chain(definition.scoring.engagement.rules.iter().filter_map(|rule| match &rule.trigger {
                 Trigger::On { kind, .. } => Some(kind.clone()),
@@ -57,12 +60,14 @@ impl Model {
             }))
             .collect();
         let waits = moving(&definition).any(Condition::may_come_to_hold);
-        Self { definition, kinds, waits }
+        let reads_level = conditions(&definition).any(|condition| condition.reads(LEVEL));
+        let reads_tags = reads_level || kinds.iter().any(|kind| tags::is_made(kind));
+        Self { definition, kinds, reads_tags, waits }
     }
 
     /// Whether any rule reads activities of a kind.
     pub fn reads(&self, kind: &str) -> bool {
-        self.kinds.contains(kind)
+        self.kinds.contains(kind) || (self.reads_tags && self.definition.scoring.tags.may_tag(kind))
     }
 
     /// The moves of a contact's whole life up to `until`.
@@ -72,7 +77,10 @@ impl Model {
             entered_at: case.identified_at,
             back_at: None,
         };
-        let times = history.iter().filter(|activity| self.kinds.contains(&activity.kind));
+        let is_read = |activity: &&Activity| {
+            self.kinds.contains(&activity.kind) || (self.reads_tags && activity.tag.is_some())
+        };
+        let times = history.iter().filter(is_read);
         let mut times: Vec<Timestamp> = times.map(|activity| activity.at).collect();
         times.extend(case.fields.iter().map(|field| field.at));
         times.push(case.identified_at);
@@ -179,7 +187,8 @@ impl Model {
 
     /// Whether fit asks for nothing that happens: then it changes with the facts only.
     fn is_fit_fixed(&self) -> bool {
-        self.definition.scoring.fit.rules.iter().all(|rule| rule.condition.calls().next().is_none())
+        let asks = |condition: &Condition| condition.calls().next().is_some() || condition.reads(LEVEL);
+        !self.definition.scoring.fit.rules.iter().any(|rule| asks(&rule.condition))
     }
 
     /// The next moment before `next` at which time alone may move somebody.
@@ -256,6 +265,9 @@ impl Case {
         if !self.fields.iter().any(|field| field.name == "country") {
             begins.extend(self.countries.iter().map(|(at, _)| *at));
         }
+        if !self.fields.iter().any(|field| field.name == "region") {
+            begins.extend(self.regions.iter().map(|(at, _)| *at));
+        }
         let last_before = begins.range(..=first).next_back().copied().unwrap_or(first);
         let mut epochs: Vec<Epoch> = Vec::new();
         let mut former: Option<Facts> = None;
@@ -288,9 +300,14 @@ impl Case {
             facts = facts.works_for(Company { is_customer, ..place.company.clone() });
         }
         facts.profiling_off = self.profiling_off_at.is_some_and(|since| since <= now);
+        let latest = |places: &[(Timestamp, String)]| {
+            places.iter().rev().find(|(at, _)| *at <= now).map(|(_, place)| place.clone()).unwrap_or_default()
+        };
         if facts.country.is_empty() {
-            let latest = self.countries.iter().rev().find(|(at, _)| *at <= now);
-            facts.country = latest.map(|(_, country)| country.to_uppercase()).unwrap_or_default();
+            facts.country = latest(&self.countries).to_uppercase();
+        }
+        if facts.region.is_empty() {
+            facts.region = latest(&self.regions);
         }
         facts
     }
@@ -310,6 +327,10 @@ fn conditions(definition: &Definition) -> impl Iterator<Item = &Condition> {
 
 /// The conditions that move people.
 fn moving(definition: &Definition) -> impl Iterator<Item = &Condition> {
-    let clauses = definition.stages.iter().flat_map(|stage| &stage.clauses).map(|clause| &clause.condition);
+    let clauses = definition
+        .stages
+        .iter()
+        .flat_map(|stage| stage.clauses.iter().chain(stage.again.iter().flat_map(|again| &again.clauses)));
+    let clauses = clauses.map(|clause| &clause.condition);
     clauses.chain(definition.back.iter().map(|back| &back.condition))
 }

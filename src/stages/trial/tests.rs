@@ -91,6 +91,7 @@ fn life(number: u64) -> Case {
         company: None,
         fields,
         countries: Vec::new(),
+        regions: Vec::new(),
         activities,
         reached,
     }

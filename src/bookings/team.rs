@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::base::localized::Localized;
+use crate::deals::Milestone;
 use crate::stages::hours::{WEEK, Working, WorkingHours};
 
 /// What a rep does.
@@ -128,6 +129,8 @@ pub struct Meeting {
     pub location: Localized,
     /// The ids of the reps who hold it, in order.
     pub reps: Vec<String>,
+    /// How far it brings the deals of whoever came to it.
+    pub milestone: Option<Milestone>,
 }
 
 /// Everyone and everything that can be booked.
@@ -224,6 +227,7 @@ pub mod examples {
             zone: zone(zone_name).expect("bundled"),
             location: text("https://meet.faro.example/discovery"),
             reps: vec![],
+            milestone: None,
         }
     }
 }

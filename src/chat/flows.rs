@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::check::{self, Known};
 use super::flow::{Flow, When};
+use super::question::Question;
 use super::steps::Verb;
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::language::Language;
@@ -65,9 +66,9 @@ impl Flows {
         self.0.iter().find(|flow| flow.id == id)
     }
 
-    /// How an answer that was picked reads: the label of the choice whose id is kept under this field's name.
-    pub fn label(&self, field: &str, value: &str, language: Language) -> Option<&str> {
-        let questions = self.0.iter().flat_map(|flow| &flow.steps).flat_map(|step| match &step.verb {
+    /// Every question of every flow, with the name that its answer is kept under.
+    fn questions(&self) -> impl Iterator<Item = (Option<&String>, &Question)> {
+        self.0.iter().flat_map(|flow| &flow.steps).flat_map(|step| match &step.verb {
             Verb::Form(form) => {
                 form.questions.iter().map(|(name, question)| (Some(name), question)).collect()
             }
@@ -81,8 +82,25 @@ impl Flows {
             | Verb::Handoff(_)
             | Verb::Book(_)
             | Verb::Pass => Vec::new(),
-        });
-        questions
+        })
+    }
+
+    /// The answers that the flows offer for a field, each with its label; none if nobody offers any.
+    pub fn choices(&self, field: &str, language: Language) -> Vec<(&str, &str)> {
+        let mut found: Vec<(&str, &str)> = Vec::new();
+        for (_, question) in self.questions().filter(|(name, _)| name.is_some_and(|name| name == field)) {
+            for (id, label) in &question.choices {
+                if !found.iter().any(|(known, _)| known == id) {
+                    found.push((id.as_str(), label.plain(language)));
+                }
+            }
+        }
+        found
+    }
+
+    /// How an answer that was picked reads: the label of the choice whose id is kept under this field's name.
+    pub fn label(&self, field: &str, value: &str, language: Language) -> Option<&str> {
+        self.questions()
             .filter(|(name, _)| name.is_some_and(|name| name == field))
             .flat_map(|(_, question)| &question.choices)
             .find(|(id, _)| id == value)

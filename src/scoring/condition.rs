@@ -48,6 +48,15 @@ pub const KINDS: &[&str] = &[
     "offer.redeemed",
     "conversation.answered",
     "winback.attempt",
+    "bant.complete",
+    "handover.given",
+    "handover.taken",
+    "call.requested",
+    "call.held",
+    "call.unanswered",
+    "call.findings",
+    "deal.milestone",
+    "email.hard_bounced",
 ];
 
 /// What a condition is about.
@@ -484,7 +493,7 @@ impl Condition {
             Concerns { any_kind: self.calls.len() < self.expr.call_sites().len(), ..Concerns::default() };
         for used in self.expr.uses() {
             match used.path.as_str() {
-                "stage" => concerns.stage = true,
+                "stage" | "customer_state" => concerns.stage = true,
                 "fit" | "fit_points" | "engagement" | "engagement_points" => concerns.scores = true,
                 "identified" => {}
                 _ => concerns.facts = true,

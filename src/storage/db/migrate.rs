@@ -33,6 +33,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(7, "forms", include_str!("../migrations/0007_forms.sql")),
     shared(8, "mail", include_str!("../migrations/0008_mail.sql")),
     shared(9, "lifecycle", include_str!("../migrations/0009_lifecycle.sql")),
+    shared(11, "hand-over", include_str!("../migrations/0011_handover.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

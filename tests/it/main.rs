@@ -19,6 +19,7 @@ mod deals;
 mod errors;
 mod forms;
 mod gates;
+mod handover;
 mod hostile;
 mod identity;
 mod letters;

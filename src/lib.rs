@@ -71,6 +71,15 @@ pub mod webinars;
 /// Calls: free times, holds, bookings.
 pub mod bookings;
 
+/// What somebody of the company is to do for a contact.
+pub mod tasks;
+
+/// Contacts go from one role to the next: whom to, by when, and whether they were taken.
+pub mod handovers;
+
+/// What was said on the telephone, and what calls found out.
+pub mod calls;
+
 /// Conversations: flows, the live hand-over, one numbered log each.
 pub mod chat;
 

@@ -39,6 +39,8 @@ pub enum May {
     Privacy,
     /// Let in or throw away what forms have set apart, call webinars off.
     Curate,
+    /// Propose, approve and activate the definition that both sides share; whose approval counts, the definition says.
+    Define,
     /// See how the server is set up.
     Operate,
 }
@@ -72,6 +74,7 @@ impl Role {
             May::Decide | May::Tend => self != Self::Viewer,
             May::Operate | May::Privacy => self == Self::Admin,
             May::Curate => matches!(self, Self::Admin | Self::Marketing),
+            May::Define => matches!(self, Self::Admin | Self::Marketing | Self::Sdr | Self::Ae),
             May::ReadMails => matches!(self, Self::Admin | Self::Marketing | Self::Sdr),
         }
     }

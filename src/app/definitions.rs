@@ -104,8 +104,9 @@ const MEETINGS: &[&str] = &["meetings", "id"];
 const TOPICS: &[&str] = &["topics", "id"];
 const STAGES: &[&str] = &["stages", "id"];
 const ALIASES: &[&str] = &["stages", "aliases"];
+const STATES: &[&str] = &["tracks", "post_sale", "states", "id"];
 
-const REFERENCES: [Reference; 5] = [
+const REFERENCES: [Reference; 7] = [
     Reference {
         from: Kind::Forms,
         at: &["forms", "delivers"],
@@ -145,6 +146,22 @@ const REFERENCES: [Reference; 5] = [
         declared: WEBINARS,
         code: "N102",
         what: "webinar",
+    },
+    Reference {
+        from: Kind::Notify,
+        at: &["surveys", "form"],
+        to: Kind::Forms,
+        declared: FORMS,
+        code: "N103",
+        what: "form",
+    },
+    Reference {
+        from: Kind::Notify,
+        at: &["surveys", "state"],
+        to: Kind::Lifecycle,
+        declared: STATES,
+        code: "N104",
+        what: "state after the sale",
     },
 ];
 
@@ -278,6 +295,7 @@ impl Definitions {
             segments: segments
                 .as_ref()
                 .map(|segments| segments.segments.iter().map(|one| one.id.clone()).collect()),
+            states: declared(Kind::Lifecycle, STATES),
             mails: wording.as_ref().map(Wording::letters),
         };
         let mut catalog =

@@ -2,6 +2,7 @@
 
 mod definitions;
 mod flows;
+mod lifecycle;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +10,11 @@ use std::time::Duration;
 
 pub use definitions::{Definitions, Kind, LOCK, Sources};
 pub use flows::Reloaded;
+pub use lifecycle::Running;
 
 use crate::base::diagnostic::Report;
 use crate::base::email::Email;
+use crate::base::live::Live;
 use crate::base::localized::Localized;
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
@@ -45,8 +48,11 @@ pub struct App {
     pub words: Arc<Words>,
     /// What whoever counts in this process remembers.
     pub follower: Follower,
-    pub lifecycle: Arc<stages::Definition>,
-    pub offers: Arc<offers::Definition>,
+    /// The version that runs; another is taken up while it does.
+    pub lifecycle: Arc<Live<stages::Definition>>,
+    pub offers: Arc<Live<offers::Definition>>,
+    /// What is replaced together with the lifecycle.
+    pub running: Arc<Running>,
     pub catalog: Arc<Catalog>,
     /// What addresses and answers of forms are held against.
     pub screen: Arc<Screen>,
@@ -132,8 +138,8 @@ impl App {
             keys: keys.clone(),
             sites: Arc::new(Sites::new(&config.sites)),
             templates: Arc::new(templates),
-            lifecycle: Arc::new(chosen.running),
-            segments: Arc::new(segments),
+            lifecycle: Arc::new(Live::new(chosen.running)),
+            segments: Arc::new(Live::new(segments)),
             segment_costs: Arc::default(),
             catalog: Arc::new(catalog),
             webinars: Arc::new(webinars),
@@ -159,12 +165,22 @@ impl App {
             webinars: desk.webinars.clone(),
             bot: config.company.bot_name.clone(),
         };
+        let offers = Arc::new(Live::new(offers));
+        let running = Arc::new(Running {
+            config: config.clone(),
+            stores: stores.clone(),
+            lifecycle: desk.lifecycle.clone(),
+            segments: desk.segments.clone(),
+            offers: offers.clone(),
+        });
+        Running::follow(&running);
         Ok(Self {
             room,
+            running,
             sites: desk.sites.clone(),
             templates: desk.templates.clone(),
             lifecycle: desk.lifecycle.clone(),
-            offers: Arc::new(offers),
+            offers,
             catalog: desk.catalog.clone(),
             screen: Arc::new(screen_of(&config)),
             webinars: desk.webinars.clone(),

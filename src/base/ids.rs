@@ -126,6 +126,8 @@ ids! {
     EnrolmentId,
     /// One click on a link of a letter.
     ClickId,
+    /// Somebody goes from one role to another.
+    HandoverId,
     /// One reported page view or event; drawn by the client.
     HitId,
     /// A piece of work in the durable queue.
@@ -138,6 +140,8 @@ ids! {
     SessionId,
     /// One filled-in form.
     SubmissionId,
+    /// Something that somebody of the company is to do.
+    TaskId,
     /// One device epoch: a browser as long as one person uses it.
     VisitorId,
 }

@@ -7,6 +7,7 @@ pub mod email;
 pub mod expr;
 pub mod ids;
 pub mod language;
+pub mod live;
 pub mod localized;
 pub mod native;
 pub mod network;

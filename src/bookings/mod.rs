@@ -30,6 +30,7 @@ use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp, zone};
 use crate::contacts;
+use crate::deals;
 use crate::events::{self, Event};
 use crate::stages;
 use crate::storage::db::{Queries, Tx};
@@ -367,8 +368,25 @@ pub async fn set_outcome(
         let outcome = outcome.word().to_owned();
         events::append(tx, &Event::BookingOutcomeSet { booking: booking.id, contact, outcome }, now).await?;
         note(tx, desk, &booking, contact, &kind, now).await?;
+        let milestone = desk.team.meeting(&booking.meeting).and_then(|meeting| meeting.milestone);
+        if let Some(milestone) = milestone.filter(|_| booking.outcome == Some(Outcome::Held)) {
+            deals::met(tx, contact, milestone, now).await.map_err(of_deal)?;
+        }
     }
     Ok(booking)
+}
+
+/// Why a deal was not brought on: only the store can fail where nobody asks for anything impossible.
+fn of_deal(error: deals::Error) -> Error {
+    match error {
+        deals::Error::Store(error) => Error::Store(error),
+        deals::Error::Stage(error) => Error::Stage(error),
+        deals::Error::Unknown
+        | deals::Error::OtherCompany
+        | deals::Error::Invalid(_)
+        | deals::Error::Closed(_)
+        | deals::Error::ReasonNeeded => Error::Changed,
+    }
 }
 
 /// Lets all holds go that have run out; returns how many. Booking does not wait for this: it does the same for the

@@ -10,6 +10,7 @@ use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
+use crate::deals::Milestone;
 use crate::stages::hours::{WEEK, Working, WorkingHours};
 
 /// What a rep does.
@@ -129,6 +130,8 @@ pub struct Meeting {
     pub location: Localized,
     /// The ids of the reps who hold it, in order.
     pub reps: Vec<String>,
+    /// How far it brings the deals of whoever came to it.
+    pub milestone: Option<Milestone>,
 }
 
 /// Everyone and everything that can be booked.
@@ -261,6 +264,7 @@ pub mod examples {
             zone: zone(zone_name).expect("bundled"),
             location: text("https://meet.faro.example/discovery"),
             reps: vec![],
+            milestone: None,
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::base::language::Language;
 use crate::base::localized::Localized;
 use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, near_zone, zone};
 use crate::base::yaml::{self, Map, View, is_name};
+use crate::deals::Milestone;
 
 /// Distances between two starts, in minutes; each divides a day, so that every day has the same grid.
 const INTERVALS_MIN: [i64; 8] = [5, 10, 15, 20, 30, 45, 60, 90];
@@ -181,6 +182,9 @@ fn meeting(view: View<'_>, team: &[Rep], declared: &[String], earlier: &[Meeting
         }
         ids
     });
+    let milestone = map
+        .optional("milestone")
+        .and_then(|view| Milestone::of_word(view.one_of(&Milestone::ALL.map(Milestone::word))?));
     let grid = match map.optional("zone") {
         Some(view) => time_zone(view),
         None => reps
@@ -203,6 +207,7 @@ fn meeting(view: View<'_>, team: &[Rep], declared: &[String], earlier: &[Meeting
         zone: grid?,
         location: location?,
         reps: reps?,
+        milestone,
     })
 }
 

@@ -88,11 +88,28 @@ impl Flows {
         self.0.iter().find(|flow| flow.id == id)
     }
 
+    /// The answers that the flows offer for a field, each with its label; none if nobody offers any.
+    pub fn choices(&self, field: &str, language: Language) -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> = Vec::new();
+        for (id, label) in self
+            .questions()
+            .filter(|question| question.var.as_deref() == Some(field))
+            .flat_map(|question| &question.choices)
+        {
+            if !found.iter().any(|(known, _)| known == id) {
+                found.push((id.clone(), label.plain(language).to_owned()));
+            }
+        }
+        found
+    }
+
+    fn questions(&self) -> impl Iterator<Item = &Question> {
+        self.0.iter().flat_map(|flow| &flow.steps).flat_map(|step| step.verb.questions())
+    }
+
     /// How an answer that was picked reads: the label of the choice whose id is kept under this field's name.
     pub fn label(&self, field: &str, value: &str, language: Language) -> Option<&str> {
-        let steps = self.0.iter().flat_map(|flow| &flow.steps);
-        let questions = steps.flat_map(|step| step.verb.questions());
-        questions
+        self.questions()
             .filter(|question| question.var.as_deref() == Some(field))
             .flat_map(|question| &question.choices)
             .find(|(id, _)| id == value)

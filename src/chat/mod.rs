@@ -48,6 +48,7 @@ use self::turn::{Cause, Step, Turning};
 use crate::base::coded::Coded;
 use crate::base::ids::{AccountId, ContactId, ConversationId, VisitorId};
 use crate::base::language::Language;
+use crate::base::live::Live;
 use crate::base::signing::{Keys, Purpose, TokenError};
 use crate::base::time::{DAY_MS, SECOND_MS, Timestamp, zone};
 use crate::bookings::{self, team::Team};
@@ -81,7 +82,7 @@ pub struct Room {
     pub keys: Keys,
     pub flows: Arc<Running>,
     pub team: Arc<Team>,
-    pub lifecycle: Arc<stages::Definition>,
+    pub lifecycle: Arc<Live<stages::Definition>>,
     pub webinars: Arc<webinars::Definition>,
     /// The name the bot speaks under.
     pub bot: String,

@@ -400,6 +400,14 @@ pub async fn dismiss_suggestion(tx: &mut Tx, contact: ContactId, name: &str) -> 
     Ok(store::drop_suggestion(tx, contact, name).await?)
 }
 
+/// Says who looks after a contact from now on.
+///
+/// # Errors
+/// As the store says.
+pub async fn assign(tx: &mut Tx, contact: ContactId, owner: AccountId) -> storage::Result<()> {
+    store::merges::set_owner(tx, contact, Some(owner)).await
+}
+
 /// Records something a person or an anonymous visitor did.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ mod store;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub use store::{PERSONAL, count_won, find, of_company, of_contact, people};
+pub use store::{PERSONAL, count_won, find, milestones, of_company, of_contact, people};
 
 use crate::base::coded::Coded;
 use crate::base::ids::{AccountId, CompanyId, ContactId, DealId};
@@ -85,6 +85,51 @@ impl Role {
     fn of_word(word: &str) -> Self {
         Self::ALL.into_iter().find(|role| role.word() == word).unwrap_or(Self::Other)
     }
+}
+
+/// How far a deal has come; before the first of them it is only open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Milestone {
+    /// We know what they need.
+    Discovery,
+    /// They have seen it.
+    Demo,
+    /// They know what it costs.
+    Proposal,
+    /// Both sides have gone through it.
+    Review,
+}
+
+impl Milestone {
+    /// All of them, in the order in which a deal comes by them.
+    pub const ALL: [Self; 4] = [Self::Discovery, Self::Demo, Self::Proposal, Self::Review];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Discovery => "discovery",
+            Self::Demo => "demo",
+            Self::Proposal => "proposal",
+            Self::Review => "review",
+        }
+    }
+
+    /// The milestone of a word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|milestone| milestone.word() == word)
+    }
+}
+
+/// That a deal has come by a milestone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reached {
+    /// Which.
+    pub milestone: Milestone,
+    /// When.
+    pub at: Timestamp,
+    /// `account:ID`, `api`, or `meeting` if a call that took place says so.
+    pub actor: String,
 }
 
 /// A deal.
@@ -270,6 +315,66 @@ pub async fn add_person(
 /// As the store says.
 pub async fn remove_person(tx: &mut Tx, id: DealId, contact: ContactId) -> Result<(), Error> {
     Ok(store::remove_person(tx, id, contact).await?)
+}
+
+/// A deal has come by a milestone. Those that lie before it may be left out; said again, it changes nothing. Returns
+/// whether that is news.
+///
+/// # Errors
+/// [`Error::Unknown`], [`Error::Closed`] for a deal that has ended.
+pub async fn reach(
+    tx: &mut Tx,
+    id: DealId,
+    milestone: Milestone,
+    actor: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    tx.lock(&format!("deal:{id}")).await?;
+    let deal = store::find(tx, id).await?.ok_or(Error::Unknown)?;
+    if store::milestones(tx, id).await?.iter().any(|reached| reached.milestone == milestone) {
+        return Ok(false);
+    }
+    if deal.status != Status::Open {
+        return Err(Error::Closed(deal.status));
+    }
+    store::put_milestone(tx, id, milestone, actor, now).await?;
+    for person in store::people(tx, id).await? {
+        let props = json!({"by": actor, "deal": deal.name});
+        contacts::record(
+            tx,
+            Some(person.contact),
+            None,
+            "deal.milestone",
+            Some(milestone.word()),
+            props,
+            now,
+        )
+        .await?;
+    }
+    let event =
+        Event::MilestoneReached { deal: id, company: deal.company, milestone: milestone.word().to_owned() };
+    events::append(tx, &event, now).await?;
+    Ok(true)
+}
+
+/// A meeting with a contact took place that brings a deal on: every open deal that she has a part in comes by the
+/// milestone. Returns how many those were.
+///
+/// # Errors
+/// As the store says.
+pub async fn met(
+    tx: &mut Tx,
+    contact: ContactId,
+    milestone: Milestone,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    let mut reached = 0;
+    for deal in store::of_contact(tx, contact).await? {
+        if deal.status == Status::Open && reach(tx, deal.id, milestone, "meeting", now).await? {
+            reached += 1;
+        }
+    }
+    Ok(reached)
 }
 
 /// A deal is won. Returns whether that is news.

@@ -1,6 +1,6 @@
 //! The tables of deals.
 
-use super::{Deal, NewDeal, Person, Role, Status};
+use super::{Deal, Milestone, NewDeal, Person, Reached, Role, Status};
 use crate::base::ids::{CompanyId, ContactId, DealId};
 use crate::base::time::Timestamp;
 use crate::storage::Result;
@@ -129,6 +129,39 @@ pub async fn people(q: &mut impl Queries, id: DealId) -> Result<Vec<Person>> {
             Ok(Person { contact: row.get("contact_id")?, email: row.get("email")?, role })
         })
         .collect()
+}
+
+/// The milestones that a deal has come by, in their order.
+///
+/// # Errors
+/// As the store says.
+pub async fn milestones(q: &mut impl Queries, id: DealId) -> Result<Vec<Reached>> {
+    let rows = q
+        .query(sql!("select milestone, at, actor from deal_milestones where deal_id = $1"), params![id])
+        .await?;
+    let mut reached = Vec::new();
+    for row in &rows {
+        if let Some(milestone) = Milestone::of_word(&row.get::<String>("milestone")?) {
+            reached.push(Reached { milestone, at: row.get("at")?, actor: row.get("actor")? });
+        }
+    }
+    reached.sort_by_key(|reached| reached.milestone);
+    Ok(reached)
+}
+
+pub(super) async fn put_milestone(
+    tx: &mut Tx,
+    id: DealId,
+    milestone: Milestone,
+    actor: &str,
+    at: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!("insert into deal_milestones (deal_id, milestone, at, actor) values ($1, $2, $3, $4)"),
+        params![id, milestone.word(), at, actor],
+    )
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn insert(tx: &mut Tx, new: &NewDeal<'_>, now: Timestamp) -> Result<DealId> {

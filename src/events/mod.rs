@@ -7,7 +7,8 @@ pub use outbox::PERSONAL;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{
-    AccountId, BookingId, CompanyId, ContactId, ConversationId, DealId, EventId, SubmissionId, VisitorId,
+    AccountId, BookingId, CompanyId, ContactId, ConversationId, DealId, EventId, HandoverId, SubmissionId,
+    TaskId, VisitorId,
 };
 use crate::base::time::Timestamp;
 use crate::storage::Result;
@@ -37,6 +38,16 @@ pub enum Event {
         rule: String,
         reason: Option<String>,
     },
+    /// All four qualifying questions are answered with yes.
+    BantCompleted { contact: ContactId },
+    /// A contact goes to another role; whom it goes to stands in the hand-over.
+    HandoverGiven { contact: ContactId, handover: HandoverId },
+    /// Somebody took her over.
+    HandoverTaken { contact: ContactId, handover: HandoverId, account: AccountId },
+    /// Nobody took her over in time.
+    HandoverLate { contact: ContactId, handover: HandoverId },
+    /// Somebody is to do something for a contact.
+    TaskGiven { contact: ContactId, task: TaskId, account: AccountId },
     /// A contact came to belong to a segment.
     SegmentEntered { contact: ContactId, segment: String },
     /// A contact belongs to a segment no more.
@@ -45,6 +56,8 @@ pub enum Event {
     DealWon { deal: DealId, company: CompanyId },
     /// A company did not buy.
     DealLost { deal: DealId, company: CompanyId },
+    /// A deal has come so far.
+    MilestoneReached { deal: DealId, company: CompanyId, milestone: String },
     /// A contact asked for the letters of a topic that has to be confirmed, and when the mail that asks may go out; none
     /// if too many went out today. `visitor` is the device that asked.
     SubscriptionAsked {
@@ -111,10 +124,16 @@ impl Event {
             Self::StageChanged { .. } => "stage_changed",
             Self::SlaBreached { .. } => "sla_breached",
             Self::CustomerStateChanged { .. } => "customer_state_changed",
+            Self::BantCompleted { .. } => "bant_completed",
+            Self::HandoverGiven { .. } => "handover_given",
+            Self::HandoverTaken { .. } => "handover_taken",
+            Self::HandoverLate { .. } => "handover_late",
+            Self::TaskGiven { .. } => "task_given",
             Self::SegmentEntered { .. } => "segment_entered",
             Self::SegmentLeft { .. } => "segment_left",
             Self::DealWon { .. } => "deal_won",
             Self::DealLost { .. } => "deal_lost",
+            Self::MilestoneReached { .. } => "milestone_reached",
             Self::SubscriptionAsked { .. } => "subscription_asked",
             Self::SubscriptionConfirmed { .. } => "subscription_confirmed",
             Self::SubscriptionEnded { .. } => "subscription_ended",
@@ -149,6 +168,11 @@ impl Event {
             | Self::StageChanged { contact, .. }
             | Self::SlaBreached { contact, .. }
             | Self::CustomerStateChanged { contact, .. }
+            | Self::BantCompleted { contact }
+            | Self::HandoverGiven { contact, .. }
+            | Self::HandoverTaken { contact, .. }
+            | Self::HandoverLate { contact, .. }
+            | Self::TaskGiven { contact, .. }
             | Self::SegmentEntered { contact, .. }
             | Self::SegmentLeft { contact, .. }
             | Self::SubscriptionAsked { contact, .. }
@@ -164,7 +188,7 @@ impl Event {
             | Self::BookingRescheduled { contact, .. }
             | Self::BookingCancelled { contact, .. }
             | Self::BookingOutcomeSet { contact, .. } => Some(*contact),
-            Self::DealWon { .. } | Self::DealLost { .. } => None,
+            Self::DealWon { .. } | Self::DealLost { .. } | Self::MilestoneReached { .. } => None,
             Self::RecordingWatched { contact, .. }
             | Self::ConversationOpened { contact, .. }
             | Self::HandoffRequested { contact, .. }

@@ -11,7 +11,7 @@ use super::error::Problem;
 use crate::base::ids::{AccountId, CompanyId, ContactId, DealId};
 use crate::base::time::Timestamp;
 use crate::base::trust::Trust;
-use crate::deals::{self, Changes, Deal, NewDeal, Role};
+use crate::deals::{self, Changes, Deal, Milestone, NewDeal, Role};
 use crate::stages::Actor;
 use crate::storage::db::Queries;
 use crate::{companies, contacts};
@@ -32,6 +32,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(
             web::resource("/api/v1/deals/{deal}").route(web::get().to(show)).route(web::patch().to(change)),
         )
+        .route("/api/v1/deals/{deal}/milestones", web::post().to(reach))
         .route("/api/v1/deals/{deal}/won", web::post().to(win))
         .route("/api/v1/deals/{deal}/lost", web::post().to(lose))
         .service(
@@ -155,7 +156,8 @@ async fn open(app: Shared, request: HttpRequest, body: web::Json<Opened>) -> Res
 async fn described(q: &mut impl Queries, id: DealId) -> Result<Json, Problem> {
     let deal: Deal = deals::find(q, id).await?.ok_or(deals::Error::Unknown)?;
     let people = deals::people(q, id).await?;
-    Ok(json!({ "deal": deal, "people": people }))
+    let milestones = deals::milestones(q, id).await?;
+    Ok(json!({ "deal": deal, "people": people, "milestones": milestones }))
 }
 
 /// `GET /api/v1/deals/{deal}`.
@@ -196,6 +198,28 @@ async fn change(
     };
     let mut tx = app.stores.db.begin().await?;
     deals::change(&mut tx, id, &changes).await?;
+    let told = described(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(HttpResponse::Ok().json(told))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Come {
+    milestone: Milestone,
+}
+
+/// `POST /api/v1/deals/{deal}/milestones` with `{"milestone": "demo"}`. Doing it again changes nothing.
+async fn reach(
+    app: Shared,
+    request: HttpRequest,
+    deal: web::Path<String>,
+    body: web::Json<Come>,
+) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let id = deal_of(&deal)?;
+    let mut tx = app.stores.db.begin().await?;
+    deals::reach(&mut tx, id, body.milestone, &Actor::Api.word(), app.clock.now()).await?;
     let told = described(&mut tx, id).await?;
     tx.commit().await?;
     Ok(HttpResponse::Ok().json(told))

@@ -11,8 +11,8 @@ use super::Shared;
 use super::api::authorised;
 use super::error::Problem;
 use crate::accounts;
-use crate::app::{Definitions, Sources};
-use crate::base::diagnostic::Report;
+use crate::app::{App, Definitions, Sources};
+use crate::base::diagnostic::{Diagnostic, Report};
 use crate::base::email::Email;
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::base::yaml;
@@ -40,6 +40,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/versions", web::get().to(told_versions))
             .route("/approvals", web::post().to(approve))
             .route("/activation", web::post().to(activate))
+            .route("/proposals", web::post().to(propose))
+            .route("/proposals/{hash}", web::delete().to(withdraw))
             .route("/customers/state", web::post().to(set_state))
             .route("/customers/attempts", web::post().to(attempt)),
     );
@@ -182,7 +184,7 @@ async fn lift(app: Shared, request: HttpRequest, asked: web::Query<Asked>) -> Re
 }
 
 /// The definition in the file as it is now, which may be newer than the one that runs.
-fn file(app: &Shared) -> Result<Definition, Problem> {
+pub(super) fn file(app: &App) -> Result<Definition, Problem> {
     let report = Report::new();
     let read = Definitions::read(&Sources::of(&app.config, &report), &report);
     read.lifecycle.ok_or_else(|| {
@@ -198,9 +200,18 @@ async fn told_versions(app: Shared, request: HttpRequest) -> Result<HttpResponse
     let reads = &mut app.stores.db.read();
     let standing = versions::standing(reads, &file(&app)?).await?;
     let history = versions::activations(reads, 50).await?;
+    let mut proposals = Vec::new();
+    for proposal in versions::proposals(reads).await? {
+        let standing = match versions::proposed(reads, &proposal.hash).await? {
+            Some(definition) => Some(versions::standing(reads, &definition).await?),
+            None => None,
+        };
+        proposals.push(json!({ "proposal": proposal, "standing": standing }));
+    }
     Ok(HttpResponse::Ok().json(json!({
         "running": { "version": app.lifecycle.version, "hash": app.lifecycle.hash, "name": app.lifecycle.name },
         "file": standing,
+        "proposals": proposals,
         "history": history,
     })))
 }
@@ -221,12 +232,12 @@ struct Approving {
 async fn approve(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let body: Approving = read(&body)?;
-    let file = the_same(&app, &body.hash)?;
+    let definition = of_hash(&app, &body.hash).await?;
     let unknown = || accounts::Error::Unknown(body.r#as.clone());
     let email = Email::parse(&body.r#as).map_err(|_| unknown())?;
     let account = accounts::find_by_email(&mut app.stores.db.read(), &email).await?.ok_or_else(unknown)?;
     let mut tx = app.stores.db.begin().await?;
-    let standing = versions::approve(&mut tx, &file, &account, app.clock.now()).await?;
+    let standing = versions::approve(&mut tx, &definition, &account, app.clock.now()).await?;
     tx.commit().await?;
     Ok(HttpResponse::Ok().json(standing))
 }
@@ -239,28 +250,84 @@ struct Activating {
     re_evaluate: String,
 }
 
-/// `POST /activation`: servers take the version up when they start.
+/// `POST /activation`: this server takes the version up at once, the others within seconds.
 async fn activate(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let body: Activating = read(&body)?;
     let reevaluate = Reevaluate::of_word(&body.re_evaluate)
         .ok_or_else(|| invalid("`re_evaluate` is `all` or `new-events-only`."))?;
-    let file = the_same(&app, &body.hash)?;
+    let definition = of_hash(&app, &body.hash).await?;
+    app.running.check(&definition.body).map_err(wrong)?;
     let mut tx = app.stores.db.begin().await?;
     let actor = Actor::Api.word();
-    let standing = versions::activate(&mut tx, &file, reevaluate, &actor, app.clock.now()).await?;
+    let standing = versions::activate(&mut tx, &definition, reevaluate, &actor, app.clock.now()).await?;
     tx.commit().await?;
+    app.running.take_up().await.map_err(cannot_take_up)?;
     Ok(HttpResponse::Ok().json(standing))
 }
 
-/// The file's definition, if it still is the text that was looked at.
-fn the_same(app: &Shared, hash: &str) -> Result<Definition, Problem> {
+/// The definition of a hash: a proposal, or the file if it still is the text that was looked at.
+///
+/// # Errors
+/// `lifecycle.changed` with the file's hash if it is neither.
+pub(super) async fn of_hash(app: &App, hash: &str) -> Result<Definition, Problem> {
+    if let Some(proposed) = versions::proposed(&mut app.stores.db.read(), hash).await? {
+        return Ok(proposed);
+    }
     let file = file(app)?;
     if file.hash == hash {
         return Ok(file);
     }
-    let detail = "The file is another text by now: look at it again.";
+    let detail = "The text is another one by now: look at it again.";
     Err(Problem::new("lifecycle.changed", detail).with("hash", file.hash))
+}
+
+pub(super) fn wrong(found: Vec<Diagnostic>) -> Problem {
+    Problem::new("lifecycle.model_invalid", "The definition has mistakes, each with its place.")
+        .with("findings", json!(found))
+}
+
+/// The version is activated and the others will take it up; what is wrong on this server stands in its log.
+pub(super) fn cannot_take_up(error: anyhow::Error) -> Problem {
+    tracing::error!(error = %error, "the activated version of the lifecycle cannot be taken up");
+    Problem::new("internal", "The version is activated, but this server could not take it up.")
+}
+
+/// What a proposal is for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Proposing {
+    note: Option<String>,
+}
+
+/// `POST /proposals?note=…` with the definition as YAML: it waits for approvals and activation by its hash.
+async fn propose(
+    app: Shared,
+    request: HttpRequest,
+    asked: web::Query<Proposing>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let text = std::str::from_utf8(&body).map_err(|_| invalid("The body is no text."))?;
+    let definition = app.running.check(text).map_err(wrong)?;
+    let mut tx = app.stores.db.begin().await?;
+    let (actor, note) = (Actor::Api.word(), asked.note.as_deref());
+    let standing = versions::propose(&mut tx, &definition, &actor, note, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(HttpResponse::Created().json(standing))
+}
+
+/// `DELETE /proposals/{hash}`.
+async fn withdraw(
+    app: Shared,
+    request: HttpRequest,
+    hash: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let mut tx = app.stores.db.begin().await?;
+    let was_there = versions::withdraw(&mut tx, &hash, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(HttpResponse::Ok().json(json!({ "withdrawn": was_there })))
 }
 
 /// Which customer, and what becomes of her.

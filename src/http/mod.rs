@@ -19,6 +19,7 @@ mod proxies;
 mod reports;
 mod segments;
 mod subscriptions;
+mod team;
 mod traffic;
 mod webinars;
 
@@ -122,6 +123,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(letters::routes)
                     .configure(subscriptions::routes)
                     .configure(lifecycle::routes)
+                    .configure(team::routes)
                     .configure(traffic::routes)
                     .configure(webinars::routes)
                     .configure(if is_demo { demo::routes } else { nothing_else }),

@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::{Worker, queue};
 use crate::events::outbox;
-use crate::{notify, nurture, storage, subscriptions};
+use crate::events::{Event, Recorded};
+use crate::storage::db::Tx;
+use crate::{handovers, notify, nurture, privacy, storage, subscriptions};
 
 /// Facts in one transaction.
 const BATCH: i64 = 50;
@@ -19,11 +21,9 @@ pub(super) async fn dispatch(worker: &Worker) -> anyhow::Result<usize> {
     let waiting = outbox::waiting(&mut tx, BATCH).await?;
     for recorded in &waiting {
         tx.savepoint().await?;
-        let heard = nurture::hear(&mut tx, &worker.desk.sequences, &recorded.event, recorded.at).await;
-        let planned = match heard {
+        let planned = match hear(worker, &mut tx, recorded).await {
             Ok(()) => notify::plan(&worker.desk, &mut tx, recorded).await,
-            Err(subscriptions::Error::Store(error)) => Err(notify::Error::Storage(error)),
-            Err(error) => Err(notify::Error::Unwritable(error.to_string())),
+            Err(error) => Err(error),
         };
         match planned {
             Ok(plan) => {
@@ -46,4 +46,27 @@ pub(super) async fn dispatch(worker: &Worker) -> anyhow::Result<usize> {
     }
     tx.commit().await?;
     Ok(waiting.len())
+}
+
+/// Lets those hear of a fact who do something about it themselves, before its messages are planned.
+async fn hear(worker: &Worker, tx: &mut Tx, recorded: &Recorded) -> Result<(), notify::Error> {
+    let desk = &worker.desk;
+    nurture::hear(tx, &desk.sequences, &recorded.event, recorded.at).await.map_err(|error| match error {
+        subscriptions::Error::Store(error) => notify::Error::Storage(error),
+        error => notify::Error::Unwritable(error.to_string()),
+    })?;
+    if let Event::StageChanged { contact, .. } = &recorded.event {
+        // Whoever was erased and comes back has not changed her mind.
+        privacy::remember_objection(tx, &desk.keys, *contact, recorded.at).await.map_err(
+            |error| match error {
+                privacy::Error::Storage(error) => notify::Error::Storage(error),
+                error => notify::Error::Unwritable(error.to_string()),
+            },
+        )?;
+    }
+    let work = handovers::Desk { team: &desk.team, lifecycle: &desk.lifecycle };
+    handovers::hear(tx, work, &recorded.event, recorded.at).await.map_err(|error| match error {
+        handovers::Error::Store(error) => notify::Error::Storage(error),
+        error => notify::Error::Unwritable(error.to_string()),
+    })
 }

@@ -8,7 +8,8 @@ use super::{Worker, letters, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
 use crate::{
-    bookings, chat, contacts, gates, ingest, privacy, segments, sessions, stages, subscriptions, webinars,
+    bookings, chat, contacts, gates, handovers, ingest, privacy, segments, sessions, stages, subscriptions,
+    webinars,
 };
 
 /// Something that is done again and again; answers whether there was anything to do.
@@ -54,6 +55,11 @@ const CHORES: &[Chore] = &[
         name: "look_at_due_contacts",
         every_ms: SECOND_MS,
         run: |worker, now| Box::pin(look_at_due_contacts(worker, now)),
+    },
+    Chore {
+        name: "tell_of_late_handovers",
+        every_ms: 5 * SECOND_MS,
+        run: |worker, now| Box::pin(tell_of_late_handovers(worker, now)),
     },
     Chore {
         name: "expire_holds",
@@ -211,6 +217,10 @@ async fn forget_set_apart(worker: &Worker, now: Timestamp) -> anyhow::Result<boo
 async fn look_at_due_contacts(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     let desk = &worker.desk;
     Ok(stages::due::run(&desk.stores.db, &desk.lifecycle, now).await? > 0)
+}
+
+async fn tell_of_late_handovers(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(handovers::tell_of_late(&worker.desk.stores.db, now).await? > 0)
 }
 
 async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

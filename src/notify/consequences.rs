@@ -1,13 +1,16 @@
 //! Which messages follow from a fact.
 
 use super::channels::console::Notice;
+use super::rules::ByMail;
 use super::{Desk, Error, Fact, Mail, Planned, Work, store};
-use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, SubmissionId};
+use crate::accounts;
+use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId};
 use crate::base::time::Timestamp;
 use crate::contacts::{self, Contact};
 use crate::events::{Event, Recorded};
+use crate::handovers::{self, Handover};
 use crate::storage::db::Tx;
-use crate::{accounts, bookings, gates, webinars};
+use crate::{accounts, bookings, gates, tasks, webinars};
 
 /// The messages that follow from a fact, each with a key made of the fact's id.
 ///
@@ -56,7 +59,7 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         Event::HandoffRequested { conversation, contact } => {
             // Who is asked in the console is told by facts of their own.
             let notice = plan.of_chat(tx, "handoff_requested", *conversation, *contact, None).await?;
-            plan.hook(Fact::Handoffs, &notice);
+            plan.hooks(Fact::Handoffs, &notice);
         }
         Event::HandoffOffered { conversation, contact, account, by } => {
             let kind = if by.is_some() { "handoff_passed_on" } else { "handoff_requested" };
@@ -78,14 +81,22 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         Event::TranscriptAsked { conversation, contact, up_to, by: _ } => {
             plan.mail(Mail::Transcript { contact: *contact, conversation: *conversation, up_to: *up_to });
         }
-        Event::SlaBreached { contact, stage, owner, .. } => {
+        Event::SlaBreached { contact, stage, owner, due_at, .. } => {
             plan.tell_role(tx, *contact, owner, "sla_breached", stage).await?;
+            plan.late(tx, *contact, owner, None, stage, *due_at).await?;
         }
+        Event::HandoverGiven { handover, .. } => plan.handover(tx, *handover).await?,
+        Event::HandoverLate { handover, .. } => plan.handover_late(tx, *handover).await?,
+        Event::TaskGiven { task, .. } => plan.task(tx, *task).await?,
+        Event::BantCompleted { contact } => plan.bant(tx, *contact).await?,
         Event::CustomerStateChanged { contact, to, .. } => {
             let track = desk.lifecycle.post_sale.as_ref();
             let state = track.filter(|track| track.first().id != *to).and_then(|track| track.state(to));
             if let Some(state) = state {
                 plan.tell_role(tx, *contact, &state.owner, "customer_state_changed", to).await?;
+            }
+            if let Some(survey) = desk.rules.surveys.iter().find(|survey| survey.state == *to) {
+                plan.mail(Mail::Survey { contact: *contact, state: to.clone(), form: survey.form.clone() });
             }
         }
         Event::ContactsMerged { .. }
@@ -98,6 +109,8 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         | Event::SegmentLeft { .. }
         | Event::DealWon { .. }
         | Event::DealLost { .. }
+        | Event::MilestoneReached { .. }
+        | Event::HandoverTaken { .. }
         | Event::WebinarAttended { .. }
         | Event::RecordingWatched { .. }
         | Event::ConversationOpened { .. }
@@ -126,11 +139,11 @@ impl Plan<'_> {
     }
 
     fn tell(&mut self, fact: Fact, notice: Notice) {
-        self.hook(fact, &notice);
+        self.hooks(fact, &notice);
         self.add("console", self.recorded.at, Work::Console { notice });
     }
 
-    fn hook(&mut self, fact: Fact, notice: &Notice) {
+    fn hooks(&mut self, fact: Fact, notice: &Notice) {
         for hook in self.desk.rules.hooks.iter().filter(|hook| hook.on.contains(&fact)) {
             let work = Work::Hook { hook: hook.name.clone(), notice: notice.clone() };
             self.planned.push(Planned {
@@ -243,6 +256,7 @@ impl Plan<'_> {
             zone: rep.and_then(|rep| rep.zone.iana_name()).unwrap_or("UTC").to_owned(),
             link: format!("/console/contacts/{}", contact.id),
             state: None,
+            note: None,
         };
         self.tell(Fact::Bookings, notice);
         Ok(())
@@ -259,12 +273,7 @@ impl Plan<'_> {
     ) -> Result<(), Error> {
         let Some(contact) = contacts::find(tx, contact).await? else { return Ok(()) };
         let company = company_name(tx, &contact).await?;
-        let mut accounts = store::accounts_of_role(tx, role).await?;
-        if accounts.is_empty() {
-            // Somebody has to hear of it.
-            accounts = store::accounts_of_role(tx, "admin").await?;
-        }
-        for account in accounts {
+        for account in accounts_of(tx, role).await? {
             let notice = Notice {
                 kind: kind.to_owned(),
                 account: Some(account),
@@ -275,10 +284,122 @@ impl Plan<'_> {
                 zone: "UTC".to_owned(),
                 link: format!("/console/contacts/{}", contact.id),
                 state: Some(state.to_owned()),
+                note: None,
             };
             self.add(&format!("console:{account}"), self.recorded.at, Work::Console { notice });
         }
         Ok(())
+    }
+
+    /// Tells whoever a contact is handed over to; everybody of the role, if it is nobody in particular.
+    async fn handover(&mut self, tx: &mut Tx, id: HandoverId) -> Result<(), Error> {
+        let Some(handover) = handovers::find(tx, id).await?.filter(Handover::is_open) else { return Ok(()) };
+        let Some(notice) = self.about(tx, &handover, "handover_given").await? else { return Ok(()) };
+        for account in self.meant(tx, &handover).await? {
+            self.add_console(account, &notice);
+            if self.desk.rules.by_mail.contains(&ByMail::Handovers) {
+                self.mail_to(account, Mail::HandoverGiven { handover: id, account });
+            }
+        }
+        self.hooks(Fact::Handovers, &notice);
+        Ok(())
+    }
+
+    /// Tells whoever has not taken a contact over in time.
+    async fn handover_late(&mut self, tx: &mut Tx, id: HandoverId) -> Result<(), Error> {
+        let Some(handover) = handovers::find(tx, id).await?.filter(Handover::is_open) else { return Ok(()) };
+        let Some(notice) = self.about(tx, &handover, "handover_late").await? else { return Ok(()) };
+        for account in self.meant(tx, &handover).await? {
+            self.add_console(account, &notice);
+        }
+        let due_at = handover.due_at.unwrap_or(self.recorded.at);
+        self.late(tx, handover.contact, &handover.role, handover.account, &handover.stage, due_at).await?;
+        Ok(())
+    }
+
+    async fn about(&self, tx: &mut Tx, handover: &Handover, kind: &str) -> Result<Option<Notice>, Error> {
+        let Some(contact) = contacts::find(tx, handover.contact).await? else { return Ok(None) };
+        let from = match handover.from {
+            Some(from) => accounts::find(tx, from).await?,
+            None => None,
+        };
+        let mut notice = bare_notice(kind, &contact, company_name(tx, &contact).await?);
+        notice.rep = from.map(|from| from.name);
+        notice.state = Some(handover.stage.clone());
+        notice.note.clone_from(&handover.note);
+        Ok(Some(notice))
+    }
+
+    /// Who is told of a hand-over: whom it goes to, else everybody of its role, else the administrators.
+    async fn meant(&self, tx: &mut Tx, handover: &Handover) -> Result<Vec<AccountId>, Error> {
+        match handover.account {
+            Some(account) => Ok(vec![account]),
+            None => accounts_of(tx, &handover.role).await,
+        }
+    }
+
+    /// Mails that somebody is late to whoever answers for it: to her owner, if she has the role, else to the whole role.
+    async fn late(
+        &mut self,
+        tx: &mut Tx,
+        contact: ContactId,
+        role: &str,
+        account: Option<AccountId>,
+        stage: &str,
+        due_at: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(known) = contacts::find(tx, contact).await? else { return Ok(()) };
+        let mut notice = bare_notice("sla_breached", &known, company_name(tx, &known).await?);
+        notice.state = Some(stage.to_owned());
+        self.hooks(Fact::Late, &notice);
+        if !self.desk.rules.by_mail.contains(&ByMail::Late) {
+            return Ok(());
+        }
+        let all = accounts_of(tx, role).await?;
+        let one = account.or(known.owner).filter(|account| all.contains(account));
+        for account in one.map_or(all, |one| vec![one]) {
+            let mail = Mail::ResponseLate { contact: known.id, account, stage: stage.to_owned(), due_at };
+            self.mail_to(account, mail);
+        }
+        Ok(())
+    }
+
+    /// Tells whoever has something to do, unless she gave it to herself.
+    async fn task(&mut self, tx: &mut Tx, id: TaskId) -> Result<(), Error> {
+        let Some(task) = tasks::find(tx, id).await?.filter(|task| task.done_at.is_none()) else {
+            return Ok(());
+        };
+        if task.given_by == Some(task.account) {
+            return Ok(());
+        }
+        let Some(contact) = contacts::find(tx, task.contact).await? else { return Ok(()) };
+        let mut notice = bare_notice("task_given", &contact, company_name(tx, &contact).await?);
+        notice.note = Some(task.title.clone());
+        self.add_console(task.account, &notice);
+        if self.desk.rules.by_mail.contains(&ByMail::Tasks) {
+            self.mail_to(task.account, Mail::TaskGiven { task: id });
+        }
+        Ok(())
+    }
+
+    /// Tells whoever looks after a contact that all four answers are known.
+    async fn bant(&mut self, tx: &mut Tx, contact: ContactId) -> Result<(), Error> {
+        let Some(contact) = contacts::find(tx, contact).await? else { return Ok(()) };
+        if let Some(owner) = contact.owner {
+            let notice = bare_notice("bant_completed", &contact, company_name(tx, &contact).await?);
+            self.add_console(owner, &notice);
+        }
+        Ok(())
+    }
+
+    fn add_console(&mut self, account: AccountId, notice: &Notice) {
+        let notice = Notice { account: Some(account), ..notice.clone() };
+        self.add(&format!("console:{account}"), self.recorded.at, Work::Console { notice });
+    }
+
+    fn mail_to(&mut self, account: AccountId, mail: Mail) {
+        let what = format!("{}:{account}", mail.name());
+        self.add(&what, self.recorded.at, Work::Mail { mail });
     }
 
     /// A line about a conversation; for everybody, if it is for nobody in particular.
@@ -308,7 +429,30 @@ impl Plan<'_> {
             zone: "UTC".to_owned(),
             link: format!("/console/inbox/{conversation}"),
             state: None,
+            note: None,
         })
+    }
+}
+
+/// Everybody of a role; without anybody the administrators, because somebody has to hear of it.
+async fn accounts_of(tx: &mut Tx, role: &str) -> Result<Vec<AccountId>, Error> {
+    let accounts = store::accounts_of_role(tx, role).await?;
+    if accounts.is_empty() { Ok(store::accounts_of_role(tx, "admin").await?) } else { Ok(accounts) }
+}
+
+/// A line about a contact, for nobody in particular yet.
+fn bare_notice(kind: &str, contact: &Contact, company: Option<String>) -> Notice {
+    Notice {
+        kind: kind.to_owned(),
+        account: None,
+        who: contact.display_name(),
+        company,
+        rep: None,
+        starts_at: None,
+        zone: "UTC".to_owned(),
+        link: format!("/console/contacts/{}", contact.id),
+        state: None,
+        note: None,
     }
 }
 

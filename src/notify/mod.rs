@@ -25,7 +25,7 @@ pub use channels::smtp::Mailer;
 pub use consequences::plan;
 pub use mails::Mail;
 pub use outbound::Outbound;
-pub use rules::{Fact, Hook, Rules};
+pub use rules::{ByMail, Fact, Hook, Rules, Survey};
 pub use store::{
     Letter, Notification, PERSONAL, letter, letters, mark_line_read, mark_read, notifications, unread,
 };
@@ -35,6 +35,7 @@ use self::mails::Draft;
 use self::manners::Turn;
 use crate::base::email::Email;
 use crate::base::language::Language;
+use crate::base::live::Live;
 use crate::base::signing::Keys;
 use crate::base::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::bookings::team::Team;
@@ -54,8 +55,8 @@ pub struct Desk {
     pub keys: Keys,
     pub sites: Arc<Sites>,
     pub templates: Arc<Templates>,
-    pub lifecycle: Arc<stages::Definition>,
-    pub segments: Arc<segments::Definition>,
+    pub lifecycle: Arc<Live<stages::Definition>>,
+    pub segments: Arc<Live<segments::Definition>>,
     pub segment_costs: Arc<segments::Costs>,
     pub catalog: Arc<Catalog>,
     pub webinars: Arc<webinars::Definition>,

@@ -11,6 +11,30 @@ pub enum Fact {
     Bookings,
     /// A visitor waits for a person.
     Handoffs,
+    /// A contact goes to another role.
+    Handovers,
+    /// Nobody has responded, or taken somebody over, in time.
+    Late,
+}
+
+/// What the people of the company can be told by mail, each of what is hers. The console tells them in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByMail {
+    /// A contact is handed over to her.
+    Handovers,
+    /// She has something to do.
+    Tasks,
+    /// Nobody has responded, or taken somebody over, in time.
+    Late,
+}
+
+/// Whoever comes into a state after the sale is asked why, by a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// The state of the track after the sale.
+    pub state: String,
+    /// The form that asks.
+    pub form: String,
 }
 
 /// A chat that is written to.
@@ -30,6 +54,10 @@ pub struct Rules {
     pub invitations: Vec<Invitation>,
     /// How long before a call people are reminded.
     pub remind_ms: Vec<i64>,
+    /// What the people of the company are told by mail, too.
+    pub by_mail: Vec<ByMail>,
+    /// Who is asked by a form what became of it.
+    pub surveys: Vec<Survey>,
 }
 
 /// Who sends this form is invited to this webinar, once.
@@ -47,8 +75,17 @@ impl Rules {
         let hooks = map.optional("hooks").and_then(yaml::View::list).unwrap_or_default();
         let invitations = map.optional("invitations").and_then(yaml::View::list).unwrap_or_default();
         let remind = map.optional("remind_before_call").and_then(yaml::View::list).unwrap_or_default();
+        let by_mail = map.optional("mail_team").map(yaml::View::list);
+        let surveys = map.optional("surveys").and_then(yaml::View::list).unwrap_or_default();
         map.finish();
+        // Whoever says nothing is told of everything that is hers.
+        let by_mail = match by_mail {
+            Some(list) => list.unwrap_or_default().into_iter().filter_map(by_mail_of).collect(),
+            None => vec![ByMail::Handovers, ByMail::Tasks, ByMail::Late],
+        };
         let rules = Self {
+            by_mail,
+            surveys: surveys.into_iter().filter_map(survey).collect(),
             hooks: hooks.into_iter().filter_map(hook).collect(),
             invitations: invitations.into_iter().filter_map(invitation).collect(),
             remind_ms: remind.into_iter().filter_map(yaml::View::duration_ms).collect(),
@@ -66,8 +103,10 @@ fn hook(view: yaml::View<'_>) -> Option<Hook> {
     let on = on
         .into_iter()
         .filter_map(|view| {
-            Some(match view.one_of(&["bookings", "handoffs"])? {
+            Some(match view.one_of(&["bookings", "handoffs", "handovers", "late"])? {
                 "bookings" => Fact::Bookings,
+                "handovers" => Fact::Handovers,
+                "late" => Fact::Late,
                 _ => Fact::Handoffs,
             })
         })
@@ -79,6 +118,22 @@ fn hook(view: yaml::View<'_>) -> Option<Hook> {
             .map(|_| text.to_owned())
     })?;
     Some(Hook { name: name?, url: Secret::new(url), on })
+}
+
+fn by_mail_of(view: yaml::View<'_>) -> Option<ByMail> {
+    Some(match view.one_of(&["handovers", "tasks", "late"])? {
+        "handovers" => ByMail::Handovers,
+        "tasks" => ByMail::Tasks,
+        _ => ByMail::Late,
+    })
+}
+
+fn survey(view: yaml::View<'_>) -> Option<Survey> {
+    let mut map = view.map()?;
+    let state = map.required("state").and_then(yaml::View::str);
+    let form = map.required("form").and_then(yaml::View::str);
+    map.finish();
+    Some(Survey { state: state?, form: form? })
 }
 
 fn invitation(view: yaml::View<'_>) -> Option<Invitation> {

@@ -77,6 +77,7 @@ async fn newcomers(
 ) -> Result<Vec<ContactId>, subscriptions::Error> {
     let there = match &sequence.enter {
         super::Place::Stage(stage) => store::in_stage(q, stage, WALKS_MOST).await?,
+        super::Place::Customer(state) => store::in_state(q, state, WALKS_MOST).await?,
         super::Place::Segment(segment) => store::in_segment(q, segment, WALKS_MOST).await?,
     };
     let mut new = Vec::new();

@@ -22,7 +22,7 @@ use crate::events::Event;
 use crate::scoring::condition::{Condition, Scope};
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
-use crate::{scoring, segments, subscriptions};
+use crate::{scoring, segments, stages, subscriptions};
 
 /// How far back conditions look.
 const MEMORY_MS: i64 = 400 * DAY_MS;
@@ -129,6 +129,8 @@ pub struct Due {
     /// Which letter.
     pub mail: String,
     pub topic: String,
+    /// Whether it counts as an attempt to win somebody back.
+    pub is_attempt: bool,
 }
 
 /// Whether a contact is in a place.
@@ -136,6 +138,7 @@ async fn is_in(q: &mut impl Queries, contact: &Contact, place: &Place) -> storag
     match place {
         Place::Stage(stage) => Ok(contact.stage == *stage),
         Place::Segment(segment) => segments::is_member(q, contact.id, segment).await,
+        Place::Customer(state) => Ok(stages::track::state_of(q, contact.id).await?.as_ref() == Some(state)),
     }
 }
 
@@ -207,6 +210,7 @@ pub async fn hear(
 ) -> Result<(), subscriptions::Error> {
     let contact = match event {
         Event::StageChanged { contact, .. }
+        | Event::CustomerStateChanged { contact, .. }
         | Event::SegmentEntered { contact, .. }
         | Event::SegmentLeft { contact, .. }
         | Event::SubscriptionConfirmed { contact, .. }
@@ -218,8 +222,13 @@ pub async fn hear(
         | Event::ContactsUnmerged { .. }
         | Event::DealWon { .. }
         | Event::DealLost { .. }
+        | Event::MilestoneReached { .. }
+        | Event::BantCompleted { .. }
+        | Event::HandoverGiven { .. }
+        | Event::HandoverTaken { .. }
+        | Event::HandoverLate { .. }
+        | Event::TaskGiven { .. }
         | Event::SlaBreached { .. }
-        | Event::CustomerStateChanged { .. }
         | Event::SubscriptionAsked { .. }
         | Event::WebinarRegistered { .. }
         | Event::WebinarAttended { .. }
@@ -339,6 +348,7 @@ pub async fn advance(
                 step: walk.step,
                 mail: step.mail.clone(),
                 topic: sequence.topic.clone(),
+                is_attempt: step.is_attempt,
             })
         }
         None => None,

@@ -17,6 +17,8 @@ pub enum Place {
     Stage(String),
     /// In a segment.
     Segment(String),
+    /// In a state after the sale.
+    Customer(String),
 }
 
 /// How often somebody may enter.
@@ -37,6 +39,8 @@ pub struct Step {
     pub condition: Option<Condition>,
     /// Which letter.
     pub mail: String,
+    /// Whether it counts as an attempt to win somebody back.
+    pub is_attempt: bool,
 }
 
 /// A sequence.
@@ -71,6 +75,8 @@ pub struct Known {
     pub topics: Option<BTreeSet<String>>,
     pub stages: Option<BTreeSet<String>>,
     pub segments: Option<BTreeSet<String>>,
+    /// States after the sale.
+    pub states: Option<BTreeSet<String>>,
     pub mails: Option<BTreeSet<String>>,
 }
 
@@ -181,15 +187,19 @@ fn place(view: View<'_>, known: &Known) -> Option<Place> {
     let mut map = view.map()?;
     let stage = map.optional("stage");
     let segment = map.optional("segment");
+    let customer = map.optional("customer");
     map.finish();
-    match (stage, segment) {
-        (Some(stage), None) => named(stage, "M303", "stage", known.stages.as_ref()).map(Place::Stage),
-        (None, Some(segment)) => {
+    match (stage, segment, customer) {
+        (Some(stage), None, None) => named(stage, "M303", "stage", known.stages.as_ref()).map(Place::Stage),
+        (None, Some(segment), None) => {
             named(segment, "M304", "segment", known.segments.as_ref()).map(Place::Segment)
         }
-        (Some(_), Some(_)) | (None, None) => {
-            view.error("M307", "a place is one stage or one segment")
-                .hint("{stage: lead} or {segment: NAME}");
+        (None, None, Some(state)) => {
+            named(state, "M309", "state after the sale", known.states.as_ref()).map(Place::Customer)
+        }
+        _ => {
+            view.error("M307", "a place is one stage, one segment or one state after the sale")
+                .hint("{stage: lead}, {segment: NAME} or {customer: churned}");
             None
         }
     }
@@ -200,12 +210,13 @@ fn step(view: View<'_>, known: &Known) -> Option<Step> {
     let wait_ms = map.required("wait").and_then(View::duration_ms);
     let condition = map.optional("if").map(|view| Condition::read(view, Symbols::Facts));
     let mail = map.required("mail").and_then(|view| named(view, "M308", "letter", known.mails.as_ref()));
+    let is_attempt = map.optional("attempt").and_then(View::bool).unwrap_or(false);
     map.finish();
     let condition = match condition {
         Some(condition) => Some(condition?),
         None => None,
     };
-    Some(Step { wait_ms: wait_ms?, condition, mail: mail? })
+    Some(Step { wait_ms: wait_ms?, condition, mail: mail?, is_attempt })
 }
 
 /// A name that has to be declared elsewhere.
@@ -233,6 +244,7 @@ mod tests {
             topics: set(&["newsletter"]),
             stages: set(&["lead", "mql"]),
             segments: None,
+            states: None,
             mails: set(&["first-idea"]),
         }
     }

@@ -195,6 +195,20 @@ pub(super) async fn in_stage(q: &mut impl Queries, stage: &str, most: i64) -> Re
     rows.iter().map(|row| row.get("id")).collect()
 }
 
+/// Contacts that stand in a state after the sale, for a dry run.
+pub(super) async fn in_state(q: &mut impl Queries, state: &str, most: i64) -> Result<Vec<ContactId>> {
+    let rows = q
+        .query(
+            sql!(
+                "select contact_id from post_sale_intervals where state = $1 and left_at is null
+                 order by contact_id limit $2"
+            ),
+            params![state, most],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("contact_id")).collect()
+}
+
 /// Contacts that belong to a segment, for a dry run.
 pub(super) async fn in_segment(q: &mut impl Queries, segment: &str, most: i64) -> Result<Vec<ContactId>> {
     let rows = q

@@ -25,7 +25,10 @@ use crate::stages;
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 use crate::storage::personal::Personal;
-use crate::{bookings, chat, deals, events, gates, nurture, offers, segments, subscriptions, webinars};
+use crate::{
+    bookings, chat, deals, events, gates, handovers, nurture, offers, segments, subscriptions, tasks,
+    webinars,
+};
 
 /// The purpose under which the ledger notes that somebody objects to being profiled.
 pub const PROFILING: &str = "profiling";
@@ -81,7 +84,7 @@ impl Coded for Error {
 /// Every list of tables, in the order in which they are erased: what leads to other rows comes last. `later` are the lists
 /// of the modules that may know this one (mails, jobs).
 pub fn tables(later: &[&'static [Personal]]) -> Vec<&'static Personal> {
-    let journey: [&[Personal]; 14] = [
+    let journey: [&[Personal]; 16] = [
         PERSONAL,
         events::PERSONAL,
         segments::PERSONAL,
@@ -94,6 +97,8 @@ pub fn tables(later: &[&'static [Personal]]) -> Vec<&'static Personal> {
         webinars::PERSONAL,
         bookings::PERSONAL,
         chat::live::PERSONAL,
+        tasks::PERSONAL,
+        handovers::PERSONAL,
         chat::PERSONAL,
         contacts::PERSONAL,
     ];
@@ -120,6 +125,28 @@ pub async fn set_profiling(
     let entry = contacts::ConsentEntry { page, ..contacts::ConsentEntry::of(PROFILING, action) };
     contacts::note_consent(tx, Some(known.id), None, &entry, now).await?;
     Ok(())
+}
+
+/// Whoever objected to being profiled, was erased and comes back still objects: the digest of her address says so. A word
+/// of hers since then counts more. Returns whether it had to be noted.
+///
+/// # Errors
+/// As the store says.
+pub async fn remember_objection(
+    tx: &mut Tx,
+    keys: &Keys,
+    contact: ContactId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(known) = contacts::find(tx, contact).await? else { return Ok(false) };
+    let ledger = contacts::consents(tx, known.id).await?;
+    let has_spoken = ledger.iter().any(|record| record.purpose == PROFILING);
+    if has_spoken || !store::is_kept(tx, &digest(keys, &known.email), PROFILING).await? {
+        return Ok(false);
+    }
+    set_profiling(tx, known.id, true, None, now).await?;
+    contacts::marks::mark(tx, known.id, contacts::marks::EVERYTHING, now).await?;
+    Ok(true)
 }
 
 /// Whether a person's last word on a purpose was no, also if it was said before she was erased.

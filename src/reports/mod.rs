@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod people;
 pub mod person;
 pub mod pipeline;
+pub mod team;
 pub mod timeline;
 pub mod traffic;
 

@@ -15,7 +15,8 @@ pub const PAGE: i64 = 50;
 /// What to look for.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
-    /// A part of the name, the address, the company or its domain.
+    /// A part of the name, the address, the company or its domain, or of what hurts, is needed, wanted and valued, and which
+    /// competitors are looked at.
     pub text: Option<String>,
     pub stage: Option<String>,
     pub company: Option<CompanyId>,
@@ -59,7 +60,11 @@ pub async fn people(q: &mut impl Queries, search: &Search) -> Result<Vec<Person>
                      and (cast($1 as text) is null or lower(c.email) like $1 escape '!'
                          or lower(coalesce(c.first_name, '') || ' ' || coalesce(c.last_name, '')) like $1 escape '!'
                          or lower(coalesce(co.name, '')) like $1 escape '!'
-                         or coalesce(co.domain, '') like $1 escape '!')
+                         or coalesce(co.domain, '') like $1 escape '!'
+                         or exists (select 1 from contact_fields f
+                             where f.contact_id = c.id and f.status = 'current'
+                                 and f.name in ('need', 'pain', 'competitors', 'want', 'value')
+                                 and lower(f.value) like $1 escape '!'))
                      and (cast($2 as text) is null or c.stage = $2)
                      and (cast($3 as text) is null or c.company_id = $3)
                  order by c.last_seen_at desc, c.id desc limit $4 offset $5"
@@ -103,7 +108,11 @@ pub async fn by_stage(q: &mut impl Queries, search: &Search) -> Result<Vec<(Stri
                      and (cast($1 as text) is null or lower(c.email) like $1 escape '!'
                          or lower(coalesce(c.first_name, '') || ' ' || coalesce(c.last_name, '')) like $1 escape '!'
                          or lower(coalesce(co.name, '')) like $1 escape '!'
-                         or coalesce(co.domain, '') like $1 escape '!')
+                         or coalesce(co.domain, '') like $1 escape '!'
+                         or exists (select 1 from contact_fields f
+                             where f.contact_id = c.id and f.status = 'current'
+                                 and f.name in ('need', 'pain', 'competitors', 'want', 'value')
+                                 and lower(f.value) like $1 escape '!'))
                      and (cast($2 as text) is null or c.company_id = $2)
                  group by c.stage"
             ),

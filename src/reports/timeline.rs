@@ -69,6 +69,8 @@ pub enum What {
         /// `rule`, `account` or `api`.
         actor: String,
     },
+    /// A call by telephone, or what a call found out.
+    Call { change: String, minutes: Option<i64>, summary: String },
     /// A consent was given, refused or taken back.
     Consent { purpose: String, action: String, text: Option<String> },
     /// Anything else that was recorded.
@@ -189,6 +191,11 @@ fn activity_of(row: &Row, names: &Names<'_>) -> Result<Entry> {
             starts_at: number("starts_at").map(Timestamp),
             rep: names.rep(&text("rep").unwrap_or_default()),
             reason: text("reason"),
+        },
+        Some(("call", change @ ("held" | "unanswered" | "findings"))) => What::Call {
+            change: change.to_owned(),
+            minutes: number("minutes"),
+            summary: text("summary").unwrap_or_default(),
         },
         Some(("asset", done)) => {
             What::Activity { icon: "download", name: format!("asset_{done}"), subject: names.asset(&subject) }

@@ -52,6 +52,15 @@ pub const KINDS: &[&str] = &[
     "conversation.answered",
     "winback.attempt",
     "chat.marked",
+    "bant.complete",
+    "handover.given",
+    "handover.taken",
+    "call.requested",
+    "call.held",
+    "call.unanswered",
+    "call.findings",
+    "deal.milestone",
+    "email.hard_bounced",
 ];
 
 /// The level of what she has seen that is nearest to a decision. It is worked out of what she did, so that it is right at
@@ -510,7 +519,7 @@ impl Condition {
             Concerns { any_kind: self.calls.len() < self.expr.call_sites().len(), ..Concerns::default() };
         for used in self.expr.uses() {
             match used.path.as_str() {
-                "stage" => concerns.stage = true,
+                "stage" | "customer_state" => concerns.stage = true,
                 "fit" | "fit_points" | "engagement" | "engagement_points" => concerns.scores = true,
                 "identified" => {}
                 // Whatever happens may carry a tag.

@@ -16,7 +16,7 @@ pub mod tags;
 pub mod titles;
 
 pub use definition::Definition;
-pub use facts::{Activity, Facts};
+pub use facts::{Activity, BANT, Facts};
 pub use history::History;
 pub use score::{Axis, Evidence, Grade, Level, Row, Score, score};
 pub use scorer::Scorer;

@@ -90,7 +90,12 @@ impl Definition {
             Some(lifecycle) => Type::one_of(lifecycle.words()),
             None => Type::String,
         };
-        let symbols = STAGE.clone().field("stage", stage);
+        let states = lifecycle.and_then(|lifecycle| lifecycle.post_sale.as_ref());
+        let state = match states {
+            Some(track) => Type::one_of(track.states.iter().map(|state| state.id.as_str()).chain([""])),
+            None => Type::String,
+        };
+        let symbols = STAGE.clone().field("stage", stage).field("customer_state", state);
         let aliases = lifecycle.map(stages::Definition::aliases).unwrap_or_default();
         let lists = lifecycle.map(|lifecycle| lifecycle.lists.clone()).unwrap_or_default();
         let list = map.required("segments").and_then(View::list).unwrap_or_default();

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::definition::{Changed, Definition, Segment};
 use super::{Costs, due, store};
+use crate::base::expr::Context;
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::contacts::{self, marks};
@@ -75,9 +76,9 @@ pub async fn ask_about(
     now: Timestamp,
 ) -> Result<Vec<Answer>, stages::Error> {
     let person = stages::person(q, lifecycle, contact, now).await?;
-    let stage = stages::position(q, lifecycle, contact, now).await?.stage;
+    let values = values(q, lifecycle, &person, contact, now).await?;
     let asked: Vec<&Segment> = segments.segments.iter().collect();
-    let answers = answers(lifecycle, &asked, &Costs::default(), &person, &stage);
+    let answers = answers(lifecycle, &asked, &Costs::default(), &person, &values);
     Ok(answers
         .into_iter()
         .map(|(segment, is_member, due_at)| Answer {
@@ -112,9 +113,9 @@ async fn ask(
         return Ok(Vec::new());
     }
     let person = stages::person(tx, lifecycle, contact, now).await?;
-    let stage = stages::position(tx, lifecycle, contact, now).await?.stage;
+    let values = values(tx, lifecycle, &person, contact, now).await?;
     let mut changes = Vec::new();
-    for (segment, is_member, due_at) in answers(lifecycle, asked, costs, &person, &stage) {
+    for (segment, is_member, due_at) in answers(lifecycle, asked, costs, &person, &values) {
         let known = states.get(&segment.id);
         let was_member = known.is_some_and(|state| state.is_member);
         if known.is_some_and(|state| state.is_member == is_member && state.due_at == due_at) {
@@ -139,22 +140,36 @@ async fn ask(
     Ok(changes)
 }
 
+/// What conditions of segments name: the facts, the stage, and the state after the sale.
+async fn values(
+    q: &mut impl Queries,
+    lifecycle: &stages::Definition,
+    person: &Person,
+    contact: ContactId,
+    now: Timestamp,
+) -> Result<Context, stages::Error> {
+    let stage = stages::position(q, lifecycle, contact, now).await?.stage;
+    let state = stages::track::state_of(q, contact).await?.unwrap_or_default();
+    let mut values = person.values_in(&stage);
+    values.set("customer_state", state);
+    Ok(values)
+}
+
 /// The answers of segments about a person: whether she belongs, and when to ask again.
 fn answers<'a>(
     lifecycle: &stages::Definition,
     asked: &[&'a Segment],
     costs: &Costs,
     person: &Person,
-    stage: &str,
+    values: &Context,
 ) -> Vec<(&'a Segment, bool, Option<Timestamp>)> {
-    let values = person.values_in(stage);
-    let moment = person.moment(&values);
+    let moment = person.moment(values);
     let mut seen = BTreeSet::new();
     let mut answers = Vec::new();
     for segment in asked.iter().filter(|segment| seen.insert(segment.id.as_str())) {
         let began = Instant::now();
         let is_member = segment.condition.holds_at(&moment);
-        let due_at = due::next(segment, lifecycle, person, &values);
+        let due_at = due::next(segment, lifecycle, person, values);
         costs.add(&segment.id, began.elapsed());
         answers.push((*segment, is_member, due_at));
     }

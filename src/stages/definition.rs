@@ -11,6 +11,7 @@ use crate::base::diagnostic::{Mark, Report};
 use crate::base::email::Email;
 use crate::base::localized::Localized;
 use crate::base::signing::sha256_hex;
+use crate::base::time::Timestamp;
 use crate::base::yaml::{self, Map, View};
 use crate::scoring::alias::Aliases;
 use crate::scoring::condition::{Condition, Lists, Symbols};
@@ -21,7 +22,7 @@ use crate::scoring::{self, definition::rule_id};
 pub const SIDES: &[&str] = &["marketing", "sales"];
 
 /// What counts as a first response unless the file says otherwise.
-const RESPONSES: [&str; 3] = ["decision", "booking.held", "conversation.answered"];
+const RESPONSES: [&str; 4] = ["decision", "booking.held", "conversation.answered", "call.held"];
 
 /// Who owns the people in a stage.
 pub const ROLES: &[&str] = &["marketing", "sdr", "ae", "cs"];
@@ -123,6 +124,8 @@ pub struct Stage {
     pub again: Option<Again>,
     /// The alias that is shown in the place of the name, if one is.
     pub shown_as: Option<String>,
+    /// How soon whoever is handed over in it must be taken, in the team's hours.
+    pub take_within_ms: Option<i64>,
 }
 
 /// Whoever is in a stage and enters it once more stays, and another journey begins: a customer who buys again.
@@ -285,6 +288,24 @@ impl Definition {
         self.stage(stage).map_or(stage, Stage::word)
     }
 
+    /// The first stage that sales looks after: before it nobody is to be called.
+    pub fn first_of_sales(&self) -> Option<&Stage> {
+        self.stages.iter().find(|stage| matches!(stage.owner.as_str(), "sdr" | "ae"))
+    }
+
+    /// Whether whoever stands in a stage may be given a sales call: calling a marketing lead to close usually fails, and
+    /// costs more than the lead.
+    pub fn may_be_called(&self, stage: &str) -> bool {
+        let first = self.first_of_sales().and_then(|first| self.order(&first.id));
+        let own = self.stage(stage).and_then(|stage| self.order(&stage.id));
+        first.is_none_or(|first| own.is_some_and(|own| own >= first))
+    }
+
+    /// The moment at which so many milliseconds of the team's hours have passed; by the wall clock without hours.
+    pub fn after_working(&self, from: Timestamp, ms: i64) -> Timestamp {
+        self.hours.as_ref().map_or_else(|| from.plus_ms(ms), |hours| hours.after(from, ms))
+    }
+
     /// The stage after another, if there is one.
     pub fn next(&self, stage: &str) -> Option<&Stage> {
         self.order(stage).and_then(|order| self.stages.get(order + 1))
@@ -354,6 +375,10 @@ fn read_stage<'a>(
         }
         Some(word)
     });
+    let take_within_ms = map.optional("take_within").and_then(|view| {
+        let length = view.duration_ms()?;
+        if length > 0 { Some(length) } else { view.wrong("a length of time above 0") }
+    });
     let at = map.at;
     let enter = map.optional("enter").and_then(View::map);
     let (mut clauses, mut all) = (Vec::new(), false);
@@ -381,6 +406,7 @@ fn read_stage<'a>(
         sla,
         again,
         shown_as,
+        take_within_ms,
     })
 }
 

@@ -87,10 +87,9 @@ pub(super) fn deadline(
     person: &Person,
     entered_at: Timestamp,
 ) -> Deadline {
-    let hours = definition.hours.as_ref().filter(|_| sla.in_business_hours);
-    let due_at = match hours {
-        Some(hours) => hours.after(entered_at, sla.first_response_ms),
-        None => entered_at.plus_ms(sla.first_response_ms),
+    let due_at = match sla.in_business_hours {
+        true => definition.after_working(entered_at, sla.first_response_ms),
+        false => entered_at.plus_ms(sla.first_response_ms),
     };
     // What moved her here happened in the same moment and is no response to it.
     let answer = |kind: &String| {

@@ -337,7 +337,15 @@ async fn run(
     now: Timestamp,
 ) -> Result<Vec<Transition>, Error> {
     tx.lock(&lock_name(contact)).await?;
-    let person = person(tx, definition, contact, now).await?;
+    let mut person = person(tx, definition, contact, now).await?;
+    if person.facts.bant_positive() == scoring::BANT.len()
+        && !store::has_done(tx, contact, BANT_COMPLETE).await?
+    {
+        let props = json!({"by": actor.word()});
+        contacts::record(tx, Some(contact), None, BANT_COMPLETE, None, props, now).await?;
+        events::append(tx, &Event::BantCompleted { contact }, now).await?;
+        person = self::person(tx, definition, contact, now).await?;
+    }
     let position = position(tx, definition, contact, now).await?;
     let mut done = Vec::new();
     for step in rules::steps(definition, &person, &position) {
@@ -355,6 +363,10 @@ async fn run(
     due::plan(tx, definition, contact, &person, now).await?;
     Ok(done)
 }
+
+/// What it is recorded as that all four qualifying questions are answered with yes: once for each person, whatever becomes
+/// of the answers.
+pub const BANT_COMPLETE: &str = "bant.complete";
 
 /// All that rules look at, about one contact.
 ///

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::due::{Due, What};
 use super::track::Step;
 use super::trial::{Case, Fact, Reached, Workplace};
-use super::versions::{Activation, Approval, Reevaluate};
+use super::versions::{Activation, Approval, Proposal, Reevaluate};
 use super::{Actor, Definition, Grounds, Move};
 use crate::base::email::Email;
 use crate::base::ids::{AccountId, CompanyId, ContactId, new_key};
@@ -114,6 +114,20 @@ pub(super) async fn contact(q: &mut impl Queries, contact: ContactId) -> Result<
         })
     })
     .transpose()
+}
+
+/// Whether something was ever recorded of a contact.
+pub(super) async fn has_done(q: &mut impl Queries, contact: ContactId, kind: &str) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id from activities
+                 where contact_id in (select own_id from contact_ids where contact_id = $1) and kind = $2 limit 1"
+            ),
+            params![contact, kind],
+        )
+        .await?;
+    Ok(row.is_some())
 }
 
 pub(super) async fn open_interval(q: &mut impl Queries, contact: ContactId) -> Result<Option<Interval>> {
@@ -567,6 +581,63 @@ pub(super) async fn activations(q: &mut impl Queries, most: i64) -> Result<Vec<(
 }
 
 /// How many contacts there are.
+pub(super) async fn put_proposal(
+    tx: &mut Tx,
+    hash: &str,
+    actor: &str,
+    note: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into lifecycle_proposals (hash, actor, note, at) values ($1, $2, $3, $4)
+             on conflict (hash) do update set
+                 actor = excluded.actor, note = excluded.note, at = excluded.at, withdrawn_at = null"
+        ),
+        params![hash, actor, note, now],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn withdraw_proposal(tx: &mut Tx, hash: &str, now: Timestamp) -> Result<bool> {
+    let withdrawn = tx
+        .execute(
+            sql!("update lifecycle_proposals set withdrawn_at = $2 where hash = $1 and withdrawn_at is null"),
+            params![hash, now],
+        )
+        .await?;
+    Ok(withdrawn > 0)
+}
+
+/// The proposals that wait, each with its text.
+pub(super) async fn proposals(q: &mut impl Queries) -> Result<Vec<(Proposal, String)>> {
+    let rows = q
+        .query(
+            sql!(
+                "select p.hash, p.actor, p.note, p.at, t.version, t.body
+                 from lifecycle_proposals p join lifecycle_texts t on t.hash = p.hash
+                 where p.withdrawn_at is null
+                     and not exists (select 1 from lifecycle_activations a where a.hash = p.hash and a.at >= p.at)
+                 order by p.at desc, p.hash limit 50"
+            ),
+            &[],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let proposal = Proposal {
+                hash: row.get("hash")?,
+                version: row.get("version")?,
+                actor: row.get("actor")?,
+                note: row.get("note")?,
+                at: row.get("at")?,
+            };
+            Ok((proposal, row.get("body")?))
+        })
+        .collect()
+}
+
 pub(super) async fn contact_count(q: &mut impl Queries) -> Result<i64> {
     let row = q.query_opt(sql!("select count(*) as n from contacts"), &[]).await?;
     row.map_or(Ok(0), |row| row.get("n"))

@@ -139,9 +139,13 @@ pub struct Chosen {
 /// # Errors
 /// As the store says.
 pub async fn choose(q: &mut impl Queries, file: Definition) -> Result<Chosen, Error> {
-    let Some((_, active)) = active(q).await? else { return Ok(Chosen { running: file, draft: None }) };
+    let Some((activation, active)) = active(q).await? else {
+        return Ok(Chosen { running: file, draft: None });
+    };
     let is_same = active.hash == file.hash;
-    let must_wait = !required(&file, Some(&active)).is_empty();
+    // What people have activated is newer than a file that nobody has written on since.
+    let is_older = activation.actor != START && file.version < active.version;
+    let must_wait = is_older || !required(&file, Some(&active)).is_empty();
     Ok(if is_same || !must_wait {
         Chosen { running: file, draft: None }
     } else {
@@ -163,10 +167,84 @@ pub async fn start(db: &Db, file: Definition, now: Timestamp) -> Result<Chosen, 
     let runs = active(&mut tx).await?.is_some_and(|(activation, _)| activation.hash == chosen.running.hash);
     if !runs {
         store::keep_text(&mut tx, &chosen.running, now).await?;
-        store::activate(&mut tx, &chosen.running.hash, Reevaluate::NewEventsOnly, "start", now).await?;
+        store::activate(&mut tx, &chosen.running.hash, Reevaluate::NewEventsOnly, START, now).await?;
     }
     tx.commit().await?;
     Ok(chosen)
+}
+
+/// The actor of activations that a start made by itself.
+const START: &str = "start";
+
+/// The version that was activated last.
+///
+/// # Errors
+/// As the store says.
+pub async fn newest(q: &mut impl Queries) -> Result<Option<Definition>, Error> {
+    Ok(active(q).await?.map(|(_, definition)| definition))
+}
+
+/// A text that somebody proposed, and that waits for both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proposal {
+    /// The text's hash.
+    pub hash: String,
+    /// Its number.
+    pub version: i64,
+    /// `account:ID` or `api`.
+    pub actor: String,
+    /// What it is for, in the words of whoever proposed it.
+    pub note: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Proposes a text: it waits for the approvals that it needs and for its activation, like a changed file.
+///
+/// # Errors
+/// [`Refused::Running`], [`Refused::NumberTaken`].
+pub async fn propose(
+    tx: &mut Tx,
+    definition: &Definition,
+    actor: &str,
+    note: Option<&str>,
+    now: Timestamp,
+) -> Result<Standing, Error> {
+    tx.lock("lifecycle").await?;
+    let before = standing(tx, definition).await?;
+    if before.is_running {
+        return Err(Refused::Running.into());
+    }
+    is_new_number(tx, definition).await?;
+    store::keep_text(tx, definition, now).await?;
+    store::put_proposal(tx, &definition.hash, actor, note, now).await?;
+    standing(tx, definition).await
+}
+
+/// Takes a proposal back. Returns whether it waited.
+///
+/// # Errors
+/// As the store says.
+pub async fn withdraw(tx: &mut Tx, hash: &str, now: Timestamp) -> Result<bool, Error> {
+    Ok(store::withdraw_proposal(tx, hash, now).await?)
+}
+
+/// The proposals that wait, the latest first: what was taken back or has run since is none any more.
+///
+/// # Errors
+/// As the store says.
+pub async fn proposals(q: &mut impl Queries) -> Result<Vec<Proposal>, Error> {
+    Ok(store::proposals(q).await?.into_iter().map(|(proposal, _)| proposal).collect())
+}
+
+/// The definition of a proposal that waits.
+///
+/// # Errors
+/// As the store says.
+pub async fn proposed(q: &mut impl Queries, hash: &str) -> Result<Option<Definition>, Error> {
+    let waiting = store::proposals(q).await?;
+    let body = waiting.into_iter().find(|(proposal, _)| proposal.hash == hash).map(|(_, body)| body);
+    Ok(body.and_then(|body| Definition::parse("lifecycle.yaml", &body, &Report::new())))
 }
 
 /// The version that was activated last, read again from its text.
@@ -251,7 +329,7 @@ pub async fn approve(
     standing(tx, definition).await
 }
 
-/// Lets a definition run that everybody who must has approved. Servers take it up when they start.
+/// Lets a definition run that everybody who must has approved. Every server takes it up within seconds.
 ///
 /// # Errors
 /// [`Refused::NotApproved`], [`Refused::Running`], [`Refused::NumberTaken`].

@@ -88,7 +88,7 @@ fn subscription_of(row: &Row) -> Result<Subscription> {
     })
 }
 
-/// What a contact has ever asked for or left, by topic.
+/// What a contact has ever asked for or left, by topic. Of several contacts that are one, the last word counts.
 ///
 /// # Errors
 /// As the store says.
@@ -97,12 +97,16 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
         .query(
             sql!(
                 "select topic, state, source, asked_at, confirmed_at, state_at
-                 from subscriptions where contact_id = $1 order by topic"
+                 from subscriptions
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 order by topic, state_at desc, contact_id desc"
             ),
             params![contact],
         )
         .await?;
-    rows.iter().map(subscription_of).collect()
+    let mut latest = rows.iter().map(subscription_of).collect::<Result<Vec<Subscription>>>()?;
+    latest.dedup_by(|later, earlier| later.topic == earlier.topic);
+    Ok(latest)
 }
 
 /// One of them.
@@ -114,7 +118,9 @@ pub async fn find(q: &mut impl Queries, contact: ContactId, topic: &str) -> Resu
         .query_opt(
             sql!(
                 "select topic, state, source, asked_at, confirmed_at, state_at
-                 from subscriptions where contact_id = $1 and topic = $2"
+                 from subscriptions
+                 where contact_id in (select own_id from contact_ids where contact_id = $1) and topic = $2
+                 order by state_at desc, contact_id desc limit 1"
             ),
             params![contact, topic],
         )
@@ -157,7 +163,11 @@ pub(super) async fn asked_since(
 ) -> Result<Vec<Timestamp>> {
     let rows = q
         .query(
-            sql!("select at from confirmation_mails where contact_id = $1 and at > $2 order by at desc"),
+            sql!(
+                "select at from confirmation_mails
+                 where contact_id in (select own_id from contact_ids where contact_id = $1) and at > $2
+                 order by at desc"
+            ),
             params![contact, since],
         )
         .await?;
@@ -181,7 +191,11 @@ pub async fn paused_until(
 ) -> Result<Option<Timestamp>> {
     let row = q
         .query_opt(
-            sql!("select until_at from mail_pauses where contact_id = $1 and until_at > $2"),
+            sql!(
+                "select until_at from mail_pauses
+                 where contact_id in (select own_id from contact_ids where contact_id = $1) and until_at > $2
+                 order by until_at desc limit 1"
+            ),
             params![contact, now],
         )
         .await?;
@@ -189,7 +203,11 @@ pub async fn paused_until(
 }
 
 pub(super) async fn pause(tx: &mut Tx, contact: ContactId, until: Option<Timestamp>) -> Result<()> {
-    tx.execute(sql!("delete from mail_pauses where contact_id = $1"), params![contact]).await?;
+    tx.execute(
+        sql!("delete from mail_pauses where contact_id in (select own_id from contact_ids where contact_id = $1)"),
+        params![contact],
+    )
+    .await?;
     if let Some(until) = until {
         tx.execute(
             sql!("insert into mail_pauses (contact_id, until_at) values ($1, $2)"),
@@ -308,7 +326,10 @@ pub(super) async fn slots(
     let rows = q
         .query(
             sql!(
-                "select at from letter_slots where contact_id = $1 and mail_id <> $2 and at > $3 order by at"
+                "select at from letter_slots
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and mail_id <> $2 and at > $3
+                 order by at"
             ),
             params![contact, but, since],
         )

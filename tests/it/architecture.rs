@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::sources::{Source, sources};
 
 /// Who may import whom: a module imports only what stands before it.
-const ORDER: [&str; 34] = [
+const ORDER: [&str; 37] = [
     "base",
     "config",
     "telemetry",
@@ -29,6 +29,9 @@ const ORDER: [&str; 34] = [
     "gates",
     "webinars",
     "bookings",
+    "tasks",
+    "handovers",
+    "calls",
     "chat",
     "privacy",
     "render",
@@ -44,7 +47,7 @@ const ORDER: [&str; 34] = [
 ];
 
 /// The way of a visitor, from the site to the chat.
-const JOURNEY: [&str; 18] = [
+const JOURNEY: [&str; 21] = [
     "sites",
     "accounts",
     "hits",
@@ -62,6 +65,9 @@ const JOURNEY: [&str; 18] = [
     "gates",
     "webinars",
     "bookings",
+    "tasks",
+    "handovers",
+    "calls",
     "chat",
 ];
 

@@ -315,6 +315,9 @@ async fn looking_changes_nothing() {
         "/console/outbox".to_owned(),
         "/console/addresses".to_owned(),
         "/console/notifications".to_owned(),
+        "/console/work".to_owned(),
+        "/console/lifecycle".to_owned(),
+        format!("/console/contacts/{nikki}/call"),
     ] {
         admin.get(&path).await.expect(200);
     }
@@ -342,6 +345,9 @@ async fn every_page_keeps_to_a_strict_policy_without_inline_code() {
         "/console/outbox".to_owned(),
         "/console/addresses".to_owned(),
         "/console/notifications".to_owned(),
+        "/console/work".to_owned(),
+        "/console/lifecycle".to_owned(),
+        format!("/console/contacts/{nikki}/call"),
         "/console/nowhere".to_owned(),
     ];
     for path in pages {
@@ -611,6 +617,7 @@ async fn an_empty_console_says_what_to_do_next() {
         ("/console/inbox", "When a visitor opens the chat"),
         ("/console/outbox", "Confirmations, downloads and invitations"),
         ("/console/notifications", "Booked calls and chats"),
+        ("/console/work", "is handed over and stands here"),
     ] {
         assert!(admin.sees(path).await.contains(says), "{path}");
     }
@@ -824,4 +831,156 @@ async fn a_webinar_is_called_off_from_the_page_of_content() {
     let page = marketing.sees("/console/content").await;
     assert!(page.contains("called off") && !page.contains(path), "{page}");
     marketing.submits("/console/webinars/nothing/cancel", &[]).await.expect(404);
+}
+
+#[tokio::test]
+async fn the_team_sees_who_waits_takes_her_over_and_gives_and_finishes_tasks() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    let yuri = agent(&app, Role::Ae).await;
+    let viewer = agent(&app, Role::Viewer).await;
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Duarte").await;
+    let page = format!("/console/contacts/{nikki}");
+    assert!(mike.sees(&page).await.contains("Nobody is called before sales looks after her"));
+    let accounts = accounts::list(&mut app.app.stores.db.read()).await.expect("read");
+    let id_of = |role: Role| accounts.iter().find(|one| one.role == role).expect("hired").id.to_string();
+    let (sdr, ae) = (id_of(Role::Sdr), id_of(Role::Ae));
+    let task = async |kind: &str| {
+        let fields = [
+            ("kind", kind),
+            ("title", "Call her tomorrow"),
+            ("account", sdr.as_str()),
+            ("due", "2026-11-24"),
+        ];
+        mike.submits(&format!("{page}/tasks"), &fields).await
+    };
+    task("call").await.expect(409);
+    book(&app, nikki).await;
+    app.run_jobs().await;
+    task("call").await.expect(303);
+    let work = mike.sees("/console/work").await;
+    assert!(work.contains("Call her tomorrow") && work.contains("Nikki Duarte"), "{work}");
+    let finish =
+        work.split("/console/tasks/").nth(1).and_then(|rest| rest.split('/').next()).expect("a task");
+    let finish = format!("/console/tasks/{finish}/done");
+    viewer.submits(&finish, &[]).await.expect(403);
+    mike.submits(&finish, &[("back", "/console/work")]).await.expect(303);
+    assert!(!mike.sees("/console/work").await.contains("Call her tomorrow"));
+
+    let note = "She decides with her VP of finance.";
+    mike.submits(&format!("{page}/handover"), &[("role", "ae"), ("account", &ae), ("note", note)])
+        .await
+        .expect(303);
+    let work = yuri.sees("/console/work").await;
+    assert!(work.contains(note) && work.contains("Take over"), "{work}");
+    assert!(!mike.sees("/console/work").await.contains("Take over"), "it is for the AE");
+    let take = work.split("/console/handovers/").nth(1).and_then(|rest| rest.split('/').next()).expect("one");
+    let take = format!("/console/handovers/{take}/take");
+    mike.submits(&take, &[("back", "/console/work")]).await.expect(403);
+    yuri.submits(&take, &[("back", "/console/work")]).await.expect(303);
+    let owner =
+        contacts::find(&mut app.app.stores.db.read(), nikki).await.expect("read").expect("known").owner;
+    assert_eq!(owner.map(|owner| owner.to_string()), Some(ae));
+    assert!(yuri.sees("/console/work?view=taken").await.contains("Nikki Duarte"));
+}
+
+#[tokio::test]
+async fn the_form_after_a_call_keeps_outcome_answers_and_the_next_step() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    agent(&app, Role::Ae).await;
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Duarte").await;
+    let (booking, starts_at) = book(&app, nikki).await;
+    app.clock.advance(starts_at.plus_ms(HOUR_MS).since_ms(app.now()));
+    let mike_again = log_in(&app, "sdr@faro.example").await;
+    let page = format!("/console/contacts/{nikki}");
+    let form = mike_again.sees(&format!("{page}/call?booking={booking}")).await;
+    assert!(
+        form.contains("Discovery call") && form.contains("Over €50,000"),
+        "the bot's answers are offered: {form}"
+    );
+    let booking = booking.to_string();
+    let fields = [
+        ("booking", booking.as_str()),
+        ("outcome", "held"),
+        ("summary", "Wants to begin with two teams."),
+        ("budget", "over_50k"),
+        ("timeline", "this_quarter"),
+        ("competitors", "Lecturama"),
+        ("next", "handover"),
+        ("role", "ae"),
+    ];
+    mike_again.submits(&format!("{page}/call"), &fields).await.expect(303);
+    let told = mike_again.sees(&page).await;
+    for part in [
+        "What we know: 2 of 4",
+        "Over €50,000",
+        "This quarter",
+        "Lecturama",
+        "Wants to begin with two teams.",
+    ] {
+        assert!(told.contains(part), "{part} is missing in {told}");
+    }
+    assert!(told.contains("Waits for: Account executive"), "{told}");
+    // A call by telephone by hand, at a time on the reader's clock.
+    let fields = [("outcome", "no_answer"), ("incoming", "0"), ("at", "2026-11-23T09:30"), ("minutes", "0")];
+    mike_again.submits(&format!("{page}/call"), &fields).await.expect(303);
+    assert!(mike_again.sees(&page).await.contains("Nobody answered the telephone"));
+    // An answer that nobody changed keeps where it came from.
+    let before = contacts::fields(&mut app.app.stores.db.read(), nikki).await.expect("read");
+    let fields = [("budget", "over_50k"), ("authority", "decider")];
+    mike_again.submits(&format!("{page}/answers"), &fields).await.expect(303);
+    let after = contacts::fields(&mut app.app.stores.db.read(), nikki).await.expect("read");
+    let source = |fields: &[contacts::Field], name: &str| {
+        fields.iter().find(|field| field.name == name).map(|field| field.source.clone())
+    };
+    assert_eq!(source(&before, "budget"), source(&after, "budget"));
+    assert_eq!(source(&after, "authority").as_deref(), Some("console"));
+    assert!(mike_again.sees(&page).await.contains("What we know: 3 of 4"));
+    assert!(mike_again.sees("/console/contacts?q=lecturama").await.contains("Nikki Duarte"));
+    drop(mike);
+}
+
+#[tokio::test]
+async fn a_version_of_the_lifecycle_is_proposed_approved_and_activated_in_the_console() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("lifecycle.yaml");
+    let shipped = crate::support::app::repository("config/lifecycle.yaml");
+    let first = std::fs::read_to_string(shipped).expect("read").replace(
+        "name: reading-programmes",
+        "name: reading-programmes\napprovals: {required: [marketing, sales]}",
+    );
+    std::fs::write(&file, &first).expect("written");
+    let app = TestApp::start_with(|settings| {
+        set(settings, "server", "workers", 2);
+        set(settings, "definitions", "lifecycle", file.display().to_string());
+    })
+    .await;
+    let marta = agent(&app, Role::Marketing).await;
+    let mike = agent(&app, Role::Sdr).await;
+    let cris = agent(&app, Role::Cs).await;
+    assert!(cris.sees("/console/lifecycle").await.contains("Version 1 runs"));
+    let second = first.replace("version: 1", "version: 2");
+    let wrong = second.replace("owner: sdr", "owner: sdrs");
+    let refused = marta.submits("/console/lifecycle/propose", &[("text", &wrong)]).await.expect(422);
+    assert!(refused.body.contains("Y0") || refused.body.contains("expected"), "{}", refused.body);
+    cris.submits("/console/lifecycle/propose", &[("text", &second)]).await.expect(403);
+    // As a browser sends it.
+    let typed = second.replace('\n', "\r\n");
+    marta
+        .submits("/console/lifecycle/propose", &[("text", &typed), ("note", "A new year")])
+        .await
+        .expect(303);
+    let page = mike.sees("/console/lifecycle").await;
+    assert!(page.contains("A new year") && page.contains("Sales has not approved"), "{page}");
+    let hash = embudo::base::signing::sha256_hex(&second);
+    assert!(page.contains(&hash), "the very text of the file");
+    let activate = [("hash", hash.as_str()), ("re_evaluate", "new-events-only")];
+    marta.submits("/console/lifecycle/activate", &activate).await.expect(409);
+    for side in [&marta, &mike] {
+        side.submits("/console/lifecycle/approve", &[("hash", &hash)]).await.expect(303);
+    }
+    mike.submits("/console/lifecycle/activate", &activate).await.expect(303);
+    assert!(mike.sees("/console/lifecycle").await.contains("Version 2 runs"));
+    assert_eq!(app.app.lifecycle.version, 2);
 }

@@ -374,6 +374,12 @@ async fn a_mailbox_that_does_not_exist_is_never_written_to_again_not_even_with_a
     assert_eq!(hand_in(&app, report(&back, "5.1.1")).await, "hard_bounce");
     assert_eq!(hand_in(&app, report(&back, "5.1.1")).await, "known", "told twice, counted once");
     assert_eq!(blocks(&app, NIKKI, Kind::Transactional).await, Some(Reason::HardBounce));
+    // No rule moves her any more, and the explanation says why.
+    let (id, _) = contact(&app, NIKKI).await;
+    let reads = &mut app.app.stores.db.read();
+    let why = embudo::stages::explain(reads, &app.app.lifecycle, id, app.now()).await.expect("explained");
+    let why = why.disqualified.expect("out of the running");
+    assert_eq!((why.rule.as_str(), why.reason.as_str()), ("dq.bounce", "unreachable"));
     let before = app.inbox().mails_to(NIKKI).len();
     nikki.submit("white-paper", NIKKI).await;
     app.run_jobs().await;

@@ -483,17 +483,75 @@ async fn a_changed_definition_runs_only_when_both_sides_have_approved_its_very_t
     activate("all").await.expect_json(200);
     assert_eq!(running(&second).await, 2);
     assert_eq!(due(&app, "version").await, Some(app.now().as_ms()), "everybody is asked");
-    app.run_jobs().await;
+    stages::due::run(db, &parse(&first), app.now()).await.expect("looked at");
     assert_eq!(
         due(&app, "version").await,
         Some(app.now().as_ms()),
         "but not by a server that runs the old one"
     );
-    stages::due::run(db, &parse(&second), app.now()).await.expect("looked at");
+    assert_eq!(app.app.lifecycle.version, 2, "this one has taken it up without a restart");
+    app.run_jobs().await;
     assert_eq!(due(&app, "version").await, None);
     let history = versions().await["history"].clone();
     assert_eq!((&history[0]["version"], &history[0]["reevaluate"]), (&json!(2), &json!("all")));
     assert_eq!((&history[1]["version"], &history[1]["actor"]), (&json!(1), &json!("start")));
+}
+
+#[tokio::test]
+async fn a_proposed_version_runs_without_a_restart_once_both_sides_have_approved_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("lifecycle.yaml");
+    let first = std::fs::read_to_string(repository("config/lifecycle.yaml")).expect("read").replace(
+        "name: reading-programmes",
+        "name: reading-programmes\napprovals: {required: [marketing, sales]}",
+    );
+    std::fs::write(&file, &first).expect("written");
+    let app = TestApp::start_with(|settings| {
+        with_key(settings);
+        set(settings, "definitions", "lifecycle", file.display().to_string());
+    })
+    .await;
+    join(&app, "marta@faro.example", Role::Marketing).await;
+    join(&app, "mike@faro.example", Role::Sdr).await;
+    let post = async |path: &str, body: &str| program(&app, Method::POST, path, body).await;
+    let second = first.replace("version: 1", "version: 2").replace("require_bant: 0", "require_bant: 4");
+    // Mistakes are told with their place, also what other files name.
+    let wrong = post("/proposals", &second.replace("owner: sdr", "owner: sdrs")).await;
+    let wrong = wrong.expect_problem(422, "lifecycle.model_invalid");
+    assert!(wrong["findings"][0]["line"].as_i64().is_some_and(|line| line > 1), "{wrong}");
+    let no_mql = second.replace("  - id: lead\n", "  - id: prospect2\n");
+    post("/proposals", &no_mql).await.expect_problem(422, "lifecycle.model_invalid");
+    let standing = post("/proposals?note=four%20answers", &second).await.expect_json(201);
+    assert_eq!(standing["missing"], json!(["marketing", "sales"]));
+    let hash = standing["hash"].as_str().expect("a hash").to_owned();
+    let waiting = program(&app, Method::GET, "/versions", "").await.expect_json(200);
+    assert_eq!(waiting["proposals"][0]["proposal"]["note"], "four answers");
+
+    let activate = async || {
+        post("/activation", &json!({ "hash": hash, "re_evaluate": "new-events-only" }).to_string()).await
+    };
+    activate().await.expect_problem(409, "lifecycle.not_approved");
+    for who in ["marta@faro.example", "mike@faro.example"] {
+        post("/approvals", &json!({ "as": who, "hash": hash }).to_string()).await.expect(200);
+    }
+    submit(&app.visitor(), "webinar", "nikki@acme.example").await;
+    activate().await.expect(200);
+    assert_eq!(app.app.lifecycle.version, 2, "no restart");
+    let answer = decide(&app, "nikki@acme.example", "sdr", "accept", None).await;
+    assert!(matches!(answer, Err(stages::Error::NothingToDecide { .. })), "four answers are needed now");
+    let told = program(&app, Method::GET, "/versions", "").await.expect_json(200);
+    assert_eq!((&told["running"]["version"], &told["proposals"]), (&json!(2), &json!([])));
+    // The file is older than what people have activated: the next start does not go back to it.
+    let parse = |text: &str| Definition::parse("lifecycle.yaml", text, &Report::new()).expect("valid");
+    let loose = first.replace("approvals: {required: [marketing, sales]}\n", "");
+    let chosen = versions::choose(&mut app.app.stores.db.read(), parse(&loose)).await.expect("read");
+    assert_eq!((chosen.running.version, chosen.draft.is_some()), (2, true));
+
+    let third = second.replace("version: 2", "version: 3");
+    let hash = post("/proposals", &third).await.expect_json(201)["hash"].as_str().expect("a hash").to_owned();
+    program(&app, Method::DELETE, &format!("/proposals/{hash}"), "").await.expect(200);
+    let told = program(&app, Method::GET, "/versions", "").await.expect_json(200);
+    assert_eq!(told["proposals"], json!([]));
 }
 
 #[tokio::test]

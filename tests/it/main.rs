@@ -24,6 +24,7 @@ mod errors;
 mod flows;
 mod forms;
 mod gates;
+mod handover;
 mod hostile;
 mod identity;
 mod language;

@@ -458,6 +458,48 @@ async fn who_objects_to_profiling_has_no_engagement_and_is_not_moved_by_scores()
 }
 
 #[tokio::test]
+async fn whoever_objected_to_profiling_and_was_erased_still_objects_when_she_comes_back() {
+    let app = app().await;
+    submit(&app.visitor(), "white-paper", NIKKI).await;
+    let (id, _) = contact(&app, NIKKI).await;
+    let program = program(&app);
+    program.post(&format!("/api/v1/contacts/{id}/profiling"), &json!({"off": true})).await.expect(204);
+    let own = &app.app;
+    let later = App::later_tables();
+    privacy::erase(&own.stores, &own.keys, &later, id, By::Cli, false, app.now()).await.expect("erased");
+    submit(&app.visitor(), "white-paper", NIKKI).await;
+    app.run_jobs().await;
+    let (again, _) = contact(&app, NIKKI).await;
+    assert_ne!(again, id);
+    let objects =
+        async |id| contacts::objects_to_profiling(&mut own.stores.db.read(), id).await.expect("read");
+    assert!(objects(again).await);
+    // What she says now counts more, and is not taken back by what was kept.
+    program.post(&format!("/api/v1/contacts/{again}/profiling"), &json!({"off": false})).await.expect(204);
+    submit(&app.visitor(), "webinar", NIKKI).await;
+    app.run_jobs().await;
+    assert!(!objects(again).await);
+}
+
+#[tokio::test]
+async fn an_objection_to_profiling_follows_a_merge_and_stays_hers_when_it_is_undone() {
+    let app = app().await;
+    submit(&app.visitor(), "white-paper", NIKKI).await;
+    submit(&app.visitor(), "white-paper", "nikki@home.example").await;
+    let ((nikki, _), (home, _)) = (contact(&app, NIKKI).await, contact(&app, "nikki@home.example").await);
+    let program = program(&app);
+    program.post(&format!("/api/v1/contacts/{home}/profiling"), &json!({"off": true})).await.expect(204);
+    let own = &app.app;
+    let objects =
+        async |id| contacts::objects_to_profiling(&mut own.stores.db.read(), id).await.expect("read");
+    assert!(!objects(nikki).await);
+    program.post(&format!("/api/v1/contacts/{nikki}/merge"), &json!({"with": home})).await.expect(200);
+    assert!(objects(nikki).await, "she is one person, and has objected");
+    program.post(&format!("/api/v1/contacts/{home}/unmerge"), &json!({})).await.expect(200);
+    assert!(!objects(nikki).await && objects(home).await);
+}
+
+#[tokio::test]
 async fn each_kind_is_forgotten_after_its_days_and_nothing_by_default() {
     let app = app().await;
     let known = everywhere(&app).await;

@@ -246,7 +246,7 @@ async fn answer(command: &Command, config: &Config) -> anyhow::Result<()> {
             let mut tx = desk.stores.db.begin().await?;
             let standing = versions::activate(&mut tx, &file, reevaluate, "cli", desk.now).await?;
             tx.commit().await?;
-            super::tell(&format!("version {} runs when the server starts again\n", standing.version));
+            super::tell(&format!("version {} runs within seconds on every server\n", standing.version));
             Ok(())
         }
         Command::State { email, to, reason, account } => {

@@ -73,6 +73,7 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
         "score": score(&reader, &explained),
         "consents": latest_consents(contacts::consents(reads, id).await?),
         "letters": super::contact_letters::of(&reader, reads, &known).await?,
+        "team": super::contact_team::of(&reader, reads, &known).await?,
         "colleagues": colleagues,
         "next_call": next_call,
         "conversation": person::open_chat(reads, id).await?,

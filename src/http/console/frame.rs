@@ -173,6 +173,7 @@ impl Reader {
                 "chat": takes_chats,
                 "outcome": self.may(May::SetOutcome),
                 "decide": self.may(May::Decide),
+                "define": self.may(May::Define),
                 "outbox": self.may(May::ReadMails),
                 "operate": self.may(May::Operate),
             },

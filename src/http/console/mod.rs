@@ -7,6 +7,7 @@ mod addresses;
 mod bookings;
 mod contact;
 mod contact_letters;
+mod contact_team;
 mod contacts;
 mod content;
 mod context;
@@ -15,6 +16,7 @@ mod events;
 mod frame;
 mod guard;
 mod inbox;
+mod lifecycle;
 mod line;
 mod login;
 mod mails;
@@ -27,6 +29,7 @@ mod privacy;
 mod quarantine;
 mod talk;
 mod today;
+mod work;
 
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
@@ -60,10 +63,14 @@ pub const DOORS: &[Door] = &[
     get("/console/contacts", May::Look),
     get("/console/contacts/{contact}", May::Look),
     post("/console/contacts/{contact}/address", May::Tend),
+    post("/console/contacts/{contact}/answers", May::Decide),
+    get("/console/contacts/{contact}/call", May::Decide),
+    post("/console/contacts/{contact}/call", May::Decide),
     get("/console/contacts/{contact}/erase", May::Privacy),
     post("/console/contacts/{contact}/erase", May::Privacy),
     post("/console/contacts/{contact}/events", May::Decide),
     post("/console/contacts/{contact}/export", May::Privacy),
+    post("/console/contacts/{contact}/handover", May::Decide),
     post("/console/contacts/{contact}/host-id", May::Tend),
     get("/console/contacts/{contact}/merge", May::Tend),
     post("/console/contacts/{contact}/merge", May::Tend),
@@ -71,10 +78,13 @@ pub const DOORS: &[Door] = &[
     post("/console/contacts/{contact}/profiling", May::Tend),
     post("/console/contacts/{contact}/stage", May::Decide),
     post("/console/contacts/{contact}/suggestion", May::Tend),
+    post("/console/contacts/{contact}/tasks", May::Decide),
     post("/console/contacts/{contact}/unmerge", May::Tend),
     post("/console/contacts/{contact}/subscription", May::Decide),
     get("/console/content", May::Look),
+    post("/console/deals/{deal}/milestone", May::Decide),
     get("/console/events", May::Look),
+    post("/console/handovers/{handover}/take", May::Decide),
     get("/console/inbox", May::Look),
     get("/console/inbox/{conversation}", May::Look),
     post("/console/inbox/{conversation}/accept", May::Chat),
@@ -89,6 +99,11 @@ pub const DOORS: &[Door] = &[
     post("/console/inbox/{conversation}/transfer", May::Chat),
     post("/console/inbox/{conversation}/typing", May::Chat),
     post("/console/language", May::Look),
+    get("/console/lifecycle", May::Look),
+    post("/console/lifecycle/activate", May::Define),
+    post("/console/lifecycle/approve", May::Define),
+    post("/console/lifecycle/propose", May::Define),
+    post("/console/lifecycle/withdraw", May::Define),
     get(line::PATH, May::Look),
     post("/console/logout", May::Look),
     get("/console/mails", May::ReadMails),
@@ -106,6 +121,8 @@ pub const DOORS: &[Door] = &[
     post("/console/webinars/{webinar}/cancel", May::Curate),
     post("/console/presence", May::Chat),
     post("/console/presence/beat", May::Chat),
+    post("/console/tasks/{task}/done", May::Decide),
+    get("/console/work", May::Look),
 ];
 
 /// Mounts the console.
@@ -123,6 +140,20 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/contacts", web::get().to(contacts::show))
             .route("/contacts/{contact}", web::get().to(contact::show))
             .route("/contacts/{contact}/address", web::post().to(people::address))
+            .route("/contacts/{contact}/answers", web::post().to(contact_team::learn))
+            .route("/contacts/{contact}/call", web::get().to(contact_team::ask))
+            .route("/contacts/{contact}/call", web::post().to(contact_team::say))
+            .route("/contacts/{contact}/handover", web::post().to(contact_team::hand_over))
+            .route("/contacts/{contact}/tasks", web::post().to(contact_team::give_task))
+            .route("/deals/{deal}/milestone", web::post().to(contact_team::reach))
+            .route("/handovers/{handover}/take", web::post().to(work::take))
+            .route("/lifecycle", web::get().to(lifecycle::show))
+            .route("/lifecycle/activate", web::post().to(lifecycle::activate))
+            .route("/lifecycle/approve", web::post().to(lifecycle::approve))
+            .route("/lifecycle/propose", web::post().to(lifecycle::propose))
+            .route("/lifecycle/withdraw", web::post().to(lifecycle::withdraw))
+            .route("/tasks/{task}/done", web::post().to(work::done))
+            .route("/work", web::get().to(work::show))
             .route("/contacts/{contact}/erase", web::get().to(privacy::ask))
             .route("/contacts/{contact}/erase", web::post().to(privacy::erase))
             .route("/contacts/{contact}/events", web::post().to(contact::note))
@@ -207,6 +238,11 @@ mod tests {
             "delete",
             "release",
             "cancel",
+            "take",
+            "done",
+            "handover",
+            "activate",
+            "approve",
         ];
         for door in DOORS.iter().filter(|door| door.method == Method::GET) {
             let last = door.path.rsplit('/').next().unwrap();

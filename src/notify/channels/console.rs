@@ -11,8 +11,9 @@ use crate::render::Zone;
 /// What a line tells; the words are chosen when it is shown or sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// `booking_confirmed`, `booking_rescheduled`, `booking_cancelled`, `handoff_requested`,
-    /// `handoff_passed_on`, `question_left`, `sla_breached` or `customer_state_changed`.
+    /// `booking_confirmed`, `booking_rescheduled`, `booking_cancelled`, `handoff_requested`, `handoff_passed_on`,
+    /// `question_left`, `sla_breached`, `customer_state_changed`, `handover_given`, `handover_late`, `task_given` or
+    /// `bant_completed`.
     pub kind: String,
     /// Whom it is for; none for everybody.
     pub account: Option<AccountId>,
@@ -28,6 +29,9 @@ pub struct Notice {
     /// The stage or state that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// What somebody wrote about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Notice {
@@ -48,6 +52,7 @@ impl Notice {
             ("company", self.company.clone().unwrap_or_default()),
             ("rep", self.rep.clone().unwrap_or_default()),
             ("when", when),
+            ("note", self.note.clone().unwrap_or_default()),
             (
                 "state",
                 self.state.as_deref().map_or_else(String::new, |state| desk.state_in_words(state, language)),

@@ -82,9 +82,13 @@ pub(super) async fn refused_at_the_door(
     if is_no_mailbox {
         let mut tx = desk.stores.db.begin().await?;
         let (what, told) = ((Some(mail), Some(said)), Told::HardBounce);
-        suppression::take_note(&mut tx, &desk.keys, to, ("smtp", mail), told, what, now)
+        let is_news = suppression::take_note(&mut tx, &desk.keys, to, ("smtp", mail), told, what, now)
             .await
             .map_err(unwritable)?;
+        if is_news {
+            let contact = contacts::find_by_email(&mut tx, to).await?.map(|contact| contact.id);
+            tell(&mut tx, contact, told, now).await?;
+        }
         tx.commit().await?;
     }
     Ok(())
@@ -190,7 +194,12 @@ async fn tell(
 ) -> Result<(), Error> {
     if let Some(contact) = contact {
         let props = json!({ "kind": told.word() });
-        contacts::record(tx, Some(contact), None, "email.bounced", Some(told.word()), props, now)
+        // A mailbox that does not exist is a fact of its own: rules can put somebody out of the running by it.
+        let kind = match told {
+            Told::HardBounce => "email.hard_bounced",
+            Told::SoftBounce | Told::Complaint => "email.bounced",
+        };
+        contacts::record(tx, Some(contact), None, kind, Some(told.word()), props, now)
             .await
             .map_err(|error| Error::Unwritable(error.to_string()))?;
     }

@@ -4,6 +4,8 @@ mod booking;
 mod code;
 mod gate;
 mod letters;
+mod survey;
+mod team;
 mod transcript;
 mod webinar;
 
@@ -13,7 +15,9 @@ use serde_json::{Value as Json, json};
 use super::compose::{Dress, Written, compose};
 use super::{Desk, Error};
 use crate::base::email::Email;
-use crate::base::ids::{BookingId, ContactId, ConversationId, EnrolmentId, VisitorId};
+use crate::base::ids::{
+    AccountId, BookingId, ContactId, ConversationId, EnrolmentId, HandoverId, TaskId, VisitorId,
+};
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
 use crate::base::time::{DAY_MS, Timestamp};
@@ -62,6 +66,14 @@ pub enum Mail {
     RepCancelled { booking: BookingId, sequence: i64 },
     /// The conversation that somebody asked to have by mail, up to an entry of its log.
     Transcript { contact: ContactId, conversation: ConversationId, up_to: i64 },
+    /// To a colleague: somebody is handed over to her.
+    HandoverGiven { handover: HandoverId, account: AccountId },
+    /// To a colleague: she has something to do.
+    TaskGiven { task: TaskId },
+    /// To a colleague: nobody has responded, or taken somebody over, in time.
+    ResponseLate { contact: ContactId, account: AccountId, stage: String, due_at: Timestamp },
+    /// What became of it? To whoever came into this state after the sale.
+    Survey { contact: ContactId, state: String, form: String },
     /// Do you want these letters?
     ConfirmSubscription { contact: ContactId, visitor: Option<VisitorId> },
     /// A letter of a sequence.
@@ -94,6 +106,10 @@ impl Mail {
             Self::RepBooked { .. } => "rep_booked",
             Self::RepCancelled { .. } => "rep_cancelled",
             Self::Transcript { .. } => "transcript",
+            Self::HandoverGiven { .. } => "handover_given",
+            Self::TaskGiven { .. } => "task_given",
+            Self::ResponseLate { .. } => "response_late",
+            Self::Survey { .. } => "survey",
             Self::ConfirmSubscription { .. } => "confirm_subscription",
             Self::Letter { template, .. } => template,
         }
@@ -219,6 +235,14 @@ async fn draft(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Draft, Error>
         Mail::Transcript { contact, conversation, up_to } => {
             transcript::transcript(desk, mail, *contact, *conversation, *up_to, now).await
         }
+        Mail::HandoverGiven { handover, account } => {
+            team::handover(desk, mail, *handover, *account, now).await
+        }
+        Mail::TaskGiven { task } => team::task(desk, mail, *task, now).await,
+        Mail::ResponseLate { contact, account, stage, due_at } => {
+            team::late(desk, mail, *contact, *account, (stage, *due_at), now).await
+        }
+        Mail::Survey { contact, state, form } => survey::survey(desk, mail, *contact, state, form, now).await,
         Mail::ConfirmSubscription { contact, visitor } => {
             letters::confirm(desk, mail, *contact, *visitor, now).await
         }
@@ -230,6 +254,7 @@ async fn draft(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Draft, Error>
                 step: *step,
                 mail: template.clone(),
                 topic: topic.clone(),
+                is_attempt: false,
             };
             letters::letter(desk, mail, &due, now).await
         }

@@ -11,7 +11,9 @@ use crate::scoring::definition::Trigger;
 use crate::stages::definition::Definition;
 
 /// The families of activities that come with or after an SQL.
-const FAMILIES: [&str; 5] = ["booking", "decision", "deal", "crm", "winback"];
+const FAMILIES: [&str; 7] = ["booking", "decision", "deal", "crm", "winback", "handover", "call"];
+/// What a visitor does by herself, though it is called like one of them.
+const OWN_DOING: &str = "call.requested";
 
 /// A clause or rule that was refused as evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,7 +27,7 @@ pub struct Leak {
 }
 
 fn comes_after(kind: &str) -> bool {
-    FAMILIES.contains(&kind.split('.').next().unwrap_or(kind))
+    kind != OWN_DOING && FAMILIES.contains(&kind.split('.').next().unwrap_or(kind))
 }
 
 /// The definition up to the stage `upto`, without what can only hold after it, and what was taken out.

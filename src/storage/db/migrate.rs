@@ -34,6 +34,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(8, "mail", include_str!("../migrations/0008_mail.sql")),
     shared(9, "lifecycle", include_str!("../migrations/0009_lifecycle.sql")),
     shared(10, "content", include_str!("../migrations/0010_content.sql")),
+    shared(11, "hand-over", include_str!("../migrations/0011_handover.sql")),
     shared(12, "arms and actions of chats", include_str!("../migrations/0012_chat_arms.sql")),
     shared(13, "flow versions", include_str!("../migrations/0013_flow_versions.sql")),
     shared(15, "live chat", include_str!("../migrations/0015_live_chat.sql")),

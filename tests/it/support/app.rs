@@ -213,6 +213,10 @@ const TABLES: &[&str] = &[
     "letter_slots",
     "mail_clicks",
     "enrolments",
+    "handovers",
+    "tasks",
+    "deal_milestones",
+    "lifecycle_proposals",
 ];
 
 /// Sets one key of the settings.

@@ -1,0 +1,100 @@
+//! The definitions that follow the lifecycle: replaced together, on every node, while all of them run.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::definitions::{Definitions, Kind, Sources};
+use crate::base::diagnostic::{Diagnostic, Report};
+use crate::base::live::Live;
+use crate::config::Config;
+use crate::stages::versions;
+use crate::storage::Stores;
+use crate::{offers, segments, stages};
+
+/// How often a node looks whether another version was activated.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The lifecycle that runs here, and whatever is read together with it.
+pub struct Running {
+    pub(super) config: Config,
+    pub(super) stores: Stores,
+    pub(super) lifecycle: Arc<Live<stages::Definition>>,
+    pub(super) segments: Arc<Live<segments::Definition>>,
+    pub(super) offers: Arc<Live<offers::Definition>>,
+}
+
+/// What was read together.
+struct Together {
+    lifecycle: stages::Definition,
+    segments: segments::Definition,
+    offers: offers::Definition,
+}
+
+impl Running {
+    /// Reads a text in the place of the lifecycle's file, together with all other files.
+    ///
+    /// # Errors
+    /// What is wrong, each with its place: also what other files name and this text does not declare.
+    pub fn check(&self, text: &str) -> Result<stages::Definition, Vec<Diagnostic>> {
+        self.read(text).map(|together| together.lifecycle)
+    }
+
+    fn read(&self, text: &str) -> Result<Together, Vec<Diagnostic>> {
+        let report = Report::new();
+        let mut sources = Sources::of(&self.config, &report);
+        sources.put(Kind::Lifecycle, "lifecycle.yaml".to_owned(), text.to_owned());
+        let read = Definitions::read(&sources, &report);
+        match (read.lifecycle, read.segments, read.offers) {
+            (Some(lifecycle), Some(segments), Some(offers)) if !report.has_errors() => {
+                Ok(Together { lifecycle, segments, offers })
+            }
+            _ => Err(report.diagnostics()),
+        }
+    }
+
+    /// Takes up the version that was activated last, if it is another than the one that runs here. Returns whether it was.
+    ///
+    /// # Errors
+    /// If the store fails, or the version does not fit the other files of this node: then the old one goes on.
+    pub async fn take_up(&self) -> anyhow::Result<bool> {
+        let Some(active) = versions::newest(&mut self.stores.db.read()).await? else { return Ok(false) };
+        if active.hash == self.lifecycle.hash {
+            return Ok(false);
+        }
+        let read = self.read(&active.body).map_err(|found| {
+            let first = found.first().map(|first| first.message.clone()).unwrap_or_default();
+            anyhow::anyhow!(
+                "version {} of the lifecycle does not fit the other files: {first}",
+                active.version
+            )
+        })?;
+        tracing::info!(
+            lifecycle.version = read.lifecycle.version,
+            "another version of the lifecycle runs from now on"
+        );
+        self.segments.replace(read.segments);
+        self.offers.replace(read.offers);
+        self.lifecycle.replace(read.lifecycle);
+        Ok(true)
+    }
+
+    /// Looks for another version as long as somebody uses this one.
+    pub(super) fn follow(running: &Arc<Self>) {
+        let running: Weak<Self> = Arc::downgrade(running);
+        tokio::spawn(async move {
+            let mut told = String::new();
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                let Some(running) = running.upgrade() else { return };
+                if let Err(error) = running.take_up().await {
+                    // Told once, not every five seconds.
+                    let text = error.to_string();
+                    if text != told {
+                        tracing::error!(error = %error, "another version of the lifecycle cannot be taken up");
+                        told = text;
+                    }
+                }
+            }
+        });
+    }
+}

@@ -355,7 +355,9 @@ impl Said {
             Said::Answer { question, value } => {
                 Said::Answer { question: question.clone(), value: plain(value) }
             }
-            Said::Choice { .. } | Said::Slot { .. } | Said::HumanRequested => self.clone(),
+            Said::Choice { .. } | Said::Slot { .. } | Said::HumanRequested | Said::StopRequested => {
+                self.clone()
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::check::{self, Known};
 use super::flow::{Flow, When};
 use super::link;
+use super::question::Question;
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::language::Language;
 use crate::base::yaml;
@@ -71,7 +72,7 @@ impl Flows {
     /// among the set's files.
     #[must_use]
     pub fn with_live_chat(mut self, files: &mut Vec<(String, String)>) -> Flows {
-        if self.on(When::Opened).next().is_none() {
+        if self.on(&When::Opened).next().is_none() {
             let report = Report::new();
             let known = Known { teams: Some([TEAM.to_owned()].into()), ..Known::default() };
             let built_in = [("live-chat.yaml".to_owned(), LIVE_CHAT.to_owned())];
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn a_company_without_flows_has_a_chat_all_the_same() {
         let flows = Flows::default().with_live_chat(&mut Vec::new());
-        assert_eq!(flows.on(When::Opened).map(|flow| flow.id.as_str()).collect::<Vec<_>>(), ["live_chat"]);
+        assert_eq!(flows.on(&When::Opened).map(|flow| flow.id.as_str()).collect::<Vec<_>>(), ["live_chat"]);
         let again = flows.clone().with_live_chat(&mut Vec::new());
         assert_eq!(again.all().len(), flows.all().len(), "what answers already is left alone");
     }

@@ -171,6 +171,11 @@ impl Running {
         self.now().label(field, value, language).map(str::to_owned)
     }
 
+    /// The answers that the flows offer for a field, as [`Flows::choices`].
+    pub fn choices(&self, field: &str, language: Language) -> Vec<(String, String)> {
+        self.now().choices(field, language)
+    }
+
     /// Keeps the set that runs, and why the files do not.
     pub fn refuse(&self, problem: String) {
         *self.problem.write().unwrap_or_else(PoisonError::into_inner) = Some(problem);

@@ -327,17 +327,6 @@ pub(super) async fn follow(
     Ok(())
 }
 
-/// The state after the sale that a contact is in, if she is a customer or was one.
-///
-/// # Errors
-/// As the store says.
-pub async fn state_of(
-    q: &mut impl crate::storage::db::Queries,
-    contact: ContactId,
-) -> crate::storage::Result<Option<String>> {
-    Ok(store::open_state(q, contact).await?.map(|open| open.state))
-}
-
 /// Moves a customer into a state that a person chose.
 ///
 /// # Errors

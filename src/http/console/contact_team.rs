@@ -126,7 +126,7 @@ fn answers(reader: &Reader, known: &Contact, fields: &BTreeMap<String, Field>) -
                 NO => reader.text("console.answers.no").unwrap_or_default(),
                 value => {
                     let label = reader.app.room.flows.label(name, value, reader.account.language);
-                    label.unwrap_or(value).to_owned()
+                    label.unwrap_or_else(|| value.to_owned())
                 }
             });
             json!({

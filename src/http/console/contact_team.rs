@@ -166,7 +166,7 @@ fn questions(reader: &Reader, fields: &BTreeMap<String, Field>) -> Vec<Json> {
         }
         json!({ "name": name, "value": value, "choices": choices })
     };
-    calls::ASKED.iter().map(|name| ask(&name)).collect()
+    calls::ASKED.iter().map(ask).collect()
 }
 
 async fn known(reader: &Reader, contact: &str) -> Result<Contact, Problem> {

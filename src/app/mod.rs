@@ -21,7 +21,7 @@ use crate::base::signing::{Keys, random_text};
 use crate::base::time::Clock;
 use crate::bookings::team::Team;
 use crate::chat::live::replies::Replies;
-use crate::chat::{self, Room, Running};
+use crate::chat::{self, Room};
 use crate::config::Config;
 use crate::gates::{Catalog, Exchanges, Screen};
 use crate::hits::{Agents, Geo, Spam, Words};
@@ -148,7 +148,7 @@ impl App {
             topics: Arc::new(topics),
             sequences: Arc::new(sequences),
             wording: Arc::new(wording),
-            flows: Arc::new(Running::new(flows)),
+            flows: Arc::new(chat::Running::new(flows)),
             mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
             from,

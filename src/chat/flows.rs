@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::check::{self, Known};
 use super::flow::{Flow, When};
 use super::link;
+use super::question::Question;
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::language::Language;
 use crate::base::yaml;

@@ -126,7 +126,7 @@ fn answers(reader: &Reader, known: &Contact, fields: &BTreeMap<String, Field>) -
                 NO => reader.text("console.answers.no").unwrap_or_default(),
                 value => {
                     let label = reader.app.room.flows.label(name, value, reader.account.language);
-                    label.unwrap_or(value).to_owned()
+                    label.unwrap_or_else(|| value.to_owned())
                 }
             });
             json!({
@@ -151,7 +151,7 @@ fn questions(reader: &Reader, fields: &BTreeMap<String, Field>) -> Vec<Json> {
     let language = reader.account.language;
     let ask = |name: &&str| {
         let value = fields.get(*name).map(|field| field.value.clone()).unwrap_or_default();
-        let offered = reader.app.room.flows.choices(name, language);
+        let offered = reader.app.room.flows.now().choices(name, language);
         let is_offered = offered.iter().any(|(id, _)| *id == value);
         let mut choices: Vec<Json> = offered
             .iter()

@@ -96,7 +96,7 @@ async fn known(
     let field = |name: &str| {
         let found = fields.iter().find(|field| field.name == name && !field.is_suggestion)?;
         let label = desk.flows.label(name, &found.value, language);
-        Some(label.map_or_else(|| found.value.clone(), str::to_owned))
+        Some(label.unwrap_or_else(|| found.value.clone()))
     };
     let answers: serde_json::Map<String, Json> =
         calls::ASKED.iter().map(|name| ((*name).to_owned(), json!(field(name)))).collect();

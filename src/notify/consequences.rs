@@ -3,7 +3,6 @@
 use super::channels::console::Notice;
 use super::rules::ByMail;
 use super::{Desk, Error, Fact, Mail, Planned, Work, store};
-use crate::accounts;
 use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId};
 use crate::base::time::Timestamp;
 use crate::contacts::{self, Contact};

@@ -387,14 +387,6 @@ pub async fn attempt(
     Ok(())
 }
 
-/// The state after the sale in which somebody stands; nothing for whoever is no customer and was none.
-///
-/// # Errors
-/// As the store says.
-pub async fn state_of(q: &mut impl Queries, contact: ContactId) -> crate::storage::Result<Option<String>> {
-    Ok(store::open_state(q, contact).await?.map(|open| open.state))
-}
-
 /// The only place where a customer's state changes: closes the open interval, opens the next, appends the fact.
 async fn enter(
     tx: &mut Tx,

@@ -182,7 +182,7 @@ mod tests {
             "replies:\n  - shortcut: Big Words\n    title: {en: a, es: b}\n    text: {en: x, es: y}\n  - shortcut: a\n    title: A\n    text: {en: \"{{contact.phone_number}}\", es: y}\n  - shortcut: b\n    title: B\n    text: {en: \"{{contact.first_name}}\", es: \"{{contact.first_name}}\"}\n  - shortcut: c\n    title: C\n    text: {en: x, es: y}\n  - shortcut: c\n    title: C\n    text: {en: x, es: y}\n",
         );
         assert!(replies.is_none());
-        for expected in ["replies.yaml:2:15: error P101", "D301", "P104", "D303", "P102"] {
+        for expected in ["replies.yaml:2:15 error P101", "D301", "P104", "D303", "P102"] {
             assert!(told.contains(expected), "{expected} in\n{told}");
         }
     }

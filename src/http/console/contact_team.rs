@@ -151,7 +151,7 @@ fn questions(reader: &Reader, fields: &BTreeMap<String, Field>) -> Vec<Json> {
     let language = reader.account.language;
     let ask = |name: &&str| {
         let value = fields.get(*name).map(|field| field.value.clone()).unwrap_or_default();
-        let offered = reader.app.room.flows.choices(name, language);
+        let offered = reader.app.room.flows.now().choices(name, language);
         let is_offered = offered.iter().any(|(id, _)| *id == value);
         let mut choices: Vec<Json> = offered
             .iter()
@@ -166,7 +166,7 @@ fn questions(reader: &Reader, fields: &BTreeMap<String, Field>) -> Vec<Json> {
         }
         json!({ "name": name, "value": value, "choices": choices })
     };
-    calls::ASKED.iter().map(|name| ask(&name)).collect()
+    calls::ASKED.iter().map(ask).collect()
 }
 
 async fn known(reader: &Reader, contact: &str) -> Result<Contact, Problem> {

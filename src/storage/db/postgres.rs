@@ -53,9 +53,10 @@ impl Postgres {
     }
 
     pub(super) async fn begin(&self) -> Result<PostgresTx> {
-        let connection = self.pool.get().await?;
-        connection.batch_execute("begin").await?;
-        Ok(PostgresTx { connection: Some(connection) })
+        let tx = PostgresTx { connection: Some(self.pool.get().await?) };
+        // Whoever asks may be gone before the answer is there (a browser that hangs up): then what is begun is undone.
+        tx.connection()?.batch_execute("begin").await?;
+        Ok(tx)
     }
 
     pub(super) async fn prepare(&self, text: &str) -> Result<()> {

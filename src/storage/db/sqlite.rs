@@ -84,8 +84,10 @@ impl Sqlite {
 
     pub(super) async fn begin(&self) -> Result<SqliteTx> {
         let thread = self.writer.clone().lock_owned().await;
-        thread.run(|connection| Ok(connection.execute_batch("begin immediate")?)).await?;
-        Ok(SqliteTx { thread, is_open: true })
+        // Whoever asks may be gone before the answer is there (a browser that hangs up): then what is begun is undone.
+        let tx = SqliteTx { thread, is_open: true };
+        tx.thread.run(|connection| Ok(connection.execute_batch("begin immediate")?)).await?;
+        Ok(tx)
     }
 
     /// Carries everything over to the file, and empties the log of what it was before. Waits for readers, up to the busy
@@ -183,6 +185,10 @@ impl Drop for SqliteTx {
         if self.is_open {
             // The thread takes jobs in order: the next transaction begins after this one is undone.
             self.thread.post(Box::new(|connection| {
+                // Not begun, or committed after all while nobody waited for it.
+                if connection.is_autocommit() {
+                    return;
+                }
                 if let Err(error) = connection.execute_batch("rollback") {
                     tracing::warn!(error = %error, "could not undo a transaction");
                 }

@@ -129,6 +129,39 @@ async fn a_transaction_that_is_dropped_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn whoever_goes_away_in_the_middle_of_anything_leaves_the_next_one_a_clean_start() {
+    for db in engines().await.0 {
+        let engine = db.engine();
+        let insert = sql!("insert into revoked_links (nonce, revoked_at) values ($1, $2)");
+        for steps in 0..40_i32 {
+            let nonce = format!("gone {steps}");
+            let change = async {
+                let mut tx = db.begin().await?;
+                tx.execute(insert, params![nonce, 1_i64]).await?;
+                tx.commit().await
+            };
+            let mut change = std::pin::pin!(change);
+            let mut left = steps;
+            // So many steps, and then nobody waits any more, as when a browser hangs up.
+            std::future::poll_fn(|context| {
+                left -= 1;
+                match left {
+                    0.. => change.as_mut().poll(context).map(drop),
+                    _ => std::task::Poll::Ready(()),
+                }
+            })
+            .await;
+        }
+        for n in 0..8 {
+            revoke(&db, &format!("next {n}")).await.expect(engine);
+            let rows = db.read().query(sql!("select count(*) as n from revoked_links"), &[]).await;
+            rows.expect(engine);
+        }
+        assert!(revoked(&db).await.len() >= 8, "{engine}");
+    }
+}
+
+#[tokio::test]
 async fn a_constraint_is_a_conflict_and_a_savepoint_survives_it() {
     for db in engines().await.0 {
         let engine = db.engine();

@@ -13,6 +13,7 @@ pub const OF_PROGRAMS: &[&str] =
 /// First words of kinds that no page may tell. `server.` is free for whatever a company's own programs tell.
 const RESERVED: &[&str] = &[
     "asset",
+    "bant",
     "booking",
     "call",
     "chat",
@@ -24,6 +25,7 @@ const RESERVED: &[&str] = &[
     "email",
     "form",
     "handoff",
+    "handover",
     "identified",
     "interest",
     "kind",

@@ -62,9 +62,10 @@ impl Shop {
 
     /// Says something through a node and gives the texts of the answer.
     async fn say(&self, room: &Room, id: ConversationId, said: Said) -> Vec<String> {
-        let before = chat::entries(&mut room.stores.db.read(), room, id, 0).await.unwrap().1;
+        let log = chat::entries(&mut room.stores.db.read(), room, id, 0).await.unwrap();
+        let before = log.last().map_or(0, |entry| entry.seq);
         chat::say(room, id, &new_key(), &said, self.app.now()).await.unwrap();
-        let (entries, _) = chat::entries(&mut room.stores.db.read(), room, id, before).await.unwrap();
+        let entries = chat::entries(&mut room.stores.db.read(), room, id, before).await.unwrap();
         let text = |body: Body| match body {
             Body::Text { text, .. } | Body::Ask { text, .. } => Some(text),
             _ => None,

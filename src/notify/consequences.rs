@@ -9,7 +9,7 @@ use crate::contacts::{self, Contact};
 use crate::events::{Event, Recorded};
 use crate::handovers::{self, Handover};
 use crate::storage::db::Tx;
-use crate::{bookings, gates, tasks, webinars};
+use crate::{accounts, bookings, gates, tasks, webinars};
 
 /// The messages that follow from a fact, each with a key made of the fact's id.
 ///

@@ -327,6 +327,14 @@ pub(super) async fn follow(
     Ok(())
 }
 
+/// The state after the sale in which somebody stands; nothing for whoever is no customer and was none.
+///
+/// # Errors
+/// As the store says.
+pub async fn state_of(q: &mut impl Queries, contact: ContactId) -> crate::storage::Result<Option<String>> {
+    Ok(store::open_state(q, contact).await?.map(|open| open.state))
+}
+
 /// Moves a customer into a state that a person chose.
 ///
 /// # Errors

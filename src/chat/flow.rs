@@ -390,8 +390,13 @@ impl Flow {
             translations: Translations::read(translations, &languages, report),
         };
         let mut steps = Vec::new();
-        for (key, view) in map.required("steps").and_then(View::map).map(|m| m.entries()).unwrap_or_default()
-        {
+        let written = map.required("steps").and_then(View::map).map(|m| m.entries());
+        if written.as_ref().is_some_and(Vec::is_empty) {
+            report
+                .error(&doc.root.at, "G204", "the flow has no steps")
+                .hint("steps: {hello: {say: Hello., end: greeted}}");
+        }
+        for (key, view) in written.unwrap_or_default() {
             if !yaml::is_name(&key.value) {
                 report.error(&key.at, "Y004", format!("\"{}\" is no name for a step", key.value)).done();
             }

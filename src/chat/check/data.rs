@@ -6,7 +6,7 @@ use crate::base::diagnostic::Report;
 
 use super::paths;
 use crate::chat::actions;
-use crate::chat::flow::Flow;
+use crate::chat::flow::{Flow, VarType};
 use crate::chat::steps::Verb;
 use crate::chat::text::Text;
 use crate::chat::words::Words;
@@ -76,7 +76,8 @@ pub fn unused(flow: &Flow, report: &Report) {
     let calls = flow.own_steps().any(|step| matches!(step.verb, Verb::Call(_)));
     for (name, var) in flow.vars.iter().filter(|_| !calls) {
         let is_filled = filled.contains(name.as_str());
-        let is_read = var.save || read.contains(name);
+        // An address that was typed says who she is, whether anything asks for it again or not.
+        let is_read = var.save || var.of == VarType::Email || read.contains(name);
         let (message, hint) = match (is_filled, is_read) {
             (true, true) => continue,
             (false, _) => ("no step gives it a value", "ask for it or set it, or take it out"),

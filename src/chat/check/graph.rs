@@ -124,15 +124,18 @@ pub fn asked_for_a_person(flow: &Flow, strict: Strict, report: &Report) {
 
 /// G204: no step falls off the end of the file.
 pub fn endings(flow: &Flow, report: &Report) {
-    let Some(last) = flow.own_steps().last() else { return };
-    let main = last.verb.main();
-    let goes_on = |main| last.verb.can_end(main) && flow.target(last, main).is_none();
-    let falls = last.next == Next::Below && main.is_some_and(goes_on);
-    if falls {
+    if let Some(last) = falls_off(flow) {
         report
             .error(&last.at, "G204", format!("after \"{}\" there is nothing more", last.id))
             .hint("add `end: outcome` or `goto: some_step`");
     }
+}
+
+/// The last step, if nothing follows when it is done.
+fn falls_off(flow: &Flow) -> Option<&Step> {
+    let last = flow.own_steps().last()?;
+    let goes_on = |main| last.verb.can_end(main) && flow.target(last, main).is_none();
+    (last.next == Next::Below && last.verb.main().is_some_and(goes_on)).then_some(last)
 }
 
 /// G211: branches of a switch that are never taken. G212: choices that make no difference.
@@ -220,6 +223,8 @@ pub fn reachable(flow: &Flow, first: &Step, report: &Report) {
         .iter()
         .filter(|step| matches!(step.next, Next::End(_)))
         .map(|step| step.id.as_str())
+        // That it ends nowhere is told already.
+        .chain(falls_off(flow).map(|step| step.id.as_str()))
         .collect();
     loop {
         let more: Vec<&str> = to

@@ -14,6 +14,8 @@ use crate::chat::words::Words;
 /// Longest text of a bubble and of a choice that reads well, in characters.
 const LONG_TEXT: usize = 320;
 const LONG_LABEL: usize = 40;
+/// Most choices that one question should have.
+const MANY: usize = 6;
 
 /// The digests of texts, by flow, `step.field` and language: what they were when somebody last looked at the
 /// translations. `bot-flows/translations.lock` keeps it (`embudo check --lock`).
@@ -42,6 +44,11 @@ pub fn check(flow: &Flow, known: &Known, report: &Report) {
                     .warning(&text.at, "T405", message)
                     .hint(format!("{LONG_LABEL} at most fit on a button"));
             }
+        }
+        for question in step.verb.questions().into_iter().filter(|question| question.choices.len() > MANY) {
+            report
+                .warning(&step.at, "T406", format!("{} choices are many", question.choices.len()))
+                .hint(format!("{MANY} at most can be taken in at once: ask in two steps, or let her type"));
         }
         for words in every(&step.verb) {
             for text in words.versions() {

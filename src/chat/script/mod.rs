@@ -298,6 +298,7 @@ mod tests {
         }
         shipped![
             "customer-at-risk",
+            "customer-check-in",
             "guide-follow-up",
             "needs",
             "nurture-offer",

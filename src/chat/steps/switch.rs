@@ -10,13 +10,16 @@ use crate::chat::flow::{Load, Target, condition};
 pub struct Switch {
     pub branches: Vec<(Expr, Target)>,
     pub otherwise: Option<Target>,
+    /// Where branches lead whose condition could not be read. Such a flow never runs; but nobody is told besides that
+    /// nothing led there.
+    unread: Vec<Target>,
 }
 
 impl Switch {
     /// Reports G210 without an `else`, and G211 for branches below it.
     pub fn read<'a>(map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Switch> {
         let view = map.required("switch")?;
-        let mut switch = Switch { branches: Vec::new(), otherwise: None };
+        let mut switch = Switch { branches: Vec::new(), otherwise: None, unread: Vec::new() };
         for item in view.list()? {
             let Some(mut branch) = item.map() else { continue };
             if switch.otherwise.is_some() {
@@ -27,7 +30,11 @@ impl Switch {
             } else {
                 let expr = branch.required("if").and_then(|view| condition(view, load.symbols));
                 let goto = branch.required("goto").and_then(Target::read);
-                switch.branches.extend(expr.zip(goto));
+                match (expr, goto) {
+                    (Some(expr), Some(goto)) => switch.branches.push((expr, goto)),
+                    (None, goto) => switch.unread.extend(goto),
+                    (Some(_), None) => {}
+                }
             }
             branch.finish();
         }
@@ -39,7 +46,7 @@ impl Switch {
     }
 
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.branches.iter().map(|(_, target)| target).chain(&self.otherwise)
+        self.branches.iter().map(|(_, target)| target).chain(&self.otherwise).chain(&self.unread)
     }
 
     pub fn enter(&self, run: &mut Run<'_>) -> After {

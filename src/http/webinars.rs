@@ -91,11 +91,11 @@ async fn page(
         Ok(known) => known.map_or_else(String::new, |known| known.stage),
         Err(error) => return frame.problem(&error.into()),
     };
-    if let (Some((contact, _)), Some(recording)) =
+    if let (Some((contact, _)), Some(_)) =
         (viewer, webinar.recording_for(&stage).filter(|_| now >= webinar.ends_at()))
     {
-        let token = webinars::recording_link(&app.keys, recording, Some(contact), now);
-        described["recording"] = json!(format!("/r/{token}?lang={}", frame.language.code()));
+        let token = webinars::watch_link(&app.keys, webinar, contact, now);
+        described["recording"] = json!(format!("/watch/{token}?lang={}", frame.language.code()));
     }
     let warned = values.contains_key("warned");
     let context = json!({

@@ -185,11 +185,12 @@ pub(super) async fn missed(
     #[allow(clippy::cast_possible_truncation, reason = "a recording's seconds are few")]
     let duration_ms = recording.duration_s.round() as i64 * SECOND_MS;
     let language = reader.language();
+    let token = webinars::watch_link(&desk.keys, webinar, contact, now);
     let tells = json!({
         "first_name": reader.contact.first_name,
         "webinar": told(webinar, language),
         "recording": { "duration_ms": duration_ms },
-        "link": reader.site.get("home"),
+        "link": desk.link(&format!("/watch/{token}?lang={}", language.code())),
     });
     ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }

@@ -796,10 +796,7 @@ async fn an_objection_to_profiling_is_noted_in_the_console() {
     let path = format!("/console/contacts/{nikki}");
     mike.submits(&format!("{path}/profiling"), &[("off", "1")]).await.expect(303);
     let page = mike.sees(&path).await;
-    assert!(
-        page.contains("Objects to being profiled") && page.contains("She allows profiling again"),
-        "{page}"
-    );
+    assert!(page.contains("Objects to being profiled") && page.contains("Take the objection back"), "{page}");
     mike.submits(&format!("{path}/profiling"), &[("off", "0")]).await.expect(303);
     assert!(!mike.sees(&path).await.contains("Objects to being profiled"));
 }
@@ -835,7 +832,7 @@ async fn a_colleague_asks_for_letters_on_somebodys_behalf_and_ends_them() {
     app.run_jobs().await;
     let asked = app.rows("select subject from mails where template = 'confirm_subscription'").await;
     assert_eq!(asked.len(), 1, "she is asked herself");
-    assert!(ana.sees(&format!("/console/contacts/{nikki}")).await.contains("waits for her click"));
+    assert!(ana.sees(&format!("/console/contacts/{nikki}")).await.contains("waits for the click"));
     ana.submits(&path, &[("topic", "newsletter"), ("what", "leave")]).await.expect(303);
     assert!(ana.sees(&format!("/console/contacts/{nikki}")).await.contains("Wants no more"));
     ana.submits(&path, &[("topic", "nothing"), ("what", "ask")]).await.expect(404);

@@ -585,6 +585,10 @@ async fn what_somebody_saw_on_two_devices_is_one_union_and_is_told_only_where_sh
         tx.commit().await.expect("commits");
         percent.expect("noted")
     };
+    // Both players have been open for a while.
+    for device in [&phone.id, &laptop.id] {
+        assert_eq!(watch(device, &[]).await, 0);
+    }
     // Of 96 seconds.
     assert_eq!(watch(&phone.id, &[(0.0, 38.4)]).await, 40);
     assert_eq!(events(&app, "recording_watched").await, 1, "25 %");

@@ -194,7 +194,7 @@ impl Versions {
         let file = &self.file;
         let hash = |hash: &str| hash.get(..8).unwrap_or(hash).to_owned();
         let state = match (file.is_running, file.missing.as_slice()) {
-            (true, _) => "is activated: servers run it from their next start on".to_owned(),
+            (true, _) => "runs".to_owned(),
             (false, []) => "waits for its activation".to_owned(),
             (false, missing) => format!("is a draft, needs the approval of {}", missing.join(" and ")),
         };

@@ -20,6 +20,8 @@ use crate::stages::{self, Actor, Decision, Explanation};
 use crate::storage::db::Queries;
 use crate::subscriptions;
 
+/// Longest subject of a note, in characters; the rest is cut.
+const SUBJECT_LENGTH: usize = 80;
 /// Fields that the page's head shows already.
 const IN_THE_HEAD: [&str; 5] = ["email", "first_name", "last_name", "language", "time_zone"];
 
@@ -344,7 +346,7 @@ pub async fn note(
     if !NOTABLE.contains(&noted.kind.as_str()) {
         return Err(Problem::new("event.invalid", format!("`{}` cannot be noted.", noted.kind)));
     }
-    let subject: String = noted.subject.trim().chars().take(NAME_LENGTH).collect();
+    let subject: String = noted.subject.trim().chars().take(SUBJECT_LENGTH).collect();
     let told = Told {
         kind: noted.kind.clone(),
         id: Some(format!("noted:{id}:{}", noted.note)),

@@ -20,6 +20,8 @@ pub enum Purpose {
     Asset,
     /// Play one recording. Subject: the recording's id.
     Recording,
+    /// See the page of a webinar's recordings. Subject: the webinar's id.
+    Watch,
     /// Go on with a link that has run out since. Subject: the link's nonce.
     Playback,
     /// Register for one webinar. Subject: the webinar's id.
@@ -49,6 +51,7 @@ impl Purpose {
         match self {
             Self::Asset => "asset",
             Self::Recording => "recording",
+            Self::Watch => "watch",
             Self::Playback => "playback",
             Self::Webinar => "webinar",
             Self::Place => "place",

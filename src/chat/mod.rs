@@ -685,7 +685,7 @@ pub async fn watched(
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     let watching =
-        Watching { recording, visitor: conversation.visitor, contact: conversation.contact, ranges };
+        Watching { recording, visitor: Some(conversation.visitor), contact: conversation.contact, ranges };
     let percent = webinars::watch(&mut tx, &room.lifecycle, &room.webinars, &watching, now).await?;
     let head = conversation.head;
     if conversation.mode == Mode::Bot {

@@ -178,11 +178,21 @@ async fn export(desk: &Desk, config: &Config, email: &str, to: &Path) -> anyhow:
         let file = folder.join(name);
         let parent = file.parent().unwrap_or(&folder);
         std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
-        std::fs::write(&file, text).with_context(|| file.display().to_string())?;
+        write_private(&file, text).with_context(|| file.display().to_string())?;
     }
     audit::note(&mut tx, By::Cli, Act::Exported, contact, Json::Null, desk.now).await?;
     tx.commit().await?;
     Ok(format!("{} files in {}\n", export.files.len(), folder.display()))
+}
+
+/// Writes a file that nobody but its owner reads, also where there was one that others could.
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let mut options = std::fs::OpenOptions::new();
+    let mut opened = options.write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    opened.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    opened.write_all(text.as_bytes())
 }
 
 async fn erase(desk: &Desk, config: &Config, email: &str, is_dry: bool) -> anyhow::Result<String> {

@@ -10,6 +10,7 @@ use crate::base::diagnostic::Report;
 use crate::base::ids::SubmissionId;
 use crate::config::Config;
 use crate::gates::quarantine::{self, SetApart};
+use crate::privacy::audit;
 use crate::storage::Stores;
 use crate::webinars;
 
@@ -63,7 +64,12 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
         Quarantine::List { format } => {
             let (list, total) = super::block_on(async {
                 let stores = Stores::open(&config.storage).await?;
-                Ok(quarantine::list(&mut stores.db.read(), LISTED, 0).await?)
+                let (list, total) = quarantine::list(&mut stores.db.read(), LISTED, 0).await?;
+                if !list.is_empty() {
+                    let now = super::clock(config).now();
+                    audit::saw_list(&stores.db, audit::By::Cli, "quarantine", now).await?;
+                }
+                Ok((list, total))
             })?;
             match format {
                 Format::Json => format!("{}\n", serde_json::to_string_pretty(&list)?),

@@ -9,7 +9,7 @@ use crate::app::{Definitions, Sources};
 use crate::base::diagnostic::Report;
 use crate::base::time::DAY_MS;
 use crate::config::Config;
-use crate::nurture::forecast::{Coming, Outlook, forecast};
+use crate::nurture::forecast::{Forecast, Outlook, forecast};
 use crate::reports::outbox::{self, Waiting};
 use crate::storage::Stores;
 
@@ -42,23 +42,23 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     let now = super::clock(config).now();
     let outlook =
         Outlook { now, until: now.plus_ms(days.clamp(&0, &3_650) * DAY_MS), with_newcomers: *newcomers };
-    let (coming, waiting) = super::block_on(async {
+    let (expected, waiting) = super::block_on(async {
         let stores = Stores::open(&config.storage).await?;
         let mut q = stores.db.read();
-        let coming = forecast(&mut q, &sequences, &topics.sending, outlook).await?;
-        Ok((coming, outbox::waiting(&mut q, now).await?))
+        let expected = forecast(&mut q, &sequences, &topics.sending, outlook).await?;
+        Ok((expected, outbox::waiting(&mut q, now).await?))
     })?;
-    super::tell(&told(&coming, &waiting, *days));
+    super::tell(&told(&expected, &waiting, *days));
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(coming: &[Coming], waiting: &[Waiting], days: i64) -> String {
+fn told(expected: &Forecast, waiting: &[Waiting], days: i64) -> String {
     let mut text = String::new();
     for letter in waiting.iter().filter(|letter| letter.is_waiting) {
         let (at, to, name, why) = (letter.at, &letter.recipient, &letter.template, &letter.why);
         let _ = writeln!(text, "{at}  {to}  {name}  waits: {why}");
     }
-    for letter in coming {
+    for letter in &expected.coming {
         let note = letter.note.as_ref().map(|note| format!("  ({note})")).unwrap_or_default();
         let sign = if letter.goes_out { "" } else { "not sent: " };
         let _ = writeln!(
@@ -71,6 +71,9 @@ fn told(coming: &[Coming], waiting: &[Waiting], days: i64) -> String {
             letter.step,
             letter.sequence,
         );
+    }
+    for one in &expected.outside {
+        let _ = writeln!(text, "{} does not enter {} ({})", one.email, one.sequence, one.why);
     }
     if text.is_empty() {
         text = format!("no letter is due within {days} days\n");

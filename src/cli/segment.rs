@@ -10,6 +10,7 @@ use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::config::Config;
+use crate::privacy::audit;
 use crate::storage::Stores;
 use crate::{contacts, segments, stages};
 
@@ -54,7 +55,7 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
         let stores = Stores::open(&config.storage).await?;
         match &arguments.command {
             Command::List { language } => list(&stores, &segments, Language::parse(language)).await,
-            Command::Members { segment } => members(&stores, &segments, segment).await,
+            Command::Members { segment } => members(&stores, &segments, segment, config).await,
             Command::Of { email } => of(&stores, &lifecycle, &segments, email, config).await,
         }
     })?;
@@ -80,12 +81,21 @@ async fn list(
     Ok(out)
 }
 
-async fn members(stores: &Stores, segments: &segments::Definition, id: &str) -> anyhow::Result<String> {
+async fn members(
+    stores: &Stores,
+    segments: &segments::Definition,
+    id: &str,
+    config: &Config,
+) -> anyhow::Result<String> {
     let names: Vec<&str> = segments.segments.iter().map(|segment| segment.id.as_str()).collect();
     let segment = segments
         .find(id)
         .with_context(|| format!("there is no segment `{id}`; there is {}", names.join(", ")))?;
     let found = segments::members(&mut stores.db.read(), &segment.id, 0, MEMBERS_MOST).await?;
+    if !found.is_empty() {
+        let (list, now) = (format!("segment:{}", segment.id), super::clock(config).now());
+        audit::saw_list(&stores.db, audit::By::Cli, &list, now).await?;
+    }
     let mut out = String::new();
     for member in &found {
         writeln!(out, "{}  {}", member.since, member.email)?;
@@ -105,6 +115,7 @@ async fn of(
     let contact = contacts::find_by_email(&mut q, &address).await?;
     let contact = contact.with_context(|| format!("there is no contact with the address {address}"))?;
     let now = super::clock(config).now();
+    audit::saw(&stores.db, audit::By::Cli, contact.id, now).await?;
     let answers = segments::ask_about(&mut q, lifecycle, segments, contact.id, now).await?;
     let width = segments.segments.iter().map(|segment| segment.id.len()).max().unwrap_or(0);
     let mut out = String::new();

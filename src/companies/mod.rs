@@ -137,12 +137,29 @@ pub async fn set_field(
     Ok(true)
 }
 
+/// A first guess at a company's name, until somebody says better: `acme.example` is `Acme`, and a domain that DNS spells
+/// in ASCII is read as people write it.
+fn name_guessed(domain: &str) -> String {
+    let label = domain.split('.').next().unwrap_or(domain);
+    let (written, is_readable) = idna::domain_to_unicode(label);
+    let mut letters = if is_readable.is_ok() { written.chars() } else { label.chars() };
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::storage::db::{Db, JOURNEY};
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    #[test]
+    fn a_name_is_guessed_from_the_domain_as_people_write_it() {
+        assert_eq!(name_guessed("acme.example"), "Acme");
+        assert_eq!(name_guessed("xn--mnchen-3ya.example"), "München");
+        assert_eq!(name_guessed("xn--broken-\u{e9}.example").chars().next(), Some('X'));
+        assert_eq!(name_guessed(""), "");
+    }
 
     #[test]
     fn head_counts_are_read_as_people_write_them() {

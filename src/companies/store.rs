@@ -63,11 +63,7 @@ pub async fn list(q: &mut impl Queries, text: &str, from: i64, most: i64) -> Res
 /// # Errors
 /// As the store says.
 pub async fn of_domain(tx: &mut Tx, domain: &str, now: Timestamp) -> Result<CompanyId> {
-    // A first guess at the name, until somebody says better: `acme.example` is `Acme`.
-    let label = domain.split('.').next().unwrap_or(domain);
-    let mut letters = label.chars();
-    let name: String =
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    let name = super::name_guessed(domain);
     tx.execute(
         sql!(
             "insert into companies (id, domain, name, created_at) values ($1, $2, $3, $4)

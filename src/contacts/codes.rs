@@ -41,7 +41,7 @@ pub struct Code {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The digits are not those of the code.
-    #[error("these are not the digits of the code; {left} more tries")]
+    #[error("these are not the digits of the code; tries left: {left}")]
     Wrong {
         /// Tries that are left.
         left: i64,

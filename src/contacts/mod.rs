@@ -147,6 +147,8 @@ pub struct ConsentRecord {
     pub language: Option<Language>,
     pub form: Option<String>,
     pub page: Option<String>,
+    /// The mail that asked, if it was said by a link of one.
+    pub mail: Option<String>,
     pub at: Timestamp,
 }
 
@@ -482,7 +484,7 @@ pub async fn record_consent(
     page: Option<&str>,
     now: Timestamp,
 ) -> storage::Result<()> {
-    let entry = ConsentEntry { purpose, action, text, form: None, page };
+    let entry = ConsentEntry { text, page, ..ConsentEntry::of(purpose, action) };
     store::insert_consent(tx, contact, visitor, &entry, now).await
 }
 
@@ -498,12 +500,14 @@ pub struct ConsentEntry<'a> {
     /// The form that it was said in, and the page.
     pub form: Option<&'a str>,
     pub page: Option<&'a str>,
+    /// The mail that asked, if it was said by a link of one.
+    pub mail: Option<&'a str>,
 }
 
 impl<'a> ConsentEntry<'a> {
     /// An entry without a text.
     pub fn of(purpose: &'a str, action: &'a str) -> Self {
-        Self { purpose, action, text: None, form: None, page: None }
+        Self { purpose, action, text: None, form: None, page: None, mail: None }
     }
 }
 
@@ -541,8 +545,19 @@ pub async fn set_profiling_off(
     store::set_profiling_off(tx, contact, since).await
 }
 
-/// The purpose of mails that nobody asked for, such as invitations.
+/// The purpose of letters and of mails that nobody asked for, whatever they are about.
 pub const MARKETING: &str = "marketing";
+/// The purpose of invitations alone.
+pub const INVITATIONS: &str = "invitations";
+
+/// Longest name, in characters.
+const NAME_MOST: usize = 120;
+
+/// A name as somebody else tells it (a site's token, a booking, a colleague): one line of plain text, however it came.
+pub fn name_of(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME_MOST).collect()
+}
 
 /// Whether a person's last word on a purpose was no.
 ///

@@ -54,7 +54,7 @@ pub const PERSONAL: &[Personal] = &[
     Personal {
         table: "consents",
         export: Some(sql!(
-            "select c.purpose, c.action, t.text_id, t.version, t.body_hash, t.language, t.body, c.form, c.page, c.at
+            "select c.purpose, c.action, t.text_id, t.version, t.body_hash, t.language, t.body, c.form, c.page, c.mail_id, c.at
              from consents c left join consent_texts t on t.hash = c.text_hash
              where c.contact_id in (select own_id from contact_ids where contact_id = $1)
                  or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in
@@ -848,10 +848,21 @@ pub(super) async fn insert_consent(
     };
     tx.execute(
         sql!(
-            "insert into consents (id, contact_id, visitor_id, purpose, action, text_hash, form, page, at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+            "insert into consents (id, contact_id, visitor_id, purpose, action, text_hash, form, page, mail_id, at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
         ),
-        params![new_key(), contact, visitor, entry.purpose, entry.action, text, entry.form, entry.page, now],
+        params![
+            new_key(),
+            contact,
+            visitor,
+            entry.purpose,
+            entry.action,
+            text,
+            entry.form,
+            entry.page,
+            entry.mail,
+            now
+        ],
     )
     .await?;
     Ok(())
@@ -896,7 +907,7 @@ pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Co
         .query(
             sql!(
                 "select c.purpose, c.action, t.body, t.text_id, t.version, t.body_hash, t.language, c.form, c.page,
-                     c.at
+                     c.mail_id, c.at
                  from consents c left join consent_texts t on t.hash = c.text_hash
                  where c.contact_id in (select own_id from contact_ids where contact_id = $1)
                     or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)))
@@ -917,6 +928,7 @@ pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Co
                 language: row.get("language")?,
                 form: row.get("form")?,
                 page: row.get("page")?,
+                mail: row.get("mail_id")?,
                 at: row.get("at")?,
             })
         })

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use sha2::Sha256;
 
+use super::name_of;
 use crate::base::coded::Coded;
 use crate::base::email::Email;
 use crate::base::secret::Secret;
@@ -162,7 +163,9 @@ fn checked(claims: Claims, site: &str, now: Timestamp) -> Result<HostUser, Error
     }
     let email = claims.email.as_str().ok_or(Error::Invalid("`email` is missing"))?;
     let email = Email::parse(email).map_err(|_| Error::Invalid("`email` is no address"))?;
-    Ok(HostUser { host_id, email, first_name: claims.given_name, last_name: claims.family_name })
+    let name = |text: Option<String>| text.map(|text| name_of(&text)).filter(|name| !name.is_empty());
+    let (first_name, last_name) = (name(claims.given_name), name(claims.family_name));
+    Ok(HostUser { host_id, email, first_name, last_name })
 }
 
 /// A NumericDate: seconds since 1970.
@@ -207,6 +210,15 @@ mod tests {
         let mut changed = claims();
         changed[name] = value;
         signed(&head(), &changed, SECRET)
+    }
+
+    #[test]
+    fn a_name_is_one_line_whatever_the_token_says() {
+        let user = read_it(&with("given_name", json!("No\r\nBcc: x@evil.example"))).expect("good");
+        assert_eq!(user.first_name.as_deref(), Some("No Bcc: x@evil.example"));
+        assert_eq!(read_it(&with("family_name", json!(" \u{0}\t"))).expect("good").last_name, None);
+        let long = read_it(&with("given_name", json!("n".repeat(1_000)))).expect("good");
+        assert_eq!(long.first_name.map(|name| name.len()), Some(120));
     }
 
     #[test]

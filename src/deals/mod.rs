@@ -17,7 +17,7 @@ use crate::contacts::{self, marks};
 use crate::events::{self, Event};
 use crate::stages::{self, Actor};
 use crate::storage;
-use crate::storage::db::Tx;
+use crate::storage::db::{Queries, Tx};
 
 /// How a deal stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -399,6 +399,46 @@ pub async fn win(
     contacts::mark_company(tx, deal.company, marks::FACTS, now).await?;
     events::append(tx, &Event::DealWon { deal: id, company: deal.company }, now).await?;
     Ok(true)
+}
+
+/// Somebody with a part in a won deal who is no customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftBehind {
+    pub contact: ContactId,
+    /// Where she stands.
+    pub stage: String,
+    /// Why the won deal did not move her.
+    pub why: String,
+}
+
+/// The people of a won deal who did not become customers by it; nobody where the lifecycle knows no customers.
+///
+/// # Errors
+/// As the store says.
+pub async fn left_behind(
+    q: &mut impl Queries,
+    lifecycle: &stages::Definition,
+    id: DealId,
+) -> Result<Vec<LeftBehind>, Error> {
+    let track = lifecycle.post_sale.as_ref();
+    let Some(customer) = track.and_then(|track| lifecycle.stage(&track.begins)) else {
+        return Ok(Vec::new());
+    };
+    let mut left = Vec::new();
+    for person in store::people(q, id).await? {
+        let Some(known) = contacts::find(q, person.contact).await? else { continue };
+        if known.stage == customer.id {
+            continue;
+        }
+        let why = if customer.from.is_empty() || customer.from.contains(&known.stage) {
+            format!("no rule of `{}` holds; the explanation tells what is missing", customer.id)
+        } else {
+            let from = customer.from.join(", ");
+            format!("`{}` is entered from {from}, not from `{}`", customer.id, known.stage)
+        };
+        left.push(LeftBehind { contact: known.id, stage: known.stage, why });
+    }
+    Ok(left)
 }
 
 /// A deal is lost. Returns whether that is news.

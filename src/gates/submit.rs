@@ -188,6 +188,7 @@ pub async fn submit(
     for asked in what.form.consents.iter().filter(|asked| what.answers.agreed.contains(&asked.id)) {
         let text = (asked.id.as_str(), what.language, asked.text.get(what.language));
         let entry = contacts::ConsentEntry {
+            mail: None,
             purpose: &asked.id,
             action: "granted",
             text: Some(text),

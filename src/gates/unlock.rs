@@ -18,7 +18,8 @@ use crate::storage::db::{Queries, Tx};
 const NO_DEVICE: &str = "-";
 
 /// The links that we mail and that `confirm` understands.
-const MAILED: [Purpose; 4] = [Purpose::Asset, Purpose::Webinar, Purpose::Booking, Purpose::Recording];
+const MAILED: [Purpose; 5] =
+    [Purpose::Asset, Purpose::Webinar, Purpose::Booking, Purpose::Recording, Purpose::Watch];
 
 /// A link that holds.
 #[derive(Debug, Clone)]

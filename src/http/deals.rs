@@ -225,13 +225,15 @@ async fn reach(
     Ok(HttpResponse::Ok().json(told))
 }
 
-/// `POST /api/v1/deals/{deal}/won`. Doing it again changes nothing.
+/// `POST /api/v1/deals/{deal}/won`. Doing it again changes nothing. `not_moved` tells who of its people is no customer now,
+/// and why.
 async fn win(app: Shared, request: HttpRequest, deal: web::Path<String>) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let id = deal_of(&deal)?;
     let mut tx = app.stores.db.begin().await?;
     deals::win(&mut tx, &app.lifecycle, id, Actor::Api, app.clock.now()).await?;
-    let told = described(&mut tx, id).await?;
+    let mut told = described(&mut tx, id).await?;
+    told["not_moved"] = json!(deals::left_behind(&mut tx, &app.lifecycle, id).await?);
     tx.commit().await?;
     Ok(HttpResponse::Ok().json(told))
 }

@@ -196,6 +196,13 @@ impl Problem {
         self.row().1
     }
 
+    /// How many seconds to wait before it is worth trying again, if that is known.
+    pub fn wait_s(&self) -> Option<i64> {
+        let wait =
+            self.extras.iter().find(|(name, _)| *name == "retry_after_ms").and_then(|(_, ms)| ms.as_i64());
+        wait.map(|ms| ms.div_euclid(1_000) + 1)
+    }
+
     /// The document's members.
     pub fn document(&self) -> Json {
         let (status, title) = self.row();
@@ -238,10 +245,7 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         response.content_type("application/problem+json");
-        let wait =
-            self.extras.iter().find(|(name, _)| *name == "retry_after_ms").and_then(|(_, ms)| ms.as_i64());
-        let wait_s =
-            wait.map(|ms| ms.div_euclid(1_000) + 1).or((self.status_code().as_u16() == 503).then_some(2));
+        let wait_s = self.wait_s().or((self.status_code().as_u16() == 503).then_some(2));
         if let Some(wait_s) = wait_s {
             response.insert_header((RETRY_AFTER, wait_s.to_string()));
         }

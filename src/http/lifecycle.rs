@@ -1,6 +1,7 @@
 //! The doors of the lifecycle: `/api/v1/lifecycle/…`, as JSON. `docs/lifecycle.md` tells what they say.
 //!
-//! What is asked here writes nothing, but for approvals, activation and the states after the sale.
+//! What is asked here writes nothing but that it was asked about somebody; approvals, activation and the states after the
+//! sale do.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -17,6 +18,7 @@ use crate::base::email::Email;
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::base::yaml;
 use crate::contacts::{self, Contact};
+use crate::privacy::audit;
 use crate::stages::trial::{self, Backtester, Differ, Lifter, Question};
 use crate::stages::versions::{self, Reevaluate};
 use crate::stages::{self, Actor, Definition, track};
@@ -87,6 +89,7 @@ async fn explain(
     let now = app.clock.now();
     let at = asked.at.as_deref().map(|at| moment(at, now)).transpose()?;
     let contact = contact(&app, &asked.email).await?;
+    audit::saw(&app.stores.db, audit::By::Api, contact.id, now).await?;
     let reads = &mut app.stores.db.read();
     let told = match at {
         Some(at) => stages::explain_at(reads, &app.lifecycle, contact.id, at).await?,
@@ -106,8 +109,18 @@ async fn simulate(
     let at = asked.at.as_deref().ok_or_else(|| invalid("`at` says when."))?;
     let at = moment(at, now)?;
     let contact = contact(&app, &asked.email).await?;
+    known_then(&contact, at)?;
+    audit::saw(&app.stores.db, audit::By::Api, contact.id, now).await?;
     let told = trial::simulate(&app.stores.db, &app.lifecycle, contact.id, at, now).await?;
     Ok(HttpResponse::Ok().json(told))
+}
+
+/// Before somebody was known there is nothing to tell.
+fn known_then(contact: &Contact, at: Timestamp) -> Result<(), Problem> {
+    if at < contact.created_at {
+        return Err(invalid(format!("This contact is known since {} and not before.", contact.created_at)));
+    }
+    Ok(())
 }
 
 /// What everybody is asked.

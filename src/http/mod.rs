@@ -77,6 +77,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(hub.clone())
             .app_data(body_limits(shared.config.collector.body_bytes))
             .app_data(web::FormConfig::default().limit(64 * 1024).error_handler(|error, _| malformed(error)))
+            .app_data(web::JsonConfig::default().error_handler(|error, _| malformed(error)))
             .app_data(web::QueryConfig::default().error_handler(|error, _| malformed(error)))
             .app_data(web::PathConfig::default().error_handler(|_, _| not_found().into()))
             // Hits first and bare: what the other doors are wrapped in would cost more than taking them.

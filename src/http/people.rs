@@ -116,6 +116,9 @@ async fn preview(
     authorised_for_people(&app, &request)?;
     let (survivor, merged) = (id_of(&contact)?, id_of(&other.with)?);
     let preview = merge::preview(&mut app.stores.db.read(), survivor, merged).await?;
+    for side in [&preview.survivor, &preview.merged] {
+        audit::saw(&app.stores.db, By::Api, side.id, app.clock.now()).await?;
+    }
     Ok(HttpResponse::Ok().json(preview))
 }
 

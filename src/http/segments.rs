@@ -8,6 +8,7 @@ use super::Shared;
 use super::api::authorised;
 use super::error::Problem;
 use crate::base::ids::ContactId;
+use crate::privacy::audit;
 use crate::segments::{self, Segment};
 
 /// People on one page.
@@ -70,6 +71,10 @@ async fn members(
     let segment = segment.ok_or_else(|| Problem::new("segment.unknown", "There is no such segment."))?;
     let from = page.from.max(0);
     let found = segments::members(&mut app.stores.db.read(), &segment.id, from, PAGE_MOST).await?;
+    if !found.is_empty() {
+        let list = format!("segment:{}", segment.id);
+        audit::saw_list(&app.stores.db, audit::By::Api, &list, app.clock.now()).await?;
+    }
     let next = (i64::try_from(found.len()).unwrap_or(0) == PAGE_MOST).then_some(from + PAGE_MOST);
     Ok(HttpResponse::Ok().json(json!({ "segment": segment.id, "members": found, "next": next })))
 }
@@ -82,6 +87,7 @@ async fn of_contact(
 ) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let (segments, now) = (&app.desk.segments, app.clock.now());
+    audit::saw(&app.stores.db, audit::By::Api, *contact, now).await?;
     let mut q = app.stores.db.read();
     let answers = segments::ask_about(&mut q, &app.lifecycle, segments, *contact, now).await?;
     Ok(HttpResponse::Ok().json(json!({ "segments": answers })))

@@ -119,10 +119,10 @@ async fn confirmed(app: &Shared, token: &str, device: &str) -> Result<(Contact, 
 
 // --- ending --------------------------------------------------------------------------------------
 
-/// What a link out ends: one topic, or everything that nobody asked for.
+/// What a link out ends: one topic, or invitations.
 enum Out {
     Topic(String),
-    Marketing,
+    Invitations,
 }
 
 /// Whose link it is, and what it ends.
@@ -131,8 +131,12 @@ fn out(app: &Shared, token: &str) -> Result<(ContactId, Out), Problem> {
     match subscriptions::read_token(&app.keys, Purpose::Unsubscribe, token, now) {
         Ok((contact, topic)) => Ok((contact, Out::Topic(topic))),
         Err(_) => {
-            let (contact, _) = subscriptions::read_token(&app.keys, Purpose::Objection, token, now)?;
-            Ok((contact, Out::Marketing))
+            let (contact, to) = subscriptions::read_token(&app.keys, Purpose::Objection, token, now)?;
+            match to.as_str() {
+                // Invitations that were sent before they had a name of their own say `marketing`.
+                contacts::INVITATIONS | contacts::MARKETING => Ok((contact, Out::Invitations)),
+                _ => Err(Problem::new("token.forged", "The link is for something else.")),
+            }
         }
     }
 }
@@ -156,7 +160,9 @@ async fn end(app: Shared, request: HttpRequest, token: web::Path<String>) -> Htt
             Out::Topic(topic) => {
                 subscriptions::leave(&mut tx, &app.keys, &known, topic, "one_click", now).await?;
             }
-            Out::Marketing => subscriptions::object(&mut tx, &app.keys, &known, "one_click", now).await?,
+            Out::Invitations => {
+                subscriptions::refuse_invitations(&mut tx, &app.keys, &known, "one_click", now).await?;
+            }
         }
         tx.commit().await?;
         Ok::<_, Problem>((contact, out))
@@ -177,7 +183,7 @@ fn end_page(
 ) -> HttpResponse {
     let topic = match out {
         Out::Topic(topic) => Some(app.desk.topics.name(topic, frame.language).to_owned()),
-        Out::Marketing => None,
+        Out::Invitations => None,
     };
     let preferences = subscriptions::preferences_token(&app.keys, contact, app.clock.now());
     let lang = frame.language.code();
@@ -194,9 +200,44 @@ fn end_page(
 
 async fn show_preferences(app: Shared, request: HttpRequest, token: web::Path<String>) -> HttpResponse {
     let mut frame = Frame::of(&app, &request, None);
-    match preferences(&app, &mut frame, &token, None).await {
+    match preferences(&app, &mut frame, &token, Shown::Asked).await {
         Ok(page) => page,
         Err(problem) => frame.problem(&problem),
+    }
+}
+
+/// What the page of preferences is shown for.
+enum Shown<'a> {
+    /// Somebody opened it.
+    Asked,
+    /// It was done.
+    Saved,
+    /// The day of the pause is none that can be chosen; nothing was changed, and what was chosen still stands there.
+    WrongPause(&'a Choice<'a>),
+}
+
+/// What somebody chose on the page.
+struct Choice<'a> {
+    topics: BTreeSet<&'a str>,
+    invitations: bool,
+    language: Option<Language>,
+    pause: &'a str,
+}
+
+impl<'a> Choice<'a> {
+    fn of(fields: &'a [(String, String)]) -> Self {
+        let field =
+            |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        Self {
+            topics: fields
+                .iter()
+                .filter(|(name, _)| name == "topic")
+                .map(|(_, value)| value.as_str())
+                .collect(),
+            invitations: field("invitations").is_some(),
+            language: field("language").and_then(Language::of_tag),
+            pause: field("pause").unwrap_or_default().trim(),
+        }
     }
 }
 
@@ -211,14 +252,21 @@ async fn preferences(
     app: &Shared,
     frame: &mut Frame<'_>,
     token: &str,
-    done: Option<&str>,
+    shown: Shown<'_>,
 ) -> Result<HttpResponse, Problem> {
     let contact = holder(app, token).await?;
     let now = app.clock.now();
+    let chosen = match &shown {
+        Shown::WrongPause(choice) => Some(*choice),
+        Shown::Asked | Shown::Saved => None,
+    };
     let mut q = app.stores.db.read();
     let mut topics = Vec::new();
     for topic in &app.desk.topics.topics {
-        let is_wanted = subscriptions::wants(&mut q, contact.id, &topic.id).await?;
+        let is_wanted = match chosen {
+            Some(choice) => choice.topics.contains(topic.id.as_str()),
+            None => subscriptions::gets(&mut q, &app.keys, &contact, &topic.id, now).await?,
+        };
         topics.push(json!({
             "id": topic.id,
             "name": topic.name.get(frame.language),
@@ -227,27 +275,35 @@ async fn preferences(
             "checked": is_wanted,
         }));
     }
+    let invitations = match chosen {
+        Some(choice) => choice.invitations,
+        None => subscriptions::invites(&mut q, &app.keys, &contact, now).await?,
+    };
     let paused = subscriptions::paused_until(&mut q, contact.id, now).await?;
     let zone = zone(contact.time_zone.as_deref().unwrap_or("UTC")).unwrap_or(jiff::tz::TimeZone::UTC);
     let day = |at: Timestamp| at.to_jiff().to_zoned(zone.clone()).date().to_string();
     if let Some(zone) = &contact.time_zone {
         frame.zone.clone_from(zone);
     }
+    let reads = chosen.and_then(|choice| choice.language).unwrap_or(contact.language);
     let languages: Vec<Json> = Language::ALL
         .into_iter()
-        .map(|language| json!({ "code": language.code(), "checked": language == contact.language }))
+        .map(|language| json!({ "code": language.code(), "checked": language == reads }))
         .collect();
     let fields = json!({
-        "done": done,
+        "done": matches!(shown, Shown::Saved).then_some("saved"),
         "topics": topics,
-        "pause": paused.map(day),
+        "invitations": invitations,
+        "pause": chosen.map_or_else(|| paused.map(day), |choice| Some(choice.pause.to_owned())),
+        "wrong_pause": chosen.is_some(),
         "paused_until": paused,
         "first_day": day(now.plus_ms(DAY_MS)),
         "last_day": day(now.plus_ms(PAUSE_MOST_MS)),
         "languages": languages,
         "action": format!("/preferences/{token}?lang={}", frame.language.code()),
     });
-    Ok(frame.page(StatusCode::OK, "pages/preferences", fields))
+    let status = if chosen.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok(frame.page(status, "pages/preferences", fields))
 }
 
 async fn choose(
@@ -257,36 +313,57 @@ async fn choose(
     body: web::Form<Vec<(String, String)>>,
 ) -> HttpResponse {
     let mut frame = Frame::of(&app, &request, None);
-    match chosen(&app, &token, &body).await {
-        Ok(language) => {
-            if let Some(language) = language {
-                frame.language = language;
-            }
-            match preferences(&app, &mut frame, &token, Some("saved")).await {
-                Ok(page) => page,
-                Err(problem) => frame.problem(&problem),
-            }
+    let choice = Choice::of(&body);
+    let is_none = body.iter().any(|(name, value)| name == "do" && value == "none");
+    let shown = match chosen(&app, &token, &choice, is_none).await {
+        Ok(Some(())) => {
+            frame.language = choice.language.filter(|_| !is_none).unwrap_or(frame.language);
+            Shown::Saved
         }
+        Ok(None) => Shown::WrongPause(&choice),
+        Err(problem) => return frame.problem(&problem),
+    };
+    match preferences(&app, &mut frame, &token, shown).await {
+        Ok(page) => page,
         Err(problem) => frame.problem(&problem),
     }
 }
 
-/// Makes it so; returns the language that was chosen.
-async fn chosen(app: &Shared, token: &str, fields: &[(String, String)]) -> Result<Option<Language>, Problem> {
+/// Makes it so; nothing if the pause is to last until a day that cannot be chosen.
+async fn chosen(
+    app: &Shared,
+    token: &str,
+    choice: &Choice<'_>,
+    is_none: bool,
+) -> Result<Option<()>, Problem> {
     let contact = holder(app, token).await?;
     let now = app.clock.now();
-    let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let mut tx = app.stores.db.begin().await?;
-    if field("do") == Some("none") {
+    if is_none {
         subscriptions::leave_all(&mut tx, &app.keys, &contact, "page", now).await?;
         tx.commit().await?;
-        return Ok(None);
+        return Ok(Some(()));
     }
-    let wanted: BTreeSet<&str> =
-        fields.iter().filter(|(name, _)| name == "topic").map(|(_, value)| value.as_str()).collect();
+    let pause = match choice.pause {
+        "" => None,
+        day => match pause_of(day, &contact, now) {
+            Some(until) => Some(until),
+            None => return Ok(None),
+        },
+    };
+    // Invitations first: whoever wants a letter again has not said that she wants them.
+    match (choice.invitations, subscriptions::invites(&mut tx, &app.keys, &contact, now).await?) {
+        (true, false) => {
+            subscriptions::allow_invitations(&mut tx, &app.keys, &contact, "page", now).await?;
+        }
+        (false, true) => {
+            subscriptions::refuse_invitations(&mut tx, &app.keys, &contact, "page", now).await?;
+        }
+        (true, true) | (false, false) => {}
+    }
     for topic in &app.desk.topics.topics {
-        let has = subscriptions::wants(&mut tx, contact.id, &topic.id).await?;
-        match (wanted.contains(topic.id.as_str()), has) {
+        let has = subscriptions::gets(&mut tx, &app.keys, &contact, &topic.id, now).await?;
+        match (choice.topics.contains(topic.id.as_str()), has) {
             // The link came by mail, so the mailbox is hers: nobody need ask her again.
             (true, false) => {
                 subscriptions::rejoin(&mut tx, &app.keys, &contact, topic, "page", now).await?;
@@ -297,20 +374,18 @@ async fn chosen(app: &Shared, token: &str, fields: &[(String, String)]) -> Resul
             (true, true) | (false, false) => {}
         }
     }
-    let language =
-        field("language").and_then(Language::of_tag).filter(|language| *language != contact.language);
-    if let Some(language) = language {
+    if let Some(language) = choice.language.filter(|language| *language != contact.language) {
         let (name, trust) = ("language", Trust::Clicked);
         contacts::set_field(&mut tx, contact.id, name, language.code(), "page", trust, now).await?;
     }
-    subscriptions::pause(&mut tx, contact.id, pause_of(field("pause"), &contact, now)).await?;
+    subscriptions::pause(&mut tx, contact.id, pause).await?;
     tx.commit().await?;
-    Ok(language)
+    Ok(Some(()))
 }
 
 /// The morning of the day that was typed, if it lies ahead and within a year.
-fn pause_of(day: Option<&str>, contact: &Contact, now: Timestamp) -> Option<Timestamp> {
-    let day: Date = day?.parse().ok()?;
+fn pause_of(day: &str, contact: &Contact, now: Timestamp) -> Option<Timestamp> {
+    let day: Date = day.parse().ok()?;
     let zone = zone(contact.time_zone.as_deref().unwrap_or("UTC")).unwrap_or(jiff::tz::TimeZone::UTC);
     let at = Timestamp::from_jiff(day.to_zoned(zone).ok()?.timestamp());
     (at > now && at.since_ms(now) <= PAUSE_MOST_MS + DAY_MS).then_some(at)
@@ -337,9 +412,12 @@ async fn list(app: Shared, request: HttpRequest, about: web::Query<About>) -> Re
     let mut q = app.stores.db.read();
     let contact = subscriptions::contact_of(&mut q, &address(&about.email)?).await?;
     let all = subscriptions::of_contact(&mut q, contact.id).await?;
-    let paused = subscriptions::paused_until(&mut q, contact.id, app.clock.now()).await?;
-    Ok(HttpResponse::Ok()
-        .json(json!({ "contact": contact.id, "subscriptions": all, "paused_until": paused })))
+    let now = app.clock.now();
+    let paused = subscriptions::paused_until(&mut q, contact.id, now).await?;
+    let invitations = subscriptions::invites(&mut q, &app.keys, &contact, now).await?;
+    Ok(HttpResponse::Ok().json(json!({
+        "contact": contact.id, "subscriptions": all, "invitations": invitations, "paused_until": paused,
+    })))
 }
 
 #[derive(Deserialize)]

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::Shared;
 use super::api::authorised;
 use super::error::Problem;
-use super::gates::{Posted, Refused, Taken, again, described_fields, dropped, limit, take_in};
+use super::gates::{Posted, Refused, Taken, again, described_fields, dropped, later, limit, take_in};
 use super::pages::{Frame, reading};
 use super::request::Proxies;
 use crate::base::ids::{ContactId, VisitorId};
@@ -91,11 +91,11 @@ async fn page(
         Ok(known) => known.map_or_else(String::new, |known| known.stage),
         Err(error) => return frame.problem(&error.into()),
     };
-    if let (Some((contact, _)), Some(recording)) =
+    if let (Some((contact, _)), Some(_)) =
         (viewer, webinar.recording_for(&stage).filter(|_| now >= webinar.ends_at()))
     {
-        let token = webinars::recording_link(&app.keys, recording, Some(contact), now);
-        described["recording"] = json!(format!("/r/{token}?lang={}", frame.language.code()));
+        let token = webinars::watch_link(&app.keys, webinar, contact, now);
+        described["recording"] = json!(format!("/watch/{token}?lang={}", frame.language.code()));
     }
     let warned = values.contains_key("warned");
     let context = json!({
@@ -132,10 +132,9 @@ async fn register(
         frame.language = language;
     }
     let Some(webinar) = app.webinars.find(&webinar) else { return frame.problem(&super::not_found()) };
-    if let Err(problem) = limit(&app, &proxies, &request).await {
-        return frame.problem(&problem);
-    }
+    let limited = limit(&app, &proxies, &request).await;
     let outcome = match posted.get("t") {
+        _ if limited.is_err() => limited.map(|()| Entered::In(None)).map_err(Refused::Problem),
         Some(_) if posted.get("website").is_some() => Ok(Entered::Apart(Reason::Honeypot)),
         Some(token) => accept(&app, webinar, token).await.map(|()| Entered::In(None)),
         None => submit(&app, &frame, webinar, &posted).await,
@@ -144,13 +143,18 @@ async fn register(
         Ok(Entered::In(visitor)) => done(&app, &frame, webinar, visitor),
         Ok(Entered::Apart(reason)) => dropped(done(&app, &frame, webinar, None), reason),
         Err(refused) => {
-            let (status, errors, words) = again(&refused, frame.language);
+            let (status, errors, words) = again(&refused, &frame);
             if matches!(&refused, Refused::Invalid(invalid) if invalid.is_warning()) {
                 posted.typed.insert("warned".to_owned(), vec!["1".to_owned()]);
             }
             match (status, refused) {
-                (Some(status), _) => {
-                    page(&app, &frame, status, webinar, None, &posted.typed, &errors, words.as_deref()).await
+                (Some(status), refused) => {
+                    let now = app.clock.now();
+                    let token =
+                        posted.get("t").filter(|t| webinars::invited(&app.keys, webinar, t, now).is_ok());
+                    let (typed, words) = (&posted.typed, words.as_deref());
+                    let shown = page(&app, &frame, status, webinar, token, typed, &errors, words).await;
+                    later(shown, &refused)
                 }
                 // The page says that it is over or called off, and what can be watched.
                 (None, Refused::Problem(problem))

@@ -31,6 +31,24 @@ pub struct Coming {
     pub goes_out: bool,
 }
 
+/// Somebody who is where a sequence begins and would not enter it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outside {
+    pub email: Email,
+    pub sequence: String,
+    /// Why not.
+    pub why: &'static str,
+}
+
+/// What is to be expected.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Forecast {
+    /// The letters, by time.
+    pub coming: Vec<Coming>,
+    /// Newcomers who get none.
+    pub outside: Vec<Outside>,
+}
+
 /// What is to be looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct Outlook {
@@ -50,8 +68,8 @@ pub async fn forecast(
     sequences: &Sequences,
     sending: &Sending,
     outlook: Outlook,
-) -> Result<Vec<Coming>, subscriptions::Error> {
-    let mut coming = Vec::new();
+) -> Result<Forecast, subscriptions::Error> {
+    let (mut coming, mut outside) = (Vec::new(), Vec::new());
     for walk in store::due(q, outlook.until, WALKS_MOST).await? {
         let Some(sequence) = sequences.find(&walk.sequence) else { continue };
         let from = usize::try_from(walk.step).unwrap_or(usize::MAX);
@@ -61,6 +79,12 @@ pub async fn forecast(
     if outlook.with_newcomers {
         for sequence in sequences.all() {
             for contact in newcomers(q, sequence).await? {
+                if let Some(exit) = super::exit(q, sequence, contact, outlook.now, outlook.now).await? {
+                    let Some(known) = contacts::find(q, contact).await? else { continue };
+                    let (sequence, why) = (sequence.id.clone(), exit.words());
+                    outside.push(Outside { email: known.email, sequence, why });
+                    continue;
+                }
                 let first = outlook.now.plus_ms(sequence.steps.first().map_or(0, |step| step.wait_ms));
                 let entered = (contact, outlook.now);
                 coming.extend(of_walk(q, sequence, sending, entered, (0, first), outlook).await?);
@@ -68,7 +92,7 @@ pub async fn forecast(
         }
     }
     coming.sort_by(|a, b| (a.at, a.email.as_str(), a.step).cmp(&(b.at, b.email.as_str(), b.step)));
-    Ok(coming)
+    Ok(Forecast { coming, outside })
 }
 
 async fn newcomers(
@@ -128,7 +152,7 @@ async fn of_walk(
             (Some(exit), _, _) => (due, Some(exit.words().to_owned()), false),
             (None, false, _) => {
                 let condition = step.condition.as_ref().map_or("", |condition| condition.text());
-                (due, Some(format!("not for her as things stand: {condition}")), false)
+                (due, Some(format!("not for this reader as things stand: {condition}")), false)
             }
             (None, true, Manners::Now) => (due, None, true),
             (None, true, Manners::Wait { until, why }) => (until, Some(why.words().to_owned()), true),

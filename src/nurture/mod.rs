@@ -79,6 +79,8 @@ pub enum Exit {
     Erased,
     /// The sequence stands in no file any more.
     Gone,
+    /// She never asked for the letters of the topic, or has not confirmed that she did.
+    NotConfirmed,
     /// She does not get the letters of the topic any more, or has objected.
     Unsubscribed,
     /// She is not where she entered any more, or where the sequence ends.
@@ -97,6 +99,7 @@ impl Exit {
         match self {
             Self::Erased => "erased",
             Self::Gone => "sequence_gone",
+            Self::NotConfirmed => "not_confirmed",
             Self::Unsubscribed => "unsubscribed",
             Self::Elsewhere => "elsewhere",
             Self::Booked => "booked",
@@ -110,6 +113,7 @@ impl Exit {
         match self {
             Self::Erased => "the contact was erased",
             Self::Gone => "the sequence stands in no file any more",
+            Self::NotConfirmed => "the reader has not asked for these letters, or not confirmed it",
             Self::Unsubscribed => "the reader has unsubscribed or objected",
             Self::Elsewhere => "the contact has left the stage or segment",
             Self::Booked => "a call was booked",
@@ -169,7 +173,9 @@ pub async fn exit(
 ) -> Result<Option<Exit>, subscriptions::Error> {
     let Some(contact) = contacts::find(q, contact).await? else { return Ok(Some(Exit::Erased)) };
     if !subscriptions::wants(q, contact.id, &sequence.topic).await? {
-        return Ok(Some(Exit::Unsubscribed));
+        let known = subscriptions::find(q, contact.id, &sequence.topic).await?;
+        let is_confirmed = known.is_some_and(|known| known.state != subscriptions::State::Unconfirmed);
+        return Ok(Some(if is_confirmed { Exit::Unsubscribed } else { Exit::NotConfirmed }));
     }
     if sequence.ends_when_booked || sequence.ends_when_replied {
         let since = contacts::activities(q, contact.id, 500).await?;
@@ -308,9 +314,13 @@ async fn end_if_over(
     let Some(exit) = exit else { return Ok(false) };
     let (state, kind) = match exit {
         Exit::Goal => (State::Done, "nurture.completed"),
-        Exit::Erased | Exit::Gone | Exit::Unsubscribed | Exit::Elsewhere | Exit::Booked | Exit::Replied => {
-            (State::Left, "nurture.left")
-        }
+        Exit::Erased
+        | Exit::Gone
+        | Exit::NotConfirmed
+        | Exit::Unsubscribed
+        | Exit::Elsewhere
+        | Exit::Booked
+        | Exit::Replied => (State::Left, "nurture.left"),
     };
     if store::end(tx, walk, state, walk.step, exit.word(), now).await? {
         tell(tx, walk.contact, kind, &walk.sequence, Some(exit.word()), now).await?;

@@ -1,7 +1,7 @@
 //! Who saw, exported, erased or merged whom. Append only; an entry outlives the person it is about, by her id alone.
 
 use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::store;
 use crate::base::ids::{AccountId, ContactId};
@@ -76,6 +76,7 @@ pub struct Entry {
     pub name: Option<String>,
     /// `saw`, `exported`, `erased`, `merged`, `unmerged`, `changed`.
     pub action: String,
+    /// None where it was a list, which the details name.
     pub contact: Option<ContactId>,
     /// Her address, as long as she is known.
     pub email: Option<String>,
@@ -94,20 +95,38 @@ pub async fn note(
     details: Json,
     now: Timestamp,
 ) -> Result<()> {
-    store::insert_audit(tx, &by.word(), act.word(), contact, &details, now).await
+    store::insert_audit(tx, &by.word(), act.word(), Some(contact), &details, now).await
 }
 
-/// Writes down that somebody looked at a contact; once an hour, however often the page is loaded.
+/// Writes down that somebody looked at a contact, wherever that was; once an hour, however often the page is loaded.
 ///
 /// # Errors
 /// As the store says.
 pub async fn saw(db: &Db, by: By, contact: ContactId, now: Timestamp) -> Result<()> {
-    let since = now.plus_ms(-SAME_LOOK_MS);
-    if store::has_audit_since(&mut db.read(), &by.word(), Act::Saw.word(), contact, since).await? {
+    look(db, by, Some(contact), &Json::Null, now).await
+}
+
+/// Writes down that somebody looked at a list of people: the members of a segment, what forms have set apart. Once an hour,
+/// as [`saw`].
+///
+/// # Errors
+/// As the store says.
+pub async fn saw_list(db: &Db, by: By, list: &str, now: Timestamp) -> Result<()> {
+    look(db, by, None, &json!({ "list": list }), now).await
+}
+
+async fn look(db: &Db, by: By, contact: Option<ContactId>, details: &Json, now: Timestamp) -> Result<()> {
+    let (actor, since) = (by.word(), now.plus_ms(-SAME_LOOK_MS));
+    let saw = Act::Saw.word();
+    let is_known = match contact {
+        Some(contact) => store::has_audit_since(&mut db.read(), &actor, saw, contact, since).await?,
+        None => store::has_list_since(&mut db.read(), &actor, saw, details, since).await?,
+    };
+    if is_known {
         return Ok(());
     }
     let mut tx = db.begin().await?;
-    store::insert_audit(&mut tx, &by.word(), Act::Saw.word(), contact, &Json::Null, now).await?;
+    store::insert_audit(&mut tx, &actor, saw, contact, details, now).await?;
     tx.commit().await
 }
 

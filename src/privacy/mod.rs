@@ -167,6 +167,28 @@ pub async fn has_refused(
     }
 }
 
+/// Whether invitations are refused: the last word about them, or one that was said before she was erased.
+///
+/// # Errors
+/// As the store says.
+pub async fn refuses_invitations(
+    q: &mut impl Queries,
+    keys: &Keys,
+    contact: ContactId,
+    email: &Email,
+) -> Result<bool, subscriptions::Error> {
+    if let Some(is_welcome) = subscriptions::word_on_invitations(q, contact).await? {
+        return Ok(!is_welcome);
+    }
+    let digest = digest(keys, email);
+    for purpose in [contacts::MARKETING, contacts::INVITATIONS] {
+        if store::is_kept(q, &digest, purpose).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// What is kept of an address that was erased: worthless without the server's secret.
 fn digest(keys: &Keys, email: &Email) -> String {
     keys.digest("kept refusal", &[email.as_str()]).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -192,7 +192,7 @@ pub(super) async fn insert_audit(
     tx: &mut Tx,
     actor: &str,
     action: &str,
-    contact: ContactId,
+    contact: Option<ContactId>,
     details: &Json,
     now: Timestamp,
 ) -> Result<()> {
@@ -220,6 +220,25 @@ pub(super) async fn has_audit_since(
                  where contact_id = $1 and actor = $2 and action = $3 and at > $4 limit 1"
             ),
             params![contact, actor, action, since],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+pub(super) async fn has_list_since(
+    q: &mut impl Queries,
+    actor: &str,
+    action: &str,
+    details: &Json,
+    since: Timestamp,
+) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id from audit
+                 where at > $1 and actor = $2 and action = $3 and contact_id is null and details = $4 limit 1"
+            ),
+            params![since, actor, action, details],
         )
         .await?;
     Ok(row.is_some())

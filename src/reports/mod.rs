@@ -23,9 +23,11 @@ use serde::Serialize;
 use crate::base::language::Language;
 use crate::bookings::team::Team;
 use crate::gates::Catalog;
+use crate::nurture::Sequences;
 use crate::stages;
 use crate::storage::Result;
 use crate::storage::db::Row;
+use crate::subscriptions::Topics;
 use crate::webinars;
 
 /// The names that the company gave its things, in the reader's language. What has no name any more keeps its id.
@@ -36,6 +38,8 @@ pub struct Names<'a> {
     pub webinars: &'a webinars::Definition,
     pub team: &'a Team,
     pub lifecycle: &'a stages::Definition,
+    pub topics: &'a Topics,
+    pub sequences: &'a Sequences,
 }
 
 impl Names<'_> {
@@ -57,6 +61,16 @@ impl Names<'_> {
     /// A recording's title.
     pub fn recording(&self, id: &str) -> String {
         self.webinars.recording(id).map_or(id, |(_, recording)| recording.title.get(self.language)).to_owned()
+    }
+
+    /// What letters are called.
+    pub fn topic(&self, id: &str) -> String {
+        self.topics.name(id, self.language).to_owned()
+    }
+
+    /// A sequence's name.
+    pub fn sequence(&self, id: &str) -> String {
+        self.sequences.find(id).map_or(id, |sequence| sequence.name.get(self.language)).to_owned()
     }
 
     /// What people call a rep.

@@ -200,6 +200,12 @@ fn activity_of(row: &Row, names: &Names<'_>) -> Result<Entry> {
         Some(("asset", done)) => {
             What::Activity { icon: "download", name: format!("asset_{done}"), subject: names.asset(&subject) }
         }
+        Some(("subscription", _)) => {
+            What::Activity { icon: "event", name: kind.replace('.', "_"), subject: names.topic(&subject) }
+        }
+        Some(("nurture", _)) => {
+            What::Activity { icon: "event", name: kind.replace('.', "_"), subject: names.sequence(&subject) }
+        }
         _ => What::Activity { icon: "event", name: kind.replace('.', "_"), subject },
     };
     Ok(Entry { at: row.get("at")?, what })

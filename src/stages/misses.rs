@@ -74,7 +74,10 @@ impl Need {
                 format!("engagement {} (+{points} points)", level.0),
                 format!("interés {} (+{points} puntos)", level.0),
             ),
-            Self::Event { kind } => Localized::new(format!("{kind} happens"), format!("ocurre {kind}")),
+            Self::Event { kind } => match happening(kind) {
+                Some((en, es)) => Localized::new(en, es),
+                None => Localized::new(format!("{kind} happens"), format!("ocurre {kind}")),
+            },
             Self::Decision { decision } => {
                 let (role, what) = decision.split_once('.').unwrap_or((decision, ""));
                 let role = role.to_uppercase();
@@ -90,6 +93,23 @@ impl Need {
             }
         }
     }
+}
+
+/// What people call the activities that rules mostly wait for.
+fn happening(kind: &str) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        "form.submitted" => ("a form is filled in", "rellenar un formulario"),
+        "asset.downloaded" => ("a file is downloaded", "descargar un archivo"),
+        "webinar.registered" => ("a seat in a webinar", "una plaza en un webinar"),
+        "webinar.attended" => ("a webinar is attended", "asistir a un webinar"),
+        "recording.watched" => ("a recording is watched", "ver una grabación"),
+        "booking.confirmed" => ("a call is booked", "reservar una llamada"),
+        "deal.won" => ("a deal is won", "ganar un trato"),
+        "purchase" => ("a purchase", "una compra"),
+        "email.clicked" => ("a link of a letter is followed", "seguir un enlace de una carta"),
+        "email.replied" => ("a mail is answered", "responder a un correo"),
+        _ => return None,
+    })
 }
 
 /// What is missing for a stage.

@@ -17,7 +17,7 @@ pub use store::{PERSONAL, find, forget_old, give_slot_back, of_contact, paused_u
 pub use topics::{Sending, Topic, Topics};
 
 use self::policy::{Letter, Manners};
-use self::suppression::{MARKETING, Reason};
+use self::suppression::{ALL, INVITATIONS, Kind, MARKETING, Reason};
 use crate::base::coded::Coded;
 use crate::base::email::Email;
 use crate::base::ids::{ContactId, VisitorId};
@@ -182,15 +182,17 @@ async fn become_confirmed(
     Ok(())
 }
 
-/// Where the button of the mail leads that asks for a confirmation. `visitor` is the device that asked.
+/// Where the button of the mail leads that asks for a confirmation. `visitor` is the device that asked, `mail` the mail.
 pub fn confirmation_link(
     keys: &Keys,
     contact: ContactId,
     topics: &[&str],
     visitor: Option<VisitorId>,
+    mail: &str,
     now: Timestamp,
 ) -> String {
-    let mut claims = Keys::claims(topics.join(","), now, now.plus_ms(CONFIRM_MS));
+    let subject = format!("{} {mail}", topics.join(","));
+    let mut claims = Keys::claims(subject, now, now.plus_ms(CONFIRM_MS));
     claims.contact = Some(contact.to_string());
     claims.visitor = visitor.map(|visitor| keys.device(&claims.nonce, visitor));
     keys.sign(Purpose::Subscription, &claims)
@@ -204,6 +206,8 @@ pub struct ToConfirm {
     /// The device that asked, as [`Keys::device`] tells it under this nonce.
     asked_on: Option<String>,
     nonce: String,
+    /// The mail that holds the link; unknown for those that were sent before links named theirs.
+    pub mail: Option<String>,
 }
 
 /// Reads a link to confirm; changes nothing.
@@ -213,9 +217,14 @@ pub struct ToConfirm {
 pub fn read_confirmation(keys: &Keys, token: &str, now: Timestamp) -> Result<ToConfirm, Error> {
     let claims = keys.verify(Purpose::Subscription, token, now)?;
     let contact = claims.contact.as_deref().and_then(|id| ContactId::parse(id).ok());
+    let (topics, mail) = match claims.subject.split_once(' ') {
+        Some((topics, mail)) => (topics, Some(mail.to_owned())),
+        None => (claims.subject.as_str(), None),
+    };
     Ok(ToConfirm {
+        mail,
         contact: contact.ok_or(TokenError::Forged)?,
-        topics: claims.subject.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect(),
+        topics: topics.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect(),
         asked_on: claims.visitor,
         nonce: claims.nonce,
     })
@@ -247,10 +256,20 @@ pub async fn confirm(
         match known.map(|known| known.state) {
             Some(State::Unconfirmed) => {
                 become_confirmed(tx, &topic, contact.id, "link", now).await?;
-                let page = Some("double-opt-in");
-                contacts::record_consent(tx, Some(contact.id), device, &topic, "granted", None, page, now)
-                    .await?;
-                write_again(tx, keys, &contact, &topic).await?;
+                // What is confirmed is what was ticked: the same text stands in both entries.
+                let ledger = contacts::consents(tx, contact.id).await?;
+                let ticked = ledger.iter().find(|entry| entry.purpose == topic && entry.action == "granted");
+                let text = ticked.and_then(|entry| {
+                    Some((entry.text_id.as_deref()?, entry.language?, entry.text.as_deref()?))
+                });
+                let entry = contacts::ConsentEntry {
+                    text,
+                    page: Some("double-opt-in"),
+                    mail: asked.mail.as_deref(),
+                    ..contacts::ConsentEntry::of(&topic, "granted")
+                };
+                contacts::note_consent(tx, Some(contact.id), device, &entry, now).await?;
+                write_again(tx, keys, &contact, &topic, now).await?;
                 confirmed.push(topic);
             }
             Some(State::Confirmed) => confirmed.push(topic),
@@ -350,11 +369,103 @@ pub async fn object(
 ) -> Result<(), Error> {
     suppression::suppress(tx, keys, &contact.email, MARKETING, Reason::Unsubscribed, Some(source), now)
         .await?;
-    if !contacts::has_objected(tx, contact.id, contacts::MARKETING).await? {
+    let is_invited = word_on_invitations(tx, contact.id).await? == Some(true);
+    if is_invited || !contacts::has_objected(tx, contact.id, contacts::MARKETING).await? {
         let (id, page) = (Some(contact.id), Some(source));
         contacts::record_consent(tx, id, None, contacts::MARKETING, "withdrawn", None, page, now).await?;
     }
     Ok(())
+}
+
+/// No more invitations. Letters that she subscribed to go on.
+///
+/// # Errors
+/// As the store says.
+pub async fn refuse_invitations(
+    tx: &mut Tx,
+    keys: &Keys,
+    contact: &Contact,
+    source: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (scope, reason) = (INVITATIONS, Reason::Unsubscribed);
+    suppression::suppress(tx, keys, &contact.email, scope, reason, Some(source), now).await?;
+    if word_on_invitations(tx, contact.id).await? != Some(false) {
+        let (id, purpose, page) = (Some(contact.id), contacts::INVITATIONS, Some(source));
+        contacts::record_consent(tx, id, None, purpose, "withdrawn", None, page, now).await?;
+    }
+    Ok(())
+}
+
+/// Invitations are welcome again, also to who had wanted nothing at all or called a mail spam. Letters do not come back with
+/// them: each of them was left for itself.
+///
+/// # Errors
+/// As the store says.
+pub async fn allow_invitations(
+    tx: &mut Tx,
+    keys: &Keys,
+    contact: &Contact,
+    source: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    lift_marketing(tx, keys, contact).await?;
+    suppression::release(tx, keys, &contact.email, INVITATIONS, Reason::Unsubscribed).await?;
+    if word_on_invitations(tx, contact.id).await? == Some(false) {
+        let (id, purpose, page) = (Some(contact.id), contacts::INVITATIONS, Some(source));
+        contacts::record_consent(tx, id, None, purpose, "granted", None, page, now).await?;
+    }
+    Ok(())
+}
+
+/// The last that a contact said about invitations, alone or among everything that nobody asked for; none if nothing.
+///
+/// # Errors
+/// As the store says.
+pub async fn word_on_invitations(q: &mut impl Queries, contact: ContactId) -> Result<Option<bool>, Error> {
+    let ledger = contacts::consents(q, contact).await?;
+    let about = |purpose: &str| purpose == contacts::MARKETING || purpose == contacts::INVITATIONS;
+    Ok(ledger.iter().find(|record| about(&record.purpose)).map(|record| record.action == "granted"))
+}
+
+/// Whether her own words let invitations through; whether the mailbox works is another question.
+///
+/// # Errors
+/// As the store says.
+pub async fn invites(
+    q: &mut impl Queries,
+    keys: &Keys,
+    contact: &Contact,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let is_refused = word_on_invitations(q, contact.id).await? == Some(false);
+    Ok(!is_refused && !has_said_no(q, keys, contact, None, now).await?)
+}
+
+/// Whether she gets the letters of a topic: she wants them and has not called our mails spam since.
+///
+/// # Errors
+/// As the store says.
+pub async fn gets(
+    q: &mut impl Queries,
+    keys: &Keys,
+    contact: &Contact,
+    topic: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    Ok(wants(q, contact.id, topic).await? && !has_said_no(q, keys, contact, Some(topic), now).await?)
+}
+
+async fn has_said_no(
+    q: &mut impl Queries,
+    keys: &Keys,
+    contact: &Contact,
+    topic: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let lines = suppression::of_address(q, keys, &contact.email, now).await?;
+    let kind = Kind::Marketing { topic };
+    Ok(lines.iter().any(|line| line.scope != ALL && suppression::holds_back(line, kind)))
 }
 
 /// Somebody who has proved that the mailbox is hers wants a topic (again): no mail need ask her.
@@ -370,7 +481,7 @@ pub async fn rejoin(
     now: Timestamp,
 ) -> Result<(), Error> {
     tx.lock(&format!("subscriptions:{}", contact.id)).await?;
-    if wants(tx, contact.id, &topic.id).await? {
+    if gets(tx, keys, contact, &topic.id, now).await? {
         return Ok(());
     }
     become_confirmed(tx, &topic.id, contact.id, source, now).await?;
@@ -378,17 +489,33 @@ pub async fn rejoin(
     let text = (topic.id.as_str(), contact.language, text);
     contacts::record_consent(tx, Some(contact.id), None, &topic.id, "granted", Some(text), Some(source), now)
         .await?;
-    write_again(tx, keys, contact, &topic.id).await
+    write_again(tx, keys, contact, &topic.id, now).await
 }
 
-/// The owner of the mailbox wants a topic: her earlier no, and a complaint, hold no longer.
-async fn write_again(tx: &mut Tx, keys: &Keys, contact: &Contact, topic: &str) -> Result<(), Error> {
-    for (scope, reason) in
-        [(topic, Reason::Unsubscribed), (MARKETING, Reason::Unsubscribed), (MARKETING, Reason::Complaint)]
-    {
-        suppression::release(tx, keys, &contact.email, scope, reason).await?;
+/// The owner of the mailbox wants a topic: her earlier no to it, or to everything, holds no longer for it. It goes on to
+/// hold for invitations, of which she has said nothing.
+async fn write_again(
+    tx: &mut Tx,
+    keys: &Keys,
+    contact: &Contact,
+    topic: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    suppression::release(tx, keys, &contact.email, topic, Reason::Unsubscribed).await?;
+    if lift_marketing(tx, keys, contact).await? {
+        let (scope, reason) = (INVITATIONS, Reason::Unsubscribed);
+        suppression::suppress(tx, keys, &contact.email, scope, reason, Some(MARKETING), now).await?;
     }
     Ok(())
+}
+
+/// Takes back the no to everything; returns whether there was one.
+async fn lift_marketing(tx: &mut Tx, keys: &Keys, contact: &Contact) -> Result<bool, Error> {
+    let mut was = false;
+    for reason in [Reason::Unsubscribed, Reason::Complaint] {
+        was |= suppression::release(tx, keys, &contact.email, MARKETING, reason).await?;
+    }
+    Ok(was)
 }
 
 /// No letters until then; none ends the pause.

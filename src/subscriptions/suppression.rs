@@ -16,6 +16,8 @@ use crate::storage::db::{Queries, Tx};
 pub const ALL: &str = "all";
 /// All letters and invitations, whatever their topic.
 pub const MARKETING: &str = "marketing";
+/// Invitations, which belong to no topic.
+pub const INVITATIONS: &str = "invitations";
 
 /// So many soft bounces …
 const SOFT_MOST: i64 = 3;
@@ -75,7 +77,7 @@ impl Reason {
 /// One line of the table, without the address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Suppression {
-    /// `all`, `marketing` or a topic.
+    /// `all`, `marketing`, `invitations` or a topic.
     pub scope: String,
     pub reason: Reason,
     /// What the mail server said, or whoever blocked it.
@@ -91,7 +93,7 @@ pub enum Kind<'a> {
     Transactional,
     /// An invitation or a letter.
     Marketing {
-        /// Its topic, if it is a letter of one.
+        /// Its topic, if it is a letter of one; an invitation is of none.
         topic: Option<&'a str>,
     },
 }
@@ -148,7 +150,7 @@ pub async fn blocks(
     Ok(lines.iter().find(|line| holds_back(line, kind)).map(|line| line.reason))
 }
 
-fn holds_back(line: &Suppression, kind: Kind<'_>) -> bool {
+pub(super) fn holds_back(line: &Suppression, kind: Kind<'_>) -> bool {
     match kind {
         Kind::Transactional => {
             line.scope == ALL
@@ -158,7 +160,7 @@ fn holds_back(line: &Suppression, kind: Kind<'_>) -> bool {
                 }
         }
         Kind::Marketing { topic } => {
-            line.scope == ALL || line.scope == MARKETING || topic.is_some_and(|topic| line.scope == topic)
+            line.scope == ALL || line.scope == MARKETING || line.scope == topic.unwrap_or(INVITATIONS)
         }
     }
 }
@@ -244,6 +246,7 @@ mod tests {
             (MARKETING, Reason::Unsubscribed, false, true),
             ("newsletter", Reason::Unsubscribed, false, true),
             ("events", Reason::Unsubscribed, false, false),
+            (INVITATIONS, Reason::Unsubscribed, false, false),
         ] {
             let line = line(scope, reason);
             assert_eq!(holds_back(&line, Kind::Transactional), answer_is_held, "{scope} {reason:?}");
@@ -251,5 +254,6 @@ mod tests {
         }
         let invitation = Kind::Marketing { topic: None };
         assert!(!holds_back(&line("newsletter", Reason::Unsubscribed), invitation));
+        assert!(holds_back(&line(INVITATIONS, Reason::Unsubscribed), invitation));
     }
 }

@@ -1,9 +1,11 @@
 //! Lists of who was there, as webinar tools export them: one line a stay, `email,minutes` or `email,joined,left`; or JSON.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use jiff::civil::{DateTime, Time};
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::Webinar;
 use crate::base::email::Email;
@@ -11,6 +13,9 @@ use crate::base::time::{MINUTE_MS, Timestamp, zone};
 
 /// Larger lists are refused.
 pub const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// A cell goes over at most so many lines.
+const CELL_LINES: usize = 50;
 
 /// One person who was there.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,22 +65,28 @@ pub fn read(bytes: &[u8], webinar: &Webinar) -> Result<(Vec<Attended>, Vec<Unusa
     if bytes.len() > MOST_BYTES {
         return Err(NoList::TooLarge);
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| NoList::NotText)?;
-    let text = text.trim_start_matches('\u{feff}');
+    let text = decoded(bytes);
     if text.contains('\0') {
         return Err(NoList::NotText);
     }
     let mut list = List { webinar, people: Vec::new(), places: HashMap::new(), unusable: Vec::new() };
     if text.trim_start().starts_with(['[', '{']) {
-        list.read_json(text)?
+        list.read_json(&text)?
     } else {
-        list.read_lines(text)
+        list.read_lines(&text)
     }
     if list.people.is_empty() {
         return Err(NoList::NoAddress);
     }
     let attended = list.people.into_iter().map(|person| person.attended(webinar)).collect();
     Ok((attended, list.unusable))
+}
+
+/// The text: what the byte order mark says (Teams exports UTF-16), else UTF-8, else what Windows saves as CSV.
+fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    let usual =
+        if std::str::from_utf8(bytes).is_ok() { encoding_rs::UTF_8 } else { encoding_rs::WINDOWS_1252 };
+    usual.decode(bytes).0
 }
 
 #[derive(Deserialize)]
@@ -87,13 +98,6 @@ struct Entry {
     joined: Option<String>,
     #[serde(default)]
     left: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Json {
-    List(Vec<Entry>),
-    Wrapped { attendance: Vec<Entry> },
 }
 
 /// What the list says of one person.
@@ -147,9 +151,26 @@ struct Cells<'a> {
 
 impl List<'_> {
     fn read_json(&mut self, text: &str) -> Result<(), NoList> {
-        let (Json::List(entries) | Json::Wrapped { attendance: entries }) =
-            serde_json::from_str(text).map_err(|error| NoList::NotThisJson(error.to_string()))?;
-        for (index, entry) in entries.iter().enumerate() {
+        let unreadable = |error: serde_json::Error| NoList::NotThisJson(error.to_string());
+        let entries = match serde_json::from_str(text).map_err(unreadable)? {
+            Json::Array(entries) => entries,
+            Json::Object(mut whole) => match whole.remove("attendance") {
+                Some(Json::Array(entries)) => entries,
+                Some(_) => return Err(NoList::NotThisJson("`attendance` is no list".to_owned())),
+                None => return Err(NoList::NotThisJson("there is no `attendance`".to_owned())),
+            },
+            _ => return Err(NoList::NotThisJson("this is no list".to_owned())),
+        };
+        for (index, entry) in entries.into_iter().enumerate() {
+            let (line, raw) = (index + 1, entry.to_string());
+            let Ok(entry) = serde_json::from_value::<Entry>(entry) else {
+                self.refuse(
+                    line,
+                    &raw,
+                    "not an entry like {\"email\": \"ana@acme.example\", \"minutes\": 42}",
+                );
+                continue;
+            };
             let minutes = entry.minutes.map(|minutes| minutes.to_string()).unwrap_or_default();
             let cells = Cells {
                 email: &entry.email,
@@ -157,48 +178,56 @@ impl List<'_> {
                 joined: entry.joined.as_deref().unwrap_or_default(),
                 left: entry.left.as_deref().unwrap_or_default(),
             };
-            self.take(index + 1, &entry.email, &cells);
+            self.take(line, &entry.email, &cells);
         }
         Ok(())
     }
 
     /// Lines with commas, semicolons or tabs between, quotes around, a headline above (RFC 4180, and what spreadsheets make
-    /// of it).
+    /// of it). A quote that is opened and never closed costs its own line and no other.
     fn read_lines(&mut self, text: &str) {
+        let delimiter = delimiter(text);
+        let mut columns: Option<[Option<usize>; 4]> = None;
+        let (mut rest, mut line) = (text, 1);
+        while !rest.is_empty() {
+            let row = Row::first(rest, delimiter);
+            if row.is_whole {
+                self.read_row(row.text, line, delimiter, &mut columns);
+            } else {
+                self.refuse(line, row.text, "a quote is opened and not closed");
+            }
+            line += row.lines;
+            rest = row.rest;
+        }
+    }
+
+    fn read_row(&mut self, text: &str, line: usize, delimiter: u8, columns: &mut Option<[Option<usize>; 4]>) {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .trim(csv::Trim::All)
-            .delimiter(delimiter(text))
+            .delimiter(delimiter)
+            .buffer_capacity(text.len().max(1))
             .from_reader(text.as_bytes());
-        let mut columns: Option<[Option<usize>; 4]> = None;
-        let (mut line, mut counted) = (1, 0);
-        for record in reader.records() {
-            let Ok(record) = record else { continue };
-            // The reader's own count of lines is that of where it stood: before the end of a line of Windows, and before
-            // lines without anything.
-            let stood = record.position().and_then(|position| usize::try_from(position.byte()).ok());
-            let passed = text.as_bytes().get(counted..).unwrap_or_default();
-            let upto = stood.map_or(0, |stood| stood.saturating_sub(counted));
-            let breaks = passed.iter().skip(upto).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-            line += passed.iter().take(upto + breaks).filter(|byte| **byte == b'\n').count();
-            counted += upto + breaks;
-            let raw = || record.iter().collect::<Vec<_>>().join(",");
+        for record in reader.records().flatten() {
             if record.iter().all(str::is_empty) {
                 continue;
             }
             if columns.is_none() && !record.iter().any(|cell| cell.contains('@')) {
-                columns = Some(headline(&record));
+                *columns = Some(headline(&record));
                 continue;
             }
-            let columns = columns.get_or_insert([Some(0), Some(1), None, None]);
+            let [email, minutes, joined, left] = *columns.get_or_insert([Some(0), Some(1), None, None]);
             let cell =
                 |column: Option<usize>| column.and_then(|column| record.get(column)).unwrap_or_default();
-            let [email, minutes, joined, left] = *columns;
             let cells =
                 Cells { email: cell(email), minutes: cell(minutes), joined: cell(joined), left: cell(left) };
-            self.take(line, &raw(), &cells);
+            self.take(line, &record.iter().collect::<Vec<_>>().join(","), &cells);
         }
+    }
+
+    fn refuse(&mut self, line: usize, raw: &str, reason: &'static str) {
+        self.unusable.push(Unusable { line, text: raw.chars().take(200).collect(), reason });
     }
 
     fn take(&mut self, line: usize, raw: &str, cells: &Cells<'_>) {
@@ -216,10 +245,7 @@ impl List<'_> {
                     };
                 }
             }
-            Err(reason) => {
-                let text = raw.chars().take(200).collect();
-                self.unusable.push(Unusable { line, text, reason });
-            }
+            Err(reason) => self.refuse(line, raw, reason),
         }
     }
 
@@ -265,6 +291,53 @@ impl List<'_> {
             Err(_) => text.parse().ok()?,
         };
         Some(Timestamp::from_jiff(local.to_zoned(zone).ok()?.timestamp()))
+    }
+}
+
+/// One row of a list and what comes after it.
+struct Row<'a> {
+    text: &'a str,
+    /// How many lines of the file it takes.
+    lines: usize,
+    /// Whether its quotes are closed; if not, it is the first line alone.
+    is_whole: bool,
+    rest: &'a str,
+}
+
+impl<'a> Row<'a> {
+    /// The first row of a text. A cell in quotes may go over lines, but none of them is somebody's: if an address stands in
+    /// it, a quote was forgotten.
+    fn first(text: &'a str, delimiter: u8) -> Self {
+        let (mut is_quoted, mut begins_cell, mut has_address) = (false, true, false);
+        let (mut lines, mut first_break, mut end) = (1, None, None);
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let is_break = c == '\n' || c == '\r' && chars.peek().is_none_or(|(_, next)| *next != '\n');
+            match c {
+                '"' if is_quoted && chars.peek().is_some_and(|(_, next)| *next == '"') => {
+                    chars.next();
+                }
+                '"' if is_quoted => is_quoted = false,
+                '"' if begins_cell => (is_quoted, has_address) = (true, false),
+                '\n' | '\r' if !is_quoted => {
+                    end = Some(at);
+                    break;
+                }
+                _ if is_break => {
+                    first_break.get_or_insert(at);
+                    lines += 1;
+                }
+                _ => has_address |= c == '@',
+            }
+            if is_quoted && first_break.is_some() && (has_address || lines > CELL_LINES) {
+                break;
+            }
+            begins_cell = !is_quoted && c.is_ascii() && u8::try_from(c) == Ok(delimiter);
+        }
+        let (end, lines) = if is_quoted { (first_break, 1) } else { (end, lines) };
+        let (row, rest) = text.split_at_checked(end.unwrap_or(text.len())).unwrap_or((text, ""));
+        let after = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix(['\n', '\r'])).unwrap_or(rest);
+        Self { text: row.trim_end_matches('\r'), lines, is_whole: !is_quoted, rest: after }
     }
 }
 
@@ -379,6 +452,65 @@ webinars:
             unusable.iter().map(|one| (one.line, one.reason)).collect::<Vec<_>>(),
             [(3, "left before joining"), (4, "the time of joining or leaving cannot be read")]
         );
+    }
+
+    fn told(list: &str) -> (Vec<String>, Vec<(usize, &'static str, String)>) {
+        let (attended, unusable) = read(list.as_bytes(), &webinar()).expect("a list");
+        let of = |one: Unusable| (one.line, one.reason, one.text);
+        (
+            attended.into_iter().map(|one| format!("{}:{}", one.line, one.email)).collect(),
+            unusable.into_iter().map(of).collect(),
+        )
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_costs_its_own_line_and_no_other() {
+        let open = "a quote is opened and not closed";
+        let list =
+            "ana@acme.example,30\n\"bo@acme.example,20\ncy@acme.example,25\r\n\"dee@acme.example\",25\n\"eve";
+        let (attended, unusable) = told(list);
+        assert_eq!(attended, ["1:ana@acme.example", "3:cy@acme.example", "4:dee@acme.example"]);
+        let bo = (2, open, "\"bo@acme.example,20".to_owned());
+        assert_eq!(unusable, [bo, (5, open, "\"eve".to_owned())]);
+        let mut long = "email,minutes\n\"x,1\n".to_owned();
+        for number in 0..1_000 {
+            long.push_str(&format!("p{number}@acme.example,30\n"));
+        }
+        let (attended, unusable) = told(&long);
+        assert_eq!((attended.len(), unusable.len()), (1_000, 1));
+    }
+
+    #[test]
+    fn a_cell_in_quotes_may_go_over_lines() {
+        let list =
+            "name,email,minutes\n\"Ruiz,\r\nAna \"\"A\"\"\",ana@acme.example,30\nBo,bo@acme.example,x\n";
+        let (attended, unusable) = told(list);
+        assert_eq!(attended, ["2:ana@acme.example"]);
+        assert_eq!(unusable.iter().map(|one| one.0).collect::<Vec<_>>(), [4]);
+    }
+
+    #[test]
+    fn a_list_as_windows_saves_it_is_read() {
+        let list = b"nombre;correo;minutos\r\nJos\xe9;jose@acme.example;42\r\n";
+        let (attended, _) = read(list, &webinar()).expect("a list");
+        assert_eq!(attended[0].email.as_str(), "jose@acme.example");
+        let wide: Vec<u8> = "\u{feff}Email\tDuration\nana@acme.example\t42\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let (attended, _) = read(&wide, &webinar()).expect("a list");
+        assert_eq!(attended[0].minutes, Some(42));
+    }
+
+    #[test]
+    fn one_bad_entry_of_json_costs_itself() {
+        let list =
+            r#"[{"email": "ana@acme.example", "minutes": 42}, {"mail": "bo"}, {"email": "cy@acme.example"}]"#;
+        let (attended, unusable) = told(list);
+        assert_eq!(attended, ["1:ana@acme.example", "3:cy@acme.example"]);
+        assert_eq!((unusable[0].0, unusable[0].2.as_str()), (2, r#"{"mail":"bo"}"#));
+        let broken = read(b"[{\"email\": ]", &webinar()).expect_err("no JSON").to_string();
+        assert!(broken.contains("line 1 column"), "{broken}");
     }
 
     #[test]

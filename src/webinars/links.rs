@@ -4,11 +4,15 @@ use super::{Definition, Error, Recording, Webinar};
 use crate::base::ids::ContactId;
 use crate::base::signing::{Claims, Keys, Purpose};
 use crate::base::time::{DAY_MS, Timestamp};
+use crate::contacts;
 use crate::gates::{self, unlock::as_mailed};
 use crate::storage::db::Queries;
 
 /// How long a link to a recording is good: long enough to watch it with pauses.
 const RECORDING_MS: i64 = DAY_MS;
+
+/// How long the mail with the page of the recordings may lie in an inbox.
+const WATCH_MS: i64 = 180 * DAY_MS;
 
 /// How long after the webinar an invitation still leads to its page.
 const INVITATION_MS: i64 = 30 * DAY_MS;
@@ -41,6 +45,54 @@ pub async fn play<'a>(
     let claims = gates::verify(q, keys, Purpose::Recording, token, pass, now).await?;
     let (_, recording) = webinars.recording(&claims.subject).ok_or(Error::LinkUnknown)?;
     Ok((recording, claims))
+}
+
+/// The token of the page that shows a webinar's recordings to a contact.
+pub fn watch_link(keys: &Keys, webinar: &Webinar, contact: ContactId, now: Timestamp) -> String {
+    let claims = Keys::claims(webinar.id.clone(), now, now.plus_ms(WATCH_MS));
+    keys.sign(Purpose::Watch, &as_mailed(keys, claims, contact, None))
+}
+
+/// What a page of recordings shows.
+#[derive(Debug)]
+pub struct Showing<'a> {
+    /// The webinar.
+    pub webinar: &'a Webinar,
+    /// For whom the link was made.
+    pub contact: ContactId,
+    /// Its recordings that are meant for her, the short one first; those that were taken back since are not among them.
+    pub recordings: Vec<&'a Recording>,
+}
+
+/// Whose page of recordings a token is, and of which webinar.
+///
+/// # Errors
+/// [`Error::LinkUnknown`]; as [`gates::verify`]; [`gates::Error::LinkRevoked`] when every recording was taken back.
+pub async fn showing<'a>(
+    q: &mut impl Queries,
+    webinars: &'a Definition,
+    keys: &Keys,
+    token: &str,
+    now: Timestamp,
+) -> Result<Showing<'a>, Error> {
+    let claims = gates::verify(q, keys, Purpose::Watch, token, None, now).await?;
+    let webinar = webinars.find(&claims.subject).ok_or(Error::LinkUnknown)?;
+    let contact = gates::unlock::contact_of(&claims).ok_or(Error::LinkUnknown)?;
+    // Whoever was erased since has no links any more; whoever was merged is somebody else.
+    let known = contacts::find(q, contact).await?.ok_or(Error::LinkUnknown)?;
+    let mut recordings = Vec::new();
+    for recording in webinar.recordings.iter().filter(|recording| recording.suits(&known.stage)) {
+        // Links to a recording are taken back by its own name.
+        let of_it = Claims { subject: recording.id.clone(), ..claims.clone() };
+        if !gates::unlock::revoked(q, &of_it).await? {
+            recordings.push(recording);
+        }
+    }
+    if recordings.is_empty() {
+        return Err(gates::Error::LinkRevoked(Box::new(claims)).into());
+    }
+    recordings.sort_by_key(|recording| !recording.is_condensed);
+    Ok(Showing { webinar, contact: known.id, recordings })
 }
 
 /// The token of the page on which one gives one's place back.

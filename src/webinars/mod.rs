@@ -20,7 +20,9 @@ pub use calendar::{calendar_cancelled, calendar_file};
 pub use dates::{Dates, call_off, dates, follow};
 pub use definition::{Definition, Recording, Webinar};
 pub use forms::{release, take};
-pub use links::{invitation, invited, place_link, place_of, play, recording_link};
+pub use links::{
+    Showing, invitation, invited, place_link, place_of, play, recording_link, showing, watch_link,
+};
 pub use ranges::Ranges;
 pub use store::{PERSONAL, Registration, Watched, registration, registrations, watched_of};
 pub use watching::{THRESHOLDS, Watching, watch};

@@ -47,6 +47,22 @@ impl Ranges {
         self.0 = joined;
     }
 
+    /// Adds what was seen like [`add`](Self::add), but not more than so many seconds that were not seen before.
+    pub fn add_at_most(&mut self, most_s: f64, seen: impl IntoIterator<Item = (f64, f64)>, duration_s: f64) {
+        let mut left_s = most_s;
+        for (from, to) in seen {
+            let mut longer = self.clone();
+            longer.add([(from, to)], duration_s);
+            if longer.seconds() - self.seconds() > left_s {
+                // Its beginning, as far as there was time for it.
+                longer = self.clone();
+                longer.add([(from.max(0.0), to.min(from.max(0.0) + left_s))], duration_s);
+            }
+            left_s -= longer.seconds() - self.seconds();
+            *self = longer;
+        }
+    }
+
     /// How many different seconds were seen.
     pub fn seconds(&self) -> f64 {
         self.0.iter().map(|(from, to)| to - from).sum()
@@ -73,6 +89,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn no_more_is_added_than_there_was_time_for() {
+        let mut ranges = Ranges::of([(0.0, 10.0)], 600.0);
+        ranges.add_at_most(20.0, [(-5.0, 1e9)], 600.0);
+        assert_eq!(ranges.as_slice(), [(0.0, 20.0)], "what was seen before takes no time");
+        ranges.add_at_most(5.0, [(15.0, 22.0), (100.0, 110.0), (200.0, 210.0)], 600.0);
+        assert_eq!(ranges.as_slice(), [(0.0, 22.0), (100.0, 103.0)]);
+        ranges.add_at_most(-1.0, [(300.0, 310.0)], 600.0);
+        ranges.add_at_most(9.0, [(f64::NAN, 310.0), (9.0, 3.0)], 600.0);
+        assert_eq!(ranges.seconds(), 25.0);
+    }
 
     #[test]
     fn jumping_to_the_end_is_not_watching_everything() {

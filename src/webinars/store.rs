@@ -63,6 +63,8 @@ pub struct Watched {
     pub ranges: Ranges,
     /// Their share in whole percent.
     pub percent: u8,
+    /// When the first report of it came.
+    pub begun_at: Timestamp,
 }
 
 /// A contact's registration for a webinar.
@@ -180,7 +182,7 @@ pub(super) async fn watches_of(
     contact: ContactId,
 ) -> Result<Vec<Watched>> {
     q.query(
-        sql!("select contact_id, ranges, percent from watches where recording = $1 and contact_id = $2"),
+        sql!("select contact_id, ranges, percent, begun_at from watches where recording = $1 and contact_id = $2"),
         params![recording, contact],
     )
     .await?
@@ -226,7 +228,9 @@ pub async fn watched_of(
 
 pub(super) async fn watched(q: &mut impl Queries, recording: &str, viewer: &str) -> Result<Option<Watched>> {
     q.query_opt(
-        sql!("select contact_id, ranges, percent from watches where recording = $1 and viewer = $2"),
+        sql!(
+            "select contact_id, ranges, percent, begun_at from watches where recording = $1 and viewer = $2"
+        ),
         params![recording, viewer],
     )
     .await?
@@ -240,6 +244,7 @@ fn watched_row(row: &Row) -> Result<Watched> {
         contact: row.get("contact_id")?,
         ranges: row.json("ranges")?,
         percent: u8::try_from(percent.clamp(0, 100)).unwrap_or(100),
+        begun_at: row.get("begun_at")?,
     })
 }
 
@@ -256,8 +261,8 @@ pub(super) async fn put_watched(
     let ranges = serde_json::to_value(ranges).map_err(|error| Error::Engine(error.to_string()))?;
     tx.execute(
         sql!(
-            "insert into watches (recording, viewer, contact_id, ranges, seconds, percent, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7)
+            "insert into watches (recording, viewer, contact_id, ranges, seconds, percent, begun_at, updated_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $7)
              on conflict (recording, viewer) do update
              set contact_id = coalesce(excluded.contact_id, watches.contact_id),
                  ranges = excluded.ranges,

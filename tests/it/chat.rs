@@ -222,6 +222,7 @@ async fn a_no_show_watches_answers_and_books_and_is_an_sql() {
     let seen = nikki.client.post(&nikki.path("watch"), &watch(length * 0.3)).await.expect_json(200);
     assert_eq!(seen["percent"], 30);
     assert!(nikki.catch_up().await.is_empty(), "30 % is not enough");
+    app.clock.advance(20_000);
     nikki.client.post(&nikki.path("watch"), &watch(length * 0.62)).await.expect(200);
     assert_eq!(Widget::kinds(&nikki.catch_up().await), ["bot ask"]);
     assert_eq!(nikki.question(), "offer_call");

@@ -8,6 +8,7 @@ use embudo::bookings::{self, Desk, Holder, Pick};
 use embudo::chat::{self, Page, Visit};
 use embudo::contacts::{self, Consent, Identification, Trust};
 use embudo::http::console::DOORS;
+use serde_json::json;
 
 use crate::support::answer::{Answer, Client};
 use crate::support::app::{TestApp, set};
@@ -739,6 +740,55 @@ async fn an_administrator_exports_and_erases_and_everybody_who_looked_is_written
 }
 
 #[tokio::test]
+async fn whoever_is_seen_beside_the_own_page_is_written_down_too() {
+    let app = app().await;
+    let admin = agent(&app, Role::Admin).await;
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    let (eve, _) = known(&app, "eve@acme.example", "Eve Grant").await;
+    let seen = async || {
+        let rows =
+            app.rows("select contact_id, details from audit where action = 'saw' order by at, id").await;
+        rows.iter()
+            .map(|row| match row.get::<Option<String>>("contact_id").expect("an id or nothing") {
+                Some(contact) => contact,
+                None => row.get::<String>("details").expect("details"),
+            })
+            .collect::<Vec<_>>()
+    };
+    admin.sees(&format!("/console/contacts/{nikki}/merge?with={eve}")).await;
+    let mut both = [nikki.to_string(), eve.to_string()];
+    let mut told = seen().await;
+    both.sort();
+    told.sort();
+    assert_eq!(told, both, "a preview shows both");
+
+    app.clock.advance(HOUR_MS + 1);
+    let mut pam = app.visitor();
+    pam.submit("white-paper", "pam@acme.example").await;
+    app.run_jobs().await;
+    let mail = app.rows("select id from mails where recipient = 'pam@acme.example'").await;
+    let mail: String = mail.first().expect("a mail").get("id").expect("an id");
+    let before = seen().await.len();
+    admin.sees(&format!("/console/outbox/{mail}")).await;
+    admin.sees(&format!("/console/outbox/{mail}/html")).await;
+    let pam_id = app.rows("select id from contacts where email = 'pam@acme.example'").await;
+    let pam_id: String = pam_id.first().expect("a contact").get("id").expect("an id");
+    assert_eq!(seen().await[before..], [pam_id], "a mail is read once, in two parts");
+
+    admin.sees("/console/quarantine").await;
+    assert_eq!(seen().await.len(), before + 1, "an empty list shows nobody");
+    let mut odd = pam.fill("white-paper", json!({ "email": "odd@acme.example" })).await;
+    odd["website"] = json!("https://odd.example");
+    pam.post("/v1/forms/white-paper", &odd).await.expect(200);
+    for _ in 0..2 {
+        admin.sees("/console/quarantine").await;
+    }
+    assert_eq!(seen().await[before + 1..], [json!({ "list": "quarantine" }).to_string()]);
+    let page = admin.sees("/console/audit").await;
+    assert!(page.contains("the list quarantine") || page.contains("la lista quarantine"), "{page}");
+}
+
+#[tokio::test]
 async fn an_objection_to_profiling_is_noted_in_the_console() {
     let app = app().await;
     let mike = agent(&app, Role::Sdr).await;
@@ -746,10 +796,7 @@ async fn an_objection_to_profiling_is_noted_in_the_console() {
     let path = format!("/console/contacts/{nikki}");
     mike.submits(&format!("{path}/profiling"), &[("off", "1")]).await.expect(303);
     let page = mike.sees(&path).await;
-    assert!(
-        page.contains("Objects to being profiled") && page.contains("She allows profiling again"),
-        "{page}"
-    );
+    assert!(page.contains("Objects to being profiled") && page.contains("Take the objection back"), "{page}");
     mike.submits(&format!("{path}/profiling"), &[("off", "0")]).await.expect(303);
     assert!(!mike.sees(&path).await.contains("Objects to being profiled"));
 }
@@ -785,7 +832,7 @@ async fn a_colleague_asks_for_letters_on_somebodys_behalf_and_ends_them() {
     app.run_jobs().await;
     let asked = app.rows("select subject from mails where template = 'confirm_subscription'").await;
     assert_eq!(asked.len(), 1, "she is asked herself");
-    assert!(ana.sees(&format!("/console/contacts/{nikki}")).await.contains("waits for her click"));
+    assert!(ana.sees(&format!("/console/contacts/{nikki}")).await.contains("waits for the click"));
     ana.submits(&path, &[("topic", "newsletter"), ("what", "leave")]).await.expect(303);
     assert!(ana.sees(&format!("/console/contacts/{nikki}")).await.contains("Wants no more"));
     ana.submits(&path, &[("topic", "nothing"), ("what", "ask")]).await.expect(404);

@@ -101,6 +101,12 @@ async fn what_one_colleague_says_is_known_of_the_company_and_the_api_knows_bette
     assert_eq!((facts.company.employees, facts.employees, facts.industry.as_str()), (300, 300, "education"));
     assert_eq!((facts.company.kind.as_str(), facts.company.revenue.as_str()), ("school", "50m+"));
     send(&app, Method::PATCH, &path, json!({"shoes": 3})).await.expect_problem(400, "request.malformed");
+    // What is no JSON of this shape is answered like every other mistake.
+    send(&app, Method::PATCH, &path, json!([1])).await.expect_problem(400, "request.malformed");
+    let wrong = json!({"title": "A deal"});
+    send(&app, Method::POST, "/api/v1/deals", wrong).await.expect_problem(400, "request.malformed");
+    let wrong = json!({"kode": "FARO"});
+    send(&app, Method::POST, "/api/v1/offers/redeem", wrong).await.expect_problem(400, "request.malformed");
     api(&app).get("/api/v1/companies/nobody").await.expect_problem(404, "company.unknown");
 }
 
@@ -120,7 +126,10 @@ async fn a_deal_that_is_won_makes_a_customer_once_however_often_it_is_told() {
     assert_eq!(people, [("nikki@acme.example", "champion"), ("vp@acme.example", "finance")]);
     for _ in 0..2 {
         let won = send(&app, Method::POST, &format!("/api/v1/deals/{id}/won"), json!({})).await;
-        assert_eq!(won.expect_json(200)["deal"]["status"], "won");
+        let told = won.expect_json(200);
+        assert_eq!(told["deal"]["status"], "won");
+        let why = "`customer` is entered from sql, sal, not from `lead`";
+        assert_eq!(told["not_moved"], json!([{"contact": vp, "stage": "lead", "why": why}]));
     }
     assert_eq!(contact(&app, "nikki@acme.example").await.1, "customer");
     assert_eq!(contact(&app, "vp@acme.example").await.1, "lead", "sales never took her on");

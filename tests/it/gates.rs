@@ -292,6 +292,28 @@ async fn links_that_are_forged_expired_revoked_or_for_something_else_open_nothin
 }
 
 #[tokio::test]
+async fn whoever_sends_too_often_reads_so_in_words_and_keeps_what_was_typed() {
+    let app = TestApp::start().await;
+    let send = async || {
+        let typed = [("email", "nikki@acme.example"), ("nonce", "none")];
+        app.client.submit("/f/white-paper?lang=es", &typed).await
+    };
+    let mut answer = send().await;
+    for _ in 0..60 {
+        if answer.status == 429 {
+            break;
+        }
+        answer = send().await;
+    }
+    let page = answer.expect(429);
+    assert!(page.body.contains("Ha sido mucho en poco tiempo. Vuelve a intentarlo en"), "{}", page.body);
+    assert!(page.body.contains("segundo") || page.body.contains("minuto"), "{}", page.body);
+    assert!(page.body.contains("value=\"nikki@acme.example\""), "what was typed is kept: {}", page.body);
+    assert!(!page.body.contains(" ms") && !page.body.contains("Too many"), "{}", page.body);
+    assert!(page.header("retry-after").parse::<u32>().is_ok());
+}
+
+#[tokio::test]
 async fn an_expired_link_is_renewed_by_mail_to_the_address_it_was_made_for() {
     let app = app_with_files().await;
     let answer = submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
@@ -307,7 +329,8 @@ async fn an_expired_link_is_renewed_by_mail_to_the_address_it_was_made_for() {
     for _ in 0..4 {
         app.client.submit("/d/renew", &[("token", &token)]).await;
     }
-    app.client.submit("/d/renew", &[("token", &token)]).await.expect(429);
+    let often = app.client.submit("/d/renew?lang=es", &[("token", &token)]).await.expect(429);
+    assert!(often.body.contains("Vuelve a intentarlo en") && often.body.contains(&token), "{}", often.body);
 }
 
 #[tokio::test]

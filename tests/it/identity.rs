@@ -175,7 +175,14 @@ async fn whoever_reads_a_forwarded_link_learns_nothing_with_which_to_pass_for_he
     submit(&nikki, "white-paper", "nikki@acme.example").await;
     let (id, _) = contact(&app, "nikki@acme.example").await;
     let device = VisitorId::parse(&nikki.id).ok();
-    let topics = embudo::subscriptions::confirmation_link(&app.app.keys, id, &["letters"], device, app.now());
+    let topics = embudo::subscriptions::confirmation_link(
+        &app.app.keys,
+        id,
+        &["letters"],
+        device,
+        "a mail",
+        app.now(),
+    );
     for token in [mailed(&app, id, &nikki.id), topics] {
         let claims = readable(&token);
         assert!(claims.contains(&id.to_string()), "the test reads something else: {claims}");

@@ -120,6 +120,18 @@ async fn whoever_asks_is_asked_back_at_once_and_opening_the_link_confirms_nothin
     let granted =
         ledger(&app).await.into_iter().filter(|entry| *entry == ("newsletter".into(), "granted".into()));
     assert_eq!(granted.count(), 2, "the tick with its text, and the confirmation");
+    let rows = app
+        .rows("select text_hash, mail_id from consents where purpose = 'newsletter' order by at, id")
+        .await;
+    let text = |column: &str, at: usize| rows[at].get::<Option<String>>(column).expect("a text or nothing");
+    assert!(text("text_hash", 0).is_some() && text("text_hash", 0) == text("text_hash", 1), "the very words");
+    let mail = app.rows("select id from mails where template = 'confirm_subscription'").await;
+    assert_eq!(text("mail_id", 0), None);
+    assert_eq!(
+        text("mail_id", 1),
+        Some(mail[0].get::<String>("id").expect("an id")),
+        "and the mail that asked"
+    );
     let trust =
         app.rows("select max(trust) as trust from visitors").await[0].get::<i64>("trust").expect("a level");
     assert_eq!(trust, 3, "the browser that asked holds the mailbox's link");
@@ -317,6 +329,102 @@ async fn the_page_of_preferences_shows_and_changes_topics_pause_and_language_in_
     assert_eq!(state(&app, NIKKI).await, Some(State::Unsubscribed));
     assert_eq!(blocks(&app, NIKKI, Kind::Marketing { topic: None }).await, Some(Reason::Unsubscribed));
     app.client.submit("/preferences/nonsense", &[("do", "none")]).await.expect(404);
+}
+
+const INVITATION: Kind<'static> = Kind::Marketing { topic: None };
+
+fn way_out_of_the_invitation(app: &TestApp, email: &str) -> String {
+    let mails = app.inbox().mails_to(email);
+    let invitation = mails.iter().find(|mail| mail.text.contains("?t=")).expect("an invitation");
+    path_of(app, &invitation.link("/u/"))
+}
+
+#[tokio::test]
+async fn the_way_out_of_an_invitation_ends_invitations_and_no_letter() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    app.client.submit(&way_out_of_the_invitation(&app, NIKKI), &[]).await.expect(200);
+    assert_eq!(blocks(&app, NIKKI, INVITATION).await, Some(Reason::Unsubscribed));
+    assert_eq!(blocks(&app, NIKKI, LETTER).await, None, "she has said nothing of letters");
+    let list = program(&app).get(&format!("/api/v1/subscriptions?email={NIKKI}")).await.expect_json(200);
+    assert_eq!(
+        (&list["subscriptions"][0]["state"], &list["invitations"]),
+        (&json!("confirmed"), &json!(false))
+    );
+    let letter = first_letter(&app, NIKKI).await;
+    let path = path_of(&app, &letter.link("/preferences/"));
+    let page = app.get(&path).await.expect(200).body;
+    assert!(
+        page.contains("value=\"newsletter\" checked") && page.contains("name=\"invitations\" value=\"yes\">")
+    );
+
+    app.client.submit(&path, &[("topic", "newsletter"), ("do", "save")]).await.expect(200);
+    assert_eq!(blocks(&app, NIKKI, INVITATION).await, Some(Reason::Unsubscribed), "saving is not inviting");
+    let both = [("topic", "newsletter"), ("invitations", "yes"), ("do", "save")];
+    app.client.submit(&path, &both).await.expect(200);
+    assert_eq!(blocks(&app, NIKKI, INVITATION).await, None);
+    let said: Vec<_> =
+        ledger(&app).await.into_iter().filter(|(purpose, _)| purpose == "invitations").collect();
+    let entry = |action: &str| ("invitations".to_owned(), action.to_owned());
+    assert_eq!(said, [entry("withdrawn"), entry("granted")]);
+}
+
+#[tokio::test]
+async fn whoever_takes_one_letter_up_again_after_nothing_any_more_is_not_invited() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    let letter = first_letter(&app, NIKKI).await;
+    let path = path_of(&app, &letter.link("/preferences/"));
+    app.client.submit(&path, &[("do", "none")]).await.expect(200);
+    assert_eq!(blocks(&app, NIKKI, LETTER).await, Some(Reason::Unsubscribed));
+    app.client.submit(&path, &[("topic", "newsletter"), ("do", "save")]).await.expect(200);
+    assert_eq!(blocks(&app, NIKKI, LETTER).await, None);
+    assert_eq!(blocks(&app, NIKKI, INVITATION).await, Some(Reason::Unsubscribed));
+    app.client.submit(&path, &[("do", "none")]).await.expect(200);
+    app.client.submit(&path, &[("invitations", "yes"), ("do", "save")]).await.expect(200);
+    assert_eq!(blocks(&app, NIKKI, INVITATION).await, None);
+    assert_eq!(blocks(&app, NIKKI, LETTER).await, Some(Reason::Unsubscribed));
+}
+
+#[tokio::test]
+async fn whoever_called_a_mail_spam_is_shown_without_letters_and_may_take_one_up_again() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    let letter = first_letter(&app, NIKKI).await;
+    let path = path_of(&app, &letter.link("/preferences/"));
+    let (email, keys) = (Email::parse(NIKKI).expect("valid"), &app.app.keys);
+    let mut tx = app.app.stores.db.begin().await.expect("begun");
+    let told = suppression::Told::Complaint;
+    suppression::take_note(&mut tx, keys, &email, ("test", "1"), told, (None, None), app.now())
+        .await
+        .expect("noted");
+    tx.commit().await.expect("committed");
+    let page = app.get(&path).await.expect(200).body;
+    assert!(!page.contains("\"newsletter\" checked") && !page.contains("\"yes\" checked"), "{page}");
+    app.client.submit(&path, &[("topic", "newsletter"), ("do", "save")]).await.expect(200);
+    assert_eq!(blocks(&app, NIKKI, LETTER).await, None);
+    assert_eq!(blocks(&app, NIKKI, INVITATION).await, Some(Reason::Unsubscribed));
+}
+
+#[tokio::test]
+async fn a_pause_until_a_day_that_cannot_be_chosen_is_told_and_changes_nothing() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    let letter = first_letter(&app, NIKKI).await;
+    let path = path_of(&app, &letter.link("/preferences/"));
+    let before = app.census().await;
+    for day in ["2999-01-01", "2020-01-01", "tomorrow"] {
+        let wrong = app.client.submit(&format!("{path}?lang=en"), &[("pause", day), ("do", "save")]).await;
+        let page = wrong.expect(422).body;
+        assert!(page.contains("within a year") && page.contains(&format!("value=\"{day}\"")), "{page}");
+        assert!(!page.contains("\"newsletter\" checked"), "what was chosen still stands there");
+    }
+    assert_eq!(app.census().await, before);
+    assert_eq!(state(&app, NIKKI).await, Some(State::Confirmed));
 }
 
 #[tokio::test]

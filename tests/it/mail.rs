@@ -173,7 +173,7 @@ async fn an_invitation_shows_a_way_out_that_only_a_post_takes() {
     let link = text.split_whitespace().find(|word| word.contains("/u/")).expect("a way out");
     let path = link.find("/u/").and_then(|at| link.get(at..)).expect("a path").to_owned();
     let objections = || async {
-        let rows = app.rows("select action from consents where purpose = 'marketing'").await;
+        let rows = app.rows("select action from consents where purpose = 'invitations'").await;
         rows.iter().map(|row| row.get::<String>("action").expect("a text")).collect::<Vec<_>>()
     };
     for _ in 0..3 {

@@ -185,6 +185,25 @@ async fn a_dry_run_tells_who_would_get_what_and_when_and_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_dry_run_with_newcomers_tells_who_would_not_enter_and_why() {
+    let app = app().await;
+    let (mut nikki, mut pam) = (app.visitor(), app.visitor());
+    nikki.submit("white-paper", NIKKI).await;
+    ask_for_letters(&mut pam, "pam@acme.example").await;
+    app.run_jobs().await;
+    let dry_run = || told(&embudo(&app, &["nurture", "dry-run", "--newcomers"]).output().expect("run"));
+    let text = dry_run();
+    let why = "does not enter faro-leads (the reader has not asked for these letters, or not confirmed it)";
+    assert!(text.contains(&format!("{NIKKI} {why}")), "{text}");
+    assert!(text.contains(&format!("pam@acme.example {why}")), "{text}");
+    assert!(!text.contains("not sent") && !text.contains("unsubscribed"), "{text}");
+    subscribe(&app, &mut nikki, NIKKI).await;
+    let text = dry_run();
+    assert!(text.contains("faro-lead-idea in es, step 1 of faro-leads"), "{text}");
+    assert!(!text.contains(&format!("{NIKKI} does not enter")), "{text}");
+}
+
+#[tokio::test]
 async fn a_message_that_came_back_is_piped_into_the_program_and_mails_are_looked_at_by_it() {
     use std::io::Write;
     let app = app().await;

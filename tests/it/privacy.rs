@@ -304,20 +304,28 @@ async fn what_she_refused_outlives_her_erasure_as_a_digest() {
     let (id, _) = contact(&app, NIKKI).await;
     assert_ne!(id, known.id, "she begins anew");
     let email = Email::parse(NIKKI).expect("an address");
-    let refused = async |purpose: &str| {
+    let refused = async || {
         let mut q = app_.stores.db.read();
-        privacy::has_refused(&mut q, &app_.keys, id, &email, purpose).await.expect("read")
+        privacy::refuses_invitations(&mut q, &app_.keys, id, &email).await.expect("read")
     };
-    assert!(refused("marketing").await);
-    assert!(!refused("newsletter").await);
+    assert!(refused().await);
     consent(&app, id, &ConsentEntry::of("marketing", "granted")).await;
-    assert!(!refused("marketing").await, "a new yes counts more than an old no");
+    assert!(!refused().await, "a new yes counts more than an old no");
 }
 
 #[tokio::test]
 async fn an_export_holds_all_that_is_known_and_why() {
     let app = app().await;
     let known = everywhere(&app).await;
+    let visitor = app.visitor();
+    let mut odd = visitor.fill("white-paper", json!({ "email": NIKKI })).await;
+    odd["website"] = json!("https://odd.example");
+    let apart = visitor.post("/v1/forms/white-paper", &odd).await.expect_json(200);
+    let message = apart["message"].as_str().expect("a text");
+    assert!(
+        message.contains("Alguien lo mira primero") || message.contains("looks at it first"),
+        "{message}"
+    );
     let path = format!("/api/v1/contacts/{}/export", known.id);
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     let (bot, later) = (&app.app.room.bot, App::later_tables());
@@ -337,6 +345,7 @@ async fn an_export_holds_all_that_is_known_and_why() {
         "activities",
         "consents",
         "form_submissions",
+        "form_quarantine",
         "webinar_registrations",
         "bookings",
         "conversations",
@@ -377,7 +386,8 @@ async fn another_wording_under_the_same_id_is_another_version() {
         let text = Some((name, language, text));
         let page = Some("https://faro.example/guia");
         let form = Some("white-paper");
-        consent(&app, id, &ConsentEntry { purpose: "newsletter", action: "granted", text, form, page }).await;
+        consent(&app, id, &ConsentEntry { text, form, page, ..ConsentEntry::of("newsletter", "granted") })
+            .await;
     };
     agree("Yes to one mail a month.", Language::En, "newsletter").await;
     agree("Yes to one mail a week.", Language::En, "newsletter").await;
@@ -678,6 +688,10 @@ async fn the_command_line_merges_parts_exports_erases_and_says_what_is_kept_how_
     let (is_done, told) = run(&["contact", "export", NIKKI, "--to", &to.display().to_string()]);
     let data = std::fs::read_to_string(to.join(id.to_string()).join("data.json")).expect("written");
     assert!(is_done && data.contains(NIKKI), "{told}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(to.join(id.to_string()).join("data.json")).expect("there").permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600, "nobody else on this machine reads it");
 
     let (_, told) = run(&["contact", "erase", NIKKI, "--dry-run"]);
     assert!(

@@ -1,7 +1,7 @@
 //! Webinars: registration, attendance, who missed it, and how much of a recording was seen.
 
 use embudo::base::ids::VisitorId;
-use embudo::base::time::{MINUTE_MS, Timestamp};
+use embudo::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use embudo::stages;
 use embudo::webinars::{self, State, Watching};
 use serde_json::{Value, json};
@@ -224,10 +224,11 @@ async fn what_was_seen_is_the_union_and_each_threshold_counts_once() {
     let watch = async |ranges: &[(f64, f64)]| {
         let report = Watching {
             recording: "reading-culture-short",
-            visitor: VisitorId::parse(&nikki.id).expect("an id"),
+            visitor: Some(VisitorId::parse(&nikki.id).expect("an id")),
             contact: Some(id),
             ranges,
         };
+        app.clock.advance(MINUTE_MS);
         let mut tx = app.app.stores.db.begin().await.expect("begins");
         let percent = webinars::watch(&mut tx, &app.app.lifecycle, &app.app.webinars, &report, app.now())
             .await
@@ -260,9 +261,84 @@ async fn an_invitation_to_what_is_over_leads_to_the_recording() {
     assert!(starts_at(&app) > app.now());
     after_the_end(&app, 60);
     let page = app.get(&format!("/w/{WEBINAR}?t={token}&lang=en")).await.expect(200);
-    assert!(page.body.contains("/r/"), "{}", page.body);
+    assert!(page.body.contains("/watch/"), "{}", page.body);
     let page = app.get(&format!("/w/{WEBINAR}?lang=en")).await.expect(200);
-    assert!(!page.body.contains("/r/"));
+    assert!(!page.body.contains("/watch/"));
+}
+
+/// Somebody was registered and did not come; the path of the page that her mail leads to.
+async fn missed(app: &TestApp, email: &str) -> String {
+    submit(&app.visitor(), "webinar", email).await;
+    after_the_end(app, 60);
+    assert_eq!(close_due(app).await, 1);
+    let all = mails(app).await;
+    let (_, text, _) = all.iter().find(|(template, ..)| template == "webinar_missed").expect("a mail");
+    let link = text.split_whitespace().find(|word| word.contains("/watch/")).expect("a link");
+    link.trim_start_matches(&app.url).to_owned()
+}
+
+/// The address of every player on a page.
+fn players(page: &str) -> Vec<String> {
+    let parts = page.split(" src=\"/r/").skip(1).filter_map(|rest| rest.split('"').next());
+    parts.filter(|rest| !rest.contains(".vtt")).map(|rest| format!("/r/{rest}")).collect()
+}
+
+#[tokio::test]
+async fn whoever_missed_it_is_led_by_mail_to_a_page_with_both_recordings() {
+    let app = start().await;
+    let path = missed(&app, "nikki@acme.example").await;
+    let before = app.census().await;
+    let page = app.get(&path).await.expect(200);
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("media-src 'self'"), "{policy}");
+    let players = players(&page.body);
+    assert_eq!(players.len(), 2, "{}", page.body);
+    let short = page.body.find("reading-culture-short").expect("the short one");
+    assert!(short < page.body.find("reading-culture-whole").expect("the whole one"));
+    assert!(!page.body.contains("nikki"), "a mail is forwarded easily");
+    let other = path.replace("lang=es", "lang=en");
+    assert!(app.get(&other).await.expect(200).body.contains("Short version"));
+    assert_eq!(app.census().await, before, "looking changes nothing");
+
+    let token = path.trim_start_matches("/watch/").split('?').next().expect("a token").to_owned();
+    app.get(&format!("/r/{token}")).await.expect_problem(404, "token.forged");
+    app.get("/watch/nonsense").await.expect(404);
+    let (id, _) = contact(&app, "nikki@acme.example").await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let whole = Some("reading-culture-whole");
+    embudo::gates::unlock::revoke_all(&mut tx, Some(id), whole, app.now()).await.expect("taken back");
+    tx.commit().await.expect("commits");
+    app.clock.advance(MINUTE_MS);
+    let left = app.get(&path).await.expect(200).body;
+    assert!(left.contains("reading-culture-short") && !left.contains("reading-culture-whole"), "{left}");
+    app.clock.advance(181 * DAY_MS);
+    app.get(&path).await.expect(410);
+}
+
+#[tokio::test]
+async fn what_is_watched_on_that_page_counts_for_the_person_of_the_link_and_not_faster_than_time() {
+    let app = start().await;
+    let path = missed(&app, "nikki@acme.example").await;
+    let path = path.split('?').next().expect("a path");
+    let seen = |from: f64, to: f64| json!({"recording": "reading-culture-short", "ranges": [[from, to]]});
+    app.client.post(path, &seen(-5.0, 1e9)).await.expect(204);
+    let percents = async || {
+        let rows =
+            app.rows("select props from activities where kind = 'recording.watched' order by at, id").await;
+        let percent =
+            |row: &embudo::storage::db::Row| row.json::<Value>("props").expect("JSON")["percent"].clone();
+        rows.iter().map(percent).collect::<Vec<_>>()
+    };
+    assert_eq!(percents().await, [json!(25)], "of 96 seconds 30, not all");
+    app.clock.advance(20 * SECOND_MS);
+    app.client.post(path, &seen(30.0, 96.0)).await.expect(204);
+    assert_eq!(percents().await, [json!(25), json!(50), json!(60)], "70 seconds");
+    app.client.post(path, &json!({"recording": "another"})).await.expect_problem(404, "recording.unknown");
+    app.client
+        .with("origin", "https://evil.example")
+        .post(path, &seen(0.0, 1.0))
+        .await
+        .expect_problem(403, "site.foreign_origin");
 }
 
 /// Everything that was mailed, as template and text, in order.
@@ -500,7 +576,8 @@ async fn what_somebody_saw_on_two_devices_is_one_union_and_is_told_only_where_sh
     submit(&laptop, "webinar", "nikki@acme.example").await;
     let (id, _) = contact(&app, "nikki@acme.example").await;
     let watch = async |device: &str, ranges: &[(f64, f64)]| {
-        let visitor = VisitorId::parse(device).expect("an id");
+        let visitor = Some(VisitorId::parse(device).expect("an id"));
+        app.clock.advance(MINUTE_MS);
         let report = Watching { recording: "reading-culture-short", visitor, contact: Some(id), ranges };
         let mut tx = app.app.stores.db.begin().await.expect("begins");
         let percent =
@@ -508,6 +585,10 @@ async fn what_somebody_saw_on_two_devices_is_one_union_and_is_told_only_where_sh
         tx.commit().await.expect("commits");
         percent.expect("noted")
     };
+    // Both players have been open for a while.
+    for device in [&phone.id, &laptop.id] {
+        assert_eq!(watch(device, &[]).await, 0);
+    }
     // Of 96 seconds.
     assert_eq!(watch(&phone.id, &[(0.0, 38.4)]).await, 40);
     assert_eq!(events(&app, "recording_watched").await, 1, "25 %");

@@ -211,7 +211,7 @@ mod tests {
         for part in [
             "because Registered for a webinar (mql.webinar)",
             "14.14 of 20",
-            "Booked a call sql.booked: booking.confirmed happens",
+            "Booked a call sql.booked: a call is booked",
         ] {
             assert!(english.contains(part), "{part}\n{english}");
         }

@@ -18,6 +18,7 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::contacts::{self, Contact};
+use crate::privacy::audit;
 use crate::stages::trial::{self, Backtester, Differ, Lifter, Question};
 use crate::stages::versions::{self, Reevaluate};
 use crate::stages::{self, Actor, Definition, track};
@@ -169,6 +170,7 @@ async fn answer(command: &Command, config: &Config) -> anyhow::Result<()> {
             let desk = Desk::open(config).await?;
             let at = at.as_deref().map(|at| moment(at, desk.now)).transpose()?;
             let contact = desk.contact(email).await?;
+            audit::saw(&desk.stores.db, audit::By::Cli, contact.id, desk.now).await?;
             let definition = desk.running().await?;
             let reads = &mut desk.stores.db.read();
             let told = match at {
@@ -181,6 +183,10 @@ async fn answer(command: &Command, config: &Config) -> anyhow::Result<()> {
             let desk = Desk::open(config).await?;
             let at = moment(at, desk.now)?;
             let contact = desk.contact(email).await?;
+            if at < contact.created_at {
+                bail!("{} is known since {} and not before", contact.email, contact.created_at);
+            }
+            audit::saw(&desk.stores.db, audit::By::Cli, contact.id, desk.now).await?;
             let definition = desk.running().await?;
             let told = trial::simulate(&desk.stores.db, &definition, contact.id, at, desk.now).await?;
             style.tell(&told, |language, paint| trials::simulation(&told, &definition, language, paint))

@@ -30,13 +30,18 @@ pub const PERSONAL: &[Personal] = &[
     },
     Personal {
         table: "form_quarantine",
-        export: None,
+        export: Some(sql!(
+            "select site, form, reason, sent, at from form_quarantine
+             where exists (select 1 from contacts c where c.id in (select own_id from contact_ids where contact_id = $1)
+                     and lower(form_quarantine.sent) like '%' || c.email || '%')
+             order by at"
+        )),
         erase: Some(sql!(
             "delete from form_quarantine
              where exists (select 1 from contacts c where c.id in (select own_id from contact_ids where contact_id = $1)
                      and lower(form_quarantine.sent) like '%' || c.email || '%')"
         )),
-        because: "what was set apart was never taken for hers; it goes with her address, and after thirty days anyway",
+        because: "",
     },
     Personal {
         table: "revoked_links_of",

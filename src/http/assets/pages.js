@@ -164,6 +164,48 @@
     });
   });
 
+  // What is played of a recording is told every five seconds, and when the player stops.
+  each("video[data-watch]", function (player) {
+    if (!window.fetch) return;
+    var last = null;
+    var from = 0;
+    function tell(to) {
+      if (last === null || to - from < 0.1) return;
+      fetch("/watch/" + player.getAttribute("data-watch"), {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({
+          recording: player.getAttribute("data-recording"),
+          ranges: [[from, to]],
+          visitor: allowed ? stored.visitor : "",
+        }),
+        keepalive: true,
+      }).catch(function () {
+        // What was not told is not counted; the recording plays on.
+      });
+      from = to;
+    }
+    function stop() {
+      if (last !== null) tell(last);
+      last = null;
+    }
+    player.addEventListener("timeupdate", function () {
+      var now = player.currentTime;
+      if (player.seeking || player.paused) return;
+      // A jump begins another range.
+      if (last === null || now < last || now - last > 2) {
+        stop();
+        from = now;
+      }
+      last = now;
+      if (now - from >= 5) tell(now);
+    });
+    ["pause", "ended", "seeking"].forEach(function (name) {
+      player.addEventListener(name, stop);
+    });
+    window.addEventListener("pagehide", stop);
+  });
+
   // The browser that asked for letters confirms them by itself; the server knows which one that was. On any other the
   // button does.
   each("form[data-same-device]", function (form) {

@@ -13,9 +13,6 @@ use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::storage::idempotency::{self, Recalled, Request};
 
-/// Longest name, in characters; the rest is cut.
-const NAME_LENGTH: usize = 120;
-
 /// What was asked for, parsed.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -116,7 +113,7 @@ pub async fn book(
     };
     let identified = contacts::identify(&mut tx, &who, now).await?;
     let contact = identified.contact.id;
-    let name: String = wanted.name.trim().chars().filter(|c| !c.is_control()).take(NAME_LENGTH).collect();
+    let name = contacts::name_of(&wanted.name);
     let (first, last) = name.split_once(' ').unwrap_or((&name, ""));
     let trust = contacts::trust_in(&mut tx, Some(identified.visitor), contact).await?;
     for (field, value) in [("first_name", first), ("last_name", last.trim())] {

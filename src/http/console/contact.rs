@@ -17,10 +17,12 @@ use crate::scoring::tags::{Favourite, Favourites, Level};
 use crate::scoring::{Evidence, Row};
 use crate::stages::told::Told;
 use crate::stages::{self, Actor, Decision, Explanation};
+use crate::storage::db::Queries;
+use crate::subscriptions;
 
+/// Longest subject of a note, in characters; the rest is cut.
+const SUBJECT_LENGTH: usize = 80;
 /// Fields that the page's head shows already.
-/// Longest name, in characters; the rest is cut.
-const NAME_LENGTH: usize = 80;
 const IN_THE_HEAD: [&str; 5] = ["email", "first_name", "last_name", "language", "time_zone"];
 
 /// `GET /console/contacts/{contact}?before=…`.
@@ -71,7 +73,7 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
         "booking_page": booking_page,
         "contact": head(&known, company.map(|company| company.name), owner.map(|owner| owner.name), fields),
         "score": score(&reader, &explained),
-        "consents": latest_consents(contacts::consents(reads, id).await?),
+        "consents": consents(reads, id).await?,
         "letters": super::contact_letters::of(&reader, reads, &known).await?,
         "team": super::contact_team::of(&reader, reads, &known).await?,
         "colleagues": colleagues,
@@ -150,7 +152,23 @@ fn favourites(reader: &Reader, favourites: &Favourites) -> Json {
     })
 }
 
-/// What holds now for each purpose; the ledger's older entries stand in the timeline.
+/// What holds now for each purpose. A wish for letters that waits for its confirmation is none yet.
+async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Json>, Problem> {
+    let letters = subscriptions::of_contact(q, contact).await?;
+    let waits = |purpose: &str| {
+        letters.iter().any(|one| one.topic == purpose && one.state == subscriptions::State::Unconfirmed)
+    };
+    let ledger = contacts::consents(q, contact).await?;
+    let told = latest_consents(ledger).into_iter().map(|record| {
+        json!({
+            "purpose": record.purpose, "action": record.action, "at": record.at,
+            "waits": record.action == "granted" && waits(&record.purpose),
+        })
+    });
+    Ok(told.collect())
+}
+
+/// The ledger's older entries stand in the timeline.
 fn latest_consents(ledger: Vec<contacts::ConsentRecord>) -> Vec<contacts::ConsentRecord> {
     let mut latest: Vec<contacts::ConsentRecord> = Vec::new();
     for record in ledger {
@@ -200,6 +218,7 @@ fn explanation(reader: &Reader, explained: &Explanation) -> Json {
                     "text": row.label.get(language),
                     "points": signed(row.points),
                     "at": row.evidence.as_ref().map(|seen| seen.at),
+                    "what": row.evidence.as_ref().map(|seen| told(reader, seen)),
                 })
             })
             .collect();
@@ -327,7 +346,7 @@ pub async fn note(
     if !NOTABLE.contains(&noted.kind.as_str()) {
         return Err(Problem::new("event.invalid", format!("`{}` cannot be noted.", noted.kind)));
     }
-    let subject: String = noted.subject.trim().chars().take(NAME_LENGTH).collect();
+    let subject: String = noted.subject.trim().chars().take(SUBJECT_LENGTH).collect();
     let told = Told {
         kind: noted.kind.clone(),
         id: Some(format!("noted:{id}:{}", noted.note)),
@@ -361,7 +380,7 @@ pub async fn name(
     let mut tx = reader.app.stores.db.begin().await?;
     contacts::find(&mut tx, id).await?.ok_or(contacts::Error::Unknown)?;
     for (field, value) in [("first_name", &named.first_name), ("last_name", &named.last_name)] {
-        let value: String = value.trim().chars().take(NAME_LENGTH).collect();
+        let value = contacts::name_of(value);
         contacts::set_field(&mut tx, id, field, &value, "console", Trust::Confirmed, reader.now).await?;
     }
     tx.commit().await?;

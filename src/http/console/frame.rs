@@ -68,6 +68,8 @@ impl Reader {
             webinars: &self.app.webinars,
             team: &self.app.team,
             lifecycle: &self.app.lifecycle,
+            topics: &self.app.desk.topics,
+            sequences: &self.app.desk.sequences,
         }
     }
 

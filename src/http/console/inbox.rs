@@ -11,6 +11,7 @@ use crate::chat;
 use crate::chat::live::notes::{self, Note};
 use crate::chat::live::routing;
 use crate::http::error::Problem;
+use crate::privacy::audit;
 use crate::reports::inbox::{self, Message, Talk, View};
 
 /// `GET /console/inbox?view=open|waiting|mine|left|closed`.
@@ -28,6 +29,10 @@ pub async fn show(reader: Reader, conversation: web::Path<String>) -> Result<Htt
     let talk = inbox::talk(reads, id).await?.ok_or(chat::Error::Unknown)?;
     let conversation = chat::find(reads, id).await?.ok_or(chat::Error::Unknown)?;
     let (mut body, _) = threads(&reader, Some(id)).await?;
+    if let Some(contact) = talk.contact_id {
+        let by = audit::By::Account(reader.account.id);
+        audit::saw(&reader.app.stores.db, by, contact, reader.now).await?;
+    }
     let replies = &reader.app.replies;
     let replies =
         replies.filled(reads, &reader.app.room, &conversation, &reader.account.name, reader.now).await?;

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, address, pages};
 use crate::http::error::Problem;
+use crate::privacy::audit;
 use crate::reports::Extent;
 use crate::reports::outbox::{self, Letter, PAGE};
 
@@ -52,7 +53,12 @@ pub async fn html(reader: Reader, mail: web::Path<String>) -> Result<HttpRespons
 
 async fn find(reader: &Reader, id: &str) -> Result<Letter, Problem> {
     let letter = outbox::letter(&mut reader.app.stores.db.read(), id).await?;
-    letter.ok_or_else(crate::http::not_found)
+    let letter = letter.ok_or_else(crate::http::not_found)?;
+    if let Some(contact) = letter.contact_id {
+        let by = audit::By::Account(reader.account.id);
+        audit::saw(&reader.app.stores.db, by, contact, reader.now).await?;
+    }
+    Ok(letter)
 }
 
 /// The addresses in a mail's text, each once.

@@ -12,7 +12,8 @@ use crate::base::time::DAY_MS;
 use crate::contacts::{self, Contact, Field, Trust, duplicates, merge};
 use crate::http::error::Problem;
 use crate::http::people as doors;
-use crate::privacy::{PROFILING, audit::By};
+use crate::privacy::PROFILING;
+use crate::privacy::audit::{self, By};
 use crate::stages::Actor;
 use crate::storage::db::Queries;
 
@@ -91,6 +92,9 @@ pub async fn preview(reader: Reader, contact: web::Path<String>) -> Result<HttpR
     let survivor = id_of(&contact)?;
     let merged = id_of(&reader.asked("with").unwrap_or_default())?;
     let preview = merge::preview(&mut reader.app.stores.db.read(), survivor, merged).await?;
+    for side in [&preview.survivor, &preview.merged] {
+        audit::saw(&reader.app.stores.db, reader.by(), side.id, reader.now).await?;
+    }
     let side = |contact: &Contact| {
         json!({
             "id": contact.id, "name": contact.display_name(), "email": contact.email,

@@ -88,7 +88,7 @@ pub async fn audit(reader: Reader) -> Result<HttpResponse, Problem> {
             let kind = entry.actor.split(':').next().unwrap_or_default().to_owned();
             json!({
                 "at": entry.at, "who": entry.name, "actor": kind, "action": entry.action,
-                "contact": entry.contact, "email": entry.email,
+                "contact": entry.contact, "email": entry.email, "list": entry.details.get("list"),
             })
         })
         .collect();

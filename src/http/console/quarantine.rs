@@ -7,6 +7,7 @@ use super::frame::{Reader, address, pages, see_done};
 use crate::base::ids::SubmissionId;
 use crate::gates::{self, quarantine};
 use crate::http::error::Problem;
+use crate::privacy::audit;
 use crate::reports::Extent;
 use crate::webinars;
 
@@ -19,12 +20,25 @@ const PAGE: i64 = 50;
 pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let page = reader.asked_page();
     let (list, total) = quarantine::list(&mut reader.app.stores.db.read(), PAGE, (page - 1) * PAGE).await?;
+    if !list.is_empty() {
+        let by = audit::By::Account(reader.account.id);
+        audit::saw_list(&reader.app.stores.db, by, "quarantine", reader.now).await?;
+    }
     let names = reader.names();
     let submissions: Vec<Json> = list
         .iter()
         .map(|one| {
-            let answers: Vec<Json> =
-                one.fields.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+            let form = reader.app.catalog.form(&one.form).ok();
+            let label = |name: &str| {
+                let mut asked = form.into_iter().flat_map(|form| form.fields.iter().chain(&form.queue));
+                let field = asked.find(|field| field.name == name);
+                field.map(|field| field.label.get(reader.account.language).to_owned())
+            };
+            let answers: Vec<Json> = one
+                .fields
+                .iter()
+                .map(|(name, value)| json!({"name": name, "label": label(name), "value": value}))
+                .collect();
             json!({
                 "id": one.id,
                 "form": names.form(&one.form),

@@ -13,6 +13,7 @@ use crate::gates::{self, quarantine};
 use crate::http::Shared;
 use crate::http::api::authorised;
 use crate::http::error::Problem;
+use crate::privacy::audit;
 use crate::webinars;
 
 /// The most that one answer lists.
@@ -35,6 +36,9 @@ pub(super) async fn list(
     authorised(&app, &request)?;
     let (most, skip) = (part.limit.unwrap_or(50).clamp(1, MOST), part.offset.unwrap_or(0).max(0));
     let (submissions, total) = quarantine::list(&mut app.stores.db.read(), most, skip).await?;
+    if !submissions.is_empty() {
+        audit::saw_list(&app.stores.db, audit::By::Api, "quarantine", app.clock.now()).await?;
+    }
     Ok(HttpResponse::Ok().json(json!({ "submissions": submissions, "total": total })))
 }
 

@@ -3,10 +3,10 @@
 use actix_files::NamedFile;
 use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
 
-use super::{Posted, content_file, private, serve};
+use super::{Posted, Refused, content_file, later, private, serve};
 use crate::base::ids::ContactId;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
@@ -59,7 +59,7 @@ fn link_problem(frame: &Frame<'_>, error: gates::Error, token: &str) -> HttpResp
     match error {
         gates::Error::LinkExpired(_) | gates::Error::LinkRevoked(_) => {
             let action = format!("/d/renew?lang={}", frame.language.code());
-            let fields = json!({"sent": false, "token": token, "action": action});
+            let fields = json!({"sent": false, "token": token, "action": action, "error": null});
             frame.page(StatusCode::GONE, "pages/link_expired", fields)
         }
         error => frame.problem(&error.into()),
@@ -175,8 +175,16 @@ pub(super) async fn renew(
     let frame = Frame::of(&app, &request, typed.get("zone"));
     match renewed(&app, typed.get("token").unwrap_or_default()).await {
         Ok(()) => {
-            let fields = json!({"sent": true, "token": null, "action": null});
+            let fields = json!({"sent": true, "token": null, "action": null, "error": null});
             frame.page(StatusCode::OK, "pages/link_expired", fields)
+        }
+        // The button stays: it is worth pressing again later.
+        Err(problem) if problem.code() == "limit.too_many" => {
+            let action = format!("/d/renew?lang={}", frame.language.code());
+            let (token, error) = (typed.get("token"), frame.told(&problem));
+            let fields = json!({"sent": false, "token": token, "action": action, "error": error});
+            let page = frame.page(problem.status_code(), "pages/link_expired", fields);
+            later(page, &Refused::Problem(problem))
         }
         Err(problem) => frame.problem(&problem),
     }

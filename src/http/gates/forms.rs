@@ -184,20 +184,24 @@ async fn taken(
     let form = app.catalog.form(form)?;
     let language = Language::of_tag(&sent.language).unwrap_or(site.language);
     limit(app, proxies, request).await?;
-    let answer = |visitor, link: Option<String>| {
+    let answer = |visitor, message: &str, link: Option<String>| {
         HttpResponse::Ok().json(json!({
             "visitor": visitor,
             "title": form.done.title.get(language),
-            "message": form.done.message.get(language),
+            "message": message,
             "link": link,
         }))
     };
     match take_in(app, form, form.registers.as_deref(), &sent, &site.key, language).await {
         Ok(Taken::In(submitted)) => {
             let visitor = submitted.visitor.map(|visitor| visitor.to_string());
-            Ok(answer(visitor, link(app, form, &submitted, language)))
+            let message = form.done.message.get(language);
+            Ok(answer(visitor, message, link(app, form, &submitted, language)))
         }
-        Ok(Taken::Apart(reason)) => Ok(dropped(answer(sent.visitor.clone(), None), reason)),
+        Ok(Taken::Apart(reason)) => {
+            let message = message_apart(app, form, language);
+            Ok(dropped(answer(sent.visitor.clone(), &message, None), reason))
+        }
         Err(Refused::Invalid(invalid)) => {
             let words = invalid.words(language);
             Err(Problem::new("form.invalid", "Some answers are missing or wrong.")
@@ -311,6 +315,13 @@ pub(super) fn link(app: &Shared, form: &Form, submitted: &Submitted, language: L
     let asset = app.catalog.delivered_by(form).filter(|asset| asset.deliver.is_inline() && !form.is_kiosk)?;
     let token = gates::inline_link(&app.keys, asset, submitted.contact, app.clock.now());
     Some(format!("/d/{token}?lang={}", language.code()))
+}
+
+/// What is said when a form was set apart: a form that hands something out at once does not promise it.
+pub(super) fn message_apart(app: &Shared, form: &Form, language: Language) -> String {
+    let gives = app.catalog.delivered_by(form).is_some_and(|asset| asset.deliver.is_inline());
+    let apart = || app.templates.texts().get(language, "pages.form_done.apart", &[]);
+    gives.then(apart).flatten().unwrap_or_else(|| form.done.message.get(language).to_owned())
 }
 
 /// Counts a form against the network that it comes from.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderName, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
 
 use super::fields::Drawn;
-use super::forms::{Refused, Sent, Taken, asked_of, dropped, limit, link, take_in};
+use super::forms::{Refused, Sent, Taken, asked_of, dropped, limit, link, message_apart, take_in};
 use crate::base::ids::VisitorId;
 use crate::base::language::Language;
 use crate::gates::form::Typed;
@@ -138,47 +138,61 @@ pub(super) async fn take_page(
     let frame = Frame::of(&app, &request, posted.get("zone"));
     let Ok(form) = app.catalog.form(&form) else { return frame.problem(&crate::http::not_found()) };
     let Some(site) = frame.site else { return frame.problem(&crate::http::not_found()) };
-    if let Err(problem) = limit(&app, &proxies, &request).await {
-        return frame.problem(&problem);
-    }
-    let done = |link: Option<String>, visitor: Option<VisitorId>| {
+    let done = |message: &str, link: Option<String>, visitor: Option<VisitorId>| {
         let again = format!("/f/{}?site={}&lang={}", form.id, site.key, frame.language.code());
         let fields = json!({
-            "title": form.done.title.get(frame.language), "message": form.done.message.get(frame.language),
+            "title": form.done.title.get(frame.language), "message": message,
             "link": link, "visitor": visitor, "again": form.is_kiosk.then_some(again),
         });
         frame.page(StatusCode::OK, "pages/form_done", fields)
     };
     let sent = posted.sent(&site.key, Some(app.link(&request.uri().to_string())));
-    let refused = match take_in(&app, form, form.registers.as_deref(), &sent, &site.key, frame.language).await
-    {
+    let taken = match limit(&app, &proxies, &request).await {
+        Ok(()) => take_in(&app, form, form.registers.as_deref(), &sent, &site.key, frame.language).await,
+        Err(problem) => Err(Refused::Problem(problem)),
+    };
+    let refused = match taken {
         Ok(Taken::In(submitted)) => {
-            return done(link(&app, form, &submitted, frame.language), submitted.visitor);
+            let message = form.done.message.get(frame.language);
+            return done(message, link(&app, form, &submitted, frame.language), submitted.visitor);
         }
-        Ok(Taken::Apart(reason)) => return dropped(done(None, None), reason),
+        Ok(Taken::Apart(reason)) => {
+            return dropped(done(&message_apart(&app, form, frame.language), None, None), reason);
+        }
         Err(refused) => refused,
     };
-    let (status, errors, words) = again(&refused, frame.language);
+    let (status, errors, words) = again(&refused, &frame);
     let is_warned = matches!(&refused, Refused::Invalid(invalid) if invalid.is_warning());
     match (status, refused) {
-        (Some(status), _) => {
+        (Some(status), refused) => {
             let asked = gates::submit::asked_before(&app.keys, form, &sent.nonce, app.clock.now());
             let (agreed, typed) = (posted.agreed, posted.typed);
             let page =
                 Page { form, asked, typed, errors, agreed, error: words, is_warned, way: way(&request) };
-            page.answer(&app, &frame, status)
+            later(page.answer(&app, &frame, status), &refused)
         }
         (None, Refused::Problem(problem)) => frame.problem(&problem),
         (None, Refused::Invalid(_)) => frame.problem(&crate::http::not_found()),
     }
 }
 
+/// Programs learn from the header how long to wait.
+pub(in crate::http) fn later(mut page: HttpResponse, refused: &Refused) -> HttpResponse {
+    if let Refused::Problem(problem) = refused
+        && let Some(wait) = problem.error_response().headers().get(RETRY_AFTER)
+    {
+        page.headers_mut().insert(RETRY_AFTER, wait.clone());
+    }
+    page
+}
+
 /// How a refused form is shown again: status, words beside the fields, words for the whole form. Nothing where showing
 /// it again would not help.
 pub(in crate::http) fn again(
     refused: &Refused,
-    language: Language,
+    frame: &Frame<'_>,
 ) -> (Option<StatusCode>, BTreeMap<String, String>, Option<String>) {
+    let language = frame.language;
     match refused {
         Refused::Invalid(invalid) => (Some(StatusCode::UNPROCESSABLE_ENTITY), invalid.words(language), None),
         Refused::Problem(problem) => match problem.code() {
@@ -193,15 +207,7 @@ pub(in crate::http) fn again(
                 };
                 (Some(problem.status_code()), BTreeMap::new(), Some(words.to_owned()))
             }
-            "limit.too_many" => {
-                let words = match language {
-                    Language::En => "Too many tries in a short time. Please wait a minute and send it again.",
-                    Language::Es => {
-                        "Demasiados intentos en poco tiempo. Espera un minuto y envíalo otra vez."
-                    }
-                };
-                (Some(problem.status_code()), BTreeMap::new(), Some(words.to_owned()))
-            }
+            "limit.too_many" => (Some(problem.status_code()), BTreeMap::new(), Some(frame.told(problem))),
             _ => (None, BTreeMap::new(), None),
         },
     }

@@ -7,6 +7,7 @@ mod forms;
 mod hosted;
 mod recordings;
 mod serve;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ use serde_json::json;
 
 pub(super) use fields::described_fields;
 pub(super) use forms::{Refused, Taken, dropped, limit, take_in};
-pub(super) use hosted::{Posted, again};
+pub(super) use hosted::{Posted, again, later};
 
 use super::error::Problem;
 use super::pages::reading;
@@ -51,6 +52,11 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(web::resource("/r/{token}").route(reading().to(recordings::play)))
         .service(web::resource("/r/{token}/poster").route(reading().to(recordings::poster)))
         .service(web::resource("/r/{token}/{language}.vtt").route(reading().to(recordings::captions)))
+        .service(
+            web::resource("/watch/{token}")
+                .route(reading().to(watch::show))
+                .route(web::post().to(watch::seen)),
+        )
         .route("/api/v1/forms/quarantine", web::get().to(apart::list))
         .route("/api/v1/forms/quarantine/{id}/release", web::post().to(apart::release))
         .route("/api/v1/forms/quarantine/{id}", web::delete().to(apart::delete))

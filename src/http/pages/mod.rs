@@ -108,12 +108,13 @@ impl<'a> Frame<'a> {
             "token.expired" | "token.revoked" => self.page(
                 status,
                 "pages/link_expired",
-                json!({ "sent": false, "token": null, "action": null }),
+                json!({ "sent": false, "token": null, "action": null, "error": null }),
             ),
             "request.not_found" => self.page(status, "pages/not_found", json!({})),
             code => {
+                let (title, what) = self.words(problem);
                 let fields = json!({
-                    "status": status.as_u16(), "code": code, "title": problem.title(), "what": problem.detail(),
+                    "status": status.as_u16(), "code": code, "title": title, "what": what,
                     "kept": null, "next": null, "action": null, "reference": null,
                 });
                 self.page(status, "pages/error", fields)
@@ -125,6 +126,41 @@ impl<'a> Frame<'a> {
         page
     }
 
+    /// What a problem is called and what to do, in the page's language. Programs get the detail, people do not.
+    fn words(&self, problem: &Problem) -> (String, String) {
+        let status = problem.status_code();
+        let of_status = match status.as_u16() {
+            404 | 410 => "gone",
+            403 => "forbidden",
+            409 => "conflict",
+            400..=499 => "wrong",
+            _ => "failed",
+        };
+        let wait = self.wait_of(problem).unwrap_or_default();
+        let text = |key: &str| {
+            let key = format!("problems.{key}");
+            self.app.templates.texts().get(self.language, &key, &[("wait", wait.clone())])
+        };
+        let of = |part: &str| {
+            let own = text(&format!("{}.{part}", problem.code()));
+            own.or_else(|| text(&format!("status.{of_status}.{part}"))).unwrap_or_default()
+        };
+        (of("title"), of("text"))
+    }
+
+    /// How long to wait, in words: seconds, or minutes where they are many.
+    pub fn wait_of(&self, problem: &Problem) -> Option<String> {
+        let wait_s = problem.wait_s()?;
+        let (key, n) = if wait_s < 90 { ("seconds", wait_s) } else { ("minutes", (wait_s + 59) / 60) };
+        let key = format!("problems.{key}");
+        self.app.templates.texts().get(self.language, &key, &[("n", n.to_string())])
+    }
+
+    /// What a problem says to people, for a page that shows it beside what was typed.
+    pub fn told(&self, problem: &Problem) -> String {
+        self.words(problem).1
+    }
+
     fn add_headers(&self, page: &mut HttpResponse) {
         let origin = |address: &str| {
             url::Url::parse(address).ok().map(|url| url.origin().ascii_serialization()).unwrap_or_default()
@@ -134,7 +170,7 @@ impl<'a> Frame<'a> {
             .map_or_else(Default::default, |site| (origin(&site.stylesheet_url), origin(&site.logo_url)));
         let policy = format!(
             "default-src 'none'; style-src 'self' {style}; img-src 'self' {image} data:; script-src 'self'; \
-             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+             media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         );
         let headers = page.headers_mut();
         for (name, value) in [
@@ -153,4 +189,30 @@ impl<'a> Frame<'a> {
 
 fn or_null(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::base::language::Language;
+    use crate::render::Templates;
+
+    #[test]
+    fn a_page_has_words_for_every_kind_of_problem_in_both_languages() {
+        let templates = Templates::embedded().expect("they are valid");
+        for language in Language::ALL {
+            for kind in ["gone", "forbidden", "conflict", "wrong", "failed"] {
+                for part in ["title", "text"] {
+                    let key = format!("problems.status.{kind}.{part}");
+                    assert!(templates.texts().get(language, &key, &[]).is_some(), "{key}");
+                }
+            }
+        }
+        let told = |language, n: &str| {
+            templates.texts().get(language, "problems.minutes", &[("n", n.to_owned())]).expect("a text")
+        };
+        assert_eq!(
+            (told(Language::En, "1"), told(Language::Es, "2")),
+            ("one minute".into(), "2 minutos".into())
+        );
+    }
 }

@@ -141,7 +141,10 @@ async fn unsubscribe(tx: &mut Tx, keys: &Keys, about: &Posted, now: Timestamp) -
     let Some(contact) = about.contact else { return Ok(Heard::Nothing) };
     let Some(contact) = contacts::find(tx, contact).await? else { return Ok(Heard::Nothing) };
     match about.topic.as_deref() {
-        Some(suppression::MARKETING) => subscriptions::object(tx, keys, &contact, "mail", now).await,
+        // `marketing` stands with invitations that were sent before they had a name of their own.
+        Some(suppression::INVITATIONS | suppression::MARKETING) => {
+            subscriptions::refuse_invitations(tx, keys, &contact, "mail", now).await
+        }
         Some(topic) => subscriptions::leave(tx, keys, &contact, topic, "mail", now).await.map(drop),
         None => return Ok(Heard::Nothing),
     }

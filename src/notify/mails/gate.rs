@@ -26,7 +26,7 @@ pub(super) async fn asset_link(
     let tells = json!({
         "first_name": reader.contact.first_name,
         "asset": { "title": asset.title.get(reader.language()) },
-        "link": desk.link(&format!("/d/{token}")),
+        "link": desk.link(&format!("/d/{token}?lang={}", reader.language().code())),
         "expires_at": now.plus_ms(asset.valid_ms),
     });
     ready(desk, mail, &reader, Kind::Answer, now, tells, None)

@@ -16,6 +16,7 @@ fn unwritable(error: impl std::fmt::Display) -> Error {
 /// Asks about every topic that waits for it; nothing if none does any more.
 pub(super) async fn confirm(
     desk: &Desk,
+    id: &str,
     mail: &Mail,
     contact: ContactId,
     visitor: Option<VisitorId>,
@@ -34,7 +35,7 @@ pub(super) async fn confirm(
     }
     let language = reader.language();
     let names: Vec<&str> = waiting.iter().map(|topic| desk.topics.name(topic, language)).collect();
-    let token = subscriptions::confirmation_link(&desk.keys, contact, &waiting, visitor, now);
+    let token = subscriptions::confirmation_link(&desk.keys, contact, &waiting, visitor, id, now);
     let tells = json!({
         "topics": names.join(", "),
         "link": desk.link(&format!("/s/{token}?lang={}", language.code())),

@@ -167,14 +167,14 @@ impl Ready {
     pub fn topic(&self) -> Option<&str> {
         match &self.kind {
             Kind::Answer => None,
-            Kind::Letter { topic, .. } => Some(topic.as_deref().unwrap_or(suppression::MARKETING)),
+            Kind::Letter { topic, .. } => Some(topic.as_deref().unwrap_or(suppression::INVITATIONS)),
         }
     }
 }
 
 /// Works out what the mail says now. `id` is the mail's identity for life.
 pub(super) async fn write(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Draft, Error> {
-    let draft = draft(desk, mail, now).await?;
+    let draft = draft(desk, id, mail, now).await?;
     let Draft::Ready(mut ready) = draft else { return Ok(draft) };
     if let (Kind::Letter { topic, .. }, Some(contact)) = (&ready.kind, ready.contact) {
         let track = |number: usize, url: &str| tracked(desk, id, contact, number, url, now);
@@ -201,7 +201,7 @@ fn tracked(desk: &Desk, mail: &str, contact: ContactId, number: usize, url: &str
     desk.link(&format!("/l/{}", desk.keys.sign(Purpose::Link, &claims)))
 }
 
-async fn draft(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Draft, Error> {
+async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Draft, Error> {
     match mail {
         Mail::ConfirmCode { contact, code } => code::confirm_code(desk, mail, *contact, code, now).await,
         Mail::AssetLink { contact, asset, visitor } => {
@@ -244,7 +244,7 @@ async fn draft(desk: &Desk, mail: &Mail, now: Timestamp) -> Result<Draft, Error>
         }
         Mail::Survey { contact, state, form } => survey::survey(desk, mail, *contact, state, form, now).await,
         Mail::ConfirmSubscription { contact, visitor } => {
-            letters::confirm(desk, mail, *contact, *visitor, now).await
+            letters::confirm(desk, id, mail, *contact, *visitor, now).await
         }
         Mail::Letter { enrolment, contact, sequence, step, template, topic } => {
             let due = Due {

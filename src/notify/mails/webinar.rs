@@ -43,7 +43,8 @@ pub(super) async fn invitation(
         return Ok(Draft::CHANGED);
     };
     let (reads, email) = (&mut desk.stores.db.read(), &reader.contact.email);
-    let is_unwanted = privacy::has_refused(reads, &desk.keys, contact, email, contacts::MARKETING).await?;
+    let refused = privacy::refuses_invitations(reads, &desk.keys, contact, email).await;
+    let is_unwanted = refused.map_err(|error| Error::Unwritable(error.to_string()))?;
     if is_unwanted || webinar.starts_at <= now || state(desk, id, contact).await?.is_some() {
         return Ok(Draft::CHANGED);
     }
@@ -55,7 +56,7 @@ pub(super) async fn invitation(
         .and_then(|invitation| desk.catalog.form(&invitation.form).ok())
         .and_then(|form| desk.catalog.delivered_by(form))
         .map(|asset| asset.title.get(reader.language()).to_owned());
-    let mut objection = Keys::claims(contacts::MARKETING, now, now.plus_ms(OBJECTION_MS));
+    let mut objection = Keys::claims(contacts::INVITATIONS, now, now.plus_ms(OBJECTION_MS));
     objection.contact = Some(contact.to_string());
     let objection = desk.keys.sign(Purpose::Objection, &objection);
     let token = webinars::invitation(&desk.keys, webinar, contact, now);
@@ -184,11 +185,12 @@ pub(super) async fn missed(
     #[allow(clippy::cast_possible_truncation, reason = "a recording's seconds are few")]
     let duration_ms = recording.duration_s.round() as i64 * SECOND_MS;
     let language = reader.language();
+    let token = webinars::watch_link(&desk.keys, webinar, contact, now);
     let tells = json!({
         "first_name": reader.contact.first_name,
         "webinar": told(webinar, language),
         "recording": { "duration_ms": duration_ms },
-        "link": reader.site.get("home"),
+        "link": desk.link(&format!("/watch/{token}?lang={}", language.code())),
     });
     ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }

@@ -94,7 +94,8 @@ pub fn costs(
     };
     let credit_of = |stage: &str, campaign: &str| {
         let of_stage = credits.get(stage).into_iter().flatten();
-        of_stage.filter(|credit| credit.key == campaign).map(|credit| credit.credit).sum::<f64>()
+        // The sum of nothing is -0.0, and would be told as `-0`.
+        of_stage.filter(|credit| credit.key == campaign).map(|credit| credit.credit).sum::<f64>() + 0.0
     };
     let campaigns = by_campaign.into_iter().map(|((campaign, currency), amount)| {
         let own = credits.keys().map(|stage| (stage.clone(), credit_of(stage, campaign))).collect();
@@ -153,5 +154,19 @@ mod tests {
             costs(&paid, &BTreeMap::new(), &BTreeMap::new(), (0, 0)).winning_and_keeping[0].per_customer,
             None
         );
+    }
+
+    #[test]
+    fn a_campaign_that_brought_nobody_is_credited_nought_and_not_less() {
+        let cost = Cost {
+            source: "google".to_owned(),
+            campaign: "spring".to_owned(),
+            currency: "EUR".to_owned(),
+            amount: 100,
+            purpose: Purpose::Winning,
+        };
+        let credits = BTreeMap::from([("lead".to_owned(), Vec::new())]);
+        let told = costs(&[cost], &credits, &BTreeMap::new(), (0, 0));
+        assert_eq!(told.campaigns[0].credits["lead"].to_string(), "0");
     }
 }

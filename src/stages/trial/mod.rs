@@ -18,7 +18,7 @@ pub use replay::{Model, Move};
 use super::{Definition, Error, Explanation, explain_at, store};
 use crate::base::email::Email;
 use crate::base::ids::ContactId;
-use crate::base::time::Timestamp;
+use crate::base::time::{DAY_MS, Timestamp};
 use crate::base::yaml;
 use crate::contacts;
 use crate::scoring::facts::Company;
@@ -209,7 +209,15 @@ pub async fn simulate(
 }
 
 /// Reads a moment: `2026-11-01`, `2026-11-01T09:00:00Z`, or a length of time from `now` as `+30d` or `-30d`.
+/// None for what is none, and for what lies more than a hundred years away.
 pub fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+    moment_at_all(text, now).filter(|at| (-MOST_MS..=MOST_MS).contains(&at.since_ms(now)))
+}
+
+/// The furthest that anybody asks about.
+const MOST_MS: i64 = 100 * 366 * DAY_MS;
+
+fn moment_at_all(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Some(ahead) = text.strip_prefix('+') {
         return yaml::duration_ms(ahead).map(|ms| now.plus_ms(ms));
     }

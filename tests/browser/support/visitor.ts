@@ -141,13 +141,13 @@ export class Chat {
     return label
   }
 
-  /** Plays the recording from its own button, eight times as fast, until `share` of it was seen. */
+  /** Plays the recording from its own button, three times as fast, until `share` of it was seen. */
   async watch(share: number): Promise<void> {
     const video = this.panel.locator('video')
     await expect(video).toBeVisible({ timeout: 30_000 })
     await video.evaluate(async (player: HTMLVideoElement) => {
       player.muted = true
-      player.playbackRate = 8
+      player.playbackRate = 3
       await player.play()
     })
     await expect

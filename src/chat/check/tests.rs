@@ -192,8 +192,8 @@ fn a_step_below_a_question_whose_answers_all_lead_elsewhere_is_not_reached() {
 fn two_flows_of_one_trigger_or_name_are_found() {
     let report = Report::new();
     let read = |path: &str| {
-        let doc = yaml::parse(path, SOUND, &report).unwrap();
-        Flow::read(&doc, &report).unwrap()
+        let doc = yaml::parse(path, SOUND, &report).expect("it is sound");
+        Flow::read(&doc, &report).expect("it is sound")
     };
     all(&[read("a.yaml"), read("b.yaml")], &known(), &report);
     let codes: Vec<&str> = report.diagnostics().iter().map(|d| d.code).collect();
@@ -205,7 +205,10 @@ fn two_hundred_flows_are_checked_well_within_a_second() {
     let report = Report::new();
     let started = std::time::Instant::now();
     let flows: Vec<Flow> = (0..200)
-        .map(|_| Flow::read(&yaml::parse("f.yaml", SOUND, &report).unwrap(), &report).unwrap())
+        .map(|_| {
+            Flow::read(&yaml::parse("f.yaml", SOUND, &report).expect("it is sound"), &report)
+                .expect("it is sound")
+        })
         .collect();
     flows.iter().for_each(|flow| one(flow, &known(), &report));
     println!("200 flows in {:?}", started.elapsed());

@@ -240,7 +240,7 @@ impl Expr {
                 } else if text.contains(" = ") {
                     noted.hint("write == to compare");
                 } else {
-                    noted.done();
+                    noted.hint("a condition reads like `a > 0 && b == \"text\"`");
                 }
                 return None;
             }
@@ -488,8 +488,12 @@ fn place(at: &Mark, line: isize, col: isize) -> Mark {
 }
 
 fn plain_message(message: &str) -> String {
-    let first = message.lines().next().unwrap_or_default();
-    first.trim_start_matches("Syntax error: ").chars().take(120).collect()
+    let first = message.lines().next().unwrap_or_default().trim_start_matches("Syntax error: ");
+    if first.contains("'<EOF>'") {
+        return "it ends too early".to_owned();
+    }
+    // What the parser could have gone on with are forty names of its own.
+    first.split(" expecting ").next().unwrap_or_default().chars().take(120).collect()
 }
 
 /// Where a part of an expression that begins at `at` stands in the file.
@@ -788,7 +792,8 @@ impl Check<'_> {
 
     fn agree(&mut self, id: u64, left_of: &Type, right_of: &Type, left: &IdedExpr, right: &IdedExpr) {
         if !left_of.agrees(right_of) {
-            self.error(id, "E104", format!("{left_of} and {right_of} are never equal")).done();
+            self.error(id, "E104", format!("{left_of} and {right_of} are never equal"))
+                .hint(format!("compare with a value of the kind {left_of}"));
         }
         if let Type::Enum(words) = left_of {
             self.literal_in(right, words);

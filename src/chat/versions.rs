@@ -134,6 +134,9 @@ pub fn tell(meetings: &[Meeting], report: &Report) {
     }
 }
 
+/// Flows by name and version; nothing for one that is not in the store any more.
+type Kept = HashMap<(String, String), Option<Arc<Flow>>>;
+
 /// The flows that run now. A new set replaces the old one whole; a turn ends with the set it has begun with.
 #[derive(Debug, Default)]
 pub struct Running {
@@ -141,7 +144,7 @@ pub struct Running {
     /// Why the files as they are now do not run.
     problem: RwLock<Option<String>>,
     /// Flows of other versions that conversations are in, by name and version.
-    kept: Mutex<HashMap<(String, String), Option<Arc<Flow>>>>,
+    kept: Mutex<Kept>,
 }
 
 impl Running {

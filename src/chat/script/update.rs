@@ -21,7 +21,7 @@ pub fn rewrite(text: &str, rewrites: &[Rewrite]) -> (String, Vec<Mark>) {
     let mut by_hand = Vec::new();
     let mut ordered: Vec<&Rewrite> = rewrites.iter().collect();
     // From the right to the left, so that columns stay true where two stand on one line.
-    ordered.sort_by(|a, b| (b.at.line, b.at.col).cmp(&(a.at.line, a.at.col)));
+    ordered.sort_by_key(|found| std::cmp::Reverse((found.at.line, found.at.col)));
     for one in ordered {
         let index = usize::try_from(one.at.line).ok().and_then(|line| line.checked_sub(1));
         let line = index.and_then(|index| lines.get_mut(index));

@@ -39,7 +39,7 @@ pub use wait_for::WaitFor;
 pub enum Verb {
     Say(Say),
     Show(Show),
-    Ask(Ask),
+    Ask(Box<Ask>),
     Form(Form),
     Set(Set),
     Switch(Switch),
@@ -335,7 +335,7 @@ pub fn read<'a>(key: &Spanned<String>, view: View<'a>, load: &mut Load<'a>) -> O
     let verb = match verb {
         "say" => Say::read(id, &mut map, load).map(Verb::Say),
         "show" => Show::read(id, &mut map, load).map(Verb::Show),
-        "ask" => Ask::read(id, &mut map, load).map(Verb::Ask),
+        "ask" => Ask::read(id, &mut map, load).map(Box::new).map(Verb::Ask),
         "form" => Form::read(id, &mut map, load).map(Verb::Form),
         "set" => Set::read(&mut map, load).map(Verb::Set),
         "switch" => Switch::read(&mut map, load).map(Verb::Switch),

@@ -386,6 +386,7 @@ async fn another_address_on_a_bound_device_makes_another_person_and_another_epoc
     let mut widget = Widget::open(&app, Some(device), None).await;
     widget.choose("person").await;
     widget.choose("question").await;
+    widget.choose("other").await;
     widget.text("Do you have books in Catalan?").await;
     let body = json!({"type": "answer", "question": "ask_email", "value": "ana@example.com"});
     let heard = widget.try_say(&new_key(), &body).await.expect_json(201);

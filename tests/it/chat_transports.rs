@@ -586,7 +586,8 @@ async fn what_is_no_message_of_the_line_ends_it_with_a_reason() {
 #[actix_web::test]
 async fn a_page_that_does_not_read_is_not_read_ahead_for_and_loses_nothing() {
     let stage = Stage::start().await;
-    let mut socket = stage.socket(0).await;
+    // Without waiting for an answer to its hello: what comes before that answer counts, too.
+    let mut socket = Socket::open(&stage.line(0), &stage.console()).await.expect("opened");
     // Far more than the sockets' buffers hold.
     let length = 40_000;
     stage.fill(length).await;

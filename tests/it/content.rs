@@ -447,7 +447,9 @@ async fn follows_are_noted_by_hand_or_come_in_a_list_and_are_never_guessed() {
     assert_eq!(lines, [3, 4]);
     assert_eq!(send().await["known"], json!(1), "the same list again changes nothing");
     assert_eq!(follows().await.len(), 2);
-    let page = mike.get(&format!("/console/contacts/{id}")).await.expect(200).body;
+    // Mike's session has ended meanwhile.
+    let (yuri, _) = log_in(&app, Role::Ae).await;
+    let page = yuri.get(&format!("/console/contacts/{id}")).await.expect(200).body;
     assert!(page.contains("Follows us linkedin") && page.contains("Follows us instagram"));
     let none = Some(("text/csv", b"a,b\n1,2\n".to_vec()));
     api(&app)

@@ -200,8 +200,8 @@ async fn what_a_confirmed_device_says_of_her_stands_against_what_a_stranger_type
     submit(&nikki, "white-paper", "nikki@acme.example").await;
     let (id, _) = contact(&app, "nikki@acme.example").await;
     assert_eq!(confirm(&app, &mailed(&app, id, &nikki.id), &nikki.id).await, json!("confirmed"));
-    submit_with(&nikki, "white-paper", "nikki@acme.example", &[("first_name", "Nikki")]).await;
-    submit_with(&app.visitor(), "white-paper", "nikki@acme.example", &[("first_name", "Mallory")]).await;
+    submit_with(&nikki, "work-only", "nikki@acme.example", &[("first_name", "Nikki")]).await;
+    submit_with(&app.visitor(), "work-only", "nikki@acme.example", &[("first_name", "Mallory")]).await;
     let fields = contacts::fields(&mut app.app.stores.db.read(), id).await.expect("read");
     let named: Vec<(&str, Trust, bool)> = fields
         .iter()

@@ -293,6 +293,7 @@ async fn nobody_there_leaves_a_question_that_stands_in_the_inbox_until_it_is_ans
     nikki.wants_a_person().await;
     assert_eq!(app.count("chat_offers").await, 0, "the flow goes on at once");
     nikki.says(json!({"type": "choice", "question": "away", "choice": "question"})).await;
+    nikki.says(json!({"type": "choice", "question": "ask_topic", "choice": "order"})).await;
     nikki.says(json!({"type": "answer", "question": "ask_question", "value": "Do you ship to Chile?"})).await;
     nikki.says(json!({"type": "answer", "question": "ask_email", "value": "nikki@acme.example"})).await;
     assert_eq!(ana.told().await, ["question_left"]);

@@ -30,7 +30,7 @@ export class Calendar {
 
   /** A key that sorts and is equal for the same day of the zone. */
   day(at: number): string {
-    return new Intl.DateTimeFormat('en-CA', { timeZone: this.zone }).format(at);
+    return new Intl.DateTimeFormat('sv', { timeZone: this.zone }).format(at);
   }
 
   weekday(at: number, how: 'short' | 'long' = 'short'): string {

@@ -7,6 +7,7 @@ import { Visitor } from './support/visitor.ts'
 const NIKKI = 'nikki@olmos-textil.example'
 
 test('wait, owner, accept, note, prepared answer, pass on, hand back, close, satisfaction @pictures', async ({ embudo, browser }) => {
+  await embudo.opens()
   const nikki = await Visitor.on(embudo, await device(browser, 'en'), 'en')
   const { words, chat, page } = nikki
   const mike = await Console.logIn(embudo, await device(browser, 'en'), embudo.people.mike, embudo.password)
@@ -148,6 +149,7 @@ test('wait, owner, accept, note, prepared answer, pass on, hand back, close, sat
 })
 
 test('the inbox on a phone: list, talk, what is known, and back', async ({ embudo, browser }) => {
+  await embudo.opens()
   const phone = { viewport: { width: 390, height: 844 }, hasTouch: true }
   const nikki = await Visitor.on(embudo, await device(browser, 'en'), 'en')
   const mike = await Console.logIn(embudo, await device(browser, 'en', phone), embudo.people.mike, embudo.password)
@@ -174,6 +176,7 @@ test('the inbox on a phone: list, talk, what is known, and back', async ({ embud
 })
 
 test('? lists the keys, and no key leads into a trap', async ({ embudo, browser }) => {
+  await embudo.opens()
   const nikki = await Visitor.on(embudo, await device(browser, 'en'), 'en')
   const mike = await Console.logIn(embudo, await device(browser, 'en'), embudo.people.mike, embudo.password)
   await mike.goOnline()

@@ -73,6 +73,20 @@ export class Embudo {
     await this.move({ advance_ms: String(Math.round(hours * 3_600_000)) })
   }
 
+  /** Moves the demo's clock to a morning on which the house is open; whoever logs in does so afterwards. */
+  async opens(): Promise<void> {
+    const QUARTER = 900_000
+    const told = new Intl.DateTimeFormat('en-GB', { timeZone: 'Europe/Madrid', weekday: 'short', month: '2-digit', day: '2-digit', hour: '2-digit' })
+    let at = Date.now()
+    for (;;) {
+      const part = Object.fromEntries(told.formatToParts(at).map(({ type, value }) => [type, value]))
+      const isHoliday = ['08/12', '24/12', '25/12', '01/01'].includes(`${part.day}/${part.month}`)
+      if (!/^S/.test(part.weekday) && !isHoliday && ['10', '11'].includes(part.hour)) break
+      at += QUARTER
+    }
+    await this.later((at - Date.now()) / 3_600_000)
+  }
+
   /** Moves the demo's clock past the webinar that lies ahead, as the button of the demo's bar does. */
   async afterWebinar(): Promise<void> {
     await this.move({ to: 'after-webinar' })

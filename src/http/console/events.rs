@@ -133,7 +133,7 @@ impl Page {
         if let (Some(desk), Some(talk)) = (&self.desk, &self.talk)
             && *desk == wake.topic
         {
-            return vec![wake_of(talk)];
+            return vec![Frame::new("wake", &json!({ "topic": talk, "desk": true }))];
         }
         if self.talk.as_deref() != Some(wake.topic.as_str()) {
             return Vec::new();

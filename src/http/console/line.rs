@@ -317,7 +317,9 @@ fn refused(id: &str, problem: &Problem) -> Frame {
 
 /// Whether the news is only that a conversation's log has grown.
 fn is_of_talk(frame: &Frame) -> bool {
-    frame.name == "wake" && frame.data.get().contains("\"conversation:")
+    // What colleagues do beside the log (`desk`) comes with no entry of it.
+    let data = frame.data.get();
+    frame.name == "wake" && data.contains("\"conversation:") && !data.contains("\"desk\":true")
 }
 
 fn sent<E>(sent: Result<Result<(), actix_ws::Closed>, E>) -> Result<(), Over> {

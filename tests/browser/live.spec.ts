@@ -7,8 +7,6 @@ import { Visitor } from './support/visitor.ts'
 const NIKKI = 'nikki@olmos-textil.example'
 
 test('wait, owner, accept, note, prepared answer, pass on, hand back, close, satisfaction @pictures', async ({ embudo, browser }) => {
-  // Up to the note of a colleague it has been seen; that the visitor is told of typing has not, and what follows neither.
-  test.fixme(true, 'the visitor does not see that a colleague is typing')
   await embudo.opens()
   const nikki = await Visitor.on(embudo, await device(browser, 'en'), 'en')
   const { words, chat, page } = nikki
@@ -95,6 +93,8 @@ test('wait, owner, accept, note, prepared answer, pass on, hand back, close, sat
     await chat.write('For 200 people?')
     await expect(lucia.talk).toContainText('For 200 people?')
     await expect(chat.log.getByText('Read', { exact: true })).toBeVisible()
+    // All above is checked. From here on it failed when it was seen last, and what follows was never reached.
+    test.fixme(true, 'the visitor does not see that a colleague is typing')
     await lucia.page.locator('#say').pressSequentially('Le', { delay: 20 })
     await expect(chat.panel.getByText('Lucía Vega is typing')).toBeVisible()
     await lucia.page.locator('#say').fill('')

@@ -18,7 +18,7 @@ pub use dates::Zone;
 pub use files::{Asset, asset};
 pub use texts::Texts;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use handlebars::{Context, Handlebars};
 use serde::Serialize;
@@ -28,7 +28,7 @@ use crate::base::language::Language;
 use crate::base::localized::Localized;
 
 /// What can go wrong between a template and its text.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     #[error("template `{name}` cannot be read: {reason}")]
     Template { name: String, reason: String },
@@ -40,39 +40,24 @@ pub enum Error {
     Render { name: String, reason: String },
 }
 
-/// All templates, texts and helpers of the program, parsed once at start.
-pub struct Templates {
+/// What is built in, parsed once in a process: new words for the stages begin from a copy.
+static BUILT_IN: LazyLock<Result<BuiltIn, Error>> = LazyLock::new(BuiltIn::parse);
+
+#[derive(Clone)]
+struct BuiltIn {
     html: Handlebars<'static>,
     plain: Handlebars<'static>,
-    texts: Arc<Texts>,
+    texts: Texts,
 }
 
-impl Templates {
-    /// Parses every embedded template and text file.
-    ///
-    /// # Errors
-    /// [`Error::Template`] or [`Error::Texts`] names the first file that does not parse.
-    pub fn embedded() -> Result<Templates, Error> {
-        Self::calling(Vec::new())
-    }
-
-    /// The same, with words of the company's own in the place of some keys: what it calls its stages.
-    ///
-    /// # Errors
-    /// As [`embedded`](Self::embedded).
-    pub fn calling(words: Vec<(String, Localized)>) -> Result<Templates, Error> {
-        let mut texts = Texts::embedded()?;
-        for (key, word) in words {
-            texts.say(&key, &word);
-        }
-        let texts = Arc::new(texts);
+impl BuiltIn {
+    fn parse() -> Result<BuiltIn, Error> {
         let mut html = Handlebars::new();
         let mut plain = Handlebars::new();
         plain.register_escape_fn(handlebars::no_escape);
         for registry in [&mut html, &mut plain] {
             registry.set_strict_mode(true);
             registry.set_prevent_indent(true);
-            helpers::register(registry, &texts);
         }
         for (name, source) in files::templates() {
             let registry = if is_plain(&name) { &mut plain } else { &mut html };
@@ -85,6 +70,39 @@ impl Templates {
             registry
                 .register_template_string(&name, source)
                 .map_err(|e| Error::Template { name, reason: e.to_string() })?;
+        }
+        Ok(BuiltIn { html, plain, texts: Texts::embedded()? })
+    }
+}
+
+/// All templates, texts and helpers of the program.
+pub struct Templates {
+    html: Handlebars<'static>,
+    plain: Handlebars<'static>,
+    texts: Arc<Texts>,
+}
+
+impl Templates {
+    /// Every embedded template and text file.
+    ///
+    /// # Errors
+    /// [`Error::Template`] or [`Error::Texts`] names the first file that does not parse.
+    pub fn embedded() -> Result<Templates, Error> {
+        Self::calling(Vec::new())
+    }
+
+    /// The same, with words of the company's own in the place of some keys: what it calls its stages.
+    ///
+    /// # Errors
+    /// As [`embedded`](Self::embedded).
+    pub fn calling(words: Vec<(String, Localized)>) -> Result<Templates, Error> {
+        let BuiltIn { mut html, mut plain, mut texts } = BUILT_IN.as_ref().map_err(Error::clone)?.clone();
+        for (key, word) in words {
+            texts.say(&key, &word);
+        }
+        let texts = Arc::new(texts);
+        for registry in [&mut html, &mut plain] {
+            helpers::register(registry, &texts);
         }
         Ok(Templates { html, plain, texts })
     }

@@ -18,7 +18,7 @@ enum Text {
 }
 
 /// All texts in all languages.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Texts {
     english: BTreeMap<String, Text>,
     spanish: BTreeMap<String, Text>,

@@ -12,6 +12,8 @@ async function stage(t, flow, { body = long, how = {}, scheme = 'data-consent="f
   const context = await held.browser.newContext({ viewport: { width: 1000, height: 700 }, reducedMotion: 'reduce', ...how });
   const page = await context.newPage();
   const wrong = errors(page);
+  // Time goes on by itself, and a test can jump.
+  await page.clock.install();
   t.after(async () => {
     await context.close();
     await server.close();
@@ -71,10 +73,12 @@ describe('the moment at which a flow offers itself', () => {
   test('the first moment that comes wins, and the other flows keep quiet', async (t) => {
     const { page, opened, rest } = await stage(t, [
       { flow: 'first', open: true, scroll: 30 },
-      { flow: 'second', open: true, delay_ms: 150, scroll: 90 },
+      { flow: 'second', open: true, delay_ms: 60_000, scroll: 90 },
     ]);
     await page.mouse.wheel(0, 2000);
     await until('the flow', () => opened().length);
+    await page.clock.fastForward(61_000);
+    await page.mouse.wheel(0, 4000);
     await rest();
     assert.deepEqual(opened(), ['first']);
   });

@@ -192,8 +192,11 @@ fn many_segments(many: usize, lifecycle: &Definition) -> embudo::segments::Defin
         text.push_str(&line);
     }
     let report = Report::new();
-    embudo::segments::Definition::parse("segments.yaml", &text, Some(lifecycle), &report)
-        .unwrap_or_else(|| panic!("{}", report.text()))
+    let mut segments =
+        embudo::segments::Definition::parse("segments.yaml", &text, &lifecycle.names(), &report)
+            .unwrap_or_else(|| panic!("{}", report.text()));
+    segments.know(lifecycle);
+    segments
 }
 
 fn shipped(change: impl FnOnce(String) -> String) -> Definition {

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use super::references::{self, Docs};
 use crate::base::diagnostic::{Mark, Report};
-use crate::base::yaml::{self, Doc, Kind as Node, Spanned, View};
+use crate::base::yaml;
 use crate::bookings::team::Team;
+use crate::chat::Flows;
+use crate::chat::check::Lock;
 use crate::chat::live::replies::Replies;
-use crate::chat::{
-    Flows,
-    check::{Known, Lock},
-    flows::TEAM,
-};
 use crate::config::Config;
 use crate::gates::Catalog;
 use crate::notify::{Rules, Wording};
@@ -22,7 +22,8 @@ use crate::subscriptions::Topics;
 use crate::{offers, segments, stages, webinars};
 
 /// What a file is about. Flows are apart: there are many of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     Lifecycle,
     Segments,
@@ -84,96 +85,8 @@ impl Kind {
     }
 }
 
-/// A name in one file that has to be declared in another (or further up in the same one).
-struct Reference {
-    from: Kind,
-    /// The keys that lead to it; lists on the way are walked through.
-    at: &'static [&'static str],
-    to: Kind,
-    declared: &'static [&'static str],
-    code: &'static str,
-    what: &'static str,
-}
-
-const FORMS: &[&str] = &["forms", "id"];
-const ASSETS: &[&str] = &["assets", "id"];
-const WEBINARS: &[&str] = &["webinars", "id"];
-const RECORDINGS: &[&str] = &["webinars", "recording", "id"];
-const MORE_RECORDINGS: &[&str] = &["webinars", "recordings", "id"];
-const MEETINGS: &[&str] = &["meetings", "id"];
-const TOPICS: &[&str] = &["topics", "id"];
-const STAGES: &[&str] = &["stages", "id"];
-const ALIASES: &[&str] = &["stages", "aliases"];
-const STATES: &[&str] = &["tracks", "post_sale", "states", "id"];
-
-const REFERENCES: [Reference; 7] = [
-    Reference {
-        from: Kind::Forms,
-        at: &["forms", "delivers"],
-        to: Kind::Content,
-        declared: ASSETS,
-        code: "C105",
-        what: "asset",
-    },
-    Reference {
-        from: Kind::Forms,
-        at: &["forms", "registers"],
-        to: Kind::Webinars,
-        declared: WEBINARS,
-        code: "W102",
-        what: "webinar",
-    },
-    Reference {
-        from: Kind::Webinars,
-        at: &["webinars", "form"],
-        to: Kind::Forms,
-        declared: FORMS,
-        code: "W103",
-        what: "form",
-    },
-    Reference {
-        from: Kind::Notify,
-        at: &["invitations", "form"],
-        to: Kind::Forms,
-        declared: FORMS,
-        code: "N101",
-        what: "form",
-    },
-    Reference {
-        from: Kind::Notify,
-        at: &["invitations", "webinar"],
-        to: Kind::Webinars,
-        declared: WEBINARS,
-        code: "N102",
-        what: "webinar",
-    },
-    Reference {
-        from: Kind::Notify,
-        at: &["surveys", "form"],
-        to: Kind::Forms,
-        declared: FORMS,
-        code: "N103",
-        what: "form",
-    },
-    Reference {
-        from: Kind::Notify,
-        at: &["surveys", "state"],
-        to: Kind::Lifecycle,
-        declared: STATES,
-        code: "N104",
-        what: "state after the sale",
-    },
-];
-
-/// Where files limit what they describe to some stages.
-const STAGES_NAMED: [(Kind, &[&str]); 3] = [
-    (Kind::Content, &["assets", "stages"]),
-    (Kind::Webinars, &["webinars", "recording", "stages"]),
-    (Kind::Webinars, &["webinars", "recordings", "stages"]),
-];
-
 /// The texts of the files, before anything is known to be right.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Sources {
     files: BTreeMap<Kind, (String, String)>,
     /// Flows as path and text.
@@ -185,7 +98,11 @@ pub struct Sources {
     /// What the texts of flows were when somebody last looked at their translations.
     pub lock: Option<Lock>,
     /// How many of the files are really there, and not what stands for a missing one.
+    #[serde(skip)]
     pub found: usize,
+    /// The names of what lies in the content folder; nothing if there is none.
+    #[serde(skip)]
+    pub content: Option<BTreeSet<String>>,
 }
 
 impl Sources {
@@ -215,8 +132,16 @@ impl Sources {
         sources.flows = Flows::files(&folder, report);
         sources.mails = Flows::files(&config.path_of(&config.definitions.mails), report);
         sources.nurture = Flows::files(&config.path_of(&config.definitions.nurture), report);
+        sources.content = names_in(&config.path_of(&config.definitions.assets));
         sources.found += sources.flows.len() + sources.mails.len() + sources.nurture.len();
         sources
+    }
+
+    /// What the lifecycle's file declares, whether or not all of it is right.
+    pub fn names(&self) -> stages::Names {
+        let quiet = Report::new();
+        let doc = self.files.get(&Kind::Lifecycle).and_then(|(path, text)| yaml::parse(path, text, &quiet));
+        doc.as_ref().map(stages::Names::read).unwrap_or_default()
     }
 
     /// Lets a file stand in the place of the one of its kind.
@@ -245,42 +170,24 @@ impl Definitions {
     /// Reads the files and checks what they name of one another. A mistake in one makes no finding in another.
     pub fn read(sources: &Sources, report: &Report) -> Self {
         let quiet = Report::new();
-        let docs: BTreeMap<Kind, Doc> = sources
-            .files
-            .iter()
-            .filter_map(|(kind, (path, text))| Some((*kind, yaml::parse(path, text, &quiet)?)))
-            .collect();
-        let declared = |kind: Kind, path: &[&str]| {
-            let names = texts_at(docs.get(&kind)?, path);
-            Some(names.into_iter().map(|name| name.value).collect::<BTreeSet<_>>())
-        };
-        let known = Known {
-            meetings: declared(Kind::Team, MEETINGS),
-            teams: Some([TEAM.to_owned()].into()),
-            recordings: declared(Kind::Webinars, RECORDINGS).map(|mut names| {
-                names.extend(declared(Kind::Webinars, MORE_RECORDINGS).unwrap_or_default());
-                names
-            }),
-            silent: docs.get(&Kind::Webinars).map(silent).unwrap_or_default(),
-            hours: declared(Kind::Team, &["opening_hours", "id"]),
-            // A list with ids, or a map by id.
-            stages: declared(Kind::Lifecycle, STAGES)
-                .filter(|stages| !stages.is_empty())
-                .map(|stages| &stages | &declared(Kind::Lifecycle, ALIASES).unwrap_or_default())
-                .or_else(|| keys_at(docs.get(&Kind::Lifecycle), "stages")),
-            webinars: declared(Kind::Webinars, WEBINARS),
-            lock: sources.lock.clone(),
-        };
+        let docs = Docs::new(
+            sources
+                .files
+                .iter()
+                .filter_map(|(kind, (path, text))| Some((*kind, yaml::parse(path, text, &quiet)?))),
+        );
+        let names = sources.names();
+        let known = docs.known(&names, sources.lock.clone());
+        let segment_ids = docs.declared(Kind::Segments, references::SEGMENTS);
         let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
         let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));
         let lifecycle = file(Kind::Lifecycle)
             .and_then(|(path, text)| apart(report, |report| stages::Definition::parse(path, text, report)));
         let (path, text) = one(Kind::Segments);
-        let segments =
-            apart(report, |report| segments::Definition::parse(path, text, lifecycle.as_ref(), report));
+        let segments = apart(report, |report| segments::Definition::parse(path, text, &names, report));
         let (path, text) = one(Kind::Offers);
         let offers = apart(report, |report| {
-            offers::Definition::parse(path, text, lifecycle.as_ref(), segments.as_ref(), report)
+            offers::Definition::parse(path, text, &names, segment_ids.as_ref(), report)
         });
         let topics = file(Kind::Topics)
             .and_then(|(path, text)| apart(report, |report| Topics::parse(path, text, report)));
@@ -290,13 +197,11 @@ impl Definitions {
             Err(_) => None,
         };
         let of_sequences = nurture::Known {
-            topics: declared(Kind::Topics, TOPICS),
+            topics: docs.declared(Kind::Topics, references::TOPICS),
             stages: known.stages.clone(),
-            segments: segments
-                .as_ref()
-                .map(|segments| segments.segments.iter().map(|one| one.id.clone()).collect()),
-            states: declared(Kind::Lifecycle, STATES),
-            mails: wording.as_ref().map(Wording::letters),
+            segments: segment_ids,
+            states: names.states.clone().map(|states| states.into_iter().collect()),
+            mails: Some(references::letters(&sources.mails)),
         };
         let mut catalog =
             apart(report, |report| Catalog::parse(one(Kind::Forms), one(Kind::Content), report));
@@ -322,35 +227,17 @@ impl Definitions {
             replies: file(Kind::Replies)
                 .and_then(|(path, text)| apart(report, |report| Replies::parse(path, text, report))),
         };
-        read.know_each_other(&docs, report);
+        read.know_each_other();
         if let Some(team) = &read.team {
             read.lifecycle = read.lifecycle.map(|lifecycle| lifecycle.with_hours(team.working_hours()));
         }
-        for reference in &REFERENCES {
-            let Some(doc) = docs.get(&reference.from) else { continue };
-            // Of a file that cannot be read at all nothing is known, and nothing is held against others.
-            let Some(names) = declared(reference.to, reference.declared) else { continue };
-            for name in texts_at(doc, reference.at).into_iter().filter(|name| !names.contains(&name.value)) {
-                let message = format!("there is no {} \"{}\"", reference.what, name.value);
-                report
-                    .error(&name.at, reference.code, message)
-                    .did_you_mean(&name.value, names.iter().map(String::as_str));
-            }
-        }
+        docs.check(sources, &names, report);
         read
     }
 
     /// Tells the lifecycle what content is about, and content which stages there are.
-    fn know_each_other(&mut self, docs: &BTreeMap<Kind, Doc>, report: &Report) {
+    fn know_each_other(&mut self) {
         let Some(lifecycle) = &mut self.lifecycle else { return };
-        for (kind, path) in STAGES_NAMED {
-            let named = docs.get(&kind).map(|doc| texts_at(doc, path)).unwrap_or_default();
-            for name in named.into_iter().filter(|name| lifecycle.stage(&name.value).is_none()) {
-                let known = lifecycle.stages.iter().map(|stage| stage.id.as_str());
-                let message = format!("there is no stage \"{}\"", name.value);
-                report.error(&name.at, "C124", message).did_you_mean(&name.value, known);
-            }
-        }
         let mut tags = self.catalog.as_ref().map(|catalog| catalog.tags.clone()).unwrap_or_default();
         if let Some(webinars) = &mut self.webinars {
             webinars.know_stages(lifecycle);
@@ -360,7 +247,7 @@ impl Definitions {
             catalog.know_stages(lifecycle);
         }
         if let Some(wording) = &mut self.wording {
-            wording.know_stages(lifecycle, report);
+            wording.know_stages(lifecycle);
         }
         lifecycle.scoring.tags = Arc::new(tags);
         if let Some(segments) = &mut self.segments {
@@ -370,6 +257,12 @@ impl Definitions {
             sequences.know(lifecycle);
         }
     }
+}
+
+/// The names of the files in a folder.
+fn names_in(folder: &Path) -> Option<BTreeSet<String>> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    Some(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
 /// The file beside the flows that keeps what their texts were when somebody last looked at the translations.
@@ -386,58 +279,12 @@ fn locked(path: &Path, report: &Report) -> Option<Lock> {
     lock.ok()
 }
 
-/// The recordings that have no subtitles.
-fn silent(doc: &Doc) -> BTreeSet<String> {
-    let quiet = Report::new();
-    let webinars = doc.view(&quiet).map().and_then(|mut map| map.optional("webinars"));
-    let mut found = BTreeSet::new();
-    for webinar in webinars.map(View::one_or_more).unwrap_or_default() {
-        let Some(mut webinar) = webinar.map() else { continue };
-        let one = webinar.optional("recording").into_iter();
-        let more = webinar.optional("recordings").map(View::one_or_more).unwrap_or_default();
-        for recording in one.chain(more) {
-            let Some(mut recording) = recording.map() else { continue };
-            if recording.optional("captions").is_none() {
-                found.extend(recording.optional("id").and_then(View::str));
-            }
-        }
-    }
-    found
-}
-
 /// Reads with a report of its own, so that an earlier file's mistake does not count as this one's.
 fn apart<T>(report: &Report, read: impl FnOnce(&Report) -> T) -> T {
     let own = Report::new();
     let outcome = read(&own);
     report.absorb(own);
     outcome
-}
-
-/// The keys of the map under a key at the top.
-fn keys_at(doc: Option<&Doc>, key: &str) -> Option<BTreeSet<String>> {
-    let quiet = Report::new();
-    let Node::Map(entries) = &doc?.root.kind else { return None };
-    let (_, node) = entries.iter().find(|(name, _)| name.value == key)?;
-    let map = View { node, report: &quiet }.map()?;
-    Some(map.entries().into_iter().map(|(name, _)| name.value.clone()).collect())
-}
-
-/// Every text that a path of keys leads to, through all items of the lists on the way.
-fn texts_at(doc: &Doc, path: &[&str]) -> Vec<Spanned<String>> {
-    let quiet = Report::new();
-    let mut views = vec![doc.view(&quiet)];
-    for key in path {
-        views = views
-            .into_iter()
-            .flat_map(View::one_or_more)
-            .filter_map(|view| match &view.node.kind {
-                Node::Map(entries) => entries.iter().find(|(name, _)| name.value == *key),
-                Node::Scalar(_) | Node::List(_) => None,
-            })
-            .map(|(_, node)| View { node, report: &quiet })
-            .collect();
-    }
-    views.into_iter().filter_map(|view| view.text().is_some().then(|| view.spanned())?).collect()
 }
 
 #[cfg(test)]
@@ -477,15 +324,26 @@ mod tests {
         sources
     }
 
-    /// The findings after a change of one file, as `path CODE`.
+    /// The findings after changes of files, each as `path CODE`.
+    fn after_all(changes: &[(Kind, &str, &str)]) -> Vec<String> {
+        let report = read_changed(changes);
+        report.diagnostics().into_iter().map(|d| format!("{} {}", d.path, d.code)).collect()
+    }
+
     fn after(kind: Kind, from: &str, to: &str) -> Vec<String> {
+        after_all(&[(kind, from, to)])
+    }
+
+    fn read_changed(changes: &[(Kind, &str, &str)]) -> Report {
         let mut sources = shipped();
-        let (path, text) = sources.files.get(&kind).cloned().expect("shipped");
-        assert!(text.contains(from), "{from} stands in {path}");
-        sources.put(kind, path, text.replacen(from, to, 1));
+        for (kind, from, to) in changes {
+            let (path, text) = sources.files.get(kind).cloned().expect("shipped");
+            assert!(text.contains(from), "{from} stands in {path}");
+            sources.put(*kind, path, text.replacen(from, to, 1));
+        }
         let report = Report::new();
         Definitions::read(&sources, &report);
-        report.diagnostics().into_iter().map(|d| format!("{} {}", d.path, d.code)).collect()
+        report
     }
 
     #[test]
@@ -527,8 +385,120 @@ mod tests {
         assert_eq!(after(Kind::Webinars, "form: ", "form: x"), ["webinars.yaml W103"]);
         assert_eq!(after(Kind::Notify, "webinar: ", "webinar: x"), ["notify.yaml N102"]);
         let nameless = after(Kind::Topics, "id: newsletter", "id: news");
-        assert_eq!(nameless, ["nurture/faro-leads.yaml M302"]);
+        assert_eq!(nameless, ["forms.yaml C128", "forms.yaml C128", "nurture/faro-leads.yaml M302"]);
         let renamed = after(Kind::Team, "id: discovery", "id: discover");
         assert_eq!(renamed, ["webinar-recording.yaml S510", "welcome.yaml S510"]);
+    }
+
+    #[test]
+    fn a_broken_file_hides_no_mistake_in_the_files_that_name_something_in_it() {
+        let broken_stages = (Kind::Lifecycle, "owner: sdr", "owner: nobody");
+        let found = after_all(&[
+            broken_stages,
+            (Kind::Segments, "stage ==", "stage == \"leed\" || stage =="),
+            (Kind::Offers, "stages: [sql, sal]", "stages: [sql, leed]"),
+            (Kind::Content, "deliver: both", "deliver: email\n    stages: [leed]"),
+            (Kind::Forms, "type: email", "type: emial"),
+            (Kind::Notify, "webinar: ", "webinar: x"),
+        ]);
+        let expected = [
+            "content.yaml C124",
+            "forms.yaml Y004",
+            "lifecycle.yaml Y004",
+            "notify.yaml N102",
+            "offers.yaml O102",
+            "segments.yaml E105",
+        ];
+        assert_eq!(found, expected);
+        let mut sources = shipped();
+        let (path, text) = sources.files.get(&Kind::Segments).cloned().expect("shipped");
+        sources.put(Kind::Segments, path, text.replacen("label:", "labell:", 1));
+        let (path, text) = sources.nurture.pop().expect("shipped");
+        sources.nurture.push((path, text.replacen("steps:", "leave: [{segment: nope}]\nsteps:", 1)));
+        let (path, text) = sources.mails.pop().expect("shipped");
+        sources.mails.push((path, text.replacen("subject:", "sbject:", 1)));
+        let report = Report::new();
+        Definitions::read(&sources, &report);
+        let told = report.text();
+        assert!(told.contains("M304 there is no segment \"nope\""), "{told}");
+        assert!(!told.contains("M308"), "a letter with a mistake is one all the same: {told}");
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_read_may_be_the_one_that_is_meant() {
+        assert_eq!(after(Kind::Lifecycle, "- id: mql\n", "- id: M Q L\n"), ["lifecycle.yaml Y004"]);
+        assert_eq!(after(Kind::Topics, "- id: newsletter", "- id: News Letter"), ["topics.yaml Y004"]);
+        assert_eq!(
+            after(Kind::Webinars, "- id: reading-culture-live", "- id: Live!"),
+            ["webinars.yaml Y004"]
+        );
+    }
+
+    #[test]
+    fn slips_that_work_and_mean_nothing_are_told() {
+        let one = |kind: Kind, from: &str, to: &str| {
+            let report = read_changed(&[(kind, from, to)]);
+            let found = report.diagnostics();
+            let told: Vec<String> =
+                found.iter().map(|d| format!("{} {}", d.code, d.hint.clone().unwrap_or_default())).collect();
+            assert!(found.iter().all(|d| d.line > 1 && d.col > 1), "{}", report.text());
+            told
+        };
+        let meant = |code: &str, name: &str| vec![format!("{code} did you mean \"{name}\"?")];
+        assert_eq!(
+            one(Kind::Lifecycle, "on: recording.watched", "on: recording.wached"),
+            meant("L106", "recording.watched")
+        );
+        assert_eq!(one(Kind::Lifecycle, "props.percent", "props.precent"), meant("E102", "props.percent"));
+        assert_eq!(
+            one(Kind::Lifecycle, "engagement_points: 15", "engagement_points: 35"),
+            Vec::<String>::new()
+        );
+        for flapping in ["engagement_points: 36", "engagement_points: 95"] {
+            let found = one(Kind::Lifecycle, "engagement_points: 15", flapping);
+            assert!(found.len() == 1 && found[0].starts_with("L210 "), "{found:?}");
+        }
+        let unused = "  groups:\n    idle: {cap: 9, label: {en: Idle, es: Nada}}";
+        let found = one(Kind::Lifecycle, "  groups:", unused);
+        assert!(found.len() == 1 && found[0].starts_with("L111 "), "{found:?}");
+        let found = one(Kind::Lifecycle, "aliases: [prospect]", "aliases: [suspect]");
+        assert!(found.iter().any(|told| told.starts_with("L201")), "{found:?}");
+
+        let found = one(Kind::Forms, "id: newsletter", "id: newsleter");
+        assert_eq!(found, meant("C128", "newsletter"));
+        let found = one(Kind::Forms, "reading ideas", "other ideas");
+        assert!(!found.is_empty() && found.iter().all(|told| told.starts_with("C126 the first one is at")));
+        let empty = "choices: []\n        was:";
+        let found = one(Kind::Forms, "choices:", empty);
+        assert!(found.iter().any(|told| told.starts_with("C114")), "{found:?}");
+
+        let twin = one(Kind::Webinars, "id: reading-at-work-short", "id: reading-culture-short");
+        assert!(twin.iter().any(|told| told.starts_with("W104 two webinars")), "{twin:?}");
+        let found = one(Kind::Webinars, "id: reading-at-work-short", "id: reading-guide");
+        assert_eq!(found, ["W106 give the recording another id"]);
+    }
+
+    #[test]
+    fn files_that_are_not_in_the_content_folder_are_told_in_every_language() {
+        let mut sources = shipped();
+        let report = Report::new();
+        Definitions::read(&sources, &report);
+        assert!(report.is_clean(), "without a folder nothing is held against the files");
+        let there = ["white-paper-en.pdf", "recording-en.mp4", "recording-es.mp4", "recording-en.vtt"];
+        sources.content = Some(there.map(str::to_owned).into());
+        Definitions::read(&sources, &report);
+        let found: Vec<String> =
+            report.diagnostics().into_iter().map(|d| format!("{} {}", d.code, d.message)).collect();
+        let missing =
+            |code: &str, name: &str| format!("{code} there is no file \"{name}\" in the content folder");
+        assert_eq!(found.len(), 5, "{}", report.text());
+        for told in [
+            missing("C127", "white-paper-es.pdf"),
+            missing("W105", "recording-es.vtt"),
+            missing("W105", "recording-en.jpg"),
+        ] {
+            assert!(found.contains(&told), "{told}: {}", report.text());
+        }
+        assert!(report.text().contains("did you mean \"white-paper-en.pdf\"?") && !report.has_errors());
     }
 }

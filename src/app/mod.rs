@@ -3,6 +3,7 @@
 mod definitions;
 mod flows;
 mod lifecycle;
+mod references;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -97,6 +97,11 @@ impl Native {
         can_be(&self.0, true, is_never)
     }
 
+    /// Whether the condition can hold at all where these fields have these values, whatever else is so.
+    pub fn could_hold(&self, known: &dyn Fn(&str) -> Option<Val<'static>>) -> bool {
+        could_be(&self.0, true, known)
+    }
+
     /// Whether a condition that does not hold may come to hold by waiting alone, when what is asked of the past only
     /// fades away: events leave their windows, counts and points fall.
     pub fn may_come_to_hold(&self) -> bool {
@@ -330,6 +335,29 @@ fn can_be(node: &Node, wanted: bool, is_never: &dyn Fn(usize) -> bool) -> bool {
                 (false, true) => least(left).map(|n| (Val::Float(n), Val::Float(0.0))),
                 _ => None,
             };
+            sides.is_none_or(|(left, right)| compare(*how, left, right) == Ok(wanted))
+        }
+        _ => true,
+    }
+}
+
+/// Whether a part can come out as `wanted` where the known fields are what they are, and anything else may be anything.
+fn could_be(node: &Node, wanted: bool, known: &dyn Fn(&str) -> Option<Val<'static>>) -> bool {
+    match node {
+        Node::Bool(yes) => *yes == wanted,
+        Node::Not(inner) => could_be(inner, !wanted, known),
+        Node::Both(left, right) if wanted => could_be(left, true, known) && could_be(right, true, known),
+        Node::Both(left, right) => could_be(left, false, known) || could_be(right, false, known),
+        Node::Either(left, right) if wanted => could_be(left, true, known) || could_be(right, true, known),
+        Node::Either(left, right) => could_be(left, false, known) && could_be(right, false, known),
+        Node::Compare(how, left, right) => {
+            let side = |node: &Node| match node {
+                Node::Int(n) => Some(Val::Int(*n)),
+                Node::Float(n) => Some(Val::Float(*n)),
+                Node::Field(path) => known(path),
+                _ => None,
+            };
+            let sides = side(left).zip(side(right));
             sides.is_none_or(|(left, right)| compare(*how, left, right) == Ok(wanted))
         }
         _ => true,

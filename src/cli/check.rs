@@ -299,9 +299,7 @@ fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, repor
     }
     place(&mut sources.flows, flows);
     let read = Definitions::read(sources, report);
-    if let Some(lifecycle) = &read.lifecycle {
-        lifecycle.tell_if_stale(today, report);
-    }
+    sources.names().tell_if_stale(today, report);
     let known = ids(&sources.flows);
     let mut reached: BTreeMap<String, Coverage> = BTreeMap::new();
     for (doc, text) in suites {

@@ -86,7 +86,7 @@ pub(super) fn read(map: &mut Map<'_>) -> (Vec<Asset>, Tags, Vec<Cta>) {
     let mut assets: Vec<Asset> = Vec::new();
     for view in map.required("assets").and_then(View::list).unwrap_or_default() {
         let Some(asset) = read_asset(view, &tags) else { continue };
-        if assets.iter().any(|known| known.id == asset.id) {
+        if !asset.id.is_empty() && assets.iter().any(|known| known.id == asset.id) {
             view.error("C103", format!("the asset \"{}\" stands twice", asset.id)).done();
         }
         tags.tag_subject("asset", &asset.id, asset.tag.clone());
@@ -138,21 +138,22 @@ fn read_asset(view: View<'_>, tags: &Tags) -> Option<Asset> {
         view.parsed("1 to 365 days", |text| text.parse().ok().filter(|days| (1..=365).contains(days)))
     });
     map.finish();
-    let deliver = match deliver? {
-        "inline" => Deliver::Inline,
-        "email" => Deliver::Email,
-        _ => Deliver::Both,
+    // What was meant by a word that is none is not held against the rest.
+    let deliver = match deliver {
+        Some("inline") => Deliver::Inline,
+        Some("both") => Deliver::Both,
+        Some(_) | None => Deliver::Email,
     };
     if !stages.is_empty() && deliver.is_inline() {
         view.error("C123", "a file that is not meant for everybody cannot be opened on the spot")
             .hint("`deliver: email`: a mail proves who asks for it, an address that was typed does not");
     }
     Some(Asset {
-        id: id?,
-        kind: kind?,
-        title: title?,
+        id: id.unwrap_or_default(),
+        kind: kind.unwrap_or_default(),
+        title: title.unwrap_or_default(),
         description,
-        file: file?,
+        file: file.unwrap_or_default(),
         deliver,
         valid_ms: valid_days.unwrap_or(7_i64) * DAY_MS,
         tag,

@@ -85,18 +85,15 @@ impl Sequences {
     pub fn read(files: &[(String, String)], known: &Known, report: &Report) -> Option<Self> {
         let own = Report::new();
         let mut all: Vec<Sequence> = Vec::new();
+        let mut seen: Vec<String> = Vec::new();
         for (path, text) in files {
             let Some(doc) = yaml::parse(path, text, &own) else { continue };
-            let Some(sequence) = sequence(&doc, known, &own) else { continue };
-            if all.iter().any(|other| other.id == sequence.id) {
-                own.error(
-                    &doc.root.at,
-                    "M301",
-                    format!("the sequence \"{}\" stands in another file, too", sequence.id),
-                )
-                .hint("give one of them another name");
+            if let Some(id) = name_of(&doc).filter(|id| seen.contains(id)) {
+                let message = format!("the sequence \"{id}\" stands in another file, too");
+                own.error(&doc.root.at, "M301", message).hint("give one of them another name");
             }
-            all.push(sequence);
+            seen.extend(name_of(&doc));
+            all.extend(sequence(&doc, known, &own));
         }
         let is_sound = !own.has_errors();
         report.absorb(own);
@@ -124,6 +121,12 @@ impl Sequences {
     pub fn all(&self) -> &[Sequence] {
         &self.0
     }
+}
+
+/// The name of a sequence, whatever else is wrong with it.
+fn name_of(doc: &Doc) -> Option<String> {
+    let quiet = Report::new();
+    doc.view(&quiet).map()?.optional("sequence")?.str().filter(|id| yaml::is_name(id))
 }
 
 fn sequence(doc: &Doc, known: &Known, report: &Report) -> Option<Sequence> {

@@ -1,12 +1,14 @@
 //! Offers as `offers.yaml` says them.
 
+use std::collections::BTreeSet;
+
 use crate::base::diagnostic::Report;
 use crate::base::expr::Type;
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
 use crate::base::yaml::{self, View};
 use crate::scoring::condition::{Condition, STAGE};
-use crate::{segments, stages};
+use crate::stages::Names;
 
 /// Longest beginning of a code.
 const PREFIX_MOST: usize = 12;
@@ -51,19 +53,18 @@ impl Definition {
     pub fn parse(
         path: &str,
         text: &str,
-        lifecycle: Option<&stages::Definition>,
-        known: Option<&segments::Definition>,
+        known: &Names,
+        segments: Option<&BTreeSet<String>>,
         report: &Report,
     ) -> Option<Self> {
         let doc = yaml::parse(path, text, report)?;
         let mut map = doc.view(report).map()?;
-        let names = lifecycle.map(|lifecycle| lifecycle.words().collect::<Vec<_>>());
-        let aliases = lifecycle.map(stages::Definition::aliases).unwrap_or_default();
-        let segments =
-            known.map(|known| known.segments.iter().map(|one| one.id.as_str()).collect::<Vec<_>>());
+        let names = known.words();
+        let segments = segments.map(|segments| segments.iter().map(String::as_str).collect::<Vec<_>>());
         let stage = names.as_ref().map_or(Type::String, |names| Type::one_of(names.iter().copied()));
         let symbols = STAGE.clone().field("stage", stage);
-        let lists = lifecycle.map(|lifecycle| lifecycle.lists.clone()).unwrap_or_default();
+        let (aliases, lists) = (&known.aliases, &known.lists);
+        let mut seen: Vec<String> = Vec::new();
         let mut offers: Vec<Offer> = Vec::new();
         for view in map.required("offers").and_then(View::list).unwrap_or_default() {
             let Some(mut one) = view.map() else { continue };
@@ -72,9 +73,10 @@ impl Definition {
                 if !yaml::is_name(&id) {
                     return view.wrong("a name of small letters, digits, `_` and `-`");
                 }
-                if offers.iter().any(|known| known.id == id) {
+                if seen.contains(&id) {
                     view.error("O101", format!("the offer \"{id}\" stands twice")).done();
                 }
+                seen.push(id.clone());
                 Some(id)
             });
             let title = one.required("title").and_then(Localized::read);
@@ -88,7 +90,7 @@ impl Definition {
             let of_segments =
                 one.optional("segments").map(|view| declared(view, segments.as_deref(), "O103", "segment"));
             let condition =
-                one.optional("if").map(|view| Condition::read_about(view, &symbols, &lists, &aliases));
+                one.optional("if").map(|view| Condition::read_about(view, &symbols, lists, aliases));
             let from = one.optional("from").map(moment);
             let until = one.optional("until").map(moment);
             let quota = one.optional("quota").map(|view| {
@@ -169,14 +171,14 @@ fn moment(view: View<'_>) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stages;
 
     fn found(text: &str) -> Vec<String> {
         let report = Report::new();
         let lifecycle = include_str!("../../config/lifecycle.yaml");
         let lifecycle = stages::Definition::parse("lifecycle.yaml", lifecycle, &report).expect("valid");
-        let segments = include_str!("../../config/segments.yaml");
-        let segments = segments::Definition::parse("segments.yaml", segments, Some(&lifecycle), &report);
-        Definition::parse("offers.yaml", text, Some(&lifecycle), segments.as_ref(), &report);
+        let segments = ["missed_webinar", "customers"].map(str::to_owned).into();
+        Definition::parse("offers.yaml", text, &lifecycle.names(), Some(&segments), &report);
         report.diagnostics().into_iter().map(|d| format!("{}:{} {}", d.line, d.col, d.code)).collect()
     }
 

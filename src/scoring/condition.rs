@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::alias::{self, Aliases};
 use super::facts::{Activity, BANT, Facts};
 use super::history::History;
-use super::kinds::OF_PROGRAMS;
+use super::kinds;
 use super::score::{Grade, Level, Score};
-use super::tags::{self, LEVELS};
-use crate::base::diagnostic::{Report, nearest};
+use super::tags;
+use crate::base::diagnostic::{Mark, Report};
 use crate::base::expr::{self, Context, Expr, Type};
 use crate::base::native::{CallSite, Val, World};
 use crate::base::time::Timestamp;
@@ -171,6 +171,14 @@ impl Condition {
         Self::read_about(view, table, lists, &Aliases::new())
     }
 
+    /// Reads a condition about activities of a kind: where it is known what stands beside them, nothing else may be named.
+    pub fn read_of_kind(view: View<'_>, kind: &str, lists: &Arc<Lists>) -> Option<Self> {
+        let Some(props) = kinds::props(kind) else { return Self::read_with(view, Symbols::Activity, lists) };
+        let table = expr::Symbols::new().field("subject", Type::String);
+        let table = props.iter().fold(table, |table, name| table.field(&format!("props.{name}"), Type::Any));
+        Self::read_about(view, &table, lists, &Aliases::new())
+    }
+
     /// As [`read_with`](Self::read_with), with a table of names of one's own. Where it asks for the `stage`, an alias
     /// stands for its stage.
     pub fn read_about(
@@ -251,6 +259,16 @@ impl Condition {
         self.expr.uses().iter().any(|used| used.path == field)
     }
 
+    /// Whether it reads what stands beside an activity: then another one of the same subject may be told otherwise.
+    pub fn reads_details(&self) -> bool {
+        self.fields().any(|path| path == "props" || path.starts_with("props."))
+    }
+
+    /// The fields that it reads, in the order in which they are written.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.expr.uses().iter().map(|used| used.path.as_str())
+    }
+
     /// What its `event()` and `decision()` ask for.
     pub fn happenings(&self) -> impl Iterator<Item = &Call> {
         self.calls.iter().filter(|asked| asked.function == Function::Happened).map(|asked| &asked.call)
@@ -264,6 +282,16 @@ impl Condition {
     /// The numbers that are written in it.
     pub fn numbers(&self) -> Vec<f64> {
         self.expr.numbers()
+    }
+
+    /// Whether it could hold for somebody with these points of engagement, whatever else is so.
+    pub fn could_hold_at(&self, level: Level, points: f64) -> bool {
+        let known = |path: &str| match path {
+            "engagement" => Some(Val::Int(level.0.into())),
+            "engagement_points" => Some(Val::Float(points)),
+            _ => None,
+        };
+        self.expr.native().is_none_or(|native| native.could_hold(&known))
     }
 
     /// Whether it may come to hold by waiting alone.
@@ -314,6 +342,14 @@ fn without_at_signs(text: &str) -> (String, Vec<(u32, String)>) {
     (plain, named)
 }
 
+/// Tells of a kind that nobody writes (L106).
+pub(super) fn tell_doubt(kind: &str, at: &Mark, report: &Report) {
+    if let Some(doubt) = kinds::doubt(kind) {
+        let message = format!("nothing in the product is called \"{kind}\"");
+        report.warning(at, "L106", message).hint(doubt.hint());
+    }
+}
+
 /// Reads a call, and tells what is wrong with its texts at their places.
 fn asked(site: &CallSite, expr: &Expr, view: View<'_>) -> Option<Asked> {
     let begin = &view.text()?.content;
@@ -326,19 +362,8 @@ fn asked(site: &CallSite, expr: &Expr, view: View<'_>) -> Option<Asked> {
     let arguments: Vec<Value> =
         site.arguments.iter().map(|text| text.clone().map(Value::from)).collect::<Option<_>>()?;
     if function != Function::Happened || site.name == "event" {
-        // A site's own event is as good as ours; only what looks like a slip of the finger is told.
         let kind = arguments.first().and_then(Value::as_str).unwrap_or_default();
-        let known = || KINDS.iter().chain(OF_PROGRAMS).chain(LEVELS).copied();
-        let near = nearest(kind, known()).filter(|_| !known().any(|known| known == kind));
-        if let Some(near) = near {
-            view.report
-                .warning(
-                    &expr.argument_at(begin, site, 0),
-                    "L106",
-                    format!("nothing in the product is called \"{kind}\""),
-                )
-                .hint(format!("did you mean \"{near}\"?"));
-        }
+        tell_doubt(kind, &expr.argument_at(begin, site, 0), view.report);
     }
     match call(&site.name, &arguments) {
         Ok(call) => Some(Asked { function, call }),
@@ -578,6 +603,10 @@ impl Scope {
     pub fn of_activity(activity: &Activity) -> Self {
         let mut context = Context::new();
         context.set("subject", activity.subject.clone().unwrap_or_default());
+        // As one map and one by one: of some kinds each name is declared.
+        for (name, value) in &activity.props {
+            context.set(&format!("props.{name}"), value.clone());
+        }
         context.set("props", activity.props.clone().into_iter().collect::<serde_json::Map<_, _>>());
         Self { context }
     }

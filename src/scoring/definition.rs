@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::condition::{Condition, Lists, Symbols};
+use super::condition::{Condition, Lists, Symbols, tell_doubt};
 use super::facts::Activity;
 use super::history::History;
 use super::score::{Grade, Level};
@@ -11,7 +11,7 @@ use super::tags::Tags;
 use crate::base::diagnostic::Mark;
 use crate::base::localized::Localized;
 use crate::base::time::DAY_MS;
-use crate::base::yaml::{Map, View};
+use crate::base::yaml::{Kind, Map, View};
 
 /// Both axes.
 #[derive(Debug, Clone)]
@@ -219,16 +219,22 @@ fn engagement(view: View<'_>, lists: &Arc<Lists>) -> Option<Engagement> {
     let half_life_ms = map.optional("half_life").map_or(Some(14 * DAY_MS), length);
     let window_ms = map.optional("window").map_or(Some(90 * DAY_MS), length);
     let levels = map.required("levels").and_then(|view| bands(view, ["1", "2", "3", "4"]));
-    let groups: Vec<Group> = map
-        .required("groups")
-        .and_then(View::map)
-        .map(|groups| groups.entries().into_iter().filter_map(|(id, view)| group(&id.value, view)).collect())
-        .unwrap_or_default();
+    let declared = map.required("groups").and_then(View::map).map(|map| map.entries()).unwrap_or_default();
+    let groups: Vec<Group> = declared.iter().filter_map(|(id, view)| group(&id.value, *view)).collect();
     let human_only = map.optional("human_only").and_then(View::bool).unwrap_or(false);
     let mut seen = Vec::new();
     let rules = map.required("rules").and_then(View::list).unwrap_or_default();
-    let read = |view| engagement_rule(view, &groups, lists, &mut seen);
-    let rules: Vec<EngagementRule> = rules.into_iter().filter_map(read).collect();
+    // A group with a mistake is one all the same, and a rule with a mistake uses its group.
+    let names: Vec<&str> = declared.iter().map(|(id, _)| id.value.as_str()).collect();
+    let used = |id: &str| rules.iter().any(|rule| text_of(*rule, "group") == Some(id));
+    for (id, view) in declared.iter().filter(|(id, _)| !used(&id.value)) {
+        let message = format!("no rule is of the group \"{}\"", id.value);
+        view.report
+            .warning(&id.at, "L111", message)
+            .hint("take it out, or let a rule have it as its `group`");
+    }
+    let read = |view| engagement_rule(view, &names, lists, &mut seen);
+    let rules: Vec<EngagementRule> = rules.iter().copied().filter_map(read).collect();
     map.finish();
     let mut order: Vec<(usize, Vec<usize>)> = (0..groups.len())
         .map(|group| {
@@ -250,6 +256,13 @@ fn engagement(view: View<'_>, lists: &Arc<Lists>) -> Option<Engagement> {
     })
 }
 
+/// The text that stands under a key, whatever else is wrong there.
+fn text_of<'a>(view: View<'a>, key: &str) -> Option<&'a str> {
+    let Kind::Map(entries) = &view.node.kind else { return None };
+    let (_, node) = entries.iter().find(|(name, _)| name.value == key)?;
+    View { node, report: view.report }.text().map(|text| text.text.as_str())
+}
+
 fn group(id: &str, view: View<'_>) -> Option<Group> {
     let mut map = view.map()?;
     let cap = map.required("cap").and_then(positive);
@@ -260,7 +273,7 @@ fn group(id: &str, view: View<'_>) -> Option<Group> {
 
 fn engagement_rule<'a>(
     view: View<'a>,
-    groups: &[Group],
+    groups: &[&str],
     lists: &Arc<Lists>,
     seen: &mut Vec<(String, &'a Mark)>,
 ) -> Option<EngagementRule> {
@@ -269,15 +282,19 @@ fn engagement_rule<'a>(
     let label = map.required("label").and_then(Localized::read);
     let group = map.required("group").and_then(|view| {
         let text = view.str()?;
-        if !groups.iter().any(|group| group.id == text) {
-            let known = groups.iter().map(|group| group.id.as_str());
+        if !groups.contains(&text.as_str()) {
+            let known = groups.iter().copied();
             view.error("L102", format!("there is no group \"{text}\"")).did_you_mean(&text, known);
         }
         Some(text)
     });
     let on = map.optional("on");
     let when = map.optional("when");
-    let condition = map.optional("where").map(|view| Condition::read_with(view, Symbols::Activity, lists));
+    let of_kind = on.and_then(View::text).map(|kind| kind.text.as_str()).unwrap_or_default();
+    if let Some(on) = on {
+        tell_doubt(of_kind, on.at(), view.report);
+    }
+    let condition = map.optional("where").map(|view| Condition::read_of_kind(view, of_kind, lists));
     let trigger = match (on, when) {
         (Some(on), None) => match (on.str(), condition) {
             (Some(kind), None) => Some(Trigger::On { kind, condition: None }),

@@ -5,6 +5,8 @@
 //! Programs tell theirs under a key.
 
 use super::condition::KINDS;
+use super::tags::LEVELS;
+use crate::base::diagnostic::nearest;
 
 /// Kinds that a program of the company tells, beside `interest.…`, `crm.…`, `social.…` and `server.…`.
 pub const OF_PROGRAMS: &[&str] =
@@ -50,6 +52,98 @@ const PLAIN: &[&str] =
 
 /// Longest kind that a program tells, in characters.
 pub const MOST_CHARS: usize = 60;
+
+/// Kinds that stand in the timeline and that no rule of ours asks for.
+const ASIDE: &[&str] = &["asset.fetched", "chat.identified"];
+
+/// What the product writes beside an activity of its own kinds; of the others nobody knows what their tellers write.
+const PROPS: &[(&str, &[&str])] = &[
+    ("visit", &["engaged_ms", "pages", "channel", "region", "country"]),
+    ("form.submitted", &["page", "delivers"]),
+    ("asset.downloaded", &["kind"]),
+    ("asset.fetched", &["kind", "verdict", "reason"]),
+    ("email.clicked", &["mail", "link", "click"]),
+    ("email.bounced", &["kind"]),
+    ("email.hard_bounced", &["kind"]),
+    ("subscription.asked", &["source"]),
+    ("subscription.confirmed", &["source"]),
+    ("subscription.ended", &["source"]),
+    ("nurture.entered", &["reason"]),
+    ("nurture.completed", &["reason"]),
+    ("nurture.left", &["reason"]),
+    ("webinar.registered", &[]),
+    ("webinar.attended", &["minutes"]),
+    ("webinar.no_show", &[]),
+    ("webinar.cancelled", &["by_us"]),
+    ("recording.watched", &["percent"]),
+    ("conversation.opened", &["conversation"]),
+    ("conversation.answered", &["by"]),
+    ("handoff.requested", &["conversation"]),
+    ("booking.confirmed", &["meeting", "rep", "starts_at"]),
+    ("booking.rescheduled", &["meeting", "rep", "starts_at"]),
+    ("booking.cancelled", &["meeting", "rep", "starts_at"]),
+    ("booking.held", &["meeting", "rep", "starts_at"]),
+    ("booking.no_show", &["meeting", "rep", "starts_at"]),
+    ("decision", &["by", "reason"]),
+    ("deal.won", &["by", "amount", "currency"]),
+    ("deal.lost", &["by", "reason"]),
+    ("deal.milestone", &["by", "deal"]),
+    ("offer.claimed", &[]),
+    ("offer.redeemed", &[]),
+    ("winback.attempt", &["by"]),
+    ("chat.marked", &["flow"]),
+    ("bant.complete", &["by"]),
+    ("handover.given", &["by", "to", "note"]),
+    ("handover.taken", &["by"]),
+    ("call.held", &["by", "outcome", "incoming", "minutes", "summary"]),
+    ("call.unanswered", &["by", "outcome", "incoming", "minutes", "summary"]),
+    ("call.findings", &["by", "outcome", "summary"]),
+];
+
+/// The names that the props of a kind can have, where that is known.
+pub fn props(kind: &str) -> Option<&'static [&'static str]> {
+    PROPS.iter().find(|(known, _)| *known == kind).map(|(_, names)| *names)
+}
+
+/// What is odd about a kind that a rule asks for: nobody can tell it, or it looks like a slip of the finger. A site's own
+/// event is as good as ours.
+pub fn doubt(kind: &str) -> Option<Doubt> {
+    let known = || KINDS.iter().chain(OF_PROGRAMS).chain(LEVELS).chain(ASIDE).copied();
+    if known().any(|one| one == kind) {
+        return None;
+    }
+    let family = family(kind);
+    let is_named_elsewhere = family.is_some_and(|family| ["kind", "topic", "identified"].contains(&family));
+    let near = nearest(kind, known()).filter(|_| !is_named_elsewhere);
+    let of_family = || {
+        let begins = |one: &&str| one.split_once('.').map(|(first, _)| first) == family;
+        known().filter(begins).collect::<Vec<_>>()
+    };
+    let is_ours = family.is_some_and(|family| RESERVED.contains(&family) && !FOR_PROGRAMS.contains(&family));
+    match near {
+        Some(near) => Some(Doubt { meant: vec![near] }),
+        None if is_ours && !is_named_elsewhere => Some(Doubt { meant: of_family() }),
+        None => None,
+    }
+}
+
+/// See [`doubt`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// What may have been meant.
+    pub meant: Vec<&'static str>,
+}
+
+impl Doubt {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self.meant.as_slice() {
+            [] => "see the list of kinds in docs/lifecycle.md".to_owned(),
+            [one] => format!("did you mean \"{one}\"?"),
+            several => format!("there is {}", crate::base::diagnostic::list_words(several)),
+        }
+    }
+}
 
 /// What stands before the first dot, if there is one.
 fn family(kind: &str) -> Option<&str> {
@@ -99,6 +193,28 @@ mod tests {
         }
         assert!(may_program_tell("compare") && !may_program_tell("shelf opened") && !may_program_tell(""));
         assert!(!may_program_tell("engagement") && !may_program_tell(&"x".repeat(61)));
+    }
+
+    #[test]
+    fn a_kind_that_nobody_tells_is_doubted_and_one_of_the_sites_own_is_not() {
+        let meant = |kind: &str| doubt(kind).map(|doubt| doubt.meant);
+        assert_eq!(meant("recording.wached"), Some(vec!["recording.watched"]));
+        assert_eq!(meant("purchas"), Some(vec!["purchase"]));
+        assert_eq!(meant("recording.rewound"), Some(vec!["recording.watched"]));
+        assert_eq!(meant("content.soon"), Some(vec!["content.late", "content.middle", "content.early"]));
+        for kind in ["compare", "server.trial", "crm.synced", "topic.prices", "kind.study", "asset.fetched"] {
+            assert_eq!(meant(kind), None, "{kind}");
+        }
+        assert!(KINDS.iter().all(|kind| doubt(kind).is_none()));
+    }
+
+    #[test]
+    fn props_are_declared_of_known_kinds_only() {
+        for (kind, _) in PROPS {
+            assert!(KINDS.contains(kind) || ASIDE.contains(kind), "{kind}");
+        }
+        assert_eq!(props("recording.watched"), Some(["percent"].as_slice()));
+        assert_eq!(props("compare"), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::base::yaml::{self, View};
 use crate::scoring::condition::{Concerns, Condition, STAGE};
 use crate::scoring::definition::Trigger;
 use crate::scoring::tags;
-use crate::stages;
+use crate::stages::{self, Names};
 
 /// The segments of one deployment.
 #[derive(Debug, Clone, Default)]
@@ -76,30 +76,20 @@ impl Changed {
 }
 
 impl Definition {
-    /// Reads and checks the segments; everything that is wrong goes to the report. Stages are checked by name if the
-    /// lifecycle is known.
-    pub fn parse(
-        path: &str,
-        text: &str,
-        lifecycle: Option<&stages::Definition>,
-        report: &Report,
-    ) -> Option<Self> {
+    /// Reads and checks the segments; everything that is wrong goes to the report. Stages and states are checked by name
+    /// where they are known. What their conditions depend on is known after [`know`](Self::know).
+    pub fn parse(path: &str, text: &str, names: &Names, report: &Report) -> Option<Self> {
         let doc = yaml::parse(path, text, report)?;
         let mut map = doc.view(report).map()?;
-        let stage = match lifecycle {
-            Some(lifecycle) => Type::one_of(lifecycle.words()),
-            None => Type::String,
-        };
-        let states = lifecycle.and_then(|lifecycle| lifecycle.post_sale.as_ref());
+        let stage = names.words().map_or(Type::String, Type::one_of);
+        let states = names.states.as_ref().filter(|states| !states.is_empty());
         let state = match states {
-            Some(track) => Type::one_of(track.states.iter().map(|state| state.id.as_str()).chain([""])),
+            Some(states) => Type::one_of(states.iter().map(String::as_str).chain([""])),
             None => Type::String,
         };
         let symbols = STAGE.clone().field("stage", stage).field("customer_state", state);
-        let aliases = lifecycle.map(stages::Definition::aliases).unwrap_or_default();
-        let lists = lifecycle.map(|lifecycle| lifecycle.lists.clone()).unwrap_or_default();
         let list = map.required("segments").and_then(View::list).unwrap_or_default();
-        let scored = lifecycle.map(Scored::of).unwrap_or_default();
+        let mut seen: Vec<String> = Vec::new();
         let mut segments: Vec<Segment> = Vec::new();
         for view in list {
             let Some(mut one) = view.map() else { continue };
@@ -108,29 +98,32 @@ impl Definition {
                 if !yaml::is_name(&id) {
                     return view.wrong("a name of small letters, digits, `_` and `-`");
                 }
-                if segments.iter().any(|known| known.id == id) {
+                if seen.contains(&id) {
                     view.error("G101", format!("the segment \"{id}\" stands twice")).done();
-                    return None;
                 }
+                seen.push(id.clone());
                 Some(id)
             });
             let label = one.required("label").and_then(Localized::read);
-            let condition =
-                one.required("if").and_then(|view| Condition::read_about(view, &symbols, &lists, &aliases));
+            let condition = one.required("if");
+            let condition = condition
+                .and_then(|view| Condition::read_about(view, &symbols, &names.lists, &names.aliases));
             one.finish();
             if let (Some(id), Some(label), Some(condition)) = (id, label, condition) {
                 let concerns = condition.concerns();
-                let hash = scored.hash_of(&condition, &concerns);
-                segments.push(Segment { id, label, condition, concerns, hash });
+                segments.push(Segment { id, label, condition, concerns, hash: String::new() });
             }
         }
         map.finish();
-        (!report.has_errors()).then_some(Self { segments, scored })
+        (!report.has_errors()).then_some(Self { segments, scored: Scored::default() })
     }
 
-    /// Takes what the lifecycle has learnt of content since it was read: which kinds may carry a tag.
+    /// Takes what the lifecycle knows: what scores depend on, and which kinds may carry a tag.
     pub fn know(&mut self, lifecycle: &stages::Definition) {
         self.scored = Scored::of(lifecycle);
+        for segment in &mut self.segments {
+            segment.hash = self.scored.hash_of(&segment.condition, &segment.concerns);
+        }
     }
 
     /// The segment of this name.
@@ -206,7 +199,9 @@ mod tests {
 
     fn read(text: &str) -> (Option<Definition>, Vec<String>) {
         let report = Report::new();
-        let definition = Definition::parse("segments.yaml", text, Some(&lifecycle()), &report);
+        let lifecycle = lifecycle();
+        let mut definition = Definition::parse("segments.yaml", text, &lifecycle.names(), &report);
+        definition.iter_mut().for_each(|definition| definition.know(&lifecycle));
         let found = report.diagnostics().into_iter().map(|d| format!("{}:{} {}", d.line, d.col, d.code));
         (definition, found.collect())
     }
@@ -235,7 +230,7 @@ segments:
 ",
         );
         assert!(definition.is_none());
-        assert_eq!(found, ["2:36 E105", "4:20 Y005", "4:36 E102", "5:39 Y003"]);
+        assert_eq!(found, ["2:36 E105", "3:10 G101", "4:20 Y005", "4:36 E102", "5:39 Y003"]);
     }
 
     #[test]

@@ -355,8 +355,10 @@ mod tests {
 
     fn segments(lifecycle: &stages::Definition, text: &str) -> Definition {
         let report = Report::new();
-        let read = Definition::parse("segments.yaml", text, Some(lifecycle), &report);
-        read.unwrap_or_else(|| panic!("{}", report.text()))
+        let read = Definition::parse("segments.yaml", text, &lifecycle.names(), &report);
+        let mut read = read.unwrap_or_else(|| panic!("{}", report.text()));
+        read.know(lifecycle);
+        read
     }
 
     async fn person(db: &Db, email: &str) -> ContactId {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::hours::WorkingHours;
+use super::names::Names;
 use super::track::{self, Track};
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::email::Email;
@@ -15,6 +16,7 @@ use crate::base::time::Timestamp;
 use crate::base::yaml::{self, Map, View};
 use crate::scoring::alias::Aliases;
 use crate::scoring::condition::{Condition, Lists, Symbols};
+use crate::scoring::definition::Engagement;
 use crate::scoring::tags::Tags;
 use crate::scoring::{self, definition::rule_id};
 
@@ -185,7 +187,9 @@ impl Definition {
         let mut seen = Vec::new();
         let disqualify: Vec<Option<Disqualifier>> =
             disqualify.into_iter().map(|view| disqualifier(view, &lists, &mut seen)).collect();
-        let stages = map.required("stages").and_then(View::list).map(|views| stages(views, &lists));
+        let engagement = scoring.as_ref().map(|scoring| &scoring.engagement);
+        let stages =
+            map.required("stages").and_then(View::list).map(|views| stages(views, &lists, engagement));
         let stages = stages.unwrap_or_default();
         let back = map.optional("back").and_then(View::list).unwrap_or_default();
         let mut seen = Vec::new();
@@ -232,15 +236,6 @@ impl Definition {
         self
     }
 
-    /// Tells of a definition that was to be looked at again by now (L110).
-    pub fn tell_if_stale(&self, today: Date, report: &Report) {
-        if let Some((date, at)) = self.review_by.as_ref().filter(|(date, _)| *date < today) {
-            report
-                .warning(at, "L110", format!("this lifecycle was to be reviewed by {date}"))
-                .hint("look at `embudo lifecycle lift` with both teams, then set a new date");
-        }
-    }
-
     /// The name of the move by which somebody who has cooled down leaves a stage.
     pub fn cold_rule(stage: &str) -> String {
         format!("back.cold.{stage}")
@@ -249,6 +244,18 @@ impl Definition {
     /// The stage of a name or one of its aliases.
     pub fn stage(&self, name: &str) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.id == name || stage.aliases.iter().any(|alias| alias == name))
+    }
+
+    /// What other files may name of it.
+    pub fn names(&self) -> Names {
+        let states = self.post_sale.iter().flat_map(|track| &track.states);
+        Names {
+            stages: Some(self.stages.iter().map(|stage| stage.id.clone()).collect()),
+            aliases: self.aliases(),
+            states: Some(states.map(|state| state.id.clone()).collect()),
+            lists: self.lists.clone(),
+            review_by: self.review_by.clone(),
+        }
     }
 
     /// Every word for a stage: names, then aliases.
@@ -324,16 +331,15 @@ impl Stage {
     }
 }
 
-fn stages(views: Vec<View<'_>>, lists: &Arc<Lists>) -> Vec<Stage> {
+/// A stage with a mistake stays in the list, so that what names it is right; nothing comes of a file with mistakes.
+fn stages(views: Vec<View<'_>>, lists: &Arc<Lists>, engagement: Option<&Engagement>) -> Vec<Stage> {
     let mut stages: Vec<Stage> = Vec::new();
     let mut seen = Vec::new();
     for (order, view) in views.into_iter().enumerate() {
         let Some(mut map) = view.map() else { continue };
-        let stage = read_stage(&mut map, order, &stages, lists, &mut seen);
+        let stage = read_stage(&mut map, order, &stages, lists, engagement, &mut seen);
         map.finish();
-        if let Some(stage) = stage {
-            stages.push(stage);
-        }
+        stages.push(stage);
     }
     stages
 }
@@ -343,8 +349,9 @@ fn read_stage<'a>(
     order: usize,
     earlier: &[Stage],
     lists: &Arc<Lists>,
+    engagement: Option<&Engagement>,
     seen: &mut Vec<(String, &'a Mark)>,
-) -> Option<Stage> {
+) -> Stage {
     let id = map.required("id").and_then(|view| {
         let id = view.str()?;
         if !yaml::is_name(&id) {
@@ -363,7 +370,8 @@ fn read_stage<'a>(
     let require_bant = map.optional("require_bant").and_then(|view| {
         view.parsed("a whole number from 0 to 4", |text| text.parse().ok().filter(|most: &usize| *most <= 4))
     });
-    let leave_below = map.optional("leave_below").and_then(|view| leave_below(view, earlier));
+    let leaves = map.optional("leave_below");
+    let leave_below = leaves.and_then(|view| leave_below(view, earlier));
     let sla = map.optional("sla").and_then(sla);
     let again = map.optional("again").and_then(|view| again(view, lists, seen));
     let shown_as = map.optional("shown_as").and_then(|view| {
@@ -393,11 +401,25 @@ fn read_stage<'a>(
         (None, _) => map.report.error(at, "Y005", "\"enter\" is missing").hint("`enter: {any: […]}`"),
         (Some(enter), _) => (clauses, all) = entrance(enter, lists, seen),
     }
-    Some(Stage {
-        id: id?,
+    if let (Some(view), Some(leave), Some(engagement)) = (leaves, &leave_below, engagement) {
+        // Whoever can come in below it would go and come again and again.
+        let could =
+            |clause: &&Clause, points: f64| clause.condition.could_hold_at(engagement.level(points), points);
+        let below = leave.engagement_points - 0.01;
+        if let Some(clause) = clauses.iter().find(|clause| could(clause, below) && !could(clause, 0.0)) {
+            let message = format!(
+                "whoever comes in by \"{}\" may leave at once: that takes less than {} points",
+                clause.id, leave.engagement_points
+            );
+            view.error("L210", message)
+                .hint("`engagement_points` must be less than what lets people in, so that nobody flaps");
+        }
+    }
+    Stage {
+        id: id.unwrap_or_default(),
         aliases,
-        label: label?,
-        owner: owner?.to_owned(),
+        label: label.unwrap_or_default(),
+        owner: owner.unwrap_or_default().to_owned(),
         from,
         require_bant: require_bant.unwrap_or(0),
         clauses,
@@ -407,7 +429,7 @@ fn read_stage<'a>(
         again,
         shown_as,
         take_within_ms,
-    })
+    }
 }
 
 /// Reads `enter: {any: […]}` or `{all: […]}`.
@@ -531,7 +553,9 @@ fn known_stages(view: View<'_>, earlier: &[Stage]) -> Vec<String> {
 pub(super) fn known_stage(view: View<'_>, known: &[Stage]) -> Option<String> {
     let text = view.str()?;
     let found = known.iter().find(|stage| stage.id == text || stage.aliases.contains(&text));
-    if found.is_none() {
+    // A stage whose own name is wrong may be the one that is meant.
+    let is_sure = known.iter().all(|stage| !stage.id.is_empty());
+    if found.is_none() && is_sure {
         let names: Vec<&str> = known.iter().map(|stage| stage.id.as_str()).collect();
         view.error("L205", format!("there is no stage \"{text}\" before this place"))
             .did_you_mean(&text, names);

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod hours;
 pub mod merge;
 pub mod misses;
+pub mod names;
 pub mod rules;
 pub mod store;
 pub mod told;
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 pub use definition::Definition;
 pub use explain::{Explanation, explain, explain_at};
 pub use misses::{Miss, Need};
+pub use names::Names;
 pub use rules::{Disqualified, Grounds, Person, Position};
 pub use store::PERSONAL;
 

@@ -118,9 +118,10 @@ impl Definition {
         let doc = yaml::parse(path, text, report)?;
         let mut map = doc.view(report).map()?;
         let mut webinars: Vec<Webinar> = Vec::new();
+        let mut recordings = Vec::new();
         for view in map.required("webinars").and_then(View::list).unwrap_or_default() {
-            let Some(webinar) = read(view) else { continue };
-            if webinars.iter().any(|known| known.id == webinar.id) {
+            let Some(webinar) = read(view, &mut recordings) else { continue };
+            if !webinar.id.is_empty() && webinars.iter().any(|known| known.id == webinar.id) {
                 view.error("W101", format!("the webinar \"{}\" stands twice", webinar.id)).done();
             }
             webinars.push(webinar);
@@ -161,7 +162,8 @@ impl Definition {
     }
 }
 
-fn read(view: View<'_>) -> Option<Webinar> {
+/// Reads one webinar. `taken` are the recordings of those before it: links and players know a recording by its name alone.
+fn read(view: View<'_>, taken: &mut Vec<String>) -> Option<Webinar> {
     let mut map = view.map()?;
     let id = map.required("id").and_then(name);
     let title = map.required("title").and_then(Localized::read);
@@ -189,23 +191,26 @@ fn read(view: View<'_>) -> Option<Webinar> {
     let several = map.optional("recordings").and_then(View::list).unwrap_or_default();
     let mut recordings: Vec<Recording> = Vec::new();
     for view in one.chain(several) {
-        let recording = read_recording(view)?;
-        if recordings.iter().any(|known| known.id == recording.id) {
-            view.error("W104", format!("the recording \"{}\" stands twice", recording.id)).done();
+        let Some(recording) = read_recording(view) else { continue };
+        if taken.contains(&recording.id) {
+            view.error("W104", format!("the recording \"{}\" stands twice", recording.id))
+                .hint("two webinars cannot share one: give this one another id");
         }
+        taken.extend(Some(recording.id.clone()).filter(|id| !id.is_empty()));
         recordings.push(recording);
     }
     map.finish();
+    // A webinar with a mistake stays in the list by its name; nothing comes of a file with mistakes.
     Some(Webinar {
-        id: id?,
-        title: title?,
-        description: description?,
-        starts_at: starts_at?,
-        zone: zone_name?,
-        duration_ms: duration_ms?,
+        id: id.unwrap_or_default(),
+        title: title.unwrap_or_default(),
+        description: description.unwrap_or_default(),
+        starts_at: starts_at.unwrap_or(Timestamp(0)),
+        zone: zone_name.unwrap_or_default(),
+        duration_ms: duration_ms.unwrap_or_default(),
         grace_ms: grace_ms.unwrap_or(HOUR_MS / 2),
-        host: host?,
-        form: form?,
+        host: host.unwrap_or_default(),
+        form: form.unwrap_or_default(),
         remind_ms,
         join_url,
         attended_percent: attended_percent.unwrap_or(0.0),
@@ -249,10 +254,10 @@ fn read_recording(view: View<'_>) -> Option<Recording> {
     let stages = map.optional("stages").map(View::strings).unwrap_or_default();
     map.finish();
     Some(Recording {
-        id: id?,
-        title: title?,
-        file: file?,
-        duration_s: duration_s?,
+        id: id.unwrap_or_default(),
+        title: title.unwrap_or_default(),
+        file: file.unwrap_or_default(),
+        duration_s: duration_s.unwrap_or_default(),
         is_condensed,
         captions,
         poster,

@@ -12,6 +12,7 @@ pub use words::FieldError;
 
 pub(super) use read::{name, read};
 
+use crate::base::diagnostic::Mark;
 use crate::base::localized::Localized;
 use crate::subscriptions::Topic;
 
@@ -63,7 +64,7 @@ pub enum FreeMail {
 }
 
 /// What is said when a form was sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Done {
     /// The headline.
     pub title: Localized,
@@ -82,6 +83,8 @@ pub struct ConsentAsk {
     pub required: bool,
     /// The letters that it asks for, if the purpose is a topic.
     pub topic: Option<Topic>,
+    /// Where its text stands.
+    pub at: Mark,
 }
 
 #[cfg(test)]

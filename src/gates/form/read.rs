@@ -5,7 +5,8 @@ use regex::Regex;
 
 use super::field::{Bounds, Choice, Field, FieldKind, Source};
 use super::{ConsentAsk, Done, Form, FreeMail};
-use crate::base::expr::{Expr, Symbols};
+use crate::base::diagnostic::Report;
+use crate::base::expr::{Expr, Symbols, Type};
 use crate::base::localized::Localized;
 use crate::base::time::SECOND_MS;
 use crate::base::yaml::{self, Map, View};
@@ -22,12 +23,35 @@ pub(in crate::gates) fn read(map: &mut Map<'_>) -> Vec<Form> {
     let mut forms: Vec<Form> = Vec::new();
     for view in map.required("forms").and_then(View::list).unwrap_or_default() {
         let Some(form) = read_form(view) else { continue };
-        if forms.iter().any(|known| known.id == form.id) {
+        if !form.id.is_empty() && forms.iter().any(|known| known.id == form.id) {
             view.error("C101", format!("the form \"{}\" stands twice", form.id)).done();
         }
         forms.push(form);
     }
+    one_text_each(&forms, map.report);
     forms
+}
+
+/// The ledger keeps which text somebody agreed to under the name of the consent: two texts under one name would make
+/// each look like a new version of the other.
+fn one_text_each(forms: &[Form], report: &Report) {
+    let mut first: Vec<&ConsentAsk> = Vec::new();
+    for consent in forms.iter().flat_map(|form| &form.consents) {
+        match first.iter().find(|known| known.id == consent.id) {
+            None => first.push(consent),
+            Some(known) if known.text == consent.text => {}
+            Some(known) => report
+                .error(
+                    &consent.at,
+                    "C126",
+                    format!("the consent \"{}\" has another text elsewhere", consent.id),
+                )
+                .hint(format!(
+                    "the first one is at {}: give both the same text, or this one another id",
+                    known.at
+                )),
+        }
+    }
 }
 
 fn read_form(view: View<'_>) -> Option<Form> {
@@ -35,13 +59,16 @@ fn read_form(view: View<'_>) -> Option<Form> {
     let id = map.required("id").and_then(name);
     let title = map.required("title").and_then(Localized::read);
     let intro = map.optional("intro").and_then(Localized::read);
-    let (fields, mut pending) = read_fields(map.required("fields"), &mut Vec::new());
-    if !fields.iter().any(|field| field.name == "email" && field.kind == FieldKind::Email && field.required) {
+    let list = map.required("fields");
+    let mut pending = Pending::default();
+    let fields = read_fields(list, &mut Vec::new(), &mut pending);
+    let asks = |field: &Field| field.name == "email" && field.kind == FieldKind::Email && field.required;
+    // Without a list, or with a field without a name, that is what is wrong.
+    if list.is_some() && !fields.iter().any(|field| asks(field) || field.name.is_empty()) {
         view.error("C102", "a form needs the field `email`").hint("- {name: email, type: email, label: …}");
     }
     let mut taken: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
-    let (queue, queued) = read_fields(map.optional("queue"), &mut taken);
-    pending.extend(queued);
+    let queue = read_fields(map.optional("queue"), &mut taken, &mut pending);
     let ask = map.optional("ask").and_then(|view| {
         view.parsed("1 to 10 fields", |text| text.parse().ok().filter(|n: &usize| (1..=10).contains(n)))
     });
@@ -54,7 +81,7 @@ fn read_form(view: View<'_>) -> Option<Form> {
     let several = map.optional("consents").and_then(View::list).unwrap_or_default();
     let mut consents: Vec<ConsentAsk> = Vec::new();
     for view in one.chain(several) {
-        let consent = read_consent(view, gives)?;
+        let Some(consent) = read_consent(view, gives) else { continue };
         if consents.iter().any(|known| known.id == consent.id) {
             view.error("C118", format!("the consent \"{}\" is asked for twice", consent.id)).done();
         }
@@ -73,14 +100,15 @@ fn read_form(view: View<'_>) -> Option<Form> {
         Some(Done { title: title?, message: message? })
     });
     map.finish();
+    // A form with a mistake stays in the list by its name; nothing comes of a file with mistakes.
     let mut form = Form {
-        id: id?,
-        title: title?,
+        id: id.unwrap_or_default(),
+        title: title.unwrap_or_default(),
         intro,
         fields,
         queue,
         ask: ask.unwrap_or(2),
-        button: button?,
+        button: button.unwrap_or_default(),
         privacy,
         consents,
         delivers,
@@ -92,17 +120,38 @@ fn read_form(view: View<'_>) -> Option<Form> {
             Some(_) | None => FreeMail::Allow,
         },
         is_kiosk,
-        done: done?,
+        done: done.unwrap_or_default(),
     };
     read_conditions(&mut form, &pending);
     Some(form)
 }
 
-/// The fields of a list, and the conditions that can only be read when all fields are known.
-fn read_fields<'a>(view: Option<View<'a>>, taken: &mut Vec<String>) -> (Vec<Field>, Vec<(String, View<'a>)>) {
-    let (mut fields, mut pending) = (Vec::new(), Vec::new());
+/// A field as it was read.
+struct Read<'a> {
+    field: Field,
+    /// Its condition, which can only be read when all fields are known.
+    show_if: Option<View<'a>>,
+    /// Whether its type and its choices are right, so that conditions can be held against them.
+    is_sure: bool,
+}
+
+/// What is still to be looked at when all fields are known.
+#[derive(Default)]
+struct Pending<'a> {
+    conditions: Vec<(String, View<'a>)>,
+    /// Fields of which nobody knows what answers they will have.
+    unsure: Vec<String>,
+}
+
+/// The fields of a list.
+fn read_fields<'a>(view: Option<View<'a>>, taken: &mut Vec<String>, pending: &mut Pending<'a>) -> Vec<Field> {
+    let mut fields = Vec::new();
     for view in view.and_then(View::list).unwrap_or_default() {
-        let Some((field, show_if)) = read_field(view) else { continue };
+        let Some(Read { field, show_if, is_sure }) = read_field(view) else { continue };
+        if field.name.is_empty() {
+            fields.push(field);
+            continue;
+        }
         if TAKEN.contains(&field.name.as_str()) {
             view.error(
                 "C120",
@@ -116,20 +165,25 @@ fn read_fields<'a>(view: Option<View<'a>>, taken: &mut Vec<String>) -> (Vec<Fiel
             continue;
         }
         taken.push(field.name.clone());
-        pending.extend(show_if.map(|view| (field.name.clone(), view)));
+        pending.conditions.extend(show_if.map(|view| (field.name.clone(), view)));
+        pending.unsure.extend((!is_sure).then(|| field.name.clone()));
         fields.push(field);
     }
-    (fields, pending)
+    fields
 }
 
 /// Conditions speak of the form's other answers, and only of those before them: so one pass answers them all.
-fn read_conditions(form: &mut Form, pending: &[(String, View<'_>)]) {
+fn read_conditions(form: &mut Form, pending: &Pending<'_>) {
     let everything = || form.fields.iter().chain(&form.queue);
+    let is_sure = everything().all(|field| !field.name.is_empty());
     let symbols = everything().fold(Symbols::new(), |symbols, field| {
-        symbols.field(&format!("answers.{}", field.name), field.answer_type())
+        let of = if pending.unsure.contains(&field.name) { Type::Any } else { field.answer_type() };
+        symbols.field(&format!("answers.{}", field.name), of)
     });
+    // The field whose name is wrong may be the one that is meant.
+    let symbols = if is_sure { symbols } else { Symbols::new().field("answers", Type::Any) };
     let order: Vec<String> = everything().map(|field| format!("answers.{}", field.name)).collect();
-    for (name, view) in pending {
+    for (name, view) in &pending.conditions {
         let Some(text) = view.text() else {
             view.wrong::<()>("a condition such as answers.country == 'ES'");
             continue;
@@ -140,7 +194,7 @@ fn read_conditions(form: &mut Form, pending: &[(String, View<'_>)]) {
         let own = order.iter().position(|path| path.strip_prefix("answers.") == Some(name));
         let late =
             condition.uses().iter().find(|used| order.iter().position(|path| *path == used.path) >= own);
-        if let Some(late) = late {
+        if let Some(late) = late.filter(|_| is_sure) {
             let message = format!("\"{}\" is asked for later than \"{name}\"", late.path);
             view.report
                 .error(&late.at, "C112", message)
@@ -164,7 +218,8 @@ fn read_conditions(form: &mut Form, pending: &[(String, View<'_>)]) {
 fn read_consent(view: View<'_>, gives: bool) -> Option<ConsentAsk> {
     let mut map = view.map()?;
     let id = map.required("id").and_then(name);
-    let text = map.required("text").and_then(Localized::read);
+    let words = map.required("text");
+    let text = words.and_then(Localized::read);
     let required = map.optional("required").and_then(View::bool).unwrap_or(false);
     let bundled = map.optional("bundled").and_then(View::bool).unwrap_or(false);
     map.finish();
@@ -179,10 +234,10 @@ fn read_consent(view: View<'_>, gives: bool) -> Option<ConsentAsk> {
                 .hint("take `required` out; or write `bundled: true` beside it and answer for it");
         }
     }
-    Some(ConsentAsk { id, text: text?, required, topic: None })
+    Some(ConsentAsk { id, text: text?, required, topic: None, at: words?.at().clone() })
 }
 
-fn read_field<'a>(view: View<'a>) -> Option<(Field, Option<View<'a>>)> {
+fn read_field<'a>(view: View<'a>) -> Option<Read<'a>> {
     let mut map = view.map()?;
     let own_name = map.required("name").and_then(name);
     let kind = map.optional("type").map_or(Some("text"), |view| view.one_of(&FieldKind::NAMES));
@@ -204,25 +259,35 @@ fn read_field<'a>(view: View<'a>) -> Option<(Field, Option<View<'a>>)> {
     let from = map.optional("from");
     let value = map.optional("value");
     map.finish();
-    let (own_name, kind) = (own_name?, kind?);
-    let choices = read_choices(view, kind, choices);
-    let bounds = read_bounds(view, kind, &narrow);
-    let source = read_source(view, kind, from, value);
-    let required = required.unwrap_or(own_name == "email");
+    // A field with a mistake stays in the list, so that conditions may ask for it; nothing comes of a file with mistakes.
+    let own_name = own_name.unwrap_or_default();
+    let is_email = own_name == "email";
+    let (kind, choices, bounds, source) = match kind {
+        Some(kind) => (
+            kind,
+            read_choices(view, kind, choices),
+            read_bounds(view, kind, &narrow),
+            read_source(view, kind, from, value),
+        ),
+        // Of which type it was meant to be, nobody knows: an address, if that is its name.
+        None if is_email => (FieldKind::Email, None, Bounds::default(), None),
+        None => (FieldKind::Text, None, Bounds::default(), None),
+    };
+    let is_sure = choices.is_some();
     let field = Field {
         name: own_name,
         kind,
-        label: label?,
+        label: label.unwrap_or_default(),
         placeholder,
         hint,
-        required,
-        choices: choices?,
-        bounds: bounds?,
+        required: required.unwrap_or(is_email),
+        choices: choices.unwrap_or_default(),
+        bounds,
         message,
         show_if: None,
-        source: source?,
+        source: source.flatten(),
     };
-    Some((field, show_if))
+    Some(Read { field, show_if, is_sure })
 }
 
 /// A key that says nothing about a field of this kind.
@@ -246,25 +311,36 @@ fn read_choices(field: View<'_>, kind: FieldKind, view: Option<View<'_>>) -> Opt
         }
         (true, Some(_)) => {}
     }
-    let mut choices: Vec<Choice> = Vec::new();
-    for view in view.and_then(View::list)? {
-        let choice = if view.is_map() {
-            let mut map = view.map()?;
-            let value = map.required("value").and_then(choice_value);
-            let label = map.required("label").and_then(Localized::read);
-            map.finish();
-            Choice { value: value?, label: label? }
-        } else {
-            let value = choice_value(view)?;
-            Choice { label: Localized::new(value.clone(), value.clone()), value }
-        };
-        if choices.iter().any(|known| known.value == choice.value) {
-            view.error("C114", format!("the choice \"{}\" stands twice", choice.value)).done();
-            return None;
-        }
-        choices.push(choice);
+    let list = view?;
+    let views = list.list()?;
+    if views.is_empty() {
+        list.error("C114", format!("a field of the type {} needs choices", kind.name()))
+            .hint("nobody could answer: name at least two");
+        return None;
     }
-    Some(choices)
+    let mut choices: Vec<Option<Choice>> = Vec::new();
+    for view in views {
+        let choice = read_choice(view);
+        let is_same = |known: &Choice| choice.as_ref().is_some_and(|choice| known.value == choice.value);
+        let is_twin = choices.iter().flatten().any(is_same);
+        if let Some(twin) = choice.as_ref().filter(|_| is_twin) {
+            view.error("C114", format!("the choice \"{}\" stands twice", twin.value)).done();
+        }
+        choices.push(choice.filter(|_| !is_twin));
+    }
+    choices.into_iter().collect()
+}
+
+fn read_choice(view: View<'_>) -> Option<Choice> {
+    if !view.is_map() {
+        let value = choice_value(view)?;
+        return Some(Choice { label: Localized::new(value.clone(), value.clone()), value });
+    }
+    let mut map = view.map()?;
+    let value = map.required("value").and_then(choice_value);
+    let label = map.required("label").and_then(Localized::read);
+    map.finish();
+    Some(Choice { value: value?, label: label? })
 }
 
 /// Several chosen values are stored with commas between them.
@@ -275,24 +351,22 @@ fn choice_value(view: View<'_>) -> Option<String> {
     })
 }
 
-fn read_bounds(field: View<'_>, kind: FieldKind, narrow: &[(&'static str, View<'_>)]) -> Option<Bounds> {
+/// What is narrower than the kind; each mistake is told, and what is right is kept.
+fn read_bounds(field: View<'_>, kind: FieldKind, narrow: &[(&'static str, View<'_>)]) -> Bounds {
     use FieldKind::{Checkboxes, Date as Day, Number, Phone, Text, Textarea, Url};
     let mut bounds = Bounds::default();
     let day = |view: View<'_>| view.parsed("a day such as 2026-12-31", |text| text.parse::<Date>().ok());
     let chars = |view: View<'_>| view.parsed("a number of characters", |text| text.parse::<usize>().ok());
     for (key, view) in narrow {
         match (*key, kind) {
-            ("min", Number | Checkboxes) => bounds.min = Some(view.int()?),
-            ("max", Number | Checkboxes) => bounds.max = Some(view.int()?),
-            ("min", Day) => bounds.from = Some(day(*view)?),
-            ("max", Day) => bounds.until = Some(day(*view)?),
-            ("min_length", Text | Textarea) => bounds.min_chars = Some(chars(*view)?),
-            ("max_length", Text | Textarea) => bounds.max_chars = Some(chars(*view)?),
-            ("pattern", Text | Textarea | Phone | Url) => bounds.pattern = Some(pattern(*view)?),
-            (key, kind) => {
-                idle(*view, kind, key);
-                return None;
-            }
+            ("min", Number | Checkboxes) => bounds.min = view.int(),
+            ("max", Number | Checkboxes) => bounds.max = view.int(),
+            ("min", Day) => bounds.from = day(*view),
+            ("max", Day) => bounds.until = day(*view),
+            ("min_length", Text | Textarea) => bounds.min_chars = chars(*view),
+            ("max_length", Text | Textarea) => bounds.max_chars = chars(*view),
+            ("pattern", Text | Textarea | Phone | Url) => bounds.pattern = pattern(*view),
+            (key, kind) => idle(*view, kind, key),
         }
     }
     let crossed = matches!((bounds.min, bounds.max), (Some(min), Some(max)) if min > max)
@@ -300,9 +374,8 @@ fn read_bounds(field: View<'_>, kind: FieldKind, narrow: &[(&'static str, View<'
         || matches!((bounds.min_chars, bounds.max_chars), (Some(min), Some(max)) if min > max);
     if crossed {
         field.error("C116", "nothing lies between the least and the most of this field").done();
-        return None;
     }
-    Some(bounds)
+    bounds
 }
 
 /// A pattern for the whole answer, as the attribute of HTML is.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{App, Definitions, Sources};
+use super::{App, Definitions, Sources, kept};
 use crate::base::diagnostic::Report;
 use crate::base::yaml;
 use crate::chat::script::Suite;
@@ -31,7 +31,7 @@ impl App {
     pub async fn reload_flows(&self) -> anyhow::Result<Reloaded> {
         let config = self.config.clone();
         let read = tokio::task::spawn_blocking(move || read(&config)).await?;
-        let (flows, files) = match read {
+        let Good { flows, files, whole } = match read {
             Ok(read) => read,
             Err(problem) => {
                 // Said once and not at every look.
@@ -51,6 +51,9 @@ impl App {
         let mut tx = self.stores.db.begin().await?;
         chat::versions::note(&mut tx, &flows, &files, self.clock.now()).await?;
         tx.commit().await?;
+        if let Some(sources) = whole {
+            kept::note(&self.stores.db, &sources, self.clock.now()).await?;
+        }
         tracing::info!(flows.count = flows.all().len(), flows.digest = flows.digest(), "New flows run");
         self.room.flows.replace(flows);
         Ok(Reloaded::Replaced)
@@ -83,8 +86,17 @@ impl App {
     }
 }
 
-/// The set that the files hold, with the files, if everything about it is sound.
-fn read(config: &Config) -> Result<(Flows, Vec<(String, String)>), String> {
+/// Flows about which everything is sound.
+struct Good {
+    flows: Flows,
+    /// Their files.
+    files: Vec<(String, String)>,
+    /// All files, if the others are sound, too.
+    whole: Option<Sources>,
+}
+
+/// The set that the files hold, if everything about it is sound.
+fn read(config: &Config) -> Result<Good, String> {
     let report = Report::new();
     let sources = Sources::of(config, &report);
     let Some(flows) = Definitions::read(&sources, &report).flows else {
@@ -115,8 +127,9 @@ fn read(config: &Config) -> Result<(Flows, Vec<(String, String)>), String> {
     if !failed.is_empty() {
         return Err(failed);
     }
-    let mut files = sources.flows;
-    Ok((flows.with_live_chat(&mut files), files))
+    let mut files = sources.flows.clone();
+    let flows = flows.with_live_chat(&mut files);
+    Ok(Good { flows, files, whole: (!report.has_errors()).then_some(sources) })
 }
 
 /// What tells that a file has changed: its name, its size and when it was written.

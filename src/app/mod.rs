@@ -2,6 +2,7 @@
 
 mod definitions;
 mod flows;
+mod kept;
 mod lifecycle;
 mod references;
 
@@ -11,9 +12,9 @@ use std::time::Duration;
 
 pub use definitions::{Definitions, Kind, LOCK, Sources};
 pub use flows::Reloaded;
+pub use kept::Fallback;
 pub use lifecycle::Running;
 
-use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::live::Live;
 use crate::base::localized::Localized;
@@ -61,6 +62,8 @@ pub struct App {
     pub team: Arc<Team>,
     /// Answers that are written once and used often.
     pub replies: Arc<Replies>,
+    /// Whether earlier files run because those of now are broken.
+    pub fallback: Option<Fallback>,
     /// Where conversations take place.
     pub room: Room,
     /// How people are told.
@@ -90,9 +93,7 @@ impl App {
         let collector = Collector::new(log, keys.clone(), geo, Agents::default())
             .with_cookieless(cookieless)
             .with_spam(Spam::new(&config.collector.referrer_spam));
-        let report = Report::new();
-        let sources = Sources::of(&config, &report);
-        let read = Definitions::read(&sources, &report);
+        let kept::Chosen { sources, read, fallback } = kept::choose(&config, &stores.db, clock.now()).await?;
         let Definitions {
             lifecycle: Some(lifecycle),
             segments: Some(segments),
@@ -108,9 +109,8 @@ impl App {
             sequences: Some(sequences),
         } = read
         else {
-            anyhow::bail!("a definition is wrong:\n{}", report.text());
+            anyhow::bail!("a definition is missing although nothing is wrong with it");
         };
-        anyhow::ensure!(!report.has_errors(), "a definition is wrong:\n{}", report.text());
         let chosen = stages::versions::start(&stores.db, lifecycle, clock.now()).await?;
         if let Some(draft) = &chosen.draft {
             tracing::warn!(
@@ -187,6 +187,7 @@ impl App {
             webinars: desk.webinars.clone(),
             team: desk.team.clone(),
             replies: Arc::new(replies),
+            fallback,
             desk,
             collector,
             words,

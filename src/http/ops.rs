@@ -38,6 +38,7 @@ async fn ready(app: Shared) -> HttpResponse {
         "database": word(db.is_ok()), "hits": word(hits.is_ok()), "hot": word(hot.is_ok()),
         "engine": app.stores.db.engine(),
         // The set that ran before still runs: ready all the same.
+        "definitions": if app.fallback.is_some() { "kept" } else { "ok" },
         "flows": if app.room.flows.problem().is_some() { "kept" } else { "ok" },
     });
     if is_ready { HttpResponse::Ok().json(report) } else { HttpResponse::ServiceUnavailable().json(report) }

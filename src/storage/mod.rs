@@ -5,6 +5,7 @@ pub mod db;
 pub mod hot;
 pub mod idempotency;
 pub mod journal;
+pub mod kept;
 pub mod limits;
 pub mod personal;
 pub mod redis;

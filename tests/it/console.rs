@@ -16,7 +16,7 @@ use crate::support::app::{TestApp, set};
 const PASSWORD: &str = "a lighthouse at night";
 
 /// Somebody who is logged in.
-struct Agent {
+pub struct Agent {
     client: Client,
     csrf: String,
 }
@@ -27,7 +27,7 @@ impl Agent {
     }
 
     /// The page, its text without tags, and it was there.
-    async fn sees(&self, path: &str) -> String {
+    pub async fn sees(&self, path: &str) -> String {
         self.get(path).await.expect(200).body
     }
 
@@ -66,7 +66,7 @@ async fn log_in(app: &TestApp, email: &str) -> Agent {
 }
 
 /// Hires somebody for a role and lets them in.
-async fn agent(app: &TestApp, role: Role) -> Agent {
+pub async fn agent(app: &TestApp, role: Role) -> Agent {
     let email = format!("{}@faro.example", role.word());
     hire(app, &email, role, Language::En).await;
     log_in(app, &email).await

@@ -20,6 +20,7 @@ mod console;
 mod content;
 mod contracts;
 mod deals;
+mod definitions;
 mod errors;
 mod flows;
 mod forms;

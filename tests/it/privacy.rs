@@ -147,6 +147,7 @@ const NOBODY: &[(&str, &str)] = &[
     ("traffic_resting", "counts and sketches"),
     ("lifecycle_versions", "the text of the definition"),
     ("lifecycle_texts", "the text of the definition"),
+    ("kept_texts", "the texts of the files that the company writes"),
     (
         "segment_fills",
         "how far everybody has been asked about a segment: an id, and of an erased person it leads nowhere",

@@ -27,6 +27,9 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
             json!({ "kind": trouble.kind, "count": trouble.count, "tone": tone, "href": href })
         })
         .collect();
+    if reader.app.fallback.is_some() {
+        attention.push(json!({ "kind": "definitions", "count": 1, "tone": "bad", "href": null }));
+    }
     if reader.app.room.flows.problem().is_some() {
         attention.push(json!({ "kind": "flows", "count": 1, "tone": "bad", "href": null }));
     }

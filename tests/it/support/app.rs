@@ -86,6 +86,22 @@ impl TestApp {
         Self { app, clock, client: Client::new(&url), url, inbox, server, folder }
     }
 
+    /// What a start of this server would come to now: another one on the same stores and files.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub async fn started_again(&self) -> Result<Self, String> {
+        let config = self.app.config.clone();
+        let app = App::build(config, self.clock.clone()).await.map_err(|error| format!("{error:#}"))?;
+        let app = Arc::new(app);
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("a bound address"));
+        let server = Some(serve(app.clone(), listener));
+        let folder = TempDir::new().expect("a folder");
+        let client = Client::new(&url);
+        Ok(Self { app, clock: self.clock.clone(), client, url, inbox: None, server, folder })
+    }
+
     /// A fresh device that agreed to be remembered.
     pub fn visitor(&self) -> Visitor<'_> {
         Visitor::new(self)

@@ -239,21 +239,54 @@ fn column(name: &str, after: Value) -> Change {
     Change { name: name.to_owned(), status: COLUMN.to_owned(), before: None, after }
 }
 
+/// Adds to the merge behind which `own` stands what the survivor's fields of a name were before something was said under
+/// her own id, and what they are now.
+///
+/// # Errors
+/// As the store says.
+pub(super) async fn remember(
+    tx: &mut Tx,
+    own: ContactId,
+    name: &str,
+    before: &[Field],
+    after: &[Field],
+) -> Result<(), ContactError> {
+    let Some(mut found) = store::merges::open(tx, own).await? else { return Ok(()) };
+    // Whoever was merged into one who was merged: what counts is the merge into the one who speaks now.
+    while let Some(next) = store::merges::open(tx, found.survivor).await? {
+        found = next;
+    }
+    for is_suggestion in [false, true] {
+        let of = |fields: &[Field]| {
+            let field = fields.iter().find(|it| it.name == name && it.is_suggestion == is_suggestion);
+            field.map(Value::of)
+        };
+        let (before, after) = (of(before), of(after));
+        let Some(after) = after.filter(|after| before.as_ref() != Some(after)) else { continue };
+        let status = if is_suggestion { "suggested" } else { "current" };
+        found.changes.push(Change { name: name.to_owned(), status: status.to_owned(), before, after });
+    }
+    store::merges::set_changes(tx, &found.id, &found.changes).await?;
+    Ok(())
+}
+
 /// Undoes the merge that took `merged` away: it stands on its own again with all that is under its id, and the survivor
-/// gets back what stood there before, unless somebody has changed it since.
+/// gets back what stood there before, unless somebody has changed it since. What was said meanwhile with the address or on
+/// a device of the other is the other's.
 ///
 /// # Errors
 /// [`Error::NotMerged`].
 pub async fn unmerge(tx: &mut Tx, merged: ContactId, actor: &str, now: Timestamp) -> Result<Merge, Error> {
     let found = store::merges::open(tx, merged).await?.ok_or(Error::NotMerged)?;
     let survivor = found.survivor;
-    let known = store::fields(tx, survivor).await?;
-    for change in &found.changes {
+    // The last change first: what stood before it is what the one before it made.
+    for change in found.changes.iter().rev() {
         if change.status == COLUMN {
             restore_column(tx, survivor, change).await?;
             continue;
         }
         let is_suggestion = change.status == "suggested";
+        let known = store::fields(tx, survivor).await?;
         let standing =
             known.iter().find(|field| field.name == change.name && field.is_suggestion == is_suggestion);
         if standing.map(Value::of).as_ref() != Some(&change.after) {

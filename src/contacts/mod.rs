@@ -225,7 +225,10 @@ async fn bind(
     };
     let same_epoch = who.visitor.filter(|_| is_hers);
     let visitor = same_epoch.unwrap_or_else(VisitorId::new);
-    let holder = bound.filter(|_| is_hers).unwrap_or(contact.id);
+    let holder = match bound.filter(|_| is_hers) {
+        Some(bound) => bound,
+        None => own_id(tx, who.email, contact.id).await?,
+    };
     store::bind_visitor(tx, visitor, who, holder, now).await?;
     marks::mark(tx, contact.id, marks::EVERYTHING, now).await?;
     store::touch(tx, contact.id, now).await?;
@@ -311,18 +314,66 @@ pub async fn set_field(
     if value.is_empty() {
         return Ok(false);
     }
-    // A chat that was open when she was merged still names her former self.
-    let contact = survivor(tx, contact).await?;
-    let known = store::field(tx, contact, name).await?;
+    let told = Fact { name, value, source, trust };
+    let speaks = survivor(tx, contact).await?;
+    if speaks == contact {
+        return set(tx, contact, &told, now).await;
+    }
+    // Said under the address or on the device of somebody who was merged into another: both have it, and the merge
+    // remembers what stood there, so that each keeps her own if it is undone.
+    let before = store::fields(tx, speaks).await?;
+    let is_current = set(tx, speaks, &told, now).await?;
+    let after = store::fields(tx, speaks).await?;
+    merge::remember(tx, contact, name, &before, &after).await?;
+    set(tx, contact, &told, now).await?;
+    Ok(is_current)
+}
+
+/// A fact as it was said.
+struct Fact<'a> {
+    name: &'a str,
+    value: &'a str,
+    source: &'a str,
+    trust: Trust,
+}
+
+/// Writes a fact down under this very id.
+async fn set(tx: &mut Tx, id: ContactId, told: &Fact<'_>, now: Timestamp) -> Result<bool, Error> {
+    let &Fact { name, value, source, trust } = told;
+    let known = store::field(tx, id, name).await?;
     let is_current = known.as_ref().is_none_or(|known| trust >= known.trust || known.value == value);
     let trust = known.filter(|known| known.value == value).map_or(trust, |known| known.trust.max(trust));
-    store::put_field(tx, contact, name, value, source, trust, is_current, now).await?;
+    store::put_field(tx, id, name, value, source, trust, is_current, now).await?;
     if is_current {
-        store::mirror_field(tx, contact, name, Some(value), now).await?;
-        marks::mark(tx, contact, marks::FACTS, now).await?;
-        tell_company(tx, contact, name, value, source, trust, now).await?;
+        store::mirror_field(tx, id, name, Some(value), now).await?;
+        marks::mark(tx, id, marks::FACTS, now).await?;
+        tell_company(tx, id, name, value, source, trust, now).await?;
     }
     Ok(is_current)
+}
+
+/// The id that an address belongs to, also if another contact speaks for it since a merge: what is said with the address is
+/// written down there.
+///
+/// # Errors
+/// As the store says.
+pub async fn own_id(q: &mut impl Queries, email: &Email, speaks: ContactId) -> Result<ContactId, Error> {
+    let behind = store::merges::behind_with_address(q, email).await?;
+    let Some(behind) = behind else { return Ok(speaks) };
+    Ok(if survivor(q, behind).await? == speaks { behind } else { speaks })
+}
+
+/// The id that something done on a device belongs to: whom the device is bound to, if that is somebody who was merged into
+/// this contact.
+async fn own_id_of_device(
+    q: &mut impl Queries,
+    visitor: Option<VisitorId>,
+    speaks: ContactId,
+) -> Result<ContactId, Error> {
+    let Some(visitor) = visitor else { return Ok(speaks) };
+    let bound = store::visitor(q, visitor).await?.and_then(|known| known.contact);
+    let Some(bound) = bound.filter(|bound| *bound != speaks) else { return Ok(speaks) };
+    Ok(if survivor(q, bound).await? == speaks { bound } else { speaks })
 }
 
 /// What somebody says about where she works is said about the company, unless that is known from somebody better trusted.
@@ -423,9 +474,14 @@ pub async fn record(
     props: Json,
     now: Timestamp,
 ) -> Result<(), Error> {
-    store::insert_activity(tx, contact, visitor, kind, subject, &props, now).await?;
+    let own = match contact {
+        Some(contact) => Some(own_id_of_device(tx, visitor, contact).await?),
+        None => None,
+    };
+    store::insert_activity(tx, own, visitor, kind, subject, &props, now).await?;
     if let Some(contact) = contact {
-        marks::mark(tx, contact, kind, now).await?;
+        let speaks = survivor(tx, contact).await?;
+        marks::mark(tx, speaks, kind, now).await?;
     }
     Ok(())
 }

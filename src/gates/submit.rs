@@ -157,11 +157,12 @@ pub async fn submit(
     tx.lock(&format!("nonce:{}", what.nonce)).await?;
     if let Some(earlier) = store::by_nonce(tx, what.nonce).await? {
         let same = contacts::find_by_email(tx, &what.answers.email).await?;
-        let is_same_person = same.is_some_and(|contact| contact.id == earlier.contact);
+        let speaks = contacts::survivor(tx, earlier.contact).await?;
+        let is_same_person = same.is_some_and(|contact| contact.id == speaks);
         if !is_same_person || earlier.form != what.form.id {
             return Err(Error::NonceUsed);
         }
-        let (id, contact, visitor) = (earlier.id, earlier.contact, earlier.visitor);
+        let (id, contact, visitor) = (earlier.id, speaks, earlier.visitor);
         return Ok(Submitted { id, contact, visitor, is_repeated: true });
     }
     let who = Identification {
@@ -180,10 +181,12 @@ pub async fn submit(
         let identified = contacts::identify(tx, &who, now).await?;
         (identified.contact.id, Some(identified.visitor))
     };
+    // What is sent with the address of somebody who was merged into another stays hers if that is undone.
+    let own = contacts::own_id(tx, &what.answers.email, contact).await?;
     let typed = what.answers.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let trust = contacts::trust_in(tx, visitor, contact).await?;
     for (name, value) in typed.chain(what.hidden()) {
-        contacts::set_field(tx, contact, name, value, "form", trust, now).await?;
+        contacts::set_field(tx, own, name, value, "form", trust, now).await?;
     }
     for asked in what.form.consents.iter().filter(|asked| what.answers.agreed.contains(&asked.id)) {
         let text = (asked.id.as_str(), what.language, asked.text.get(what.language));
@@ -195,16 +198,16 @@ pub async fn submit(
             form: Some(&what.form.id),
             page: what.page,
         };
-        contacts::note_consent(tx, Some(contact), visitor, &entry, now).await?;
+        contacts::note_consent(tx, Some(own), visitor, &entry, now).await?;
         if let Some(topic) = &asked.topic {
             let source = format!("form:{}", what.form.id);
             subscriptions::ask(tx, topic, contact, visitor, &source, now).await?;
         }
     }
-    let id = store::insert(tx, what, contact, visitor, now).await?;
+    let id = store::insert(tx, what, own, visitor, now).await?;
     let props = json!({"page": what.page, "delivers": what.form.delivers});
     let form = what.form.id.as_str();
-    contacts::record(tx, Some(contact), visitor, "form.submitted", Some(form), props, now).await?;
+    contacts::record(tx, Some(own), visitor, "form.submitted", Some(form), props, now).await?;
     let event = Event::FormSubmitted { contact, submission: id, form: what.form.id.clone() };
     events::append(tx, &event, now).await?;
     stages::evaluate(tx, lifecycle, contact, now).await?;

@@ -1,7 +1,8 @@
 //! Merging two contacts settles the stage, too: whoever speaks for both stands where the further of the two stood. Undoing
 //! leads back, unless she has moved on by herself since.
 
-use super::{Actor, Definition, Error, Grounds, Move, evaluate, lock_name, open_interval, store};
+use super::rules::steps;
+use super::{Actor, Definition, Error, Grounds, Move, Position, evaluate, lock_name, open_interval, store};
 use crate::base::coded::Coded;
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
@@ -70,16 +71,45 @@ pub async fn unmerge(
     now: Timestamp,
 ) -> Result<Merge, Refused> {
     let undone = merge::unmerge(tx, merged, &actor.word(), now).await?;
-    let history = store::intervals(tx, undone.survivor).await?;
-    let is_of_merge =
-        |interval: &&store::Interval| interval.rule == MERGE && interval.entered_at == undone.at;
-    if let Some(open) = history.iter().find(|interval| interval.left_at.is_none()).filter(is_of_merge)
-        && let Some(before) =
-            history.iter().rfind(|interval| interval.id != open.id && interval.rule != "skipped")
-    {
-        step(tx, definition, undone.survivor, &before.stage, UNMERGE, actor, now).await?;
+    fall_back(tx, definition, &undone, actor, now).await?;
+    for contact in [undone.survivor, merged] {
+        evaluate(tx, definition, contact, now).await?;
     }
     Ok(undone)
+}
+
+/// Leads the survivor back to where she would stand without the other: from where she stood before the merge her own
+/// evidence moves her on. Whom a person moved meanwhile stays.
+async fn fall_back(
+    tx: &mut Tx,
+    definition: &Definition,
+    undone: &Merge,
+    actor: Actor,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let history = store::intervals(tx, undone.survivor).await?;
+    let is_merge = |interval: &store::Interval| interval.rule == MERGE && interval.entered_at == undone.at;
+    let of_merge = history.iter().position(is_merge);
+    let first = of_merge.or_else(|| history.iter().position(|interval| interval.entered_at > undone.at));
+    let Some((earlier, later)) = first.map(|first| history.split_at(first)) else { return Ok(()) };
+    let is_by_rule = |interval: &store::Interval| interval.actor == Actor::Rule.word();
+    let before = earlier.iter().rfind(|interval| interval.rule != "skipped");
+    let open = later.iter().find(|interval| interval.left_at.is_none());
+    let Some((before, open)) = before.zip(open) else { return Ok(()) };
+    if !later.iter().all(|interval| is_merge(interval) || is_by_rule(interval)) {
+        return Ok(());
+    }
+    let person = super::person(tx, definition, undone.survivor, now).await?;
+    let at = Position {
+        stage: before.stage.clone(),
+        entered_at: before.entered_at,
+        back_at: super::explain::position_in(definition, &history, now).back_at,
+    };
+    let own = steps(definition, &person, &at).pop().map_or(at.stage, |step| step.to);
+    if definition.order(&own) < definition.order(&open.stage) {
+        step(tx, definition, undone.survivor, &own, UNMERGE, actor, now).await?;
+    }
+    Ok(())
 }
 
 async fn step(

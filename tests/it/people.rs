@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use toml::{Table, Value as Toml};
 
-use crate::gates::{app_with_files, contact, submit, with_fixtures};
+use crate::gates::{app_with_files, contact, filled, submit, with_fixtures};
 use crate::support::answer::{Answer, Client};
 use crate::support::app::{SITE, TestApp, set};
 use crate::support::visitor::Visitor;
@@ -630,16 +630,85 @@ async fn what_was_changed_after_a_merge_survives_its_undoing() {
         .await
         .expect("set");
     tx.commit().await.expect("commits");
-    // A chat that was open when she was merged still names her former self: what is said there is the survivor's.
+    // A chat that was open when she was merged still names her former self: what is said there both have, and it is hers.
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     contacts::set_field(&mut tx, home, "city", "Faro", "chat", Trust::Claimed, app.now()).await.expect("set");
     tx.commit().await.expect("commits");
+    assert_eq!(value_of(&app, work, "city").await.as_deref(), Some("Faro"));
     program.post(&format!("/api/v1/contacts/{home}/unmerge"), &json!({})).await.expect(200);
-    let fields = contacts::fields(&mut app.app.stores.db.read(), work).await.expect("read");
-    let value = |name: &str| {
-        fields.iter().find(|it| it.name == name && !it.is_suggestion).map(|it| it.value.as_str())
+    assert_eq!(value_of(&app, work, "phone").await.as_deref(), Some("700"));
+    assert_eq!(value_of(&app, work, "role").await.as_deref(), Some("Buyer"));
+    assert_eq!(value_of(&app, work, "city").await, None);
+    assert_eq!(value_of(&app, home, "city").await.as_deref(), Some("Faro"));
+}
+
+/// What is known of somebody now.
+async fn value_of(app: &TestApp, contact: ContactId, name: &str) -> Option<String> {
+    let fields = contacts::fields(&mut app.app.stores.db.read(), contact).await.expect("read");
+    fields.into_iter().find(|it| it.name == name && !it.is_suggestion).map(|it| it.value)
+}
+
+/// Sends a form with a name and a wish.
+async fn profile(visitor: &Visitor<'_>, email: &str, name: &str, wish: &str) {
+    let mut body = filled(visitor, "work-only", email).await;
+    body["values"] = json!({ "email": email, "first_name": name, "wish": wish });
+    let client = visitor.app.client.with("origin", SITE);
+    client.post("/v1/forms/work-only", &body).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_was_sent_with_the_others_address_after_a_merge_is_hers_when_it_is_undone() {
+    let app = app().await;
+    let (nikkis, eves) = (app.visitor(), app.visitor());
+    submit(&nikkis, "white-paper", "nikki@acme.example").await;
+    submit(&eves, "white-paper", "eve@acme.example").await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let (eve, _) = contact(&app, "eve@acme.example").await;
+    profile(&nikkis, "nikki@acme.example", "Nikki", "A shelf").await;
+    assert_eq!(contact(&app, "nikki@acme.example").await.1, "lead");
+    let program = program(&app);
+    program.post(&format!("/api/v1/contacts/{nikki}/merge"), &json!({ "with": eve })).await.expect(200);
+
+    // On her device, then on new ones: what she registers for qualifies both.
+    profile(&eves, "eve@acme.example", "Eve", "A club").await;
+    profile(&app.visitor(), "eve@acme.example", "Eve", "Two clubs").await;
+    let webinar = app.visitor();
+    let shown = submit(&webinar, "webinar", "eve@acme.example").await;
+    let device = shown["visitor"].as_str().expect("a device").to_owned();
+    assert_eq!(
+        value_of(&app, nikki, "first_name").await.as_deref(),
+        Some("Eve"),
+        "one person, the latest word"
+    );
+    assert_eq!(contact(&app, "nikki@acme.example").await, (nikki, "mql".to_owned()));
+    let sent = app.count("form_submissions").await;
+
+    program.post(&format!("/api/v1/contacts/{eve}/unmerge"), &json!({})).await.expect(200);
+    let mut told = Vec::new();
+    for id in [nikki, eve] {
+        told.push((value_of(&app, id, "first_name").await, value_of(&app, id, "wish").await));
+    }
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(told[0], (text("Nikki"), text("A shelf")), "she is as she was");
+    assert_eq!(told[1], (text("Eve"), text("Two clubs")));
+    assert_eq!(
+        contact(&app, "nikki@acme.example").await,
+        (nikki, "lead".to_owned()),
+        "not by another's doing"
+    );
+    assert_eq!(contact(&app, "eve@acme.example").await, (eve, "mql".to_owned()));
+    let ids = async |text: &'static str| -> Vec<ContactId> {
+        app.rows(text).await.iter().map(|row| row.get("contact_id").expect("an id")).collect()
     };
-    assert_eq!([value("phone"), value("role"), value("city")], [Some("700"), Some("Buyer"), Some("Faro")]);
+    let submissions = ids("select contact_id from form_submissions order by at, id").await;
+    assert_eq!(i64::try_from(submissions.len()).expect("few"), sent, "nothing is lost");
+    assert_eq!(submissions, [nikki, eve, nikki, eve, eve, eve]);
+    assert_eq!(
+        holder(&app, &device).await.map(|(id, _)| id),
+        Some(eve),
+        "a device that came meanwhile is hers"
+    );
+    assert_eq!(ids("select contact_id from activities where kind = 'webinar.registered'").await, [eve]);
 }
 
 #[tokio::test]

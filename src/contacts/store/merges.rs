@@ -80,6 +80,13 @@ pub(in crate::contacts) async fn insert(
     Ok(id)
 }
 
+/// Writes down anew what a merge changed.
+pub(in crate::contacts) async fn set_changes(tx: &mut Tx, id: &str, changes: &[Change]) -> Result<()> {
+    let changes = serde_json::to_value(changes).map_err(|error| Error::Engine(error.to_string()))?;
+    tx.execute(sql!("update contact_merges set fields = $2 where id = $1"), params![id, changes]).await?;
+    Ok(())
+}
+
 fn merge_of(row: &Row) -> Result<Merge> {
     Ok(Merge {
         id: row.get("id")?,

@@ -30,6 +30,17 @@ impl Trust {
         }
     }
 
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Claimed => "claimed",
+            Self::Clicked => "clicked",
+            Self::Confirmed => "confirmed",
+            Self::Authenticated => "authenticated",
+        }
+    }
+
     /// The trust of a stored level.
     pub fn of_level(level: i64) -> Self {
         match level {

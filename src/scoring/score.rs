@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::definition::Definition;
 use super::facts::{Activity, Facts};
+use super::known::Known;
 use super::scorer::Scorer;
 use crate::base::ids::ActivityId;
 use crate::base::localized::Localized;
@@ -83,6 +84,9 @@ pub struct Row {
     pub points: f64,
     /// What happened, for rules that are set off by an activity.
     pub evidence: Option<Evidence>,
+    /// What is known, for rules about facts, and who said it; only where somebody is explained.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Known>,
 }
 
 /// The activity behind a row or behind a stage.
@@ -122,7 +126,7 @@ pub const PROFILING_OFF: &str = "profiling.off";
 /// The engagement of somebody who objects to being profiled (GDPR, article 21): none, and a row that says why.
 pub(super) fn objected(definition: &Definition) -> Axis<Level> {
     let label = Localized::new("Objects to being profiled", "Se opone a que se haga un perfil suyo");
-    let row = Row { rule: PROFILING_OFF.to_owned(), label, full_points: 0.0, points: 0.0, evidence: None };
+    let row = adjustment(PROFILING_OFF, &label, 0.0);
     Axis { points: 0.0, band: definition.engagement.level(0.0), rows: vec![row] }
 }
 
@@ -160,7 +164,14 @@ fn cap(rows: &mut Vec<Row>, rule: &str, label: &Localized, most: f64) {
 
 fn adjustment(rule: &str, label: &Localized, points: f64) -> Row {
     let points = hundredths(points);
-    Row { rule: rule.to_owned(), label: label.clone(), full_points: points, points, evidence: None }
+    Row {
+        rule: rule.to_owned(),
+        label: label.clone(),
+        full_points: points,
+        points,
+        evidence: None,
+        facts: Vec::new(),
+    }
 }
 
 fn sum(rows: &[Row]) -> f64 {

@@ -84,16 +84,8 @@ impl<'a> Scorer<'a> {
 
     /// Both axes with their rows.
     pub fn score(&self, now: Timestamp) -> Score {
-        let mut rows: Vec<Row> = self
-            .fitting(now)
-            .map(|rule| Row {
-                rule: rule.id.clone(),
-                label: rule.label.clone(),
-                full_points: rule.points,
-                points: hundredths(rule.points),
-                evidence: None,
-            })
-            .collect();
+        let mut rows: Vec<Row> =
+            self.fitting(now).map(|rule| Row { points: hundredths(rule.points), ..open_row(rule) }).collect();
         let points = bound(&mut rows, self.definition.fit.cap);
         let fit = Axis { points, band: self.definition.fit.grade(points), rows };
         if self.objects() {
@@ -126,6 +118,13 @@ impl<'a> Scorer<'a> {
     pub fn fitting(&self, now: Timestamp) -> impl Iterator<Item = &'a FitRule> {
         let moment = self.moment(now);
         self.definition.fit.rules.iter().filter(move |rule| rule.condition.holds_at(&moment))
+    }
+
+    /// The rules of fit that would give points and do not: what is not known, or is otherwise.
+    pub fn not_fitting(&self, now: Timestamp) -> Vec<Row> {
+        let moment = self.moment(now);
+        let open = |rule: &&FitRule| rule.points > 0.0 && !rule.condition.holds_at(&moment);
+        self.definition.fit.rules.iter().filter(open).map(open_row).collect()
     }
 
     /// The rules of engagement that ever counted something up to `now`, or hold now.
@@ -313,7 +312,8 @@ impl<'a> Scorer<'a> {
             Source::Rule(_, Some(index)) => self.history.at(index).map(Evidence::of),
             Source::Rule(_, None) | Source::Group(_) | Source::Total | Source::Floor => None,
         };
-        Row { rule, label, full_points: line.full_points, points: line.points, evidence }
+        let facts = Vec::new();
+        Row { rule, label, full_points: line.full_points, points: line.points, evidence, facts }
     }
 }
 
@@ -339,7 +339,7 @@ fn counted(rule: &EngagementRule, history: &History) -> Vec<Counted> {
     let Trigger::On { kind, condition } = &rule.trigger else { return Vec::new() };
     // Many activities are about the same thing: the same page again is not asked again.
     let mut known: HashMap<&str, bool> = HashMap::new();
-    let of_subject = condition.as_ref().is_some_and(|condition| !condition.reads("props"));
+    let of_subject = condition.as_ref().is_some_and(|condition| !condition.reads_details());
     let holds =
         |activity: &Activity| condition.as_ref().is_none_or(|condition| condition.holds_for(activity));
     let mut counted: Vec<Counted> = Vec::new();
@@ -373,5 +373,17 @@ fn cap_lines(lines: &mut Vec<Line>, begin: usize, source: Source, most: f64) {
     if over > 0.0 {
         let points = hundredths(-over);
         lines.push(Line { source, full_points: points, points });
+    }
+}
+
+/// A rule of fit that gives nothing yet.
+fn open_row(rule: &FitRule) -> Row {
+    Row {
+        rule: rule.id.clone(),
+        label: rule.label.clone(),
+        full_points: rule.points,
+        points: 0.0,
+        evidence: None,
+        facts: Vec::new(),
     }
 }

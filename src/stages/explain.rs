@@ -6,14 +6,16 @@ use super::definition::{Definition, Stage};
 use super::due::{self, Deadline};
 use super::misses::{Miss, misses};
 use super::rules::Position;
-use super::{Disqualified, Error, Grounds, Offer, store, track};
+use super::{Disqualified, Error, Grounds, Offer, Person, store, track};
 use crate::base::ids::ContactId;
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
-use crate::contacts;
+use crate::scoring::condition::Condition;
+use crate::scoring::known::known;
 use crate::scoring::tags::Favourites;
-use crate::scoring::{Score, Scorer};
+use crate::scoring::{Known, Row, Said, Score, Scorer};
 use crate::storage::db::Queries;
+use crate::{companies, contacts};
 
 /// The whole answer: stage, reason, scores row by row, history, what is missing.
 #[derive(Debug, Clone, Serialize)]
@@ -30,6 +32,9 @@ pub struct Explanation {
     pub history: Vec<Passage>,
     /// Both axes with every row.
     pub score: Score,
+    /// The rules of fit that would give points and do not, with what is known of what they ask for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fit_missing: Vec<Row>,
     /// What is missing for the next stage, the nearest first; nothing in the last stage.
     pub next: Option<NextStage>,
     /// What she reads most; nothing of somebody who objects to being profiled.
@@ -152,10 +157,12 @@ async fn told(
     }
     let stage = history.iter().rev().find(|passage| passage.until.is_none()).cloned();
     let stage = stage.unwrap_or_else(|| beginning(definition, known.first_seen_at));
+    let fields = contacts::fields(q, contact).await?;
+    let said = said(q, contact, &fields, until).await?;
     let next = definition.next(&position.stage).map(|next| NextStage {
         id: next.id.clone(),
         label: next.label.clone(),
-        misses: misses(definition, &person, &position, next),
+        misses: with_facts(misses(definition, &person, &position, next), next, &person, &said),
     });
     let offers = super::offers(definition, &person, &position);
     let here = definition.stage(&position.stage);
@@ -163,8 +170,13 @@ async fn told(
         here.and_then(|here| due::cools_down_at(here, &scorer, position.entered_at, now, due::NEVER));
     let sla = here.and_then(|here| here.sla.as_ref());
     let deadline = sla.map(|sla| due::deadline(definition, sla, &person, position.entered_at));
-    let fields = contacts::fields(q, contact).await?;
     let later = fields.into_iter().filter(|field| !field.is_suggestion && field.at > until);
+    let mut fit_missing = scorer.not_fitting(now);
+    let mut score = person.score.clone();
+    for row in score.fit.rows.iter_mut().chain(&mut fit_missing) {
+        let rule = definition.scoring.fit.rules.iter().find(|rule| rule.id == row.rule);
+        row.facts = rule.map(|rule| facts_of(&rule.condition, &person, &said)).unwrap_or_default();
+    }
     let reads = match person.facts.profiling_off {
         true => Favourites::default(),
         false => definition.scoring.tags.favourites(&person.activities, now),
@@ -177,7 +189,8 @@ async fn told(
         stage,
         history,
         post_sale: track::standing(q, definition, contact, &person, until).await?,
-        score: person.score,
+        score,
+        fit_missing,
         next,
         offers,
         disqualified: person.disqualified,
@@ -185,6 +198,35 @@ async fn told(
         deadline,
         later_fields: later.map(|field| field.name).collect(),
     })
+}
+
+/// What was said by then of somebody and of the company she works for.
+async fn said(
+    q: &mut impl Queries,
+    contact: ContactId,
+    fields: &[contacts::Field],
+    until: Timestamp,
+) -> Result<Said, Error> {
+    let company = contacts::find(q, contact).await?.and_then(|known| known.company);
+    let of_company = match company {
+        Some(company) => companies::fields(q, company).await?,
+        None => Vec::new(),
+    };
+    let by_then = fields.iter().filter(|field| !field.is_suggestion && field.at <= until);
+    Ok(Said { of_person: by_then.cloned().collect(), of_company })
+}
+
+/// The facts that a condition reads, each with who said it.
+fn facts_of(condition: &Condition, person: &Person, said: &Said) -> Vec<Known> {
+    condition.fields().filter_map(|path| known(path, person.values(), said)).collect()
+}
+
+fn with_facts(mut misses: Vec<Miss>, stage: &Stage, person: &Person, said: &Said) -> Vec<Miss> {
+    for miss in &mut misses {
+        let clause = stage.clauses.iter().find(|clause| clause.id == miss.rule);
+        miss.facts = clause.map(|clause| facts_of(&clause.condition, person, said)).unwrap_or_default();
+    }
+    misses
 }
 
 /// Where somebody stood as of `now`.

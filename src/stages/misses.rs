@@ -7,7 +7,7 @@ use super::rules::{Person, Position, since};
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
 use crate::scoring::condition::{Bands, Call, Condition, Moment};
-use crate::scoring::{Grade, Level};
+use crate::scoring::{Grade, Known, Level};
 
 /// How far somebody is from the next stage, clause by clause, the nearest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +20,9 @@ pub struct Miss {
     pub condition: String,
     /// What would be enough; empty if no small change would be.
     pub needs: Vec<Need>,
+    /// The facts that it asks for, and who said them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Known>,
 }
 
 /// Something that would have to be so.
@@ -132,6 +135,7 @@ pub fn misses(definition: &Definition, person: &Person, position: &Position, sta
                 label: clause.label.clone(),
                 condition: clause.condition.text().to_owned(),
                 needs: always.iter().cloned().chain(missing).collect(),
+                facts: Vec::new(),
             }
         })
         .collect();

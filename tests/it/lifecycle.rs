@@ -6,6 +6,7 @@ use embudo::accounts::{self, NewAccount, Role};
 use embudo::base::diagnostic::Report;
 use embudo::base::language::Language;
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use embudo::contacts::Trust;
 use embudo::stages::{self, Actor, Decision, Definition, versions};
 use embudo::{contacts, scoring};
 use reqwest::Method;
@@ -649,4 +650,53 @@ async fn what_a_machine_did_counts_nothing() {
     assert_eq!(downloads("machine").await, 0);
     assert_eq!(downloads("unsure").await, 0);
     assert_eq!(downloads("human").await, 1);
+}
+
+#[tokio::test]
+async fn a_row_of_fit_names_what_it_read_and_who_said_it_and_what_is_missing_is_told_too() {
+    let app = TestApp::start_with(with_key).await;
+    for email in ["nikki@acme.example", "colleague@acme.example"] {
+        submit(&app.visitor(), "white-paper", email).await;
+    }
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let (colleague, _) = contact(&app, "colleague@acme.example").await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    for (id, name, value, source, trust) in [
+        (nikki, "job_title", "VP People", "console", Trust::Authenticated),
+        (colleague, "employees", "60", "form", Trust::Claimed),
+    ] {
+        contacts::set_field(&mut tx, id, name, value, source, trust, app.now()).await.expect("set");
+    }
+    tx.commit().await.expect("commits");
+
+    let path = "/explain?email=nikki%40acme.example";
+    let told = program(&app, Method::GET, path, "").await.expect_json(200);
+    let fact = |rows: &Value, rule: &str| {
+        let rows = rows.as_array().expect("rows");
+        rows.iter().find(|row| row["rule"] == rule).unwrap_or_else(|| panic!("no {rule}: {rows:?}"))["facts"]
+            [0]
+        .clone()
+    };
+    let fit = &told["score"]["fit"]["rows"];
+    let at = json!(app.now());
+    let title = json!({
+        "field": "contact.seniority", "value": "vp", "of": "person", "source": "console", "trust": "authenticated",
+        "at": at,
+    });
+    assert_eq!(fact(fit, "fit.seniority"), title);
+    let size = json!({
+        "field": "contact.employees", "value": "60", "of": "company", "source": "form", "trust": "claimed", "at": at,
+    });
+    assert_eq!(fact(fit, "fit.size"), size, "a colleague said it, and nobody else");
+    assert_eq!(fact(fit, "fit.company_mail")["of"], "address");
+    let missing = json!({ "field": "contact.industry", "value": "", "of": "nobody" });
+    assert_eq!(fact(&told["fit_missing"], "fit.industry"), missing);
+
+    let hired = crate::console::agent(&app, Role::Sdr).await;
+    let page = hired.sees(&format!("/console/contacts/{nikki}")).await;
+    for part in
+        ["Employees: 60", "of the company", "said by form, claimed", "said by a colleague", "not known"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
 }

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::Paint;
 use crate::base::language::Language;
-use crate::scoring::Row;
+use crate::scoring::known::Whose;
+use crate::scoring::{Known, Row};
 use crate::stages::Explanation;
 
 /// The explanation as a page of text.
@@ -86,6 +87,16 @@ fn write_text(
     let fit = &explanation.score.fit;
     writeln!(out, "\n{}", paint.bold(&format!("Fit {} ({} points)", fit.band.letter(), fit.points)))?;
     rows(out, &fit.rows, language, paint)?;
+    for row in &explanation.fit_missing {
+        let (label, rule) = (row.label.get(language), paint.faint(&row.rule));
+        writeln!(
+            out,
+            "  {:>8}  {label} {rule} {}",
+            "–",
+            paint.faint(&format!("would give {}", row.full_points))
+        )?;
+        facts(out, &row.facts, paint)?;
+    }
     let engagement = &explanation.score.engagement;
     let title = format!("Engagement {} ({} points)", engagement.band.0, engagement.points);
     writeln!(out, "\n{}", paint.bold(&title))?;
@@ -98,6 +109,7 @@ fn write_text(
                 miss.needs.iter().map(|need| need.words().get(language).to_owned()).collect();
             let needs = if needs.is_empty() { "nothing near".to_owned() } else { needs.join(" and ") };
             writeln!(out, "  {} {}: {needs}", miss.label.get(language), paint.faint(&miss.rule))?;
+            facts(out, &miss.facts, paint)?;
         }
     }
 
@@ -130,6 +142,29 @@ fn rows(out: &mut String, rows: &[Row], language: Language, paint: Paint) -> std
         let label = row.label.get(language);
         let (rule, what) = (paint.faint(&row.rule), paint.faint(&what));
         writeln!(out, "  {:>8.2}{faded}  {label} {rule} {what}", row.points)?;
+        facts(out, &row.facts, paint)?;
+    }
+    Ok(())
+}
+
+/// What a rule has read, and who said it.
+fn facts(out: &mut String, facts: &[Known], paint: Paint) -> std::fmt::Result {
+    for known in facts {
+        let value = if known.value.is_empty() { "not known" } else { known.value.as_str() };
+        let whose = match known.of {
+            Whose::Nobody | Whose::Person => "",
+            Whose::Company => "of the company",
+            Whose::Address => "read from the address",
+            Whose::Visit => "seen at a visit",
+            Whose::Deals => "by what was sold",
+        };
+        let said = match (&known.source, known.trust, known.at) {
+            (Some(source), Some(trust), Some(at)) => format!("said by {source}, {}, {at}", trust.word()),
+            _ => String::new(),
+        };
+        let parts: Vec<&str> = [whose, said.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
+        let line = format!("{} = {value}  {}", known.field, parts.join(", "));
+        writeln!(out, "            {}", paint.faint(line.trim_end()))?;
     }
     Ok(())
 }
@@ -140,6 +175,7 @@ mod tests {
     use crate::base::ids::ContactId;
     use crate::base::localized::Localized;
     use crate::base::time::Timestamp;
+    use crate::base::trust::Trust;
     use crate::scoring::{Axis, Grade, Level, Score};
     use crate::stages::explain::Passage;
     use crate::stages::{Grounds, Miss, Need};
@@ -167,6 +203,22 @@ mod tests {
             full_points: 20.0,
             points: 14.14,
             evidence: None,
+            facts: Vec::new(),
+        };
+        let fits = Row {
+            rule: "fit.size".to_owned(),
+            label: Localized::new("50 to 5000 employees", "De 50 a 5000 empleados"),
+            full_points: 25.0,
+            points: 25.0,
+            evidence: None,
+            facts: vec![Known {
+                field: "contact.employees".to_owned(),
+                value: "60".to_owned(),
+                of: Whose::Company,
+                source: Some("form".to_owned()),
+                trust: Some(Trust::Claimed),
+                at: Some(Timestamp(1_800_000_000_000)),
+            }],
         };
         Explanation {
             contact: ContactId::new(),
@@ -175,13 +227,29 @@ mod tests {
             history: vec![stage.clone()],
             stage,
             score: Score {
-                fit: Axis { points: 0.0, band: Grade::D, rows: Vec::new() },
+                fit: Axis { points: 25.0, band: Grade::C, rows: vec![fits] },
                 engagement: Axis { points: 14.14, band: Level(4), rows: vec![row] },
             },
+            fit_missing: vec![Row {
+                rule: "fit.industry".to_owned(),
+                label: Localized::new("Industry we know well", "Sector que conocemos bien"),
+                full_points: 15.0,
+                points: 0.0,
+                evidence: None,
+                facts: vec![Known {
+                    field: "contact.industry".to_owned(),
+                    value: String::new(),
+                    of: Whose::Nobody,
+                    source: None,
+                    trust: None,
+                    at: None,
+                }],
+            }],
             next: Some(crate::stages::explain::NextStage {
                 id: "sql".to_owned(),
                 label: Localized::new("SQL", "SQL"),
                 misses: vec![Miss {
+                    facts: Vec::new(),
                     rule: "sql.booked".to_owned(),
                     label: Localized::new("Booked a call", "Reservó una llamada"),
                     condition: String::new(),
@@ -212,6 +280,9 @@ mod tests {
             "because Registered for a webinar (mql.webinar)",
             "14.14 of 20",
             "Booked a call sql.booked: a call is booked",
+            "contact.employees = 60  of the company, said by form, claimed, ",
+            "Industry we know well fit.industry would give 15",
+            "contact.industry = not known",
         ] {
             assert!(english.contains(part), "{part}\n{english}");
         }

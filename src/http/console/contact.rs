@@ -13,8 +13,9 @@ use crate::contacts::{self, Contact, Trust};
 use crate::http::error::Problem;
 use crate::privacy::audit;
 use crate::reports::{person, timeline};
+use crate::scoring::known::Whose;
 use crate::scoring::tags::{Favourite, Favourites, Level};
-use crate::scoring::{Evidence, Row};
+use crate::scoring::{Evidence, Known, Row};
 use crate::stages::told::Told;
 use crate::stages::{self, Actor, Decision, Explanation};
 use crate::storage::db::Queries;
@@ -210,6 +211,7 @@ fn explanation(reader: &Reader, explained: &Explanation) -> Json {
         .iter()
         .map(|seen| json!({ "text": told(reader, seen), "at": seen.at }))
         .collect();
+    let facts = |facts: &[Known]| facts.iter().map(fact).collect::<Vec<Json>>();
     let axis = |name: &str, band: String, points: f64, rows: &[Row]| {
         let rows: Vec<Json> = rows
             .iter()
@@ -219,6 +221,7 @@ fn explanation(reader: &Reader, explained: &Explanation) -> Json {
                     "points": signed(row.points),
                     "at": row.evidence.as_ref().map(|seen| seen.at),
                     "what": row.evidence.as_ref().map(|seen| told(reader, seen)),
+                    "facts": facts(&row.facts),
                 })
             })
             .collect();
@@ -232,10 +235,21 @@ fn explanation(reader: &Reader, explained: &Explanation) -> Json {
             .map(|miss| {
                 let needs: Vec<String> =
                     miss.needs.iter().map(|need| need.words().get(language).to_owned()).collect();
-                json!({ "text": miss.label.get(language), "needs": needs.join(", ") })
+                json!({
+                    "text": miss.label.get(language), "needs": needs.join(", "), "facts": facts(&miss.facts),
+                })
             })
             .collect();
-        json!({ "stage": next.id, "misses": misses })
+        let open: Vec<Json> = explained
+            .fit_missing
+            .iter()
+            .map(|row| {
+                json!({
+                    "text": row.label.get(language), "points": signed(row.full_points), "facts": facts(&row.facts),
+                })
+            })
+            .collect();
+        json!({ "stage": next.id, "misses": misses, "open": open })
     });
     json!({
         "rule": stage.rule_label.get(language),
@@ -247,6 +261,21 @@ fn explanation(reader: &Reader, explained: &Explanation) -> Json {
         ],
         "next": next,
         "version": stage.version,
+    })
+}
+
+/// A field that a rule has read.
+fn fact(known: &Known) -> Json {
+    let name = known.field.rsplit('.').next().unwrap_or_default();
+    json!({
+        "name": name,
+        "value": known.value,
+        "is_yes": known.value == "true",
+        "is_no": known.value == "false",
+        "of": (!matches!(known.of, Whose::Nobody | Whose::Person)).then(|| known.of.word()),
+        "source": known.source,
+        "trust": known.trust,
+        "at": known.at,
     })
 }
 

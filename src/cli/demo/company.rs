@@ -14,6 +14,7 @@ use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Holder, Pick};
 use crate::contacts::{self, Consent, Identification, Trust};
+use crate::events::{Event, outbox};
 use crate::hits::Manner;
 use crate::ingest::Sender;
 use crate::webinars::attendance::Attended;
@@ -29,6 +30,8 @@ pub const ADMIN: &str = "admin@faro.example";
 pub const PASSWORD: &str = "a lighthouse at night";
 
 const PAST: &str = "reading-at-work";
+/// More facts than the sample's people leave.
+const MOST_FACTS: i64 = 1_000;
 const BROWSER: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/537.36 (KHTML, like Gecko) \
                        Chrome/140.0.0.0 Safari/537.36";
 
@@ -136,6 +139,7 @@ pub async fn settle_in(app: &App) -> anyhow::Result<()> {
         settle(app, person, now).await?;
     }
     attend(app, now).await?;
+    pass_over(app, now).await?;
     while crate::ingest::drain(&app.stores, &app.words).await? > 0 {}
     while crate::ingest::read_on(&app.stores, &app.words, &app.sites).await? > 0 {}
     join(app, ADMIN, "Ana Faro", Role::Admin, "en", now).await
@@ -253,6 +257,18 @@ async fn visit(app: &App, person: &Person, visitor: VisitorId, came: Timestamp) 
     Ok(())
 }
 
+/// A place in a webinar that is over was confirmed when it was taken: nothing of it is to be told today.
+async fn pass_over(app: &App, now: Timestamp) -> anyhow::Result<()> {
+    let mut tx = app.stores.db.begin().await?;
+    for recorded in outbox::waiting(&mut tx, MOST_FACTS).await? {
+        if matches!(&recorded.event, Event::WebinarRegistered { webinar, .. } if webinar == PAST) {
+            outbox::mark_dispatched(&mut tx, recorded.id, now).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Who was at the past webinar; the rest missed it.
 async fn attend(app: &App, now: Timestamp) -> anyhow::Result<()> {
     let Some(webinar) = app.webinars.find(PAST).filter(|webinar| webinar.closes_at() < now) else {
@@ -268,4 +284,43 @@ async fn attend(app: &App, now: Timestamp) -> anyhow::Result<()> {
     webinars::close(&mut tx, &app.lifecycle, webinar, webinar.closes_at()).await?;
     tx.commit().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::Clock;
+    use crate::cli::demo::folder;
+    use crate::config::Config;
+    use crate::jobs;
+    use crate::reports::outbox as mails;
+
+    #[tokio::test]
+    async fn the_first_mails_of_the_demo_are_all_kept_for_its_own_page_and_none_has_failed() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let shop = tempfile::tempdir().expect("a folder");
+        let settings = folder::prepare(shop.path(), 0).expect("prepared");
+        let config = Config::load(Some(&settings), std::iter::empty()).expect("right");
+        // A working day: letters need not wait for the morning.
+        let madrid = zone("Europe/Madrid").expect("a zone");
+        let today = jiff::Timestamp::now().to_zoned(madrid.clone()).date();
+        let until_monday = match today.weekday() {
+            jiff::civil::Weekday::Saturday => 2,
+            jiff::civil::Weekday::Sunday => 1,
+            _ => 0,
+        };
+        let noon = today.at(12, 0, 0, 0).to_zoned(madrid).expect("a noon").timestamp();
+        let clock = Clock::manual(Timestamp::from_jiff(noon).plus_ms(until_monday * DAY_MS));
+        let app = App::build(config, clock.clone()).await.expect("started");
+        settle_in(&app).await.expect("settled");
+        for _ in 0..3 {
+            jobs::drain(&app.worker()).await.expect("done");
+            clock.advance(MINUTE_MS);
+        }
+        let reads = &mut app.stores.db.read();
+        let waiting = mails::waiting(reads, clock.now()).await.expect("read");
+        assert_eq!(waiting, Vec::new());
+        let (kept, _) = mails::list(reads, 1).await.expect("read");
+        assert!(!kept.is_empty() && kept.iter().all(|mail| mail.transport == "outbox"), "{kept:?}");
+    }
 }

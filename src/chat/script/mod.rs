@@ -63,6 +63,8 @@ enum Line {
         recording: Option<String>,
         percent: u8,
     },
+    /// The page tells of an event of its own.
+    Event(String),
     Advance {
         ms: i64,
     },

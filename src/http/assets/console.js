@@ -251,6 +251,8 @@
     const id = form.elements.client_id.value;
     form.elements.client_id.value = crypto.randomUUID();
     area.value = "";
+    // What is typed from now on is something new to be told of.
+    typedAt = 0;
     const pending = pendingMessage(text, isNote ? "note" : "agent");
     const conversation = here("#talk").dataset.conversation;
     const problem = here("#say-problem");

@@ -76,7 +76,7 @@
     const link = part.contains(focused) ? focused.getAttribute("href") : null;
     const top = part.scrollTop;
     const typed = here("textarea", part)?.value;
-    const kind = here(".note-only", part) ? "note" : here('[name="kind"]:checked', part)?.value;
+    const kind = here(".note-only", part) ? typed && "note" : here('[name="kind"]:checked', part)?.value;
     part.replaceWith(document.importNode(next, true));
     const placed = document.getElementById(part.id);
     placed.scrollTop = top;

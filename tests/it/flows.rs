@@ -149,11 +149,11 @@ async fn a_pinned_flow_leaves_open_conversations_in_their_version_until_they_are
     let told = shop.say(shop.room(), fresh, choose("menu", "webinars")).await;
     assert_eq!(told.last().unwrap(), "Is there anything else?");
     // Another node knows the old version from the store alone.
-    let flows = (*shop.room().flows.now()).clone();
-    let other = Room { flows: Arc::new(Running::new(flows)), ..shop.room().clone() };
     let third = shop.open("welcome").await;
     shop.change("welcome.yaml", "ask: Is there anything else?", "ask: Anything more?");
     assert_eq!(shop.reload().await, Reloaded::Replaced);
+    let flows = (*shop.room().flows.now()).clone();
+    let other = Room { flows: Arc::new(Running::new(flows)), ..shop.room().clone() };
     let told = shop.say(&other, third, choose("menu", "webinars")).await;
     assert_eq!(told.last().unwrap(), "Is there anything else?");
     // Two days later the old one is left.

@@ -296,11 +296,16 @@ describe('nothing is lost and nothing comes twice', () => {
   });
 
   test('where a stream cannot be read, it polls', async (t) => {
-    const { server, open, choose, log } = await stage(t, { canStream: false });
+    const { server, open, choose, log, chat } = await stage(t, { canStream: false });
     await open();
     await until('a poll', () => server.requests.some(({ path }) => /wait=25/.test(path)));
     server.say(server.newest, 'by poll');
     await log.getByText('by poll').waitFor();
+    const polls = () => server.requests.filter(({ path }) => /wait=25/.test(path)).length;
+    const before = polls();
+    await until('the next poll', () => polls() > before || server.newest.waiters.length);
+    server.types('agent', 'Mike');
+    await chat.getByText('Mike is typing').waitFor();
     await choose('No thanks');
     await log.getByText('No thanks').waitFor();
     await inOrder(server, log);

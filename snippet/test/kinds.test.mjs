@@ -157,6 +157,26 @@ describe('what is typed', () => {
     assert.deepEqual((await texts(log)).at(-1), '••••••');
   });
 
+  test('another code can be asked for beside the line', async (t) => {
+    const { chat, choose, answer, sees } = await asked(t, { kind: 'code', digits: 6, choices: [{ id: 'again', label: 'Send me another code' }] });
+    assert.equal(await chat.locator('.field').getAttribute('autocomplete'), 'one-time-code');
+    await sees();
+    await choose('Send me another code');
+    assert.deepEqual(await answer(), { type: 'choice', question: 'q', choice: 'again', label: 'again' }, 'as the server of these tests writes it');
+  });
+
+  test('the page tells of its own events while no question is open', async (t) => {
+    const { page, server, log, choose, answer } = await asked(t, { kind: 'choice', choices: [{ id: 'a', label: 'Try it' }] });
+    await page.evaluate(() => embudo('event', 'too_early'));
+    await choose('Try it');
+    await answer();
+    server.say(server.newest, 'Go on.');
+    await log.getByText('Go on.').waitFor();
+    await page.evaluate(() => embudo('event', 'calculated'));
+    await until('the event', () => server.told.length);
+    assert.deepEqual(server.told, ['calculated']);
+  });
+
   test('a web address', async (t) => {
     const { chat, say, answer } = await asked(t, { kind: 'url' });
     assert.equal(await chat.locator('.field').getAttribute('type'), 'url');

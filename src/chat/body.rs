@@ -155,6 +155,9 @@ pub enum Input {
     /// The digits of a code that was sent to her address.
     Code {
         digits: u8,
+        /// What she can pick instead of typing: another code.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        choices: Vec<Choice>,
     },
     Slot {
         meeting: String,

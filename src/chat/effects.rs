@@ -21,7 +21,8 @@ pub enum Effect {
     OfferSlots { meeting: String, after: Option<Timestamp>, within_ms: i64, offer: usize },
     /// A time is to be booked; answered by `Input::Booked`, `SlotTaken` or `NotBooked` in the same turn.
     Book { meeting: String, starts_at: Timestamp, key: String },
-    /// A code is to be sent to her address; answered by `Input::Done` or `Input::Failed` in the same turn.
+    /// A code is to be sent to her address; answered by `Input::Done`, `Input::CodeTooSoon` or
+    /// `Input::Failed` in the same turn.
     SendCode,
     /// Digits that she typed; answered by `Input::Done`, `Input::CodeWrong` or `Input::Failed` in the same turn.
     CheckCode { digits: String },

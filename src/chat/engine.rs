@@ -74,6 +74,10 @@ pub enum Input {
         recording: String,
         percent: u8,
     },
+    /// The page tells of an event of its own.
+    Event {
+        name: String,
+    },
     AgentAccepted {
         agent: Face,
     },
@@ -95,6 +99,8 @@ pub enum Input {
     Failed,
     /// The digits of a code were not right; there are tries left.
     CodeWrong,
+    /// A code went to this address so recently, or so often, that no other may follow now.
+    CodeTooSoon,
 }
 
 /// Why an input was not taken.
@@ -168,6 +174,9 @@ pub struct State {
     /// A code is on its way to her address.
     #[serde(default)]
     pub code_sent: bool,
+    /// How many more codes she has asked for at this step.
+    #[serde(default)]
+    pub codes_again: u32,
     pub outcome: Option<String>,
     /// The steps entered so far.
     pub path: Vec<String>,
@@ -239,6 +248,7 @@ pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
         email_given: false,
         recalled: Vec::new(),
         code_sent: false,
+        codes_again: 0,
         outcome: None,
         path: Vec::new(),
     };
@@ -286,7 +296,11 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
         return Ok(run.turn());
     }
     let after = match input {
-        Input::Watched { .. } if !matches!(step.verb, super::steps::Verb::WaitFor(_)) => After::Stay,
+        Input::Watched { .. } | Input::Event { .. }
+            if !matches!(step.verb, super::steps::Verb::WaitFor(_)) =>
+        {
+            After::Stay
+        }
         _ => step.verb.hear(step, input, &mut run)?,
     };
     run.go(after);
@@ -464,7 +478,7 @@ impl<'a> Run<'a> {
         match input {
             Input::Said(said) => self.echo(said)?,
             Input::Booked(booked) => self.booked(booked),
-            Input::Watched { .. } | Input::Tick => {}
+            Input::Watched { .. } | Input::Event { .. } | Input::Tick => {}
             Input::AgentReturned => {
                 let text = Phrase::BackToBot.text(self.world.reader.language);
                 self.mode(Mode::Bot, None, Some(text.to_owned()));
@@ -478,7 +492,8 @@ impl<'a> Run<'a> {
             | Input::NotBooked { .. }
             | Input::Done
             | Input::Failed
-            | Input::CodeWrong => return Err(Refused::NotNow),
+            | Input::CodeWrong
+            | Input::CodeTooSoon => return Err(Refused::NotNow),
         }
         Ok(Some(After::Stay))
     }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::expr::{Expr, Symbols, Type};
 use crate::base::language::Language;
+use crate::base::time::DAY_MS;
 use crate::base::yaml::{self, Doc, Kind, Map, Node, Spanned, View};
 
 use super::steps::{self, Verb};
@@ -40,8 +41,37 @@ pub struct Flow {
     pub stop: Option<Target>,
     /// Where conversations go on that stand at a step which is no more: its old id, and the step now.
     pub migrate: BTreeMap<String, Target>,
+    /// What a change of the file means for conversations that are in it.
+    pub change: Change,
     /// Its own steps, in order; after them those of the flows it calls, under the calling step's name (`call/step`).
     pub steps: Vec<Step>,
+}
+
+/// What conversations that have begun in another version of a flow do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Change {
+    /// They go on in the new one, as `versions::fate` says.
+    #[default]
+    Follow,
+    /// They keep theirs until they end, or until they are so old.
+    Pin { max_age_ms: i64 },
+}
+
+/// How old a conversation in an old version may get where the flow does not say.
+const MAX_AGE_MS: i64 = 30 * DAY_MS;
+
+impl Change {
+    /// `follow`, `pin`, or `{pin: 7d}`.
+    fn read(view: View<'_>) -> Option<Change> {
+        if !view.is_map() {
+            let word = view.one_of(&["follow", "pin"])?;
+            return Some(if word == "pin" { Change::Pin { max_age_ms: MAX_AGE_MS } } else { Change::Follow });
+        }
+        let mut map = view.map()?;
+        let pin = map.required("pin").and_then(View::duration_ms);
+        map.finish();
+        pin.map(|max_age_ms| Change::Pin { max_age_ms })
+    }
 }
 
 /// A variable of a flow.
@@ -371,6 +401,7 @@ impl Flow {
             .into_iter()
             .filter_map(|(old, view)| Some((old.value.clone(), Target::read(view)?)))
             .collect();
+        let change = map.optional("change").and_then(Change::read).unwrap_or_default();
         let condition = trigger.as_ref().and_then(|t| t.condition.as_ref());
         let mut always: BTreeSet<&str> = symbols::ALWAYS.into_iter().collect();
         always.extend(condition.map(Expr::guarantees).unwrap_or_default());
@@ -420,6 +451,7 @@ impl Flow {
             human,
             stop,
             migrate,
+            change,
             steps,
         })
     }

@@ -185,7 +185,7 @@ fn renamed(verb: &mut Verb, rename: &impl Fn(&mut Target)) {
             }
         }
         Verb::WaitFor(WaitFor::Video { step, .. }) => rename(step),
-        Verb::WaitFor(WaitFor::Time { .. })
+        Verb::WaitFor(WaitFor::Time { .. } | WaitFor::Event { .. })
         | Verb::Say(_)
         | Verb::Show(_)
         | Verb::Set(_)

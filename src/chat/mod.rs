@@ -463,7 +463,7 @@ async fn advance(
     now: Timestamp,
 ) -> Result<Vec<Entry>, Error> {
     let old_head = conversation.head;
-    let flow = room.flows.of(tx, conversation).await?;
+    let flow = room.flows.of(tx, conversation, now).await?;
     let mut turning = Turning { room, tx, conversation, flow, online, now, appended: Vec::new() };
     turning.run(step, cause).await?;
     let appended = turning.appended;
@@ -536,7 +536,7 @@ pub async fn agent_say(
     }
     hers(&conversation, agent)?;
     let old_head = conversation.head;
-    let flow = room.flows.of(&mut tx, &conversation).await?;
+    let flow = room.flows.of(&mut tx, &conversation, now).await?;
     let mut turning = Turning {
         room,
         tx: &mut tx,
@@ -697,6 +697,31 @@ pub async fn watched(
         room.tell(&conversation).await;
     }
     Ok(percent)
+}
+
+/// The page tells of an event of its own: a flow that waits for it goes on. Nothing else is changed by it.
+///
+/// # Errors
+/// [`Error::MessageInvalid`] for a name that no flow can wait for, and as the store says.
+pub async fn event(room: &Room, id: ConversationId, name: &str, now: Timestamp) -> Result<(), Error> {
+    use steps::EVENT_LENGTH;
+    if !(1..=EVENT_LENGTH).contains(&name.chars().count()) {
+        return Err(Error::MessageInvalid(format!("an event has a name of 1 to {EVENT_LENGTH} characters")));
+    }
+    let online = room.online(now).await;
+    let mut tx = room.stores.db.begin().await?;
+    let mut conversation = locked(&mut tx, id).await?;
+    if conversation.mode != Mode::Bot {
+        return Ok(());
+    }
+    let head = conversation.head;
+    let step = Step::Input(Input::Event { name: name.to_owned() });
+    advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
+    tx.commit().await?;
+    if conversation.head != head {
+        room.tell(&conversation).await;
+    }
+    Ok(())
 }
 
 /// Everything that was said in a conversation, for whoever may read it.

@@ -14,6 +14,9 @@ pub enum Phrase {
     NotATime,
     OutOfRange,
     NotTheCode,
+    SendAgain,
+    CodeSentAgain,
+    CodeTooSoon,
     TooShort,
     TooLong,
     PickASlot,
@@ -66,6 +69,15 @@ impl Phrase {
             Phrase::NotTheCode => (
                 "Those are not the digits from the mail. Please look again: there are six of them.",
                 "No son las cifras del correo. Míralo otra vez, por favor: son seis.",
+            ),
+            Phrase::SendAgain => ("Send me another code", "Envíame otro código"),
+            Phrase::CodeSentAgain => (
+                "Another code is on its way. Only the newest one works.",
+                "Va otro código en camino. Solo vale el más reciente.",
+            ),
+            Phrase::CodeTooSoon => (
+                "A code went out a moment ago, and they can only be sent now and then. Please look in the mailbox, and in the spam folder, too.",
+                "Hace un momento salió un código, y solo se pueden enviar de vez en cuando. Mira en tu correo, también en la carpeta de spam.",
             ),
             Phrase::TooShort => ("A few more words, please.", "Unas palabras más, por favor."),
             Phrase::TooLong => {

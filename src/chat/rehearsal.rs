@@ -277,7 +277,7 @@ fn facts(scene: &Scene) -> Context {
     facts
 }
 
-fn world(scene: &Scene) -> World {
+pub fn world(scene: &Scene) -> World {
     let facts = facts(scene);
     let zone = zone(&scene.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     World {
@@ -383,7 +383,7 @@ mod tests {
             "question",
             "no",
         ];
-        match dice.roll(14) {
+        match dice.roll(15) {
             0 => says("what do you mean?"),
             1 => says("ana@example.com"),
             2 => says("+34 600 123 456"),
@@ -401,6 +401,7 @@ mod tests {
                 none_fit: dice.roll(3) == 0,
             }),
             9 => says("1"),
+            14 => Input::Event { name: "demo_clicked".into() },
             _ => pick(&open, choices[dice.roll(choices.len())]),
         }
     }

@@ -69,6 +69,7 @@ pub fn schema() -> Json {
     ] });
     let wait = json!({ "oneOf": [
         closed(json!({ "video": step_name, "at_least": { "type": "string", "pattern": "^[0-9]+%$" } }), &["video", "at_least"]),
+        closed(json!({ "event": { "type": "string", "minLength": 1, "maxLength": 120 } }), &["event"]),
         closed(json!({ "time": duration }), &["time"]),
     ] });
     let mut step = json!({
@@ -152,6 +153,10 @@ pub fn schema() -> Json {
                 "type": "object",
                 "additionalProperties": step_name,
                 "description": "Where conversations go on whose step is gone: its old id, and the step now.",
+            },
+            "change": {
+                "oneOf": [{ "enum": ["follow", "pin"] }, closed(json!({ "pin": duration }), &["pin"])],
+                "description": "Whether open conversations follow a change of the file, or keep the version they are in until they end or are so old (30d).",
             },
             "steps": { "type": "object", "propertyNames": name, "additionalProperties": closed(step, &[]) },
             "translations": { "type": "object", "additionalProperties": { "type": "object" } },

@@ -149,6 +149,6 @@ pub(super) async fn turning<'a>(
     conversation: &'a mut Conversation,
     now: Timestamp,
 ) -> Result<Turning<'a>, Error> {
-    let flow = room.flows.of(tx, conversation).await?;
+    let flow = room.flows.of(tx, conversation, now).await?;
     Ok(Turning { room, tx, conversation, flow, online: 0, now, appended: Vec::new() })
 }

@@ -284,7 +284,8 @@ impl Turning<'_> {
         let (visitor, language) = (self.conversation.visitor, self.conversation.language);
         match codes::ask(self.tx, contact, visitor, language, self.now).await {
             Ok(()) => Ok(Input::Done),
-            Err(codes::Error::TooMany(_) | codes::Error::Contact(_)) => Ok(Input::Failed),
+            Err(codes::Error::TooMany(_)) => Ok(Input::CodeTooSoon),
+            Err(codes::Error::Contact(_)) => Ok(Input::Failed),
             Err(codes::Error::Storage(error)) => Err(error.into()),
             Err(codes::Error::Wrong { .. } | codes::Error::Over | codes::Error::Spent) => Ok(Input::Failed),
         }

@@ -2,14 +2,15 @@
 //!
 //! Texts follow at once. A step whose contract is the same (verb, kind of answer, choices) goes on; one whose
 //! contract has changed is asked anew; one that is gone goes on where `migrate` says, else with an excuse where a
-//! person would be asked for. A flow that is gone altogether is kept for the conversations that are in it.
+//! person would be asked for. A flow that is gone altogether is kept for the conversations that are in it, and so is
+//! the old version of one that says `change: pin`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::check::Known;
 use super::engine::{Phase, State};
-use super::flow::{Flow, Step, VarType};
+use super::flow::{Change, Flow, Step, VarType};
 use super::flows::Flows;
 use super::{Conversation, Error, store};
 use crate::base::diagnostic::{Mark, Report};
@@ -58,6 +59,14 @@ pub fn fate<'f>(flow: &'f Flow, state: &State) -> Fate<'f> {
     }
 }
 
+/// Whether a conversation of this age keeps the version that it is in, although this one runs.
+fn is_pinned(running: &Flow, age_ms: i64) -> bool {
+    match running.change {
+        Change::Follow => false,
+        Change::Pin { max_age_ms } => age_ms < max_age_ms,
+    }
+}
+
 /// Leaves out the variables that the flow does not have any more, or of another type.
 pub fn carry_over(flow: &Flow, state: &mut State) {
     state.vars.retain(|name, value| {
@@ -96,6 +105,9 @@ pub fn meetings(flows: &Flows, standing: &[State]) -> Vec<Meeting> {
         let flow = flows.find(&state.flow);
         let fate = flow.map(|flow| fate(flow, state));
         let (word, to) = match fate {
+            _ if flow.is_some_and(|flow| flow.change != Change::Follow && flow.version != state.version) => {
+                ("stays in its own version", Some(state.step.clone()))
+            }
             Some(Fate::Same(step) | Fate::GoesOn(step) | Fate::AsksAgain(step)) => {
                 (fate.map_or("", Fate::word), Some(step.id.clone()))
             }
@@ -189,8 +201,8 @@ impl Running {
         self.problem.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The flow that a conversation goes on with: the one of its name that runs, unless another node has brought a
-    /// newer one, or there is none any more; then the one of its own version, from the store.
+    /// The flow that a conversation goes on with: the one of its name that runs, unless that leaves open conversations
+    /// where they are, another node has brought a newer one, or there is none any more; then the one of its own version, from the store.
     ///
     /// # Errors
     /// [`Error::FlowUnknown`] if that is lost, too.
@@ -198,6 +210,7 @@ impl Running {
         &self,
         q: &mut impl Queries,
         conversation: &Conversation,
+        now: Timestamp,
     ) -> Result<Arc<Flow>, Error> {
         let name = conversation.flow.as_deref().ok_or(Error::FlowUnknown)?;
         let running = self.now().find(name).cloned();
@@ -206,6 +219,9 @@ impl Running {
         };
         match running {
             Some(running) if running.version == version => Ok(running),
+            Some(running) if is_pinned(&running, now.since_ms(conversation.opened_at)) => {
+                Ok(self.kept(q, name, version).await?.unwrap_or(running))
+            }
             Some(running) => {
                 let seen = store::versions_seen(q, name).await?;
                 let at = |version: &str| seen.iter().find(|(known, _)| known == version).map(|(_, at)| *at);

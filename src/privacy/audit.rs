@@ -98,6 +98,14 @@ pub async fn note(
     store::insert_audit(tx, &by.word(), act.word(), Some(contact), &details, now).await
 }
 
+/// Writes down that something was changed that is about no single person, such as the words of a prepared answer.
+///
+/// # Errors
+/// As the store says.
+pub async fn changed(tx: &mut Tx, by: By, details: Json, now: Timestamp) -> Result<()> {
+    store::insert_audit(tx, &by.word(), Act::Changed.word(), None, &details, now).await
+}
+
 /// Writes down that somebody looked at a contact, wherever that was; once an hour, however often the page is loaded.
 ///
 /// # Errors

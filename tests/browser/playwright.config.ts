@@ -17,10 +17,15 @@ export default defineConfig<{ mix: Mix }>({
   testMatch: '*.spec.ts',
   outputDir: '../../target/browser',
   reporter: [['list']],
-  // Everything on the stores of one machine; the story and who is who on those of many nodes, too.
+  // Everything on the stores of one machine; the story, who is who and the live chat on those of many nodes, too, and
+  // there with two of them.
   projects: [
-    { name: 'embedded' },
-    { name: 'postgres+redis', use: { mix: 'postgres+redis' }, grep: /whole story|stranger|share one browser/ },
+    { name: 'embedded', grepInvert: /two nodes/ },
+    {
+      name: 'postgres+redis',
+      use: { mix: 'postgres+redis' },
+      grep: /whole story|stranger|share one browser|wait, owner, accept|two nodes/,
+    },
   ],
   fullyParallel: true,
   workers: Number(process.env.WORKERS ?? 2),

@@ -138,7 +138,8 @@ impl Stage {
         match transport {
             Transport::Stream => Ear::Stream(self.stream(&format!("stream?after={after}"), None).await),
             Transport::Poll => {
-                Ear::Poll { client: self.visitor(), path: self.path("events"), after, told: VecDeque::new() }
+                let told = VecDeque::new();
+                Ear::Poll { client: self.visitor(), path: self.path("events"), after, read: 0, told }
             }
             Transport::Line => {
                 Ear::Line(Box::new(Socket::open(&self.line(after), &self.console()).await.expect("opened")))
@@ -216,7 +217,7 @@ fn frames(answer: reqwest::Response) -> Frames {
 /// A reader of the log.
 enum Ear {
     Stream(Frames),
-    Poll { client: Client, path: String, after: i64, told: VecDeque<(String, Value)> },
+    Poll { client: Client, path: String, after: i64, read: i64, told: VecDeque<(String, Value)> },
     Line(Box<Socket>),
 }
 
@@ -226,11 +227,16 @@ impl Ear {
         let next = async {
             match self {
                 Ear::Stream(frames) => frames.next().await.expect("the stream goes on"),
-                Ear::Poll { client, path, after, told } => loop {
+                Ear::Poll { client, path, after, read, told } => loop {
                     if let Some(frame) = told.pop_front() {
                         return frame;
                     }
-                    let page = client.get(&format!("{path}?after={after}&wait=15")).await.expect_json(200);
+                    let asked = format!("{path}?after={after}&wait=15&read={read}");
+                    let page = client.get(&asked).await.expect_json(200);
+                    *read = page["read"].as_i64().unwrap();
+                    if let Some(typing) = page.get("typing") {
+                        told.push_back(("typing".to_owned(), typing.clone()));
+                    }
                     for event in page["events"].as_array().unwrap() {
                         *after = event["seq"].as_i64().unwrap();
                         told.push_back(("event".to_owned(), event.clone()));
@@ -348,6 +354,24 @@ async fn a_reader_learns_at_once_how_far_the_log_goes_and_later_how_far_the_othe
 }
 
 #[actix_web::test]
+async fn what_was_read_between_two_polls_is_told_by_the_next_at_once() {
+    let stage = Stage::start().await;
+    stage.says("hello").await;
+    let head = i64::try_from(stage.log().await.len()).unwrap();
+    let (room, id) = (&stage.app.app.room, stage.conversation());
+    chat::read(room, id, chat::body::Author::Agent, head).await.unwrap();
+    let started = std::time::Instant::now();
+    let asked = |read: i64, wait: u8| stage.path(&format!("events?after={head}&wait={wait}&read={read}"));
+    let page = stage.visitor().get(&asked(0, 20)).await.expect_json(200);
+    assert_eq!(page["read"], json!(head));
+    assert!(started.elapsed() < Duration::from_secs(10), "it was answered at once");
+    // Who knows it already waits.
+    let started = std::time::Instant::now();
+    stage.visitor().get(&asked(head, 1)).await.expect(200);
+    assert!(started.elapsed() >= Duration::from_secs(1));
+}
+
+#[actix_web::test]
 async fn a_number_that_the_log_does_not_have_is_refused() {
     let stage = Stage::start().await;
     let log = stage.log().await;
@@ -389,7 +413,21 @@ async fn what_the_other_side_types_is_told_and_what_one_types_oneself_is_not() {
     mike.next_of("head").await;
     room.typing(id, chat::body::Author::Visitor, "").await;
     room.typing(id, chat::body::Author::Agent, "Mike").await;
-    assert_eq!(visitor.next().await, ("typing".to_owned(), json!({"who": "agent", "name": "Mike"})));
+    let told = ("typing".to_owned(), json!({"who": "agent", "name": "Mike"}));
+    assert_eq!(visitor.next().await, told);
+    // Who polls is answered at once. What is typed while she is not asking is lost, as it may be: it is typed again.
+    let mut polls = stage.listen(Transport::Poll, head).await;
+    let types = async {
+        loop {
+            room.typing(id, chat::body::Author::Visitor, "").await;
+            room.typing(id, chat::body::Author::Agent, "Mike").await;
+            actix_web::rt::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        heard = polls.next() => assert_eq!(heard, told),
+        () = types => {}
+    }
     let typing = mike.next_of("typing").await;
     assert!(typing["text"].as_str().unwrap().contains("writing"), "in the reader's words: {typing}");
     stage.says("said").await;

@@ -839,6 +839,65 @@ async fn a_colleague_asks_for_letters_on_somebodys_behalf_and_ends_them() {
 }
 
 #[tokio::test]
+async fn prepared_answers_are_written_changed_and_taken_away_in_the_console() {
+    let app = app().await;
+    let sdr = agent(&app, Role::Sdr).await;
+    let path = "/console/replies";
+    let page = sdr.sees(path).await;
+    assert!(
+        page.contains("/prices") && page.contains("replies.yaml"),
+        "those of the file stand there: {page}"
+    );
+    let reply = |was: &'static str, shortcut: &'static str, en: &'static str| {
+        [
+            ("was", was),
+            ("shortcut", shortcut),
+            ("title_en", "Parking"),
+            ("title_es", "Aparcar"),
+            ("text_en", en),
+            ("text_es", "A dos calles."),
+        ]
+    };
+    let words = "Two streets away.";
+    sdr.submits(path, &reply("", "/parking", words)).await.expect(303);
+    assert!(sdr.sees(path).await.contains(words));
+    for (form, problem) in [
+        (reply("", "parking", "Another."), "there is a reply /parking already"),
+        (reply("", "prices", "Nothing."), "there is a reply /prices already"),
+        (reply("parking", "Big words", words), "cannot be a shortcut"),
+        (reply("parking", "parking", "Two streets, {{contact.first_name}}."), "contact.first_name"),
+        (reply("parking", "parking", "{{agent.name}}"), "other holes"),
+    ] {
+        let refused = sdr.submits(path, &form).await.expect(422).body;
+        assert!(refused.contains(problem), "{problem} in {refused}");
+        assert!(sdr.sees(path).await.contains(words), "what stood there stays");
+    }
+    // Two at a time: whoever comes second with a new one of the same name is told.
+    sdr.submits(path, &reply("parking", "park", "Three streets away.")).await.expect(303);
+    let page = sdr.sees(path).await;
+    assert!(
+        page.contains("/park<") && page.contains("Three streets") && !page.contains("/parking<"),
+        "{page}"
+    );
+
+    let viewer = agent(&app, Role::Viewer).await;
+    let seen = viewer.sees(path).await;
+    assert!(seen.contains("Three streets") && !seen.contains("/console/replies/park/delete"), "{seen}");
+    viewer.submits(path, &reply("", "hey", "Hey.")).await.expect(403);
+    viewer.submits("/console/replies/park/delete", &[]).await.expect(403);
+
+    sdr.submits("/console/replies/park/delete", &[]).await.expect(303);
+    assert!(!sdr.sees(path).await.contains("Three streets"));
+    let noted = app
+        .rows("select details from audit where action = 'changed' and contact_id is null order by at, id")
+        .await;
+    let noted: Vec<String> = noted.iter().map(|row| row.get("details").expect("a text")).collect();
+    assert_eq!(noted.len(), 3, "who changed what is written down: {noted:?}");
+    let admin = agent(&app, Role::Admin).await;
+    assert!(admin.sees("/console/audit").await.contains("the prepared answer /park"));
+}
+
+#[tokio::test]
 async fn what_forms_set_apart_is_let_in_or_thrown_away_on_its_page() {
     let app = app().await;
     for email in ["pam@acme.example", "eve@acme.example"] {

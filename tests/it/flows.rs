@@ -9,6 +9,7 @@ use embudo::app::Reloaded;
 use embudo::base::email::Email;
 use embudo::base::ids::{ContactId, ConversationId, VisitorId, new_key};
 use embudo::base::language::Language;
+use embudo::base::time::DAY_MS;
 use embudo::chat::body::{Body, Said};
 use embudo::chat::{self, Page, Room, Running, Visit};
 use embudo::contacts::{self, Consent, Identification, Trust};
@@ -132,6 +133,33 @@ async fn a_changed_text_is_said_in_conversations_that_are_open() {
     assert_eq!(shop.reload().await, Reloaded::Replaced);
     let told = shop.say(shop.room(), open, choose("menu", "webinars")).await;
     assert_eq!(told.last().unwrap(), "Is there anything else?");
+}
+
+#[tokio::test]
+async fn a_pinned_flow_leaves_open_conversations_in_their_version_until_they_are_old() {
+    let shop = Shop::start().await;
+    let (pinned, old) = (shop.open("welcome").await, shop.open("welcome").await);
+    shop.change("welcome.yaml", "ask: Anything else?", "ask: Is there anything else?");
+    shop.change("welcome.yaml", "\nsteps:", "\nchange: {pin: 2d}\nsteps:");
+    shop.app.clock.advance(1_000);
+    assert_eq!(shop.reload().await, Reloaded::Replaced);
+    let told = shop.say(shop.room(), pinned, choose("menu", "webinars")).await;
+    assert_eq!(told.last().unwrap(), "Anything else?", "as it was when she began");
+    let fresh = shop.open("welcome").await;
+    let told = shop.say(shop.room(), fresh, choose("menu", "webinars")).await;
+    assert_eq!(told.last().unwrap(), "Is there anything else?");
+    // Another node knows the old version from the store alone.
+    let third = shop.open("welcome").await;
+    shop.change("welcome.yaml", "ask: Is there anything else?", "ask: Anything more?");
+    assert_eq!(shop.reload().await, Reloaded::Replaced);
+    let flows = (*shop.room().flows.now()).clone();
+    let other = Room { flows: Arc::new(Running::new(flows)), ..shop.room().clone() };
+    let told = shop.say(&other, third, choose("menu", "webinars")).await;
+    assert_eq!(told.last().unwrap(), "Is there anything else?");
+    // Two days later the old one is left.
+    shop.app.clock.advance(2 * DAY_MS);
+    let told = shop.say(shop.room(), old, choose("menu", "webinars")).await;
+    assert_eq!(told.last().unwrap(), "Anything more?");
 }
 
 #[tokio::test]

@@ -101,7 +101,8 @@ async fn every_kind_of_question_is_asked_answered_and_kept() {
     assert_eq!(talk.asked()["typing_ms"], 600, "the step's own typing");
     talk.answer("ana@example.com").await;
 
-    assert_eq!(talk.asked()["input"], json!({"kind": "code", "digits": 6}));
+    let again = json!([{"id": "again", "label": "Send me another code"}]);
+    assert_eq!(talk.asked()["input"], json!({"kind": "code", "digits": 6, "choices": again}));
     assert_eq!(talk.asked()["typing_ms"], 0, "the flow's typing");
     let right = digits(&app).await;
     let wrong = if right == "000000" { "111111" } else { "000000" };
@@ -159,6 +160,65 @@ async fn every_kind_of_question_is_asked_answered_and_kept() {
     }
     let ana = contacts::find(&mut app.app.stores.db.read(), ana).await.unwrap().unwrap();
     assert_eq!(ana.stage, "mql");
+}
+
+#[actix_web::test]
+async fn another_code_is_sent_on_request_but_not_at_once_and_not_for_ever() {
+    let app = start().await;
+    let mut talk = Talk::open(&app, VisitorId::new(), Some("tour"), "en").await;
+    talk.answer("ana@example.com").await;
+    let again = json!({"type": "choice", "question": "code", "choice": "again"});
+    let told = talk.send(again.clone()).await;
+    assert_eq!(told[0]["label"], "Send me another code");
+    assert!(told[1]["text"].as_str().unwrap().contains("went out a moment ago"), "{told:?}");
+    assert_eq!(app.count("identity_codes").await, 1, "a mailbox is not flooded");
+    let first = digits(&app).await;
+    for sent in 2..=3 {
+        app.later(61_000).await;
+        let told = talk.send(again.clone()).await;
+        assert!(told[1]["text"].as_str().unwrap().contains("on its way"), "{told:?}");
+        assert_eq!(app.count("identity_codes").await, sent);
+    }
+    assert_eq!(talk.asked()["input"], json!({"kind": "code", "digits": 6}), "offered no more");
+    let refused = talk
+        .client
+        .post(&format!("/v1/chat/{}/messages", talk.id), &json!({"client_id": new_key(), "body": again}))
+        .await;
+    refused.expect_problem(409, "chat.question_over");
+    let newest = digits(&app).await;
+    if newest != first {
+        assert_eq!(talk.answer(&first).await[1]["type"], "invalid", "only the newest code works");
+    }
+    talk.answer(&newest).await;
+    assert_eq!(talk.asked()["question"], "site");
+}
+
+#[actix_web::test]
+async fn a_flow_that_waits_for_an_event_goes_on_when_the_page_tells_of_it() {
+    let app = start().await;
+    let mut talk = Talk::open(&app, VisitorId::new(), Some("waits"), "es").await;
+    let door = format!("/v1/chat/{}/event", talk.id);
+    assert_eq!(talk.log.last().unwrap()["text"], "Prueba la calculadora de precios.");
+    for other in ["scrolled", "calculate", "Calculated"] {
+        talk.client.post(&door, &json!({"name": other})).await.expect(204);
+    }
+    assert!(talk.catch_up().await.is_empty(), "it waits for none of these");
+    for wrong in ["", &"x".repeat(121)] {
+        talk.client.post(&door, &json!({"name": wrong})).await.expect_problem(422, "chat.message_invalid");
+    }
+    talk.client.post(&door, &json!({})).await.expect_problem(400, "request.malformed");
+    let stranger = app.client.with("origin", SITE).with("authorization", "Bearer forged");
+    stranger.post(&door, &json!({"name": "calculated"})).await.expect_problem(404, "token.forged");
+
+    talk.client.post(&door, &json!({"name": "calculated"})).await.expect(204);
+    assert_eq!(talk.catch_up().await[0]["text"], "Bien hecho.");
+    // It is over: what the page tells now is nobody's business.
+    talk.client.post(&door, &json!({"name": "calculated"})).await.expect(204);
+    assert!(talk.catch_up().await.is_empty());
+
+    let mut late = Talk::open(&app, VisitorId::new(), Some("waits"), "en").await;
+    app.later(11 * 60_000).await;
+    assert_eq!(late.catch_up().await[0]["text"], "Another time.");
 }
 
 #[actix_web::test]

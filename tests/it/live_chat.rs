@@ -465,6 +465,14 @@ async fn a_shortcut_is_said_in_the_visitors_language_and_tells_nothing_that_is_n
     let app = app().await;
     let ana = Colleague::hire(&app, "Ana Ruiz").await;
     ana.goes_online().await;
+    let written = [
+        ("shortcut", "parking"),
+        ("title_en", "Parking"),
+        ("title_es", "Aparcar"),
+        ("text_en", "Two streets away. {{agent.name}}"),
+        ("text_es", "A dos calles. {{agent.name}}"),
+    ];
+    ana.does("/console/replies", &written).await.expect(303);
     for (trust, language, said) in [
         (Trust::Claimed, "en", "Hello, this is Ana Ruiz. What can I do for you?"),
         (Trust::Confirmed, "en", "Hello Nikki, this is Ana Ruiz. What can I do for you?"),
@@ -477,7 +485,14 @@ async fn a_shortcut_is_said_in_the_visitors_language_and_tells_nothing_that_is_n
         ana.acts(&nikki, "accept", &[]).await.expect(303);
         ana.acts(&nikki, "say", &[("text", "/hello")]).await.expect(303);
         assert_eq!(nikki.last().await["text"], said);
-        assert!(ana.sees(&nikki).await.contains("data-shortcut=\"hello\""));
+        let page = ana.sees(&nikki).await;
+        assert!(
+            page.contains("data-shortcut=\"hello\"") && page.contains("data-shortcut=\"parking\""),
+            "{page}"
+        );
+        ana.acts(&nikki, "say", &[("text", "/parking")]).await.expect(303);
+        let parking = if language == "es" { "A dos calles. Ana Ruiz" } else { "Two streets away. Ana Ruiz" };
+        assert_eq!(nikki.last().await["text"], parking, "one of the console's");
         ana.acts(&nikki, "say", &[("text", "/nobody")]).await.expect(303);
         assert_eq!(nikki.last().await["text"], "/nobody", "what is no shortcut stays what it is");
     }

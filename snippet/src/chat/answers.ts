@@ -16,7 +16,8 @@ export function answers(ask: Ask, words: Words, language: string, answer: Answer
   const value = (value: string, shown: string) => answer({ type: 'answer', question, value }, shown);
   switch (input.kind) {
     case 'choice':
-      return choices(ask.text, input.choices, (id, label) => answer({ type: 'choice', question, choice: id }, label));
+    case 'code':
+      return input.choices ? choices(ask.text, input.choices, (id, label) => answer({ type: 'choice', question, choice: id }, label)) : null;
     case 'rating':
       return rating(ask.text, input, words, value);
     case 'date':

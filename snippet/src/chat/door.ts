@@ -64,8 +64,8 @@ export class Door {
   ) {}
 
   /** The log after `after`, which was written `at`; the server may wait `wait` seconds for something to come. */
-  async events(after: number, wait: number, signal: AbortSignal, at = 0): Promise<{ events: Event[]; head: number; read?: number }> {
-    return (await this.call(`/events?${place(after, at)}&wait=${wait}`, { signal }, CALL_MS + wait * 1000)).json();
+  async events(after: number, wait: number, signal: AbortSignal, at = 0, read = 0): Promise<{ events: Event[]; head: number; read?: number; typing?: { who: string; name: string } }> {
+    return (await this.call(`/events?${place(after, at)}&wait=${wait}&read=${read}`, { signal }, CALL_MS + wait * 1000)).json();
   }
 
   stream(after: number, signal: AbortSignal, at = 0): Promise<Response> {
@@ -79,6 +79,10 @@ export class Door {
   /** Seconds that were seen since the last report. Outlives the page. */
   watch(recording: string, ranges: [number, number][], duration_s: number): Promise<{ percent: number }> {
     return this.post('/watch', { recording, ranges, duration_s }, true);
+  }
+
+  tell(name: string): Promise<unknown> {
+    return this.post('/event', { name });
   }
 
   typing(): Promise<unknown> {

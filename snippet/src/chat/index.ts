@@ -141,6 +141,11 @@ class Chat implements ChatDoor {
     this.shell.close(true);
   }
 
+  heard(name: string): void {
+    // While a question is open, no flow waits for the page.
+    if (this.talk.mode === 'bot' && !this.talk.ask) this.door?.tell(name).catch(complain);
+  }
+
   reset(): void {
     this.detach();
     this.memory.clear();
@@ -261,7 +266,7 @@ class Chat implements ChatDoor {
     const door = (this.door = new Door(this.host, conversation, token));
     const gone = here(() => this.gone());
     this.line = new Line(door, {
-      heard: here((events, isOld) => this.heard(events, isOld)),
+      heard: here((events, isOld) => this.took(events, isOld)),
       typing: here((who, name) => this.types(who, name)),
       read: here((seq) => {
         this.readTo = seq;
@@ -358,7 +363,7 @@ class Chat implements ChatDoor {
 
   // --- what comes in ---------------------------------------------------------------------------
 
-  private heard(events: Event[], isOld: boolean): void {
+  private took(events: Event[], isOld: boolean): void {
     this.queue.push(...events);
     if (isOld) {
       while (this.queue.length) this.show(this.queue.shift()!);
@@ -622,6 +627,7 @@ class Chat implements ChatDoor {
 
   private say(said: Said, shown: string): void {
     this.hurry();
+    this.typedAt = 0; // what is typed next is told at once
     const { memory, outbox, bubbles, shell } = this;
     if (!outbox) {
       // Not connected yet: it waits for a conversation.

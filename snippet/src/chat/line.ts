@@ -32,6 +32,8 @@ export class Line implements Tab {
   private stop: AbortController | null = null;
   private place: Place | null = null;
   private mustPoll = false;
+  /** Up to where the other side has read, as far as is known here. */
+  private readTo = 0;
   private heardAt = 0;
   private silence = 0;
   /** This tab listens for the others. */
@@ -113,6 +115,7 @@ export class Line implements Tab {
   /** The other side has read up to here; 0 or nothing says that it is not known. */
   private wasRead(read = 0): void {
     if (!read) return;
+    this.readTo = read;
     this.listener.read(read);
     if (this.isLeading) this.place?.tell({ read });
   }
@@ -173,12 +176,13 @@ export class Line implements Tab {
 
   private async poll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const { events, head, read } = await this.door.events(this.last, POLL_S, signal, this.at);
+      const { events, head, read, typing } = await this.door.events(this.last, POLL_S, signal, this.at, this.readTo);
       if (signal.aborted) return;
       this.wasRead(read);
       this.heardAt = Date.now();
       this.takeAll(events, false);
       this.place?.tell({ events, head });
+      if (typing) this.types(typing);
     }
   }
 
@@ -240,9 +244,12 @@ export class Line implements Tab {
       this.place?.tell({ head: data.head });
     }
     if (name === 'typing') {
-      const typing: [string, string] = [data.who, data.name || ''];
-      this.listener.typing(...typing);
-      this.place?.tell({ typing });
+      this.types(data);
     }
+  }
+
+  private types({ who, name }: { who: string; name: string }): void {
+    this.listener.typing(who, name);
+    this.place?.tell({ typing: [who, name] });
   }
 }

@@ -35,7 +35,8 @@ export type Input =
   | { kind: 'date' | 'time'; min?: string | null; max?: string | null }
   /** From 1 to `max`, with words for both ends. */
   | { kind: 'rating'; max: number; low?: string | null; high?: string | null }
-  | { kind: 'code'; digits: number }
+  /** The digits of a code; it may be asked for once more. */
+  | { kind: 'code'; digits: number; choices?: Choice[] }
   | ({ kind: 'slot' } & Offer);
 
 export interface Ask {

@@ -17,6 +17,8 @@ export interface Opening {
 export interface ChatDoor {
   open(how: Opening): void;
   close(): void;
+  /** The page told of an event of its own. */
+  heard(name: string): void;
   /** Another person uses this browser now: forget the conversation. */
   reset(): void;
 }

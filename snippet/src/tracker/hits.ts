@@ -67,7 +67,8 @@ on('online', flush);
 
 /** Counts something. What is known about the page and the visitor is added. */
 export const hit = (name: string, props?: unknown, more?: object) => {
-  host.heard?.(name); // a flow may wait for it
+  host.heard?.(name); // a flow may begin with it
+  host.chat?.heard(name); // or wait for it
   const reason = silence();
   if (reason) return say('not sent: ' + reason);
   waiting.push(

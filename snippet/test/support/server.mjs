@@ -129,6 +129,8 @@ class Story {
   watches = [];
   reads = [];
   typings = 0;
+  /** What the page told of. */
+  told = [];
   transcripts = 0;
   conversations = new Map();
   pages = new Map();
@@ -332,7 +334,9 @@ class Story {
           setTimeout(done, wait * 1000).unref();
         });
       }
-      return send(200, { events: conversation.events.slice(after, after + 100), head: conversation.events.length });
+      const { typing } = conversation;
+      conversation.typing = undefined;
+      return send(200, { events: conversation.events.slice(after, after + 100), head: conversation.events.length, typing });
     }
     if (door === 'stream') {
       if (!this.canStream) return send(200, { sorry: 'no stream here' });
@@ -359,6 +363,7 @@ class Story {
       return send(200, { percent });
     }
     if (door === 'typing') this.typings++;
+    if (door === 'event') this.told.push(JSON.parse(text).name);
     if (door === 'read') this.reads.push(JSON.parse(text));
     if (door === 'rating') {
       const { score, comment } = JSON.parse(text);
@@ -420,6 +425,8 @@ class Story {
 
   types(who, name, c = this.newest) {
     for (const { response } of this.streams) response.write(`event: typing\ndata: ${JSON.stringify({ who, name })}\n\n`);
+    c.typing = { who, name };
+    for (const waiter of c.waiters.splice(0)) waiter();
     return c;
   }
 

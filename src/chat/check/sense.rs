@@ -82,7 +82,7 @@ pub fn names(flow: &Flow, known: &Known, report: &Report) {
             | Verb::Ask(_)
             | Verb::Form(_)
             | Verb::Set(_)
-            | Verb::WaitFor(WaitFor::Time { .. })
+            | Verb::WaitFor(WaitFor::Time { .. } | WaitFor::Event { .. })
             | Verb::Call(_)
             | Verb::Split(_)
             | Verb::Pass => {}

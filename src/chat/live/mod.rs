@@ -10,6 +10,7 @@ pub mod routing;
 mod store;
 pub mod transcript;
 pub mod transfer;
+pub mod written;
 
 use super::Conversation;
 use crate::base::ids::{AccountId, ConversationId};

@@ -1,4 +1,5 @@
-//! `config/replies.yaml`: answers that are written once and used often, called by `/shortcut`.
+//! `config/replies.yaml`: answers that are written once and used often, called by `/shortcut`. Those that people write in
+//! the console (`written.rs`) stand beside them.
 //!
 //! Their holes are those of flows (`chat/text.rs`): checked when the file is read, filled once, from what this visitor
 //! may be shown. A name that is stored about somebody who has not proved who she is stays out of the text.
@@ -9,7 +10,8 @@ use super::super::symbols::{self, ALWAYS};
 use super::super::text::{Reader, Text};
 use super::super::world::{self, Sight};
 use super::super::{Conversation, Error, Room};
-use crate::base::diagnostic::Report;
+use super::written::{self, Draft};
+use crate::base::diagnostic::{Mark, Report};
 use crate::base::language::Language;
 use crate::base::localized::Localized;
 use crate::base::time::{Timestamp, zone};
@@ -35,9 +37,9 @@ pub struct Replies(Vec<Reply>);
 
 /// A reply as somebody may send it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filled<'r> {
-    pub shortcut: &'r str,
-    pub title: &'r Localized,
+pub struct Filled {
+    pub shortcut: String,
+    pub title: Localized,
     pub text: String,
 }
 
@@ -61,17 +63,17 @@ impl Replies {
         (!report.has_errors()).then_some(Self(replies))
     }
 
+    /// Those of the file, in its order.
+    pub fn all(&self) -> &[Reply] {
+        &self.0
+    }
+
     /// The reply of a shortcut.
     pub fn find(&self, shortcut: &str) -> Option<&Reply> {
         self.0.iter().find(|reply| reply.shortcut == shortcut)
     }
 
-    /// The reply that a message calls for: `/prices` and nothing else.
-    pub fn called(&self, message: &str) -> Option<&Reply> {
-        self.find(message.trim().strip_prefix('/')?)
-    }
-
-    /// Every reply for a conversation, in the visitor's language.
+    /// Every reply for a conversation, in the visitor's language: the file's, then the console's.
     ///
     /// # Errors
     /// As the store says.
@@ -82,8 +84,14 @@ impl Replies {
         conversation: &Conversation,
         agent: &str,
         now: Timestamp,
-    ) -> Result<Vec<Filled<'_>>, Error> {
-        if self.0.is_empty() {
+    ) -> Result<Vec<Filled>, Error> {
+        let mut all = self.0.clone();
+        for written in written::written(q).await? {
+            let is_free = self.find(&written.draft.shortcut).is_none();
+            // A hole may have gone out of use since it was written: then it is not offered, and its page says why.
+            all.extend(Reply::of(&written.draft, &Report::new()).filter(|_| is_free));
+        }
+        if all.is_empty() {
             return Ok(Vec::new());
         }
         let sight = Sight {
@@ -103,13 +111,54 @@ impl Replies {
             Language::En => reply.en.render(&facts, &reader),
             Language::Es => reply.es.render(&facts, &reader),
         };
-        Ok(self
-            .0
+        Ok(all
             .iter()
-            .map(|reply| Filled { shortcut: &reply.shortcut, title: &reply.title, text: fill(reply) })
+            .map(|reply| Filled {
+                shortcut: reply.shortcut.clone(),
+                title: reply.title.clone(),
+                text: fill(reply),
+            })
             .collect())
     }
 }
+
+/// The shortcut that a message calls for: `/prices` and nothing else.
+pub fn called(message: &str) -> Option<&str> {
+    message.trim().strip_prefix('/').filter(|shortcut| is_name(shortcut))
+}
+
+impl Reply {
+    /// The texts as they were written, with their holes.
+    pub fn source(&self) -> Localized {
+        Localized::new(self.en.source.clone(), self.es.source.clone())
+    }
+
+    /// A reply that was written in the console. Reports what is wrong with it, as of one in the file; Y005 for a text
+    /// that is missing.
+    pub fn of(draft: &Draft, report: &Report) -> Option<Reply> {
+        let own = Report::new();
+        let at = Mark::file("reply");
+        if !is_name(&draft.shortcut) {
+            let message = format!("`{}` cannot be a shortcut", draft.shortcut);
+            own.error(&at, "P101", message).hint(SHORTCUT);
+        }
+        let texts = [&draft.title.en, &draft.title.es, &draft.text.en, &draft.text.es];
+        if texts.iter().any(|text| text.trim().is_empty()) {
+            own.error(&at, "Y005", "title and text are needed in both languages").done();
+        }
+        let (en, es) = (text(&draft.text.en, &at, &own), text(&draft.text.es, &at, &own));
+        if en.holes() != es.holes() {
+            own.error(&at, "P104", "the translation has other holes than the English text").done();
+        }
+        let is_sound = !own.has_errors();
+        report.absorb(own);
+        let (shortcut, title) = (draft.shortcut.clone(), draft.title.clone());
+        is_sound.then_some(Reply { shortcut, title, en, es })
+    }
+}
+
+/// What a shortcut may be.
+const SHORTCUT: &str = "lower-case letters, digits and _ or -, beginning with a letter";
 
 fn reply(view: View<'_>, report: &Report) -> Option<Reply> {
     let mut map = view.map()?;
@@ -120,8 +169,7 @@ fn reply(view: View<'_>, report: &Report) -> Option<Reply> {
     let shortcut = shortcut.and_then(|view| {
         let shortcut = view.str()?;
         if !is_name(&shortcut) {
-            view.error("P101", format!("`{shortcut}` cannot be a shortcut"))
-                .hint("lower-case letters, digits and _ or -, beginning with a letter");
+            view.error("P101", format!("`{shortcut}` cannot be a shortcut")).hint(SHORTCUT);
             return None;
         }
         Some(shortcut)
@@ -139,14 +187,17 @@ fn reply(view: View<'_>, report: &Report) -> Option<Reply> {
 
 fn words(view: View<'_>, report: &Report) -> Option<Text> {
     let source = view.words()?;
-    let at = view.text().map_or(view.at(), |text| &text.content);
+    Some(text(&source, view.text().map_or(view.at(), |text| &text.content), report))
+}
+
+fn text(source: &str, at: &Mark, report: &Report) -> Text {
     let always: BTreeSet<&str> = ALWAYS.into_iter().chain(["agent.name"]).collect();
-    let text = Text::parse(&source, at, &symbols::common(), &always, report);
+    let text = Text::parse(source, at, &symbols::common(), &always, report);
     if text.length() > LONGEST {
-        view.error("P103", format!("the text has {} characters; at most {LONGEST} fit", text.length()))
-            .done();
+        let message = format!("the text has {} characters; at most {LONGEST} fit", text.length());
+        report.error(at, "P103", message).done();
     }
-    Some(text)
+    text
 }
 
 #[cfg(test)]
@@ -162,18 +213,37 @@ mod tests {
     #[test]
     fn the_sample_file_is_valid() {
         let (replies, told) = read(include_str!("../../../config/replies.yaml"));
-        assert!(replies.expect("valid").called(" /prices\n").is_some(), "{told}");
+        assert!(replies.expect("valid").find("prices").is_some(), "{told}");
     }
 
     #[test]
     fn only_a_whole_message_calls_a_reply() {
-        let (replies, told) =
-            read("replies:\n  - shortcut: hi\n    title: Hi\n    text: {en: Hello, es: Hola}\n");
-        let replies = replies.expect(&told);
-        assert!(replies.called("/hi").is_some());
-        for other in ["hi", "/hi there", "/nobody", "see /hi", "/"] {
-            assert!(replies.called(other).is_none(), "{other}");
+        assert_eq!(called(" /hi\n"), Some("hi"));
+        for other in ["hi", "/hi there", "see /hi", "/", "/Hi"] {
+            assert_eq!(called(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_reply_of_the_console_is_held_to_the_rules_of_the_file() {
+        let draft = |shortcut: &str, en: &str, es: &str| Draft {
+            shortcut: shortcut.to_owned(),
+            title: Localized::new("A title", "Un título"),
+            text: Localized::new(en, es),
+        };
+        let told = |draft: &Draft| {
+            let report = Report::new();
+            let is_sound = Reply::of(draft, &report).is_some();
+            let codes: Vec<&str> = report.diagnostics().iter().map(|found| found.code).collect();
+            assert_eq!(is_sound, codes.is_empty());
+            codes
+        };
+        assert!(told(&draft("hi", "Hello, {{agent.name}} here", "Hola, soy {{agent.name}}")).is_empty());
+        assert_eq!(told(&draft("Big Words", "Hello", "Hola")), ["P101"]);
+        assert_eq!(told(&draft("hi", "Hello", " ")), ["Y005"]);
+        assert_eq!(told(&draft("hi", "{{agent.name}}", "Hola")), ["P104"]);
+        assert_eq!(told(&draft("hi", "{{contact.first_name}}", "{{contact.first_name}}")), ["D303", "D303"]);
+        assert_eq!(told(&draft("hi", &"x".repeat(1_501), "Hola")), ["P103"]);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use super::notes::{Note, Writing};
 use super::rating::Rating;
 use super::routing::{Ending, Rule};
+use super::written::{Draft, Written};
 use crate::base::ids::{AccountId, ConversationId, new_key};
+use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Tx};
@@ -329,4 +331,61 @@ pub(super) async fn answer_left(
         )
         .await?;
     Ok(changed == 1)
+}
+
+/// The replies that were written in the console, by shortcut.
+pub(super) async fn replies(q: &mut impl Queries) -> Result<Vec<Written>> {
+    let rows = q
+        .query(
+            sql!(
+                "select r.shortcut, r.title_en, r.title_es, r.text_en, r.text_es, r.changed_at, a.name as changed_by
+                 from chat_replies r join accounts a on a.id = r.changed_by
+                 order by r.shortcut"
+            ),
+            params![],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let words = |en: &str, es: &str| -> Result<Localized> {
+                Ok(Localized::new(row.get::<String>(en)?, row.get::<String>(es)?))
+            };
+            let draft = Draft {
+                shortcut: row.get("shortcut")?,
+                title: words("title_en", "title_es")?,
+                text: words("text_en", "text_es")?,
+            };
+            Ok(Written { draft, changed_at: row.get("changed_at")?, changed_by: row.get("changed_by")? })
+        })
+        .collect()
+}
+
+pub(super) async fn insert_reply(
+    tx: &mut Tx,
+    draft: &Draft,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into chat_replies (shortcut, title_en, title_es, text_en, text_es, changed_at, changed_by)
+             values ($1, $2, $3, $4, $5, $6, $7)"
+        ),
+        params![
+            draft.shortcut.as_str(),
+            draft.title.en.as_str(),
+            draft.title.es.as_str(),
+            draft.text.en.as_str(),
+            draft.text.es.as_str(),
+            now,
+            account
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn delete_reply(tx: &mut Tx, shortcut: &str) -> Result<()> {
+    tx.execute(sql!("delete from chat_replies where shortcut = $1"), params![shortcut]).await?;
+    Ok(())
 }

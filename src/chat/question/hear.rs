@@ -6,12 +6,22 @@ use url::Url;
 
 use super::{Kind, Question};
 use crate::base::email::Email;
-use crate::chat::body::{Body, Said};
+use crate::chat::body::{Body, Choice, Said};
 use crate::chat::engine::Run;
 use crate::chat::phrases::Phrase;
 
 /// The digits of a one-time code (`contacts::codes`).
 pub const CODE_DIGITS: u8 = 6;
+/// How many more codes one question sends on request.
+pub const CODES_AGAIN: u32 = 2;
+/// The choice that asks for another code.
+pub const AGAIN: &str = "again";
+
+/// The choice that asks for another code, as she reads it.
+pub(super) fn another(run: &Run<'_>) -> Choice {
+    let label = Phrase::SendAgain.text(run.world.reader.language).to_owned();
+    Choice { id: AGAIN.to_owned(), label, image: None, alt: None }
+}
 /// What stands in the log for digits that prove an address.
 const HIDDEN: &str = "••••••";
 /// Longest web address that is taken.

@@ -12,7 +12,7 @@ use super::engine::Run;
 use super::flow::{Load, Timeout, VarType, Words};
 use super::steps::show::Picture;
 
-pub use hear::{Heard, date_of, time_of, url_of};
+pub use hear::{AGAIN, CODES_AGAIN, Heard, date_of, time_of, url_of};
 pub use range::Range;
 
 /// The kinds of questions.
@@ -255,7 +255,13 @@ impl Question {
             }
             Kind::Time => Input::Time { min: self.range.opens.clone(), max: self.range.closes.clone() },
             Kind::Rating => Input::Rating { max: self.range.max.unwrap_or(RATING), low, high },
-            Kind::Code => Input::Code { digits: hear::CODE_DIGITS },
+            Kind::Code => Input::Code {
+                digits: hear::CODE_DIGITS,
+                choices: (run.state.codes_again < hear::CODES_AGAIN)
+                    .then(|| hear::another(run))
+                    .into_iter()
+                    .collect(),
+            },
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::chat::body::{Author, Body, Input as Shape, Said, Video};
 use crate::chat::engine::{CONFIRMED, Input, Out, Passed, Phase};
 use crate::chat::flow::Flow;
 use crate::chat::rehearsal::{Rehearsal, Scene, says, sight};
-use crate::chat::steps::{Show, Verb};
+use crate::chat::steps::{Show, Verb, WaitFor};
 
 /// How to explore.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -254,6 +254,12 @@ fn moves(play: &Rehearsal<'_>) -> Vec<(String, Step)> {
                 can("watches a little", watched(5));
                 can("watches it all", watched(100));
             }
+            if let Some(Verb::WaitFor(WaitFor::Event { name })) =
+                play.flow.step(&play.state.step).map(|step| &step.verb)
+            {
+                can("does what is waited for", Input::Event { name: name.value.clone() });
+                can("does something else", Input::Event { name: "something_else".to_owned() });
+            }
         }
         Phase::Slots { .. } => {
             let slot = |starts_at, none_fit| {
@@ -320,7 +326,16 @@ fn answers(play: &Rehearsal<'_>, question: &str) -> Vec<(String, Input)> {
             vec![typed(&inside), typed("early")]
         }
         Some(Shape::Rating { max, .. }) => vec![typed(&max.to_string()), typed("1"), typed("good")],
-        Some(Shape::Code { .. }) => vec![typed(&play.scene.code), typed("000000"), typed("what code?")],
+        Some(Shape::Code { choices, .. }) => {
+            let another = choices.first().map(|choice| {
+                let said = Said::Choice { question: question.to_owned(), choice: choice.id.clone() };
+                ("asks for another code".to_owned(), Input::Said(said))
+            });
+            [typed(&play.scene.code), typed("000000"), typed("what code?")]
+                .into_iter()
+                .chain(another)
+                .collect()
+        }
         Some(Shape::Text { .. }) | None => vec![typed("We want people to read more"), typed("x")],
         Some(Shape::Slot { .. }) => Vec::new(),
     }

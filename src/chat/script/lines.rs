@@ -19,6 +19,8 @@ pub(super) fn line(view: View<'_>) -> Option<Line> {
         let percent = watched.percent().and_then(|share| format!("{share:.0}").parse().ok());
         let recording = map.optional("recording").and_then(View::str);
         percent.map(|percent| Line::Watched { recording, percent })
+    } else if let Some(event) = map.optional("event") {
+        event.str().map(Line::Event)
     } else if let Some(advance) = map.optional("advance") {
         advance.duration_ms().map(|ms| Line::Advance { ms })
     } else if let Some(until) = map.optional("until") {
@@ -30,7 +32,7 @@ pub(super) fn line(view: View<'_>) -> Option<Line> {
         set_up(&mut Scene::default(), scene);
         Some(Line::Scene(scene.node.clone()))
     } else {
-        view.wrong("one of bot, visitor, visit, watched, advance, until, agent or scene")
+        view.wrong("one of bot, visitor, visit, watched, event, advance, until, agent or scene")
     };
     map.finish();
     line
@@ -107,7 +109,9 @@ impl Expected {
             }
             (Expected::Asks { question, choices, slots }, Body::Ask { question: asked, input, .. }) => {
                 let ids: Vec<&String> = match input {
-                    Shape::Choice { choices } => choices.iter().map(|choice| &choice.id).collect(),
+                    Shape::Choice { choices } | Shape::Code { choices, .. } => {
+                        choices.iter().map(|choice| &choice.id).collect()
+                    }
                     _ => Vec::new(),
                 };
                 let offered = match input {
@@ -169,6 +173,7 @@ impl Line {
             Line::Visitor(Move::Opens) => "visitor opens the chat".to_owned(),
             Line::Visit { path, .. } => format!("visit of {path}"),
             Line::Watched { percent, .. } => format!("{percent} % watched"),
+            Line::Event(name) => format!("the page tells of {name}"),
             Line::Advance { ms } => format!("{} s later", ms / 1_000),
             Line::Until(at) => format!("at {at}"),
             Line::Agent(does) => format!("a colleague {does}"),

@@ -63,6 +63,8 @@ enum Line {
         recording: Option<String>,
         percent: u8,
     },
+    /// The page tells of an event of its own.
+    Event(String),
     Advance {
         ms: i64,
     },
@@ -245,7 +247,7 @@ mod tests {
     use super::*;
     use crate::base::yaml;
     use crate::chat::Flows;
-    use crate::chat::check::Known;
+    use crate::chat::check::{Known, Lock, lock_of};
 
     const FLOW: &str = "flow: small\ntitle: Small\nlanguages: [en]\nevents: {human_requested: bye}\ndefaults: {exhausted: bye, timeout: {after: 5m, goto: bye}}\nsteps:\n  more:\n    ask: More?\n    choices: {a: A, b: B}\n  bye:\n    say: Bye.\n    end: done\n";
 
@@ -325,6 +327,9 @@ mod tests {
         let flows = Flows::read(&files, &Known::default(), &report);
         assert!(report.is_clean(), "{}", report.text());
         let flows = flows.expect("sound flows");
+        let lock: Lock = serde_json::from_str(include_str!("../../../bot-flows/translations.lock")).unwrap();
+        let is_fresh = lock == lock_of(flows.all().iter().map(AsRef::as_ref));
+        assert!(is_fresh, "look at the translations and run `embudo check --lock`");
         for (name, _, tests) in shipped() {
             let report = Report::new();
             let suite = Suite::read(&yaml::parse(name, tests, &report).unwrap(), &report).unwrap();

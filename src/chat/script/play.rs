@@ -181,7 +181,7 @@ impl<'f> Player<'f> {
                 self.open(None);
                 return if is_offered { Ok(()) } else { Err("nothing waits for her in the chat".to_owned()) };
             }
-            Line::Visitor(_) | Line::Watched { .. } | Line::Agent(_) => {}
+            Line::Visitor(_) | Line::Watched { .. } | Line::Event(_) | Line::Agent(_) => {}
         }
         let Some(play) = &mut self.play else { return Err("the chat is not open".to_owned()) };
         let input = match line {
@@ -190,6 +190,7 @@ impl<'f> Player<'f> {
                 let recording = recording.clone().or_else(|| self.recording.clone()).unwrap_or_default();
                 Input::Watched { recording, percent: *percent }
             }
+            Line::Event(name) => Input::Event { name: name.clone() },
             Line::Agent("accepts") => Input::AgentAccepted { agent: Rehearsal::agent() },
             Line::Agent("returns") => Input::AgentReturned,
             Line::Agent("books") => play.booked_by_agent().ok_or("there is no free time to book")?,

@@ -6,11 +6,12 @@ use serde_json::Value as Json;
 
 use crate::base::yaml::{Map, View};
 
+use crate::chat::body::{Body, Said};
 use crate::chat::effects::Effect;
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
 use crate::chat::flow::{Load, Outcome, Step, Target};
 use crate::chat::phrases::Phrase;
-use crate::chat::question::{Heard, Kind, Question, choice_goto};
+use crate::chat::question::{AGAIN, CODES_AGAIN, Heard, Kind, Question, choice_goto};
 
 #[derive(Clone, Debug)]
 pub struct Ask {
@@ -48,10 +49,8 @@ impl Ask {
             if run.is_confirmed() {
                 return After::Outcome(Outcome::Answered);
             }
-            run.state.code_sent = false;
-            run.effects.push(Effect::SendCode);
-            run.state.phase = Phase::Answer;
-            return After::Stay;
+            run.state.codes_again = 0;
+            return self.send_code(run);
         }
         if let Some(value) =
             self.question.var.as_deref().filter(|_| self.skip_known).and_then(|var| run.known(var))
@@ -61,6 +60,13 @@ impl Ask {
             return after;
         }
         self.put(step, run)
+    }
+
+    fn send_code(&self, run: &mut Run<'_>) -> After {
+        run.state.code_sent = false;
+        run.effects.push(Effect::SendCode);
+        run.state.phase = Phase::Answer;
+        After::Stay
     }
 
     /// Asks, and waits.
@@ -89,6 +95,9 @@ impl Ask {
             _ => return Err(Refused::NotNow),
         };
         run.for_question(said, &step.id)?;
+        if let (Kind::Code, Said::Choice { choice, .. }) = (self.question.of, said) {
+            return self.again(step, choice, run);
+        }
         match self.question.hear(&step.id, said, run) {
             Heard::Value(value, body) => {
                 run.visitor(body);
@@ -106,6 +115,17 @@ impl Ask {
         }
     }
 
+    /// She asks for another code: a few times, and each gives her new tries.
+    fn again(&self, step: &Step, choice: &str, run: &mut Run<'_>) -> Result<After, Refused> {
+        if choice != AGAIN || run.state.codes_again >= CODES_AGAIN {
+            return Err(Refused::QuestionOver);
+        }
+        let label = Phrase::SendAgain.text(run.world.reader.language).to_owned();
+        run.visitor(Body::Choice { question: step.id.clone(), choice: choice.to_owned(), label });
+        run.state.codes_again = run.state.codes_again.saturating_add(1);
+        Ok(self.send_code(run))
+    }
+
     /// What became of the code: it was sent, or its digits are right, wrong or of no use any more.
     fn code(&self, step: &Step, input: &Input, run: &mut Run<'_>) -> Result<After, Refused> {
         match input {
@@ -115,13 +135,24 @@ impl Ask {
             }
             Input::Done => {
                 run.state.code_sent = true;
+                if run.state.codes_again > 0 {
+                    run.state.retries = 0;
+                    run.phrase(Phrase::CodeSentAgain);
+                }
+                Ok(self.put(step, run))
+            }
+            // The one before may still be right; this one was not sent, and does not count.
+            Input::CodeTooSoon if run.state.codes_again > 0 => {
+                run.state.code_sent = true;
+                run.state.codes_again = run.state.codes_again.saturating_sub(1);
+                run.phrase(Phrase::CodeTooSoon);
                 Ok(self.put(step, run))
             }
             Input::CodeWrong => {
                 run.state.phase = Phase::Asking;
                 Ok(run.reject(step, &step.id, &self.question, Phrase::NotTheCode))
             }
-            Input::Failed => Ok(After::Outcome(Outcome::Unavailable)),
+            Input::Failed | Input::CodeTooSoon => Ok(After::Outcome(Outcome::Unavailable)),
             _ => Err(Refused::NotNow),
         }
     }
@@ -133,11 +164,12 @@ mod tests {
 
     use crate::base::diagnostic::Report;
     use crate::base::yaml;
-    use crate::chat::body::Body;
+    use crate::chat::body::{Body, Input as Shape, Said};
     use crate::chat::effects::Effect;
-    use crate::chat::engine::Phase;
+    use crate::chat::engine::{Input, Out, Phase, Refused, turn};
     use crate::chat::flow::Flow;
-    use crate::chat::rehearsal::{Rehearsal, Scene, says};
+    use crate::chat::question::AGAIN;
+    use crate::chat::rehearsal::{Rehearsal, Scene, says, world};
 
     const FLOW: &str = r#"flow: two
 title: Two people, one device
@@ -195,5 +227,56 @@ steps:
         let flow = Flow::read(&yaml::parse("f", FLOW, &report).unwrap(), &report).unwrap();
         let (play, _) = Rehearsal::open(&flow, Scene::default(), Some("code"));
         assert_eq!((play.state.step.as_str(), &play.state.phase), ("bye", &Phase::Ended));
+    }
+
+    fn at_the_code(scene: Scene) -> (Flow, Scene) {
+        let report = Report::new();
+        let flow = Flow::read(&yaml::parse("f", FLOW, &report).unwrap(), &report).unwrap();
+        (flow, scene)
+    }
+
+    fn again() -> Input {
+        Input::Said(Said::Choice { question: "code".to_owned(), choice: AGAIN.to_owned() })
+    }
+
+    #[test]
+    fn another_code_is_sent_on_request_twice_and_not_for_ever() {
+        let (flow, scene) = at_the_code(Scene { has_email: true, ..Scene::default() });
+        let (mut play, _) = Rehearsal::open(&flow, scene, Some("code"));
+        let offers = |play: &Rehearsal<'_>| match &play.asked {
+            Some((_, Shape::Code { choices, .. })) => choices.len(),
+            other => panic!("{other:?}"),
+        };
+        for sent in 1..=2 {
+            assert_eq!(offers(&play), 1);
+            play.play(&says("000000")).unwrap();
+            play.play(&again()).unwrap();
+            let codes = play.effects.iter().filter(|effect| **effect == Effect::SendCode).count();
+            assert_eq!(codes, 1 + sent);
+            assert_eq!(play.state.retries, 0, "with a new code come new tries");
+        }
+        assert_eq!(offers(&play), 0, "it is not offered a third time");
+        assert_eq!(play.play(&again()).err(), Some(Refused::QuestionOver));
+        play.play(&says("123456")).unwrap();
+        assert_eq!(play.state.step, "bye");
+    }
+
+    #[test]
+    fn a_code_that_was_asked_for_too_soon_leaves_the_one_before_open() {
+        let (flow, scene) = at_the_code(Scene { has_email: true, ..Scene::default() });
+        let (play, _) = Rehearsal::open(&flow, scene.clone(), Some("code"));
+        let world = world(&scene);
+        let asked = turn(&flow, &play.state, &again(), &world).unwrap();
+        let refused = turn(&flow, &asked.state, &Input::CodeTooSoon, &world).unwrap();
+        assert_eq!(
+            (&refused.state.phase, refused.state.codes_again),
+            (&Phase::Asking, 0),
+            "it does not count"
+        );
+        let told = |out: &Out| matches!(&out.body, Body::Text { text, .. } if text.contains("moment ago"));
+        assert!(refused.events.iter().any(told), "{:?}", refused.events);
+        // The digits of the first one are looked at.
+        let typed = turn(&flow, &refused.state, &says("123456"), &world).unwrap();
+        assert!(typed.effects.iter().any(|effect| matches!(effect, Effect::CheckCode { .. })));
     }
 }

@@ -32,7 +32,7 @@ pub use set::Set;
 pub use show::Show;
 pub use split::{Arm, Split};
 pub use switch::Switch;
-pub use wait_for::WaitFor;
+pub use wait_for::{EVENT_LENGTH, WaitFor};
 
 /// What a step does.
 #[derive(Clone, Debug)]
@@ -91,7 +91,9 @@ impl Verb {
             Verb::Call(_) => &[Outcome::Done],
             Verb::Do(_) => &[Outcome::Ok, Outcome::Error],
             Verb::WaitFor(WaitFor::Time { .. }) => &[Outcome::Reached],
-            Verb::WaitFor(WaitFor::Video { .. }) => &[Outcome::Reached, Outcome::Timeout],
+            Verb::WaitFor(WaitFor::Video { .. } | WaitFor::Event { .. }) => {
+                &[Outcome::Reached, Outcome::Timeout]
+            }
             Verb::Handoff(_) => {
                 &[Outcome::Booked, Outcome::Returned, Outcome::Closed, Outcome::Unavailable, Outcome::Expired]
             }
@@ -140,7 +142,7 @@ impl Verb {
             // Whether a called flow can end at once is seen from its own steps.
             Verb::Switch(_) | Verb::Split(_) | Verb::Call(_) => &[],
             Verb::Do(_) => &[Outcome::Ok, Outcome::Error],
-            Verb::WaitFor(WaitFor::Time { .. }) => &[],
+            Verb::WaitFor(WaitFor::Time { .. } | WaitFor::Event { .. }) => &[],
             Verb::WaitFor(WaitFor::Video { .. }) => &[Outcome::Reached, Outcome::Timeout],
             Verb::Handoff(_) | Verb::Book(_) => &[Outcome::Unavailable],
         }
@@ -250,6 +252,7 @@ impl Verb {
             Verb::Handoff(handoff) => vec![handoff.team.value.clone()],
             Verb::Do(act) => vec![act.action.value.clone()],
             Verb::WaitFor(WaitFor::Video { step, .. }) => vec![step.step.clone()],
+            Verb::WaitFor(WaitFor::Event { name }) => vec!["event".to_owned(), name.value.clone()],
             Verb::Call(call) => vec![call.flow.value.clone()],
             Verb::Split(split) => split.arms.iter().map(|arm| arm.name.value.clone()).collect(),
             Verb::WaitFor(WaitFor::Time { .. })

@@ -1,10 +1,13 @@
-//! `wait_for`: until a video has been watched, or for a while.
+//! `wait_for`: until a video has been watched, until the page tells of an event, or for a while.
 
-use crate::base::yaml::{Map, View};
+use crate::base::yaml::{Map, Spanned, View};
 
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
 use crate::chat::flow::{Outcome, Step, Target};
 use crate::chat::phrases::Phrase;
+
+/// Longest name of an event, as of those that are counted.
+pub const EVENT_LENGTH: usize = 120;
 
 #[derive(Clone, Debug)]
 pub enum WaitFor {
@@ -12,6 +15,10 @@ pub enum WaitFor {
     Video {
         step: Target,
         at_least: u8,
+    },
+    /// Until the page tells of it by `embudo('event', name)`. What it told before is over.
+    Event {
+        name: Spanned<String>,
     },
     Time {
         ms: i64,
@@ -24,6 +31,8 @@ impl WaitFor {
         let mut wait = view.map()?;
         let read = if let Some(time) = wait.optional("time") {
             time.duration_ms().map(|ms| WaitFor::Time { ms })
+        } else if let Some(event) = wait.optional("event") {
+            event_name(event).map(|name| WaitFor::Event { name })
         } else {
             let step = wait.required("video").and_then(Target::read);
             let share = wait.required("at_least").and_then(View::percent);
@@ -38,6 +47,7 @@ impl WaitFor {
         run.state.phase = Phase::Watching;
         match self {
             WaitFor::Time { ms } => run.state.deadline = Some(run.world.now.plus_ms(*ms)),
+            WaitFor::Event { .. } => run.patience(step),
             WaitFor::Video { step: shown, at_least } => {
                 let Some(recording) = run.state.shown.get(&shown.step) else {
                     return After::Outcome(Outcome::Timeout);
@@ -55,12 +65,17 @@ impl WaitFor {
     pub fn hear(&self, input: &Input, run: &mut Run<'_>) -> Result<After, Refused> {
         match (self, input) {
             (WaitFor::Time { .. }, Input::Tick) => Ok(After::Outcome(Outcome::Reached)),
-            (WaitFor::Video { .. }, Input::Tick) => Ok(After::Outcome(Outcome::Timeout)),
+            (WaitFor::Video { .. } | WaitFor::Event { .. }, Input::Tick) => {
+                Ok(After::Outcome(Outcome::Timeout))
+            }
+            (WaitFor::Event { name }, Input::Event { name: told }) if name.value == *told => {
+                Ok(After::Outcome(Outcome::Reached))
+            }
             (WaitFor::Video { step, at_least }, Input::Watched { recording, percent }) => {
                 let ours = run.state.shown.get(&step.step) == Some(recording);
                 Ok(if ours && percent >= at_least { After::Outcome(Outcome::Reached) } else { After::Stay })
             }
-            (_, Input::Watched { .. }) => Ok(After::Stay),
+            (_, Input::Watched { .. } | Input::Event { .. }) => Ok(After::Stay),
             (_, Input::Said(said)) => {
                 run.echo(said)?;
                 run.phrase(Phrase::StillHere);
@@ -68,5 +83,86 @@ impl WaitFor {
             }
             _ => Err(Refused::NotNow),
         }
+    }
+}
+
+/// The name of an event, as the page tells it. Reports Y004.
+fn event_name(view: View<'_>) -> Option<Spanned<String>> {
+    let name = view.spanned()?;
+    if (1..=EVENT_LENGTH).contains(&name.value.trim().chars().count()) {
+        return Some(name);
+    }
+    view.wrong("the name of an event, as in embudo('event', 'demo_clicked')")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::base::diagnostic::Report;
+    use crate::base::yaml;
+    use crate::chat::engine::Input;
+    use crate::chat::flow::Flow;
+    use crate::chat::rehearsal::{Rehearsal, Scene, says};
+
+    const FLOW: &str = r"flow: tour
+title: A tour of the page
+languages: [en]
+steps:
+  invite: {say: Try the price calculator.}
+  tried:
+    wait_for: {event: calculated}
+    timeout: {after: 10m, goto: later}
+  thanks: {say: 'Well done.', end: done}
+  later: {say: Another time., end: later}
+";
+
+    fn read(text: &str) -> (Option<Flow>, String) {
+        let report = Report::new();
+        let flow = Flow::read(&yaml::parse("f", text, &report).unwrap(), &report);
+        (flow, report.text())
+    }
+
+    fn event(name: &str) -> Input {
+        Input::Event { name: name.to_owned() }
+    }
+
+    #[test]
+    fn a_flow_waits_for_the_pages_event_and_for_no_other() {
+        let flow = read(FLOW).0.unwrap();
+        let (mut play, _) = Rehearsal::open(&flow, Scene::default(), None);
+        assert_eq!(play.state.step, "tried");
+        assert!(play.play(&event("scrolled")).unwrap().is_empty());
+        assert_eq!(play.state.step, "tried", "another event is none of its business");
+        play.play(&says("how?")).unwrap();
+        assert_eq!(play.state.step, "tried", "talking does not lose what is waited for");
+        play.play(&event("calculated")).unwrap();
+        assert_eq!(play.state.outcome.as_deref(), Some("done"));
+    }
+
+    #[test]
+    fn an_event_that_does_not_come_leads_on_by_time() {
+        let flow = read(FLOW).0.unwrap();
+        let (mut play, _) = Rehearsal::open(&flow, Scene::default(), None);
+        play.advance(600_000);
+        assert_eq!(play.state.outcome.as_deref(), Some("later"));
+    }
+
+    #[test]
+    fn an_event_at_any_other_step_changes_nothing() {
+        let text = FLOW.replace("wait_for: {event: calculated}", "ask: Did it work?");
+        let flow = read(&text).0.unwrap();
+        let (mut play, _) = Rehearsal::open(&flow, Scene::default(), None);
+        let before = play.state.clone();
+        assert!(play.play(&event("calculated")).unwrap().is_empty());
+        assert_eq!(play.state, before);
+    }
+
+    #[test]
+    fn an_event_needs_a_name_and_a_way_on_without_it() {
+        let told = |from: &str, to: &str| read(&FLOW.replace(from, to)).1;
+        assert!(told("event: calculated", "event: ''").contains("Y00"), "no name");
+        assert!(
+            told("event: calculated", &format!("event: {}", "x".repeat(121))).contains("Y00"),
+            "too long"
+        );
     }
 }

@@ -18,6 +18,7 @@ const HELP: &str = "\
   /person         ask for a person          /stop           want to be left alone
   /none           none of the times fits
   /wait 30m       let time pass             /watch 60       so much of the video is seen
+  /event name     the page tells of an event of its own
   /accept         a colleague comes         /return /close /books   what she does then
   /online 1       so many of the team are there (/online 0: nobody)
   /fail /work     actions fail, or work again
@@ -168,6 +169,11 @@ impl<'f> Talk<'f, '_> {
                 let recording = self.play.state.shown.values().next_back().cloned().unwrap_or_default();
                 let percent = rest.trim_end_matches('%').parse().unwrap_or(100);
                 (Input::Watched { recording, percent }, format!("watched: {percent}%"))
+            }
+            "/event" => {
+                let name = rest.trim().to_owned();
+                let record = format!("event: {}", quoted(&name));
+                (Input::Event { name }, record)
             }
             _ if word.starts_with('/') => {
                 return self.dim(&format!("{word} means nothing here; /help says what does"));

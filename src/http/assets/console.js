@@ -76,7 +76,7 @@
     const link = part.contains(focused) ? focused.getAttribute("href") : null;
     const top = part.scrollTop;
     const typed = here("textarea", part)?.value;
-    const kind = here(".note-only", part) ? "note" : here('[name="kind"]:checked', part)?.value;
+    const kind = here(".note-only", part) ? typed && "note" : here('[name="kind"]:checked', part)?.value;
     part.replaceWith(document.importNode(next, true));
     const placed = document.getElementById(part.id);
     placed.scrollTop = top;
@@ -251,6 +251,8 @@
     const id = form.elements.client_id.value;
     form.elements.client_id.value = crypto.randomUUID();
     area.value = "";
+    // What is typed from now on is something new to be told of.
+    typedAt = 0;
     const pending = pendingMessage(text, isNote ? "note" : "agent");
     const conversation = here("#talk").dataset.conversation;
     const problem = here("#say-problem");

@@ -56,6 +56,11 @@ struct Seen {
 }
 
 #[derive(Deserialize)]
+struct Told {
+    name: String,
+}
+
+#[derive(Deserialize)]
 struct Read {
     seq: i64,
 }
@@ -175,6 +180,24 @@ pub async fn watch(
         let ranges: Vec<(f64, f64)> = seen.ranges.into_iter().take(RANGES).collect();
         let percent = chat::watched(&app.room, id, &seen.recording, &ranges, now).await?;
         Ok(HttpResponse::Ok().json(json!({ "percent": percent })))
+    };
+    finished(&app, &request, answer.await)
+}
+
+/// `POST /v1/chat/{conversation}/event`: the page's own `embudo('event', name)`, for a flow that waits for it.
+pub async fn event(
+    app: Shared,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let answer = async {
+        let (id, now) = guest(&app, &request, &id)?;
+        let quota = Quota { per_minute: 60, burst: 30 };
+        app.stores.limits.check("chat.event", &id.to_string(), quota, now).await?;
+        let told: Told = parsed(&body, "request.malformed")?;
+        chat::event(&app.room, id, &told.name, now).await?;
+        Ok(HttpResponse::NoContent().finish())
     };
     finished(&app, &request, answer.await)
 }

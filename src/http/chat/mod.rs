@@ -27,6 +27,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(post("/v1/chat").route(web::post().to(doors::open)))
         .service(post("/v1/chat/{conversation}/messages").route(web::post().to(doors::say)))
         .service(post("/v1/chat/{conversation}/watch").route(web::post().to(doors::watch)))
+        .service(post("/v1/chat/{conversation}/event").route(web::post().to(doors::event)))
         .service(post("/v1/chat/{conversation}/typing").route(web::post().to(doors::typing)))
         .service(post("/v1/chat/{conversation}/read").route(web::post().to(doors::read)))
         .service(post("/v1/chat/{conversation}/rating").route(web::post().to(after::rate)))

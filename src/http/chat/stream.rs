@@ -32,6 +32,8 @@ pub struct After {
     at: Option<Timestamp>,
     /// How many seconds a poll may wait for something to come.
     wait: Option<u64>,
+    /// Up to where the other side had read, as a poll was told it last: what came between two polls is told at once.
+    read: Option<i64>,
 }
 
 /// A reader whose token opens the log and who has read no further than it goes.
@@ -54,8 +56,8 @@ async fn reader(
     Ok(Following::new(app.clone().into_inner(), hub, id, Author::Visitor, after))
 }
 
-/// `GET /v1/chat/{conversation}/events?after=SEQ&at=TIME&wait=25`: what the log has after an entry, waiting for it if
-/// need be. It is answered at once, too, when the other side has read on.
+/// `GET /v1/chat/{conversation}/events?after=SEQ&at=TIME&wait=25&read=SEQ`: what the log has after an entry, waiting for
+/// it if need be. It is answered at once, too, when the other side has read on or types.
 pub async fn poll(
     app: Shared,
     hub: web::Data<Hub>,
@@ -67,7 +69,7 @@ pub async fn poll(
         let mut following = reader(&app, &hub, &request, &id, &asked).await?;
         hub.counts.reads.add("poll", 1);
         let wait = Duration::from_secs(asked.wait.unwrap_or(0).min(LONGEST_WAIT_S));
-        let (mut events, mut head) = (Vec::new(), None);
+        let (mut events, mut head, mut typing) = (Vec::new(), None, None);
         let until = Instant::now() + wait;
         // The first piece is read without waiting: what is there, or that there is nothing.
         let mut piece = Some(following.next().await?);
@@ -77,12 +79,18 @@ pub async fn poll(
                     events = entries;
                     break;
                 }
-                Some(Piece::Head(news)) if head.is_some_and(|known| known != news) => {
+                Some(Piece::Head(news)) => {
+                    let is_known = head.is_none_or(|known| known == news)
+                        && asked.read.is_none_or(|read| read >= news.read);
                     head = Some(news);
+                    if !is_known {
+                        break;
+                    }
+                }
+                Some(Piece::Typing { who, name }) => {
+                    typing = Some(json!({ "who": who, "name": name }));
                     break;
                 }
-                Some(Piece::Head(news)) => head = Some(news),
-                Some(Piece::Typing { .. }) => {}
                 None => break,
             }
             piece = timeout_at(until, following.next()).await.ok().transpose()?;
@@ -92,7 +100,11 @@ pub async fn poll(
             Some(head) if events.is_empty() => head,
             _ => chat::head(reads, following.conversation(), Author::Visitor).await?,
         };
-        Ok(HttpResponse::Ok().json(json!({ "events": events, "head": head.head, "read": head.read })))
+        let mut page = json!({ "events": events, "head": head.head, "read": head.read });
+        if let (Some(page), Some(typing)) = (page.as_object_mut(), typing) {
+            page.insert("typing".to_owned(), typing);
+        }
+        Ok(HttpResponse::Ok().json(page))
     };
     finished(&app, &request, answer.await)
 }

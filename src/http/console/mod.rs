@@ -27,6 +27,7 @@ mod pipeline;
 mod presence;
 mod privacy;
 mod quarantine;
+mod replies;
 mod talk;
 mod today;
 mod work;
@@ -118,6 +119,9 @@ pub const DOORS: &[Door] = &[
     get("/console/quarantine", May::Curate),
     post("/console/quarantine/{submission}/delete", May::Curate),
     post("/console/quarantine/{submission}/release", May::Curate),
+    get("/console/replies", May::Look),
+    post("/console/replies", May::Chat),
+    post("/console/replies/{shortcut}/delete", May::Chat),
     post("/console/webinars/{webinar}/cancel", May::Curate),
     post("/console/presence", May::Chat),
     post("/console/presence/beat", May::Chat),
@@ -197,6 +201,9 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/quarantine", web::get().to(quarantine::show))
             .route("/quarantine/{submission}/delete", web::post().to(quarantine::delete))
             .route("/quarantine/{submission}/release", web::post().to(quarantine::release))
+            .route("/replies", web::get().to(replies::show))
+            .route("/replies", web::post().to(replies::write))
+            .route("/replies/{shortcut}/delete", web::post().to(replies::forget))
             .route("/webinars/{webinar}/cancel", web::post().to(content::call_off))
             .route("/presence", web::post().to(presence::set))
             .route("/presence/beat", web::post().to(presence::beat))

@@ -89,6 +89,7 @@ pub async fn audit(reader: Reader) -> Result<HttpResponse, Problem> {
             json!({
                 "at": entry.at, "who": entry.name, "actor": kind, "action": entry.action,
                 "contact": entry.contact, "email": entry.email, "list": entry.details.get("list"),
+                "reply": entry.details.get("reply"),
             })
         })
         .collect();

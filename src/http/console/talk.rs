@@ -10,6 +10,7 @@ use crate::base::time::{DAY_MS, Timestamp};
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Holder};
 use crate::chat::body::Author;
+use crate::chat::live::replies;
 use crate::chat::{self, Agent, Conversation};
 use crate::http::error::Problem;
 use crate::render::Zone;
@@ -92,9 +93,7 @@ async fn send(reader: &Reader, id: ConversationId, text: &str, client_id: &str) 
 
 /// The prepared answer that a message calls for: `/prices` and nothing else.
 async fn called(reader: &Reader, id: ConversationId, text: &str) -> Result<Option<String>, Problem> {
-    let Some(shortcut) = reader.app.replies.called(text).map(|reply| reply.shortcut.clone()) else {
-        return Ok(None);
-    };
+    let Some(shortcut) = replies::called(text) else { return Ok(None) };
     let reads = &mut reader.app.stores.db.read();
     let talk = chat::find(reads, id).await?.ok_or(chat::Error::Unknown)?;
     let replies = &reader.app.replies;

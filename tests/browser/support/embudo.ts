@@ -1,12 +1,13 @@
 // A server of its own for every walk: `embudo demo` in a fresh folder on a free port, with a real mail server.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type Browser, type BrowserContext, type BrowserContextOptions, expect, test as base } from '@playwright/test'
+import { type Browser, type BrowserContext, type BrowserContextOptions, expect, test as base, type TestInfo } from '@playwright/test'
 import { MailServer, root } from './mail.ts'
+import { Proxy } from './proxy.ts'
 
 export type Language = 'en' | 'es'
 
@@ -16,41 +17,111 @@ const PLACES: Record<Language, BrowserContextOptions> = {
   es: { locale: 'es-MX', timezoneId: 'America/Mexico_City' },
 }
 
+/** One server. */
+interface Node {
+  port: number
+  child: ChildProcess
+  said: string[]
+}
+
 export class Embudo {
+  private readonly nodes: Node[] = []
+
   private constructor(
     readonly url: string,
     readonly mail: MailServer,
     readonly folder: string,
-    private readonly child: ChildProcess,
-    private readonly said: string[],
+    /** What stands before several servers. */
+    readonly proxy: Proxy | null = null,
   ) {}
 
   static async start(environment: Record<string, string> = {}): Promise<Embudo> {
-    const folder = mkdtempSync(path.join(tmpdir(), 'embudo-walk-'))
-    const mail = await MailServer.start(path.join(folder, 'mails'))
+    const { folder, mail } = await Embudo.surroundings()
     const port = await freePort()
-    const bin = path.resolve(root, process.env.EMBUDO_BIN ?? 'target/debug/embudo')
-    const said: string[] = []
-    const child = spawn(bin, ['demo', '--port', String(port), '--folder', path.join(folder, 'demo')], {
-      cwd: root,
-      env: { ...process.env, EMBUDO__MAIL__SMTP: `smtp+plain://127.0.0.1:${mail.port}`, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text) => said.push(String(text)))
-    const embudo = new Embudo(`http://localhost:${port}`, mail, folder, child, said)
-    await embudo.becomesReady()
+    const embudo = new Embudo(`http://localhost:${port}`, mail, folder)
+    await embudo.run(port, environment)
     return embudo
   }
 
-  private async becomesReady(): Promise<void> {
-    const until = Date.now() + 20_000
+  /** Several servers on the same stores, and one address for them. */
+  static async startTogether(count: number, environment: Record<string, string>): Promise<Embudo> {
+    const { folder, mail } = await Embudo.surroundings()
+    const proxy = await Proxy.start()
+    const embudo = new Embudo(`http://localhost:${proxy.port}`, mail, folder, proxy)
+    for (let at = 0; at < count; at++) {
+      const port = await freePort()
+      // As an operator tells every node: where people find all of them.
+      embudo.settle(path.join(folder, `node-${at}`), port)
+      await embudo.run(port, environment, `node-${at}`)
+      proxy.add(port)
+    }
+    return embudo
+  }
+
+  private static async surroundings(): Promise<{ folder: string; mail: MailServer }> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'embudo-walk-'))
+    return { folder, mail: await MailServer.start(path.join(folder, 'mails')) }
+  }
+
+  /** Writes the settings of a node; the demo leaves them as they are. */
+  private settle(folder: string, port: number): void {
+    mkdirSync(path.join(folder, 'config'), { recursive: true })
+    mkdirSync(path.join(folder, 'data'), { recursive: true })
+    const settings = `
+[server]
+listen = "127.0.0.1:${port}"
+public_url = "${this.url}"
+[company]
+name = "Librería Faro"
+bot_name = "Faro"
+[storage]
+data = "${path.join(folder, 'data')}"
+[definitions]
+assets = "../assets"
+[forms]
+check_mail_servers = false
+[mail]
+from = "hola@faro.example"
+[[site]]
+key = "faro"
+name = "Librería Faro"
+origins = ["${this.url}"]
+language = "en"
+time_zone = "Europe/Madrid"
+[log]
+level = "warn"
+`
+    writeFileSync(path.join(folder, 'config/embudo.toml'), settings)
+  }
+
+  private async run(port: number, environment: Record<string, string>, sub = 'demo'): Promise<void> {
+    const bin = path.resolve(root, process.env.EMBUDO_BIN ?? 'target/debug/embudo')
+    const said: string[] = []
+    const child = spawn(bin, ['demo', '--port', String(port), '--folder', path.join(this.folder, sub)], {
+      cwd: root,
+      env: { ...process.env, EMBUDO__MAIL__SMTP: `smtp+plain://127.0.0.1:${this.mail.port}`, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text) => said.push(String(text)))
+    const node = { port, child, said }
+    this.nodes.push(node)
+    await this.becomesReady(node)
+  }
+
+  private async becomesReady({ port, child }: Node): Promise<void> {
+    const until = Date.now() + 40_000
     while (Date.now() < until) {
-      if (this.child.exitCode !== null) break
-      const answer = await fetch(`${this.url}/health/ready`).catch(() => null)
+      if (child.exitCode !== null) break
+      const answer = await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => null)
       if (answer?.ok) return
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
     throw new Error(`the demo is not ready:\n${this.output()}`)
+  }
+
+  /** Kills one of several servers, as a power cut does. */
+  kill(node: number): void {
+    this.nodes[node]!.child.kill('SIGKILL')
   }
 
   /** The colleagues of the sample company, all with one password. */
@@ -65,7 +136,7 @@ export class Embudo {
 
   /** All that the server printed. */
   output(): string {
-    return this.said.join('')
+    return this.nodes.map(({ said }) => said.join('')).join('')
   }
 
   /** Moves the demo's clock: what is due meanwhile happens. */
@@ -93,12 +164,17 @@ export class Embudo {
   }
 
   private async move(fields: Record<string, string>): Promise<void> {
-    const answer = await fetch(`${this.url}/demo/clock`, { method: 'POST', body: new URLSearchParams(fields) })
-    expect(answer.ok, `the time machine: ${answer.status} ${await answer.text()}`).toBe(true)
+    // Every server has a clock of its own.
+    for (const { port, child } of this.nodes) {
+      if (child.exitCode !== null || child.signalCode !== null) continue
+      const answer = await fetch(`http://127.0.0.1:${port}/demo/clock`, { method: 'POST', body: new URLSearchParams(fields), redirect: 'manual' })
+      expect(answer.status, `the time machine: ${await answer.text()}`).toBeLessThan(400)
+    }
   }
 
   stop(): void {
-    this.child.kill('SIGTERM')
+    for (const { child } of this.nodes) child.kill('SIGTERM')
+    this.proxy?.stop()
     this.mail.stop()
     rmSync(this.folder, { recursive: true, force: true })
   }
@@ -141,15 +217,21 @@ function storesOf(mix: Mix): Record<string, string> {
   }
 }
 
-export const test = base.extend<{ embudo: Embudo; mix: Mix }>({
+export const test = base.extend<{ embudo: Embudo; pair: Embudo; mix: Mix }>({
   mix: ['embedded', { option: true }],
   embudo: async ({ mix }, use, info) => {
-    const embudo = await Embudo.start(storesOf(mix))
-    await use(embudo)
-    if (info.status !== info.expectedStatus) await info.attach('server', { body: embudo.output() })
-    embudo.stop()
+    await lend(await Embudo.start(storesOf(mix)), use, info)
+  },
+  pair: async ({}, use, info) => {
+    await lend(await Embudo.startTogether(2, storesOf('postgres+redis')), use, info)
   },
 })
+
+async function lend(embudo: Embudo, use: (embudo: Embudo) => Promise<void>, info: TestInfo): Promise<void> {
+  await use(embudo)
+  if (info.status !== info.expectedStatus) await info.attach('server', { body: embudo.output() })
+  embudo.stop()
+}
 
 export { expect }
 

@@ -64,6 +64,8 @@ pub struct App {
     pub room: Room,
     /// How people are told.
     pub desk: Desk,
+    /// What became of messages in this process.
+    pub sent: Arc<jobs::Counts>,
 }
 
 impl App {
@@ -174,6 +176,7 @@ impl App {
             offers: offers.clone(),
         });
         Running::follow(&running);
+        jobs::wake_on_news(&stores);
         Ok(Self {
             room,
             running,
@@ -186,6 +189,7 @@ impl App {
             webinars: desk.webinars.clone(),
             team: desk.team.clone(),
             replies: Arc::new(replies),
+            sent: Arc::default(),
             desk,
             collector,
             words,
@@ -218,6 +222,7 @@ impl App {
             words: self.words.clone(),
             clock: self.clock.clone(),
             retention: self.config.retention.clone(),
+            counts: self.sent.clone(),
         }
     }
 

@@ -181,7 +181,7 @@ quiet: {hours: \"20:00-08:00\", zone: Europe/Madrid, through: [handoff_requested
     fn a_mistake_is_told_where_it_stands_and_says_no_secret() {
         let webhook = "hooks:\n  - {name: x, kind: webhook, url: \"https://x.example/\", on: [deal_won]";
         assert_eq!(codes(&format!("{webhook}}}\n")), ["2:5 N106", "2:5 Y005"]);
-        assert_eq!(codes(&format!("{webhook}, secrets: [hunter2]}}\n")), ["2:5 N106", "2:86 Y004"]);
+        assert_eq!(codes(&format!("{webhook}, secrets: [hunter2]}}\n")), ["2:5 N106", "2:83 Y004"]);
         let unset = webhook.replace("\"https://x.example/\"", "env:EMBUDO_NO_SUCH_VARIABLE");
         assert!(
             codes(&format!("{unset}, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}}\n"))[0]

@@ -34,6 +34,7 @@ mod links;
 mod live_chat;
 mod mail;
 mod nurture;
+mod outbox;
 mod people;
 mod privacy;
 mod reports;

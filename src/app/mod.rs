@@ -68,6 +68,8 @@ pub struct App {
     pub room: Room,
     /// How people are told.
     pub desk: Desk,
+    /// What became of messages in this process.
+    pub sent: Arc<jobs::Counts>,
 }
 
 impl App {
@@ -175,6 +177,7 @@ impl App {
             offers: offers.clone(),
         });
         Running::follow(&running);
+        jobs::wake_on_news(&stores);
         Ok(Self {
             room,
             running,
@@ -188,6 +191,7 @@ impl App {
             team: desk.team.clone(),
             replies: Arc::new(replies),
             fallback,
+            sent: Arc::default(),
             desk,
             collector,
             words,
@@ -220,6 +224,7 @@ impl App {
             words: self.words.clone(),
             clock: self.clock.clone(),
             retention: self.config.retention.clone(),
+            counts: self.sent.clone(),
         }
     }
 

@@ -8,8 +8,10 @@ mod flow;
 mod forms;
 mod lifecycle;
 mod mail;
+mod notify;
 mod nurture;
 mod offer;
+mod outbox;
 mod retention;
 mod segment;
 mod serve;
@@ -59,6 +61,10 @@ enum Command {
     Campaign(campaign::Arguments),
     /// Look at mails, and take what comes back of them.
     Mail(mail::Arguments),
+    /// Try the chats and programs that are written to.
+    Notify(notify::Arguments),
+    /// What waits to be sent, and what was given up.
+    Outbox(outbox::Arguments),
     /// Tell who would get which letter and when.
     Nurture(nurture::Arguments),
     /// Take attendance, call a webinar off.
@@ -88,6 +94,8 @@ pub fn run() -> ExitCode {
         Command::Offer(own) => settings(arguments.config).and_then(|config| offer::run(&own, &config)),
         Command::Campaign(own) => settings(arguments.config).and_then(|config| campaign::run(&own, &config)),
         Command::Mail(own) => settings(arguments.config).and_then(|config| mail::run(&own, &config)),
+        Command::Notify(own) => settings(arguments.config).and_then(|config| notify::run(&own, &config)),
+        Command::Outbox(own) => settings(arguments.config).and_then(|config| outbox::run(&own, &config)),
         Command::Nurture(own) => settings(arguments.config).and_then(|config| nurture::run(&own, &config)),
         Command::Webinar(own) => settings(arguments.config).and_then(|config| webinar::run(&own, &config)),
         Command::Retention(own) => {

@@ -111,6 +111,8 @@ pub enum Event {
     BookingCancelled { booking: BookingId, contact: ContactId, sequence: i64 },
     /// A call took place, or did not.
     BookingOutcomeSet { booking: BookingId, contact: ContactId, outcome: String },
+    /// A webhook of `notify.yaml` has taken nothing for so long that it is not tried any more.
+    EndpointDisabled { endpoint: String },
 }
 
 impl Event {
@@ -155,6 +157,7 @@ impl Event {
             Self::BookingRescheduled { .. } => "booking_rescheduled",
             Self::BookingCancelled { .. } => "booking_cancelled",
             Self::BookingOutcomeSet { .. } => "booking_outcome_set",
+            Self::EndpointDisabled { .. } => "endpoint_disabled",
         }
     }
 
@@ -188,7 +191,10 @@ impl Event {
             | Self::BookingRescheduled { contact, .. }
             | Self::BookingCancelled { contact, .. }
             | Self::BookingOutcomeSet { contact, .. } => Some(*contact),
-            Self::DealWon { .. } | Self::DealLost { .. } | Self::MilestoneReached { .. } => None,
+            Self::DealWon { .. }
+            | Self::DealLost { .. }
+            | Self::MilestoneReached { .. }
+            | Self::EndpointDisabled { .. } => None,
             Self::RecordingWatched { contact, .. }
             | Self::ConversationOpened { contact, .. }
             | Self::HandoffRequested { contact, .. }

@@ -26,6 +26,7 @@ pub(super) async fn append(tx: &mut Tx, event: &Event, now: Timestamp) -> Result
         params![id, event.kind(), event.contact(), payload, now],
     )
     .await?;
+    tx.ring();
     Ok(id)
 }
 
@@ -55,6 +56,16 @@ pub async fn waiting(tx: &mut Tx, most: i64) -> Result<Vec<Recorded>> {
 /// As the store says.
 pub async fn mark_dispatched(tx: &mut Tx, id: EventId, now: Timestamp) -> Result<()> {
     tx.execute(sql!("update events set dispatched_at = $2 where id = $1"), params![id, now]).await?;
+    Ok(())
+}
+
+/// Lets a fact be told once more: its consequences are planned anew, and those that stand in the queue are not doubled.
+///
+/// # Errors
+/// As the store says.
+pub async fn tell_again(tx: &mut Tx, id: EventId) -> Result<()> {
+    tx.execute(sql!("update events set dispatched_at = null where id = $1"), params![id]).await?;
+    tx.ring();
     Ok(())
 }
 

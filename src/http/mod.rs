@@ -13,6 +13,7 @@ mod letters;
 mod lifecycle;
 mod offers;
 mod ops;
+mod outbox;
 mod people;
 mod profiling;
 mod proxies;
@@ -118,6 +119,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(flows::routes)
                     .configure(events::routes)
                     .configure(offers::routes)
+                    .configure(outbox::routes)
                     .configure(reports::routes)
                     .configure(segments::routes)
                     .configure(people::routes)

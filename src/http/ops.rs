@@ -11,6 +11,8 @@ use super::error::Problem;
 use super::proxies::KNOWN;
 use super::request::bearer;
 use crate::base::network::Networks;
+use crate::base::time::Timestamp;
+use crate::jobs::queue::{self, Depth};
 use crate::telemetry::metrics::{Exposition, resident_bytes};
 
 /// Mounts the door.
@@ -73,6 +75,17 @@ async fn metrics(app: Shared, hub: web::Data<Hub>, request: HttpRequest) -> Resu
     text.family("embudo_chat_reads_total", "transport", help, &hub.counts.reads);
     #[allow(clippy::cast_precision_loss, reason = "the sockets are used up before")]
     text.gauge("embudo_chat_lines_open", "Readers of a conversation's log.", hub.open() as f64);
+    let help = "Messages that went out.";
+    text.family("embudo_outbox_sent_total", "channel", help, &app.sent.sent);
+    let help = "Tries of messages that failed and are followed by another.";
+    text.family("embudo_outbox_failed_total", "channel", help, &app.sent.failed);
+    let help = "Messages that were given up.";
+    text.family("embudo_outbox_given_up_total", "channel", help, &app.sent.dead);
+    match queue::depth(&mut app.stores.db.read(), app.clock.now()).await {
+        Ok(depths) => tell_depths(&mut text, &depths, app.clock.now()),
+        // What was counted in this process is told all the same.
+        Err(error) => tracing::warn!(error = %error, "the depth of the outbox cannot be told"),
+    }
     if let Some(bytes) = resident_bytes() {
         #[allow(clippy::cast_precision_loss, reason = "nobody has that much memory")]
         text.gauge("process_resident_memory_bytes", "Memory in RAM.", bytes as f64);
@@ -80,6 +93,22 @@ async fn metrics(app: Shared, hub: web::Data<Hub>, request: HttpRequest) -> Resu
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     let fresh = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(HttpResponse::Ok().content_type(kind).insert_header(fresh).body(text.text()))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "nobody has so many messages, or waits for so long")]
+fn tell_depths(text: &mut Exposition, depths: &[Depth], now: Timestamp) {
+    let mut gauges = |name: &str, help: &str, value: fn(&Depth, Timestamp) -> f64| {
+        let values: Vec<_> = depths.iter().map(|depth| (depth.channel.as_str(), value(depth, now))).collect();
+        text.gauges(name, "channel", help, &values);
+    };
+    gauges("embudo_outbox_due", "Messages that are due or being sent.", |depth, _| depth.due as f64);
+    gauges("embudo_outbox_later", "Messages whose time has not come.", |depth, _| depth.later as f64);
+    gauges("embudo_outbox_dead", "Messages that were given up and wait for a person.", |depth, _| {
+        depth.dead as f64
+    });
+    gauges("embudo_outbox_oldest_due_seconds", "How long the oldest message is due.", |depth, now| {
+        depth.oldest_due.map_or(0.0, |at| now.since_ms(at) as f64 / 1_000.0)
+    });
 }
 
 /// Whether the one who connected may read the metrics without a key, and is not a proxy that asks for somebody else.

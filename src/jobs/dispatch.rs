@@ -9,7 +9,7 @@ use crate::storage::db::Tx;
 use crate::{handovers, notify, nurture, privacy, storage, subscriptions};
 
 /// Facts in one transaction.
-const BATCH: i64 = 50;
+pub(super) const BATCH: usize = 50;
 
 /// Plans the consequences of waiting facts; returns how many facts that were.
 pub(super) async fn dispatch(worker: &Worker) -> anyhow::Result<usize> {
@@ -18,7 +18,7 @@ pub(super) async fn dispatch(worker: &Worker) -> anyhow::Result<usize> {
         return Ok(0);
     }
     let mut tx = worker.desk.stores.db.begin().await?;
-    let waiting = outbox::waiting(&mut tx, BATCH).await?;
+    let waiting = outbox::waiting(&mut tx, i64::try_from(BATCH)?).await?;
     for recorded in &waiting {
         tx.savepoint().await?;
         let planned = match hear(worker, &mut tx, recorded).await {

@@ -1,11 +1,14 @@
 //! The durable queue: claimed under a lease, acknowledged under a fence, tried again with growing pauses.
 //!
 //! A job that is claimed twice (its worker was slow and the lease ran out) can be acknowledged only by the later claim.
+//! Every job has a target; claims are made for one target after the other, so that a long row before one door keeps nobody
+//! from another.
 
 use serde_json::Value as Json;
 
-use crate::base::ids::JobId;
+use crate::base::ids::{EventId, JobId};
 use crate::base::time::{MINUTE_MS, Timestamp};
+use crate::events::outbox;
 use crate::storage::Result;
 use crate::storage::db::{Db, Queries, Tx};
 use crate::storage::personal::Personal;
@@ -35,6 +38,8 @@ const LEASE_MS: i64 = MINUTE_MS;
 pub struct Claimed {
     pub id: JobId,
     pub kind: String,
+    /// Whom it goes to: `mail`, `console`, `hook:NAME`, `webhook:NAME`.
+    pub target: String,
     pub payload: Json,
     /// How often it was tried, this time included.
     pub attempts: i64,
@@ -57,7 +62,18 @@ pub enum End {
     Dead(String),
 }
 
-/// Puts a job into the queue, in the caller's transaction. A second one with the same key is not added.
+/// Whom work goes to, by what is written in it: its channel, and the name of whoever stands behind it.
+fn target_of(payload: &Json) -> String {
+    let text = |name: &str| payload.get(name).and_then(Json::as_str);
+    match (text("by").unwrap_or_default(), text("hook")) {
+        ("alert" | "digest", _) => "mail".to_owned(),
+        (by, Some(name)) => format!("{by}:{name}"),
+        (by, None) => by.to_owned(),
+    }
+}
+
+/// Puts a job into the queue, in the caller's transaction, and wakes the workers when that is committed. A second one with
+/// the same key is not added.
 ///
 /// # Errors
 /// As the store says.
@@ -71,12 +87,13 @@ pub async fn enqueue(
 ) -> Result<()> {
     tx.execute(
         sql!(
-            "insert into jobs (id, kind, dedupe_key, payload, state, next_at, created_at)
-             values ($1, $2, $3, $4, 'ready', $5, $6) on conflict (dedupe_key) do nothing"
+            "insert into jobs (id, kind, dedupe_key, payload, state, next_at, created_at, target)
+             values ($1, $2, $3, $4, 'ready', $5, $6, $7) on conflict (dedupe_key) do nothing"
         ),
-        params![JobId::new(), kind, dedupe_key, payload, at, now],
+        params![JobId::new(), kind, dedupe_key, payload, at, now, target_of(payload)],
     )
     .await?;
+    tx.ring();
     Ok(())
 }
 
@@ -96,40 +113,71 @@ pub async fn bury(tx: &mut Tx, dedupe_key: &str, payload: &Json, why: &str, now:
     Ok(())
 }
 
-/// Claims up to `most` jobs that are due, the longest waiting first.
+/// The targets for which something is due, without a write. One look into the index for each target, however many jobs
+/// wait for it.
 ///
 /// # Errors
 /// As the store says.
-pub async fn claim(db: &Db, owner: &str, most: i64, now: Timestamp) -> Result<Vec<Claimed>> {
-    let mut tx = db.begin().await?;
-    let rows = tx
+pub async fn due_targets(q: &mut impl Queries, now: Timestamp) -> Result<Vec<String>> {
+    let rows = q
         .query(
             sql!(
-                "update jobs set state = 'running', attempts = attempts + 1, fence = fence + 1,
-                     lease_until = $1, lease_owner = $2
-                 where id in (
-                     select id from jobs
-                     where (state = 'ready' and next_at <= $3) or (state = 'running' and lease_until <= $3)
-                     order by next_at limit $4 {skip_locked})
-                 returning id, kind, payload, attempts, fence, created_at, trouble_since"
+                "with recursive known (target) as (
+                     select min(target) from jobs where state in ('ready', 'running')
+                     union all
+                     select (select min(j.target) from jobs j
+                             where j.state in ('ready', 'running') and j.target > known.target)
+                     from known where known.target is not null)
+                 select target from known
+                 where target is not null and exists (
+                     select 1 from jobs j
+                     where j.target = known.target and j.state in ('ready', 'running')
+                         and j.next_at <= $1 and (j.state = 'ready' or j.lease_until <= $1))"
             ),
-            params![now.plus_ms(LEASE_MS), owner, now, most],
+            params![now],
         )
         .await?;
-    tx.commit().await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Claimed {
+    rows.iter().map(|row| row.get("target")).collect()
+}
+
+/// Claims jobs that are due, of each of these targets up to so many, the longest waiting first.
+///
+/// # Errors
+/// As the store says.
+pub async fn claim(db: &Db, owner: &str, wanted: &[(String, i64)], now: Timestamp) -> Result<Vec<Claimed>> {
+    let mut claimed = Vec::new();
+    let mut tx = db.begin().await?;
+    for (target, most) in wanted {
+        let rows = tx
+            .query(
+                sql!(
+                    "update jobs set state = 'running', attempts = attempts + 1, fence = fence + 1,
+                         lease_until = $1, lease_owner = $2
+                     where id in (
+                         select id from jobs
+                         where target = $5 and state in ('ready', 'running')
+                             and next_at <= $3 and (state = 'ready' or lease_until <= $3)
+                         order by next_at limit $4 {skip_locked})
+                     returning id, kind, target, payload, attempts, fence, created_at, trouble_since"
+                ),
+                params![now.plus_ms(LEASE_MS), owner, now, *most, target.as_str()],
+            )
+            .await?;
+        for row in &rows {
+            claimed.push(Claimed {
                 id: row.get("id")?,
                 kind: row.get("kind")?,
+                target: row.get("target")?,
                 payload: row.json("payload")?,
                 attempts: row.get("attempts")?,
                 created_at: row.get("created_at")?,
                 trouble_since: row.get("trouble_since")?,
                 fence: row.get("fence")?,
-            })
-        })
-        .collect()
+            });
+        }
+    }
+    tx.commit().await?;
+    Ok(claimed)
 }
 
 /// Notes how a claimed job ended, in the caller's transaction. Returns whether this claim was still the valid one.
@@ -163,32 +211,119 @@ pub async fn finish(tx: &mut Tx, job: &Claimed, end: &End, now: Timestamp) -> Re
     Ok(touched == 1)
 }
 
-/// How many jobs stand in each state, and since when the oldest waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How it stands with one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Depth {
-    pub ready: i64,
+    /// The first word of the target.
+    pub channel: String,
+    /// Jobs that are due or being worked on.
+    pub due: i64,
+    /// Jobs whose time has not come.
+    pub later: i64,
     pub dead: i64,
+    /// Since when the one that is due for the longest waits.
+    pub oldest_due: Option<Timestamp>,
 }
 
-/// The depth of the queue.
+/// The depth of the queue, channel by channel.
 ///
 /// # Errors
 /// As the store says.
-pub async fn depth(q: &mut impl Queries) -> Result<Depth> {
-    let row = q
-        .query_opt(
+pub async fn depth(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Depth>> {
+    let rows = q
+        .query(
             sql!(
-                "select coalesce(cast(sum(case when state in ('ready', 'running') then 1 else 0 end) as bigint), 0)
-                         as ready,
-                     coalesce(cast(sum(case when state = 'dead' then 1 else 0 end) as bigint), 0) as dead
-                 from jobs where state in ('ready', 'running', 'dead')"
+                "select target,
+                     cast(sum(case when state <> 'dead' and next_at <= $1 then 1 else 0 end) as bigint) as due,
+                     cast(sum(case when state <> 'dead' and next_at > $1 then 1 else 0 end) as bigint) as later,
+                     cast(sum(case when state = 'dead' then 1 else 0 end) as bigint) as dead,
+                     min(case when state <> 'dead' and next_at <= $1 then next_at end) as oldest_due
+                 from jobs where state in ('ready', 'running', 'dead') group by target order by target"
             ),
-            params![],
+            params![now],
         )
         .await?;
-    row.map_or(Ok(Depth { ready: 0, dead: 0 }), |row| {
-        Ok(Depth { ready: row.get("ready")?, dead: row.get("dead")? })
-    })
+    let mut channels: Vec<Depth> = Vec::new();
+    for row in &rows {
+        let target: String = row.get("target")?;
+        let channel = channel_of(&target).to_owned();
+        let (due, later, dead) = (row.get("due")?, row.get("later")?, row.get("dead")?);
+        let oldest_due = row.get("oldest_due")?;
+        match channels.iter_mut().find(|known| known.channel == channel) {
+            Some(known) => {
+                known.due += due;
+                known.later += later;
+                known.dead += dead;
+                known.oldest_due = [known.oldest_due, oldest_due].into_iter().flatten().min();
+            }
+            None => channels.push(Depth { channel, due, later, dead, oldest_due }),
+        }
+    }
+    Ok(channels)
+}
+
+/// The channel of a target: `webhook` of `webhook:crm`. Of rows without one, `other`.
+pub fn channel_of(target: &str) -> &str {
+    match target.split(':').next().unwrap_or_default() {
+        "" => "other",
+        channel => channel,
+    }
+}
+
+/// Which dead jobs are tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    One(JobId),
+    /// All that died at or after a moment, of one target or of all.
+    Since {
+        from: Timestamp,
+        target: Option<String>,
+    },
+}
+
+/// Tries dead jobs again, from now on and as if for the first time; returns how many. A fact whose messages could not be
+/// planned is planned anew.
+///
+/// # Errors
+/// As the store says.
+pub async fn replay(tx: &mut Tx, which: &Which, now: Timestamp) -> Result<u64> {
+    let (id, from, target) = match which {
+        Which::One(id) => (Some(*id), Timestamp::default(), None),
+        Which::Since { from, target } => (None, *from, target.as_deref()),
+    };
+    let unplanned = tx
+        .query(
+            sql!(
+                "delete from jobs
+                 where state = 'dead' and kind = 'dispatch' and done_at >= $2
+                     and (cast($1 as text) is null or id = $1) and (cast($3 as text) is null or target = $3)
+                 returning payload"
+            ),
+            params![id, from, target],
+        )
+        .await?;
+    let mut replayed = 0;
+    for row in &unplanned {
+        let payload: Json = row.json("payload")?;
+        let event = payload.get("event").and_then(Json::as_str).and_then(|id| EventId::parse(id).ok());
+        if let Some(event) = event {
+            outbox::tell_again(tx, event).await?;
+            replayed += 1;
+        }
+    }
+    replayed += tx
+        .execute(
+            sql!(
+                "update jobs set state = 'ready', next_at = $4, attempts = 0, trouble_since = null, done_at = null,
+                     fence = fence + 1
+                 where state = 'dead' and done_at >= $2
+                     and (cast($1 as text) is null or id = $1) and (cast($3 as text) is null or target = $3)"
+            ),
+            params![id, from, target, now],
+        )
+        .await?;
+    tx.ring();
+    Ok(replayed)
 }
 
 /// Deletes jobs that ended well before `before`.
@@ -198,21 +333,4 @@ pub async fn depth(q: &mut impl Queries) -> Result<Depth> {
 pub async fn forget_done(db: &Db, before: Timestamp) -> Result<u64> {
     db.execute(sql!("delete from jobs where state in ('done', 'dropped') and done_at < $1"), params![before])
         .await
-}
-
-/// Whether any job is due, without a write.
-///
-/// # Errors
-/// As the store says.
-pub async fn any_due(q: &mut impl Queries, now: Timestamp) -> Result<bool> {
-    let row = q
-        .query_opt(
-            sql!(
-                "select 1 as due from jobs
-                 where (state = 'ready' and next_at <= $1) or (state = 'running' and lease_until <= $1) limit 1"
-            ),
-            params![now],
-        )
-        .await?;
-    Ok(row.is_some())
 }

@@ -1,8 +1,10 @@
-//! Takes due jobs from the queue and sends what they say, side by side.
+//! Takes due jobs from the queue and sends what they say, side by side, so many for each target and no more.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::future::join_all;
+use tokio::task::JoinSet;
 
 use super::queue::{Claimed, End};
 use super::{Worker, queue};
@@ -11,32 +13,151 @@ use crate::base::time::{HOUR_MS, Timestamp};
 use crate::notify::{self, Sent, Work};
 use crate::subscriptions;
 
-/// Jobs that are worked on at once.
-const AT_ONCE: i64 = 16;
+/// Jobs that are worked on at once, by this process.
+const AT_ONCE: i64 = 128;
+/// Of these, for one target.
+const PER_TARGET: i64 = 5;
+/// For one that failed the last time: it is only asked whether it is back.
+const PER_TROUBLED: i64 = 1;
+/// Longer than a mail server that answers at the very end of its patience; shorter than the lease, so that nobody else
+/// takes the job meanwhile.
+const PATIENCE: Duration = Duration::from_secs(45);
 /// After two days nobody wants the message any more.
 const GIVE_UP_MS: i64 = 48 * HOUR_MS;
 
-/// Works on what is due; returns how many jobs that were.
-pub(super) async fn send_due(worker: &Arc<Worker>) -> anyhow::Result<usize> {
-    let now = worker.clock.now();
-    let db = &worker.desk.stores.db;
-    if !queue::any_due(&mut db.read(), now).await? {
-        return Ok(0);
+/// What is being sent.
+#[derive(Default)]
+pub(super) struct Sending {
+    tasks: JoinSet<Ended>,
+    in_flight: BTreeMap<String, i64>,
+    troubled: BTreeSet<String>,
+}
+
+/// A job that was worked on.
+struct Ended {
+    target: String,
+    /// Whether the target took it.
+    is_fine: bool,
+    /// Whether it needs no other try.
+    is_over: bool,
+}
+
+impl Sending {
+    /// Begins with what is due, as far as there is room for it; returns how many jobs those are.
+    pub async fn start_due(&mut self, worker: &Arc<Worker>) -> anyhow::Result<usize> {
+        let (now, db) = (worker.clock.now(), &worker.desk.stores.db);
+        let mut room = AT_ONCE - self.in_flight.values().sum::<i64>();
+        let mut wanted = Vec::new();
+        for target in queue::due_targets(&mut db.read(), now).await? {
+            let most = if self.troubled.contains(&target) { PER_TROUBLED } else { PER_TARGET };
+            let free = (most - self.in_flight.get(&target).copied().unwrap_or(0)).min(room);
+            if free > 0 {
+                room -= free;
+                wanted.push((target, free));
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(0);
+        }
+        let claimed = queue::claim(db, &new_key(), &wanted, now).await?;
+        let started = claimed.len();
+        for job in claimed {
+            *self.in_flight.entry(job.target.clone()).or_default() += 1;
+            let worker = worker.clone();
+            self.tasks.spawn(async move { work(&worker, &job, now).await });
+        }
+        Ok(started)
     }
-    let claimed = queue::claim(db, &new_key(), AT_ONCE, now).await?;
-    let ends = join_all(claimed.iter().map(|job| end_of(worker, job, now))).await;
-    let mut ended = 0;
-    for (job, end) in claimed.iter().zip(ends) {
-        if let End::Again { why, is_trouble: true, .. } | End::Dead(why) = &end {
+
+    /// Waits until something has ended, and takes up whatever else has; returns how many jobs need no other try. For ever
+    /// if nothing is being sent.
+    pub async fn ended(&mut self) -> usize {
+        let Some(first) = self.tasks.join_next().await else { return std::future::pending().await };
+        let mut over = self.note(first);
+        while let Some(next) = self.tasks.try_join_next() {
+            over += self.note(next);
+        }
+        over
+    }
+
+    fn note(&mut self, ended: Result<Ended, tokio::task::JoinError>) -> usize {
+        let Ok(ended) = ended else {
+            // Whose it was is not known; when nothing runs any more, everybody has room again.
+            tracing::error!("a job's task broke off; it is taken up again when its lease has run out");
+            if self.tasks.is_empty() {
+                self.in_flight.clear();
+            }
+            return 0;
+        };
+        if let Some(count) = self.in_flight.get_mut(&ended.target) {
+            *count -= 1;
+            if *count <= 0 {
+                self.in_flight.remove(&ended.target);
+            }
+        }
+        if ended.is_fine {
+            self.troubled.remove(&ended.target);
+        } else {
+            self.troubled.insert(ended.target);
+        }
+        usize::from(ended.is_over)
+    }
+
+    /// Whether anything is being sent.
+    pub fn is_busy(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+}
+
+/// Works on everything that is due and waits for it; returns how many jobs need no other try.
+pub(super) async fn send_due(worker: &Arc<Worker>) -> anyhow::Result<usize> {
+    let (mut sending, mut over) = (Sending::default(), 0);
+    while sending.start_due(worker).await? > 0 || sending.is_busy() {
+        if sending.is_busy() {
+            over += sending.ended().await;
+        }
+    }
+    Ok(over)
+}
+
+async fn work(worker: &Worker, job: &Claimed, now: Timestamp) -> Ended {
+    let end = end_of(worker, job, now).await;
+    // Sending may have taken its time.
+    let now = worker.clock.now();
+    let channel = queue::channel_of(&job.target);
+    let is_fine = match &end {
+        End::Done | End::Dropped(_) | End::Again { is_trouble: false, .. } => true,
+        End::Again { is_trouble: true, .. } | End::Dead(_) => false,
+    };
+    match &end {
+        End::Done => worker.counts.sent.add(channel, 1),
+        End::Again { why, is_trouble: true, .. } => {
+            worker.counts.failed.add(channel, 1);
             tracing::warn!(job.id = %job.id, job.attempts = job.attempts, error = %why, "a message is not out");
         }
-        // A job that only waits for a better time is not progress: `drain` would go round for ever.
-        ended += usize::from(!matches!(end, End::Again { .. }));
-        let mut tx = db.begin().await?;
-        queue::finish(&mut tx, job, &end, now).await?;
-        tx.commit().await?;
+        End::Dead(why) => {
+            worker.counts.dead.add(channel, 1);
+            tracing::warn!(job.id = %job.id, job.attempts = job.attempts, error = %why, "a message is not out");
+        }
+        End::Dropped(_) | End::Again { .. } => {}
     }
-    Ok(ended)
+    // A job that only waits for a better time is not progress: `drain` would go round for ever.
+    let is_over = !matches!(end, End::Again { .. });
+    let noted = async {
+        let mut tx = worker.desk.stores.db.begin().await?;
+        let is_ours = queue::finish(&mut tx, job, &end, now).await?;
+        tx.commit().await?;
+        Ok::<_, crate::storage::Error>(is_ours)
+    };
+    match noted.await {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::warn!(job.id = %job.id, "a job took longer than its lease; somebody else has it")
+        }
+        // Its lease runs out, and it is tried again.
+        Err(error) => tracing::error!(job.id = %job.id, error = %error, "how a job ended cannot be noted"),
+    }
+    Ended { target: job.target.clone(), is_fine, is_over }
 }
 
 async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> End {
@@ -45,14 +166,20 @@ async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> End {
         Err(error) => return End::Dead(format!("the job cannot be read: {error}")),
     };
     let (db, id) = (&worker.desk.stores.db, job.id.to_string());
-    let end = match notify::send(&worker.desk, &id, &work, job.created_at, now).await {
+    let sending = notify::send(&worker.desk, &id, &work, job.created_at, now);
+    let sent = tokio::time::timeout(PATIENCE, sending).await;
+    let now = worker.clock.now();
+    let sent = sent.unwrap_or_else(|_| Err(notify::Error::Unreachable("no answer for 45 s".to_owned())));
+    let end = match sent {
         Ok(Sent::Out) => return End::Done,
         Ok(Sent::Waits { until, why }) => {
             return End::Again { at: until, why: why.to_owned(), is_trouble: false };
         }
         Ok(Sent::Superseded(why)) => End::Dropped(why.to_owned()),
-        Err(error) => match error.pause_ms(job.attempts) {
-            Some(pause_ms) if now.since_ms(job.trouble_since.unwrap_or(now)) < GIVE_UP_MS => {
+        Err(error) => match work.pause_ms(&error, job.attempts) {
+            Some(pause_ms)
+                if work.has_patience(now.since_ms(job.trouble_since.unwrap_or(now)), GIVE_UP_MS) =>
+            {
                 let at = now.plus_ms(pause_ms + jitter(pause_ms));
                 return End::Again { at, why: error.to_string(), is_trouble: true };
             }

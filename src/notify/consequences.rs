@@ -1,8 +1,12 @@
 //! Which messages follow from a fact.
 
+use std::collections::BTreeSet;
+
+use super::alerts::{Alert, By, Whom};
 use super::channels::console::Notice;
+use super::channels::webhook::Told;
 use super::rules::ByMail;
-use super::{Desk, Error, Fact, Mail, Planned, Work, store};
+use super::{Desk, Error, Fact, Mail, Planned, Work, store, zone_of};
 use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId};
 use crate::base::time::Timestamp;
 use crate::contacts::{self, Contact};
@@ -117,7 +121,10 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         | Event::HandoffExpired { .. }
         | Event::ConversationClosed { .. }
         | Event::BookingOutcomeSet { .. } => {}
+        Event::EndpointDisabled { endpoint } => plan.disabled(tx, endpoint).await?,
     }
+    plan.follow_rules(tx).await?;
+    plan.webhooks();
     Ok(plan.planned)
 }
 
@@ -151,6 +158,98 @@ impl Plan<'_> {
                 work,
             });
         }
+    }
+
+    /// Facts go to the programs that want them.
+    fn webhooks(&mut self) {
+        let Recorded { event, at, .. } = self.recorded;
+        for hook in self.desk.rules.hooks.iter().filter(|hook| hook.is_told(event.kind())) {
+            let told = Told { event: event.clone(), at: *at };
+            self.add(&format!("webhook:{}", hook.name), *at, Work::Webhook { hook: hook.name.clone(), told });
+        }
+    }
+
+    /// Who else hears of the lines that the console gets, each once by each way.
+    async fn follow_rules(&mut self, tx: &mut Tx) -> Result<(), Error> {
+        let (desk, at) = (self.desk, self.recorded.at);
+        let lines = self.planned.iter().filter_map(|planned| match &planned.work {
+            Work::Console { notice } => Some(notice.clone()),
+            Work::Mail { .. } | Work::Hook { .. } | Work::Webhook { .. } => None,
+        });
+        let lines: Vec<Notice> = lines.collect();
+        for rule in &desk.rules.alerts {
+            for notice in lines.iter().filter(|notice| rule.on.contains(&notice.kind.as_str())) {
+                for by in &rule.by {
+                    if let By::Hook(hook) = by {
+                        // One line for the room, however many people it is for.
+                        let work = Work::Hook { hook: hook.clone(), notice: notice.clone() };
+                        self.add_once(&format!("hook:{hook}"), at, work);
+                    }
+                }
+                for account in heard_by(tx, rule, notice).await? {
+                    if rule.by.contains(&By::Console) {
+                        let own = Notice { account: Some(account), ..notice.clone() };
+                        self.add_once(&format!("console:{account}"), at, Work::Console { notice: own });
+                    }
+                    if !rule.by.contains(&By::Mail) {
+                        continue;
+                    }
+                    let Some(digest) = rule.digest else {
+                        let mail = Mail::Alert { account, notice: notice.clone() };
+                        self.add_once(&format!("alert:{account}"), at, Work::Mail { mail });
+                        continue;
+                    };
+                    let zone = desk.rules.quiet.zone_of(zone_of(desk, tx, account).await?.as_ref());
+                    let due_at = digest.next(&zone, at);
+                    store::gather(tx, account, due_at, notice, at).await?;
+                    // The first of the hour tells all; the others find nothing left. None is lost, however late it was
+                    // gathered.
+                    self.add_once(
+                        &format!("digest:{account}"),
+                        due_at,
+                        Work::Mail { mail: Mail::Digest { account, due_at } },
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`add`](Self::add), unless the same is planned already: somebody may be meant by two rules.
+    fn add_once(&mut self, what: &str, at: Timestamp, work: Work) {
+        let key = format!("{}:{what}", self.recorded.id);
+        if self.planned.iter().all(|planned| planned.key != key) {
+            self.planned.push(Planned { key, at, work });
+        }
+    }
+
+    /// Tells the administrators that a webhook is not tried any more.
+    async fn disabled(&mut self, tx: &mut Tx, endpoint: &str) -> Result<(), Error> {
+        for account in store::accounts_of_role(tx, "admin").await? {
+            let notice = Notice {
+                kind: "endpoint_disabled".to_owned(),
+                account: Some(account),
+                who: endpoint.to_owned(),
+                company: None,
+                rep: None,
+                starts_at: None,
+                zone: "UTC".to_owned(),
+                link: "/console/outbox".to_owned(),
+                state: None,
+                note: None,
+            };
+            self.add(
+                &format!("console:{account}"),
+                self.recorded.at,
+                Work::Console { notice: notice.clone() },
+            );
+            self.add_once(
+                &format!("alert:{account}"),
+                self.recorded.at,
+                Work::Mail { mail: Mail::Alert { account, notice } },
+            );
+        }
+        Ok(())
     }
 
     async fn form(
@@ -431,6 +530,19 @@ impl Plan<'_> {
             note: None,
         })
     }
+}
+
+/// Who hears of a line by a rule.
+async fn heard_by(tx: &mut Tx, rule: &Alert, notice: &Notice) -> Result<BTreeSet<AccountId>, Error> {
+    let mut heard = BTreeSet::new();
+    for whom in &rule.to {
+        match whom {
+            Whom::Theirs => heard.extend(notice.account),
+            Whom::Role(role) => heard.extend(store::accounts_of_role(tx, role.word()).await?),
+            Whom::Person(email) => heard.extend(store::account_of(tx, email).await?),
+        }
+    }
+    Ok(heard)
 }
 
 /// Everybody of a role; without anybody the administrators, because somebody has to hear of it.

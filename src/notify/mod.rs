@@ -3,9 +3,11 @@
 //! [`plan`] turns one fact into pieces of [`Work`], each with a key that keeps it from being done twice. What a message
 //! says is worked out when it is sent: a cancelled or moved call is not announced as it was.
 
+mod alerts;
 mod channels;
 mod compose;
 mod consequences;
+mod hooks;
 mod mails;
 mod manners;
 mod outbound;
@@ -15,25 +17,31 @@ mod words;
 
 pub mod feedback;
 pub mod preview;
+pub mod trial;
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 pub use channels::console::Notice;
 pub use channels::smtp::Mailer;
+pub use channels::webhook::Told;
 pub use consequences::plan;
+pub use hooks::Hook;
 pub use mails::Mail;
-pub use outbound::Outbound;
-pub use rules::{ByMail, Fact, Hook, Rules, Survey};
+pub use outbound::{Answer, Outbound};
+pub use rules::{ByMail, Fact, Rules, Survey};
 pub use store::{
-    Letter, Notification, PERSONAL, letter, letters, mark_line_read, mark_read, notifications, unread,
+    Endpoint, Letter, Notification, PERSONAL, enable_endpoint, endpoint, letter, letters, mark_line_read,
+    mark_read, notifications, unread,
 };
 pub use words::Wording;
 
 use self::mails::Draft;
 use self::manners::Turn;
 use crate::base::email::Email;
+use crate::base::ids::AccountId;
 use crate::base::language::Language;
 use crate::base::live::Live;
 use crate::base::signing::Keys;
@@ -44,9 +52,10 @@ use crate::gates::Catalog;
 use crate::nurture::Sequences;
 use crate::render::Templates;
 use crate::sites::Sites;
+use crate::storage::db::Queries;
 use crate::storage::{self, Stores};
 use crate::subscriptions::Topics;
-use crate::{segments, stages, webinars};
+use crate::{accounts, segments, stages, webinars};
 
 /// What messages are made of: the stores, the definitions, and how to reach people.
 #[derive(Clone)]
@@ -87,18 +96,43 @@ pub enum Work {
         /// Which one, and about what.
         mail: Mail,
     },
-    /// A line to a team's chat (Slack, Mattermost).
+    /// A line to a team's chat.
     Hook {
         /// The hook's name in `notify.yaml`.
         hook: String,
         /// What it tells.
         notice: Notice,
     },
+    /// A fact to another program.
+    Webhook {
+        /// The hook's name in `notify.yaml`.
+        hook: String,
+        /// What it tells.
+        told: Told,
+    },
     /// A line in the console.
     Console {
         /// What it tells.
         notice: Notice,
     },
+}
+
+/// What jobs of the queue are sent by: the first word of their target.
+pub const CHANNELS: &[&str] = &["console", "hook", "mail", "other", "webhook"];
+
+impl Work {
+    /// Milliseconds to wait before try number `attempts + 1`; none if there is no point in another.
+    pub fn pause_ms(&self, error: &Error, attempts: i64) -> Option<i64> {
+        match self {
+            Self::Webhook { .. } => channels::webhook::pause_ms(error, attempts),
+            Self::Mail { .. } | Self::Hook { .. } | Self::Console { .. } => error.pause_ms(attempts),
+        }
+    }
+
+    /// Whether what has failed for so long is still wanted. Webhooks count their tries instead.
+    pub fn has_patience(&self, failing_ms: i64, most_ms: i64) -> bool {
+        matches!(self, Self::Webhook { .. }) || failing_ms < most_ms
+    }
 }
 
 /// A message with its key and its time.
@@ -131,9 +165,15 @@ pub enum Error {
     /// The other side asks to try later.
     #[error("put off: {0}")]
     Deferred(String),
+    /// The other side asks for so much time.
+    #[error("put off: {why}")]
+    Throttled { why: String, wait_ms: i64 },
     /// It will never be taken.
     #[error("refused: {0}")]
     Refused(String),
+    /// The other side wants no more of anything.
+    #[error("refused: {0}")]
+    Gone(String),
     /// What it should say cannot be worked out.
     #[error("cannot be written: {0}")]
     Unwritable(String),
@@ -150,7 +190,10 @@ impl Error {
             // Cheap to try and wanted at once when it is back.
             Self::Unreachable(_) | Self::Storage(_) => Some(doubled(5 * SECOND_MS, MINUTE_MS)),
             Self::Deferred(_) => Some(doubled(30 * SECOND_MS, 60 * MINUTE_MS)),
-            Self::Refused(_) | Self::Unwritable(_) => None,
+            Self::Throttled { wait_ms, .. } => {
+                Some((*wait_ms).max(SECOND_MS).max(doubled(SECOND_MS, MINUTE_MS)).min(60 * MINUTE_MS))
+            }
+            Self::Refused(_) | Self::Gone(_) | Self::Unwritable(_) => None,
         }
     }
 }
@@ -168,19 +211,54 @@ pub async fn send(
 ) -> Result<Sent, Error> {
     match work {
         Work::Mail { mail } => {
+            if let Mail::Alert { account, notice } = mail
+                && let Some(until) = quiet_until(desk, *account, &notice.kind, now).await?
+            {
+                return Ok(Sent::Waits { until, why: "quiet hours" });
+            }
             let ready = match mails::write(desk, id, mail, now).await? {
                 Draft::Ready(ready) => ready,
                 Draft::Unwanted(why) => return Ok(Sent::Superseded(why)),
             };
             match manners::turn(desk, id, &ready, planned_at, now).await? {
-                Turn::Go => channels::smtp::send(desk, id, &ready, now).await.map(|()| Sent::Out),
+                Turn::Go => {
+                    channels::smtp::send(desk, id, &ready, now).await?;
+                    if let Mail::Digest { account, .. } = mail {
+                        store::forget_digest(&desk.stores.db, *account, id).await?;
+                    }
+                    Ok(Sent::Out)
+                }
                 Turn::Wait { until, why } => Ok(Sent::Waits { until, why }),
                 Turn::Never(why) => Ok(Sent::Superseded(why)),
             }
         }
-        Work::Hook { hook, notice } => channels::hook::send(desk, hook, notice).await,
+        Work::Hook { hook, notice } => {
+            let Some(hook) = desk.rules.hook(hook) else {
+                return Ok(Sent::Superseded("the hook was taken out of notify.yaml"));
+            };
+            channels::chats::send(&desk.outbound, hook, &notice.line(desk)).await.map(|()| Sent::Out)
+        }
+        Work::Webhook { hook, told } => channels::webhook::send(desk, id, hook, told, now).await,
         Work::Console { notice } => channels::console::send(desk, notice, now).await.map(|()| Sent::Out),
     }
+}
+
+/// Until when somebody is let be.
+async fn quiet_until(
+    desk: &Desk,
+    account: AccountId,
+    kind: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let zone = zone_of(desk, &mut desk.stores.db.read(), account).await?;
+    Ok(desk.rules.quiet.until(kind, zone.as_ref(), now))
+}
+
+/// The zone of whoever stands in the team's file.
+async fn zone_of(desk: &Desk, q: &mut impl Queries, account: AccountId) -> Result<Option<TimeZone>, Error> {
+    let known = accounts::find(q, account).await.map_err(|error| Error::Unwritable(error.to_string()))?;
+    let rep = known.and_then(|known| desk.team.rep_of_account(&known.email).map(|rep| rep.zone.clone()));
+    Ok(rep)
 }
 
 impl Desk {

@@ -1,7 +1,8 @@
 //! `config/notify.yaml`: who hears of what.
 
+use super::alerts::{self, Alert, Quiet};
+use super::hooks::{self, Hook};
 use crate::base::diagnostic::Report;
-use crate::base::secret::Secret;
 use crate::base::yaml;
 
 /// What a team's chat can be told of.
@@ -37,19 +38,14 @@ pub struct Survey {
     pub form: String,
 }
 
-/// A chat that is written to.
-#[derive(Debug, Clone)]
-pub struct Hook {
-    pub name: String,
-    /// The address is the secret.
-    pub url: Secret,
-    pub on: Vec<Fact>,
-}
-
 /// The file.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     pub hooks: Vec<Hook>,
+    /// Who else hears of what stands in the console.
+    pub alerts: Vec<Alert>,
+    /// When people are let be.
+    pub quiet: Quiet,
     /// The form whose new leads are invited, and the webinar they are invited to.
     pub invitations: Vec<Invitation>,
     /// How long before a call people are reminded.
@@ -77,6 +73,12 @@ impl Rules {
         let remind = map.optional("remind_before_call").and_then(yaml::View::list).unwrap_or_default();
         let by_mail = map.optional("mail_team").map(yaml::View::list);
         let surveys = map.optional("surveys").and_then(yaml::View::list).unwrap_or_default();
+        let hooks: Vec<Hook> = hooks.into_iter().filter_map(hooks::hook).collect();
+        let rules = map.optional("rules").and_then(yaml::View::list).unwrap_or_default();
+        let names: Vec<&str> =
+            hooks.iter().filter(|hook| !hook.is_webhook()).map(|hook| hook.name.as_str()).collect();
+        let alerts = rules.into_iter().filter_map(|view| alerts::alert(view, &names)).collect();
+        let quiet = map.optional("quiet").and_then(alerts::quiet).unwrap_or_default();
         map.finish();
         // Whoever says nothing is told of everything that is hers.
         let by_mail = match by_mail {
@@ -86,38 +88,19 @@ impl Rules {
         let rules = Self {
             by_mail,
             surveys: surveys.into_iter().filter_map(survey).collect(),
-            hooks: hooks.into_iter().filter_map(hook).collect(),
+            hooks,
+            alerts,
+            quiet,
             invitations: invitations.into_iter().filter_map(invitation).collect(),
             remind_ms: remind.into_iter().filter_map(yaml::View::duration_ms).collect(),
         };
         (!report.has_errors()).then_some(rules)
     }
-}
 
-fn hook(view: yaml::View<'_>) -> Option<Hook> {
-    let mut map = view.map()?;
-    let name = map.required("name").and_then(yaml::View::str);
-    let address = map.required("url");
-    let on = map.required("on").and_then(yaml::View::list).unwrap_or_default();
-    map.finish();
-    let on = on
-        .into_iter()
-        .filter_map(|view| {
-            Some(match view.one_of(&["bookings", "handoffs", "handovers", "late"])? {
-                "bookings" => Fact::Bookings,
-                "handovers" => Fact::Handovers,
-                "late" => Fact::Late,
-                _ => Fact::Handoffs,
-            })
-        })
-        .collect();
-    let url = address?.parsed("an http or https address", |text| {
-        url::Url::parse(text)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .map(|_| text.to_owned())
-    })?;
-    Some(Hook { name: name?, url: Secret::new(url), on })
+    /// The hook of a name.
+    pub fn hook(&self, name: &str) -> Option<&Hook> {
+        self.hooks.iter().find(|hook| hook.name == name)
+    }
 }
 
 fn by_mail_of(view: yaml::View<'_>) -> Option<ByMail> {
@@ -155,6 +138,62 @@ mod tests {
         let rules = Rules::parse("config/notify.yaml", text, &report);
         assert!(report.is_clean(), "{}", report.text());
         assert_eq!(rules.map(|rules| rules.remind_ms), Some(vec![86_400_000, 3_600_000]));
+    }
+
+    fn codes(text: &str) -> Vec<String> {
+        let report = Report::new();
+        let read = Rules::parse("notify.yaml", text, &report);
+        assert_eq!(read.is_none(), report.has_errors());
+        report.diagnostics().iter().map(|d| format!("{}:{} {}", d.line, d.col, d.code)).collect()
+    }
+
+    #[test]
+    fn every_way_of_writing_to_others_can_be_written_down() {
+        let text = "\
+hooks:
+  - {name: sales, url: \"https://hooks.slack.example/x\", on: [bookings]}
+  - {name: room, kind: teams, url: \"https://flows.example/x?sig=y\", on: [late]}
+  - {name: guild, kind: discord, url: \"https://discord.example/x\", on: [handoffs]}
+  - {name: phone, kind: telegram, token: \"123456:AAAAAAAAAAAAAAAAAAAAAAAAAA\", chat: \"-100123\", on: [handovers]}
+  - name: crm
+    kind: webhook
+    url: https://crm.example/hook
+    secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]
+    people: true
+    on: [booking_confirmed, stage_changed]
+rules:
+  - {on: [booking_confirmed], to: [\"role:ae\", ana@faro.example], by: [mail, console]}
+  - {on: [task_given], to: [theirs], by: [mail], digest: daily}
+  - {on: [handover_late], by: [guild]}
+quiet: {hours: \"20:00-08:00\", zone: Europe/Madrid, through: [handoff_requested]}
+";
+        assert_eq!(codes(text), Vec::<String>::new());
+        let rules = Rules::parse("n", text, &Report::new()).expect("right");
+        let ways: Vec<&str> = rules.hooks.iter().map(|hook| hook.way.word()).collect();
+        assert_eq!(ways, ["slack", "teams", "discord", "telegram", "webhook"]);
+        assert!(
+            rules.hook("crm").is_some_and(|hook| hook.is_told("stage_changed") && !hook.is_told("deal_won"))
+        );
+        assert!(!format!("{rules:?}").contains("MfKQ") && !format!("{rules:?}").contains("hooks.slack"));
+    }
+
+    #[test]
+    fn a_mistake_is_told_where_it_stands_and_says_no_secret() {
+        let webhook = "hooks:\n  - {name: x, kind: webhook, url: \"https://x.example/\", on: [deal_won]";
+        assert_eq!(codes(&format!("{webhook}}}\n")), ["2:5 N106", "2:5 Y005"]);
+        assert_eq!(codes(&format!("{webhook}, secrets: [hunter2]}}\n")), ["2:5 N106", "2:83 Y004"]);
+        let unset = webhook.replace("\"https://x.example/\"", "env:EMBUDO_NO_SUCH_VARIABLE");
+        assert!(
+            codes(&format!("{unset}, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}}\n"))[0]
+                .ends_with("N107")
+        );
+        assert_eq!(codes("rules:\n  - {on: [task_givn], to: [theirs], by: [mail]}\n"), ["2:11 Y004"]);
+        assert_eq!(codes("rules:\n  - {on: [task_given], to: [nobody], by: [mail]}\n"), ["2:29 Y004"]);
+        assert_eq!(codes("rules:\n  - {on: [task_given], to: [theirs], by: [sales]}\n"), ["2:43 N105"]);
+        assert_eq!(codes("quiet: {hours: \"20-08\"}\n"), ["1:16 Y004"]);
+        let report = Report::new();
+        Rules::parse("n", &format!("{webhook}, secrets: [hunter2]}}\n"), &report);
+        assert!(report.diagnostics().iter().all(|found| !found.message.contains("hunter2")));
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use super::channels::console::Notice;
 use super::mails::Ready;
 use crate::base::email::Email;
-use crate::base::ids::{AccountId, ContactId, NotificationId};
+use crate::base::ids::{AccountId, ContactId, NotificationId, new_key};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::storage::db::{Db, Queries, Row};
+use crate::storage::db::{Db, Queries, Row, Tx};
 use crate::storage::personal::Personal;
 use crate::storage::{Error, Result};
 use crate::{params, sql};
@@ -39,6 +39,18 @@ pub const PERSONAL: &[Personal] = &[
                      and notifications.link like '%' || c.id || '%')
                  or exists (select 1 from conversations v where v.contact_id in (select own_id from contact_ids where contact_id = $1)
                      and notifications.link like '%' || v.id || '%')"
+        )),
+        because: "lines for colleagues: they repeat what is exported elsewhere",
+    },
+    Personal {
+        table: "digest_lines",
+        export: None,
+        erase: Some(sql!(
+            "delete from digest_lines
+             where exists (select 1 from contacts c where c.id in (select own_id from contact_ids where contact_id = $1)
+                     and digest_lines.notice like '%' || c.id || '%')
+                 or exists (select 1 from conversations v where v.contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and digest_lines.notice like '%' || v.id || '%')"
         )),
         because: "lines for colleagues: they repeat what is exported elsewhere",
     },
@@ -313,4 +325,147 @@ pub(super) async fn accounts_of_role(q: &mut impl Queries, role: &str) -> Result
 pub(super) async fn language_of(q: &mut impl Queries, account: AccountId) -> Result<Language> {
     let row = q.query_opt(sql!("select language from accounts where id = $1"), params![account]).await?;
     row.map_or(Ok(Language::default()), |row| row.get("language"))
+}
+
+/// Keeps a line for the next summary.
+pub(super) async fn gather(
+    tx: &mut Tx,
+    account: AccountId,
+    due_at: Timestamp,
+    notice: &Notice,
+    at: Timestamp,
+) -> Result<()> {
+    let notice = serde_json::to_value(notice).map_err(|error| Error::Engine(error.to_string()))?;
+    tx.execute(
+        sql!("insert into digest_lines (id, account_id, due_at, notice, at) values ($1, $2, $3, $4, $5)"),
+        params![new_key(), account, due_at, notice, at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The lines that a summary tells, the earliest first. They are its own from now on, so that what is gathered while it is
+/// sent waits for another.
+pub(super) async fn gathered(
+    db: &Db,
+    mail: &str,
+    account: AccountId,
+    due_at: Timestamp,
+) -> Result<Vec<(Timestamp, Notice)>> {
+    let mut tx = db.begin().await?;
+    tx.execute(
+        sql!(
+            "update digest_lines set mail_id = $1
+             where account_id = $2 and due_at <= $3 and mail_id is null"
+        ),
+        params![mail, account, due_at],
+    )
+    .await?;
+    let rows = tx
+        .query(
+            sql!(
+                "select notice, at from digest_lines where account_id = $1 and mail_id = $2 order by at, id"
+            ),
+            params![account, mail],
+        )
+        .await?;
+    tx.commit().await?;
+    rows.iter().map(|row| Ok((row.get("at")?, row.json("notice")?))).collect()
+}
+
+/// Forgets the lines of a summary that is out.
+pub(super) async fn forget_digest(db: &Db, account: AccountId, mail: &str) -> Result<()> {
+    db.execute(
+        sql!("delete from digest_lines where account_id = $1 and mail_id = $2"),
+        params![account, mail],
+    )
+    .await?;
+    Ok(())
+}
+
+/// How a webhook does.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Endpoint {
+    /// Since when nothing was taken.
+    pub failing_since: Option<Timestamp>,
+    /// Since when it is not tried any more.
+    pub disabled_at: Option<Timestamp>,
+    pub why: Option<String>,
+}
+
+/// How a webhook does; none of one that never failed.
+///
+/// # Errors
+/// As the store says.
+pub async fn endpoint(q: &mut impl Queries, name: &str) -> Result<Option<Endpoint>> {
+    let row = q
+        .query_opt(
+            sql!("select failing_since, disabled_at, why from endpoints where name = $1"),
+            params![name],
+        )
+        .await?;
+    row.map(|row| {
+        Ok(Endpoint {
+            failing_since: row.get("failing_since")?,
+            disabled_at: row.get("disabled_at")?,
+            why: row.get("why")?,
+        })
+    })
+    .transpose()
+}
+
+/// Notes that a webhook took something: whatever was before is over.
+pub(super) async fn endpoint_took(db: &Db, name: &str) -> Result<()> {
+    // Most of the time there is nothing to note, and nothing is written.
+    if endpoint(&mut db.read(), name).await?.is_some_and(|known| known.failing_since.is_some()) {
+        db.execute(
+            sql!("update endpoints set failing_since = null where name = $1 and disabled_at is null"),
+            params![name],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Notes that a webhook failed; returns since when it does.
+pub(super) async fn endpoint_failed(tx: &mut Tx, name: &str, now: Timestamp) -> Result<Timestamp> {
+    let row = tx
+        .query_opt(
+            sql!(
+                "insert into endpoints (name, failing_since) values ($1, $2)
+                 on conflict (name) do update set failing_since = coalesce(endpoints.failing_since, excluded.failing_since)
+                 returning failing_since"
+            ),
+            params![name, now],
+        )
+        .await?;
+    row.map_or(Ok(now), |row| row.get("failing_since"))
+}
+
+/// Tries a webhook no more; returns whether it was tried until now.
+pub(super) async fn disable_endpoint(tx: &mut Tx, name: &str, why: &str, now: Timestamp) -> Result<bool> {
+    let touched = tx
+        .execute(
+            sql!("update endpoints set disabled_at = $2, why = $3 where name = $1 and disabled_at is null"),
+            params![name, now, why],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+/// Tries a webhook again; returns whether it was disabled.
+///
+/// # Errors
+/// As the store says.
+pub async fn enable_endpoint(tx: &mut Tx, name: &str) -> Result<bool> {
+    let touched = tx
+        .execute(
+            sql!(
+                "update endpoints set disabled_at = null, failing_since = null, why = null
+                 where name = $1 and disabled_at is not null"
+            ),
+            params![name],
+        )
+        .await?;
+    Ok(touched == 1)
 }

@@ -252,7 +252,8 @@ pub async fn hear(
         | Event::ConversationClosed { .. }
         | Event::BookingRescheduled { .. }
         | Event::BookingCancelled { .. }
-        | Event::BookingOutcomeSet { .. } => return Ok(()),
+        | Event::BookingOutcomeSet { .. }
+        | Event::EndpointDisabled { .. } => return Ok(()),
     };
     if sequences.all().is_empty() {
         return Ok(());

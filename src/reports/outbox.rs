@@ -1,14 +1,13 @@
-//! The mails that were sent, or kept where no mail server is configured.
+//! The mails that were sent, or kept where no mail server is configured; and what waits to be sent, by every channel.
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::base::ids::ContactId;
+use crate::base::ids::{AccountId, ContactId};
 use crate::base::time::{DAY_MS, Timestamp};
-use crate::contacts;
 use crate::storage::Result;
-use crate::storage::db::Queries;
-use crate::{params, sql};
+use crate::storage::db::{Queries, Row};
+use crate::{accounts, contacts, params, sql};
 
 /// Rows on one page.
 pub const PAGE: i64 = 50;
@@ -159,4 +158,102 @@ pub async fn waiting(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Waiting
         });
     }
     Ok(waiting)
+}
+
+/// A piece of work that waits, fails, was given up or was let be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Queued {
+    pub id: String,
+    /// What it is: the mail's name, the line's or the fact's kind.
+    pub what: String,
+    /// `mail`, `console`, `hook:NAME`, `webhook:NAME`; empty for a fact whose messages could not be planned.
+    pub target: String,
+    /// To whom, masked.
+    pub to: String,
+    pub contact_id: Option<ContactId>,
+    /// `waiting`, `failing`, `running`, `dead` or `dropped`.
+    pub state: &'static str,
+    pub attempts: i64,
+    /// The last error, or what it waits for.
+    pub why: Option<String>,
+    /// The next try, or the end.
+    pub at: Timestamp,
+}
+
+/// Everything that is not sent: what was given up first, then what fails, then what waits, the next first.
+///
+/// # Errors
+/// As the store says.
+pub async fn queue(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Queued>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, target, payload, state, attempts, next_at, last_error, done_at, trouble_since from jobs
+                 where state in ('ready', 'running', 'dead') or (state = 'dropped' and done_at > $1)
+                 order by case when state = 'dead' then 0 when state = 'dropped' then 3
+                     when trouble_since is not null then 1 else 2 end, next_at, id limit $2"
+            ),
+            params![now.plus_ms(-TOLD_MS), WAITING_MOST],
+        )
+        .await?;
+    let mut queued = Vec::new();
+    for row in &rows {
+        queued.push(queued_of(q, row).await?);
+    }
+    Ok(queued)
+}
+
+async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
+    let payload: Json = row.json("payload")?;
+    let text = |path: &str| payload.pointer(path).and_then(Json::as_str);
+    let what = ["/mail/template", "/mail/mail", "/notice/kind", "/told/event/kind", "/event"];
+    let what = what.into_iter().find_map(text).unwrap_or_default().to_owned();
+    let contact = text("/mail/contact").and_then(|id| ContactId::parse(id).ok());
+    let account = ["/mail/account", "/notice/account"].into_iter().find_map(text);
+    let target: String = row.get("target")?;
+    let to = match (contact, account.and_then(|id| AccountId::parse(id).ok())) {
+        (Some(contact), _) => contacts::find(q, contact).await?.map(|contact| masked(contact.email.as_str())),
+        (None, Some(account)) => {
+            let account = accounts::find(q, account).await.ok().flatten();
+            account.map(|account| masked(account.email.as_str()))
+        }
+        (None, None) => target.split_once(':').map(|(_, name)| name.to_owned()),
+    };
+    let state: String = row.get("state")?;
+    let is_failing = row.get::<Option<Timestamp>>("trouble_since")?.is_some();
+    Ok(Queued {
+        id: row.get("id")?,
+        what,
+        to: to.unwrap_or_default(),
+        contact_id: contact,
+        state: match state.as_str() {
+            "dead" => "dead",
+            "dropped" => "dropped",
+            "running" => "running",
+            _ if is_failing => "failing",
+            _ => "waiting",
+        },
+        attempts: row.get("attempts")?,
+        why: row.get("last_error")?,
+        at: row.get::<Option<Timestamp>>("done_at")?.unwrap_or(row.get("next_at")?),
+        target,
+    })
+}
+
+/// An address of which only the first letter and the domain are shown.
+fn masked(address: &str) -> String {
+    let (name, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+    let first: String = name.chars().take(1).collect();
+    format!("{first}…@{domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_only_the_first_letter_and_the_domain_are_shown() {
+        assert_eq!(masked("nikki@acme.example"), "n…@acme.example");
+        assert_eq!(masked("ñ@acme.example"), "ñ…@acme.example");
+    }
 }

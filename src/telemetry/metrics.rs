@@ -118,6 +118,14 @@ impl Exposition {
         let _ = writeln!(self.0, "{name} {value}");
     }
 
+    /// Numbers that go up and down, by the value of a label. The values must hold no quotes, backslashes or line ends.
+    pub fn gauges(&mut self, name: &str, label: &str, help: &str, values: &[(&str, f64)]) {
+        self.head(name, "gauge", help);
+        for (word, value) in values {
+            let _ = writeln!(self.0, "{name}{{{label}=\"{word}\"}} {value}");
+        }
+    }
+
     /// Facts as labels of a gauge that is always 1. The values must hold no quotes, backslashes or line ends.
     pub fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) {
         self.head(name, "gauge", help);

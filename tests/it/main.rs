@@ -35,6 +35,7 @@ mod links;
 mod live_chat;
 mod mail;
 mod nurture;
+mod outbox;
 mod people;
 mod privacy;
 mod reports;

@@ -115,6 +115,10 @@ pub const DOORS: &[Door] = &[
     get("/console/outbox", May::ReadMails),
     get("/console/outbox/{mail}", May::ReadMails),
     get("/console/outbox/{mail}/html", May::ReadMails),
+    post("/console/outbox/hooks/{hook}/enable", May::Operate),
+    post("/console/outbox/hooks/{hook}/test", May::Operate),
+    post("/console/outbox/jobs/{job}/replay", May::Operate),
+    post("/console/outbox/replay", May::Operate),
     get("/console/pipeline", May::Look),
     get("/console/quarantine", May::Curate),
     post("/console/quarantine/{submission}/delete", May::Curate),
@@ -196,8 +200,13 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/notifications", web::get().to(notifications::show))
             .route("/notifications/read", web::post().to(notifications::read))
             .route("/outbox", web::get().to(outbox::list))
+            // Before the mails, one of which it would be taken for.
+            .route("/outbox/replay", web::post().to(outbox::replay_all))
             .route("/outbox/{mail}", web::get().to(outbox::show))
             .route("/outbox/{mail}/html", web::get().to(outbox::html))
+            .route("/outbox/hooks/{hook}/enable", web::post().to(outbox::enable))
+            .route("/outbox/hooks/{hook}/test", web::post().to(outbox::test))
+            .route("/outbox/jobs/{job}/replay", web::post().to(outbox::replay))
             .route("/quarantine", web::get().to(quarantine::show))
             .route("/quarantine/{submission}/delete", web::post().to(quarantine::delete))
             .route("/quarantine/{submission}/release", web::post().to(quarantine::release))

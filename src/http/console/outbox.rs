@@ -1,11 +1,16 @@
-//! The mails that were sent, or that wait because no mail server is configured.
+//! The mails that were sent, or that wait because no mail server is configured; what else waits, fails or was given up,
+//! and the chats and programs that are written to.
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::{HttpResponse, web};
 use serde_json::{Value as Json, json};
 
-use super::frame::{Reader, address, pages};
+use super::frame::{Reader, address, pages, see_done};
+use crate::base::ids::JobId;
+use crate::base::time::Timestamp;
 use crate::http::error::Problem;
+use crate::jobs::queue::{self, Which};
+use crate::notify;
 use crate::privacy::audit;
 use crate::reports::Extent;
 use crate::reports::outbox::{self, Letter, PAGE};
@@ -22,10 +27,85 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     let body = json!({
         "captured": reader.app.config.mail.smtp.is_empty(),
         "mails": mails,
-        "waiting": outbox::waiting(&mut reader.app.stores.db.read(), reader.now).await?,
+        "queue": outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?,
+        "hooks": hooks(&reader).await?,
         "pages": pages(extent, |page| address("/console/outbox", &[("page", Some(page.to_string()))])),
     });
     reader.page("console/outbox", body).await
+}
+
+/// The page itself.
+const PATH: &str = "/console/outbox";
+
+/// How the chats and programs do that are written to.
+async fn hooks(reader: &Reader) -> Result<Vec<Json>, Problem> {
+    let mut hooks = Vec::new();
+    for hook in &reader.app.desk.rules.hooks {
+        let known = notify::endpoint(&mut reader.app.stores.db.read(), &hook.name).await?;
+        let state = match &known {
+            Some(known) if known.disabled_at.is_some() => "disabled",
+            Some(known) if known.failing_since.is_some() => "failing",
+            _ => "fine",
+        };
+        hooks.push(json!({
+            "name": hook.name,
+            "kind": hook.way.word(),
+            "state": state,
+            "since": known.as_ref().and_then(|known| known.disabled_at.or(known.failing_since)),
+            "why": known.and_then(|known| known.why),
+        }));
+    }
+    Ok(hooks)
+}
+
+/// `POST /console/outbox/jobs/{job}/replay`: tries what was given up again.
+pub async fn replay(reader: Reader, job: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = JobId::parse(&job).map_err(|_| unknown_job())?;
+    if replayed(&reader, &Which::One(id)).await? == 0 {
+        return Err(unknown_job());
+    }
+    Ok(see_done(PATH, "replayed"))
+}
+
+/// `POST /console/outbox/replay`: tries everything that was given up again.
+pub async fn replay_all(reader: Reader) -> Result<HttpResponse, Problem> {
+    replayed(&reader, &Which::Since { from: Timestamp::default(), target: None }).await?;
+    Ok(see_done(PATH, "replayed"))
+}
+
+async fn replayed(reader: &Reader, which: &Which) -> Result<u64, Problem> {
+    let mut tx = reader.app.stores.db.begin().await?;
+    let replayed = queue::replay(&mut tx, which, reader.now).await?;
+    tx.commit().await?;
+    Ok(replayed)
+}
+
+fn unknown_job() -> Problem {
+    Problem::new("outbox.job_unknown", "Nothing that was given up has this id.")
+}
+
+/// `POST /console/outbox/hooks/{hook}/test`: sends it something harmless at once.
+pub async fn test(reader: Reader, hook: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let app = &reader.app;
+    let link = app.link(PATH);
+    let sent = notify::trial::send(&app.desk.outbound, &app.desk.rules, &hook, &link, reader.now).await;
+    match sent {
+        None => Err(Problem::new("hook.unknown", "notify.yaml has no hook of this name.")),
+        Some(Ok(())) => Ok(see_done(PATH, "tested")),
+        Some(Err(error)) => Err(Problem::new("hook.refused", error.to_string())),
+    }
+}
+
+/// `POST /console/outbox/hooks/{hook}/enable`: tries a disabled webhook again from now on.
+pub async fn enable(reader: Reader, hook: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let mut tx = reader.app.stores.db.begin().await?;
+    let was_disabled = notify::enable_endpoint(&mut tx, &hook).await?;
+    tx.commit().await?;
+    if was_disabled {
+        Ok(see_done(PATH, "enabled"))
+    } else {
+        Err(Problem::new("hook.unknown", "No disabled webhook has this name."))
+    }
 }
 
 /// `GET /console/outbox/{mail}?part=html|text|calendar`.

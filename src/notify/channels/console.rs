@@ -2,18 +2,35 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chats::Line;
+use super::plain::one_line;
 use crate::base::ids::AccountId;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::notify::{Desk, Error, store};
 use crate::render::Zone;
 
+/// What lines tell of.
+pub const KINDS: &[&str] = &[
+    "bant_completed",
+    "booking_cancelled",
+    "booking_confirmed",
+    "booking_rescheduled",
+    "customer_state_changed",
+    "endpoint_disabled",
+    "handoff_passed_on",
+    "handoff_requested",
+    "handover_given",
+    "handover_late",
+    "question_left",
+    "sla_breached",
+    "task_given",
+];
+
 /// What a line tells; the words are chosen when it is shown or sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// `booking_confirmed`, `booking_rescheduled`, `booking_cancelled`, `handoff_requested`, `handoff_passed_on`,
-    /// `question_left`, `sla_breached`, `customer_state_changed`, `handover_given`, `handover_late`, `task_given` or
-    /// `bant_completed`.
+    /// One of [`KINDS`].
     pub kind: String,
     /// Whom it is for; none for everybody.
     pub account: Option<AccountId>,
@@ -40,7 +57,7 @@ impl Notice {
         let texts = desk.templates.texts();
         let who = match self.who.as_str() {
             "" => texts.get(language, "notices.stranger", &[]).unwrap_or_default(),
-            who => who.to_owned(),
+            who => one_line(who),
         };
         let when = self.starts_at.map_or_else(String::new, |at| {
             let zone = Zone::named(&self.zone);
@@ -49,10 +66,10 @@ impl Notice {
         });
         let values = [
             ("who", who),
-            ("company", self.company.clone().unwrap_or_default()),
-            ("rep", self.rep.clone().unwrap_or_default()),
+            ("company", self.company.as_deref().map(one_line).unwrap_or_default()),
+            ("rep", self.rep.as_deref().map(one_line).unwrap_or_default()),
             ("when", when),
-            ("note", self.note.clone().unwrap_or_default()),
+            ("note", self.note.as_deref().map(one_line).unwrap_or_default()),
             (
                 "state",
                 self.state.as_deref().map_or_else(String::new, |state| desk.state_in_words(state, language)),
@@ -62,6 +79,16 @@ impl Notice {
         let title = texts.get(language, &key("title"), &values).unwrap_or_else(|| self.kind.clone());
         let body = texts.get(language, &key("body"), &values).unwrap_or_default();
         (title, body)
+    }
+}
+
+impl Notice {
+    /// The line as a chat is told it.
+    pub(in crate::notify) fn line(&self, desk: &Desk) -> Line {
+        let language = Language::default();
+        let (title, body) = self.words(desk, language);
+        let open = desk.templates.texts().get(language, "notices.open", &[]).unwrap_or_default();
+        Line { title, body, open, link: desk.link(&self.link) }
     }
 }
 

@@ -1,5 +1,12 @@
-//! How people are reached: one file a channel.
+//! How people are reached: one file a channel. Those that are written to by a hook of `notify.yaml` stand in
+//! [`Way`](super::hooks::Way), too.
 
+pub mod chats;
 pub mod console;
-pub mod hook;
+pub mod discord;
+pub mod plain;
+pub mod slack;
 pub mod smtp;
+pub mod teams;
+pub mod telegram;
+pub mod webhook;

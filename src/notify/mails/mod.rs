@@ -1,5 +1,6 @@
 //! Every mail: to whom, in which language and zone, about what. The words stand beside in `NAME.yaml`.
 
+mod alert;
 mod booking;
 mod code;
 mod gate;
@@ -12,6 +13,7 @@ mod webinar;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::channels::console::Notice;
 use super::compose::{Dress, Written, compose};
 use super::{Desk, Error};
 use crate::base::email::Email;
@@ -72,6 +74,10 @@ pub enum Mail {
     TaskGiven { task: TaskId },
     /// To a colleague: nobody has responded, or taken somebody over, in time.
     ResponseLate { contact: ContactId, account: AccountId, stage: String, due_at: Timestamp },
+    /// To a colleague: a line of the console.
+    Alert { account: AccountId, notice: Notice },
+    /// To a colleague: the lines that were gathered for her until then.
+    Digest { account: AccountId, due_at: Timestamp },
     /// What became of it? To whoever came into this state after the sale.
     Survey { contact: ContactId, state: String, form: String },
     /// Do you want these letters?
@@ -109,6 +115,8 @@ impl Mail {
             Self::HandoverGiven { .. } => "handover_given",
             Self::TaskGiven { .. } => "task_given",
             Self::ResponseLate { .. } => "response_late",
+            Self::Alert { .. } => "alert",
+            Self::Digest { .. } => "digest",
             Self::Survey { .. } => "survey",
             Self::ConfirmSubscription { .. } => "confirm_subscription",
             Self::Letter { template, .. } => template,
@@ -242,6 +250,8 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         Mail::ResponseLate { contact, account, stage, due_at } => {
             team::late(desk, mail, *contact, *account, (stage, *due_at), now).await
         }
+        Mail::Alert { account, notice } => alert::alert(desk, mail, *account, notice, now).await,
+        Mail::Digest { account, due_at } => alert::digest(desk, id, mail, *account, *due_at, now).await,
         Mail::Survey { contact, state, form } => survey::survey(desk, mail, *contact, state, form, now).await,
         Mail::ConfirmSubscription { contact, visitor } => {
             letters::confirm(desk, id, mail, *contact, *visitor, now).await

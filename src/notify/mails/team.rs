@@ -77,7 +77,7 @@ pub(super) async fn late(
     to(desk, mail, &colleague, tells, now)
 }
 
-async fn colleague(q: &mut impl Queries, account: AccountId) -> Result<Option<Account>, Error> {
+pub(super) async fn colleague(q: &mut impl Queries, account: AccountId) -> Result<Option<Account>, Error> {
     Ok(accounts::find(q, account).await?.filter(|account| account.disabled_at.is_none()))
 }
 
@@ -122,7 +122,13 @@ async fn known(
 }
 
 /// In the language in which the colleague reads the console, and in her zone if she stands in the team's file.
-fn to(desk: &Desk, mail: &Mail, colleague: &Account, tells: Json, now: Timestamp) -> Result<Draft, Error> {
+pub(super) fn to(
+    desk: &Desk,
+    mail: &Mail,
+    colleague: &Account,
+    tells: Json,
+    now: Timestamp,
+) -> Result<Draft, Error> {
     let rep = desk.team.rep_of_account(&colleague.email).or_else(|| desk.team.reps.first());
     let zone = rep.and_then(|rep| rep.zone.iana_name()).unwrap_or("UTC");
     let context = context(zone, &site_context(&desk.company, &desk.public_url), now, tells);

@@ -14,9 +14,11 @@ mod value;
 
 use std::future::Future;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use migrate::{HITS, JOURNEY, Migration};
 pub use row::{FromValue, Row};
+use tokio::sync::Notify;
 pub use value::{Packed, Value};
 
 use super::Result;
@@ -122,8 +124,8 @@ impl Db {
     /// [`Unavailable`](super::Error::Unavailable) if no connection can be had.
     pub async fn begin(&self) -> Result<Tx> {
         Ok(match self {
-            Self::Sqlite(db) => Tx(Inner::Sqlite(db.begin().await?)),
-            Self::Postgres(db) => Tx(Inner::Postgres(Box::new(db.begin().await?))),
+            Self::Sqlite(db) => Tx(Inner::Sqlite(db.begin().await?), Bell::new(&db.bell)),
+            Self::Postgres(db) => Tx(Inner::Postgres(Box::new(db.begin().await?)), Bell::new(&db.bell)),
         })
     }
 
@@ -174,6 +176,15 @@ impl Db {
         self.read().query(crate::sql!("select 1 as one"), &[]).await.map(drop)
     }
 
+    /// Waits until a transaction of this process that [rings](Tx::ring) is committed, or was since the last time. One
+    /// waits; rings that come together count once.
+    pub async fn rung(&self) {
+        match self {
+            Self::Sqlite(db) => db.bell.notified().await,
+            Self::Postgres(db) => db.bell.notified().await,
+        }
+    }
+
     /// The engine's name, for people.
     pub fn engine(&self) -> &'static str {
         match self {
@@ -197,7 +208,19 @@ impl Queries for Reads<'_> {
 }
 
 /// A transaction. Dropping it without [`commit`](Tx::commit) undoes everything.
-pub struct Tx(Inner);
+pub struct Tx(Inner, Bell);
+
+/// Whether somebody waits for what a transaction writes.
+struct Bell {
+    bell: Arc<Notify>,
+    is_to_ring: bool,
+}
+
+impl Bell {
+    fn new(bell: &Arc<Notify>) -> Self {
+        Self { bell: bell.clone(), is_to_ring: false }
+    }
+}
 
 enum Inner {
     Sqlite(sqlite::SqliteTx),
@@ -326,6 +349,15 @@ impl Tx {
         match self.0 {
             Inner::Sqlite(tx) => tx.commit().await,
             Inner::Postgres(tx) => tx.commit().await,
+        }?;
+        if self.1.is_to_ring {
+            self.1.bell.notify_one();
         }
+        Ok(())
+    }
+
+    /// Rings when this is committed: [`Db::rung`] returns. Only a wake-up; the truth stands in the rows.
+    pub fn ring(&mut self) {
+        self.1.is_to_ring = true;
     }
 }

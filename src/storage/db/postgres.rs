@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use futures_util::pin_mut;
+use tokio::sync::Notify;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 use tokio_postgres::{NoTls, Statement};
@@ -18,6 +19,7 @@ use crate::storage::{Error, Result};
 #[derive(Clone)]
 pub struct Postgres {
     pool: Pool,
+    pub(super) bell: Arc<Notify>,
 }
 
 impl Postgres {
@@ -31,7 +33,7 @@ impl Postgres {
             .max_size(pool_size)
             .build()
             .map_err(|error| Error::Unavailable(error.to_string()))?;
-        let postgres = Self { pool };
+        let postgres = Self { pool, bell: Arc::default() };
         postgres.bring_up_to_date(migrations).await?;
         Ok(postgres)
     }

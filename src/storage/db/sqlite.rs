@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
-use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, mpsc, oneshot};
 
 use super::bulk::{Bulk, Known, Rows};
 use super::{Migration, Row, Sql, Value, dialect, migrate};
@@ -25,6 +25,7 @@ pub struct Sqlite {
     writer: Arc<Mutex<Thread>>,
     readers: Arc<[Thread]>,
     next_reader: Arc<AtomicUsize>,
+    pub(super) bell: Arc<Notify>,
 }
 
 impl Sqlite {
@@ -51,6 +52,7 @@ impl Sqlite {
             writer: Arc::new(Mutex::new(writer)),
             readers: readers.into(),
             next_reader: Arc::new(AtomicUsize::new(0)),
+            bell: Arc::default(),
         })
     }
 

@@ -233,6 +233,8 @@ const TABLES: &[&str] = &[
     "tasks",
     "deal_milestones",
     "lifecycle_proposals",
+    "endpoints",
+    "digest_lines",
 ];
 
 /// Sets one key of the settings.

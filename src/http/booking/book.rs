@@ -7,7 +7,8 @@ use crate::base::email::Email;
 use crate::base::ids::VisitorId;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::bookings::{self, Booking, Holder, Pick};
+use crate::bookings::questions::{Answers, PHONE};
+use crate::bookings::{self, Booking, Holder, Pick, Said};
 use crate::contacts::{self, Consent, Identification, Trust};
 use crate::http::Shared;
 use crate::http::error::Problem;
@@ -19,6 +20,8 @@ pub struct Wanted {
     pub site: String,
     pub meeting: String,
     pub starts_at: Timestamp,
+    pub duration_ms: Option<i64>,
+    pub answers: Answers,
     pub time_zone: String,
     pub language: Language,
     pub name: String,
@@ -85,6 +88,7 @@ pub async fn book(
     let pick = Pick {
         meeting: &wanted.meeting,
         starts_at: wanted.starts_at,
+        duration_ms: wanted.duration_ms,
         time_zone: &wanted.time_zone,
         language: wanted.language,
         holder: Holder { visitor: wanted.visitor, conversation: None },
@@ -119,8 +123,11 @@ pub async fn book(
     for (field, value) in [("first_name", first), ("last_name", last.trim())] {
         contacts::set_field(&mut tx, contact, field, value, "booking", trust, now).await?;
     }
-    let notes = Some(wanted.notes.as_str());
-    let booking = bookings::book(&mut tx, desk(app), &pick, contact, notes, now).await?;
+    if let Some(phone) = wanted.answers.get(PHONE) {
+        contacts::set_field(&mut tx, contact, PHONE, phone, "booking", trust, now).await?;
+    }
+    let said = Said { notes: Some(wanted.notes.as_str()), answers: Some(&wanted.answers) };
+    let booking = bookings::book(&mut tx, desk(app), &pick, contact, &said, now).await?;
     let answer = Answer { status: 201, body: body(app, &booking, identified.visitor, now) };
     if let Some(request) = request {
         idempotency::remember(&mut tx, request, answer.status, &answer.body, now).await?;

@@ -214,6 +214,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
                 zone: &zone,
                 language: look.language,
                 page: look.page,
+                carried: &[],
                 picked: look.picked,
             };
             match picker(app, meeting, Some(booking), &looking, now).await {

@@ -1,7 +1,7 @@
 //! Where a call takes place: a text or a link, which may name the call (`https://meet.example/{{booking.id}}`), so that
 //! each call has a room of its own. Nothing of the visitor's gets into it.
 
-use handlebars::Handlebars;
+use handlebars::{Handlebars, RenderErrorReason};
 use serde_json::json;
 
 /// What a location may name.
@@ -36,9 +36,9 @@ pub fn of(template: &str, about: About<'_>) -> Result<String, String> {
         "meeting": { "id": about.meeting },
         "rep": { "id": about.rep },
     });
-    engine.render_template(template, &names).map_err(|error| {
-        let text = error.reason().to_string();
-        text.lines().next().unwrap_or_default().to_owned()
+    engine.render_template(template, &names).map_err(|error| match error.reason() {
+        RenderErrorReason::MissingVariable(Some(name)) => format!("there is no {name}"),
+        reason => reason.to_string().lines().next().unwrap_or_default().to_owned(),
     })
 }
 

@@ -11,6 +11,7 @@ mod manners;
 mod outbound;
 mod rules;
 mod store;
+pub mod why;
 mod words;
 
 pub mod feedback;

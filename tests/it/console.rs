@@ -102,18 +102,20 @@ async fn book(app: &TestApp, contact: ContactId) -> (BookingId, Timestamp) {
     let window = bookings::slots::Span::new(now, now.plus_ms(7 * DAY_MS));
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     let holder = Holder { visitor: Some(VisitorId::new()), conversation: None };
-    let free = bookings::slots(&mut tx, team, meeting, window, &holder, now).await.expect("slots");
+    let free = bookings::slots(&mut tx, team, meeting, window, &holder, None, now).await.expect("slots");
     let starts_at = free.first().expect("somebody is free").starts_at;
     let pick = Pick {
         meeting: "discovery",
         starts_at,
+        duration_ms: None,
         time_zone: "America/Mexico_City",
         language: Language::Es,
         holder,
         contact: Some(contact),
     };
     let desk = Desk { team, lifecycle: &app.app.lifecycle };
-    let booking = bookings::book(&mut tx, desk, &pick, contact, None, now).await.expect("booked");
+    let booking =
+        bookings::book(&mut tx, desk, &pick, contact, &bookings::Said::default(), now).await.expect("booked");
     tx.commit().await.expect("commits");
     (booking.id, starts_at)
 }

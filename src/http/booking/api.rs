@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::book::{self, Wanted};
 use crate::base::email::Email;
-use crate::base::ids::VisitorId;
+use crate::base::ids::{BookingId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, Timestamp, zone};
 use crate::bookings::questions;
@@ -57,6 +57,8 @@ struct Body {
     #[serde(default)]
     answers: BTreeMap<String, Json>,
     visitor: Option<VisitorId>,
+    /// What `POST /v1/holds` answered with; then `visitor` is whose it is, and `starts_at` is not looked at.
+    hold: Option<BookingId>,
     #[serde(default)]
     consent: Consent,
 }
@@ -148,11 +150,16 @@ async fn booked(
         Problem::new("form.invalid", "Some of the meeting's questions are not answered as they ask.")
             .with("fields", json!(fields))
     })?;
-    let idempotency = idempotency(request, parsed.visitor, text)?;
+    let scope = match parsed.visitor {
+        Some(visitor) => format!("bookings:{visitor}"),
+        None => "bookings".to_owned(),
+    };
+    let idempotency = idempotency(request, scope, text)?;
     let wanted = Wanted {
         site,
         meeting: parsed.meeting,
         starts_at: Timestamp(parsed.starts_at),
+        hold: parsed.hold,
         duration_ms: parsed.duration_ms,
         answers,
         time_zone: parsed.zone,
@@ -195,7 +202,7 @@ pub async fn limit(
 }
 
 /// Refuses a browser on a page of nobody we know.
-fn ours(app: &Shared, request: &HttpRequest) -> Result<(), Problem> {
+pub fn ours(app: &Shared, request: &HttpRequest) -> Result<(), Problem> {
     let is_ours = |origin: &str| origin == app.own_origin() || app.sites.any_allows_origin(origin);
     if origin(request).is_none_or(is_ours) { Ok(()) } else { Err(sites::Error::ForeignOrigin.into()) }
 }
@@ -210,19 +217,12 @@ fn site(app: &Shared, request: &HttpRequest, key: Option<&str>) -> Result<String
     Ok(named.or_else(|| app.sites.all().next()).map_or_else(String::new, |site| site.key.clone()))
 }
 
-fn idempotency(
-    request: &HttpRequest,
-    visitor: Option<VisitorId>,
-    body: &str,
-) -> Result<Option<Request>, Problem> {
+/// The request by its `Idempotency-Key`, if it has one; `scope` names the door and whose key it is.
+pub fn idempotency(request: &HttpRequest, scope: String, body: &str) -> Result<Option<Request>, Problem> {
     let name = HeaderName::from_static("idempotency-key");
     if !request.headers().contains_key(&name) {
         return Ok(None);
     }
-    let scope = match visitor {
-        Some(visitor) => format!("bookings:{visitor}"),
-        None => "bookings".to_owned(),
-    };
     let problem =
         || Problem::new("booking.idempotency_key_invalid", "Use up to 255 printable ASCII characters.");
     Request::new(scope, header(request, name), body).map(Some).ok_or_else(problem)

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::desk;
 use crate::base::email::Email;
-use crate::base::ids::VisitorId;
+use crate::base::ids::{BookingId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::bookings::questions::{Answers, PHONE};
@@ -20,6 +20,8 @@ pub struct Wanted {
     pub site: String,
     pub meeting: String,
     pub starts_at: Timestamp,
+    /// The time that is kept for this visitor already.
+    pub hold: Option<BookingId>,
     pub duration_ms: Option<i64>,
     pub answers: Answers,
     pub time_zone: String,
@@ -96,7 +98,9 @@ pub async fn book(
     };
     // Whoever comes too late is told so without waiting for those who write; unless it was this very request that
     // took the slot, sent twice, a moment ago.
-    if let Err(refused) = bookings::look(&mut db.read(), desk(app), &pick, now).await {
+    if wanted.hold.is_none()
+        && let Err(refused) = bookings::look(&mut db.read(), desk(app), &pick, now).await
+    {
         return before(app, request, now).await?.ok_or(refused.into());
     }
     let mut tx = db.begin().await?;
@@ -127,7 +131,10 @@ pub async fn book(
         contacts::set_field(&mut tx, contact, PHONE, phone, "booking", trust, now).await?;
     }
     let said = Said { notes: Some(wanted.notes.as_str()), answers: Some(&wanted.answers) };
-    let booking = bookings::book(&mut tx, desk(app), &pick, contact, &said, now).await?;
+    let booking = match wanted.hold {
+        Some(hold) => bookings::confirm(&mut tx, desk(app), hold, &pick.holder, contact, &said, now).await?,
+        None => bookings::book(&mut tx, desk(app), &pick, contact, &said, now).await?,
+    };
     let answer = Answer { status: 201, body: body(app, &booking, identified.visitor, now) };
     if let Some(request) = request {
         idempotency::remember(&mut tx, request, answer.status, &answer.body, now).await?;
@@ -142,7 +149,7 @@ async fn before(app: &Shared, request: Option<&Request>, now: Timestamp) -> Resu
     answered(idempotency::recall(&mut app.stores.db.read(), request, now).await?)
 }
 
-fn answered(recalled: Recalled) -> Result<Option<Answer>, Refused> {
+pub fn answered(recalled: Recalled) -> Result<Option<Answer>, Refused> {
     match recalled {
         Recalled::Nothing => Ok(None),
         Recalled::Answer { status, body } => Ok(Some(Answer { status, body })),

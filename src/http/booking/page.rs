@@ -87,6 +87,8 @@ struct Shown {
     email_error: Option<String>,
     /// Of the meeting's questions.
     wrong: Vec<(String, Wrong)>,
+    /// The free times nearest to one that could not be had.
+    alternatives: Vec<Timestamp>,
 }
 
 /// Shows the free times and the form.
@@ -145,6 +147,7 @@ pub async fn submit(
             name_error: form.name.trim().is_empty().then(|| words("errors.name")),
             email_error: email.is_none().then(|| words("errors.email")),
             wrong: answered.err().unwrap_or_default(),
+            alternatives: Vec::new(),
             form,
         };
         return rendered(&app, meeting, &look, StatusCode::UNPROCESSABLE_ENTITY, shown).await;
@@ -155,6 +158,7 @@ pub async fn submit(
             .map_or_else(String::new, |site| site.key.clone()),
         meeting: meeting.id.clone(),
         starts_at,
+        hold: None,
         duration_ms: form.duration_ms(),
         answers,
         time_zone: look.zone.iana_name().unwrap_or("UTC").to_owned(),
@@ -178,8 +182,9 @@ pub async fn submit(
         }
         Err(refused) => {
             let key = refusal(&refused);
+            let alternatives = nearest(&refused);
             let status = status_of(&Problem::from(refused));
-            let shown = Shown { form, error: Some(words(key)), ..Shown::default() };
+            let shown = Shown { form, error: Some(words(key)), alternatives, ..Shown::default() };
             rendered(&app, meeting, &look, status, shown).await
         }
     }
@@ -224,7 +229,7 @@ async fn rendered(
             "autocomplete": autocomplete, "required": true, "value": value, "error": error,
         })
     };
-    let Shown { form, error, name_error, email_error, wrong } = shown;
+    let Shown { form, error, name_error, email_error, wrong, alternatives } = shown;
     let frame = Frame::named(app, Some(&form.site), look.language, look.zone.iana_name().unwrap_or("UTC"));
     let fields = json!({
         "site_key": form.site,
@@ -240,6 +245,7 @@ async fn rendered(
         "path": path,
         "is_zone_asked": look.is_asked,
         "picker": picker,
+        "alternatives": alternatives,
         "fields": [
             field("name", "text", "name", &form.name, name_error),
             field("email", "email", "email", &form.email, email_error),
@@ -348,6 +354,16 @@ pub fn refusal(refused: &Refused) -> &'static str {
         "booking.over" => "errors.over",
         "booking.changed" => "errors.changed",
         _ => "errors.unavailable",
+    }
+}
+
+/// The free times nearest to the one that could not be had.
+pub fn nearest(refused: &Refused) -> Vec<Timestamp> {
+    match refused {
+        Refused::Booking(
+            bookings::Error::SlotTaken { alternatives } | bookings::Error::DayFull { alternatives },
+        ) => alternatives.iter().map(|time| time.starts_at).collect(),
+        Refused::Booking(_) | Refused::Problem(_) => Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod assign;
 mod booking;
 mod diary;
 mod error;
+mod holidays;
 pub mod invite;
 pub mod limits;
 mod location;

@@ -10,16 +10,19 @@
 //! | B106 | a meeting that names somebody who is not in the team, or nobody |
 //! | B107 | an e-mail address that cannot be written to, or that two reps share |
 //! | B108 | a location that names what it cannot know |
+//! | B110 | a calendar of closed days that cannot be read, or that holds what is no closed day |
 //! | B109 | a question that offers no answers, or answers where nothing is chosen |
 //! | S509 | business hours without hours or without a time zone |
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::absence::Away;
 use super::assign::{Cycle, Policy};
+use super::holidays;
 use super::limits::Limit;
 use super::meeting_file::{limit, meeting};
 use super::team::{Hours, Meeting, Opening, Rep, Role, Team, Week};
@@ -41,10 +44,12 @@ impl Team {
     pub fn parse(path: &str, text: &str, report: &Report) -> Option<Self> {
         let doc = yaml::parse(path, text, report)?;
         let mut map = doc.view(report).map()?;
-        let closed: Vec<Date> = map
+        let mut closed: Vec<Date> = map
             .optional("closed")
             .map(|view| view.one_or_more().into_iter().filter_map(date).collect())
             .unwrap_or_default();
+        let calendars = map.optional("closed_calendars").map(View::one_or_more).unwrap_or_default();
+        closed.extend(calendars.into_iter().flat_map(|view| calendar(view, path)));
         let mut reps: Vec<Rep> = Vec::new();
         // Whoever has a mistake in her own entry is in the team all the same.
         let mut declared: Vec<String> = Vec::new();
@@ -79,6 +84,28 @@ impl Team {
         }
         Some(Self { reps, meetings, opening, policy: policy? })
     }
+}
+
+/// The closed days of a calendar file that lies beside the team's.
+fn calendar(view: View<'_>, team: &str) -> Vec<Date> {
+    let Some(name) = view.str() else { return Vec::new() };
+    let is_plain = Path::new(&name).components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_plain {
+        view.error("B110", format!("\"{name}\" does not lie beside this file"))
+            .hint("closed_calendars: [holidays.ics]");
+        return Vec::new();
+    }
+    let file = Path::new(team).parent().unwrap_or(Path::new("")).join(&name);
+    let found = match std::fs::read_to_string(&file) {
+        Ok(text) => holidays::days(&text),
+        Err(error) => Err(vec![format!("it cannot be read: {error}")]),
+    };
+    found.unwrap_or_else(|wrong| {
+        for why in wrong {
+            view.error("B110", format!("{name}: {why}")).done();
+        }
+        Vec::new()
+    })
 }
 
 fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
@@ -470,6 +497,39 @@ meetings:
         assert_eq!((&discovery.window, discovery.notice_ms), (&Window::Days(14), 2 * HOUR_MS));
         assert_eq!(discovery.zone, mike.zone);
         assert_eq!(team.reps_of(discovery).len(), 1);
+    }
+
+    #[test]
+    fn closed_days_come_from_calendar_files_beside_it_and_broken_ones_are_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let team = folder.path().join("team.yaml").display().to_string();
+        let day = "BEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Puente\r\nDTSTART;VALUE=DATE:20261207\r\nEND:VEVENT\r\n";
+        let calendar = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{day}END:VCALENDAR\r\n");
+        std::fs::write(folder.path().join("days.ics"), calendar).expect("written");
+        std::fs::write(folder.path().join("broken.ics"), "<html>").expect("written");
+        let read = |files: &str| {
+            let report = Report::new();
+            let text = GOOD.replace("reps:\n  - id", &format!("closed_calendars: {files}\nreps:\n  - id"));
+            let team = Team::parse(&team, &text, &report);
+            (
+                team,
+                report
+                    .diagnostics()
+                    .into_iter()
+                    .map(|one| format!("{} {}", one.line, one.message))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let (found, notes) = read("[days.ics]");
+        let mike = found.unwrap_or_else(|| panic!("{notes:?}")).reps.remove(0);
+        assert!(mike.hours_on("2026-12-07".parse().expect("a date")).is_empty());
+        assert!(!mike.hours_on("2026-12-08".parse().expect("a date")).is_empty());
+        let (found, notes) = read("[broken.ics, missing.ics, ../team.yaml]");
+        assert!(found.is_none());
+        assert_eq!(notes.len(), 3, "{notes:?}");
+        assert!(notes[0].contains("broken.ics: it is no calendar file"), "{notes:?}");
+        assert!(notes[1].contains("missing.ics: it cannot be read"), "{notes:?}");
+        assert!(notes[2].contains("does not lie beside this file"), "{notes:?}");
     }
 
     #[test]

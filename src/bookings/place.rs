@@ -110,7 +110,8 @@ impl<'t> Roster<'t> {
         absences.extend(diary::absences(q, since).await?);
         let cover = Cover::of(team, meeting, &absences);
         let mut reps = cover.reps().to_vec();
-        if let Some(keep) = keep.filter(|keep| reps.iter().any(|rep| rep.id == *keep)) {
+        // Whoever only stood in does not have to go on.
+        if let Some(keep) = keep.filter(|keep| meeting.reps.iter().any(|rep| rep == keep)) {
             reps.retain(|rep| rep.id == keep);
         }
         Ok(Self { absences, cover, reps })

@@ -23,6 +23,9 @@ pub fn days(text: &str) -> Result<Vec<Date>, Vec<String>> {
     if text.len() > SIZE_MAX {
         return Err(vec![format!("it has {} bytes; at most {SIZE_MAX} are read", text.len())]);
     }
+    if !text.contains("BEGIN:VCALENDAR") {
+        return Err(vec!["it is no calendar file".to_owned()]);
+    }
     let unfolded = unfold(text);
     let calendar = read_calendar(&unfolded).map_err(|_| vec!["it is no calendar file".to_owned()])?;
     let (mut days, mut wrong) = (BTreeSet::new(), Vec::new());

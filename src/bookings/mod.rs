@@ -11,7 +11,6 @@
 pub mod absence;
 pub mod assign;
 mod booking;
-mod diary;
 mod error;
 mod holidays;
 pub mod invite;
@@ -466,7 +465,7 @@ pub async fn give_credit(
     note: Option<&str>,
     now: Timestamp,
 ) -> Result<()> {
-    Ok(diary::add_credit(tx, rep, amount, note, now).await?)
+    Ok(store::diary::add_credit(tx, rep, amount, note, now).await?)
 }
 
 /// The absences that are not over, of the team's file and entered by hand, the earliest first.
@@ -475,7 +474,7 @@ pub async fn give_credit(
 /// [`Error::Store`].
 pub async fn absences(q: &mut impl Queries, team: &Team, now: Timestamp) -> Result<Vec<Absence>> {
     let mut found = absence::written(team, now);
-    found.extend(diary::absences(q, now).await?);
+    found.extend(store::diary::absences(q, now).await?);
     found.sort_by_key(|absence| absence.span);
     Ok(found)
 }
@@ -488,7 +487,7 @@ pub async fn go_away(tx: &mut Tx, absence: &Absence, now: Timestamp) -> Result<A
     let id = AbsenceId::new();
     // Whoever books at this moment is done before, and seen on the list of what falls into it.
     place::lock(tx, &absence.rep).await?;
-    diary::add_absence(tx, id, absence, now).await?;
+    store::diary::add_absence(tx, id, absence, now).await?;
     Ok(id)
 }
 
@@ -497,7 +496,7 @@ pub async fn go_away(tx: &mut Tx, absence: &Absence, now: Timestamp) -> Result<A
 /// # Errors
 /// [`Error::Store`].
 pub async fn come_back(tx: &mut Tx, id: AbsenceId, rep: &str) -> Result<bool> {
-    Ok(diary::remove_absence(tx, id, rep).await?)
+    Ok(store::diary::remove_absence(tx, id, rep).await?)
 }
 
 /// The booking of this id.

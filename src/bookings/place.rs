@@ -8,7 +8,7 @@ use super::limits::{self, Counted, Full};
 use super::location::About;
 use super::slots::{self, Busy, Slot, Span};
 use super::team::{Meeting, Rep, Team};
-use super::{Booking, Error, Holder, Pick, Result, State, Time, diary, rotation, store};
+use super::{Booking, Error, Holder, Pick, Result, State, Time, rotation, store};
 use crate::base::ids::ContactId;
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, Timestamp};
@@ -107,7 +107,7 @@ impl<'t> Roster<'t> {
     ) -> Result<Self> {
         let since = now.plus_ms(-ABSENT_MS);
         let mut absences = absence::written(team, since);
-        absences.extend(diary::absences(q, since).await?);
+        absences.extend(store::diary::absences(q, since).await?);
         let cover = Cover::of(team, meeting, &absences);
         let mut reps = cover.reps().to_vec();
         // Whoever only stood in does not have to go on.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::absence::Absence;
 use super::assign::{self, Standing};
-use super::diary::{self, Entered};
+use super::store::diary::{self, Entered};
 use super::store;
 use super::team::{Meeting, Rep, Team};
 use crate::base::time::Timestamp;

@@ -1,4 +1,6 @@
-//! The table of holds and bookings.
+//! The table of holds and bookings; the tables beside it are in `store/diary.rs`.
+
+pub mod diary;
 
 use std::collections::HashMap;
 

@@ -336,7 +336,7 @@ async fn two_nodes_on_one_store_never_give_one_time_to_two() {
     let app = Arc::new(app(2).await);
     let other = second(&app).await;
     for round in 0..3 {
-        let at = tuesday("09:00") + round * 40 * 60_000;
+        let at = tuesday("09:00") + round * 60 * 60_000;
         let work = (0..200).map(|n| {
             let (app, other) = (app.clone(), other.clone());
             async move {
@@ -432,7 +432,7 @@ async fn without_the_lock_and_the_constraint_the_thousand_and_the_fifty_overlap(
         &url,
         &format!(
             "create schema unlocked;
-             create function unlocked.pg_advisory_xact_lock(bigint) returns void language sql as 'select null::void';
+             create function unlocked.pg_advisory_xact_lock(bigint) returns void language sql as 'select 1';
              alter database {name} set search_path = unlocked, pg_catalog, public;
              select pg_terminate_backend(pid) from pg_stat_activity
              where datname = '{name}' and pid <> pg_backend_pid();"

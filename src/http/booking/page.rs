@@ -240,7 +240,7 @@ async fn rendered(
             "duration_ms": meeting.duration_ms,
         },
         "durations": durations(meeting, look, &form),
-        "duration": meeting.duration_ms / MINUTE_MS,
+        "minutes": meeting.duration_ms / MINUTE_MS,
         "questions": asked(app, &meeting.questions, look.language, &form.given(), &wrong),
         "path": path,
         "is_zone_asked": look.is_asked,

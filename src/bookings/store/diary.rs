@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::absence::Absence;
-use super::slots::Span;
 use crate::base::ids::{AbsenceId, new_key};
 use crate::base::time::Timestamp;
+use crate::bookings::absence::Absence;
+use crate::bookings::slots::Span;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row, Tx};
 use crate::{params, sql};

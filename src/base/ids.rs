@@ -106,6 +106,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A stretch of time in which a rep is away.
+    AbsenceId,
     /// A person of the company who uses the console.
     AccountId,
     /// One activity of a visitor or contact.

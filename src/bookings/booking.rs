@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::assign::Reason;
+use super::questions::Answers;
 use super::slots::{Slot, Span};
 use crate::base::ids::{BookingId, ContactId, ConversationId, VisitorId};
 use crate::base::language::Language;
@@ -133,6 +134,8 @@ pub struct Booking {
     pub location: Option<String>,
     /// What the visitor wants to say beforehand.
     pub notes: Option<String>,
+    /// What was answered to the meeting's questions.
+    pub answers: Answers,
     /// Why this rep; none for rows that were brought in from elsewhere.
     pub assignment: Option<Reason>,
     /// How it went.

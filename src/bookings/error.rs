@@ -32,6 +32,16 @@ pub enum Error {
         /// Up to three.
         alternatives: Vec<Time>,
     },
+    /// It would be free, but that day or week already holds as many calls as it may. The alternatives are as in
+    /// [`Error::SlotTaken`].
+    #[error("no more calls can be booked on this day")]
+    DayFull {
+        /// Up to three.
+        alternatives: Vec<Time>,
+    },
+    /// The meeting cannot take this long.
+    #[error("this meeting is not offered in this length")]
+    DurationUnknown,
     /// There is no booking of this id, or it is not this visitor's.
     #[error("there is no such booking")]
     Unknown,
@@ -85,6 +95,8 @@ impl Coded for Error {
             Self::SlotTooSoon => "booking.slot_too_soon",
             Self::SlotUnknown => "booking.slot_unknown",
             Self::SlotTaken { .. } => "booking.slot_taken",
+            Self::DayFull { .. } => "booking.day_full",
+            Self::DurationUnknown => "booking.duration_unknown",
             Self::Unknown => "booking.unknown",
             Self::HoldExpired => "booking.hold_expired",
             Self::AlreadyCancelled => "booking.already_cancelled",
@@ -99,7 +111,9 @@ impl Coded for Error {
 
     fn extras(&self) -> Vec<(&'static str, Value)> {
         match self {
-            Self::SlotTaken { alternatives } => vec![("alternatives", json!(alternatives))],
+            Self::SlotTaken { alternatives } | Self::DayFull { alternatives } => {
+                vec![("alternatives", json!(alternatives))]
+            }
             _ => Vec::new(),
         }
     }

@@ -8,11 +8,18 @@
 //!
 //! `slots.rs` and `assign.rs` are pure: what can be offered, and to whom it goes. `place.rs` asks them under the lock.
 
+pub mod absence;
 pub mod assign;
 mod booking;
 mod error;
+mod holidays;
 pub mod invite;
+pub mod limits;
+mod location;
+mod meeting_file;
 mod place;
+pub mod questions;
+mod rotation;
 pub mod slots;
 mod store;
 pub mod team;
@@ -21,11 +28,14 @@ pub mod wall;
 
 use serde_json::json;
 
+use self::absence::Absence;
+use self::assign::Standing;
 use self::place::{Target, Wish};
+use self::questions::Answers;
 use self::slots::{Slot, Span};
 use self::team::{Meeting, Team};
 use crate::base::email::Email;
-use crate::base::ids::{BookingId, ContactId};
+use crate::base::ids::{AbsenceId, BookingId, ContactId};
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp, zone};
@@ -65,6 +75,8 @@ pub struct Pick<'a> {
     pub meeting: &'a str,
     /// When it is to begin.
     pub starts_at: Timestamp,
+    /// How long it is to take, of the lengths that the meeting offers; none for its first.
+    pub duration_ms: Option<i64>,
     /// The visitor's zone, by its IANA name.
     pub time_zone: &'a str,
     /// The visitor's language.
@@ -75,43 +87,56 @@ pub struct Pick<'a> {
     pub contact: Option<ContactId>,
 }
 
-/// The free slots of a meeting that begin within `window`, earliest first. What `holder` itself holds counts as free.
+/// What somebody says with a booking.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Said<'a> {
+    /// In their own words.
+    pub notes: Option<&'a str>,
+    /// To the meeting's questions; none where they were not asked.
+    pub answers: Option<&'a Answers>,
+}
+
+/// The free slots of a meeting that begin within `window`, earliest first. What `holder` itself holds counts as free. A known
+/// contact sees the owner's times alone, if the team's file wants it so and there are any soon.
 ///
 /// # Errors
 /// [`Error::Store`].
 pub async fn slots<'t>(
     q: &mut impl Queries,
     team: &'t Team,
-    meeting: &'t Meeting,
+    meeting: &Meeting,
     window: Span,
     holder: &Holder,
+    contact: Option<ContactId>,
     now: Timestamp,
 ) -> Result<Vec<Slot<'t>>> {
-    place::free(q, team, meeting, window, &Wish::looking(holder), now).await
+    place::free(q, team, meeting, window, &Wish::looking(holder, contact), now).await
 }
 
-/// The slots to which a booking can move, earliest first: those of its own rep, its own time counted as free.
+/// The slots to which a booking can move, earliest first: those of its own rep and as long as it is, its own time counted
+/// as free.
 ///
 /// # Errors
 /// [`Error::Store`].
 pub async fn slots_to_move<'t>(
     q: &mut impl Queries,
     team: &'t Team,
-    meeting: &'t Meeting,
+    meeting: &Meeting,
     booking: &Booking,
     window: Span,
     now: Timestamp,
 ) -> Result<Vec<Slot<'t>>> {
-    place::free_for(q, team, meeting, booking, window, now).await
+    let meeting = meeting.as_long_as(booking.ends_at.since_ms(booking.starts_at));
+    place::free_for(q, team, &meeting, booking, window, now).await
 }
 
 /// Keeps a slot for [`HOLD_MS`]. Whatever the same holder held before is let go.
 ///
 /// # Errors
-/// [`Error::MeetingUnknown`], [`Error::ZoneUnknown`], [`Error::SlotPast`], [`Error::SlotTooSoon`],
-/// [`Error::SlotUnknown`], [`Error::SlotTaken`].
+/// [`Error::MeetingUnknown`], [`Error::DurationUnknown`], [`Error::ZoneUnknown`], [`Error::SlotPast`],
+/// [`Error::SlotTooSoon`], [`Error::SlotUnknown`], [`Error::SlotTaken`], [`Error::DayFull`].
 pub async fn hold(tx: &mut Tx, desk: Desk<'_>, pick: &Pick<'_>, now: Timestamp) -> Result<Booking> {
-    let meeting = desk.team.meeting(pick.meeting).ok_or(Error::MeetingUnknown)?;
+    let meeting = &lasting(desk.team, pick)?;
     let zone = zone(pick.time_zone).ok_or(Error::ZoneUnknown)?;
     let wish = Wish::of(pick);
     let block = slots::block(meeting, pick.starts_at);
@@ -130,8 +155,9 @@ pub async fn hold(tx: &mut Tx, desk: Desk<'_>, pick: &Pick<'_>, now: Timestamp) 
         sequence: 0,
         time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
         language: pick.language,
-        location: Some(meeting.location.get(pick.language).to_owned()).filter(|place| !place.is_empty()),
+        location: None,
         notes: None,
+        answers: Answers::default(),
         assignment: None,
         outcome: None,
         outcome_at: None,
@@ -142,32 +168,37 @@ pub async fn hold(tx: &mut Tx, desk: Desk<'_>, pick: &Pick<'_>, now: Timestamp) 
     place::place(tx, desk.team, meeting, &wish, Target::New(blank), now).await
 }
 
+fn lasting(team: &Team, pick: &Pick<'_>) -> Result<Meeting> {
+    let meeting = team.meeting(pick.meeting).ok_or(Error::MeetingUnknown)?;
+    meeting.lasting(pick.duration_ms).ok_or(Error::DurationUnknown)
+}
+
 /// Whether a slot could be had now, without waiting for those who write. Nothing is promised: [`hold`] decides.
 ///
 /// # Errors
 /// As [`hold`].
 pub async fn look(q: &mut impl Queries, desk: Desk<'_>, pick: &Pick<'_>, now: Timestamp) -> Result<()> {
-    let meeting = desk.team.meeting(pick.meeting).ok_or(Error::MeetingUnknown)?;
+    let meeting = lasting(desk.team, pick)?;
     zone(pick.time_zone).ok_or(Error::ZoneUnknown)?;
-    place::look(q, desk.team, meeting, &Wish::of(pick), now).await
+    place::look(q, desk.team, &meeting, &Wish::of(pick), now).await
 }
 
 /// Makes a booking of a hold. Confirming twice gives the same booking.
 ///
 /// # Errors
 /// [`Error::Unknown`] if it is not this holder's, [`Error::HoldExpired`], [`Error::SlotPast`],
-/// [`Error::AlreadyCancelled`], [`Error::TooMany`].
+/// [`Error::AlreadyCancelled`], [`Error::TooMany`], [`Error::DayFull`].
 pub async fn confirm(
     tx: &mut Tx,
     desk: Desk<'_>,
     id: BookingId,
     holder: &Holder,
     contact: ContactId,
-    notes: Option<&str>,
+    said: &Said<'_>,
     now: Timestamp,
 ) -> Result<Booking> {
     let held = store::find(tx, id).await?.filter(|booking| holder.holds(booking)).ok_or(Error::Unknown)?;
-    settle(tx, desk, held, contact, notes, now).await
+    settle(tx, desk, held, contact, said, now).await
 }
 
 /// Holds and confirms in one go, for a form that asks everything at once.
@@ -179,12 +210,12 @@ pub async fn book(
     desk: Desk<'_>,
     pick: &Pick<'_>,
     contact: ContactId,
-    notes: Option<&str>,
+    said: &Said<'_>,
     now: Timestamp,
 ) -> Result<Booking> {
     let pick = Pick { contact: Some(contact), ..*pick };
     let held = hold(tx, desk, &pick, now).await?;
-    settle(tx, desk, held, contact, notes, now).await
+    settle(tx, desk, held, contact, said, now).await
 }
 
 /// Makes the rep who logs in with this account the owner of a contact who has none.
@@ -205,7 +236,7 @@ async fn settle(
     desk: Desk<'_>,
     held: Booking,
     contact: ContactId,
-    notes: Option<&str>,
+    said: &Said<'_>,
     now: Timestamp,
 ) -> Result<Booking> {
     match held.state {
@@ -217,19 +248,25 @@ async fn settle(
         State::Cancelled => return Err(Error::AlreadyCancelled),
         State::Expired => return Err(Error::HoldExpired),
     }
+    place::lock_contact(tx, contact).await?;
     if store::count_ahead(tx, contact, now).await? >= MOST_AHEAD {
         return Err(Error::TooMany);
     }
-    let notes = notes.map(|text| text.trim().chars().take(NOTES_LENGTH).collect::<String>());
+    if held.contact != Some(contact)
+        && let Some(meeting) = desk.team.meeting(&held.meeting)
+    {
+        place::admit(tx, desk.team, meeting, &held, contact, now).await?;
+    }
+    let notes = said.notes.map(|text| text.trim().chars().take(NOTES_LENGTH).collect::<String>());
     let booking = Booking {
         state: State::Confirmed,
         hold_expires_at: None,
         contact: Some(contact),
         notes: notes.filter(|text| !text.is_empty()),
+        answers: said.answers.cloned().unwrap_or_default(),
         updated_at: now,
         ..held.clone()
     };
-    place::lock_contact(tx, contact).await?;
     store::replace(tx, &held, &booking).await?;
     if let Some(rep) = desk.team.rep(&booking.rep) {
         store::adopt(tx, contact, &rep.account, now).await?;
@@ -272,6 +309,7 @@ pub async fn reschedule(
         return Ok(old);
     }
     let meeting = desk.team.meeting(&old.meeting).ok_or(Error::MeetingUnknown)?;
+    let meeting = &meeting.as_long_as(old.ends_at.since_ms(old.starts_at));
     let wish = Wish {
         starts_at,
         holder: Holder { visitor: old.visitor, conversation: old.conversation },
@@ -403,6 +441,64 @@ pub async fn expire_holds(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     Ok(expired)
 }
 
+/// What each of a meeting's reps has in the cycle.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn standings(
+    q: &mut impl Queries,
+    team: &Team,
+    meeting: &Meeting,
+    now: Timestamp,
+) -> Result<std::collections::HashMap<String, Standing>> {
+    Ok(rotation::standings(q, team, meeting, &team.reps_of(meeting), now).await?)
+}
+
+/// Gives calls back to a rep, or takes some: she is counted with as many fewer in this cycle.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn give_credit(
+    tx: &mut Tx,
+    rep: &str,
+    amount: i64,
+    note: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    Ok(store::diary::add_credit(tx, rep, amount, note, now).await?)
+}
+
+/// The absences that are not over, of the team's file and entered by hand, the earliest first.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn absences(q: &mut impl Queries, team: &Team, now: Timestamp) -> Result<Vec<Absence>> {
+    let mut found = absence::written(team, now);
+    found.extend(store::diary::absences(q, now).await?);
+    found.sort_by_key(|absence| absence.span);
+    Ok(found)
+}
+
+/// Notes that a rep is away. What is booked already stays: the rep moves it, or is there.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn go_away(tx: &mut Tx, absence: &Absence, now: Timestamp) -> Result<AbsenceId> {
+    let id = AbsenceId::new();
+    // Whoever books at this moment is done before, and seen on the list of what falls into it.
+    place::lock(tx, &absence.rep).await?;
+    store::diary::add_absence(tx, id, absence, now).await?;
+    Ok(id)
+}
+
+/// Takes an absence out that was entered by hand; `false` if this rep has none of this id.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn come_back(tx: &mut Tx, id: AbsenceId, rep: &str) -> Result<bool> {
+    Ok(store::diary::remove_absence(tx, id, rep).await?)
+}
+
 /// The booking of this id.
 ///
 /// # Errors
@@ -461,6 +557,7 @@ mod examples {
             language: Language::En,
             location: None,
             notes: None,
+            answers: Answers::default(),
             assignment: None,
             outcome: None,
             outcome_at: None,
@@ -558,7 +655,8 @@ meetings:
         async fn confirm(&self, held: &Booking, holder: Holder, now: Timestamp) -> Result<Booking> {
             let nikki = self.person("nikki@acme.example").await;
             let mut tx = self.db.begin().await?;
-            let booked = confirm(&mut tx, self.desk(), held.id, &holder, nikki, Some("  Hi  "), now).await?;
+            let hi = Said { notes: Some("  Hi  "), answers: None };
+            let booked = confirm(&mut tx, self.desk(), held.id, &holder, nikki, &hi, now).await?;
             tx.commit().await?;
             Ok(booked)
         }
@@ -567,7 +665,7 @@ meetings:
             let contact = self.person(email).await;
             let mut tx = self.db.begin().await?;
             let pick = pick(Holder::default(), starts_at);
-            let booked = book(&mut tx, self.desk(), &pick, contact, None, now()).await?;
+            let booked = book(&mut tx, self.desk(), &pick, contact, &Said::default(), now()).await?;
             tx.commit().await?;
             Ok(booked)
         }
@@ -590,7 +688,8 @@ meetings:
             let meeting = self.team.meeting("call").expect("is there");
             let window = Span::new(monday("00:00"), monday("23:59"));
             let mut read = self.db.read();
-            let found = slots(&mut read, &self.team, meeting, window, holder, now()).await.expect("read");
+            let found =
+                slots(&mut read, &self.team, meeting, window, holder, None, now()).await.expect("read");
             found
                 .iter()
                 .map(|slot| {
@@ -618,6 +717,7 @@ meetings:
         Pick {
             meeting: "call",
             starts_at,
+            duration_ms: None,
             time_zone: "America/Mexico_City",
             language: Language::En,
             holder,

@@ -1,12 +1,18 @@
 //! Takes a slot: asks the pure parts under the locks of the reps, and writes.
 
-use super::assign::{self, Preference};
+use std::collections::BTreeMap;
+
+use super::absence::{self, Absence, Cover};
+use super::assign::{self, PassedOver, Preference, WhyNot};
+use super::limits::{self, Counted, Full};
+use super::location::About;
 use super::slots::{self, Busy, Slot, Span};
 use super::team::{Meeting, Rep, Team};
-use super::{Booking, Error, Holder, Pick, Result, State, Time, store};
-use crate::base::ids::{BookingId, ContactId};
+use super::{Booking, Error, Holder, Pick, Result, State, Time, rotation, store};
+use crate::base::ids::ContactId;
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, Timestamp};
+use crate::contacts;
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
@@ -14,6 +20,10 @@ use crate::storage::db::{Queries, Tx};
 const GUARD: &str = "bookings_overlap";
 /// How many other times whoever came too late is offered.
 const ALTERNATIVES: usize = 3;
+/// How far around a time calls are counted against the limits: its week, in every zone.
+const COUNTED_MS: i64 = 8 * DAY_MS;
+/// How far back an absence can lie that still matters: the longest cycle.
+const ABSENT_MS: i64 = 93 * DAY_MS;
 
 /// What somebody wants.
 pub struct Wish {
@@ -38,11 +48,11 @@ impl Wish {
     }
 
     /// Somebody who only looks.
-    pub fn looking(holder: &Holder) -> Self {
+    pub fn looking(holder: &Holder, contact: Option<ContactId>) -> Self {
         Self {
             starts_at: Timestamp::default(),
             holder: *holder,
-            contact: None,
+            contact,
             language: Language::default(),
             keep: None,
         }
@@ -77,41 +87,185 @@ pub async fn lock_contact(tx: &mut Tx, contact: ContactId) -> Result<()> {
     Ok(tx.lock(&format!("contact:{contact}")).await?)
 }
 
+/// Who may hold a meeting, and who is away.
+struct Roster<'t> {
+    absences: Vec<Absence>,
+    cover: Cover<'t>,
+    /// Those of the cover who are asked.
+    reps: Vec<&'t Rep>,
+}
+
+impl<'t> Roster<'t> {
+    /// A booking that moves stays with its rep, so that nobody else's calendar must change; only if that rep does not hold
+    /// such meetings any more, the others may.
+    async fn of(
+        q: &mut impl Queries,
+        team: &'t Team,
+        meeting: &Meeting,
+        keep: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let since = now.plus_ms(-ABSENT_MS);
+        let mut absences = absence::written(team, since);
+        absences.extend(store::diary::absences(q, since).await?);
+        let cover = Cover::of(team, meeting, &absences);
+        let mut reps = cover.reps().to_vec();
+        // Whoever only stood in does not have to go on.
+        if let Some(keep) = keep.filter(|keep| meeting.reps.iter().any(|rep| rep == keep)) {
+            reps.retain(|rep| rep.id == keep);
+        }
+        Ok(Self { absences, cover, reps })
+    }
+
+    /// What stands in the calendars around `window`, for whoever wishes.
+    async fn look(
+        &self,
+        q: &mut impl Queries,
+        meeting: &Meeting,
+        window: Span,
+        wish: &Wish,
+        moving: Option<&Booking>,
+        now: Timestamp,
+    ) -> Result<Calendars> {
+        let is_limited = limits::are_set(meeting, &self.reps);
+        // No block is longer than a day (`meeting_file.rs` bounds its parts), so a day more on each side sees all of them.
+        let more = if is_limited { COUNTED_MS } else { DAY_MS };
+        let around = Span::new(window.from.plus_ms(-more), window.to.plus_ms(more));
+        let (mut busy, mut counted) = (Busy::new(), Vec::new());
+        for blocking in store::blocking(q, around, now).await? {
+            let is_own_hold = blocking.state == State::Hold && wish.holder.holds(&blocking);
+            if !is_own_hold && moving.is_none_or(|moving| moving.id != blocking.id) {
+                if is_limited {
+                    counted.push(count(&blocking));
+                }
+                busy.entry(blocking.rep).or_default().push(blocking.block);
+            }
+        }
+        absence::block(&mut busy, &self.absences);
+        let mut of_contact = Vec::new();
+        if let Some(contact) = wish.contact.filter(|_| meeting.limits.contact.is_set()) {
+            let calls = store::of_contact(q, contact).await?;
+            let is_other = |call: &&Booking| moving.is_none_or(|moving| moving.id != call.id);
+            let stands = calls.iter().filter(|call| call.state == State::Confirmed).filter(is_other);
+            of_contact.extend(stands.map(count));
+        }
+        Ok(Calendars { busy, full: limits::full(meeting, &self.reps, &counted, &of_contact) })
+    }
+
+    /// The slots of some of the reps that can be had within `window`.
+    fn free(
+        &self,
+        meeting: &Meeting,
+        reps: &[&'t Rep],
+        calendars: &Calendars,
+        window: Span,
+        now: Timestamp,
+    ) -> Vec<Slot<'t>> {
+        let slots = slots::slots(meeting, reps, &calendars.busy, window, now);
+        calendars.full.within(self.cover.within(slots))
+    }
+
+    /// The reps who could hold the meeting at this time if nothing else were in their calendars.
+    fn working(&self, meeting: &Meeting, starts_at: Timestamp, now: Timestamp) -> Result<Vec<&'t Rep>> {
+        if starts_at <= now {
+            return Err(Error::SlotPast);
+        }
+        let nothing = Calendars::default();
+        let offered = |meeting: &Meeting| self.free(meeting, &self.reps, &nothing, at(starts_at), now).pop();
+        if let Some(slot) = offered(meeting) {
+            return Ok(slot.reps);
+        }
+        let without_notice = Meeting { notice_ms: 0, ..meeting.clone() };
+        Err(if offered(&without_notice).is_some() { Error::SlotTooSoon } else { Error::SlotUnknown })
+    }
+
+    /// Why the wished time cannot be had, with the free times nearest to it, earliest first.
+    async fn refusal(
+        &self,
+        q: &mut impl Queries,
+        meeting: &Meeting,
+        wish: &Wish,
+        moving: Option<&Booking>,
+        now: Timestamp,
+    ) -> Result<Error> {
+        let today = super::wall::date(&meeting.zone, now);
+        let reach = meeting.window.reach_days(today) + 2;
+        let window = Span::new(now, now.plus_ms(reach * DAY_MS));
+        let calendars = self.look(q, meeting, window, wish, moving, now).await?;
+        let slots = self.free(meeting, &self.reps, &calendars, window, now);
+        let mut times: Vec<Time> = slots.iter().map(Time::from).collect();
+        times.sort_by_key(|time| (time.starts_at.since_ms(wish.starts_at).abs(), time.starts_at));
+        times.truncate(ALTERNATIVES);
+        times.sort_unstable();
+        let unlimited = Calendars { full: Full::default(), ..calendars };
+        let is_full = !self.free(meeting, &self.reps, &unlimited, at(wish.starts_at), now).is_empty();
+        let alternatives = times;
+        Ok(if is_full { Error::DayFull { alternatives } } else { Error::SlotTaken { alternatives } })
+    }
+
+    /// Whether this rep has a free time within the days that the team's file leaves to a contact's owner.
+    async fn has_time(
+        &self,
+        q: &mut impl Queries,
+        meeting: &Meeting,
+        rep: &'t Rep,
+        days: u16,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let window = Span::new(now, now.plus_ms(i64::from(days) * DAY_MS));
+        let calendars =
+            self.look(q, meeting, window, &Wish::looking(&Holder::default(), None), None, now).await?;
+        Ok(!self.free(meeting, &[rep], &calendars, window, now).is_empty())
+    }
+}
+
+/// What is taken, and what is full.
+#[derive(Debug, Default)]
+struct Calendars {
+    busy: Busy,
+    full: Full,
+}
+
+fn count(booking: &Booking) -> Counted {
+    Counted { rep: booking.rep.clone(), meeting: booking.meeting.clone(), starts_at: booking.starts_at }
+}
+
 /// The free slots within `window`, as whoever wishes sees them.
 pub async fn free<'t>(
     q: &mut impl Queries,
     team: &'t Team,
-    meeting: &'t Meeting,
+    meeting: &Meeting,
     window: Span,
     wish: &Wish,
     now: Timestamp,
 ) -> Result<Vec<Slot<'t>>> {
-    let busy = busy(q, window, &wish.holder, None, now).await?;
-    Ok(slots::slots(meeting, &team.reps_of(meeting), &busy, window, now))
+    let mut roster = Roster::of(q, team, meeting, None, now).await?;
+    if let (Some(days), Some(contact)) = (team.policy.owner_within_days, wish.contact) {
+        let owner = store::owner(q, contact).await?.and_then(|account| team.rep_of_account(&account));
+        if let Some(owner) = owner.filter(|owner| roster.reps.iter().any(|rep| rep.id == owner.id))
+            && roster.has_time(q, meeting, owner, days, now).await?
+        {
+            roster.reps = vec![owner];
+        }
+    }
+    let calendars = roster.look(q, meeting, window, wish, None, now).await?;
+    Ok(roster.free(meeting, &roster.reps, &calendars, window, now))
 }
 
 /// The times to which a booking could move: those of its own rep, itself not counted.
 pub async fn free_for<'t>(
     q: &mut impl Queries,
     team: &'t Team,
-    meeting: &'t Meeting,
+    meeting: &Meeting,
     booking: &Booking,
     window: Span,
     now: Timestamp,
 ) -> Result<Vec<Slot<'t>>> {
     let holder = Holder { visitor: booking.visitor, conversation: booking.conversation };
-    let busy = busy(q, window, &holder, Some(booking.id), now).await?;
-    Ok(slots::slots(meeting, &eligible(team, meeting, Some(&booking.rep)), &busy, window, now))
-}
-
-/// Who may hold the meeting. A booking that moves stays with its rep, so that nobody else's calendar must change; only
-/// if that rep does not hold such meetings any more, the others may.
-fn eligible<'t>(team: &'t Team, meeting: &Meeting, keep: Option<&str>) -> Vec<&'t Rep> {
-    let mut reps = team.reps_of(meeting);
-    if let Some(keep) = keep.filter(|keep| reps.iter().any(|rep| rep.id == *keep)) {
-        reps.retain(|rep| rep.id == keep);
-    }
-    reps
+    let roster = Roster::of(q, team, meeting, Some(&booking.rep), now).await?;
+    let wish = Wish::looking(&holder, booking.contact);
+    let calendars = roster.look(q, meeting, window, &wish, Some(booking), now).await?;
+    Ok(roster.free(meeting, &roster.reps, &calendars, window, now))
 }
 
 /// Whether the wished slot could be taken now; what [`place`] would say, without a lock and without writing.
@@ -122,13 +276,14 @@ pub async fn look(
     wish: &Wish,
     now: Timestamp,
 ) -> Result<()> {
-    let reps = team.reps_of(meeting);
-    working(meeting, &reps, wish.starts_at, now)?;
-    if !free(q, team, meeting, at(wish.starts_at), wish, now).await?.is_empty() {
-        return Ok(());
+    let roster = Roster::of(q, team, meeting, None, now).await?;
+    roster.working(meeting, wish.starts_at, now)?;
+    let window = at(wish.starts_at);
+    let calendars = roster.look(q, meeting, window, wish, None, now).await?;
+    if roster.free(meeting, &roster.reps, &calendars, window, now).is_empty() {
+        return Err(roster.refusal(q, meeting, wish, None, now).await?);
     }
-    let alternatives = alternatives(q, meeting, &reps, wish, None, now).await?;
-    Err(Error::SlotTaken { alternatives })
+    Ok(())
 }
 
 /// Takes the wished slot for the best rep who is free.
@@ -140,10 +295,14 @@ pub async fn place(
     target: Target,
     now: Timestamp,
 ) -> Result<Booking> {
-    let reps = eligible(team, meeting, wish.keep.as_deref());
-    let candidates = working(meeting, &reps, wish.starts_at, now)?;
+    let roster = Roster::of(tx, team, meeting, wish.keep.as_deref(), now).await?;
+    let candidates = roster.working(meeting, wish.starts_at, now)?;
     if let Some(contact) = wish.contact {
         lock_contact(tx, contact).await?;
+    }
+    if meeting.limits.all.is_set() {
+        // Calls of this meeting are counted over all reps, also over those whose locks are not taken.
+        tx.lock(&format!("meeting:{}", meeting.id)).await?;
     }
     // Always in the order of the ids: two writers that want several locks never wait for each other.
     let mut locks: Vec<&str> = candidates.iter().map(|rep| rep.id.as_str()).collect();
@@ -153,36 +312,105 @@ pub async fn place(
         store::expire_holds_of(tx, rep, now).await?;
     }
     store::release_holds(tx, &wish.holder, now).await?;
-    let moving = target.moving().map(|booking| booking.id);
     let window = at(wish.starts_at);
-    let busy = busy(tx, window, &wish.holder, moving, now).await?;
-    let free = slots::slots(meeting, &candidates, &busy, window, now)
-        .pop()
-        .map(|slot| slot.reps)
-        .unwrap_or_default();
-    if !free.is_empty() {
-        let standings = store::standings(tx, assign::cycle_start(meeting, now)).await?;
+    let calendars = roster.look(tx, meeting, window, wish, target.moving(), now).await?;
+    let free = roster.free(meeting, &candidates, &calendars, window, now).pop().map(|slot| slot.reps);
+    if let Some(free) = free {
+        let standings =
+            rotation::enter(tx, team, meeting, roster.cover.reps(), &roster.absences, now).await?;
         let owner = match wish.contact {
             Some(contact) => store::owner(tx, contact).await?,
             None => None,
         };
         let owner = owner.and_then(|account| team.rep_of_account(&account));
+        let traits = traits(tx, &free, wish.contact).await?;
         let preference = Preference {
             keep: wish.keep.as_deref(),
             owner: owner.map(|rep| rep.id.as_str()),
+            stand_in: owner.and_then(|rep| absence::stand_in(&roster.absences, &rep.id, wish.starts_at)),
             language: wish.language,
+            traits: &traits,
+            policy: &team.policy,
         };
         let ranking = assign::ranked(&free, &standings, &preference);
         for rep in &ranking {
-            let reason = assign::reason(rep, &ranking, &standings, &preference);
+            let mut reason = assign::reason(rep, &ranking, &standings, &preference);
+            if let Some(owner) = owner.filter(|owner| owner.id != rep.id && wish.keep.is_none()) {
+                let why = passed_over(tx, &roster, team, meeting, owner, wish, now).await?;
+                reason.owner = Some(PassedOver { rep: owner.id.clone(), why });
+            }
             let booking = taken(&target, rep, meeting, wish.starts_at, reason, now);
             if write(tx, &target, &booking).await? {
                 return Ok(booking);
             }
         }
     }
-    let alternatives = alternatives(tx, meeting, &reps, wish, moving, now).await?;
-    Err(Error::SlotTaken { alternatives })
+    Err(roster.refusal(tx, meeting, wish, target.moving(), now).await?)
+}
+
+/// Whether the contact of a hold may have one more such call on that day; asked when it becomes known who it is.
+pub async fn admit(
+    tx: &mut Tx,
+    team: &Team,
+    meeting: &Meeting,
+    held: &Booking,
+    contact: ContactId,
+    now: Timestamp,
+) -> Result<()> {
+    if !meeting.limits.contact.is_set() {
+        return Ok(());
+    }
+    let roster = Roster::of(tx, team, meeting, None, now).await?;
+    let wish = Wish {
+        starts_at: held.starts_at,
+        contact: Some(contact),
+        language: held.language,
+        ..Wish::looking(&Holder { visitor: held.visitor, conversation: held.conversation }, None)
+    };
+    let calendars = roster.look(tx, meeting, at(held.starts_at), &wish, Some(held), now).await?;
+    if calendars.full.shuts(&held.rep, held.starts_at) {
+        return Err(roster.refusal(tx, meeting, &wish, Some(held), now).await?);
+    }
+    Ok(())
+}
+
+/// Why the owner did not get the call.
+async fn passed_over(
+    tx: &mut Tx,
+    roster: &Roster<'_>,
+    team: &Team,
+    meeting: &Meeting,
+    owner: &Rep,
+    wish: &Wish,
+    now: Timestamp,
+) -> Result<WhyNot> {
+    let Some(owner) = roster.cover.reps().iter().find(|rep| rep.id == owner.id) else {
+        return Ok(WhyNot::OtherMeetings);
+    };
+    if roster.absences.iter().any(|absence| absence.rep == owner.id && absence.covers(wish.starts_at)) {
+        return Ok(WhyNot::Away);
+    }
+    Ok(match team.policy.owner_within_days {
+        Some(days) if !roster.has_time(tx, meeting, owner, days, now).await? => WhyNot::NoneWithin,
+        _ => WhyNot::Busy,
+    })
+}
+
+/// What is known of the contact, if anybody's attributes ask for it.
+async fn traits(
+    q: &mut impl Queries,
+    reps: &[&Rep],
+    contact: Option<ContactId>,
+) -> Result<BTreeMap<String, String>> {
+    let Some(contact) = contact.filter(|_| reps.iter().any(|rep| !rep.attributes.is_empty())) else {
+        return Ok(BTreeMap::new());
+    };
+    let fields = contacts::fields(q, contact).await?;
+    Ok(fields
+        .into_iter()
+        .filter(|field| !field.is_suggestion)
+        .map(|field| (field.name, field.value))
+        .collect())
 }
 
 /// The row as it will stand.
@@ -195,18 +423,29 @@ fn taken(
     now: Timestamp,
 ) -> Booking {
     match target {
-        Target::New(blank) => Booking { rep: rep.id.clone(), assignment: Some(reason), ..blank.clone() },
+        Target::New(blank) => Booking {
+            rep: rep.id.clone(),
+            location: place_of(blank, rep, meeting),
+            assignment: Some(reason),
+            ..blank.clone()
+        },
         Target::Move(old) => Booking {
             rep: rep.id.clone(),
             starts_at,
             ends_at: starts_at.plus_ms(meeting.duration_ms),
             block: slots::block(meeting, starts_at),
             sequence: old.sequence + 1,
+            location: if old.rep == rep.id { old.location.clone() } else { place_of(old, rep, meeting) },
             assignment: Some(reason),
             updated_at: now,
             ..old.clone()
         },
     }
+}
+
+fn place_of(booking: &Booking, rep: &Rep, meeting: &Meeting) -> Option<String> {
+    let id = booking.id.to_string();
+    meeting.place(booking.language, About { booking: &id, meeting: &meeting.id, rep: &rep.id })
 }
 
 /// Writes the row; `false` if the guard refuses, with the transaction still good.
@@ -225,63 +464,6 @@ async fn write(tx: &mut Tx, target: &Target, booking: &Booking) -> Result<bool> 
         }
         Err(error) => Err(error),
     }
-}
-
-/// The reps who could hold the meeting at this time if nothing else were in their calendars.
-fn working<'a>(
-    meeting: &Meeting,
-    reps: &[&'a Rep],
-    starts_at: Timestamp,
-    now: Timestamp,
-) -> Result<Vec<&'a Rep>> {
-    if starts_at <= now {
-        return Err(Error::SlotPast);
-    }
-    let offered = |meeting: &Meeting| slots::slots(meeting, reps, &Busy::new(), at(starts_at), now).pop();
-    if let Some(slot) = offered(meeting) {
-        return Ok(slot.reps);
-    }
-    let without_notice = Meeting { notice_ms: 0, ..meeting.clone() };
-    Err(if offered(&without_notice).is_some() { Error::SlotTooSoon } else { Error::SlotUnknown })
-}
-
-/// The free times nearest to the wished one, earliest first.
-async fn alternatives(
-    q: &mut impl Queries,
-    meeting: &Meeting,
-    reps: &[&Rep],
-    wish: &Wish,
-    moving: Option<BookingId>,
-    now: Timestamp,
-) -> Result<Vec<Time>> {
-    let window = Span::new(now, now.plus_ms((i64::from(meeting.window_days) + 2) * DAY_MS));
-    let busy = busy(q, window, &wish.holder, moving, now).await?;
-    let mut times: Vec<Time> =
-        slots::slots(meeting, reps, &busy, window, now).iter().map(Time::from).collect();
-    times.sort_by_key(|time| (time.starts_at.since_ms(wish.starts_at).abs(), time.starts_at));
-    times.truncate(ALTERNATIVES);
-    times.sort_unstable();
-    Ok(times)
-}
-
-/// What blocks the reps around `window`, but for what this holder holds and the booking that is being moved.
-async fn busy(
-    q: &mut impl Queries,
-    window: Span,
-    holder: &Holder,
-    moving: Option<BookingId>,
-    now: Timestamp,
-) -> Result<Busy> {
-    // No block is longer than a day (`team_file.rs` bounds its parts), so a day more on each side sees all of them.
-    let around = Span::new(window.from.plus_ms(-DAY_MS), window.to.plus_ms(DAY_MS));
-    let mut busy = Busy::new();
-    for blocking in store::blocking(q, around, now).await? {
-        let is_own_hold = blocking.state == State::Hold && holder.holds(&blocking);
-        if !is_own_hold && moving != Some(blocking.id) {
-            busy.entry(blocking.rep).or_default().push(blocking.block);
-        }
-    }
-    Ok(busy)
 }
 
 /// The window that holds one start.

@@ -99,10 +99,10 @@ pub fn slots<'a>(
 /// The part of `window` in which the meeting may begin: after its notice, up to the end of its last day.
 fn bookable(meeting: &Meeting, window: Span, now: Timestamp) -> Span {
     let earliest = now.plus_ms(meeting.notice_ms);
-    let today = wall::date(&meeting.zone, now);
-    let last_day = today.saturating_add(jiff::Span::new().days(i64::from(meeting.window_days)));
+    let (first_day, last_day) = meeting.window.days(wall::date(&meeting.zone, now));
+    let opens = wall::instant(&meeting.zone, first_day, 0, Edge::Start).unwrap_or(window.from);
     let latest = wall::instant(&meeting.zone, last_day, 24 * 60, Edge::End).unwrap_or(window.to);
-    Span { from: window.from.max(earliest), to: window.to.min(latest) }
+    Span { from: window.from.max(earliest).max(opens), to: window.to.min(latest) }
 }
 
 /// The rep's working time, merged and in order, as far as a meeting that begins within `window` could use it.
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
     use crate::base::time::{HOUR_MS, MINUTE_MS};
     use crate::bookings::team::examples::{meeting, rep};
-    use crate::bookings::team::{Hours, Week};
+    use crate::bookings::team::{Hours, Week, Window};
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_jiff(text.parse().expect("an instant"))
@@ -245,7 +245,7 @@ mod tests {
         let mike = rep("mike", "Europe/Madrid");
         let mut meeting = meeting("Europe/Madrid");
         meeting.notice_ms = 2 * HOUR_MS;
-        meeting.window_days = 1;
+        meeting.window = Window::Days(1);
         let now = "2026-11-23T09:10:00Z";
         let today = starts(&meeting, &[&mike], &Busy::new(), "2026-11-23", now);
         assert_eq!(today.first().map(String::as_str), Some("2026-11-23T11:30:00Z"));
@@ -294,7 +294,7 @@ mod tests {
             let mut always = rep("night", zone);
             always.hours.sunday = vec![Hours { from: 0, to: 1440 }];
             let mut meeting = meeting(zone);
-            meeting.window_days = 365;
+            meeting.window = Window::Days(365);
             let found = starts(&meeting, &[&always], &Busy::new(), day, "2026-01-01T00:00:00Z");
             assert_eq!(found.len(), slots, "{zone} {day}");
         }
@@ -385,7 +385,7 @@ mod tests {
                     meeting.buffer_after_ms = after * MINUTE_MS;
                     meeting.interval_ms = interval * MINUTE_MS;
                     meeting.notice_ms = notice * MINUTE_MS;
-                    meeting.window_days = window_days;
+                    meeting.window = Window::Days(window_days);
                     let mut busy = Busy::new();
                     let mut people = Vec::new();
                     for (order, (mut rep, blocks)) in reps.into_iter().enumerate() {
@@ -460,8 +460,8 @@ mod tests {
             })
             .collect();
         let local = |at: Timestamp| meeting.zone.to_datetime(at.to_jiff());
-        let last_day =
-            local(*now).date().saturating_add(jiff::Span::new().days(i64::from(meeting.window_days)));
+        let Window::Days(days) = meeting.window else { panic!("the worlds roll by days") };
+        let last_day = local(*now).date().saturating_add(jiff::Span::new().days(i64::from(days)));
         let mut found = Vec::new();
         let mut start = window.from;
         while start < window.to {

@@ -1,4 +1,6 @@
-//! The table of holds and bookings.
+//! The table of holds and bookings; the tables beside it are in `store/diary.rs`.
+
+pub mod diary;
 
 use std::collections::HashMap;
 
@@ -18,14 +20,14 @@ pub const PERSONAL: &[Personal] = &[Personal {
     table: "bookings",
     export: Some(sql!(
         "select meeting, rep, starts_at, ends_at, state, time_zone, language, location, notes, outcome,
-                 cancel_reason, created_at
+                 cancel_reason, answers, created_at
              from bookings
              where contact_id in (select own_id from contact_ids where contact_id = $1)
              order by starts_at"
     )),
     erase: Some(sql!(
         "update bookings set contact_id = null, visitor_id = null, conversation_id = null, notes = null,
-                 location = null, cancel_reason = null
+                 location = null, cancel_reason = null, answers = '{}'
              where contact_id in (select own_id from contact_ids where contact_id = $1)
                  or visitor_id in (select id from visitors where contact_id in
                          (select own_id from contact_ids where contact_id = $1))"
@@ -41,8 +43,8 @@ pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
         sql!(
             "insert into bookings (id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at,
                  block_from, block_to, state, hold_expires_at, sequence, time_zone, language, location, notes,
-                 assignment, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+                 assignment, created_at, updated_at, answers)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
         ),
         params![
             booking.id,
@@ -65,6 +67,7 @@ pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
             assignment(booking),
             booking.created_at,
             booking.updated_at,
+            answers(booking),
         ],
     )
     .await?;
@@ -82,7 +85,8 @@ pub async fn replace(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Result
                 "update bookings
                  set rep = $4, contact_id = $5, starts_at = $6, ends_at = $7, block_from = $8, block_to = $9,
                      state = $10, hold_expires_at = $11, sequence = $12, time_zone = $13, location = $14, notes = $15,
-                     assignment = $16, outcome = $17, outcome_at = $18, cancel_reason = $19, updated_at = $20
+                     assignment = $16, outcome = $17, outcome_at = $18, cancel_reason = $19, updated_at = $20,
+                     answers = $21
                  where id = $1 and state = $2 and sequence = $3"
             ),
             params![
@@ -106,10 +110,15 @@ pub async fn replace(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Result
                 new.outcome_at,
                 new.cancel_reason.as_ref(),
                 new.updated_at,
+                answers(new),
             ],
         )
         .await?;
     if touched == 1 { Ok(()) } else { Err(Error::Changed) }
+}
+
+fn answers(booking: &Booking) -> String {
+    serde_json::to_string(&booking.answers).unwrap_or_else(|_| "{}".to_owned())
 }
 
 fn assignment(booking: &Booking) -> String {
@@ -126,7 +135,7 @@ pub async fn find(q: &mut impl Queries, id: BookingId) -> Result<Option<Booking>
             sql!(
                 "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
                      block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
-                     outcome, outcome_at, cancel_reason, created_at, updated_at
+                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers
                  from bookings
                  where id = $1"
             ),
@@ -143,7 +152,7 @@ pub async fn blocking(q: &mut impl Queries, span: Span, now: Timestamp) -> Resul
             sql!(
                 "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
                      block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
-                     outcome, outcome_at, cancel_reason, created_at, updated_at
+                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers
                  from bookings
                  where starts_at >= $1 and starts_at < $2
                    and (state = 'confirmed' or (state = 'hold' and hold_expires_at > $3))"
@@ -160,7 +169,7 @@ pub async fn between(q: &mut impl Queries, span: Span) -> Result<Vec<Booking>> {
             sql!(
                 "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
                      block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
-                     outcome, outcome_at, cancel_reason, created_at, updated_at
+                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers
                  from bookings
                  where state in ('confirmed', 'cancelled') and starts_at >= $1 and starts_at < $2
                  order by starts_at, id"
@@ -177,7 +186,7 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
             sql!(
                 "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
                      block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
-                     outcome, outcome_at, cancel_reason, created_at, updated_at
+                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers
                  from bookings
                  where contact_id in (select own_id from contact_ids where contact_id = $1)
                      and state in ('confirmed', 'cancelled')
@@ -210,6 +219,7 @@ fn booking(row: &Row) -> Result<Booking> {
         language: row.get("language")?,
         location: row.get("location")?,
         notes: row.get("notes")?,
+        answers: row.json("answers").unwrap_or_default(),
         assignment: row.json("assignment").ok(),
         outcome: match outcome {
             Some(word) => Some(Outcome::of_word(&word).ok_or_else(|| wrong("outcome", "a call's outcome"))?),
@@ -266,28 +276,34 @@ pub async fn release_holds(tx: &mut Tx, holder: &Holder, now: Timestamp) -> Resu
     .await
 }
 
-/// What every rep has since the cycle began.
+/// What every rep was assigned since the cycle began.
 pub async fn standings(q: &mut impl Queries, cycle_start: Timestamp) -> Result<HashMap<String, Standing>> {
     let rows = q
         .query(
             sql!(
                 "select rep, max(created_at) as last_assigned_at,
-                     sum(case when starts_at >= $1 and (outcome is null or outcome <> 'no_show') then 1 else 0 end)
-                         as level
+                     sum(case when created_at >= $1 then 1 else 0 end) as meetings,
+                     sum(case when created_at >= $1 and outcome = 'no_show' then 1 else 0 end) as no_shows,
+                     sum(case when created_at >= $1 and state = 'cancelled' then 1 else 0 end) as cancellations
                  from bookings
-                 where state in ('hold', 'confirmed') and starts_at >= $2
+                 where state in ('hold', 'confirmed', 'cancelled') and created_at >= $2
                  group by rep"
             ),
             params![cycle_start, cycle_start.plus_ms(-LAST_ASSIGNED_MS)],
         )
         .await?;
-    rows.iter()
-        .map(|row| {
-            let standing =
-                Standing { level: row.get("level")?, last_assigned_at: row.get("last_assigned_at")? };
-            Ok((row.get("rep")?, standing))
-        })
-        .collect()
+    let standing = |row: &Row| -> Result<(String, Standing)> {
+        let standing = Standing {
+            meetings: row.get("meetings")?,
+            no_shows: row.get("no_shows")?,
+            cancellations: row.get("cancellations")?,
+            calibration: 0,
+            credit: 0,
+            last_assigned_at: row.get("last_assigned_at")?,
+        };
+        Ok((row.get("rep")?, standing))
+    };
+    rows.iter().map(standing).collect()
 }
 
 /// The account that owns the contact.

@@ -13,6 +13,12 @@ use crate::base::time::Timestamp;
 use crate::deals::Milestone;
 use crate::stages::hours::{WEEK, Working, WorkingHours};
 
+use super::absence::Away;
+use super::assign::Policy;
+use super::limits::{Limit, Limits};
+use super::location::{self, About};
+use super::questions::Question;
+
 /// What a rep does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +91,14 @@ pub struct Rep {
     pub role: Role,
     /// Between reps who have equally many calls, the lower number goes first.
     pub priority: u32,
+    /// How many calls they are to have for one of a rep with weight 1; at least 1.
+    pub weight: u32,
+    /// What they are good for, by name: `region: [iberia, andes]`.
+    pub attributes: BTreeMap<String, Vec<String>>,
+    /// How many calls of any kind they hold at most.
+    pub limit: Limit,
+    /// When they are away, and who stands in.
+    pub away: Vec<Away>,
     /// Their ordinary week.
     pub hours: Week,
     /// Days that differ from it; an empty list is a day off. The team's closed days are in here too.
@@ -101,6 +115,17 @@ impl Rep {
     pub fn speaks(&self, language: Language) -> bool {
         self.languages.contains(&language)
     }
+
+    /// The attributes that speak against this rep for somebody of whom `traits` are known. What is not known, or not
+    /// said of the rep, speaks against nobody.
+    pub fn mismatches(&self, traits: &BTreeMap<String, String>) -> Vec<String> {
+        let is_against = |(name, good): &(&String, &Vec<String>)| {
+            let same =
+                |value: &String, trait_: &String| value.trim().to_lowercase() == trait_.trim().to_lowercase();
+            traits.get(*name).is_some_and(|known| !good.iter().any(|value| same(value, known)))
+        };
+        self.attributes.iter().filter(is_against).map(|(name, _)| name.clone()).collect()
+    }
 }
 
 /// A kind of meeting that can be booked.
@@ -112,26 +137,100 @@ pub struct Meeting {
     pub title: Localized,
     /// What it is about, in a sentence or two.
     pub description: Localized,
-    /// How long it takes.
+    /// How long it takes: the first of `durations_ms`, unless another was chosen ([`Meeting::lasting`]).
     pub duration_ms: i64,
+    /// How long it may take; whoever books chooses.
+    pub durations_ms: Vec<i64>,
     /// Time kept free before it.
     pub buffer_before_ms: i64,
     /// Time kept free after it.
     pub buffer_after_ms: i64,
     /// How far ahead it must be booked.
     pub notice_ms: i64,
-    /// How many days after today it can be booked, by the calendar of `zone`.
-    pub window_days: u16,
+    /// How far ahead it can be booked, by the calendar of `zone`.
+    pub window: Window,
     /// The distance between two starts; divides a day.
     pub interval_ms: i64,
     /// The zone on whose wall clock the starts are aligned.
     pub zone: TimeZone,
-    /// Where it takes place: a link, or a text.
+    /// Where it takes place: a link, which may name the call ([`location`]), or a text.
     pub location: Localized,
+    /// Whether the rep calls the visitor, whose number is asked.
+    pub by_telephone: bool,
+    /// What is asked of whoever books.
+    pub questions: Vec<Question>,
+    /// How many of them are held at most.
+    pub limits: Limits,
     /// The ids of the reps who hold it, in order.
     pub reps: Vec<String>,
     /// How far it brings the deals of whoever came to it.
     pub milestone: Option<Milestone>,
+}
+
+impl Meeting {
+    /// The meeting with a length that was chosen; none if it is not one of its own. Nothing chosen is the first.
+    pub fn lasting(&self, duration_ms: Option<i64>) -> Option<Self> {
+        let Some(chosen) = duration_ms else { return Some(self.clone()) };
+        self.durations_ms.contains(&chosen).then(|| self.as_long_as(chosen))
+    }
+
+    /// The meeting with this length, also if it is not offered any more.
+    pub fn as_long_as(&self, duration_ms: i64) -> Self {
+        Self { duration_ms, ..self.clone() }
+    }
+
+    /// Where a call takes place, its names filled in; none if the meeting does not say.
+    pub fn place(&self, language: Language, about: About<'_>) -> Option<String> {
+        // Checked with the same names when the file was read.
+        location::of(self.location.get(language), about).ok().filter(|place| !place.is_empty())
+    }
+}
+
+/// How far ahead a meeting can be booked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Window {
+    /// So many days after today.
+    Days(u16),
+    /// So many days from Monday to Friday after today; the days on which nobody works do not count.
+    BusinessDays {
+        /// How many.
+        days: u16,
+        /// The team's closed days.
+        closed: Vec<Date>,
+    },
+    /// From the first to the last of these days.
+    Between {
+        /// The first.
+        first: Date,
+        /// The last.
+        last: Date,
+    },
+}
+
+impl Window {
+    /// The first and the last day on which the meeting can begin, if today is `today`.
+    pub fn days(&self, today: Date) -> (Date, Date) {
+        match self {
+            Self::Days(days) => (today, today.saturating_add(jiff::Span::new().days(i64::from(*days)))),
+            Self::BusinessDays { days, closed } => {
+                let (mut last, mut left) = (today, *days);
+                while left > 0 {
+                    let Ok(next) = last.tomorrow() else { break };
+                    last = next;
+                    let is_weekend = matches!(last.weekday(), Weekday::Saturday | Weekday::Sunday);
+                    left -= u16::from(!is_weekend && !closed.contains(&last));
+                }
+                (today, last)
+            }
+            Self::Between { first, last } => (today.max(*first), *last),
+        }
+    }
+
+    /// At most how many days it reaches from `today`.
+    pub fn reach_days(&self, today: Date) -> i64 {
+        let (_, last) = self.days(today);
+        i64::from(today.until(last).map_or(0, |span| span.get_days()).max(0))
+    }
 }
 
 /// Everyone and everything that can be booked.
@@ -143,6 +242,8 @@ pub struct Team {
     pub meetings: Vec<Meeting>,
     /// When the house is open, by name; the first one is meant where nothing else is said.
     pub opening: Vec<Opening>,
+    /// How calls are given to the reps.
+    pub policy: Policy,
 }
 
 /// Business hours: several spans a day, holidays, and days that differ.
@@ -236,6 +337,10 @@ pub mod examples {
             languages: vec![Language::En],
             role: Role::Sdr,
             priority: 1,
+            weight: 1,
+            attributes: BTreeMap::new(),
+            limit: Limit::default(),
+            away: Vec::new(),
             hours: Week {
                 monday: day.clone(),
                 tuesday: day.clone(),
@@ -256,15 +361,50 @@ pub mod examples {
             title: text("Discovery call"),
             description: text("A first talk."),
             duration_ms: 30 * MINUTE_MS,
+            durations_ms: vec![30 * MINUTE_MS],
             buffer_before_ms: 0,
             buffer_after_ms: 0,
             notice_ms: 0,
-            window_days: 14,
+            window: Window::Days(14),
             interval_ms: 30 * MINUTE_MS,
             zone: zone(zone_name).expect("bundled"),
             location: text("https://meet.faro.example/discovery"),
+            by_telephone: false,
+            questions: Vec::new(),
+            limits: Limits::default(),
             reps: vec![],
             milestone: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(text: &str) -> Date {
+        text.parse().expect("a date")
+    }
+
+    #[test]
+    fn a_window_rolls_by_the_calendar_by_working_days_or_stands_still() {
+        let friday = date("2026-12-18");
+        assert_eq!(Window::Days(3).days(friday), (friday, date("2026-12-21")));
+        let working = Window::BusinessDays { days: 5, closed: vec![date("2026-12-25")] };
+        // Monday to Thursday, not Christmas, not the weekend, then Monday.
+        assert_eq!(working.days(friday), (friday, date("2026-12-28")));
+        assert_eq!(working.reach_days(friday), 10);
+        let fair = Window::Between { first: date("2026-12-21"), last: date("2026-12-23") };
+        assert_eq!(fair.days(friday), (date("2026-12-21"), date("2026-12-23")));
+        assert_eq!(fair.days(date("2026-12-22")).0, date("2026-12-22"));
+        assert_eq!(fair.reach_days(date("2027-01-04")), 0);
+    }
+
+    #[test]
+    fn only_lengths_on_offer_can_be_chosen() {
+        let meeting = Meeting { durations_ms: vec![20, 40], ..examples::meeting("UTC") };
+        assert_eq!(meeting.lasting(Some(40)).map(|meeting| meeting.duration_ms), Some(40));
+        assert_eq!(meeting.lasting(None).map(|same| same.duration_ms), Some(meeting.duration_ms));
+        assert_eq!(meeting.lasting(Some(30)), None);
     }
 }

@@ -9,26 +9,33 @@
 //! | B105 | a number out of its range |
 //! | B106 | a meeting that names somebody who is not in the team, or nobody |
 //! | B107 | an e-mail address that cannot be written to, or that two reps share |
+//! | B108 | a location that names what it cannot know |
+//! | B110 | a calendar of closed days that cannot be read, or that holds what is no closed day |
+//! | B109 | a question that offers no answers, or answers where nothing is chosen |
 //! | S509 | business hours without hours or without a time zone |
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::absence::Away;
+use super::assign::{Cycle, Policy};
+use super::holidays;
+use super::limits::Limit;
+use super::meeting_file::{limit, meeting};
 use super::team::{Hours, Meeting, Opening, Rep, Role, Team, Week};
 use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::language::Language;
-use crate::base::localized::Localized;
 use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, near_zone, zone};
 use crate::base::yaml::{self, Map, View, is_name};
-use crate::deals::Milestone;
 
-/// Distances between two starts, in minutes; each divides a day, so that every day has the same grid.
-const INTERVALS_MIN: [i64; 8] = [5, 10, 15, 20, 30, 45, 60, 90];
 /// What a rep's order is when the file does not say.
 const PRIORITY: u32 = 100;
+/// How many calls for one of a rep with weight 1, at most.
+const WEIGHT_MOST: i64 = 100;
 
 impl Team {
     /// Reads the file's text; what is wrong with it goes to the report.
@@ -37,10 +44,12 @@ impl Team {
     pub fn parse(path: &str, text: &str, report: &Report) -> Option<Self> {
         let doc = yaml::parse(path, text, report)?;
         let mut map = doc.view(report).map()?;
-        let closed: Vec<Date> = map
+        let mut closed: Vec<Date> = map
             .optional("closed")
             .map(|view| view.one_or_more().into_iter().filter_map(date).collect())
             .unwrap_or_default();
+        let calendars = map.optional("closed_calendars").map(View::one_or_more).unwrap_or_default();
+        closed.extend(calendars.into_iter().flat_map(|view| calendar(view, path)));
         let mut reps: Vec<Rep> = Vec::new();
         // Whoever has a mistake in her own entry is in the team all the same.
         let mut declared: Vec<String> = Vec::new();
@@ -53,10 +62,16 @@ impl Team {
         }
         let mut meetings: Vec<Meeting> = Vec::new();
         for view in map.required("meetings").and_then(View::list).unwrap_or_default() {
-            if let Some(meeting) = meeting(view, &reps, &declared, &meetings) {
+            if let Some(meeting) = meeting(view, &reps, &declared, &closed, &meetings) {
                 meetings.push(meeting);
             }
         }
+        // Whoever stands in may come later in the file.
+        for away in map.optional("reps").and_then(View::list).unwrap_or_default().into_iter().flat_map(aways)
+        {
+            stands_in(away, &declared);
+        }
+        let policy = map.optional("assignment").map_or(Some(Policy::default()), policy);
         let mut opening: Vec<Opening> = Vec::new();
         for view in map.optional("opening_hours").and_then(View::list).unwrap_or_default() {
             if let Some(one) = opens(view, &closed, &opening) {
@@ -64,8 +79,33 @@ impl Team {
             }
         }
         map.finish();
-        (!report.has_errors()).then_some(Self { reps, meetings, opening })
+        if report.has_errors() {
+            return None;
+        }
+        Some(Self { reps, meetings, opening, policy: policy? })
     }
+}
+
+/// The closed days of a calendar file that lies beside the team's.
+fn calendar(view: View<'_>, team: &str) -> Vec<Date> {
+    let Some(name) = view.str() else { return Vec::new() };
+    let is_plain = Path::new(&name).components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_plain {
+        view.error("B110", format!("\"{name}\" does not lie beside this file"))
+            .hint("closed_calendars: [holidays.ics]");
+        return Vec::new();
+    }
+    let file = Path::new(team).parent().unwrap_or(Path::new("")).join(&name);
+    let found = match std::fs::read_to_string(&file) {
+        Ok(text) => holidays::days(&text),
+        Err(error) => Err(vec![format!("it cannot be read: {error}")]),
+    };
+    found.unwrap_or_else(|wrong| {
+        for why in wrong {
+            view.error("B110", format!("{name}: {why}")).done();
+        }
+        Vec::new()
+    })
 }
 
 fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
@@ -86,6 +126,10 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
         _ => Role::Sdr,
     });
     let priority = map.optional("priority").map_or(Some(PRIORITY), |view| number(view, 0, 1_000));
+    let weight = map.optional("weight").map_or(Some(1), |view| number(view, 1, WEIGHT_MOST));
+    let attributes = map.optional("attributes").map_or_else(BTreeMap::new, attributes);
+    let limit = map.optional("limits").map_or(Some(Limit::default()), limit);
+    let away = map.optional("away").map(away).unwrap_or_default();
     let hours = map.required("hours").and_then(week);
     let mut overrides: BTreeMap<Date, Vec<Hours>> = closed.iter().map(|date| (*date, Vec::new())).collect();
     if let Some(days) = map.optional("overrides").and_then(View::map) {
@@ -93,6 +137,10 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
     }
     map.finish();
     Some(Rep {
+        weight: weight?,
+        attributes,
+        limit: limit?,
+        away,
         id: id?,
         account: account?,
         name: name?,
@@ -103,6 +151,94 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
         priority: priority?,
         hours: hours?,
         overrides,
+    })
+}
+
+/// What a rep is good for, by name; one value or several.
+fn attributes(view: View<'_>) -> BTreeMap<String, Vec<String>> {
+    let Some(map) = view.map() else { return BTreeMap::new() };
+    let mut found = BTreeMap::new();
+    for (key, view) in map.entries() {
+        if !is_name(&key.value) {
+            view.report
+                .error(&key.at, "B101", format!("\"{}\" is no name of an attribute", key.value))
+                .done();
+        }
+        found.insert(key.value.clone(), view.strings());
+    }
+    found
+}
+
+/// The days a rep is away.
+fn away(view: View<'_>) -> Vec<Away> {
+    let mut found = Vec::new();
+    for view in view.one_or_more() {
+        let Some(mut map) = view.map() else { continue };
+        let from = map.required("from").and_then(date);
+        let to = map.optional("to").map_or(from, date);
+        let delegate = map.optional("delegate").and_then(View::str);
+        if let (Some(from), Some(to)) = (from, to)
+            && to < from
+        {
+            view.error("B104", format!("{to} lies before {from}")).hint("`to` is the last day away");
+        }
+        map.finish();
+        if let (Some(from), Some(to)) = (from, to) {
+            found.push(Away { from, to, delegate });
+        }
+    }
+    found
+}
+
+/// The entries of a rep's `away`, with the rep's id.
+fn aways(rep: View<'_>) -> Vec<(Option<String>, View<'_>)> {
+    let Some(mut map) = rep.map() else { return Vec::new() };
+    let id = map.optional("id").and_then(|id| id.text().map(|id| id.text.clone()));
+    let entries = map.optional("away").map(View::one_or_more).unwrap_or_default();
+    entries.into_iter().map(|entry| (id.clone(), entry)).collect()
+}
+
+/// Whoever stands in is somebody else of the team.
+fn stands_in((rep, view): (Option<String>, View<'_>), declared: &[String]) {
+    let delegate = view.is_map().then(|| view.map()?.optional("delegate")).flatten();
+    let Some((delegate, name)) = delegate.and_then(|view| Some((view, view.text()?.text.clone()))) else {
+        return;
+    };
+    if rep.as_deref() == Some(name.as_str()) {
+        delegate.error("B106", "nobody stands in for herself").hint("name a colleague, or leave it out");
+    } else if !declared.contains(&name) {
+        let message = format!("\"{name}\" is not in the team");
+        delegate.error("B106", message).did_you_mean(&name, declared.iter().map(String::as_str));
+    }
+}
+
+/// How calls are given to the reps.
+fn policy(view: View<'_>) -> Option<Policy> {
+    let mut map = view.map()?;
+    let given_back =
+        |view: View<'_>| view.one_of(&["given_back", "counted"]).map(|word| word == "given_back");
+    let usual = Policy::default();
+    let cycle = map.optional("cycle").map_or(Some(usual.cycle), |view| {
+        Some(match view.one_of(&["week", "month", "quarter"])? {
+            "week" => Cycle::Week,
+            "quarter" => Cycle::Quarter,
+            _ => Cycle::Month,
+        })
+    });
+    let no_shows_back = map.optional("no_shows").map_or(Some(usual.no_shows_back), given_back);
+    let cancellations_back = map.optional("cancellations").map_or(Some(usual.cancellations_back), given_back);
+    let owner_within_days = map
+        .optional("owner_within")
+        .map(|view| length(view, DAY_MS, 60 * DAY_MS).and_then(|ms| u16::try_from(ms / DAY_MS).ok()));
+    map.finish();
+    Some(Policy {
+        cycle: cycle?,
+        no_shows_back: no_shows_back?,
+        cancellations_back: cancellations_back?,
+        owner_within_days: match owner_within_days {
+            Some(days) => Some(days?),
+            None => None,
+        },
     })
 }
 
@@ -149,69 +285,7 @@ fn different(days: &Map<'_>) -> Vec<(Date, Vec<Hours>)> {
     found
 }
 
-fn meeting(view: View<'_>, team: &[Rep], declared: &[String], earlier: &[Meeting]) -> Option<Meeting> {
-    let mut map = view.map()?;
-    let id = map.required("id").and_then(|view| id(view, earlier.iter().map(|meeting| meeting.id.as_str())));
-    let title = map.required("title").and_then(Localized::read);
-    let description = map.required("description").and_then(Localized::read);
-    let location = map.required("location").and_then(Localized::read);
-    let duration_ms = map.required("duration").and_then(|view| length(view, 5 * MINUTE_MS, 8 * HOUR_MS));
-    let buffer_before_ms = optional_length(&mut map, "buffer_before", 0, 0, 4 * HOUR_MS);
-    let buffer_after_ms = optional_length(&mut map, "buffer_after", 0, 0, 4 * HOUR_MS);
-    let notice_ms = optional_length(&mut map, "notice", 2 * HOUR_MS, 0, 60 * DAY_MS);
-    let window_ms = optional_length(&mut map, "window", 14 * DAY_MS, DAY_MS, 366 * DAY_MS);
-    let interval_ms = match map.optional("interval") {
-        Some(view) => interval(view),
-        None => Some(30 * MINUTE_MS),
-    };
-    let reps = map.required("reps").map(|view| {
-        let mut ids = Vec::new();
-        for view in view.one_or_more() {
-            let Some(id) = view.str() else { continue };
-            if !declared.contains(&id) {
-                let message = format!("\"{id}\" is not in the team");
-                view.error("B106", message).did_you_mean(&id, declared.iter().map(String::as_str));
-            } else if ids.contains(&id) {
-                view.error("B106", format!("\"{id}\" stands here twice")).done();
-            } else {
-                ids.push(id);
-            }
-        }
-        if ids.is_empty() && view.one_or_more().is_empty() {
-            view.error("B106", "nobody holds this meeting").hint("name at least one rep");
-        }
-        ids
-    });
-    let milestone = map
-        .optional("milestone")
-        .and_then(|view| Milestone::of_word(view.one_of(&Milestone::ALL.map(Milestone::word))?));
-    let grid = match map.optional("zone") {
-        Some(view) => time_zone(view),
-        None => reps
-            .as_ref()
-            .and_then(|ids| ids.first())
-            .and_then(|first| team.iter().find(|rep| rep.id == *first))
-            .map(|rep| rep.zone.clone()),
-    };
-    map.finish();
-    Some(Meeting {
-        id: id?,
-        title: title?,
-        description: description?,
-        duration_ms: duration_ms?,
-        buffer_before_ms: buffer_before_ms?,
-        buffer_after_ms: buffer_after_ms?,
-        notice_ms: notice_ms?,
-        window_days: u16::try_from(window_ms? / DAY_MS).ok()?,
-        interval_ms: interval_ms?,
-        zone: grid?,
-        location: location?,
-        reps: reps?,
-        milestone,
-    })
-}
-
-fn id<'a>(view: View<'_>, mut taken: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(super) fn id<'a>(view: View<'_>, mut taken: impl Iterator<Item = &'a str>) -> Option<String> {
     let id = view.str()?;
     if !is_name(&id) {
         view.error("B101", format!("\"{id}\" cannot stand in a link"))
@@ -234,7 +308,7 @@ fn email(view: View<'_>) -> Option<Email> {
     email
 }
 
-fn time_zone(view: View<'_>) -> Option<TimeZone> {
+pub(super) fn time_zone(view: View<'_>) -> Option<TimeZone> {
     let name = view.str()?;
     let found = zone(&name);
     if found.is_none() {
@@ -259,7 +333,7 @@ fn languages(view: View<'_>) -> Vec<Language> {
     languages
 }
 
-fn date(view: View<'_>) -> Option<Date> {
+pub(super) fn date(view: View<'_>) -> Option<Date> {
     let text = view.str()?;
     let date = text.parse::<Date>().ok();
     if date.is_none() {
@@ -325,7 +399,7 @@ fn minute_of_day(text: &str) -> Option<u16> {
     (minute < 60 && minutes <= 24 * 60).then_some(minutes)
 }
 
-fn number(view: View<'_>, least: i64, most: i64) -> Option<u32> {
+pub(super) fn number(view: View<'_>, least: i64, most: i64) -> Option<u32> {
     let number = view.int()?;
     if !(least..=most).contains(&number) {
         view.error("B105", format!("{number} is not between {least} and {most}")).done();
@@ -334,29 +408,21 @@ fn number(view: View<'_>, least: i64, most: i64) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
-fn optional_length(map: &mut Map<'_>, key: &'static str, default: i64, least: i64, most: i64) -> Option<i64> {
+pub(super) fn optional_length(
+    map: &mut Map<'_>,
+    key: &'static str,
+    default: i64,
+    least: i64,
+    most: i64,
+) -> Option<i64> {
     map.optional(key).map_or(Some(default), |view| length(view, least, most))
 }
 
-fn length(view: View<'_>, least: i64, most: i64) -> Option<i64> {
+pub(super) fn length(view: View<'_>, least: i64, most: i64) -> Option<i64> {
     let ms = view.duration_ms()?;
     if !(least..=most).contains(&ms) || ms % MINUTE_MS != 0 {
         let message = format!("expected whole minutes from {} to {}", written(least), written(most));
         view.error("B105", message).done();
-        return None;
-    }
-    Some(ms)
-}
-
-fn interval(view: View<'_>) -> Option<i64> {
-    let ms = view.duration_ms()?;
-    if !INTERVALS_MIN.iter().any(|minutes| minutes * MINUTE_MS == ms) {
-        let known: Vec<String> = INTERVALS_MIN.iter().map(|minutes| format!("{minutes}m")).collect();
-        view.error(
-            "B105",
-            format!("the starts would not repeat every day: expected one of {}", known.join(", ")),
-        )
-        .done();
         return None;
     }
     Some(ms)
@@ -374,6 +440,7 @@ fn written(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bookings::team::Window;
 
     const GOOD: &str = "
 closed: [2026-12-25]
@@ -427,9 +494,42 @@ meetings:
         assert!(on("2026-12-31").is_empty());
         let discovery = team.meeting("discovery").expect("is there");
         assert_eq!((discovery.duration_ms, discovery.buffer_before_ms), (20 * MINUTE_MS, 0));
-        assert_eq!((discovery.window_days, discovery.notice_ms), (14, 2 * HOUR_MS));
+        assert_eq!((&discovery.window, discovery.notice_ms), (&Window::Days(14), 2 * HOUR_MS));
         assert_eq!(discovery.zone, mike.zone);
         assert_eq!(team.reps_of(discovery).len(), 1);
+    }
+
+    #[test]
+    fn closed_days_come_from_calendar_files_beside_it_and_broken_ones_are_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let team = folder.path().join("team.yaml").display().to_string();
+        let day = "BEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Puente\r\nDTSTART;VALUE=DATE:20261207\r\nEND:VEVENT\r\n";
+        let calendar = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{day}END:VCALENDAR\r\n");
+        std::fs::write(folder.path().join("days.ics"), calendar).expect("written");
+        std::fs::write(folder.path().join("broken.ics"), "<html>").expect("written");
+        let read = |files: &str| {
+            let report = Report::new();
+            let text = GOOD.replace("reps:\n  - id", &format!("closed_calendars: {files}\nreps:\n  - id"));
+            let team = Team::parse(&team, &text, &report);
+            (
+                team,
+                report
+                    .diagnostics()
+                    .into_iter()
+                    .map(|one| format!("{} {}", one.line, one.message))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let (found, notes) = read("[days.ics]");
+        let mike = found.unwrap_or_else(|| panic!("{notes:?}")).reps.remove(0);
+        assert!(mike.hours_on("2026-12-07".parse().expect("a date")).is_empty());
+        assert!(!mike.hours_on("2026-12-08".parse().expect("a date")).is_empty());
+        let (found, notes) = read("[broken.ics, missing.ics, ../team.yaml]");
+        assert!(found.is_none());
+        assert_eq!(notes.len(), 3, "{notes:?}");
+        assert!(notes[0].contains("broken.ics: it is no calendar file"), "{notes:?}");
+        assert!(notes[1].contains("missing.ics: it cannot be read"), "{notes:?}");
+        assert!(notes[2].contains("does not lie beside this file"), "{notes:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::base::email::Email;
 use crate::base::ids::BookingId;
 use crate::base::time::{HOUR_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
-use crate::bookings::{self, Booking, Desk, Holder, Pick};
+use crate::bookings::{self, Booking, Desk, Holder, Pick, Said};
 use crate::contacts::{self, Consent, Identification, Trust, codes};
 use crate::events::{self, Event};
 use crate::stages;
@@ -227,7 +227,16 @@ impl Turning<'_> {
     ) -> Result<Input, Error> {
         let Some(found) = self.room.team.meeting(meeting) else { return Ok(Input::NoSlots) };
         let window = Span::new(self.now, self.now.plus_ms(within_ms));
-        let free = bookings::slots(self.tx, &self.room.team, found, window, &self.holder(), self.now).await?;
+        let free = bookings::slots(
+            self.tx,
+            &self.room.team,
+            found,
+            window,
+            &self.holder(),
+            self.conversation.contact,
+            self.now,
+        )
+        .await?;
         let free: Vec<Slot> = free
             .iter()
             .filter(|slot| by.is_none_or(|rep| slot.reps.iter().any(|free| free.id == rep)))
@@ -249,6 +258,7 @@ impl Turning<'_> {
         let pick = Pick {
             meeting,
             starts_at,
+            duration_ms: None,
             time_zone: &self.conversation.time_zone,
             language: self.conversation.language,
             holder: self.holder(),
@@ -256,9 +266,10 @@ impl Turning<'_> {
         };
         let need =
             self.conversation.state.as_ref().and_then(|state| state.vars.get("need")).and_then(Json::as_str);
-        match bookings::book(self.tx, desk, &pick, contact, need, self.now).await {
+        let said = Said { notes: need, answers: None };
+        match bookings::book(self.tx, desk, &pick, contact, &said, self.now).await {
             Ok(booking) => Ok(Input::Booked(self.room.booked(&booking, self.now))),
-            Err(bookings::Error::SlotTaken { alternatives }) => {
+            Err(bookings::Error::SlotTaken { alternatives } | bookings::Error::DayFull { alternatives }) => {
                 let alternatives = alternatives
                     .iter()
                     .map(|time| Slot { starts_at: time.starts_at, ends_at: time.ends_at })

@@ -23,6 +23,8 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("asset.unknown", 404, "There is no such file"),
     ("booking.already_cancelled", 409, "The call is already cancelled"),
     ("booking.changed", 409, "Somebody else was faster"),
+    ("booking.day_full", 409, "No more calls on that day"),
+    ("booking.duration_unknown", 422, "The call is not offered in this length"),
     ("booking.hold_expired", 409, "The time was not kept any longer"),
     ("booking.idempotency_key_invalid", 400, "The Idempotency-Key cannot be used"),
     ("booking.idempotency_key_reused", 422, "The Idempotency-Key was used for another request"),

@@ -13,6 +13,7 @@ mod manners;
 mod outbound;
 mod rules;
 mod store;
+pub mod why;
 mod words;
 
 pub mod feedback;

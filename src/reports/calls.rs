@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::{Names, name_of};
 use crate::base::ids::{BookingId, ContactId};
 use crate::base::time::{DAY_MS, Timestamp};
+use crate::bookings::assign::Reason;
+use crate::bookings::questions::Answers;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row};
 use crate::{params, sql};
@@ -28,6 +30,16 @@ pub struct Call {
     pub past: bool,
     /// The visitor's zone.
     pub time_zone: String,
+    /// The meeting's id.
+    pub meeting: String,
+    /// What the visitor said beforehand.
+    pub notes: Option<String>,
+    /// What was answered to the meeting's questions.
+    #[serde(skip)]
+    pub answers: Answers,
+    /// Why this rep.
+    #[serde(skip)]
+    pub assignment: Option<Reason>,
 }
 
 fn call_of(row: &Row, names: &Names<'_>, now: Timestamp) -> Result<Call> {
@@ -45,6 +57,10 @@ fn call_of(row: &Row, names: &Names<'_>, now: Timestamp) -> Result<Call> {
         outcome: row.get("outcome")?,
         past: starts_at <= now,
         time_zone: row.get("time_zone")?,
+        meeting: row.get("meeting")?,
+        notes: row.get("notes")?,
+        answers: row.json("answers").unwrap_or_default(),
+        assignment: row.json("assignment").ok(),
     })
 }
 
@@ -61,8 +77,8 @@ pub async fn between(
     let rows = q
         .query(
             sql!(
-                "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone, c.id as contact_id,
-                     c.email, c.first_name, c.last_name, c.stage, co.name as company
+                "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone, b.meeting, b.notes,
+                     b.answers, b.assignment, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
                  from bookings b
                  left join contacts c on c.id = b.contact_id
                  left join companies co on co.id = c.company_id
@@ -120,8 +136,8 @@ pub async fn list(
         View::Upcoming => {
             q.query(
                 sql!(
-                    "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone,
-                         c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
+                    "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone, b.meeting,
+                         b.notes, b.answers, b.assignment, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
                      from bookings b
                      left join contacts c on c.id = b.contact_id
                      left join companies co on co.id = c.company_id
@@ -136,8 +152,8 @@ pub async fn list(
         View::Open => {
             q.query(
                 sql!(
-                    "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone,
-                         c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
+                    "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone, b.meeting,
+                         b.notes, b.answers, b.assignment, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
                      from bookings b
                      left join contacts c on c.id = b.contact_id
                      left join companies co on co.id = c.company_id
@@ -151,8 +167,8 @@ pub async fn list(
         View::Past => {
             q.query(
                 sql!(
-                    "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone,
-                         c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
+                    "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone, b.meeting,
+                         b.notes, b.answers, b.assignment, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
                      from bookings b
                      left join contacts c on c.id = b.contact_id
                      left join companies co on co.id = c.company_id

@@ -420,6 +420,7 @@ async fn hold(app: &TestApp, holder: Holder, starts_at: i64) -> bookings::Result
     let pick = Pick {
         meeting: "call",
         starts_at: Timestamp(starts_at),
+        duration_ms: None,
         time_zone: "Europe/Madrid",
         language: embudo::base::language::Language::En,
         holder,

@@ -102,18 +102,20 @@ async fn book(app: &TestApp, contact: ContactId) -> (BookingId, Timestamp) {
     let window = bookings::slots::Span::new(now, now.plus_ms(7 * DAY_MS));
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     let holder = Holder { visitor: Some(VisitorId::new()), conversation: None };
-    let free = bookings::slots(&mut tx, team, meeting, window, &holder, now).await.expect("slots");
+    let free = bookings::slots(&mut tx, team, meeting, window, &holder, None, now).await.expect("slots");
     let starts_at = free.first().expect("somebody is free").starts_at;
     let pick = Pick {
         meeting: "discovery",
         starts_at,
+        duration_ms: None,
         time_zone: "America/Mexico_City",
         language: Language::Es,
         holder,
         contact: Some(contact),
     };
     let desk = Desk { team, lifecycle: &app.app.lifecycle };
-    let booking = bookings::book(&mut tx, desk, &pick, contact, None, now).await.expect("booked");
+    let booking =
+        bookings::book(&mut tx, desk, &pick, contact, &bookings::Said::default(), now).await.expect("booked");
     tx.commit().await.expect("commits");
     (booking.id, starts_at)
 }
@@ -1089,4 +1091,69 @@ async fn a_version_of_the_lifecycle_is_proposed_approved_and_activated_in_the_co
     mike.submits("/console/lifecycle/activate", &activate).await.expect(303);
     assert!(mike.sees("/console/lifecycle").await.contains("Version 2 runs"));
     assert_eq!(app.app.lifecycle.version, 2);
+}
+
+#[tokio::test]
+async fn a_rep_says_when_she_is_away_and_an_administrator_gives_calls_back() {
+    let app = app().await;
+    hire(&app, "mike@faro.example", Role::Sdr, Language::En).await;
+    let mike = log_in(&app, "mike@faro.example").await;
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    book(&app, nikki).await;
+    let why = mike.sees("/console/bookings").await;
+    assert!(why.contains("Nobody but Mike Torres was free at that time."), "{why}");
+    assert!(why.contains("Mike Torres: level 0 at weight 1"), "{why}");
+
+    let days = [
+        ("rep", "mike"),
+        ("from", "2026-11-24"),
+        ("to", "2026-11-25"),
+        ("delegate", "yuri"),
+        ("note", "Fair <1>"),
+    ];
+    mike.submits("/console/team/absences", &days).await.expect(303);
+    let page = mike.sees("/console/team").await;
+    assert!(page.contains("Yuri Navarro stands in") && page.contains("Fair &lt;1&gt;"), "{page}");
+    assert!(page.contains("24 Nov") && page.contains("25 Nov"), "{page}");
+    let at = |day: &str| {
+        let at: jiff::Timestamp = format!("2026-11-{day}T09:00:00+01:00").parse().expect("an instant");
+        at.as_millisecond()
+    };
+    let slots = async |day: &str| {
+        let path = format!("/v1/slots?meeting=discovery&from={}&to={}", at(day), at(day) + 2 * HOUR_MS);
+        app.get(&path).await.expect_json(200)["slots"].as_array().expect("a list").len()
+    };
+    // Yuri does not hold these calls otherwise; he works from ten.
+    assert_eq!((slots("24").await, slots("26").await), (2, 4));
+
+    // For others she says nothing, and neither does whoever is no rep; nobody stands in for herself.
+    let lucia = [("rep", "lucia"), ("from", "2026-11-24")];
+    mike.submits("/console/team/absences", &lucia).await.expect(403);
+    let herself = [("rep", "mike"), ("from", "2026-11-24"), ("delegate", "mike")];
+    mike.submits("/console/team/absences", &herself).await.expect(400);
+    for wrong in ["2026-11-20", "tomorrow", ""] {
+        mike.submits("/console/team/absences", &[("rep", "mike"), ("from", wrong)]).await.expect(400);
+    }
+    mike.submits("/console/team/credits", &[("rep", "mike"), ("amount", "2")]).await.expect(403);
+
+    let admin = agent(&app, Role::Admin).await;
+    admin
+        .submits("/console/team/credits", &[("rep", "mike"), ("amount", "2"), ("note", "fair")])
+        .await
+        .expect(303);
+    admin.submits("/console/team/credits", &[("rep", "mike"), ("amount", "0")]).await.expect(400);
+    let page = admin.sees("/console/team").await;
+    let line =
+        page.split("Mike Torres</th>").nth(1).expect("his line").split("</tr>").next().expect("an end");
+    let numbers: Vec<&str> = line
+        .split("<td class=\"number\">")
+        .skip(1)
+        .map(|cell| cell.split('<').next().expect("text"))
+        .collect();
+    // Level, weight, start, calls, no-shows, cancelled, given back.
+    assert_eq!(numbers, ["-1", "1", "0", "1", "0", "0", "2"], "{line}");
+
+    let id: String = app.rows("select id from absences").await[0].get("id").expect("an id");
+    mike.submits(&format!("/console/team/absences/{id}/remove"), &[("rep", "Mike Torres")]).await.expect(303);
+    assert_eq!(slots("24").await, 4);
 }

@@ -93,17 +93,19 @@ async fn book(app: &TestApp, meeting: &str, id: ContactId) -> bookings::Booking 
     let holder = Holder { visitor: Some(VisitorId::new()), conversation: None };
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     let kind = team.meeting(meeting).expect("config/team.yaml has it");
-    let free = bookings::slots(&mut tx, team, kind, window, &holder, now).await.expect("slots");
+    let free = bookings::slots(&mut tx, team, kind, window, &holder, None, now).await.expect("slots");
     let pick = Pick {
         meeting,
         starts_at: free.first().expect("somebody is free").starts_at,
+        duration_ms: None,
         time_zone: "Europe/Madrid",
         language: Language::Es,
         holder,
         contact: Some(id),
     };
     let desk = Desk { team, lifecycle: &app.app.lifecycle };
-    let booking = bookings::book(&mut tx, desk, &pick, id, None, now).await.expect("booked");
+    let booking =
+        bookings::book(&mut tx, desk, &pick, id, &bookings::Said::default(), now).await.expect("booked");
     tx.commit().await.expect("commits");
     app.run_jobs().await;
     booking

@@ -7,6 +7,8 @@ mod support;
 
 mod architecture;
 mod booking;
+mod booking_races;
+mod booking_rules;
 mod booking_zones;
 mod chat;
 mod chat_hostile;

@@ -61,20 +61,21 @@ async fn everywhere(app: &TestApp) -> Known {
     let meeting = app.app.team.meeting("discovery").expect("a meeting");
     let window = bookings::slots::Span::new(app.now(), app.now().plus_ms(7 * DAY_MS));
     let holder = Holder { visitor: Some(device), conversation: None };
-    let free =
-        bookings::slots(&mut tx, &app.app.team, meeting, window, &holder, app.now()).await.expect("slots");
+    let free = bookings::slots(&mut tx, &app.app.team, meeting, window, &holder, None, app.now())
+        .await
+        .expect("slots");
     let pick = Pick {
         meeting: "discovery",
         starts_at: free.first().expect("somebody is free").starts_at,
+        duration_ms: None,
         time_zone: "Europe/Madrid",
         language: Language::Es,
         holder,
         contact: Some(id),
     };
     let desk = Desk { team: &app.app.team, lifecycle: &app.app.lifecycle };
-    bookings::book(&mut tx, desk, &pick, id, Some("a reading club for Grantham"), app.now())
-        .await
-        .expect("booked");
+    let said = bookings::Said { notes: Some("a reading club for Grantham"), answers: None };
+    bookings::book(&mut tx, desk, &pick, id, &said, app.now()).await.expect("booked");
     tx.commit().await.expect("commits");
 
     let visit = Visit {

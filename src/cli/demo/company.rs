@@ -12,7 +12,7 @@ use crate::base::ids::{HitId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
-use crate::bookings::{self, Holder, Pick};
+use crate::bookings::{self, Holder, Pick, Said};
 use crate::contacts::{self, Consent, Identification, Trust};
 use crate::events::{Event, outbox};
 use crate::hits::Manner;
@@ -214,7 +214,8 @@ async fn settle(app: &App, person: &Person, now: Timestamp) -> anyhow::Result<()
         let desk = bookings::Desk { team: &app.team, lifecycle: &app.lifecycle };
         let meeting = desk.team.meeting("discovery").ok_or(bookings::Error::MeetingUnknown)?;
         let window = Span { from: now.plus_ms(26 * HOUR_MS), to: now.plus_ms(7 * DAY_MS) };
-        let times = bookings::slots(&mut tx, desk.team, meeting, window, &Holder::default(), now).await?;
+        let times =
+            bookings::slots(&mut tx, desk.team, meeting, window, &Holder::default(), None, now).await?;
         // A time at which the person is awake, too.
         let is_by_day = |at: Timestamp| {
             zone(person.zone).is_some_and(|zone| (9..18).contains(&at.to_jiff().to_zoned(zone).hour()))
@@ -223,13 +224,15 @@ async fn settle(app: &App, person: &Person, now: Timestamp) -> anyhow::Result<()
             let pick = Pick {
                 meeting: "discovery",
                 starts_at: time.starts_at,
+                duration_ms: None,
                 time_zone: person.zone,
                 language: person.language,
                 holder: Holder { visitor: Some(visitor), conversation: None },
                 contact: Some(contact),
             };
             let note = "Somos 300 personas en cuatro ciudades.";
-            bookings::book(&mut tx, desk, &pick, contact, Some(note), now).await?;
+            let said = Said { notes: Some(note), answers: None };
+            bookings::book(&mut tx, desk, &pick, contact, &said, now).await?;
         }
     }
     tx.commit().await?;

@@ -1,16 +1,19 @@
 //! `GET /v1/slots` and `POST /v1/bookings`.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::book::{self, Wanted};
 use crate::base::email::Email;
-use crate::base::ids::VisitorId;
+use crate::base::ids::{BookingId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, Timestamp, zone};
+use crate::bookings::questions;
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Holder, Time};
 use crate::contacts::Consent;
@@ -27,6 +30,8 @@ pub struct Asked {
     #[serde(default)]
     meeting: String,
     zone: Option<String>,
+    /// Milliseconds, of the lengths that the meeting offers; its first, if it is missing.
+    duration_ms: Option<i64>,
     /// Milliseconds; now, if it is missing.
     from: Option<i64>,
     /// Milliseconds; two weeks after `from`, if it is missing.
@@ -39,6 +44,7 @@ struct Body {
     site: Option<String>,
     meeting: String,
     starts_at: i64,
+    duration_ms: Option<i64>,
     zone: String,
     #[serde(default)]
     language: String,
@@ -47,7 +53,12 @@ struct Body {
     email: String,
     #[serde(default)]
     notes: String,
+    /// To the meeting's questions, by their ids.
+    #[serde(default)]
+    answers: BTreeMap<String, Json>,
     visitor: Option<VisitorId>,
+    /// What `POST /v1/holds` answered with; then `visitor` is whose it is, and `starts_at` is not looked at.
+    hold: Option<BookingId>,
     #[serde(default)]
     consent: Consent,
 }
@@ -81,16 +92,18 @@ async fn free(
         return Err(Problem::new("request.malformed", "`meeting` is missing: which one is to be booked?"));
     }
     let meeting = app.team.meeting(&asked.meeting).ok_or(bookings::Error::MeetingUnknown)?;
+    let meeting = &meeting.lasting(asked.duration_ms).ok_or(bookings::Error::DurationUnknown)?;
     let zone_name = asked.zone.as_deref().unwrap_or_else(|| meeting.zone.iana_name().unwrap_or("UTC"));
     let zone = zone(zone_name).ok_or(bookings::Error::ZoneUnknown)?;
     let from = asked.from.map_or(now, Timestamp);
     let window = Span::new(from, asked.to.map_or(from.plus_ms(14 * DAY_MS), Timestamp));
     let found =
-        bookings::slots(&mut app.stores.db.read(), &app.team, meeting, window, &Holder::default(), now)
+        bookings::slots(&mut app.stores.db.read(), &app.team, meeting, window, &Holder::default(), None, now)
             .await?;
     let slots: Vec<Time> = found.iter().map(Time::from).collect();
     let body = json!({
         "meeting": meeting.id, "zone": zone.iana_name().unwrap_or("UTC"), "duration_ms": meeting.duration_ms,
+        "durations_ms": meeting.durations_ms,
         "slots": slots,
     });
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body))
@@ -129,11 +142,26 @@ async fn booked(
     let email = Email::parse(&parsed.email).map_err(|error| {
         Problem::new("form.invalid", error.to_string()).with("fields", json!({ "email": error.to_string() }))
     })?;
-    let idempotency = idempotency(request, parsed.visitor, text)?;
+    let meeting = app.team.meeting(&parsed.meeting).ok_or(bookings::Error::MeetingUnknown)?;
+    let given = parsed.answers.into_iter().map(|(id, answer)| (id, plain(&answer))).collect();
+    let answers = questions::read(&meeting.questions, &given).map_err(|wrong| {
+        let fields: BTreeMap<String, &str> =
+            wrong.into_iter().map(|(id, why)| (format!("answers.{id}"), why.word())).collect();
+        Problem::new("form.invalid", "Some of the meeting's questions are not answered as they ask.")
+            .with("fields", json!(fields))
+    })?;
+    let scope = match parsed.visitor {
+        Some(visitor) => format!("bookings:{visitor}"),
+        None => "bookings".to_owned(),
+    };
+    let idempotency = idempotency(request, scope, text)?;
     let wanted = Wanted {
         site,
         meeting: parsed.meeting,
         starts_at: Timestamp(parsed.starts_at),
+        hold: parsed.hold,
+        duration_ms: parsed.duration_ms,
+        answers,
         time_zone: parsed.zone,
         language: Language::parse(&parsed.language),
         name: parsed.name,
@@ -150,6 +178,17 @@ async fn booked(
         .body(answer.body))
 }
 
+/// An answer as it would be typed.
+fn plain(answer: &Json) -> String {
+    match answer {
+        Json::String(text) => text.clone(),
+        Json::Bool(true) => "yes".to_owned(),
+        Json::Bool(false) => "no".to_owned(),
+        Json::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
 /// Counts one more change by this address.
 pub async fn limit(
     app: &Shared,
@@ -163,7 +202,7 @@ pub async fn limit(
 }
 
 /// Refuses a browser on a page of nobody we know.
-fn ours(app: &Shared, request: &HttpRequest) -> Result<(), Problem> {
+pub fn ours(app: &Shared, request: &HttpRequest) -> Result<(), Problem> {
     let is_ours = |origin: &str| origin == app.own_origin() || app.sites.any_allows_origin(origin);
     if origin(request).is_none_or(is_ours) { Ok(()) } else { Err(sites::Error::ForeignOrigin.into()) }
 }
@@ -178,19 +217,12 @@ fn site(app: &Shared, request: &HttpRequest, key: Option<&str>) -> Result<String
     Ok(named.or_else(|| app.sites.all().next()).map_or_else(String::new, |site| site.key.clone()))
 }
 
-fn idempotency(
-    request: &HttpRequest,
-    visitor: Option<VisitorId>,
-    body: &str,
-) -> Result<Option<Request>, Problem> {
+/// The request by its `Idempotency-Key`, if it has one; `scope` names the door and whose key it is.
+pub fn idempotency(request: &HttpRequest, scope: String, body: &str) -> Result<Option<Request>, Problem> {
     let name = HeaderName::from_static("idempotency-key");
     if !request.headers().contains_key(&name) {
         return Ok(None);
     }
-    let scope = match visitor {
-        Some(visitor) => format!("bookings:{visitor}"),
-        None => "bookings".to_owned(),
-    };
     let problem =
         || Problem::new("booking.idempotency_key_invalid", "Use up to 255 printable ASCII characters.");
     Request::new(scope, header(request, name), body).map(Some).ok_or_else(problem)

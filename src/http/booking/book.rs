@@ -4,10 +4,11 @@ use serde_json::json;
 
 use super::desk;
 use crate::base::email::Email;
-use crate::base::ids::VisitorId;
+use crate::base::ids::{BookingId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::bookings::{self, Booking, Holder, Pick};
+use crate::bookings::questions::{Answers, PHONE};
+use crate::bookings::{self, Booking, Holder, Pick, Said};
 use crate::contacts::{self, Consent, Identification, Trust};
 use crate::http::Shared;
 use crate::http::error::Problem;
@@ -19,6 +20,10 @@ pub struct Wanted {
     pub site: String,
     pub meeting: String,
     pub starts_at: Timestamp,
+    /// The time that is kept for this visitor already.
+    pub hold: Option<BookingId>,
+    pub duration_ms: Option<i64>,
+    pub answers: Answers,
     pub time_zone: String,
     pub language: Language,
     pub name: String,
@@ -85,6 +90,7 @@ pub async fn book(
     let pick = Pick {
         meeting: &wanted.meeting,
         starts_at: wanted.starts_at,
+        duration_ms: wanted.duration_ms,
         time_zone: &wanted.time_zone,
         language: wanted.language,
         holder: Holder { visitor: wanted.visitor, conversation: None },
@@ -92,7 +98,9 @@ pub async fn book(
     };
     // Whoever comes too late is told so without waiting for those who write; unless it was this very request that
     // took the slot, sent twice, a moment ago.
-    if let Err(refused) = bookings::look(&mut db.read(), desk(app), &pick, now).await {
+    if wanted.hold.is_none()
+        && let Err(refused) = bookings::look(&mut db.read(), desk(app), &pick, now).await
+    {
         return before(app, request, now).await?.ok_or(refused.into());
     }
     let mut tx = db.begin().await?;
@@ -119,8 +127,14 @@ pub async fn book(
     for (field, value) in [("first_name", first), ("last_name", last.trim())] {
         contacts::set_field(&mut tx, contact, field, value, "booking", trust, now).await?;
     }
-    let notes = Some(wanted.notes.as_str());
-    let booking = bookings::book(&mut tx, desk(app), &pick, contact, notes, now).await?;
+    if let Some(phone) = wanted.answers.get(PHONE) {
+        contacts::set_field(&mut tx, contact, PHONE, phone, "booking", trust, now).await?;
+    }
+    let said = Said { notes: Some(wanted.notes.as_str()), answers: Some(&wanted.answers) };
+    let booking = match wanted.hold {
+        Some(hold) => bookings::confirm(&mut tx, desk(app), hold, &pick.holder, contact, &said, now).await?,
+        None => bookings::book(&mut tx, desk(app), &pick, contact, &said, now).await?,
+    };
     let answer = Answer { status: 201, body: body(app, &booking, identified.visitor, now) };
     if let Some(request) = request {
         idempotency::remember(&mut tx, request, answer.status, &answer.body, now).await?;
@@ -135,7 +149,7 @@ async fn before(app: &Shared, request: Option<&Request>, now: Timestamp) -> Resu
     answered(idempotency::recall(&mut app.stores.db.read(), request, now).await?)
 }
 
-fn answered(recalled: Recalled) -> Result<Option<Answer>, Refused> {
+pub fn answered(recalled: Recalled) -> Result<Option<Answer>, Refused> {
     match recalled {
         Recalled::Nothing => Ok(None),
         Recalled::Answer { status, body } => Ok(Some(Answer { status, body })),

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::api::limit;
 use super::book::Refused;
 use super::desk;
-use super::page::{failed, refusal, status_of};
+use super::page::{failed, nearest, refusal, status_of};
 use super::picker::{Looking, asked_zone, picker};
 use crate::base::ids::BookingId;
 use crate::base::language::Language;
@@ -55,6 +55,8 @@ struct Look {
     /// What has just happened, good or bad, as the key of its text.
     news: Option<&'static str>,
     error: Option<&'static str>,
+    /// The free times nearest to one that could not be had.
+    alternatives: Vec<Timestamp>,
 }
 
 /// Shows the booking. Changes nothing, however often it is asked for.
@@ -82,6 +84,7 @@ pub async fn show(
         is_moving: asked.page.is_some() || asked.zone.is_some(),
         news,
         error: None,
+        alternatives: Vec::new(),
     };
     rendered(&app, &booking, StatusCode::OK, &look).await
 }
@@ -155,6 +158,7 @@ async fn changed(
         is_moving: change.request.path().ends_with("/reschedule"),
         news: None,
         error: None,
+        alternatives: Vec::new(),
     };
     if is_cross_site(change.request) {
         look.error = Some("errors.foreign");
@@ -169,6 +173,7 @@ async fn changed(
         Err(error) => {
             let refused = Refused::Booking(error);
             look.error = Some(refusal(&refused));
+            look.alternatives = nearest(&refused);
             let status = status_of(&Problem::from(refused));
             // What it is now: perhaps somebody else has cancelled it meanwhile.
             let booking = opened(app, change.token).await.unwrap_or(booking);
@@ -177,7 +182,7 @@ async fn changed(
     }
 }
 
-async fn opened(app: &Shared, token: &str) -> Result<Booking, Problem> {
+pub async fn opened(app: &Shared, token: &str) -> Result<Booking, Problem> {
     let claims = app.keys.verify(Purpose::Booking, token, app.clock.now())?;
     let id = BookingId::parse(&claims.subject).map_err(|_| TokenError::Forged)?;
     let booking = bookings::find(&mut app.stores.db.read(), id).await?;
@@ -214,6 +219,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
                 zone: &zone,
                 language: look.language,
                 page: look.page,
+                carried: &[],
                 picked: look.picked,
             };
             match picker(app, meeting, Some(booking), &looking, now).await {
@@ -243,6 +249,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
             "link": Some(location).filter(|location| location.starts_with("https://")),
         },
         "picker": picker,
+        "alternatives": look.alternatives,
         "is_moving": look.is_moving,
         "can_book_again": meeting.is_some(),
         "news": look.news.and_then(text),

@@ -4,11 +4,14 @@
 //! |---|---|
 //! | `GET /v1/slots` | the free times of a meeting |
 //! | `POST /v1/bookings` | book one; `Idempotency-Key` makes repeating safe |
+//! | `POST /v1/holds` | keep a time for five minutes; `POST …/{hold}/release` lets it go |
+//! | `POST /v1/bookings/{token}/move`, `…/cancel` | change one, by the token of its link |
 //! | `GET /book/{meeting}` | the page on which anybody books; its form posts to itself |
 //! | `GET /b/{token}` | the page of one booking; `POST …/reschedule` and `POST …/cancel` change it |
 
 mod api;
 mod book;
+mod change;
 mod manage;
 mod page;
 mod picker;
@@ -30,6 +33,26 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(
             web::resource("/v1/bookings")
                 .route(web::post().to(api::book))
+                .route(web::method(Method::OPTIONS).to(cors::preflight)),
+        )
+        .service(
+            web::resource("/v1/bookings/{token}/move")
+                .route(web::post().to(change::reschedule))
+                .route(web::method(Method::OPTIONS).to(cors::preflight)),
+        )
+        .service(
+            web::resource("/v1/bookings/{token}/cancel")
+                .route(web::post().to(change::cancel))
+                .route(web::method(Method::OPTIONS).to(cors::preflight)),
+        )
+        .service(
+            web::resource("/v1/holds")
+                .route(web::post().to(change::hold))
+                .route(web::method(Method::OPTIONS).to(cors::preflight)),
+        )
+        .service(
+            web::resource("/v1/holds/{hold}/release")
+                .route(web::post().to(change::release))
                 .route(web::method(Method::OPTIONS).to(cors::preflight)),
         )
         .service(

@@ -1,5 +1,7 @@
 //! `/book/{meeting}`: the page on which anybody books, without JavaScript.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,8 +16,9 @@ use crate::base::coded::Coded;
 use crate::base::email::Email;
 use crate::base::ids::{VisitorId, new_key};
 use crate::base::language::Language;
-use crate::base::time::Timestamp;
+use crate::base::time::{MINUTE_MS, Timestamp};
 use crate::bookings;
+use crate::bookings::questions::{self, Kind, Question, Wrong};
 use crate::bookings::team::Meeting;
 use crate::contacts::Consent;
 use crate::http::Shared;
@@ -30,6 +33,8 @@ pub struct Asked {
     site: Option<String>,
     zone: Option<String>,
     page: Option<usize>,
+    /// The length, in minutes.
+    duration: Option<i64>,
 }
 
 /// What the form sends.
@@ -46,10 +51,30 @@ pub struct Form {
     site: String,
     visitor: String,
     consent: String,
+    /// In minutes; empty for the meeting's first.
+    duration: String,
     /// Drawn when the page was shown: sending it twice books once.
     key: String,
     /// Nobody sees this field; whoever fills it is no person.
     website: String,
+    /// The answers to the meeting's questions, as `q-` and their ids.
+    #[serde(flatten)]
+    rest: BTreeMap<String, String>,
+}
+
+impl Form {
+    fn duration_ms(&self) -> Option<i64> {
+        minutes(self.duration.parse().ok())
+    }
+
+    fn given(&self) -> BTreeMap<String, String> {
+        let answers = self.rest.iter();
+        answers.filter_map(|(name, text)| Some((name.strip_prefix("q-")?.to_owned(), text.clone()))).collect()
+    }
+}
+
+fn minutes(count: Option<i64>) -> Option<i64> {
+    count.and_then(|count| count.checked_mul(MINUTE_MS))
 }
 
 /// What the form is shown with.
@@ -60,6 +85,10 @@ struct Shown {
     error: Option<String>,
     name_error: Option<String>,
     email_error: Option<String>,
+    /// Of the meeting's questions.
+    wrong: Vec<(String, Wrong)>,
+    /// The free times nearest to one that could not be had.
+    alternatives: Vec<Timestamp>,
 }
 
 /// Shows the free times and the form.
@@ -72,6 +101,8 @@ pub async fn show(
     let language = page_language(&app, &request);
     let Some(meeting) = app.team.meeting(&meeting) else { return unknown(&app, language) };
     let form = Form { site: asked.site.clone().unwrap_or_default(), ..Form::default() };
+    // An old link may ask for a length that is not offered any more.
+    let meeting = &meeting.lasting(minutes(asked.duration)).unwrap_or_else(|| meeting.clone());
     let zone = asked_zone(asked.zone.as_deref());
     let is_asked = zone.is_some();
     let zone = zone.unwrap_or_else(|| meeting.zone.clone());
@@ -91,6 +122,7 @@ pub async fn submit(
     let form = form.into_inner();
     let language = Language::of_tag(&form.lang).unwrap_or_else(|| page_language(&app, &request));
     let Some(meeting) = app.team.meeting(&meeting) else { return unknown(&app, language) };
+    let meeting = &meeting.lasting(form.duration_ms()).unwrap_or_else(|| meeting.clone());
     let zone = asked_zone(Some(&form.shown_zone)).unwrap_or_else(|| meeting.zone.clone());
     let look = Look { language, zone, is_asked: true, page: 0 };
     let now = app.clock.now();
@@ -106,12 +138,16 @@ pub async fn submit(
     }
     let email = Email::parse(&form.email).ok();
     let starts_at = form.starts_at.parse().ok().map(Timestamp);
-    let (Some(email), Some(starts_at), false) = (email.clone(), starts_at, form.name.trim().is_empty())
+    let answered = questions::read(&meeting.questions, &form.given());
+    let (Some(email), Some(starts_at), false, Ok(answers)) =
+        (email.clone(), starts_at, form.name.trim().is_empty(), answered.clone())
     else {
         let shown = Shown {
             error: starts_at.is_none().then(|| words("errors.no_slot")),
             name_error: form.name.trim().is_empty().then(|| words("errors.name")),
             email_error: email.is_none().then(|| words("errors.email")),
+            wrong: answered.err().unwrap_or_default(),
+            alternatives: Vec::new(),
             form,
         };
         return rendered(&app, meeting, &look, StatusCode::UNPROCESSABLE_ENTITY, shown).await;
@@ -122,6 +158,9 @@ pub async fn submit(
             .map_or_else(String::new, |site| site.key.clone()),
         meeting: meeting.id.clone(),
         starts_at,
+        hold: None,
+        duration_ms: form.duration_ms(),
+        answers,
         time_zone: look.zone.iana_name().unwrap_or("UTC").to_owned(),
         language,
         name: form.name.clone(),
@@ -130,7 +169,10 @@ pub async fn submit(
         visitor: VisitorId::parse(&form.visitor).ok(),
         consent: Consent::of_word(&form.consent),
     };
-    let body = format!("{} {} {} {}", wanted.starts_at, wanted.email, wanted.name, wanted.notes);
+    let body = format!(
+        "{} {:?} {} {} {} {:?}",
+        wanted.starts_at, wanted.duration_ms, wanted.email, wanted.name, wanted.notes, wanted.answers
+    );
     let repeatable = Request::new(format!("book:{}", meeting.id), &form.key, &body);
     match book::book(&app, &wanted, repeatable.as_ref(), now).await {
         Ok(answer) => {
@@ -140,8 +182,9 @@ pub async fn submit(
         }
         Err(refused) => {
             let key = refusal(&refused);
+            let alternatives = nearest(&refused);
             let status = status_of(&Problem::from(refused));
-            let shown = Shown { form, error: Some(words(key)), ..Shown::default() };
+            let shown = Shown { form, error: Some(words(key)), alternatives, ..Shown::default() };
             rendered(&app, meeting, &look, status, shown).await
         }
     }
@@ -170,6 +213,7 @@ async fn rendered(
         zone: &look.zone,
         language: look.language,
         page: look.page,
+        carried: &carried(meeting, &shown.form),
         picked: shown.form.starts_at.parse().ok().map(Timestamp),
     };
     let picker = match picker(app, meeting, None, &looking, now).await {
@@ -185,7 +229,7 @@ async fn rendered(
             "autocomplete": autocomplete, "required": true, "value": value, "error": error,
         })
     };
-    let Shown { form, error, name_error, email_error } = shown;
+    let Shown { form, error, name_error, email_error, wrong, alternatives } = shown;
     let frame = Frame::named(app, Some(&form.site), look.language, look.zone.iana_name().unwrap_or("UTC"));
     let fields = json!({
         "site_key": form.site,
@@ -195,9 +239,13 @@ async fn rendered(
             "description": meeting.description.get(look.language),
             "duration_ms": meeting.duration_ms,
         },
+        "durations": durations(meeting, look, &form),
+        "minutes": meeting.duration_ms / MINUTE_MS,
+        "questions": asked(app, &meeting.questions, look.language, &form.given(), &wrong),
         "path": path,
         "is_zone_asked": look.is_asked,
         "picker": picker,
+        "alternatives": alternatives,
         "fields": [
             field("name", "text", "name", &form.name, name_error),
             field("email", "email", "email", &form.email, email_error),
@@ -209,6 +257,87 @@ async fn rendered(
     frame.page(status, "pages/book", fields)
 }
 
+/// What the addresses of the page carry along.
+fn carried(meeting: &Meeting, form: &Form) -> Vec<(&'static str, String)> {
+    let mut carried = Vec::new();
+    if !form.site.is_empty() {
+        carried.push(("site", form.site.clone()));
+    }
+    if meeting.durations_ms.len() > 1 {
+        carried.push(("duration", (meeting.duration_ms / MINUTE_MS).to_string()));
+    }
+    carried
+}
+
+/// The lengths to choose from, each with its address; none where there is no choice.
+fn durations(meeting: &Meeting, look: &Look, form: &Form) -> Vec<Json> {
+    if meeting.durations_ms.len() < 2 {
+        return Vec::new();
+    }
+    let address = |duration_ms: i64| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("lang", look.language.code());
+        if look.is_asked {
+            query.append_pair("zone", look.zone.iana_name().unwrap_or("UTC"));
+        }
+        query.extend_pairs(carried(&meeting.as_long_as(duration_ms), form));
+        format!("/book/{}?{}", meeting.id, query.finish())
+    };
+    let choice = |duration_ms: &i64| {
+        json!({
+            "duration_ms": duration_ms, "href": address(*duration_ms),
+            "is_chosen": *duration_ms == meeting.duration_ms,
+        })
+    };
+    meeting.durations_ms.iter().map(choice).collect()
+}
+
+/// The meeting's questions as fields, with what was typed and what is wrong with it.
+fn asked(
+    app: &Shared,
+    questions: &[Question],
+    language: Language,
+    given: &BTreeMap<String, String>,
+    wrong: &[(String, Wrong)],
+) -> Vec<Json> {
+    let text = |key: &str| app.templates.texts().get(language, &format!("booking.{key}"), &[]);
+    let field = |question: &Question| {
+        let value = given.get(&question.id).map_or("", String::as_str);
+        let options: Vec<(String, String)> = match &question.kind {
+            Kind::Choice(choices) => choices
+                .iter()
+                .map(|choice| (choice.id.clone(), choice.label.get(language).to_owned()))
+                .collect(),
+            Kind::YesNo => ["yes", "no"]
+                .iter()
+                .map(|word| ((*word).to_owned(), text(&format!("answers.{word}")).unwrap_or_default()))
+                .collect(),
+            Kind::Text | Kind::Long | Kind::Number | Kind::Phone => Vec::new(),
+        };
+        let (kind, input_mode, autocomplete) = match question.kind {
+            Kind::Number => ("text", "numeric", "off"),
+            Kind::Phone => ("tel", "tel", "tel"),
+            _ => ("text", "text", "off"),
+        };
+        let why = wrong.iter().find(|(id, _)| *id == question.id).map(|(_, why)| why.word());
+        json!({
+            "name": format!("q-{}", question.id),
+            "label": question.ask.get(language),
+            "hint": question.hint.as_ref().map(|hint| hint.get(language)),
+            "is_required": question.is_required,
+            "is_long": question.kind == Kind::Long,
+            "type": kind, "input_mode": input_mode, "autocomplete": autocomplete,
+            "options": options
+                .iter()
+                .map(|(id, label)| json!({ "value": id, "label": label, "is_chosen": id == value }))
+                .collect::<Vec<Json>>(),
+            "value": value,
+            "error": why.and_then(|why| text(&format!("answers.{why}"))),
+        })
+    };
+    questions.iter().map(field).collect()
+}
+
 /// The key of the text for people.
 pub fn refusal(refused: &Refused) -> &'static str {
     let code = match refused {
@@ -218,12 +347,23 @@ pub fn refusal(refused: &Refused) -> &'static str {
     match code {
         "booking.slot_taken" => "errors.slot_taken",
         "booking.slot_past" | "booking.slot_too_soon" => "errors.slot_past",
-        "booking.slot_unknown" => "errors.slot_unknown",
+        "booking.day_full" => "errors.day_full",
+        "booking.slot_unknown" | "booking.duration_unknown" => "errors.slot_unknown",
         "booking.too_many" => "errors.too_many",
         "booking.already_cancelled" => "errors.already_cancelled",
         "booking.over" => "errors.over",
         "booking.changed" => "errors.changed",
         _ => "errors.unavailable",
+    }
+}
+
+/// The free times nearest to the one that could not be had.
+pub fn nearest(refused: &Refused) -> Vec<Timestamp> {
+    match refused {
+        Refused::Booking(
+            bookings::Error::SlotTaken { alternatives } | bookings::Error::DayFull { alternatives },
+        ) => alternatives.iter().map(|time| time.starts_at).collect(),
+        Refused::Booking(_) | Refused::Problem(_) => Vec::new(),
     }
 }
 

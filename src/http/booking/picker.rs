@@ -91,6 +91,8 @@ pub struct Looking<'a> {
     pub language: Language,
     /// Counted from 0.
     pub page: usize,
+    /// What else the address carries, so that it is not lost on the way: the length that was chosen, the site.
+    pub carried: &'a [(&'static str, String)],
     /// The slot that was picked; its page is shown.
     pub picked: Option<Timestamp>,
 }
@@ -146,7 +148,7 @@ pub async fn picker(
             slots.retain(|slot| slot.starts_at != booking.starts_at);
             slots
         }
-        None => bookings::slots(&mut read, team, meeting, window, &Holder::default(), now).await?,
+        None => bookings::slots(&mut read, team, meeting, window, &Holder::default(), None, now).await?,
     };
     Ok(pages(&slots, looking, now))
 }
@@ -157,11 +159,13 @@ fn pages(slots: &[Slot<'_>], looking: &Looking<'_>, now: Timestamp) -> Picker {
     let last_page = days.len().saturating_sub(1) / DAYS;
     let page = picked_on.map_or(looking.page, |day| day / DAYS).min(last_page);
     let address = |page: usize| {
-        let query = url::form_urlencoded::Serializer::new(String::new())
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query
             .append_pair("lang", looking.language.code())
             .append_pair("zone", looking.zone.iana_name().unwrap_or("UTC"))
-            .append_pair("page", &page.to_string())
-            .finish();
+            .extend_pairs(looking.carried)
+            .append_pair("page", &page.to_string());
+        let query = query.finish();
         format!("{}?{query}", looking.path)
     };
     let is_empty = days.is_empty();
@@ -239,12 +243,21 @@ mod tests {
                 Slot { starts_at, ends_at: starts_at.plus_ms(1), reps: Vec::new() }
             })
             .collect();
-        let looking =
-            Looking { path: "/book/discovery", zone: &madrid, language: Language::Es, page: 0, picked: None };
+        let looking = Looking {
+            path: "/book/discovery",
+            zone: &madrid,
+            language: Language::Es,
+            page: 0,
+            carried: &[("duration", "20".to_owned())],
+            picked: None,
+        };
         let first = pages(&slots, &looking, Timestamp(0));
         assert_eq!(first.days.iter().map(|day| day.slots.len()).collect::<Vec<_>>(), [1, 2, 2, 2, 2]);
         assert_eq!(first.earlier, None);
-        assert_eq!(first.later.as_deref(), Some("/book/discovery?lang=es&zone=Europe%2FMadrid&page=1"));
+        assert_eq!(
+            first.later.as_deref(),
+            Some("/book/discovery?lang=es&zone=Europe%2FMadrid&duration=20&page=1")
+        );
         let second = pages(&slots, &Looking { page: 9, ..looking.clone() }, Timestamp(0));
         assert_eq!((second.days.len(), second.later), (2, None));
         let picked =

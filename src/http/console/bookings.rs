@@ -8,6 +8,7 @@ use super::frame::{Reader, see_done};
 use crate::base::ids::BookingId;
 use crate::bookings::{self, Desk, Outcome};
 use crate::http::error::Problem;
+use crate::notify::why::why;
 use crate::reports::calls::{self, Call, View};
 
 /// `GET /console/bookings?view=upcoming|open|past`.
@@ -42,7 +43,29 @@ fn by_day(reader: &Reader, calls: Vec<Call>) -> Vec<Json> {
             _ => days.push((midnight, vec![call])),
         }
     }
-    days.into_iter().map(|(at, bookings)| json!({ "at": at, "bookings": bookings })).collect()
+    let told = |call: Call| told(reader, call);
+    days.into_iter()
+        .map(
+            |(at, calls)| json!({ "at": at, "bookings": calls.into_iter().map(told).collect::<Vec<Json>>() }),
+        )
+        .collect()
+}
+
+/// A call with what was answered and why it is whose it is.
+fn told(reader: &Reader, call: Call) -> Json {
+    let (app, language) = (&reader.app, reader.account.language);
+    let questions = app.team.meeting(&call.meeting).map_or(&[][..], |meeting| &meeting.questions[..]);
+    let answers: Vec<Json> = call
+        .answers
+        .told(questions, language)
+        .into_iter()
+        .map(|(ask, said)| json!({ "ask": ask, "said": said }))
+        .collect();
+    let why = call.assignment.as_ref().map(|reason| why(&app.templates, &app.team, reason, language));
+    let mut told = json!(call);
+    told["answers"] = json!(answers);
+    told["why"] = json!(why);
+    told
 }
 
 /// How a call went.

@@ -29,6 +29,7 @@ mod privacy;
 mod quarantine;
 mod replies;
 mod talk;
+mod team;
 mod today;
 mod work;
 
@@ -130,6 +131,10 @@ pub const DOORS: &[Door] = &[
     post("/console/presence", May::Chat),
     post("/console/presence/beat", May::Chat),
     post("/console/tasks/{task}/done", May::Decide),
+    get("/console/team", May::Look),
+    post("/console/team/absences", May::SetOutcome),
+    post("/console/team/absences/{absence}/remove", May::SetOutcome),
+    post("/console/team/credits", May::Operate),
     get("/console/work", May::Look),
 ];
 
@@ -161,6 +166,10 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/lifecycle/propose", web::post().to(lifecycle::propose))
             .route("/lifecycle/withdraw", web::post().to(lifecycle::withdraw))
             .route("/tasks/{task}/done", web::post().to(work::done))
+            .route("/team", web::get().to(team::show))
+            .route("/team/absences", web::post().to(team::go_away))
+            .route("/team/absences/{absence}/remove", web::post().to(team::come_back))
+            .route("/team/credits", web::post().to(team::credit))
             .route("/work", web::get().to(work::show))
             .route("/contacts/{contact}/erase", web::get().to(privacy::ask))
             .route("/contacts/{contact}/erase", web::post().to(privacy::erase))

@@ -141,7 +141,9 @@ async fn suggestion(reader: &Reader, talk: &Conversation) -> Result<String, Prob
     let meeting = meeting_of(reader)?;
     let window = Span::new(reader.now, reader.now.plus_ms(AHEAD_MS));
     let reads = &mut app.stores.db.read();
-    let free = bookings::slots(reads, &app.team, meeting, window, &Holder::default(), reader.now).await?;
+    let free =
+        bookings::slots(reads, &app.team, meeting, window, &Holder::default(), talk.contact, reader.now)
+            .await?;
     let link = app.link(&format!("/book/{}?lang={}", meeting.id, talk.language.code()));
     let zone = Zone::named(&talk.time_zone);
     let free: Vec<Timestamp> = free.iter().map(|slot| slot.starts_at).collect();

@@ -13,6 +13,7 @@ use crate::chat;
 use crate::chat::body::{Author, Body};
 use crate::contacts::{self, Activity, Field};
 use crate::notify::compose::{Dress, compose};
+use crate::notify::why::why;
 use crate::notify::{Desk, Error, store};
 use crate::render::Zone;
 use crate::storage::db::Queries;
@@ -96,6 +97,13 @@ impl<'a> Call<'a> {
             "starts_at": self.booking.starts_at,
             "ends_at": self.booking.ends_at,
             "notes": self.booking.notes,
+            "answers": self
+                .booking
+                .answers
+                .told(&self.meeting.questions, language)
+                .into_iter()
+                .map(|(ask, said)| json!({ "ask": ask, "said": said }))
+                .collect::<Vec<Json>>(),
         })
     }
 }
@@ -164,6 +172,8 @@ pub(super) async fn to_rep(
     let their_zone = Zone::named(&call.booking.time_zone);
     let at = call.booking.starts_at.as_ms();
     let mut tells = call.told(language);
+    let reason = call.booking.assignment.as_ref();
+    tells["why"] = json!(reason.map(|reason| why(&desk.templates, &desk.team, reason, language).text));
     tells["moved"] = json!(call.booking.sequence > 0);
     tells["reason"] = json!(call.booking.cancel_reason);
     tells["contact"] = json!({

@@ -41,6 +41,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(16, "watching and confirming", include_str!("../migrations/0016_watching_and_confirming.sql")),
     shared(17, "kept texts", include_str!("../migrations/0017_kept_texts.sql")),
     shared(18, "replies", include_str!("../migrations/0018_replies.sql")),
+    shared(19, "scheduling", include_str!("../migrations/0019_scheduling.sql")),
     shared(20, "outbox", include_str!("../migrations/0020_outbox.sql")),
 ];
 

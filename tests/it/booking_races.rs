@@ -1,0 +1,455 @@
+//! Races for one rep's time at full numbers, and the proof that these races can be lost: the same bodies are run where the
+//! guard is taken out, and have to find overlaps there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use embudo::base::ids::VisitorId;
+use embudo::base::language::Language;
+use embudo::base::time::Timestamp;
+use embudo::bookings::{self, Desk, HOLD_MS, Holder, Pick};
+use embudo::storage::db::{Db, JOURNEY, Queries, Sql};
+use serde_json::json;
+
+use crate::support::answer::{Answer, Client};
+use crate::support::app::{SITE, TestApp, set};
+use crate::support::stores::{Mix, mix, postgres_does};
+
+/// How many come at once.
+const CROWD: usize = 1_000;
+/// How many clients go on and on, and for how long.
+const CLIENTS: usize = 50;
+const CHURN: Duration = Duration::from_secs(8);
+
+fn on(date: &str, clock: &str) -> i64 {
+    format!("{date}T{clock}:00+01:00").parse::<jiff::Timestamp>().expect("an instant").as_millisecond()
+}
+
+fn tuesday(clock: &str) -> i64 {
+    on("2026-11-24", clock)
+}
+
+/// So many reps who work from 8 to 18 in Madrid: half an hour with ten minutes after it, beginning every five minutes;
+/// nobody's requests are counted.
+async fn app(reps: usize) -> TestApp {
+    app_with(reps, "buffer_after: 10m, interval: 5m, window: 10d").await
+}
+
+async fn app_with(reps: usize, rules: &str) -> TestApp {
+    let ids: Vec<String> = (0..reps).map(|n| format!("rep-{n}")).collect();
+    let mut text = "reps:\n".to_owned();
+    for id in &ids {
+        text.push_str(&format!(
+            "  - {{id: {id}, name: {id}, account: {id}@faro.example, zone: Europe/Madrid, languages: [en, es], \
+             role: sdr, hours: {{weekdays: 08:00-18:00}}}}\n"
+        ));
+    }
+    text.push_str(&format!(
+        "meetings:\n  - {{id: call, title: Call, description: A call, location: here, duration: 30m, {rules}, \
+         notice: 0m, reps: [{}]}}\n",
+        ids.join(", ")
+    ));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("team.yaml");
+    std::fs::write(&file, text).expect("written");
+    std::fs::create_dir(folder.path().join("flows")).expect("a folder");
+    TestApp::start_with(|settings| {
+        for key in ["per_minute", "burst", "slots_per_minute", "slots_burst"] {
+            set(settings, "bookings", key, 10_000_000);
+        }
+        set(settings, "server", "workers", 4);
+        set(settings, "definitions", "team", file.display().to_string());
+        set(settings, "definitions", "flows", folder.path().join("flows").display().to_string());
+        set(settings, "storage", "postgres_pool", 24);
+    })
+    .await
+}
+
+async fn book(client: &Client, starts_at: i64, email: &str) -> Answer {
+    let wish = json!({
+        "site": "faro", "meeting": "call", "starts_at": starts_at, "zone": "Europe/Madrid", "name": "Nikki Grant",
+        "email": email,
+    });
+    client.with("origin", SITE).post("/v1/bookings", &wish).await
+}
+
+/// Runs all at once and returns the answers.
+async fn together<T: Send + 'static>(
+    work: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let tasks: Vec<_> = work.map(tokio::spawn).collect();
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.push(task.await.expect("no panic"));
+    }
+    answers
+}
+
+/// How many pairs of holds and bookings of one rep overlap, buffers included.
+async fn overlaps(app: &TestApp) -> i64 {
+    let rows = app
+        .rows(
+            "select count(*) as n from bookings a join bookings b on a.rep = b.rep and a.id < b.id
+             where a.state in ('hold', 'confirmed') and b.state in ('hold', 'confirmed')
+               and a.block_from < b.block_to and b.block_from < a.block_to",
+        )
+        .await;
+    rows[0].get("n").expect("a number")
+}
+
+async fn confirmed(app: &TestApp) -> BTreeMap<String, i64> {
+    let rows =
+        app.rows("select rep, count(*) as n from bookings where state = 'confirmed' group by rep").await;
+    rows.iter().map(|row| (row.get("rep").expect("a text"), row.get("n").expect("a number"))).collect()
+}
+
+fn counted(statuses: &[u16]) -> BTreeMap<u16, usize> {
+    let mut counts = BTreeMap::new();
+    for status in statuses {
+        *counts.entry(*status).or_insert(0) += 1;
+    }
+    counts
+}
+
+// ---- one slot -------------------------------------------------------------------------------------
+
+/// A crowd wants overlapping times of one rep; the statuses of the answers, and how long the slowest took.
+async fn one_slot(app: &TestApp, round: usize) -> (Vec<u16>, Duration) {
+    let hour = 8 + round;
+    let work = (0..CROWD).map(|n| {
+        // Half an hour each and five minutes apart: all of these overlap one another.
+        let at = tuesday(&format!("{hour:02}:{:02}", (n % 4) * 5));
+        let client = app.client.clone();
+        async move {
+            let begun = Instant::now();
+            let status = book(&client, at, &format!("p{round}-{n}@acme.example")).await.status;
+            (status, begun.elapsed())
+        }
+    });
+    let answers = together(work).await;
+    let slowest = answers.iter().map(|(_, took)| *took).max().unwrap_or_default();
+    (answers.into_iter().map(|(status, _)| status).collect(), slowest)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_thousand_at_once_who_want_one_time_exactly_one_gets_it() {
+    let app = app(1).await;
+    for round in 0..3 {
+        let (statuses, slowest) = one_slot(&app, round).await;
+        assert_eq!(counted(&statuses), BTreeMap::from([(201, 1), (409, CROWD - 1)]), "round {round}");
+        assert_eq!(overlaps(&app).await, 0);
+        // Nobody waits for a crowd: a generous bound for a machine that does other things besides.
+        assert!(slowest < Duration::from_secs(30), "{slowest:?}");
+    }
+}
+
+// ---- on and on ------------------------------------------------------------------------------------
+
+/// What was seen while clients booked, moved and cancelled.
+struct Seen {
+    statuses: BTreeMap<u16, usize>,
+    /// The most overlaps that any of the looks found.
+    overlaps: i64,
+}
+
+/// Clients book, move and cancel for a while, and one looks on all the time.
+async fn churn(app: &Arc<TestApp>, how_long: Duration) -> Seen {
+    let end = Instant::now() + how_long;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let onlooker = {
+        let (app, is_over) = (app.clone(), is_over.clone());
+        tokio::spawn(async move {
+            let mut most = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                most = most.max(overlaps(&app).await);
+            }
+            most.max(overlaps(&app).await)
+        })
+    };
+    let clients = (0..CLIENTS).map(|n| {
+        let client = app.client.clone();
+        async move {
+            let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
+            let (mut link, mut step): (Option<String>, usize) = (None, n);
+            while Instant::now() < end {
+                step += 1;
+                // A walk of its own through few times, so that all meet all the time.
+                let at =
+                    tuesday("09:00") + i64::try_from((step * 7 + n * 5) % 40).expect("small") * 5 * 60_000;
+                let answer = match (&link, step % 3) {
+                    (Some(link), 1) => {
+                        let at = at.to_string();
+                        client.submit(&format!("{link}/reschedule"), &[("starts_at", &at)]).await
+                    }
+                    (Some(link), 2) => client.submit(&format!("{link}/cancel"), &[]).await,
+                    _ => book(&client, at, &format!("c{n}@acme.example")).await,
+                };
+                *statuses.entry(answer.status).or_insert(0) += 1;
+                match answer.status {
+                    201 => link = answer.json()["manage"].as_str().map(str::to_owned),
+                    303 if step % 3 == 2 => link = None,
+                    _ => {}
+                }
+            }
+            statuses
+        }
+    });
+    let mut statuses = BTreeMap::new();
+    for of_client in together(clients).await {
+        for (status, count) in of_client {
+            *statuses.entry(status).or_insert(0) += count;
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    Seen { statuses, overlaps: onlooker.await.expect("no panic") }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_clients_book_move_and_cancel_and_meet_neither_a_deadlock_nor_an_overlap() {
+    let app = Arc::new(app(4).await);
+    let seen = churn(&app, CHURN).await;
+    assert!(seen.statuses.keys().all(|status| matches!(status, 201 | 303 | 409)), "{:?}", seen.statuses);
+    assert!(seen.statuses.get(&201).is_some_and(|booked| *booked > CLIENTS), "{:?}", seen.statuses);
+    assert_eq!(seen.overlaps, 0);
+}
+
+// ---- round robin ----------------------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_at_once_fill_five_reps_days_to_the_last_slot() {
+    let app = app_with(5, "interval: 30m, window: 10d").await;
+    let slots: Vec<i64> = (0..20).map(|n| tuesday("08:00") + n * 30 * 60_000).collect();
+    let work = (0..CROWD).map(|n| {
+        let (client, at) = (app.client.clone(), slots[n % slots.len()]);
+        async move { book(&client, at, &format!("p{n}@acme.example")).await.status }
+    });
+    let statuses = together(work).await;
+    assert_eq!(counted(&statuses), BTreeMap::from([(201, 100), (409, CROWD - 100)]));
+    let each: Vec<i64> = confirmed(&app).await.into_values().collect();
+    assert_eq!(each, [20; 5], "every rep has every slot");
+    assert_eq!(overlaps(&app).await, 0);
+}
+
+// ---- holds ----------------------------------------------------------------------------------------
+
+async fn hold(app: &TestApp, db: &Db, holder: Holder, starts_at: i64) -> bookings::Result<bookings::Booking> {
+    let desk = Desk { team: &app.app.team, lifecycle: &app.app.lifecycle };
+    let pick = Pick {
+        meeting: "call",
+        starts_at: Timestamp(starts_at),
+        duration_ms: None,
+        time_zone: "Europe/Madrid",
+        language: Language::En,
+        holder,
+        contact: None,
+    };
+    let mut tx = db.begin().await?;
+    let held = bookings::hold(&mut tx, desk, &pick, app.now()).await?;
+    tx.commit().await?;
+    Ok(held)
+}
+
+fn somebody() -> Holder {
+    Holder { visitor: Some(VisitorId::new()), conversation: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_hundred_who_hold_one_time_one_has_it_and_nobody_after_it_ran_out() {
+    let app = Arc::new(app(1).await);
+    let crowd = |app: &Arc<TestApp>| {
+        let app = app.clone();
+        together((0..200).map(move |_| {
+            let app = app.clone();
+            async move { hold(&app, &app.app.stores.db, somebody(), tuesday("10:00")).await.is_ok() }
+        }))
+    };
+    assert_eq!(crowd(&app).await.iter().filter(|is_held| **is_held).count(), 1);
+    app.clock.advance(HOLD_MS - 1_000);
+    book(&app.client, tuesday("10:00"), "late@acme.example").await.expect_problem(409, "booking.slot_taken");
+    app.clock.advance(2_000);
+    assert_eq!(crowd(&app).await.iter().filter(|is_held| **is_held).count(), 1, "the old hold is gone");
+    assert_eq!(overlaps(&app).await, 0);
+}
+
+#[tokio::test]
+async fn one_visitor_keeps_one_time_however_many_she_picks() {
+    let app = app(1).await;
+    let me = somebody();
+    for n in 0..10 {
+        hold(&app, &app.app.stores.db, me, tuesday("09:00") + n * 40 * 60_000).await.expect("free");
+    }
+    let rows = app.rows("select count(*) as n from bookings where state = 'hold'").await;
+    assert_eq!(rows[0].get::<i64>("n").expect("a number"), 1);
+}
+
+// ---- moves ----------------------------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_five_hundred_moves_onto_one_time_one_arrives_and_nobody_loses_her_call() {
+    let app = app_with(1, "interval: 30m, window: 60d").await;
+    let mut links = Vec::new();
+    let days: Vec<i64> = (0..40).map(|n| tuesday("08:00") + n * 86_400_000).collect();
+    let slots = days.iter().flat_map(|day| (0..20).map(move |n| day + n * 30 * 60_000));
+    let working = slots.filter(|at| {
+        let day =
+            Timestamp(*at).to_jiff().to_zoned(jiff::tz::TimeZone::UTC).weekday().to_monday_zero_offset();
+        day < 5 && *at != tuesday("15:00")
+    });
+    for (n, at) in working.take(500).enumerate() {
+        let booked = book(&app.client, at, &format!("p{n}@acme.example")).await.expect_json(201);
+        links.push(booked["manage"].as_str().expect("a path").to_owned());
+    }
+    assert_eq!(links.len(), 500);
+    let statuses = together(links.into_iter().map(|link| {
+        let client = app.client.clone();
+        async move {
+            let at = tuesday("15:00").to_string();
+            client.submit(&format!("{link}/reschedule"), &[("starts_at", &at)]).await.status
+        }
+    }))
+    .await;
+    assert_eq!(counted(&statuses), BTreeMap::from([(303, 1), (409, 499)]));
+    assert_eq!(confirmed(&app).await.into_values().sum::<i64>(), 500, "the losers keep their old time");
+    assert_eq!(overlaps(&app).await, 0);
+}
+
+// ---- two nodes ------------------------------------------------------------------------------------
+
+/// A second connection to the app's store, as another node has one.
+async fn second(app: &TestApp) -> Db {
+    let storage = &app.app.config.storage;
+    match mix() {
+        Mix::Embedded => {
+            let (own, hits) = (storage.data.join("embudo.db"), storage.data.join("hits.db"));
+            Db::open_sqlite_beside(&own, &hits, JOURNEY).await.expect("the same file")
+        }
+        Mix::Spread => {
+            Db::open_postgres(storage.postgres.expose(), 16, JOURNEY).await.expect("the same database")
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_on_one_store_never_give_one_time_to_two() {
+    let app = Arc::new(app(2).await);
+    let other = second(&app).await;
+    for round in 0..3 {
+        let at = tuesday("09:00") + round * 60 * 60_000;
+        let work = (0..200).map(|n| {
+            let (app, other) = (app.clone(), other.clone());
+            async move {
+                let db = if n % 2 == 0 { &app.app.stores.db } else { &other };
+                // Overlapping, not equal.
+                match hold(&app, db, somebody(), at + i64::from(n % 3) * 5 * 60_000).await {
+                    Ok(_) => true,
+                    Err(bookings::Error::SlotTaken { .. }) => false,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        let held = together(work).await;
+        assert_eq!(held.iter().filter(|is_held| **is_held).count(), 2, "one for each rep");
+        assert_eq!(overlaps(&app).await, 0);
+    }
+}
+
+// ---- the proof ------------------------------------------------------------------------------------
+
+async fn run(app: &TestApp, text: &'static str) {
+    app.app.stores.db.execute(Sql(text), &[]).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+}
+
+/// Takes the last line of defence out.
+async fn without_guard(app: &TestApp) {
+    match mix() {
+        Mix::Embedded => {
+            run(app, "drop trigger bookings_overlap_insert").await;
+            run(app, "drop trigger bookings_overlap_update").await;
+        }
+        Mix::Spread => run(app, "alter table bookings drop constraint bookings_overlap").await,
+    }
+}
+
+/// Whoever looks first and writes afterwards, as most schedulers do; without a lock. The overlaps that are left, and how
+/// many were refused by the store.
+async fn look_then_write(app: &Arc<TestApp>) -> (i64, usize) {
+    let at = tuesday("10:00");
+    let line = Arc::new(tokio::sync::Barrier::new(32));
+    let work = (0..32).map(|n| {
+        let (app, line) = (app.clone(), line.clone());
+        async move {
+            let db = &app.app.stores.db;
+            let taken = embudo::sql!(
+                "select 1 as taken from bookings
+                 where rep = 'rep-0' and state in ('hold', 'confirmed') and block_from < $2 and block_to > $1"
+            );
+            let (from, to) = (at + i64::from(n % 4) * 300_000, at + i64::from(n % 4) * 300_000 + 2_400_000);
+            let is_free =
+                db.read().query_opt(taken, embudo::params![from, to]).await.expect("read").is_none();
+            line.wait().await;
+            let insert = embudo::sql!(
+                "insert into bookings (id, meeting, rep, starts_at, ends_at, block_from, block_to, state, time_zone,
+                     language, created_at, updated_at)
+                 values ($1, 'call', 'rep-0', $2, $3, $2, $3, 'confirmed', 'UTC', 'en', 0, 0)"
+            );
+            let id = embudo::base::ids::new_key();
+            is_free && db.execute(insert, embudo::params![id, from, to]).await.is_err()
+        }
+    });
+    let refused = together(work).await.into_iter().filter(|is_refused| *is_refused).count();
+    (overlaps(app).await, refused)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_alone_stops_whoever_looks_first_and_writes_afterwards() {
+    let app = Arc::new(app(1).await);
+    let (overlaps, refused) = look_then_write(&app).await;
+    assert_eq!((overlaps, refused), (0, 31));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_stores_guard_the_same_writers_overlap() {
+    let app = Arc::new(app(1).await);
+    without_guard(&app).await;
+    let (overlaps, refused) = look_then_write(&app).await;
+    assert!(overlaps > 0 && refused == 0, "{overlaps} overlaps, {refused} refused: the race cannot be lost");
+}
+
+/// On PostgreSQL the lock is a function of the server, which a schema of our own can hide. On SQLite it is the one
+/// writer of the file and cannot be taken out; there the two tests above are the proof.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_lock_and_the_constraint_the_thousand_and_the_fifty_overlap() {
+    if mix() == Mix::Embedded {
+        return;
+    }
+    let app = Arc::new(app(1).await);
+    let url = app.app.config.storage.postgres.expose().to_owned();
+    without_guard(&app).await;
+    let (_, name) = url.rsplit_once('/').expect("the address ends with a database");
+    postgres_does(
+        &url,
+        &format!(
+            "create schema unlocked;
+             create function unlocked.pg_advisory_xact_lock(bigint) returns void language sql as 'select 1';
+             alter database {name} set search_path = unlocked, pg_catalog, public;
+             select pg_terminate_backend(pid) from pg_stat_activity
+             where datname = '{name}' and pid <> pg_backend_pid();"
+        ),
+    )
+    .await;
+    // Connections that were cut are thrown away one by one; those that come after them have no lock.
+    for _ in 0..64 {
+        let _ = app.app.stores.db.ping().await;
+    }
+    let mut found = 0;
+    for round in 0..3 {
+        one_slot(&app, round).await;
+        found += overlaps(&app).await;
+    }
+    assert!(found > 0, "a thousand at once without a lock and nobody met: the race cannot be lost");
+    let before = overlaps(&app).await;
+    let seen = churn(&app, Duration::from_secs(3)).await;
+    assert!(seen.overlaps > before || before > 0, "{before}");
+}

@@ -10,6 +10,7 @@
 
 pub mod assign;
 mod booking;
+pub mod calendars;
 mod error;
 pub mod invite;
 mod place;

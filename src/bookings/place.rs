@@ -3,7 +3,7 @@
 use super::assign::{self, Preference};
 use super::slots::{self, Busy, Slot, Span};
 use super::team::{Meeting, Rep, Team};
-use super::{Booking, Error, Holder, Pick, Result, State, Time, store};
+use super::{Booking, Error, Holder, Pick, Result, State, Time, calendars, store};
 use crate::base::ids::{BookingId, ContactId};
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, Timestamp};
@@ -264,7 +264,8 @@ async fn alternatives(
     Ok(times)
 }
 
-/// What blocks the reps around `window`, but for what this holder holds and the booking that is being moved.
+/// What blocks the reps around `window`, here and in their own calendars, but for what this holder holds and the booking
+/// that is being moved.
 async fn busy(
     q: &mut impl Queries,
     window: Span,
@@ -275,6 +276,9 @@ async fn busy(
     // No block is longer than a day (`team_file.rs` bounds its parts), so a day more on each side sees all of them.
     let around = Span::new(window.from.plus_ms(-DAY_MS), window.to.plus_ms(DAY_MS));
     let mut busy = Busy::new();
+    for (rep, elsewhere) in calendars::busy_elsewhere(q, around, now).await? {
+        busy.entry(rep).or_default().push(elsewhere);
+    }
     for blocking in store::blocking(q, around, now).await? {
         let is_own_hold = blocking.state == State::Hold && holder.holds(&blocking);
         if !is_own_hold && moving != Some(blocking.id) {

@@ -9,6 +9,7 @@
 //! | B105 | a number out of its range |
 //! | B106 | a meeting that names somebody who is not in the team, or nobody |
 //! | B107 | an e-mail address that cannot be written to, or that two reps share |
+//! | B108 | the address of a calendar feed that cannot be fetched |
 //! | S509 | business hours without hours or without a time zone |
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::calendars;
 use super::team::{Hours, Meeting, Opening, Rep, Role, Team, Week};
 use crate::base::diagnostic::Report;
 use crate::base::email::Email;
@@ -91,6 +93,8 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
     if let Some(days) = map.optional("overrides").and_then(View::map) {
         overrides.extend(different(&days));
     }
+    let calendars = map.optional("calendars").map(View::one_or_more).unwrap_or_default();
+    let calendars = calendars.into_iter().filter_map(feed).collect();
     map.finish();
     Some(Rep {
         id: id?,
@@ -103,7 +107,19 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
         priority: priority?,
         hours: hours?,
         overrides,
+        calendars,
     })
+}
+
+/// The address of a calendar feed.
+fn feed(view: View<'_>) -> Option<String> {
+    let text = view.str()?;
+    if calendars::address(&text).is_none() {
+        view.error("B108", "this is not the address of a calendar feed")
+            .hint("write it as https://… or webcal://…; a calendar with a password is connected in the console");
+        return None;
+    }
+    Some(text)
 }
 
 /// Business hours by name.

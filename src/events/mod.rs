@@ -7,7 +7,7 @@ pub use outbox::PERSONAL;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{
-    AccountId, BookingId, CompanyId, ContactId, ConversationId, DealId, EventId, HandoverId, SubmissionId,
+    AccountId, BookingId, CalendarId, CompanyId, ContactId, ConversationId, DealId, EventId, HandoverId, SubmissionId,
     TaskId, VisitorId,
 };
 use crate::base::time::Timestamp;
@@ -111,6 +111,8 @@ pub enum Event {
     BookingCancelled { booking: BookingId, contact: ContactId, sequence: i64 },
     /// A call took place, or did not.
     BookingOutcomeSet { booking: BookingId, contact: ContactId, outcome: String },
+    /// A rep's calendar could not be read for so long that she counts as busy all the time.
+    CalendarStale { calendar: CalendarId, rep: String },
 }
 
 impl Event {
@@ -155,6 +157,7 @@ impl Event {
             Self::BookingRescheduled { .. } => "booking_rescheduled",
             Self::BookingCancelled { .. } => "booking_cancelled",
             Self::BookingOutcomeSet { .. } => "booking_outcome_set",
+            Self::CalendarStale { .. } => "calendar_stale",
         }
     }
 
@@ -188,7 +191,10 @@ impl Event {
             | Self::BookingRescheduled { contact, .. }
             | Self::BookingCancelled { contact, .. }
             | Self::BookingOutcomeSet { contact, .. } => Some(*contact),
-            Self::DealWon { .. } | Self::DealLost { .. } | Self::MilestoneReached { .. } => None,
+            Self::DealWon { .. }
+            | Self::DealLost { .. }
+            | Self::MilestoneReached { .. }
+            | Self::CalendarStale { .. } => None,
             Self::RecordingWatched { contact, .. }
             | Self::ConversationOpened { contact, .. }
             | Self::HandoffRequested { contact, .. }

@@ -3,6 +3,7 @@
 //! Every piece of work is a row in the queue; a worker that dies leaves it to the next. [`run`] keeps at it, woken by the
 //! bus and looking by itself four times a second; [`drain`] does everything that is due now, for tests and for the end.
 
+pub mod calendars;
 mod dispatch;
 mod letters;
 pub mod queue;

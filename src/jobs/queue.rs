@@ -200,6 +200,46 @@ pub async fn forget_done(db: &Db, before: Timestamp) -> Result<u64> {
         .await
 }
 
+/// Keeps a job in the queue that is never done: puts it in, or back in if it ended. Returns whether it had to.
+///
+/// # Errors
+/// As the store says.
+pub async fn keep(
+    tx: &mut Tx,
+    kind: &str,
+    dedupe_key: &str,
+    payload: &Json,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<bool> {
+    let touched = tx
+        .execute(
+            sql!(
+                "insert into jobs (id, kind, dedupe_key, payload, state, next_at, created_at)
+                 values ($1, $2, $3, $4, 'ready', $5, $6)
+                 on conflict (dedupe_key) do update
+                 set state = 'ready', next_at = excluded.next_at, attempts = 0, trouble_since = null, done_at = null
+                 where jobs.state in ('done', 'dropped', 'dead')"
+            ),
+            params![JobId::new(), kind, dedupe_key, payload, at, now],
+        )
+        .await?;
+    Ok(touched > 0)
+}
+
+/// Makes a waiting job due now.
+///
+/// # Errors
+/// As the store says.
+pub async fn hasten(tx: &mut Tx, dedupe_key: &str, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!("update jobs set next_at = $2 where dedupe_key = $1 and state = 'ready' and next_at > $2"),
+        params![dedupe_key, now],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Whether any job is due, without a write.
 ///
 /// # Errors

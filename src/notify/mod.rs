@@ -34,12 +34,14 @@ pub use words::Wording;
 use self::mails::Draft;
 use self::manners::Turn;
 use crate::base::email::Email;
+use crate::base::ids::{BookingId, CalendarId};
 use crate::base::language::Language;
 use crate::base::live::Live;
 use crate::base::signing::Keys;
 use crate::base::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::bookings::team::Team;
 use crate::chat::Running;
+use crate::config::Calendars;
 use crate::gates::Catalog;
 use crate::nurture::Sequences;
 use crate::render::Templates;
@@ -68,6 +70,8 @@ pub struct Desk {
     pub flows: Arc<Running>,
     pub mailer: Mailer,
     pub outbound: Outbound,
+    /// How often calendars are read, and how long they are believed.
+    pub calendars: Calendars,
     /// The sender of every mail and the organiser of every invitation.
     pub from: Email,
     /// Where mails come back to that cannot be delivered, if that is another address.
@@ -94,6 +98,10 @@ pub enum Work {
         /// What it tells.
         notice: Notice,
     },
+    /// Reads a rep's calendar, again and again.
+    ReadCalendar { calendar: CalendarId },
+    /// Makes the reps' calendars say of a call what it is now.
+    WriteCall { booking: BookingId },
     /// A line in the console.
     Console {
         /// What it tells.
@@ -179,6 +187,8 @@ pub async fn send(
             }
         }
         Work::Hook { hook, notice } => channels::hook::send(desk, hook, notice).await,
+        Work::ReadCalendar { calendar } => channels::calendar::read(desk, *calendar, now).await,
+        Work::WriteCall { booking } => channels::calendar::write(desk, *booking, now).await,
         Work::Console { notice } => channels::console::send(desk, notice, now).await.map(|()| Sent::Out),
     }
 }

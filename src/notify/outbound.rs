@@ -3,6 +3,8 @@
 //! A name is resolved by us, every answer is checked, and the connection goes to a checked address; redirects are not
 //! followed; time and the size of the answer are bounded.
 
+mod fetch;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, StatusCode, Url, redirect};
 use serde_json::Value as Json;
 
+pub(super) use self::fetch::{Call, Trouble};
 use super::Error;
 
 const PATIENCE: Duration = Duration::from_secs(15);

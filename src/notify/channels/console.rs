@@ -12,8 +12,8 @@ use crate::render::Zone;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// `booking_confirmed`, `booking_rescheduled`, `booking_cancelled`, `handoff_requested`, `handoff_passed_on`,
-    /// `question_left`, `sla_breached`, `customer_state_changed`, `handover_given`, `handover_late`, `task_given` or
-    /// `bant_completed`.
+    /// `question_left`, `sla_breached`, `customer_state_changed`, `handover_given`, `handover_late`, `task_given`,
+    /// `bant_completed` or `calendar_stale`.
     pub kind: String,
     /// Whom it is for; none for everybody.
     pub account: Option<AccountId>,

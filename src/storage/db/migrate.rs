@@ -39,6 +39,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(13, "flow versions", include_str!("../migrations/0013_flow_versions.sql")),
     shared(15, "live chat", include_str!("../migrations/0015_live_chat.sql")),
     shared(16, "watching and confirming", include_str!("../migrations/0016_watching_and_confirming.sql")),
+    shared(21, "calendars", include_str!("../migrations/0021_calendars.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

@@ -8,6 +8,7 @@ mod support;
 mod architecture;
 mod booking;
 mod booking_zones;
+mod calendars;
 mod chat;
 mod chat_hostile;
 mod chat_nodes;

@@ -479,3 +479,189 @@ impl Time {
         Ok(Span::new(from, to))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::time::{HOUR_MS, zone};
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::from_jiff(text.parse().expect("an instant"))
+    }
+
+    fn read(files: &[impl AsRef<[u8]>], counts_tentative: bool) -> Result<Vec<String>, Fault> {
+        let zone = zone("Europe/Madrid").expect("bundled");
+        let owner = Email::parse("mike@faro.example").expect("an address");
+        let reading = Reading {
+            window: Span::new(at("2026-11-01T00:00:00Z"), at("2026-12-01T00:00:00Z")),
+            zone: &zone,
+            owner: &owner,
+            own_domain: "faro.example",
+            counts_tentative,
+        };
+        let told = |span: &Span| format!("{}/{}", &span.from.to_string()[5..16], &span.to.to_string()[5..16]);
+        reading.busy(files).map(|spans| spans.iter().map(told).collect())
+    }
+
+    fn event(lines: &str) -> String {
+        format!("BEGIN:VEVENT\n{}\nEND:VEVENT", lines.replace(" | ", "\n"))
+    }
+
+    fn busy(events: &[&str]) -> Result<Vec<String>, Fault> {
+        let events: Vec<String> = events.iter().map(|lines| event(lines)).collect();
+        read(&[format!("BEGIN:VCALENDAR\n{}\nEND:VCALENDAR\n", events.join("\n"))], true)
+    }
+
+    #[test]
+    fn an_event_a_whole_day_and_a_length_keep_busy() {
+        let found = busy(&[
+            "UID:1 | DTSTART:20261123T090000Z | DTEND:20261123T100000Z",
+            "UID:2 | DTSTART;VALUE=DATE:20261124",
+            "UID:3 | DTSTART;TZID=America/New_York:20261125T090000 | DURATION:PT45M",
+            "UID:4 | DTSTART:20261126T120000 | DTEND:20261126T130000",
+            "UID:5 | DTSTART:20261127T090000Z",
+        ]);
+        let expected = [
+            "11-23T09:00/11-23T10:00",
+            "11-23T23:00/11-24T23:00",
+            "11-25T14:00/11-25T14:45",
+            "11-26T11:00/11-26T12:00",
+        ];
+        assert_eq!(found.expect("a calendar"), expected);
+    }
+
+    #[test]
+    fn what_says_that_it_keeps_nobody_busy_does_not() {
+        let when = "DTSTART:20261123T090000Z | DTEND:20261123T100000Z";
+        for free in [
+            "TRANSP:TRANSPARENT",
+            "STATUS:CANCELLED",
+            "X-MICROSOFT-CDO-BUSYSTATUS:FREE",
+            "ATTENDEE;PARTSTAT=DECLINED:mailto:Mike@faro.example",
+        ] {
+            assert_eq!(busy(&[&format!("UID:1 | {when} | {free}")]), Ok(vec![]), "{free}");
+        }
+        for taken in ["TRANSP:OPAQUE", "ATTENDEE;PARTSTAT=DECLINED:mailto:ana@faro.example", "STATUS:TENTATIVE"] {
+            assert_eq!(busy(&[&format!("UID:1 | {when} | {taken}")]).map(|all| all.len()), Ok(1), "{taken}");
+        }
+        let tentative = format!("BEGIN:VCALENDAR\n{}\nEND:VCALENDAR", event(&format!("{when} | STATUS:TENTATIVE")));
+        assert_eq!(read(&[tentative], false), Ok(vec![]));
+    }
+
+    #[test]
+    fn our_own_calls_do_not_count_twice() {
+        let when = "DTSTART:20261123T090000Z | DTEND:20261123T100000Z";
+        let id = "01936d5e-7d5c-7000-8000-000000000001";
+        assert_eq!(busy(&[&format!("UID:{id}@faro.example | {when}")]), Ok(vec![]));
+        for other in [format!("{id}@acme.example"), "meeting@faro.example".to_owned(), id.to_owned()] {
+            assert_eq!(busy(&[&format!("UID:{other} | {when}")]).map(|all| all.len()), Ok(1), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_series_has_dates_that_are_left_out_moved_and_called_off() {
+        let master = "UID:1 | DTSTART;TZID=Europe/Madrid:20261102T090000 | DTEND;TZID=Europe/Madrid:20261102T093000 \
+                      | RRULE:FREQ=WEEKLY;COUNT=4 | EXDATE;TZID=Europe/Madrid:20261109T090000";
+        let moved = "UID:1 | RECURRENCE-ID;TZID=Europe/Madrid:20261116T090000 | DTSTART:20261117T150000Z \
+                     | DTEND:20261117T160000Z";
+        let off = "UID:1 | RECURRENCE-ID:20261123T080000Z | STATUS:CANCELLED | DTSTART:20261123T080000Z \
+                   | DTEND:20261123T083000Z";
+        let found = busy(&[moved, master, off]).expect("a calendar");
+        assert_eq!(found, ["11-02T08:00/11-02T08:30", "11-17T15:00/11-17T16:00"]);
+    }
+
+    #[test]
+    fn the_later_version_of_an_event_holds() {
+        let old = "UID:1 | SEQUENCE:2 | DTSTART:20261123T090000Z | DTEND:20261123T100000Z";
+        let new = "UID:1 | SEQUENCE:10 | DTSTART:20261124T090000Z | DTEND:20261124T100000Z";
+        assert_eq!(busy(&[new, old]).expect("a calendar"), ["11-24T09:00/11-24T10:00"]);
+    }
+
+    #[test]
+    fn an_alarm_is_no_part_of_its_event() {
+        let found = busy(&["UID:1 | DTSTART:20261123T090000Z | DURATION:PT1H | BEGIN:VALARM | DURATION:PT5M | \
+                            STATUS:CANCELLED | END:VALARM"]);
+        assert_eq!(found.expect("a calendar"), ["11-23T09:00/11-23T10:00"]);
+    }
+
+    #[test]
+    fn a_series_without_an_end_is_read_as_far_as_it_is_wanted() {
+        let daily = "UID:1 | DTSTART;TZID=Europe/Madrid:19700101T090000 | DURATION:PT15M | RRULE:FREQ=DAILY";
+        assert_eq!(busy(&[daily]).map(|all| all.len()), Ok(30));
+        // It began before the window and still lasts.
+        let long = "UID:2 | DTSTART:20261001T000000Z | DTEND:20261103T000000Z";
+        assert_eq!(busy(&[long]).expect("a calendar"), ["11-01T00:00/11-03T00:00"]);
+    }
+
+    #[test]
+    fn a_free_busy_answer_is_read() {
+        let file = "BEGIN:VCALENDAR\nBEGIN:VFREEBUSY\nFREEBUSY:20261123T090000Z/PT1H,20261123T120000Z/20261123T130000Z\n\
+                    FREEBUSY;FBTYPE=FREE:20261124T090000Z/PT1H\nFREEBUSY;FBTYPE=BUSY-UNAVAILABLE:20261125T090000Z/P1D\n\
+                    END:VFREEBUSY\nEND:VCALENDAR\n";
+        let expected = ["11-23T09:00/11-23T10:00", "11-23T12:00/11-23T13:00", "11-25T09:00/11-26T09:00"];
+        assert_eq!(read(&[file], true).expect("a calendar"), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_told_by_name_and_never_taken_for_free_time() {
+        let fault = |lines: &str| busy(&[lines]).expect_err(lines);
+        assert_eq!(fault("UID:1 | DTSTART;TZID=Middle Earth:20261123T090000"), Fault::Zone("Middle Earth".to_owned()));
+        assert_eq!(
+            fault("UID:1 | DTSTART:20261123T090000Z | RRULE:FREQ=HOURLY"),
+            Fault::Rule("FREQ=HOURLY".to_owned())
+        );
+        assert_eq!(fault("UID:1 | DTSTART:tomorrow"), Fault::Time("tomorrow".to_owned()));
+        assert_eq!(fault("UID:1 | SUMMARY:no start"), Fault::Time("DTSTART".to_owned()));
+        assert_eq!(
+            fault("UID:1 | DTSTART:00010101T000000Z | RRULE:FREQ=DAILY;COUNT=99999999"),
+            Fault::TooMany,
+            "more work than anybody's calendar is"
+        );
+        assert_eq!(read(&["<html>Log in</html>"], true), Err(Fault::NotACalendar));
+        assert_eq!(read(&[""], true), Err(Fault::NotACalendar));
+        assert_eq!(read(&["BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:2026"], true), Err(Fault::BrokenOff));
+    }
+
+    #[test]
+    fn ten_megabytes_of_events_are_read_in_the_end() {
+        let mut file = "BEGIN:VCALENDAR\r\n".to_owned();
+        for n in 0..60_000 {
+            file.push_str(&format!(
+                "BEGIN:VEVENT\r\nUID:{n}\r\nDTSTART;TZID=Europe/Madrid:20200101T090000\r\nDURATION:PT1H\r\n\
+                 SUMMARY:{}\r\nEND:VEVENT\r\n",
+                "x".repeat(70)
+            ));
+        }
+        file.push_str("END:VCALENDAR\r\n");
+        assert!(file.len() > 9_000_000);
+        assert_eq!(read(&[file], true), Ok(vec![]));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 256, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_bytes_make_it_fall(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            drop(read(&[bytes.as_slice()], true));
+            let inside = [b"BEGIN:VCALENDAR\nBEGIN:VEVENT\n", bytes.as_slice(), b"\nEND:VEVENT\nEND:VCALENDAR"].concat();
+            drop(read(&[inside], true));
+        }
+
+        #[test]
+        fn no_lines_make_it_fall(
+            lines in prop::collection::vec(
+                "(DTSTART|DTEND|RDATE|EXDATE|RECURRENCE-ID|DURATION|RRULE|UID|SEQUENCE|FREEBUSY|BEGIN|END)\
+                 (;TZID=[A-Za-z/]{0,8}|;VALUE=DATE)?:(0001|2026|9999)(0101|1123|1231)(T[0-9]{6}Z?)?(/P[0-9]{1,9}[DW])?|\
+                 RRULE:FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY);INTERVAL=[0-9]{1,5}|DURATION:P[0-9]{1,12}[DWTHMS]|TZOFFSETTO:[-+][0-9]{4,6}",
+                0..12,
+            )
+        ) {
+            let file = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{}\nEND:VEVENT\nEND:VCALENDAR", lines.join("\n"));
+            if let Ok(found) = read(&[file], true) {
+                prop_assert!(found.len() as i64 <= 30 * DAY_MS / HOUR_MS);
+            }
+        }
+    }
+}

@@ -57,7 +57,10 @@ mod tests {
         assert!(!sealed.contains("pa55"));
         assert_eq!(ours.unseal(&["calendar", "17"], &sealed).as_ref().map(Secret::expose), Some("pa55wörd"));
         assert_eq!(ours.unseal(&["calendar", "18"], &sealed), None);
-        assert_eq!(keys("another secret of thirty-two characters").unseal(&["calendar", "17"], &sealed), None);
+        assert_eq!(
+            keys("another secret of thirty-two characters").unseal(&["calendar", "17"], &sealed),
+            None
+        );
         assert_ne!(ours.seal(&["calendar", "17"], &Secret::new("pa55wörd")), sealed, "a nonce is used once");
     }
 

@@ -115,8 +115,9 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
 fn feed(view: View<'_>) -> Option<String> {
     let text = view.str()?;
     if calendars::address(&text).is_none() {
-        view.error("B108", "this is not the address of a calendar feed")
-            .hint("write it as https://… or webcal://…; a calendar with a password is connected in the console");
+        view.error("B108", "this is not the address of a calendar feed").hint(
+            "write it as https://… or webcal://…; a calendar with a password is connected in the console",
+        );
         return None;
     }
     Some(text)

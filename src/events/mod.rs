@@ -7,8 +7,8 @@ pub use outbox::PERSONAL;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{
-    AccountId, BookingId, CalendarId, CompanyId, ContactId, ConversationId, DealId, EventId, HandoverId, SubmissionId,
-    TaskId, VisitorId,
+    AccountId, BookingId, CalendarId, CompanyId, ContactId, ConversationId, DealId, EventId, HandoverId,
+    SubmissionId, TaskId, VisitorId,
 };
 use crate::base::time::Timestamp;
 use crate::storage::Result;

@@ -3,7 +3,9 @@
 use super::channels::console::Notice;
 use super::rules::ByMail;
 use super::{Desk, Error, Fact, Mail, Planned, Work, store};
-use crate::base::ids::{AccountId, BookingId, CalendarId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId};
+use crate::base::ids::{
+    AccountId, BookingId, CalendarId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId,
+};
 use crate::base::time::{MINUTE_MS, Timestamp};
 use crate::bookings::{Outcome, calendars};
 use crate::contacts::{self, Contact};

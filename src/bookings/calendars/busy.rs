@@ -206,7 +206,11 @@ impl Reading<'_> {
                 Until::Instant(instant) => first.zone.to_datetime(instant),
             });
             // The last day of a series of whole days is told as a moment by some programs.
-            let end = if first.is_day { end.map(|end| end.date().to_datetime(jiff::civil::Time::MAX)) } else { end };
+            let end = if first.is_day {
+                end.map(|end| end.date().to_datetime(jiff::civil::Time::MAX))
+            } else {
+                end
+            };
             let found = rule.starts(first.local, end, (from, to), budget).map_err(refused)?;
             starts.extend(found.into_iter().map(|local| Time { local, ..first.clone() }));
         }
@@ -373,7 +377,9 @@ impl<'a> Event<'a> {
                 self.is_transparent |= says("FREE");
                 self.is_tentative |= says("TENTATIVE");
             }
-            "ATTENDEE" if line.param("PARTSTAT").is_some_and(|said| said.eq_ignore_ascii_case("DECLINED")) => {
+            "ATTENDEE"
+                if line.param("PARTSTAT").is_some_and(|said| said.eq_ignore_ascii_case("DECLINED")) =>
+            {
                 self.declined.push(value);
             }
             _ => {}
@@ -394,7 +400,8 @@ impl<'a> Event<'a> {
         if let Some(end) = self.end {
             let end = Time::read(end, zones, &start.zone)?;
             if start.is_day {
-                let days = start.local.date().until(end.local.date()).map_or(0, |span| i64::from(span.get_days()));
+                let days =
+                    start.local.date().until(end.local.date()).map_or(0, |span| i64::from(span.get_days()));
                 // A day that ends on itself is a day.
                 return Ok(Lasting::Days { days: days.max(1), ms: 0 });
             }
@@ -543,10 +550,13 @@ mod tests {
         ] {
             assert_eq!(busy(&[&format!("UID:1 | {when} | {free}")]), Ok(vec![]), "{free}");
         }
-        for taken in ["TRANSP:OPAQUE", "ATTENDEE;PARTSTAT=DECLINED:mailto:ana@faro.example", "STATUS:TENTATIVE"] {
+        for taken in
+            ["TRANSP:OPAQUE", "ATTENDEE;PARTSTAT=DECLINED:mailto:ana@faro.example", "STATUS:TENTATIVE"]
+        {
             assert_eq!(busy(&[&format!("UID:1 | {when} | {taken}")]).map(|all| all.len()), Ok(1), "{taken}");
         }
-        let tentative = format!("BEGIN:VCALENDAR\n{}\nEND:VCALENDAR", event(&format!("{when} | STATUS:TENTATIVE")));
+        let tentative =
+            format!("BEGIN:VCALENDAR\n{}\nEND:VCALENDAR", event(&format!("{when} | STATUS:TENTATIVE")));
         assert_eq!(read(&[tentative], false), Ok(vec![]));
     }
 
@@ -581,7 +591,8 @@ mod tests {
 
     #[test]
     fn an_alarm_is_no_part_of_its_event() {
-        let found = busy(&["UID:1 | DTSTART:20261123T090000Z | DURATION:PT1H | BEGIN:VALARM | DURATION:PT5M | \
+        let found =
+            busy(&["UID:1 | DTSTART:20261123T090000Z | DURATION:PT1H | BEGIN:VALARM | DURATION:PT5M | \
                             STATUS:CANCELLED | END:VALARM"]);
         assert_eq!(found.expect("a calendar"), ["11-23T09:00/11-23T10:00"]);
     }
@@ -607,7 +618,10 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_told_by_name_and_never_taken_for_free_time() {
         let fault = |lines: &str| busy(&[lines]).expect_err(lines);
-        assert_eq!(fault("UID:1 | DTSTART;TZID=Middle Earth:20261123T090000"), Fault::Zone("Middle Earth".to_owned()));
+        assert_eq!(
+            fault("UID:1 | DTSTART;TZID=Middle Earth:20261123T090000"),
+            Fault::Zone("Middle Earth".to_owned())
+        );
         assert_eq!(
             fault("UID:1 | DTSTART:20261123T090000Z | RRULE:FREQ=HOURLY"),
             Fault::Rule("FREQ=HOURLY".to_owned())

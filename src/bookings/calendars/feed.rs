@@ -42,7 +42,9 @@ impl Feed<'_> {
         calendar
             .append_property(Property::new("METHOD", "PUBLISH"))
             .append_property(Property::new("X-WR-CALNAME", text(&format!("Embudo: {}", self.rep.name))))
-            .append_property(Property::new("REFRESH-INTERVAL", LOOK_EVERY).add_parameter("VALUE", "DURATION").done())
+            .append_property(
+                Property::new("REFRESH-INTERVAL", LOOK_EVERY).add_parameter("VALUE", "DURATION").done(),
+            )
             .append_property(Property::new("X-PUBLISHED-TTL", LOOK_EVERY));
         for entry in entries {
             calendar.push(self.event(entry));

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn folds_are_undone_however_they_were_made() {
-        let file = "BEGIN:VCALENDAR\r\nSUMMARY:a\r\n b\r\n\tc\nDESCRIPTION:one\ntwo without a blank\rUID:1\r\n\r\n";
+        let file =
+            "BEGIN:VCALENDAR\r\nSUMMARY:a\r\n b\r\n\tc\nDESCRIPTION:one\ntwo without a blank\rUID:1\r\n\r\n";
         assert_eq!(
             unfold(file.as_bytes()),
             ["BEGIN:VCALENDAR", "SUMMARY:abc", "DESCRIPTION:onetwo without a blank", "UID:1"]
@@ -119,7 +120,8 @@ mod tests {
 
     #[test]
     fn colons_and_semicolons_in_quotes_belong_to_the_parameter() {
-        let line = Line::read("DTSTART;X=\"a;b:c\";tzid=\"(UTC+01:00) Madrid\":20261123T090000").expect("a line");
+        let line =
+            Line::read("DTSTART;X=\"a;b:c\";tzid=\"(UTC+01:00) Madrid\":20261123T090000").expect("a line");
         assert_eq!(line.param("TZID"), Some("(UTC+01:00) Madrid"));
         assert_eq!(line.value, "20261123T090000");
         assert!(line.is("dtstart"));

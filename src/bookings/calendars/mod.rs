@@ -141,7 +141,9 @@ impl Calendar {
     pub fn next_at(&self, every_ms: i64, now: Timestamp) -> Timestamp {
         match self.failures {
             0 => now.plus_ms(every_ms),
-            failures => now.plus_ms((PAUSE_MS << (failures - 1).clamp(0, 6)).min(HOUR_MS).min(every_ms.max(PAUSE_MS))),
+            failures => {
+                now.plus_ms((PAUSE_MS << (failures - 1).clamp(0, 6)).min(HOUR_MS).min(every_ms.max(PAUSE_MS)))
+            }
         }
     }
 }
@@ -211,7 +213,12 @@ pub fn address(text: &str) -> Option<Url> {
 ///
 /// # Errors
 /// [`Error::AddressInvalid`], [`Error::Known`], [`Error::TooMany`].
-pub async fn connect(tx: &mut Tx, keys: &Keys, wanted: &Wanted<'_>, now: Timestamp) -> Result<CalendarId, Error> {
+pub async fn connect(
+    tx: &mut Tx,
+    keys: &Keys,
+    wanted: &Wanted<'_>,
+    now: Timestamp,
+) -> Result<CalendarId, Error> {
     let mut url = address(wanted.address).ok_or(Error::AddressInvalid)?;
     url.set_fragment(None);
     if wanted.kind == Kind::CalDav && !url.path().ends_with('/') {
@@ -297,7 +304,9 @@ pub async fn follow(tx: &mut Tx, keys: &Keys, team: &Team, now: Timestamp) -> st
                 match connect(tx, keys, &one, now).await {
                     Ok(_) => has_changed = true,
                     Err(Error::Store(error)) => return Err(error),
-                    Err(error) => tracing::warn!(error = %error, rep.id = %rep.id, "a calendar is not connected"),
+                    Err(error) => {
+                        tracing::warn!(error = %error, rep.id = %rep.id, "a calendar is not connected")
+                    }
                 }
             }
             wanted.push((rep.id.clone(), digest));
@@ -417,8 +426,14 @@ pub async fn feed_path(q: &mut impl Queries, keys: &Keys, rep: &str) -> storage:
     Ok(known.map(|(nonce, created_at)| {
         // It ends only when it is revoked; the number is the last second that RFC 3339 can write.
         let expires = Timestamp(253_402_300_799_000);
-        let claims =
-            Claims { subject: rep.to_owned(), contact: None, visitor: None, expires, issued: created_at, nonce };
+        let claims = Claims {
+            subject: rep.to_owned(),
+            contact: None,
+            visitor: None,
+            expires,
+            issued: created_at,
+            nonce,
+        };
         format!("/cal/{}.ics", keys.sign(Purpose::CalendarFeed, &claims))
     }))
 }
@@ -490,7 +505,8 @@ pub async fn entry(
         None => None,
     };
     // The address is no name: it does not leave the console.
-    let names = contact.iter().flat_map(|contact| [contact.first_name.as_deref(), contact.last_name.as_deref()]);
+    let names =
+        contact.iter().flat_map(|contact| [contact.first_name.as_deref(), contact.last_name.as_deref()]);
     let who = names.flatten().collect::<Vec<_>>().join(" ");
     let link = contact.map(|contact| link(&format!("/console/contacts/{}", contact.id)));
     Ok(feed::Entry { booking, who, link })
@@ -510,7 +526,12 @@ pub async fn written(q: &mut impl Queries, booking: BookingId) -> storage::Resul
 ///
 /// # Errors
 /// As the store says.
-pub async fn note_written(tx: &mut Tx, booking: BookingId, written: &Written, now: Timestamp) -> storage::Result<()> {
+pub async fn note_written(
+    tx: &mut Tx,
+    booking: BookingId,
+    written: &Written,
+    now: Timestamp,
+) -> storage::Result<()> {
     store::note_written(tx, booking, written, now).await
 }
 

@@ -42,7 +42,11 @@ impl Moment {
         let (hour, minute) = (part(0)?, part(2)?);
         let time = jiff::civil::Time::new(hour, minute, second, 0).ok()?;
         let local = date.to_datetime(time);
-        if is_utc { TimeZone::UTC.to_timestamp(local).ok().map(Self::Instant) } else { Some(Self::Local(local)) }
+        if is_utc {
+            TimeZone::UTC.to_timestamp(local).ok().map(Self::Instant)
+        } else {
+            Some(Self::Local(local))
+        }
     }
 }
 
@@ -81,7 +85,8 @@ impl Length {
                 _ => return None,
             }
         }
-        (number.is_none() && !is_empty && length.days <= 100_000 && length.ms <= 100_000 * DAY_MS).then_some(length)
+        (number.is_none() && !is_empty && length.days <= 100_000 && length.ms <= 100_000 * DAY_MS)
+            .then_some(length)
     }
 }
 
@@ -98,7 +103,9 @@ mod tests {
         assert!(matches!(Moment::read("20261123"), Some(Moment::Date(_))));
         assert!(matches!(Moment::read("20261123T0900"), Some(Moment::Local(_))));
         assert!(matches!(Moment::read(" 20261123T090060Z"), Some(Moment::Instant(_))));
-        for wrong in ["", "2026-11-23", "20261323", "20260230", "20261123T25", "20261123T250000", "20261123Té0000"] {
+        for wrong in
+            ["", "2026-11-23", "20261323", "20260230", "20261123T25", "20261123T250000", "20261123Té0000"]
+        {
             assert_eq!(Moment::read(wrong), None, "{wrong:?}");
         }
     }
@@ -107,7 +114,9 @@ mod tests {
     fn lengths_have_days_of_the_wall_clock_and_exact_hours() {
         assert_eq!(Length::read("P1DT1H30M"), Some(Length { days: 1, ms: 90 * MINUTE_MS }));
         assert_eq!(Length::read("P2W"), Some(Length { days: 14, ms: 0 }));
-        for wrong in ["", "P", "PT", "-PT5M", "PT5", "P5M", "P99999999999999999999D", "PT1000000H1000000H1000000H"] {
+        for wrong in
+            ["", "P", "PT", "-PT5M", "PT5", "P5M", "P99999999999999999999D", "PT1000000H1000000H1000000H"]
+        {
             assert!(Length::read(wrong).is_none_or(|length| length.ms <= 100_000 * DAY_MS), "{wrong:?}");
         }
         assert_eq!(Length::read("-PT5M"), None);

@@ -126,7 +126,8 @@ impl Rule {
         }
         let is_understood = has_unit
             && !(rule.count.is_some() && rule.until.is_some())
-            && (matches!(rule.unit, Unit::Month | Unit::Year) || rule.by_day.iter().all(|(nth, _)| *nth == 0))
+            && (matches!(rule.unit, Unit::Month | Unit::Year)
+                || rule.by_day.iter().all(|(nth, _)| *nth == 0))
             && !(rule.unit == Unit::Week && !rule.by_month_day.is_empty());
         if is_understood { Ok(rule) } else { Err(Refused::Unknown) }
     }
@@ -270,7 +271,8 @@ impl Rule {
     }
 
     fn of_month(&self, first: Date, begin: Date) -> Vec<Date> {
-        let days = (1..=begin.days_in_month()).filter_map(|day| Date::new(begin.year(), begin.month(), day).ok());
+        let days =
+            (1..=begin.days_in_month()).filter_map(|day| Date::new(begin.year(), begin.month(), day).ok());
         let matches = |date: &Date| {
             if self.by_day.is_empty() && self.by_month_day.is_empty() {
                 return date.day() == first.day();
@@ -316,7 +318,10 @@ impl Rule {
     fn has_month_day(&self, date: Date) -> bool {
         let length = date.days_in_month();
         self.by_month_day.is_empty()
-            || self.by_month_day.iter().any(|day| date.day() == if *day > 0 { *day } else { length + 1 + *day })
+            || self
+                .by_month_day
+                .iter()
+                .any(|day| date.day() == if *day > 0 { *day } else { length + 1 + *day })
     }
 }
 
@@ -394,7 +399,8 @@ mod tests {
     fn starts(rule: &str, first: &str, from: &str, to: &str) -> Vec<String> {
         let at = |text: &str| text.parse::<DateTime>().expect("a wall clock");
         let rule = Rule::read(rule).expect("a rule");
-        let found = rule.starts(at(first), None, (at(from), at(to)), &mut Budget::new(100_000)).expect("dates");
+        let found =
+            rule.starts(at(first), None, (at(from), at(to)), &mut Budget::new(100_000)).expect("dates");
         found.iter().map(|start| start.date().to_string()).collect()
     }
 
@@ -414,7 +420,8 @@ mod tests {
         let last = "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1";
         let found = starts(last, "2026-10-30T09:00", "2026-10-01T00:00", "2027-01-31T00:00");
         assert_eq!(found, ["2026-10-30", "2026-11-30", "2026-12-31", "2027-01-29"]);
-        let second = starts("FREQ=MONTHLY;BYDAY=2TU", "2026-11-10T09:00", "2026-11-01T00:00", "2027-01-31T00:00");
+        let second =
+            starts("FREQ=MONTHLY;BYDAY=2TU", "2026-11-10T09:00", "2026-11-01T00:00", "2027-01-31T00:00");
         assert_eq!(second, ["2026-11-10", "2026-12-08", "2027-01-12"]);
     }
 
@@ -431,7 +438,9 @@ mod tests {
         let mut budget = Budget::new(30);
         let at = |text: &str| text.parse::<DateTime>().expect("a wall clock");
         let window = (at("2026-11-23T00:00"), at("2026-11-26T00:00"));
-        for rule in ["FREQ=DAILY;INTERVAL=3", "FREQ=WEEKLY;BYDAY=TU", "FREQ=MONTHLY;BYMONTHDAY=24", "FREQ=YEARLY"] {
+        for rule in
+            ["FREQ=DAILY;INTERVAL=3", "FREQ=WEEKLY;BYDAY=TU", "FREQ=MONTHLY;BYMONTHDAY=24", "FREQ=YEARLY"]
+        {
             let rule = Rule::read(rule).expect("a rule");
             assert!(rule.starts(at("1900-11-24T09:00"), None, window, &mut budget).is_ok(), "{rule:?}");
         }
@@ -459,7 +468,10 @@ mod tests {
         let at = |text: &str| text.parse::<DateTime>().expect("a wall clock");
         let rule = Rule::read("FREQ=DAILY;COUNT=4000000000").expect("a rule");
         let all = (at("0001-01-01T00:00"), at("9999-12-31T00:00"));
-        assert_eq!(rule.starts(at("0001-01-01T00:00"), None, all, &mut Budget::new(1_000)), Err(Refused::TooMuch));
+        assert_eq!(
+            rule.starts(at("0001-01-01T00:00"), None, all, &mut Budget::new(1_000)),
+            Err(Refused::TooMuch)
+        );
     }
 
     proptest! {

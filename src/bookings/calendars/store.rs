@@ -114,8 +114,9 @@ pub async fn knows(q: &mut impl Queries, rep: &str, digest: &str) -> Result<bool
 
 /// The calendars of `team.yaml`: id, rep, digest of the address.
 pub async fn of_file(q: &mut impl Queries) -> Result<Vec<(CalendarId, String, String)>> {
-    let rows =
-        q.query(sql!("select id, rep, url_digest from calendars where origin = 'file' order by id"), &[]).await?;
+    let rows = q
+        .query(sql!("select id, rep, url_digest from calendars where origin = 'file' order by id"), &[])
+        .await?;
     rows.iter().map(|row| Ok((row.get("id")?, row.get("rep")?, row.get("url_digest")?))).collect()
 }
 
@@ -183,14 +184,16 @@ pub async fn busy(q: &mut impl Queries, around: Span) -> Result<Vec<(String, Spa
 
 /// The reps who have a calendar that is not believed.
 pub async fn in_doubt(q: &mut impl Queries, now: Timestamp) -> Result<Vec<String>> {
-    let rows =
-        q.query(sql!("select distinct rep from calendars where good_until <= $1 order by rep"), params![now]).await?;
+    let rows = q
+        .query(sql!("select distinct rep from calendars where good_until <= $1 order by rep"), params![now])
+        .await?;
     rows.iter().map(|row| row.get("rep")).collect()
 }
 
 pub async fn feed(q: &mut impl Queries, rep: &str) -> Result<Option<(String, Timestamp)>> {
-    let row =
-        q.query_opt(sql!("select nonce, created_at from calendar_feeds where rep = $1"), params![rep]).await?;
+    let row = q
+        .query_opt(sql!("select nonce, created_at from calendar_feeds where rep = $1"), params![rep])
+        .await?;
     row.map(|row| Ok((row.get("nonce")?, row.get("created_at")?))).transpose()
 }
 
@@ -233,7 +236,11 @@ pub async fn written(q: &mut impl Queries, booking: BookingId) -> Result<Vec<Wri
         .await?;
     rows.iter()
         .map(|row| {
-            Ok(Written { calendar: row.get("calendar_id")?, etag: row.get("etag")?, sequence: row.get("sequence")? })
+            Ok(Written {
+                calendar: row.get("calendar_id")?,
+                etag: row.get("etag")?,
+                sequence: row.get("sequence")?,
+            })
         })
         .collect()
 }

@@ -110,15 +110,17 @@ impl Defined {
     fn zone(&self) -> Option<TimeZone> {
         let standard = self.standard.as_ref().or(self.daylight.as_ref())?;
         let standard_s = standard.offset_s?;
-        let fixed = || TimeZone::posix(&format!("<X>{}", posix_offset(standard_s))).ok();
-        let Some(daylight) = self.daylight.as_ref().filter(|_| self.standard.is_some()) else { return fixed() };
+        let fixed = || TimeZone::posix(&format!("<STD>{}", posix_offset(standard_s))).ok();
+        let Some(daylight) = self.daylight.as_ref().filter(|_| self.standard.is_some()) else {
+            return fixed();
+        };
         if standard.rule.is_empty() || daylight.rule.is_empty() {
             // Whoever changed clocks once and never again is in the later one now.
             let later = if daylight.start > standard.start { daylight } else { standard };
-            return TimeZone::posix(&format!("<X>{}", posix_offset(later.offset_s?))).ok();
+            return TimeZone::posix(&format!("<STD>{}", posix_offset(later.offset_s?))).ok();
         }
         let text = format!(
-            "<X>{}<Y>{},{},{}",
+            "<STD>{}<DST>{},{},{}",
             posix_offset(standard_s),
             posix_offset(daylight.offset_s?),
             change(daylight)?,
@@ -157,8 +159,8 @@ fn change(half: &Half) -> Option<String> {
     };
     let clock = half.start.split_once(['T', 't'])?.1;
     let (hour, minute) = (clock.get(..2)?, clock.get(2..4)?);
-    let is_clock = [hour, minute].iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
-    is_clock.then(|| format!("M{}.{nth}.{weekday}/{hour}:{minute}:00", month.unwrap_or(0)))
+    let (hour, minute): (u8, u8) = (hour.parse().ok()?, minute.parse().ok()?);
+    Some(format!("M{}.{nth}.{weekday}/{hour}:{minute:02}:00", month?))
 }
 
 /// `+0100`, `-0330` or `+053000` in seconds.

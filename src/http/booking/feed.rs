@@ -10,7 +10,11 @@ use crate::http::error::Problem;
 use crate::http::request::header;
 
 /// `GET /cal/{token}.ics`. Whoever has the address may read it; another one is made in the console.
-pub async fn show(request: HttpRequest, app: Shared, file: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn show(
+    request: HttpRequest,
+    app: Shared,
+    file: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     let token = file.strip_suffix(".ics").unwrap_or(&file);
     let now = app.clock.now();
     let reads = &mut app.stores.db.read();

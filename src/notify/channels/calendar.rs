@@ -96,7 +96,8 @@ async fn feed(
 /// Asks a CalDAV server for the events; one that shows none, only when somebody is busy.
 async fn collection(desk: &Desk, door: &Door, rep: &Rep, now: Timestamp) -> Result<Vec<Span>, Fault> {
     let window = calendars::window(now);
-    let headers = || vec![("content-type", "application/xml; charset=utf-8".to_owned()), ("depth", "1".to_owned())];
+    let headers =
+        || vec![("content-type", "application/xml; charset=utf-8".to_owned()), ("depth", "1".to_owned())];
     let report = |body: String| Call {
         headers: headers(),
         body: Some(body),
@@ -111,7 +112,8 @@ async fn collection(desk: &Desk, door: &Door, rep: &Rep, now: Timestamp) -> Resu
         }
         // Somebody may be let see when she is busy and no more (RFC 4791, 6.1.1).
         403 | 405 | 501 => {
-            let answer = desk.outbound.call(&report(dav::free_busy_query(window))).await.map_err(of_trouble)?;
+            let answer =
+                desk.outbound.call(&report(dav::free_busy_query(window))).await.map_err(of_trouble)?;
             match answer.status {
                 200 => busy(desk, rep, vec![answer.body], now).await,
                 status => Err(of_status(status)),
@@ -284,7 +286,8 @@ async fn put(
                 return Ok(());
             }
             412 => {
-                let known = desk.outbound.call(&door.call("GET", &resource, MOST_ANSWER)).await.map_err(error_of)?;
+                let known =
+                    desk.outbound.call(&door.call("GET", &resource, MOST_ANSWER)).await.map_err(error_of)?;
                 etag = match known.status {
                     200 => known.etag,
                     404 | 410 => None,
@@ -300,16 +303,20 @@ async fn put(
 /// The address of a call in a calendar; none if the calendar was let go.
 async fn resource(desk: &Desk, booking: &Booking, id: CalendarId) -> Result<Option<(Door, Url)>, Error> {
     let Some(calendar) = calendars::find(&mut desk.stores.db.read(), id).await? else { return Ok(None) };
-    let door = Door::of(desk, &calendar)
-        .map_err(|_| Error::Refused("the calendar was sealed with another key; connect it again".to_owned()))?;
+    let door = Door::of(desk, &calendar).map_err(|_| {
+        Error::Refused("the calendar was sealed with another key; connect it again".to_owned())
+    })?;
     let resource = door.url.join(&format!("{}.ics", booking.id));
-    let resource = resource.map_err(|_| Error::Refused("the calendar's address cannot be used".to_owned()))?;
+    let resource =
+        resource.map_err(|_| Error::Refused("the calendar's address cannot be used".to_owned()))?;
     Ok(Some((door, resource)))
 }
 
 fn error_of(trouble: Trouble) -> Error {
     match trouble {
-        Trouble::Forbidden => Error::Refused("the address is private; outbound.allow can permit it".to_owned()),
+        Trouble::Forbidden => {
+            Error::Refused("the address is private; outbound.allow can permit it".to_owned())
+        }
         Trouble::Unreachable(why) => Error::Unreachable(why),
         Trouble::TooLarge => Error::Deferred("the answer was too large".to_owned()),
     }

@@ -72,9 +72,9 @@ impl Outbound {
         }
         let unreachable = |error: reqwest::Error| Trouble::Unreachable(without_address(&error));
         let mut answer = request.send().await.map_err(unreachable)?;
-        let is_too_large = answer.content_length().is_some_and(|length| {
-            usize::try_from(length).map_or(true, |length| length > call.most_bytes)
-        });
+        let is_too_large = answer
+            .content_length()
+            .is_some_and(|length| usize::try_from(length).map_or(true, |length| length > call.most_bytes));
         if is_too_large {
             return Err(Trouble::TooLarge);
         }

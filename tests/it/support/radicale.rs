@@ -71,7 +71,8 @@ impl Radicale {
     /// Sends a request about something in the calendar as the user's own program does.
     pub async fn send(&self, method: &str, name: &str, body: Option<String>) -> (StatusCode, String) {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = self.client.request(method, format!("{}{name}", self.url)).basic_auth(USER, Some(PASSWORD));
+        let mut request =
+            self.client.request(method, format!("{}{name}", self.url)).basic_auth(USER, Some(PASSWORD));
         if let Some(body) = body {
             request = request.header("content-type", "text/calendar").body(body);
         }

@@ -14,7 +14,7 @@ use embudo::base::language::Language;
 use embudo::base::secret::Secret;
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp, zone};
 use embudo::bookings::calendars::busy::Reading;
-use embudo::bookings::calendars::{self, Kind, Origin, Wanted};
+use embudo::bookings::calendars::{self, Kind, Origin, Wanted, dav};
 use embudo::bookings::slots::Span;
 use embudo::bookings::{self, Desk, Outcome};
 use serde_json::{Value, json};
@@ -614,6 +614,17 @@ async fn a_caldav_server_says_when_its_owner_is_busy() {
     connect(&app, &radicale, PASSWORD).await;
     let free_then = free(&app).await;
     assert!(!free_then.contains(&tuesday("09:00")) && free_then.contains(&tuesday("10:00")), "{free_then:?}");
+    // Where it shows no events, it is asked only when somebody is busy.
+    let window = Span::new(Timestamp(tuesday("00:00")), Timestamp(tuesday("00:00") + DAY_MS));
+    let (status, answer) = radicale.send("REPORT", "", Some(dav::free_busy_query(window))).await;
+    assert_eq!(status, 200, "{answer}");
+    let (madrid, owner) =
+        (zone("Europe/Madrid").expect("bundled"), Email::parse("mike@faro.example").expect("one"));
+    let reading =
+        Reading { window, zone: &madrid, owner: &owner, own_domain: "faro.example", counts_tentative: true };
+    let half_an_hour = Span::new(Timestamp(tuesday("09:00")), Timestamp(tuesday("09:30")));
+    assert_eq!(reading.busy(&[answer]), Ok(vec![half_an_hour]));
+
     assert_eq!(radicale.send("DELETE", "stand-up.ics", None).await.0, 200);
     app.later(HOUR_MS).await;
     assert!(free(&app).await.contains(&tuesday("09:00")));

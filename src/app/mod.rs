@@ -154,6 +154,7 @@ impl App {
             flows: Arc::new(chat::Running::new(flows)),
             mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
+            calendars: config.calendars.clone(),
             from,
             bounces,
             company: config.company.name.clone(),

@@ -114,6 +114,8 @@ ids! {
     ActivityId,
     /// A hold or booking; the same for life.
     BookingId,
+    /// A calendar in which a rep is busy elsewhere.
+    CalendarId,
     /// A company, found by its e-mail domain.
     CompanyId,
     /// A deal.

@@ -11,6 +11,7 @@ pub mod live;
 pub mod localized;
 pub mod native;
 pub mod network;
+pub mod sealing;
 pub mod secret;
 pub mod signing;
 pub mod sketch;

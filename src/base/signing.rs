@@ -44,6 +44,8 @@ pub enum Purpose {
     Link,
     /// Submit one form that was really shown. Subject: the form's id.
     FormNonce,
+    /// Read the feed of one rep's calls. Subject: the rep's id.
+    CalendarFeed,
 }
 
 impl Purpose {
@@ -63,6 +65,7 @@ impl Purpose {
             Self::Preferences => "preferences",
             Self::Link => "link",
             Self::FormNonce => "form",
+            Self::CalendarFeed => "calendar",
         }
     }
 }

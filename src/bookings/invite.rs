@@ -8,6 +8,7 @@
 use icalendar::{Calendar, Component, Event, EventStatus, Property};
 
 use super::Booking;
+use super::calendars::feed::utc;
 use super::team::{Meeting, Rep};
 use crate::base::email::Email;
 use crate::base::language::Language;
@@ -133,7 +134,7 @@ fn attendee(name: &str, email: &Email, answer: &str) -> Property {
 }
 
 /// A text value without control characters but for line breaks; the library escapes what is special in it.
-fn text(value: &str) -> String {
+pub(super) fn text(value: &str) -> String {
     let value = value.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}', '\u{85}'], "\n");
     shortened(value.chars().filter(|c| *c == '\n' || !c.is_control()).collect(), TEXT_LENGTH)
 }
@@ -151,11 +152,6 @@ fn shortened(value: String, most: usize) -> String {
         return value;
     }
     value.chars().take(most.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// `20261123T080000Z` (RFC 5545, 3.3.5, form 2).
-fn utc(at: Timestamp) -> String {
-    at.to_jiff().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 #[cfg(test)]

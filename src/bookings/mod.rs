@@ -11,6 +11,7 @@
 pub mod absence;
 pub mod assign;
 mod booking;
+pub mod calendars;
 mod error;
 mod holidays;
 pub mod invite;

@@ -8,7 +8,7 @@ use super::limits::{self, Counted, Full};
 use super::location::About;
 use super::slots::{self, Busy, Slot, Span};
 use super::team::{Meeting, Rep, Team};
-use super::{Booking, Error, Holder, Pick, Result, State, Time, rotation, store};
+use super::{Booking, Error, Holder, Pick, Result, State, Time, calendars, rotation, store};
 use crate::base::ids::ContactId;
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, Timestamp};
@@ -117,7 +117,7 @@ impl<'t> Roster<'t> {
         Ok(Self { absences, cover, reps })
     }
 
-    /// What stands in the calendars around `window`, for whoever wishes.
+    /// What stands around `window` here and in the reps' own calendars, for whoever wishes.
     async fn look(
         &self,
         q: &mut impl Queries,
@@ -140,6 +140,9 @@ impl<'t> Roster<'t> {
                 }
                 busy.entry(blocking.rep).or_default().push(blocking.block);
             }
+        }
+        for (rep, elsewhere) in calendars::busy_elsewhere(q, around, now).await? {
+            busy.entry(rep).or_default().push(elsewhere);
         }
         absence::block(&mut busy, &self.absences);
         let mut of_contact = Vec::new();

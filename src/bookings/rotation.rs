@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::absence::Absence;
 use super::assign::{self, Standing};
-use super::store::diary::{self, Entered};
 use super::store;
+use super::store::diary::{self, Entered};
 use super::team::{Meeting, Rep, Team};
 use crate::base::time::Timestamp;
 use crate::storage::Result;

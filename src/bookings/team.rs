@@ -103,6 +103,8 @@ pub struct Rep {
     pub hours: Week,
     /// Days that differ from it; an empty list is a day off. The team's closed days are in here too.
     pub overrides: BTreeMap<Date, Vec<Hours>>,
+    /// The addresses of calendar feeds in which they are busy elsewhere.
+    pub calendars: Vec<String>,
 }
 
 impl Rep {
@@ -351,6 +353,7 @@ pub mod examples {
                 sunday: vec![],
             },
             overrides: BTreeMap::new(),
+            calendars: Vec::new(),
         }
     }
 

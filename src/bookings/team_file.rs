@@ -10,8 +10,9 @@
 //! | B106 | a meeting that names somebody who is not in the team, or nobody |
 //! | B107 | an e-mail address that cannot be written to, or that two reps share |
 //! | B108 | a location that names what it cannot know |
-//! | B110 | a calendar of closed days that cannot be read, or that holds what is no closed day |
 //! | B109 | a question that offers no answers, or answers where nothing is chosen |
+//! | B110 | a calendar of closed days that cannot be read, or that holds what is no closed day |
+//! | B111 | the address of a calendar feed that cannot be fetched |
 //! | S509 | business hours without hours or without a time zone |
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use jiff::tz::TimeZone;
 
 use super::absence::Away;
 use super::assign::{Cycle, Policy};
+use super::calendars;
 use super::holidays;
 use super::limits::Limit;
 use super::meeting_file::{limit, meeting};
@@ -135,6 +137,8 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
     if let Some(days) = map.optional("overrides").and_then(View::map) {
         overrides.extend(different(&days));
     }
+    let calendars = map.optional("calendars").map(View::one_or_more).unwrap_or_default();
+    let calendars = calendars.into_iter().filter_map(feed).collect();
     map.finish();
     Some(Rep {
         weight: weight?,
@@ -151,6 +155,7 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
         priority: priority?,
         hours: hours?,
         overrides,
+        calendars,
     })
 }
 
@@ -240,6 +245,18 @@ fn policy(view: View<'_>) -> Option<Policy> {
             None => None,
         },
     })
+}
+
+/// The address of a calendar feed.
+fn feed(view: View<'_>) -> Option<String> {
+    let text = view.str()?;
+    if calendars::address(&text).is_none() {
+        view.error("B111", "this is not the address of a calendar feed").hint(
+            "write it as https://… or webcal://…; a calendar with a password is connected in the console",
+        );
+        return None;
+    }
+    Some(text)
 }
 
 /// Business hours by name.

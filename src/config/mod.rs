@@ -23,6 +23,7 @@ pub struct Config {
     pub collector: Collector,
     pub forms: Forms,
     pub bookings: Bookings,
+    pub calendars: Calendars,
     pub chat: Chat,
     pub mail: Mail,
     pub api: Api,
@@ -121,6 +122,13 @@ pub struct Bookings {
     pub burst: u32,
     pub slots_per_minute: u32,
     pub slots_burst: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Calendars {
+    pub every_minutes: u32,
+    pub stale_hours: u32,
+    pub tentative: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

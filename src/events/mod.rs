@@ -7,8 +7,8 @@ pub use outbox::PERSONAL;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{
-    AccountId, BookingId, CompanyId, ContactId, ConversationId, DealId, EventId, HandoverId, SubmissionId,
-    TaskId, VisitorId,
+    AccountId, BookingId, CalendarId, CompanyId, ContactId, ConversationId, DealId, EventId, HandoverId,
+    SubmissionId, TaskId, VisitorId,
 };
 use crate::base::time::Timestamp;
 use crate::storage::Result;
@@ -113,6 +113,8 @@ pub enum Event {
     BookingOutcomeSet { booking: BookingId, contact: ContactId, outcome: String },
     /// A webhook of `notify.yaml` has taken nothing for so long that it is not tried any more.
     EndpointDisabled { endpoint: String },
+    /// A rep's calendar could not be read for so long that she counts as busy all the time.
+    CalendarStale { calendar: CalendarId, rep: String },
 }
 
 impl Event {
@@ -158,6 +160,7 @@ impl Event {
             Self::BookingCancelled { .. } => "booking_cancelled",
             Self::BookingOutcomeSet { .. } => "booking_outcome_set",
             Self::EndpointDisabled { .. } => "endpoint_disabled",
+            Self::CalendarStale { .. } => "calendar_stale",
         }
     }
 
@@ -194,7 +197,8 @@ impl Event {
             Self::DealWon { .. }
             | Self::DealLost { .. }
             | Self::MilestoneReached { .. }
-            | Self::EndpointDisabled { .. } => None,
+            | Self::EndpointDisabled { .. }
+            | Self::CalendarStale { .. } => None,
             Self::RecordingWatched { contact, .. }
             | Self::ConversationOpened { contact, .. }
             | Self::HandoffRequested { contact, .. }

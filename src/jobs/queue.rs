@@ -38,7 +38,7 @@ const LEASE_MS: i64 = MINUTE_MS;
 pub struct Claimed {
     pub id: JobId,
     pub kind: String,
-    /// Whom it goes to: `mail`, `console`, `hook:NAME`, `webhook:NAME`.
+    /// Whom it goes to: `mail`, `console`, `hook:NAME`, `webhook:NAME`, `calendar:ID`.
     pub target: String,
     pub payload: Json,
     /// How often it was tried, this time included.
@@ -67,6 +67,10 @@ fn target_of(payload: &Json) -> String {
     let text = |name: &str| payload.get(name).and_then(Json::as_str);
     match (text("by").unwrap_or_default(), text("hook")) {
         ("alert" | "digest", _) => "mail".to_owned(),
+        ("read_calendar" | "write_call", _) => match text("calendar") {
+            Some(calendar) => format!("calendar:{calendar}"),
+            None => "calendar".to_owned(),
+        },
         (by, Some(name)) => format!("{by}:{name}"),
         (by, None) => by.to_owned(),
     }
@@ -333,4 +337,46 @@ pub async fn replay(tx: &mut Tx, which: &Which, now: Timestamp) -> Result<u64> {
 pub async fn forget_done(db: &Db, before: Timestamp) -> Result<u64> {
     db.execute(sql!("delete from jobs where state in ('done', 'dropped') and done_at < $1"), params![before])
         .await
+}
+
+/// Keeps a job in the queue that is never done: puts it in, or back in if it ended. Returns whether it had to.
+///
+/// # Errors
+/// As the store says.
+pub async fn keep(
+    tx: &mut Tx,
+    kind: &str,
+    dedupe_key: &str,
+    payload: &Json,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<bool> {
+    let touched = tx
+        .execute(
+            sql!(
+                "insert into jobs (id, kind, dedupe_key, payload, state, next_at, created_at, target)
+                 values ($1, $2, $3, $4, 'ready', $5, $6, $7)
+                 on conflict (dedupe_key) do update
+                 set state = 'ready', next_at = excluded.next_at, attempts = 0, trouble_since = null, done_at = null
+                 where jobs.state in ('done', 'dropped', 'dead')"
+            ),
+            params![JobId::new(), kind, dedupe_key, payload, at, now, target_of(payload)],
+        )
+        .await?;
+    tx.ring();
+    Ok(touched > 0)
+}
+
+/// Makes a waiting job due now.
+///
+/// # Errors
+/// As the store says.
+pub async fn hasten(tx: &mut Tx, dedupe_key: &str, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!("update jobs set next_at = $2 where dedupe_key = $1 and state = 'ready' and next_at > $2"),
+        params![dedupe_key, now],
+    )
+    .await?;
+    tx.ring();
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Worker, letters, queue};
+use super::{Worker, calendars, letters, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
 use crate::{
@@ -65,6 +65,11 @@ const CHORES: &[Chore] = &[
         name: "expire_holds",
         every_ms: 10 * SECOND_MS,
         run: |worker, now| Box::pin(expire_holds(worker, now)),
+    },
+    Chore {
+        name: "tend_calendars",
+        every_ms: MINUTE_MS,
+        run: |worker, now| Box::pin(tend_calendars(worker, now)),
     },
     Chore {
         name: "forget_done_jobs",
@@ -228,6 +233,10 @@ async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     let expired = bookings::expire_holds(&mut tx, now).await?;
     tx.commit().await?;
     Ok(expired > 0)
+}
+
+async fn tend_calendars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(calendars::tend(worker, now).await?)
 }
 
 async fn forget_done_jobs(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -7,13 +7,19 @@ use super::channels::console::Notice;
 use super::channels::webhook::Told;
 use super::rules::ByMail;
 use super::{Desk, Error, Fact, Mail, Planned, Work, store, zone_of};
-use crate::base::ids::{AccountId, BookingId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId};
-use crate::base::time::Timestamp;
+use crate::base::ids::{
+    AccountId, BookingId, CalendarId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId,
+};
+use crate::base::time::{MINUTE_MS, Timestamp};
+use crate::bookings::{Outcome, calendars};
 use crate::contacts::{self, Contact};
 use crate::events::{Event, Recorded};
 use crate::handovers::{self, Handover};
 use crate::storage::db::Tx;
 use crate::{accounts, bookings, gates, tasks, webinars};
+
+/// In which somebody can take back that nobody came.
+const TAKE_BACK_MS: i64 = 15 * MINUTE_MS;
 
 /// The messages that follow from a fact, each with a key made of the fact's id.
 ///
@@ -57,6 +63,7 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         Event::BookingCancelled { booking, contact, sequence } => {
             plan.mail(Mail::BookingCancelled { booking: *booking, sequence: *sequence });
             plan.mail(Mail::RepCancelled { booking: *booking, sequence: *sequence });
+            plan.write_call(tx, *booking).await?;
             plan.tell_of_booking(tx, *booking, *contact, "booking_cancelled").await?;
         }
         Event::HandoffRequested { conversation, contact } => {
@@ -119,8 +126,16 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         | Event::ConversationOpened { .. }
         | Event::HandoffAccepted { .. }
         | Event::HandoffExpired { .. }
-        | Event::ConversationClosed { .. }
-        | Event::BookingOutcomeSet { .. } => {}
+        | Event::ConversationClosed { .. } => {}
+        Event::BookingOutcomeSet { booking, outcome, .. } => {
+            if outcome == Outcome::NoShow.word() {
+                // Once for a call, however often it is said; a little later, so that a slip can be taken back.
+                let at = recorded.at.plus_ms(TAKE_BACK_MS);
+                let work = Work::Mail { mail: Mail::BookingMissed { booking: *booking } };
+                plan.planned.push(Planned { key: format!("booking-missed:{booking}"), at, work });
+            }
+        }
+        Event::CalendarStale { calendar, rep } => plan.calendar_stale(tx, *calendar, rep).await?,
         Event::EndpointDisabled { endpoint } => plan.disabled(tx, endpoint).await?,
     }
     plan.follow_rules(tx).await?;
@@ -174,7 +189,11 @@ impl Plan<'_> {
         let (desk, at) = (self.desk, self.recorded.at);
         let lines = self.planned.iter().filter_map(|planned| match &planned.work {
             Work::Console { notice } => Some(notice.clone()),
-            Work::Mail { .. } | Work::Hook { .. } | Work::Webhook { .. } => None,
+            Work::Mail { .. }
+            | Work::Hook { .. }
+            | Work::Webhook { .. }
+            | Work::ReadCalendar { .. }
+            | Work::WriteCall { .. } => None,
         });
         let lines: Vec<Notice> = lines.collect();
         for rule in &desk.rules.alerts {
@@ -326,8 +345,47 @@ impl Plan<'_> {
                 self.add(&format!("remind:{before_ms}"), at, Work::Mail { mail });
             }
         }
+        self.write_call(tx, booking).await?;
         let kind = if is_moved { "booking_rescheduled" } else { "booking_confirmed" };
         self.tell_of_booking(tx, booking, contact, kind).await
+    }
+
+    /// Brings a call into its rep's calendars, or out of them, if there are any.
+    async fn write_call(&mut self, tx: &mut Tx, booking: BookingId) -> Result<(), Error> {
+        let known = bookings::find(tx, booking).await.map_err(unwritable)?;
+        let is_anywhere = !calendars::writable(tx, &known.rep).await?.is_empty()
+            || !calendars::written(tx, booking).await?.is_empty();
+        if is_anywhere {
+            self.add("calendar", self.recorded.at, Work::WriteCall { booking });
+        }
+        Ok(())
+    }
+
+    /// Tells a rep, and the administrators, that her calendar is not believed any more and nobody can book her.
+    async fn calendar_stale(&mut self, tx: &mut Tx, id: CalendarId, rep: &str) -> Result<(), Error> {
+        let Some(calendar) = calendars::find(tx, id).await? else { return Ok(()) };
+        let Some(rep) = self.desk.team.rep(rep) else { return Ok(()) };
+        let mut accounts = store::accounts_of_role(tx, "admin").await?;
+        accounts.extend(store::account_of(tx, &rep.account).await?);
+        accounts.sort_unstable();
+        accounts.dedup();
+        for account in accounts {
+            let notice = Notice {
+                kind: "calendar_stale".to_owned(),
+                account: Some(account),
+                who: rep.name.clone(),
+                company: None,
+                rep: Some(rep.name.clone()),
+                starts_at: None,
+                zone: rep.zone.iana_name().unwrap_or("UTC").to_owned(),
+                link: "/console/calendars".to_owned(),
+                state: None,
+                note: Some(calendar.host.clone()),
+            };
+            self.add(&format!("console:{account}"), self.recorded.at, Work::Console { notice });
+        }
+        self.mail(Mail::CalendarStale { calendar: id });
+        Ok(())
     }
 
     async fn tell_of_booking(

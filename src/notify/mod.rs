@@ -42,13 +42,14 @@ pub use words::Wording;
 use self::mails::Draft;
 use self::manners::Turn;
 use crate::base::email::Email;
-use crate::base::ids::AccountId;
+use crate::base::ids::{AccountId, BookingId, CalendarId};
 use crate::base::language::Language;
 use crate::base::live::Live;
 use crate::base::signing::Keys;
 use crate::base::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use crate::bookings::team::Team;
 use crate::chat::Running;
+use crate::config::Calendars;
 use crate::gates::Catalog;
 use crate::nurture::Sequences;
 use crate::render::Templates;
@@ -78,6 +79,8 @@ pub struct Desk {
     pub flows: Arc<Running>,
     pub mailer: Mailer,
     pub outbound: Outbound,
+    /// How often calendars are read, and how long they are believed.
+    pub calendars: Calendars,
     /// The sender of every mail and the organiser of every invitation.
     pub from: Email,
     /// Where mails come back to that cannot be delivered, if that is another address.
@@ -111,6 +114,10 @@ pub enum Work {
         /// What it tells.
         told: Told,
     },
+    /// Reads a rep's calendar, again and again.
+    ReadCalendar { calendar: CalendarId },
+    /// Makes the reps' calendars say of a call what it is now.
+    WriteCall { booking: BookingId },
     /// A line in the console.
     Console {
         /// What it tells.
@@ -119,14 +126,18 @@ pub enum Work {
 }
 
 /// What jobs of the queue are sent by: the first word of their target.
-pub const CHANNELS: &[&str] = &["console", "hook", "mail", "other", "webhook"];
+pub const CHANNELS: &[&str] = &["calendar", "console", "hook", "mail", "other", "webhook"];
 
 impl Work {
     /// Milliseconds to wait before try number `attempts + 1`; none if there is no point in another.
     pub fn pause_ms(&self, error: &Error, attempts: i64) -> Option<i64> {
         match self {
             Self::Webhook { .. } => channels::webhook::pause_ms(error, attempts),
-            Self::Mail { .. } | Self::Hook { .. } | Self::Console { .. } => error.pause_ms(attempts),
+            Self::Mail { .. }
+            | Self::Hook { .. }
+            | Self::Console { .. }
+            | Self::ReadCalendar { .. }
+            | Self::WriteCall { .. } => error.pause_ms(attempts),
         }
     }
 
@@ -240,6 +251,8 @@ pub async fn send(
             channels::chats::send(&desk.outbound, hook, &notice.line(desk)).await.map(|()| Sent::Out)
         }
         Work::Webhook { hook, told } => channels::webhook::send(desk, id, hook, told, now).await,
+        Work::ReadCalendar { calendar } => channels::calendar::read(desk, *calendar, now).await,
+        Work::WriteCall { booking } => channels::calendar::write(desk, *booking, now).await,
         Work::Console { notice } => channels::console::send(desk, notice, now).await.map(|()| Sent::Out),
     }
 }

@@ -5,6 +5,8 @@
 //! Redirects are not followed; time and the size of the answer are bounded. Outside of `outbound.allow` only https on the
 //! ports 443, 8443 and 80 is spoken.
 
+mod fetch;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url, redirect};
 use serde_json::Value as Json;
 
+pub(super) use self::fetch::{Call, Trouble};
 use super::Error;
 
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -10,6 +10,7 @@ mod booking;
 mod booking_races;
 mod booking_rules;
 mod booking_zones;
+mod calendars;
 mod chat;
 mod chat_hostile;
 mod chat_nodes;

@@ -7,11 +7,13 @@
 //! | `POST /v1/holds` | keep a time for five minutes; `POST …/{hold}/release` lets it go |
 //! | `POST /v1/bookings/{token}/move`, `…/cancel` | change one, by the token of its link |
 //! | `GET /book/{meeting}` | the page on which anybody books; its form posts to itself |
+//! | `GET /cal/{token}.ics` | the feed of a rep's calls |
 //! | `GET /b/{token}` | the page of one booking; `POST …/reschedule` and `POST …/cancel` change it |
 
 mod api;
 mod book;
 mod change;
+mod feed;
 mod manage;
 mod page;
 mod picker;
@@ -60,6 +62,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
                 .route(web::get().to(page::show))
                 .route(web::post().to(page::submit)),
         )
+        .service(web::resource("/cal/{file}").route(web::get().to(feed::show)))
         .service(web::resource("/b/{token}").route(web::get().to(manage::show)))
         .service(web::resource("/b/{token}/reschedule").route(web::post().to(manage::reschedule)))
         .service(web::resource("/b/{token}/cancel").route(web::post().to(manage::cancel)));

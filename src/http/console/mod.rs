@@ -5,6 +5,7 @@
 
 mod addresses;
 mod bookings;
+mod calendars;
 mod contact;
 mod contact_letters;
 mod contact_team;
@@ -62,6 +63,11 @@ pub const DOORS: &[Door] = &[
     get("/console/audit", May::Privacy),
     get("/console/bookings", May::Look),
     post("/console/bookings/{booking}/outcome", May::SetOutcome),
+    get("/console/calendars", May::SetOutcome),
+    post("/console/calendars/{rep}/connect", May::SetOutcome),
+    post("/console/calendars/{rep}/feed", May::SetOutcome),
+    post("/console/calendars/{rep}/{calendar}/refresh", May::SetOutcome),
+    post("/console/calendars/{rep}/{calendar}/remove", May::SetOutcome),
     get("/console/contacts", May::Look),
     get("/console/contacts/{contact}", May::Look),
     post("/console/contacts/{contact}/address", May::Tend),
@@ -189,6 +195,11 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/audit", web::get().to(privacy::audit))
             .route("/bookings", web::get().to(bookings::show))
             .route("/bookings/{booking}/outcome", web::post().to(bookings::outcome))
+            .route("/calendars", web::get().to(calendars::show))
+            .route("/calendars/{rep}/connect", web::post().to(calendars::connect))
+            .route("/calendars/{rep}/feed", web::post().to(calendars::feed))
+            .route("/calendars/{rep}/{calendar}/refresh", web::post().to(calendars::refresh))
+            .route("/calendars/{rep}/{calendar}/remove", web::post().to(calendars::remove))
             .route("/content", web::get().to(content::show))
             .route("/inbox", web::get().to(inbox::list))
             .route("/inbox/{conversation}", web::get().to(inbox::show))
@@ -268,6 +279,10 @@ mod tests {
             "handover",
             "activate",
             "approve",
+            "connect",
+            "feed",
+            "refresh",
+            "remove",
         ];
         for door in DOORS.iter().filter(|door| door.method == Method::GET) {
             let last = door.path.rsplit('/').next().unwrap();

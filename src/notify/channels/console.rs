@@ -16,6 +16,7 @@ pub const KINDS: &[&str] = &[
     "booking_cancelled",
     "booking_confirmed",
     "booking_rescheduled",
+    "calendar_stale",
     "customer_state_changed",
     "endpoint_disabled",
     "handoff_passed_on",

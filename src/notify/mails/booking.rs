@@ -8,7 +8,7 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::bookings::invite::{Invite, Method};
 use crate::bookings::team::{Meeting, Rep};
-use crate::bookings::{self, Booking, State};
+use crate::bookings::{self, Booking, Outcome, State};
 use crate::chat;
 use crate::chat::body::{Author, Body};
 use crate::contacts::{self, Activity, Field};
@@ -43,16 +43,19 @@ struct Call<'a> {
 
 impl<'a> Call<'a> {
     async fn find(desk: &'a Desk, mail: &Mail, id: BookingId, sequence: i64) -> Result<Option<Self>, Error> {
+        let call = Self::now(desk, id).await?;
+        let is_about_cancelling = matches!(mail, Mail::BookingCancelled { .. } | Mail::RepCancelled { .. });
+        let wanted = if is_about_cancelling { State::Cancelled } else { State::Confirmed };
+        Ok(call.filter(|call| call.booking.state == wanted && call.booking.sequence == sequence))
+    }
+
+    /// The call as it is now, whatever became of it.
+    async fn now(desk: &'a Desk, id: BookingId) -> Result<Option<Self>, Error> {
         let booking = match bookings::find(&mut desk.stores.db.read(), id).await {
             Ok(booking) => booking,
             Err(bookings::Error::Unknown) => return Ok(None),
             Err(error) => return Err(Error::Unwritable(error.to_string())),
         };
-        let is_about_cancelling = matches!(mail, Mail::BookingCancelled { .. } | Mail::RepCancelled { .. });
-        let wanted = if is_about_cancelling { State::Cancelled } else { State::Confirmed };
-        if booking.state != wanted || booking.sequence != sequence {
-            return Ok(None);
-        }
         let (Some(meeting), Some(rep), Some(contact)) =
             (desk.team.meeting(&booking.meeting), desk.team.rep(&booking.rep), booking.contact)
         else {
@@ -138,6 +141,26 @@ pub(super) async fn to_visitor(
     reader.contact.time_zone = Some(call.booking.time_zone.clone());
     reader.contact.language = language;
     ready(desk, mail, &reader, Kind::Answer, now, tells, calendar)
+}
+
+/// To somebody who did not come, if that still stands and she has not booked anew.
+pub(super) async fn missed(desk: &Desk, mail: &Mail, id: BookingId, now: Timestamp) -> Result<Draft, Error> {
+    let Some(call) = Call::now(desk, id).await? else { return Ok(Draft::CHANGED) };
+    if call.booking.state != State::Confirmed || call.booking.outcome != Some(Outcome::NoShow) {
+        return Ok(Draft::CHANGED);
+    }
+    let others = bookings::of_contact(&mut desk.stores.db.read(), call.reader.contact.id).await;
+    let others = others.map_err(|error| Error::Unwritable(error.to_string()))?;
+    if others.iter().any(|other| other.state == State::Confirmed && other.starts_at > now) {
+        return Ok(Draft::Unwanted("another call is booked already"));
+    }
+    let language = call.booking.language;
+    let mut tells = call.told(language);
+    tells["again"] = json!(desk.link(&format!("/book/{}?lang={}", call.meeting.id, language.code())));
+    let mut reader = call.reader;
+    reader.contact.time_zone = Some(call.booking.time_zone.clone());
+    reader.contact.language = language;
+    ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }
 
 pub(super) async fn to_rep(

@@ -2,6 +2,7 @@
 
 mod alert;
 mod booking;
+mod calendar;
 mod code;
 mod gate;
 mod letters;
@@ -18,7 +19,7 @@ use super::compose::{Dress, Written, compose};
 use super::{Desk, Error};
 use crate::base::email::Email;
 use crate::base::ids::{
-    AccountId, BookingId, ContactId, ConversationId, EnrolmentId, HandoverId, TaskId, VisitorId,
+    AccountId, BookingId, CalendarId, ContactId, ConversationId, EnrolmentId, HandoverId, TaskId, VisitorId,
 };
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
@@ -62,6 +63,10 @@ pub enum Mail {
     BookingCancelled { booking: BookingId, sequence: i64 },
     /// The call is near.
     BookingReminder { booking: BookingId, sequence: i64 },
+    /// Nobody came to the call; here is how to take it up again.
+    BookingMissed { booking: BookingId },
+    /// To the rep: her calendar cannot be read, and nobody can book her.
+    CalendarStale { calendar: CalendarId },
     /// To the rep: a call is booked or moved.
     RepBooked { booking: BookingId, sequence: i64 },
     /// To the rep: the call is off.
@@ -109,6 +114,8 @@ impl Mail {
             Self::BookingRescheduled { .. } => "booking_rescheduled",
             Self::BookingCancelled { .. } => "booking_cancelled",
             Self::BookingReminder { .. } => "booking_reminder",
+            Self::BookingMissed { .. } => "booking_missed",
+            Self::CalendarStale { .. } => "calendar_stale",
             Self::RepBooked { .. } => "rep_booked",
             Self::RepCancelled { .. } => "rep_cancelled",
             Self::Transcript { .. } => "transcript",
@@ -237,6 +244,8 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         | Mail::BookingReminder { booking, sequence } => {
             booking::to_visitor(desk, mail, *booking, *sequence, now).await
         }
+        Mail::BookingMissed { booking } => booking::missed(desk, mail, *booking, now).await,
+        Mail::CalendarStale { calendar } => calendar::stale(desk, mail, *calendar, now).await,
         Mail::RepBooked { booking, sequence } | Mail::RepCancelled { booking, sequence } => {
             booking::to_rep(desk, mail, *booking, *sequence, now).await
         }

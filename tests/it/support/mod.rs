@@ -9,6 +9,7 @@ pub mod hook;
 pub mod inbox;
 pub mod mmdb;
 pub mod nodes;
+pub mod radicale;
 pub mod redis;
 pub mod socket;
 pub mod sources;

@@ -10,8 +10,8 @@
 //! | B106 | a meeting that names somebody who is not in the team, or nobody |
 //! | B107 | an e-mail address that cannot be written to, or that two reps share |
 //! | B108 | a location that names what it cannot know |
-//! | B110 | a calendar of closed days that cannot be read, or that holds what is no closed day |
 //! | B109 | a question that offers no answers, or answers where nothing is chosen |
+//! | B110 | a calendar of closed days that cannot be read, or that holds what is no closed day |
 //! | S509 | business hours without hours or without a time zone |
 
 use std::collections::BTreeMap;

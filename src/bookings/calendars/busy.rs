@@ -111,7 +111,7 @@ impl Reading<'_> {
         for part in parts(&lines) {
             match part {
                 Part::Event(event) if !self.is_ours(event.uid) => {
-                    series.entry(event.uid).or_default().push(event);
+                    series.entry(event.uid).or_default().push(*event);
                 }
                 Part::Event(_) => {}
                 Part::FreeBusy(lines) => self.periods(&lines, spans)?,
@@ -299,7 +299,7 @@ fn quoted(text: &str) -> String {
 
 /// What a file is made of, as far as it keeps anybody busy.
 enum Part<'a> {
-    Event(Event<'a>),
+    Event(Box<Event<'a>>),
     /// The `FREEBUSY` lines of a `VFREEBUSY`.
     FreeBusy(Vec<Line<'a>>),
 }
@@ -330,7 +330,7 @@ fn parts(lines: &[String]) -> Vec<Part<'_>> {
     for line in lines.iter().filter_map(|text| Line::read(text)) {
         if line.is("BEGIN") {
             match (&open, line.value.trim().to_ascii_uppercase().as_str()) {
-                (None, "VEVENT") => open = Some(Part::Event(Event::default())),
+                (None, "VEVENT") => open = Some(Part::Event(Box::default())),
                 (None, "VFREEBUSY") => open = Some(Part::FreeBusy(Vec::new())),
                 (None, _) => {}
                 (Some(_), _) => inner += 1,

@@ -128,7 +128,7 @@ impl Rule {
             && !(rule.count.is_some() && rule.until.is_some())
             && (matches!(rule.unit, Unit::Month | Unit::Year)
                 || rule.by_day.iter().all(|(nth, _)| *nth == 0))
-            && !(rule.unit == Unit::Week && !rule.by_month_day.is_empty());
+            && (rule.unit != Unit::Week || rule.by_month_day.is_empty());
         if is_understood { Ok(rule) } else { Err(Refused::Unknown) }
     }
 

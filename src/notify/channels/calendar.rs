@@ -173,10 +173,8 @@ impl Door {
         let sealed = || ("sealed", String::new());
         let url = calendar.url(&desk.keys).ok_or_else(sealed)?;
         let url = Url::parse(url.expose()).map_err(|_| sealed())?;
-        let login = match &calendar.login {
-            Some(login) => Some((login.clone(), calendar.password(&desk.keys).unwrap_or_default())),
-            None => None,
-        };
+        let login = calendar.login.clone();
+        let login = login.map(|login| (login, calendar.password(&desk.keys).unwrap_or_default()));
         Ok(Self { url, login })
     }
 

@@ -375,7 +375,7 @@ mod tests {
         assert_eq!(after(Kind::Forms, "button:", "buton:"), ["forms.yaml Y005", "forms.yaml Y003"]);
         assert_eq!(after(Kind::Webinars, "duration_s:", "duratoin_s:").len(), 2);
         // A file that is no YAML at all says nothing about what it declares.
-        assert_eq!(after(Kind::Team, "reps:", "reps: ["), ["team.yaml Y001"]);
+        assert_eq!(after(Kind::Team, "\nreps:", "\nreps: ["), ["team.yaml Y001"]);
     }
 
     #[test]

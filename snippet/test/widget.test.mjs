@@ -344,6 +344,24 @@ describe('the server is away', () => {
   });
 });
 
+test('what she is typing while another talk begins stays there to be sent', async (t) => {
+  const it = await stage(t, { start: 'offer' });
+  await it.open();
+  await it.choose('No thanks');
+  let goOn;
+  const held = new Promise((resolve) => (goOn = resolve));
+  await it.page.route('**/v1/chat', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await it.choose('Start again');
+  await it.chat.getByRole('log').getByText('No thanks').waitFor({ state: 'detached' });
+  await it.chat.locator('.field').fill('Once more');
+  goOn();
+  await it.chat.locator('.bubble').first().waitFor();
+  assert.equal(await it.chat.locator('.field').inputValue(), 'Once more');
+});
+
 describe('several tabs', () => {
   const second = async ({ context, server }) => {
     const page = await context.newPage();

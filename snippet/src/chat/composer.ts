@@ -106,6 +106,10 @@ export class Composer {
     else this.field.removeAttribute('aria-invalid');
   }
 
+  get draft(): string {
+    return this.field.value;
+  }
+
   /** Puts back what was not taken, so that it can be mended. */
   restore(text: string): void {
     if (this.field.value) return;

@@ -257,7 +257,10 @@ class Chat implements ChatDoor {
 
   private attach(conversation: string, token: string): void {
     this.detach();
+    // What she is just typing is still hers to send.
+    const { draft } = this.composer;
     this.clear();
+    this.composer.restore(draft);
     const turn = this.turn;
     const here = <A extends unknown[]>(act: (...given: A) => void) =>
       guarded((...given: A) => {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use embudo::base::ids::VisitorId;
@@ -155,9 +155,10 @@ struct Seen {
     overlaps: i64,
 }
 
-/// Clients book, move and cancel for a while, and one looks on all the time.
+/// Clients book, move and cancel for a while, on a slow machine until enough has happened, and one looks on all the time.
 async fn churn(app: &Arc<TestApp>, how_long: Duration) -> Seen {
-    let end = Instant::now() + how_long;
+    let (end, latest) = (Instant::now() + how_long, Instant::now() + 8 * how_long);
+    let booked = Arc::new(AtomicUsize::new(0));
     let is_over = Arc::new(AtomicBool::new(false));
     let onlooker = {
         let (app, is_over) = (app.clone(), is_over.clone());
@@ -170,11 +171,15 @@ async fn churn(app: &Arc<TestApp>, how_long: Duration) -> Seen {
         })
     };
     let clients = (0..CLIENTS).map(|n| {
-        let client = app.client.clone();
+        let (client, booked) = (app.client.clone(), booked.clone());
         async move {
             let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
+            let goes_on = || {
+                let now = Instant::now();
+                now < end || (now < latest && booked.load(Ordering::Relaxed) <= CLIENTS)
+            };
             let (mut link, mut step): (Option<String>, usize) = (None, n);
-            while Instant::now() < end {
+            while goes_on() {
                 step += 1;
                 // A walk of its own through few times, so that all meet all the time.
                 let at =
@@ -190,7 +195,10 @@ async fn churn(app: &Arc<TestApp>, how_long: Duration) -> Seen {
                 };
                 *statuses.entry(answer.status).or_insert(0) += 1;
                 match answer.status {
-                    201 => link = answer.json()["manage"].as_str().map(str::to_owned),
+                    201 => {
+                        booked.fetch_add(1, Ordering::Relaxed);
+                        link = answer.json()["manage"].as_str().map(str::to_owned);
+                    }
                     303 if step % 3 != 1 => link = None,
                     _ => {}
                 }

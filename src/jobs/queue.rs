@@ -31,7 +31,7 @@ pub const PERSONAL: &[Personal] = &[
 ];
 
 /// Longer than any job may take.
-const LEASE_MS: i64 = MINUTE_MS;
+pub(super) const LEASE_MS: i64 = MINUTE_MS;
 
 /// A job that this worker may do now.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,6 +182,20 @@ pub async fn claim(db: &Db, owner: &str, wanted: &[(String, i64)], now: Timestam
     }
     tx.commit().await?;
     Ok(claimed)
+}
+
+/// Holds on to a claimed job that is still being worked on; returns until when. Without effect if somebody else has it.
+///
+/// # Errors
+/// As the store says.
+pub async fn renew(db: &Db, job: &Claimed, now: Timestamp) -> Result<Timestamp> {
+    let until = now.plus_ms(LEASE_MS);
+    db.execute(
+        sql!("update jobs set lease_until = $3 where id = $1 and fence = $2 and state = 'running'"),
+        params![job.id, job.fence, until],
+    )
+    .await?;
+    Ok(until)
 }
 
 /// Notes how a claimed job ended, in the caller's transaction. Returns whether this claim was still the valid one.

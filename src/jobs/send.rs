@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::queue::{Claimed, End};
 use super::{Worker, queue};
-use crate::base::ids::new_key;
+use crate::base::ids::{JobId, new_key};
 use crate::base::time::{HOUR_MS, Timestamp};
 use crate::notify::{self, Sent, Work};
 use crate::subscriptions;
@@ -31,10 +31,13 @@ pub(super) struct Sending {
     tasks: JoinSet<Ended>,
     in_flight: BTreeMap<String, i64>,
     troubled: BTreeSet<String>,
+    /// The jobs themselves, and until when they are ours.
+    in_hand: Vec<(Claimed, Timestamp)>,
 }
 
 /// A job that was worked on.
 struct Ended {
+    id: JobId,
     target: String,
     /// Whether the target took it.
     is_fine: bool,
@@ -46,6 +49,12 @@ impl Sending {
     /// Begins with what is due, as far as there is room for it; returns how many jobs those are.
     pub async fn start_due(&mut self, worker: &Arc<Worker>) -> anyhow::Result<usize> {
         let (now, db) = (worker.clock.now(), &worker.desk.stores.db);
+        // A clock that was set forward must not give what is being sent to somebody else, who would send it again.
+        for (job, until) in &mut self.in_hand {
+            if until.since_ms(now) < queue::LEASE_MS / 2 {
+                *until = queue::renew(db, job, now).await?;
+            }
+        }
         let mut room = AT_ONCE - self.in_flight.values().sum::<i64>();
         let mut wanted = Vec::new();
         for target in queue::due_targets(&mut db.read(), now).await? {
@@ -63,6 +72,7 @@ impl Sending {
         let started = claimed.len();
         for job in claimed {
             *self.in_flight.entry(job.target.clone()).or_default() += 1;
+            self.in_hand.push((job.clone(), now.plus_ms(queue::LEASE_MS)));
             let worker = worker.clone();
             self.tasks.spawn(async move { work(&worker, &job, now).await });
         }
@@ -86,9 +96,11 @@ impl Sending {
             tracing::error!("a job's task broke off; it is taken up again when its lease has run out");
             if self.tasks.is_empty() {
                 self.in_flight.clear();
+                self.in_hand.clear();
             }
             return 0;
         };
+        self.in_hand.retain(|(job, _)| job.id != ended.id);
         if let Some(count) = self.in_flight.get_mut(&ended.target) {
             *count -= 1;
             if *count <= 0 {
@@ -157,7 +169,7 @@ async fn work(worker: &Worker, job: &Claimed, now: Timestamp) -> Ended {
         // Its lease runs out, and it is tried again.
         Err(error) => tracing::error!(job.id = %job.id, error = %error, "how a job ended cannot be noted"),
     }
-    Ended { target: job.target.clone(), is_fine, is_over }
+    Ended { id: job.id, target: job.target.clone(), is_fine, is_over }
 }
 
 async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> End {

@@ -31,8 +31,11 @@ const WIDTHS = [390, 820, 1440]
 
 /** Checks the page and keeps a picture of it: one as it stands, or with SCREENS=all one for every width and scheme. */
 export async function look(page: Page, name: string, { fullPage = true } = {}): Promise<void> {
-  // what moves comes to rest first
-  await page.evaluate(() => Promise.all(document.getAnimations().map((a) => (a.effect?.getTiming().iterations === Infinity ? null : a.finished.catch(() => null)))))
+  // what moves comes to rest first; a page that is not painted just now has animations that never end
+  await page.evaluate(() => {
+    const atRest = document.getAnimations().map((a) => (a.effect?.getTiming().iterations === Infinity ? null : a.finished.catch(() => null)))
+    return Promise.race([Promise.all(atRest), new Promise((done) => setTimeout(done, 3_000))])
+  })
   await expectAccessible(page)
   const folder = test.info().project.name === 'embedded' ? '' : test.info().project.name
   const shoot = (file: string) =>

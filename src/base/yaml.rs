@@ -533,14 +533,15 @@ impl<'a> Map<'a> {
     pub fn finish(self) {
         for (key, _) in self.entries {
             if !self.asked.contains(&key.value.as_str()) {
-                let noted = self.report.error(&key.at, "Y003", format!("unknown key \"{}\"", key.value));
                 let mut known = self.asked.clone();
                 known.sort_unstable();
                 known.dedup();
                 if let Some(near) = nearest(&key.value, known.iter().copied()) {
                     self.report.withdraw(self.at, "Y005", &missing(near));
                 }
-                noted.did_you_mean(&key.value, known);
+                self.report
+                    .error(&key.at, "Y003", format!("unknown key \"{}\"", key.value))
+                    .did_you_mean(&key.value, known);
             }
         }
     }

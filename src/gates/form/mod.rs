@@ -245,7 +245,7 @@ forms:
 ",
         );
         let codes: Vec<&str> = report.diagnostics().iter().map(|found| found.code).collect();
-        assert_eq!(codes, ["C102", "Y004", "Y003"], "{}", report.text());
+        assert_eq!(codes, ["C102", "Y005", "Y004", "Y003"], "{}", report.text());
     }
 
     #[test]

@@ -395,6 +395,13 @@ impl<'a> View<'a> {
         self.parsed("a length of time like 8s, 30m, 24h or 7d", duration_ms)
     }
 
+    /// As [`View::duration_ms`], and no shorter than `least` says.
+    pub fn duration_from(self, least: &str) -> Option<i64> {
+        self.parsed(&format!("a length of time of {least} at least, like 30m"), |text| {
+            duration_ms(text).filter(|ms| Some(*ms) >= duration_ms(least))
+        })
+    }
+
     /// `60%` as 60.0; from 0 to 100.
     pub fn percent(self) -> Option<f64> {
         self.parsed("a percentage like 60%", |t| {
@@ -612,7 +619,10 @@ mod tests {
             map.required("steps");
             map.finish();
         };
-        assert_eq!(found("nmae: x\nsteps: y\n", walk), ["1:1 Y003 unknown key \"nmae\" | did you mean \"name\"?"]);
+        assert_eq!(
+            found("nmae: x\nsteps: y\n", walk),
+            ["1:1 Y003 unknown key \"nmae\" | did you mean \"name\"?"]
+        );
         // Something else that is unknown explains nothing.
         assert_eq!(found("colour: x\nsteps: y\n", walk).len(), 2);
     }

@@ -103,6 +103,30 @@ pub enum Input {
     CodeTooSoon,
 }
 
+impl Input {
+    /// Whether somebody has done something, she or one of the team; the others are what the flow itself has led to.
+    fn is_somebodys(&self) -> bool {
+        match self {
+            Input::Said(_)
+            | Input::Watched { .. }
+            | Input::Event { .. }
+            | Input::AgentAccepted { .. }
+            | Input::AgentReturned
+            | Input::AgentClosed
+            | Input::Booked(_) => true,
+            Input::Tick
+            | Input::Slots { .. }
+            | Input::NoSlots
+            | Input::SlotTaken { .. }
+            | Input::NotBooked { .. }
+            | Input::Done
+            | Input::Failed
+            | Input::CodeWrong
+            | Input::CodeTooSoon => false,
+        }
+    }
+}
+
 /// Why an input was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -177,6 +201,9 @@ pub struct State {
     /// How many more codes she has asked for at this step.
     #[serde(default)]
     pub codes_again: u32,
+    /// How often the flow has gone on by time alone since anybody did something.
+    #[serde(default)]
+    pub alone: u32,
     pub outcome: Option<String>,
     /// The steps entered so far.
     pub path: Vec<String>,
@@ -216,6 +243,11 @@ pub const HUMAN: &str = "human_requested";
 /// The exit of whoever wants to be left alone.
 pub const STOP: &str = "stop_requested";
 
+/// So often a flow goes on by time alone; then nobody is there any more, and it ends as [`UNANSWERED`].
+pub const MOST_ALONE: u32 = 50;
+/// The end of a conversation whose visitor has long gone.
+pub const UNANSWERED: &str = "unanswered";
+
 /// What a step wants after it has been entered or heard something.
 #[derive(Clone, Debug, PartialEq)]
 pub enum After {
@@ -249,6 +281,7 @@ pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
         recalled: Vec::new(),
         code_sent: false,
         codes_again: 0,
+        alone: 0,
         outcome: None,
         path: Vec::new(),
     };
@@ -269,6 +302,15 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
     if *input == Input::Tick && state.deadline.is_none_or(|deadline| deadline > world.now) {
         return Ok(run.turn());
     }
+    match input {
+        Input::Tick => run.state.alone = state.alone.saturating_add(1),
+        input if input.is_somebodys() => run.state.alone = 0,
+        _ => {}
+    }
+    if run.state.alone > MOST_ALONE {
+        run.end(UNANSWERED);
+        return Ok(run.turn());
+    }
     let Some(step) = run.adopt() else {
         // The step is gone from the flow. While a person has the word, the flow is silent even about this; without her,
         // excuse ourselves and go on where a person would be asked for.
@@ -285,7 +327,7 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
     let with_person = matches!(state.phase, Phase::Waiting | Phase::Human);
     if !with_person && let Some((said, to)) = run.interrupted(step, input) {
         run.echo(said)?;
-        run.leave_by(if *said == Said::HumanRequested { HUMAN } else { STOP });
+        run.leave_by(if phrases::wishes_a_person(said) { HUMAN } else { STOP });
         run.go(After::Jump(to));
         return Ok(run.turn());
     }
@@ -504,17 +546,33 @@ impl<'a> Run<'a> {
         let to = match said {
             Said::HumanRequested => self.flow.human_at(Some(step)),
             Said::StopRequested => self.flow.stop_at(Some(step)),
-            Said::Text { text } | Said::Answer { value: text, .. } => {
-                self.flow.stop_at(Some(step)).filter(|_| phrases::is_stop(text))
-            }
+            // A choice that reads like a wish leads where the choice leads.
+            Said::Text { text } | Said::Answer { value: text, .. } if self.is_label(step, text) => None,
+            Said::Text { text } | Said::Answer { value: text, .. } => match phrases::wish(text)? {
+                phrases::Wish::Person => self.flow.human_at(Some(step)),
+                phrases::Wish::Peace => self.flow.stop_at(Some(step)),
+            },
             Said::Choice { .. } | Said::Slot { .. } => None,
         }?;
         Some((said, to.step.clone()))
     }
 
+    fn is_label(&self, step: &Step, typed: &str) -> bool {
+        let typed = typed.trim().to_lowercase();
+        step.verb.labels().iter().any(|(_, label)| self.render(label).to_lowercase() == typed)
+    }
+
     fn lost(&mut self, input: &Input) -> Result<(), Refused> {
-        if let Input::Said(said) = input {
-            self.echo(said)?;
+        match input {
+            // Its question is gone with the step; what she picked is kept as far as it has words.
+            Input::Said(Said::Choice { choice, .. }) => self.visitor(Body::text(choice.as_str())),
+            Input::Said(Said::Slot { question, starts_at, none_fit }) => {
+                let zone = starts_at.map(|_| self.world.zone.clone());
+                let (question, starts_at, none_fit) = (question.clone(), *starts_at, *none_fit);
+                self.visitor(Body::Slot { question, starts_at, none_fit, zone });
+            }
+            Input::Said(said) => self.echo(said)?,
+            _ => {}
         }
         self.phrase(Phrase::Changed);
         let to = self.flow.human.as_ref().or(self.flow.stop.as_ref());

@@ -547,10 +547,13 @@ impl Target {
     }
 }
 
+/// The shortest time that a step can wait: less could not be told from not waiting.
+pub const LEAST_WAIT: &str = "1s";
+
 impl Timeout {
     pub fn read(view: View<'_>) -> Option<Timeout> {
         let mut map = view.map()?;
-        let after_ms = map.required("after").and_then(View::duration_ms);
+        let after_ms = map.required("after").and_then(|view| view.duration_from(LEAST_WAIT));
         let goto = map.optional("goto").and_then(Target::read);
         map.finish();
         Some(Timeout { after_ms: after_ms?, goto })

@@ -138,13 +138,7 @@ fn bring(whole: &mut Flow, at: &Step, called: &Flow) {
         step.events.stop = step.events.stop.or_else(|| called.stop.clone());
         step.id = prefix(&step.id);
         step.within = Some(step.within.map_or_else(|| at.id.clone(), |within| prefix(&within)));
-        step.outcomes.values_mut().for_each(rename);
-        step.timeout.iter_mut().filter_map(|timeout| timeout.goto.as_mut()).for_each(rename);
-        step.events.human.iter_mut().chain(&mut step.events.stop).for_each(rename);
-        if let Next::Step(target) = &mut step.next {
-            rename(target);
-        }
-        renamed(&mut step.verb, &rename);
+        retarget(&mut step, &rename);
         whole.steps.push(step);
     }
     for (name, var) in &called.vars {
@@ -156,6 +150,17 @@ fn bring(whole: &mut Flow, at: &Step, called: &Flow) {
     {
         call.entry = entry;
     }
+}
+
+/// Every step that a step names, under its new name.
+pub fn retarget(step: &mut Step, rename: &impl Fn(&mut Target)) {
+    step.outcomes.values_mut().for_each(rename);
+    step.timeout.iter_mut().filter_map(|timeout| timeout.goto.as_mut()).for_each(rename);
+    step.events.human.iter_mut().chain(&mut step.events.stop).for_each(rename);
+    if let Next::Step(target) = &mut step.next {
+        rename(target);
+    }
+    renamed(&mut step.verb, rename);
 }
 
 /// Every step that a verb names, under its new name.

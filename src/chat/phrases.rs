@@ -1,5 +1,10 @@
 //! The few words that the engine itself says, where no flow has words of its own.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::body::Said;
 use crate::base::language::Language;
 
 /// An occasion on which the engine has to say something.
@@ -29,12 +34,52 @@ pub enum Phrase {
     HowWasIt,
 }
 
-/// Whether somebody who types this and nothing else wants to be left alone.
-pub fn is_stop(typed: &str) -> bool {
-    const WORDS: [&str; 8] =
+/// What somebody wishes who types a few words and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To talk to a person.
+    Person,
+    /// To be left alone.
+    Peace,
+}
+
+/// The wish in what was typed, if it is nothing but a wish: "I want to talk to a human", "basta". A longer text that
+/// speaks of people is an answer like any other.
+pub fn wish(typed: &str) -> Option<Wish> {
+    static PERSON: LazyLock<Regex> = LazyLock::new(|| {
+        let article = "(?:a |an |the |una? |el |la )?(?:real |live |actual )?";
+        let person = "(?:human(?: being)?|person|agent|representative|operator|humano|persona(?: real| de verdad)?|agente|operadora?)";
+        let anybody = "(?:somebody|someone|one of you|asesora?|alguien|vosotros)";
+        let like = "(?:i want to|i need to|i wanna|i(?:'d| would) like to|can i|could i|may i|let me|quiero|querría|quisiera|\
+                    necesito|puedo|podría|me gustaría)";
+        let talk = "(?:talk|speak|chat|hablar|chatear) (?:to|with|con)";
+        let get = "(?:i want|i need|i'd like|give me|get me|connect me (?:to|with)|quiero|necesito|pásame con|pasame con|ponme con)";
+        let please = "(?:,? please|,? por favor)?";
+        let asked = format!("(?:(?:{like} )?{talk}|{get}) {article}(?:{person}|{anybody})");
+        Regex::new(&format!("^(?:{asked}|{article}{person}){please}$"))
+            .expect("a constant that a test has compiled")
+    });
+    const PEACE: [&str; 8] =
         ["stop", "leave me alone", "no more", "quit", "para", "basta", "déjame en paz", "dejame en paz"];
-    let typed = typed.trim().trim_end_matches(['.', '!']).to_lowercase();
-    WORDS.contains(&typed.as_str())
+    /// Longer than the longest wish.
+    const LONGEST: usize = 80;
+    if typed.len() > LONGEST {
+        return None;
+    }
+    let typed = typed.trim().trim_matches(['.', '!', '?', '¿', '¡']).replace('’', "'").to_lowercase();
+    if PEACE.contains(&typed.as_str()) {
+        return Some(Wish::Peace);
+    }
+    PERSON.is_match(&typed).then_some(Wish::Person)
+}
+
+/// Whether what was said asks for a person, by the button or in words.
+pub fn wishes_a_person(said: &Said) -> bool {
+    match said {
+        Said::HumanRequested => true,
+        Said::Text { text } | Said::Answer { value: text, .. } => wish(text) == Some(Wish::Person),
+        Said::Choice { .. } | Said::Slot { .. } | Said::StopRequested => false,
+    }
 }
 
 impl Phrase {
@@ -117,6 +162,41 @@ impl Phrase {
         match language {
             Language::En => en,
             Language::Es => es,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_types_a_wish_and_nothing_else_has_it_heard() {
+        for person in [
+            "I want to talk to a human please",
+            "agent",
+            "Human!",
+            "can I speak with someone?",
+            "I need a real person",
+            "quiero hablar con una persona",
+            "¿Puedo hablar con alguien?",
+            "ponme con un agente, por favor",
+        ] {
+            assert_eq!(wish(person), Some(Wish::Person), "{person}");
+        }
+        for peace in ["stop", "Basta.", "déjame en paz"] {
+            assert_eq!(wish(peace), Some(Wish::Peace), "{peace}");
+        }
+        for answer in [
+            "someone",
+            "We want every person to read more",
+            "I talk to a person in sales every week about this",
+            "personas mayores",
+            "estate agent",
+            "stopwatch",
+            "",
+        ] {
+            assert_eq!(wish(answer), None, "{answer}");
         }
     }
 }

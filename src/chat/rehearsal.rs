@@ -557,6 +557,64 @@ mod tests {
     }
 
     #[test]
+    fn a_click_on_a_step_that_is_gone_is_excused_like_words() {
+        let source = include_str!("../../bot-flows/webinar-recording.yaml");
+        let (old, new) = (load(source), load(&source.replace("offer_recording", "offer_it")));
+        for said in [
+            Said::Choice { question: "offer_recording".to_owned(), choice: "now".to_owned() },
+            Said::Slot { question: "offer_recording".to_owned(), starts_at: None, none_fit: true },
+        ] {
+            let (mut play, _) = Rehearsal::open(&old, Scene { online: 1, ..scene() }, None);
+            play.flow = &new;
+            let out = play.play(&Input::Said(said)).unwrap();
+            assert!(
+                out.iter().any(|o| o.author == Author::Visitor),
+                "what she sent stands in the log: {out:?}"
+            );
+            let excuse = |o: &Out| o.author == Author::Bot && matches!(&o.body, Body::Text { .. });
+            assert!(out.iter().any(excuse), "{out:?}");
+            assert!(
+                out.iter().any(|o| matches!(&o.body, Body::Status { mode: Mode::Waiting, .. })),
+                "{out:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn whoever_asks_for_a_person_in_words_gets_one() {
+        let flow = &shipped()[0];
+        let (mut play, _) = Rehearsal::open(flow, Scene { online: 1, ..scene() }, None);
+        let out = play.play(&says("I want to talk to a human, please")).unwrap();
+        assert!(out.iter().any(|o| matches!(&o.body, Body::Status { mode: Mode::Waiting, .. })), "{out:?}");
+        // A choice that reads like that leads where the choice leads.
+        let text = "flow: f\ntitle: F\nlanguages: [en]\nevents: {human_requested: live}\nsteps:\n  q:\n    ask: With whom?\n    \
+            timeout: {after: 5m, goto: bye}\n    retries: 0\n    outcomes: {exhausted: bye}\n    choices: {p: {label: A person, goto: bye}, b: {label: A book, goto: live}}\n  live: {say: Live., end: live}\n  bye: {say: Bye., end: bye}\n";
+        let flow = load(text);
+        let (mut play, _) = Rehearsal::open(&flow, scene(), None);
+        play.play(&says("a person")).unwrap();
+        assert_eq!(play.state.outcome.as_deref(), Some("bye"));
+    }
+
+    #[test]
+    fn a_flow_that_goes_on_by_time_alone_ends() {
+        let text = "flow: f\ntitle: F\nlanguages: [en]\nevents: {human_requested: bye}\nsteps:\n  a: {say: Hello.}\n  w: {wait_for: {time: 1s}, goto: a}\n  bye: {say: Bye., end: bye}\n";
+        let report = Report::new();
+        let doc = yaml::parse("f.yaml", text, &report).unwrap();
+        // `embudo check` refuses it; whoever runs it all the same is not spoken to for ever.
+        let flow = Flow::read(&doc, &report).unwrap();
+        let (mut play, _) = Rehearsal::open(&flow, scene(), None);
+        let said = play.advance(86_400_000);
+        assert_eq!(play.state.outcome.as_deref(), Some(engine::UNANSWERED));
+        assert!(said.len() < 100, "{}", said.len());
+        // Her words begin the count anew.
+        let (mut play, _) = Rehearsal::open(&flow, scene(), None);
+        play.advance(40_000);
+        play.play(&says("hello")).unwrap();
+        play.advance(40_000);
+        assert_eq!(play.state.outcome, None);
+    }
+
+    #[test]
     fn while_a_person_speaks_the_flow_is_silent_even_if_its_step_is_gone() {
         let source = include_str!("../../bot-flows/webinar-recording.yaml");
         let (old, new) = (load(source), load(&source.replace("offer_recording", "offer_it")));

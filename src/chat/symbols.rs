@@ -51,3 +51,17 @@ pub fn common() -> Symbols {
         .field("booking.with", Type::String)
         .field("agent.name", Type::String)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_that_conditions_may_read_is_given_a_value_somewhere() {
+        let given = [include_str!("world.rs"), include_str!("engine.rs")].concat();
+        for (field, _) in common().fields() {
+            let is_given = given.contains(&format!("\"{field}\"")) || field.starts_with("visit.utm_");
+            assert!(is_given, "{field}");
+        }
+    }
+}

@@ -198,6 +198,11 @@ impl<'a> Load<'a> {
 /// A text that people will read. Warns (Y102) when other programs that read YAML would not take it for a text.
 fn said(view: View<'_>) -> Option<String> {
     let words = view.words()?;
+    if words.trim().is_empty() {
+        view.error("Y004", "expected words, found an empty text")
+            .hint("nobody would see anything: leave it out");
+        return None;
+    }
     if view.text().is_some_and(|text| !text.quoted && is_ambiguous(&text.text)) {
         view.report
             .warning(view.at(), "Y102", format!("other programs do not read `{words}` as a text"))

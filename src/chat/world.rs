@@ -80,7 +80,7 @@ pub(super) async fn see(
         room.webinars.webinars.iter().flat_map(|webinar| &webinar.recordings).collect();
     let confirmed = holder.as_ref().filter(|_| trust >= CONFIRMED).map(|(contact, _)| contact);
     if let Some(contact) = confirmed {
-        person(q, room, contact, &mut world, now).await?;
+        person(q, room, contact, sight.visitor, &mut world, now).await?;
     }
     // Who is not known stands at the beginning.
     let stage = confirmed.map_or(room.lifecycle.first().id.as_str(), |contact| contact.stage.as_str());
@@ -98,6 +98,7 @@ async fn person(
     q: &mut impl Queries,
     room: &Room,
     contact: &Contact,
+    visitor: VisitorId,
     world: &mut World,
     now: Timestamp,
 ) -> Result<(), Error> {
@@ -125,6 +126,10 @@ async fn person(
     {
         let language = world.reader.language;
         let recording = webinar.recording_for(&contact.stage).map(|recording| recording.id.clone());
+        if let Some(recording) = &recording {
+            let watched = webinars::watched_of(q, recording, visitor).await?;
+            world.facts.set("webinar.watched_percent", watched.map_or(0, |watched| watched.percent));
+        }
         world
             .facts
             .set("webinar.id", webinar.id.clone())

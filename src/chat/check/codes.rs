@@ -120,8 +120,9 @@ codes! {
     G205,
     /// A circle that never waits
     ///
-    /// These steps lead to one another, and none of them waits for the visitor or for time. The bot would speak without
-    /// end. One of them has to ask something or wait.
+    /// These steps lead to one another, and none of them waits for the visitor or for time, or time alone leads round:
+    /// the bot would speak without end, at once or to somebody who has long gone. One of them has to ask something, and
+    /// its time-out has to lead out of the circle.
     G206,
     /// Flows that call one another
     ///

@@ -1,11 +1,13 @@
 //! G: where steps lead.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::diagnostic::Report;
+use crate::base::diagnostic::{Report, nearest};
 
 use super::by_id;
 use crate::chat::flow::{Destination, Flow, Next, Outcome, Step, Target};
+use crate::chat::link;
 use crate::chat::steps::{Verb, WaitFor};
 
 /// Whether a flow has to say everything itself.
@@ -20,23 +22,23 @@ pub enum Strict {
 pub fn targets(flow: &Flow, report: &Report) -> bool {
     let ids: Vec<&str> = flow.steps.iter().map(|step| step.id.as_str()).collect();
     let known: BTreeSet<&str> = ids.iter().copied().collect();
-    let mut sound = true;
-    let mut check = |target: &Target| {
+    let sound = Cell::new(true);
+    let check = |target: &Target| {
         if !known.contains(target.step.as_str()) {
-            sound = false;
+            sound.set(false);
             report
                 .error(&target.at, "G201", format!("there is no step \"{}\"", target.step))
                 .did_you_mean(&target.step, ids.iter().copied());
         }
     };
-    flow.human.iter().chain(&flow.stop).chain(flow.migrate.values()).for_each(&mut check);
-    flow.defaults.exhausted.iter().for_each(&mut check);
-    flow.defaults.timeout.iter().filter_map(|t| t.goto.as_ref()).for_each(&mut check);
+    flow.human.iter().chain(&flow.stop).chain(flow.migrate.values()).for_each(check);
+    flow.defaults.exhausted.iter().for_each(check);
+    flow.defaults.timeout.iter().filter_map(|t| t.goto.as_ref()).for_each(check);
     for step in &flow.steps {
-        step.outcomes.values().for_each(&mut check);
-        step.timeout.iter().filter_map(|t| t.goto.as_ref()).for_each(&mut check);
-        step.events.human.iter().chain(&step.events.stop).for_each(&mut check);
-        step.verb.jumps().into_iter().for_each(&mut check);
+        step.outcomes.values().for_each(check);
+        step.timeout.iter().filter_map(|t| t.goto.as_ref()).for_each(check);
+        step.events.human.iter().chain(&step.events.stop).for_each(check);
+        step.verb.jumps().into_iter().for_each(check);
         match &step.next {
             Next::Step(target) => check(target),
             Next::Below | Next::End(_) => {}
@@ -45,7 +47,28 @@ pub fn targets(flow: &Flow, report: &Report) -> bool {
             check(shown);
         }
     }
-    sound
+    sound.get()
+}
+
+/// The flow as it was meant where a step's name was mistyped, for the checks that follow the ways through it; and whether
+/// every name is one now.
+pub fn as_meant(flow: &Flow) -> (Flow, bool) {
+    let ids: BTreeSet<String> = flow.steps.iter().map(|step| step.id.clone()).collect();
+    let is_whole = Cell::new(true);
+    let mend = |target: &mut Target| {
+        if !ids.contains(&target.step) {
+            match nearest(&target.step, ids.iter().map(String::as_str)) {
+                Some(near) => target.step = near.to_owned(),
+                None => is_whole.set(false),
+            }
+        }
+    };
+    let mut meant = flow.clone();
+    meant.human.iter_mut().chain(&mut meant.stop).chain(meant.migrate.values_mut()).for_each(mend);
+    meant.defaults.exhausted.iter_mut().for_each(mend);
+    meant.defaults.timeout.iter_mut().filter_map(|timeout| timeout.goto.as_mut()).for_each(mend);
+    meant.steps.iter_mut().for_each(|step| link::retarget(step, &mend));
+    (meant, is_whole.get())
 }
 
 /// G209, S501, S502, S503: every outcome of every step leads somewhere.
@@ -200,13 +223,13 @@ pub fn by_outcome<'f>(flow: &'f Flow, step: &'f Step, outcome: Outcome) -> Optio
     }
 }
 
-/// G203 steps that nothing leads to, G205 steps from which no end can be reached.
-pub fn reachable(flow: &Flow, first: &Step, report: &Report) {
+/// G203 steps that nothing leads to, G205 steps from which no end can be reached; the latter are given back.
+pub fn reachable<'f>(flow: &'f Flow, report: &Report) -> BTreeSet<&'f str> {
     let ids = by_id(flow);
     let to: BTreeMap<&str, Vec<&str>> =
         flow.steps.iter().map(|step| (step.id.as_str(), leads_to(flow, step))).collect();
     let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let mut open: Vec<&str> = vec![&first.id];
+    let mut open: Vec<&str> = flow.first().map(|first| first.id.as_str()).into_iter().collect();
     open.extend(flow.human.iter().chain(&flow.stop).chain(flow.migrate.values()).map(|t| t.step.as_str()));
     while let Some(id) = open.pop() {
         if seen.insert(id) {
@@ -237,13 +260,26 @@ pub fn reachable(flow: &Flow, first: &Step, report: &Report) {
         }
         ends.extend(more);
     }
-    for step in
-        flow.steps.iter().filter(|step| seen.contains(step.id.as_str()) && !ends.contains(step.id.as_str()))
-    {
+    let is_endless = |step: &&Step| seen.contains(step.id.as_str()) && !ends.contains(step.id.as_str());
+    let endless: Vec<&Step> = flow.steps.iter().filter(is_endless).collect();
+    for step in &endless {
         report
             .error(&step.at, "G205", format!("from \"{}\" no end can be reached", step.id))
             .hint("some step after it needs `end: outcome`");
     }
+    endless.into_iter().map(|step| step.id.as_str()).collect()
+}
+
+/// The steps that a step can lead to without the visitor: what needs nothing, and what needs only time.
+fn by_time<'f>(flow: &'f Flow, step: &'f Step, restless: &BTreeSet<&str>) -> Vec<&'f str> {
+    let mut to = at_once(flow, step, restless);
+    let mut ends = vec![Outcome::Timeout, Outcome::Expired];
+    if matches!(step.verb, Verb::WaitFor(WaitFor::Time { .. })) {
+        ends.push(Outcome::Reached);
+    }
+    let can = |outcome: &Outcome| step.verb.outcomes().contains(outcome) && step.verb.can_end(*outcome);
+    to.extend(ends.into_iter().filter(can).filter_map(|outcome| by_outcome(flow, step, outcome)));
+    to
 }
 
 /// The steps that a step can lead to without the visitor or time.
@@ -288,10 +324,30 @@ pub fn runs_through(flow: &Flow, restless: &BTreeSet<&str>) -> bool {
     false
 }
 
-/// G206: no circle of steps that none of them ever rests in.
-pub fn restless(flow: &Flow, others: &BTreeSet<&str>, report: &Report) {
-    let edges: BTreeMap<&str, Vec<&str>> =
-        flow.steps.iter().map(|step| (step.id.as_str(), at_once(flow, step, others))).collect();
+/// G206: no circle in which none of the steps ever rests, and none that time alone goes round in. Of those that nothing
+/// leads out of (`endless`) that is told already.
+pub fn restless(flow: &Flow, others: &BTreeSet<&str>, endless: &BTreeSet<&str>, report: &Report) {
+    let tell = |circle: &[&str], what: &str, hint: &str| {
+        let at = circle.last().and_then(|id| flow.step(id)).map_or(&flow.at, |step| &step.at);
+        report.error(at, "G206", format!("{what}: {}", circle.join(" → "))).hint(hint);
+    };
+    let edges = flow.steps.iter().map(|step| (step.id.as_str(), at_once(flow, step, others))).collect();
+    let at_once = circles(flow, &edges);
+    for circle in &at_once {
+        tell(circle, "a circle that never waits", "one of these steps must ask something or wait");
+    }
+    let edges = flow.steps.iter().map(|step| (step.id.as_str(), by_time(flow, step, others))).collect();
+    let told: BTreeSet<&str> = at_once.iter().flatten().chain(endless).copied().collect();
+    let is_told = |circle: &[&str]| circle.iter().any(|id| told.contains(id));
+    for circle in circles(flow, &edges).iter().filter(|circle| !is_told(circle)) {
+        let hint = "whoever has gone would be spoken to for ever: let one of the time-outs lead out of it";
+        tell(circle, "a circle that goes round by time alone", hint);
+    }
+}
+
+/// The circles of a graph, each as the steps on it with the first one once more at its end; of circles that meet, one.
+fn circles<'f>(flow: &'f Flow, edges: &BTreeMap<&'f str, Vec<&'f str>>) -> Vec<Vec<&'f str>> {
+    let mut circles = Vec::new();
     let mut done: BTreeSet<&str> = BTreeSet::new();
     for step in &flow.steps {
         let mut trail: Vec<(&str, usize)> = vec![(&step.id, 0)];
@@ -308,12 +364,7 @@ pub fn restless(flow: &Flow, others: &BTreeSet<&str>, report: &Report) {
                 Some(next) if done.contains(next) => {}
                 Some(next) => {
                     if let Some(from) = trail.iter().position(|(on, _)| *on == next) {
-                        let circle: Vec<&str> =
-                            trail.iter().skip(from).map(|(on, _)| *on).chain([next]).collect();
-                        let at = flow.step(next).map_or(&flow.at, |step| &step.at);
-                        report
-                            .error(at, "G206", format!("a circle that never waits: {}", circle.join(" → ")))
-                            .hint("one of these steps must ask something or wait");
+                        circles.push(trail.iter().skip(from).map(|(on, _)| *on).chain([next]).collect());
                         done.insert(next);
                     } else {
                         trail.push((next, 0));
@@ -322,4 +373,5 @@ pub fn restless(flow: &Flow, others: &BTreeSet<&str>, report: &Report) {
             }
         }
     }
+    circles
 }

@@ -116,7 +116,9 @@ pub fn untested(covered: &Covered<'_>, report: &Report) {
 
 fn check(flow: &Flow, set: &Set<'_>, known: &Known, report: &Report) {
     // Without any step that could be read it was told why when they were read.
-    let Some(first) = flow.first() else { return };
+    if flow.first().is_none() {
+        return;
+    }
     let strict =
         if set.called.contains(flow.id.as_str()) { graph::Strict::ForCallers } else { graph::Strict::Yes };
     let targets_are_sound = graph::targets(flow, report);
@@ -129,14 +131,22 @@ fn check(flow: &Flow, set: &Set<'_>, known: &Known, report: &Report) {
     texts::check(flow, known, report);
     data::unused(flow, report);
     data::private(flow, report);
-    if targets_are_sound {
-        graph::reachable(flow, first, report);
-        graph::restless(flow, &set.restless, report);
-        data::unset(flow, report);
-        sense::confirmation(flow, report);
-        sense::promotion(flow, report);
-        sense::repetition(flow, report);
+    // One name that was mistyped hides nothing else.
+    let (mut meant, mut is_whole) = (None, true);
+    if !targets_are_sound {
+        let (flow, mended) = graph::as_meant(flow);
+        (meant, is_whole) = (Some(flow), mended);
     }
+    let flow = meant.as_ref().unwrap_or(flow);
+    let mut endless = BTreeSet::new();
+    if is_whole {
+        endless = graph::reachable(flow, report);
+        data::unset(flow, report);
+    }
+    graph::restless(flow, &set.restless, &endless, report);
+    sense::confirmation(flow, report);
+    sense::promotion(flow, report);
+    sense::repetition(flow, report);
 }
 
 /// The steps by name, for walks over the graph.

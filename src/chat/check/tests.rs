@@ -177,7 +177,7 @@ fn all_mistakes_of_a_file_come_at_once() {
 fn a_circle_with_a_question_in_it_is_fine() {
     let loops = after(
         "    say: Goodbye.\n    end: done",
-        "    ask: Again?\n    choices: {a: {label: Again, goto: size}, b: B}\n  over: {end: done}",
+        "    ask: Again?\n    timeout: {after: 1h, goto: over}\n    choices: {a: {label: Again, goto: size}, b: B}\n  over: {end: done}",
     );
     assert!(!codes(&loops).contains("G206"), "{loops:?}");
 }
@@ -213,4 +213,51 @@ fn two_hundred_flows_are_checked_well_within_a_second() {
     flows.iter().for_each(|flow| one(flow, &known(), &report));
     println!("200 flows in {:?}", started.elapsed());
     assert!(report.is_clean());
+}
+
+#[test]
+fn a_circle_that_time_alone_goes_round_in_is_told() {
+    let reminds = after(
+        "    say: Goodbye.\n    end: done",
+        "    ask: Again?\n    timeout: {after: 1h, goto: remind}\n    choices: {a: {label: Again, goto: size}, b: B}\n  over: {end: done}\n  remind: {say: Still there?, goto: bye}",
+    );
+    assert!(codes(&reminds).contains("G206"), "{reminds:?}");
+    let waits = after("    say: Goodbye.\n    end: done", "    wait_for: {time: 5m}\n    goto: hello");
+    assert!(codes(&waits).contains("G206"), "{waits:?}");
+    for nothing in ["timeout: {after: 0s, goto: bye}", "timeout: {after: 500ms, goto: bye}"] {
+        assert_eq!(
+            codes(&after("timeout: {after: 30m, goto: bye}", nothing)),
+            ["Y004", "S501"].into(),
+            "{nothing}"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_was_mistyped_hides_no_other_mistake() {
+    let notes = after(
+        "    say: Goodbye.\n    end: done",
+        "    say: Goodbye.\n    goto: byee\n  byes: {goto: bye, say: So.}",
+    );
+    assert!(codes(&notes).is_superset(&["G201", "G206"].into()), "{notes:?}");
+    // What was meant is known: no step is told to be out of reach for the slip.
+    assert_eq!(codes(&after("{else: pick}", "{else: pik}")), ["G201"].into());
+}
+
+#[test]
+fn a_question_that_nobody_can_answer_is_told() {
+    for (question, code) in [
+        ("type: number, min: 10, max: 1", "Y004"),
+        ("type: text, min: 100, max: 3", "Y004"),
+        ("type: date, min: 2026-12-24, max: 2026-12-01", "Y004"),
+        ("type: date, min: today+9d, max: today", "Y004"),
+        ("type: time, min: \"18:00\", max: \"09:00\"", "Y004"),
+        ("choices: {}", "Y005"),
+    ] {
+        let text = format!(
+            "flow: f\ntitle: F\nlanguages: [en]\nevents: {{human_requested: bye}}\ndefaults: {{exhausted: bye, timeout: {{after: 5m, goto: bye}}}}\nsteps:\n  q: {{ask: What?, {question}}}\n  bye: {{say: Bye., end: bye}}\n"
+        );
+        assert_eq!(codes(&found(&text)), [code].into(), "{question}: {:?}", found(&text));
+    }
+    assert!(codes(&after("say: Goodbye.", "say: \"\"")).contains("Y004"));
 }

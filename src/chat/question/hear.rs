@@ -62,7 +62,12 @@ impl Question {
             }
             Kind::Number => {
                 let number = typed.replace(',', ".").parse::<f64>().ok().filter(|n| n.is_finite());
-                taken(number.filter(|n| self.admits(*n)).map(Json::from), Phrase::NotANumber)
+                match number {
+                    None => Heard::Invalid(Phrase::NotANumber),
+                    Some(number) => {
+                        taken(self.admits(number).then(|| Json::from(number)), Phrase::OutOfRange)
+                    }
+                }
             }
             Kind::Url => taken(url_of(typed).map(Json::from), Phrase::NotAnAddress),
             Kind::Date => {

@@ -135,7 +135,14 @@ impl Question {
         let kind = map.optional("type");
         let word = kind.and_then(|v| v.one_of(&Kind::words()));
         let entries: Vec<(&'a Spanned<String>, View<'a>)> = match map.optional("choices") {
-            Some(view) => view.map().map(|m| m.entries()).unwrap_or_default(),
+            Some(view) => {
+                let entries = view.map().map(|m| m.entries()).unwrap_or_default();
+                if entries.is_empty() && view.is_map() {
+                    view.error("Y005", "there is nothing to choose from")
+                        .hint("choices: {go: Go on, stop: Stop}");
+                }
+                entries
+            }
             None => Vec::new(),
         };
         let labels: Vec<_> = entries.iter().map(|(id, view)| (*id, label(*view))).collect();

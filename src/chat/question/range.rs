@@ -56,7 +56,26 @@ impl Range {
                 range.max = max.and_then(View::int);
             }
         }
+        if range.is_empty()
+            && let Some(max) = max
+        {
+            max.error("Y004", "`max` is below `min`: no answer would do")
+                .hint("let `max` be the greater of the two");
+        }
         range
+    }
+
+    /// Whether nothing lies between the two bounds, whenever it is asked.
+    fn is_empty(&self) -> bool {
+        fn crossed<T: PartialOrd>(from: Option<T>, to: Option<T>) -> bool {
+            from.zip(to).is_some_and(|(from, to)| from > to)
+        }
+        let days = match (self.first, self.last) {
+            (Some(Day::On(first)), Some(Day::On(last))) => first > last,
+            (Some(Day::Ahead(first)), Some(Day::Ahead(last))) => first > last,
+            _ => false,
+        };
+        days || crossed(self.min, self.max) || crossed(self.opens.as_ref(), self.closes.as_ref())
     }
 
     /// The first and the last day that may be answered, for a reader who sits in this zone now.

@@ -6,7 +6,7 @@ use super::words;
 use crate::chat::body::{Body, Mode};
 use crate::chat::effects::Effect;
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
-use crate::chat::flow::{Load, Outcome, Words};
+use crate::chat::flow::{LEAST_WAIT, Load, Outcome, Words};
 use crate::chat::phrases::Phrase;
 
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl Handoff {
     pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Handoff> {
         let mut handoff = map.required("handoff").and_then(View::map)?;
         let team = handoff.required("team").and_then(View::spanned);
-        let wait_ms = handoff.required("wait").and_then(View::duration_ms);
+        let wait_ms = handoff.required("wait").and_then(|view| view.duration_from(LEAST_WAIT));
         handoff.finish();
         let say = words(id, "say", map, load);
         Some(Handoff { team: team?, wait_ms: wait_ms?, say: say? })

@@ -3,7 +3,7 @@
 use crate::base::yaml::{Map, Spanned, View};
 
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
-use crate::chat::flow::{Outcome, Step, Target};
+use crate::chat::flow::{LEAST_WAIT, Outcome, Step, Target};
 use crate::chat::phrases::Phrase;
 
 /// Longest name of an event, as of those that are counted.
@@ -30,7 +30,7 @@ impl WaitFor {
         let view = map.required("wait_for")?;
         let mut wait = view.map()?;
         let read = if let Some(time) = wait.optional("time") {
-            time.duration_ms().map(|ms| WaitFor::Time { ms })
+            time.duration_from(LEAST_WAIT).map(|ms| WaitFor::Time { ms })
         } else if let Some(event) = wait.optional("event") {
             event_name(event).map(|name| WaitFor::Event { name })
         } else {

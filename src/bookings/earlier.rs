@@ -352,12 +352,7 @@ pub async fn decline(tx: &mut Tx, id: EarlierId, now: Timestamp) -> Result<()> {
 
 async fn let_go(tx: &mut Tx, offer: &Offer, now: Timestamp) -> Result<()> {
     if let Some(held) = super::store::find(tx, offer.hold).await?.filter(|held| held.state == State::Hold) {
-        let gone = Booking { state: State::Expired, updated_at: now, ..held.clone() };
-        match super::store::replace(tx, &held, &gone).await {
-            // It ran out this moment.
-            Ok(()) | Err(Error::Changed) => {}
-            Err(error) => return Err(error),
-        }
+        super::let_go(tx, &held, now).await?;
     }
     Ok(store::answer(tx, offer.id, Answer::Declined).await?)
 }

@@ -122,7 +122,7 @@ fn with(view: View<'_>, team: &[Rep], declared: &[String]) -> Option<Vec<String>
                 ids.push(id);
             }
         }
-        if ids.is_empty() {
+        if ids.is_empty() && view.one_or_more().is_empty() {
             view.error("B106", "nobody else is there").hint("name a rep, or leave `with` out");
         }
         return Some(ids);

@@ -426,11 +426,19 @@ async fn changeable(tx: &mut Tx, id: BookingId, now: Timestamp) -> Result<Bookin
 /// [`Error::Store`].
 pub async fn release(tx: &mut Tx, id: BookingId, holder: &Holder, now: Timestamp) -> Result<()> {
     let held = store::find(tx, id).await?;
-    if let Some(held) = held.filter(|booking| booking.state == State::Hold && holder.holds(booking)) {
-        let booking = Booking { state: State::Expired, updated_at: now, ..held.clone() };
-        store::replace(tx, &held, &booking).await?;
+    match held.filter(|booking| booking.state == State::Hold && holder.holds(booking)) {
+        Some(held) => let_go(tx, &held, now).await,
+        None => Ok(()),
     }
-    Ok(())
+}
+
+async fn let_go(tx: &mut Tx, held: &Booking, now: Timestamp) -> Result<()> {
+    let gone = Booking { state: State::Expired, updated_at: now, ..held.clone() };
+    match store::replace(tx, held, &gone).await {
+        // It ran out this moment.
+        Ok(()) | Err(Error::Changed) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Says how a call went. May be said again, when it was a mistake.

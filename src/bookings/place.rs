@@ -21,6 +21,8 @@ use crate::storage::db::{Queries, Tx};
 const GUARD: &str = "bookings_overlap";
 /// How many other times whoever came too late is offered.
 const ALTERNATIVES: usize = 3;
+/// How many days around a time others are looked for at first, if there are enough in them.
+const AROUND_DAYS: [i64; 2] = [1, 5];
 /// How far around a time calls are counted against the limits: its week, in every zone.
 const COUNTED_MS: i64 = 8 * DAY_MS;
 /// How far back an absence can lie that still matters: the longest cycle.
@@ -331,8 +333,9 @@ pub async fn free_for<'t>(
     Ok(roster.free(meeting, &roster.first.reps, &calendars, window, now))
 }
 
-/// The free times nearest to the wished one, earliest first. They are looked for in all of the meeting's window, which
-/// takes a hundred times as long as looking at one time: nobody does it who keeps others from writing.
+/// The free times nearest to the wished one, earliest first. They are looked for around it, and farther away only as long
+/// as there are too few; that takes many times as long as looking at one time, so nobody does it who keeps others from
+/// writing.
 pub async fn nearest(
     q: &mut impl Queries,
     team: &Team,
@@ -343,11 +346,21 @@ pub async fn nearest(
 ) -> Result<Vec<Time>> {
     let today = super::wall::date(&meeting.zone, now);
     let reach = meeting.window.reach_days(today) + 2;
-    let window = Span::new(now, now.plus_ms(reach * DAY_MS));
+    let all = Span::new(now, now.plus_ms(reach * DAY_MS));
     let roster = Roster::of(q, team, meeting, wish.keep.as_ref(), now).await?;
-    let calendars = roster.look(q, meeting, window, wish, moving, now).await?;
-    let slots = roster.free(meeting, &roster.first.reps, &calendars, window, now);
-    let mut times: Vec<Time> = slots.iter().map(Time::from).collect();
+    let mut times: Vec<Time> = Vec::new();
+    for days in AROUND_DAYS.into_iter().chain([reach.max(all.to.since_ms(wish.starts_at) / DAY_MS + 1)]) {
+        // Whatever lies outside is farther away than all that is found.
+        let around = wish.starts_at;
+        let from = around.plus_ms(-days * DAY_MS).max(all.from);
+        let window = Span::new(from, around.plus_ms(days * DAY_MS + 1).min(all.to));
+        let calendars = roster.look(q, meeting, window, wish, moving, now).await?;
+        let slots = roster.free(meeting, &roster.first.reps, &calendars, window, now);
+        times = slots.iter().map(Time::from).collect();
+        if times.len() >= ALTERNATIVES {
+            break;
+        }
+    }
     times.sort_by_key(|time| (time.starts_at.since_ms(wish.starts_at).abs(), time.starts_at));
     times.truncate(ALTERNATIVES);
     times.sort_unstable();

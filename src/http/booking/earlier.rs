@@ -96,7 +96,7 @@ pub async fn show(
     match opened(&app, &token).await {
         Ok(seen) => {
             let language = language(&request).unwrap_or(seen.booking.language);
-            let news = asked.left.as_ref().map(|_| "earlier.left");
+            let news = asked.left.as_ref().map(|_| "sooner.left");
             rendered(&app, &seen, &token, language, StatusCode::OK, (news, None)).await
         }
         Err(problem) => broken(&app, &problem, language(&request).unwrap_or_default()),
@@ -135,7 +135,7 @@ pub async fn answer(
             let refused = Refused::Booking(error);
             let why = match &refused {
                 Refused::Booking(bookings::Error::HoldExpired | bookings::Error::SlotTaken { .. }) => {
-                    "earlier.gone"
+                    "sooner.gone"
                 }
                 other => refusal(other),
             };
@@ -186,11 +186,11 @@ async fn rendered(
     let is_ahead = booking.state == State::Confirmed && booking.starts_at > now;
     let is_open = is_ahead && offer.is_open(now) && offer.starts_at < booking.starts_at;
     let standing = match offer.answer {
-        _ if !is_ahead => Some("earlier.past"),
-        Some(Answer::Taken) => Some("earlier.taken"),
+        _ if !is_ahead => Some("sooner.past"),
+        Some(Answer::Taken) => Some("sooner.taken"),
         _ if is_open => None,
-        Some(Answer::Declined) => Some("earlier.declined"),
-        None => Some("earlier.gone"),
+        Some(Answer::Declined) => Some("sooner.declined"),
+        None => Some("sooner.gone"),
     };
     let news = news.or(standing);
     let text = |key: &str| app.templates.texts().get(language, &format!("booking.{key}"), &[]);

@@ -96,7 +96,7 @@ pub async fn show(
         (Some(_), _, _) => Some("news.booked"),
         (None, Some(_), _) => Some("news.moved"),
         (None, None, Some("1")) => Some("wait.on"),
-        (None, None, Some("0")) => Some("earlier.left"),
+        (None, None, Some("0")) => Some("sooner.left"),
         (None, None, _) => None,
     };
     let look = Look {

@@ -1,5 +1,5 @@
-//! Two servers in processes of their own on one store, and a crowd that is split between them: on PostgreSQL as they stand
-//! behind a load balancer, on SQLite as a new version beside the old one for a moment.
+//! Two servers in processes of their own on one PostgreSQL, as they stand behind a load balancer, and a crowd that is split
+//! between them. On SQLite there is no second server: one process has the folder.
 #![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use std::collections::BTreeMap;
@@ -36,11 +36,11 @@ impl Drop for Server {
 }
 
 impl Server {
-    async fn start(data: &Path, storage: &str) -> Self {
+    async fn start(postgres: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = folder.path().join("embudo.toml");
-        std::fs::write(&config, settings(folder.path(), data, port, storage)).unwrap();
+        std::fs::write(&config, settings(folder.path(), port, postgres)).unwrap();
         let mut command = Command::new(PROGRAM);
         command.arg("--config").arg(&config).arg("serve").stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("it starts");
@@ -66,7 +66,7 @@ meetings:
   - {id: also, title: Also, description: Also, location: here, duration: 30m, interval: 5m, notice: 0m, window: 10d, reps: [ben], with: ana}
 ";
 
-fn settings(folder: &Path, data: &Path, port: u16, storage: &str) -> String {
+fn settings(folder: &Path, port: u16, postgres: &str) -> String {
     let path = |path: &str| repository(path).display().to_string();
     let team = folder.join("team.yaml");
     let hours = "{weekdays: 00:00-24:00, saturday: 00:00-24:00, sunday: 00:00-24:00}";
@@ -81,28 +81,22 @@ fn settings(folder: &Path, data: &Path, port: u16, storage: &str) -> String {
          [bookings]\nper_minute = 1000000\nburst = 1000000\n\
          [log]\nlevel = \"error\"\n\
          [definitions]\n{definitions}team = {team:?}\nmails = {:?}\nnurture = {:?}\nflows = {:?}\n\
-         [storage]\ndata = {data:?}\n{storage}\n\
+         [storage]\ndata = {:?}\npostgres = {postgres:?}\npostgres_pool = 8\n\
          [[site]]\nkey = \"faro\"\nname = \"Faro\"\norigins = [{SITE:?}]\n",
         path("config/mails"),
         path("config/nurture"),
         folder.join("flows"),
+        folder.join("data"),
     )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_with_a_crowd_between_them_give_one_time_to_one() {
-    let data = TempDir::new().unwrap();
-    let (storage, db) = match mix() {
-        Mix::Embedded => (String::new(), None),
-        Mix::Spread => {
-            let url = fresh_postgres().await.unwrap();
-            (format!("postgres = {url:?}\npostgres_pool = 8\n"), Some(url))
-        }
-    };
-    // On PostgreSQL every node has a folder of its own.
-    let own = TempDir::new().unwrap();
-    let second = if db.is_some() { own.path() } else { data.path() };
-    let servers = [Server::start(data.path(), &storage).await, Server::start(second, &storage).await];
+    if mix() == Mix::Embedded {
+        return;
+    }
+    let url = fresh_postgres().await.unwrap();
+    let servers = [Server::start(&url).await, Server::start(&url).await];
     let day = 24 * 60 * 60_000;
     let tomorrow = (jiff::Timestamp::now().as_millisecond() / day + 1) * day;
     for round in 0..ROUNDS {
@@ -126,13 +120,7 @@ async fn two_servers_with_a_crowd_between_them_give_one_time_to_one() {
         }
         assert_eq!(statuses, BTreeMap::from([(201, 1), (409, CROWD - 1)]), "round {round}");
     }
-    let db = match &db {
-        Some(url) => Db::open_postgres(url, 2, JOURNEY).await.unwrap(),
-        None => {
-            let (own, hits) = (data.path().join("embudo.db"), data.path().join("hits.db"));
-            Db::open_sqlite_beside(&own, &hits, JOURNEY).await.unwrap()
-        }
-    };
+    let db = Db::open_postgres(&url, 2, JOURNEY).await.unwrap();
     let overlaps = embudo::sql!(
         "select count(*) as n from bookings a join bookings b on a.rep = b.rep and a.id < b.id
          where a.state in ('hold', 'confirmed') and b.state in ('hold', 'confirmed')

@@ -91,6 +91,8 @@ pub async fn book(
         Err(Refused::Booking(refused)) if refused.has_alternatives() => {
             let reads = &mut app.stores.db.read();
             let mut pick = picked(wanted);
+            // Days on which she has enough calls are no help to her.
+            pick.contact = contacts::find_by_email(reads, &wanted.email).await?.map(|contact| contact.id);
             if let Some(hold) = wanted.hold {
                 pick.starts_at = bookings::find(reads, hold).await?.starts_at;
             }

@@ -502,7 +502,7 @@ pub async fn expire_holds(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     Ok(expired)
 }
 
-/// What each of a meeting's reps has in the cycle.
+/// What each of a meeting's reps, and of those who are there, too, has in the cycle.
 ///
 /// # Errors
 /// [`Error::Store`].
@@ -512,7 +512,9 @@ pub async fn standings(
     meeting: &Meeting,
     now: Timestamp,
 ) -> Result<std::collections::HashMap<String, Standing>> {
-    Ok(rotation::standings(q, team, meeting, &team.reps_of(meeting), now).await?)
+    let companions = meeting.of_companion().map(|theirs| team.reps_of(&theirs)).unwrap_or_default();
+    let reps = [team.reps_of(meeting), companions].concat();
+    Ok(rotation::standings(q, team, meeting, &reps, now).await?)
 }
 
 /// Gives calls back to a rep, or takes some: she is counted with as many fewer in this cycle.

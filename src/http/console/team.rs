@@ -53,6 +53,9 @@ async fn page(reader: &Reader) -> Result<HttpResponse, Problem> {
         rotations.push(json!({
             "meeting": meeting.title.get(reader.account.language),
             "reps": team.reps_of(meeting).iter().map(line).collect::<Vec<Json>>(),
+            "also": meeting
+                .of_companion()
+                .map(|theirs| team.reps_of(&theirs).iter().map(line).collect::<Vec<Json>>()),
         }));
     }
     let choices = |reps: Vec<&Rep>| -> Vec<Json> {

@@ -202,7 +202,7 @@ fn config(folder: &Path, url: &str, more: &str) -> anyhow::Result<Config> {
          [bookings]\nper_minute = 100000000\nburst = 100000000\nslots_per_minute = 100000000\nslots_burst = 100000000\n\
          [definitions]\n{definitions}team = \"{at}/team.yaml\"\nnotify = \"{at}/notify.yaml\"\n\
          mails = \"{root}/config/mails\"\nnurture = \"{root}/config/nurture\"\nflows = \"{at}/flows\"\n\
-         [outbound]\nallow = [\"127.0.0.0/8\"]\n[log]\nlevel = \"off\"\n{more}\
+         [outbound]\nallow = [\"127.0.0.0/8\"]\n[log]\nlevel = \"error\"\n{more}\
          [[site]]\nkey = \"bench\"\nname = \"Bench\"\norigins = [\"https://faro.example\"]\n"
     );
     let file = folder.join("embudo.toml");

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, see_done};
 use crate::base::ids::BookingId;
+use crate::base::language::Language;
 use crate::bookings::earlier::{self, Answer, Waiting};
 use crate::bookings::{self, Desk, Outcome};
 use crate::http::error::Problem;
@@ -46,10 +47,14 @@ fn told_waiting(reader: &Reader, waiting: &Waiting, offers: &[earlier::Offer]) -
     let text = |key: &str, values: &[(&str, String)]| {
         reader.app.templates.texts().get(reader.account.language, key, values).unwrap_or_default()
     };
-    let days: Vec<String> = (0..7)
-        .filter(|day| waiting.hours.has_day(*day))
-        .map(|day| text(&format!("booking.wait.day_{day}"), &[]).to_lowercase())
-        .collect();
+    let day = |day: u8| {
+        let name = text(&format!("booking.wait.day_{day}"), &[]);
+        match reader.account.language {
+            Language::En => name,
+            Language::Es => name.to_lowercase(),
+        }
+    };
+    let days: Vec<String> = (0..7).filter(|n| waiting.hours.has_day(*n)).map(day).collect();
     let (from, to) = waiting.hours.minutes();
     let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
     let values = [("days", days.join(", ")), ("from", clock(from)), ("to", clock(to))];

@@ -20,7 +20,8 @@ use crate::base::live::Live;
 use crate::base::localized::Localized;
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
-use crate::base::time::Clock;
+use crate::base::time::{Clock, MINUTE_MS};
+use crate::bookings::earlier;
 use crate::bookings::team::Team;
 use crate::chat::live::replies::Replies;
 use crate::chat::{self, Room};
@@ -155,6 +156,10 @@ impl App {
             mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
             calendars: config.calendars.clone(),
+            earlier: earlier::Terms {
+                hold_ms: i64::from(config.bookings.earlier_minutes.max(1)) * MINUTE_MS,
+                most_a_day: i64::from(config.bookings.earlier_per_day),
+            },
             from,
             bounces,
             company: config.company.name.clone(),

@@ -120,6 +120,8 @@ ids! {
     CompanyId,
     /// A deal.
     DealId,
+    /// An earlier time that is kept for one who waits.
+    EarlierId,
     /// A person whose e-mail address we know.
     ContactId,
     /// A chat between a visitor and the bot or an SDR.

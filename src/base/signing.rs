@@ -30,6 +30,8 @@ pub enum Purpose {
     Place,
     /// View, move or cancel one booking. Subject: the booking's id.
     Booking,
+    /// Take, or decline, an earlier time for one booking. Subject: the offer's id.
+    Earlier,
     /// Take part in one conversation. Subject: the conversation's id.
     Conversation,
     /// Ask for no more invitations. Subject: the purpose that is objected to.
@@ -58,6 +60,7 @@ impl Purpose {
             Self::Webinar => "webinar",
             Self::Place => "place",
             Self::Booking => "booking",
+            Self::Earlier => "earlier",
             Self::Conversation => "conversation",
             Self::Objection => "objection",
             Self::Subscription => "subscription",

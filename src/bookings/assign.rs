@@ -225,6 +225,9 @@ pub struct Reason {
     /// The contact's owner, if somebody else got the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<PassedOver>,
+    /// Why the one who is there, too, if there are two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub companion: Option<Box<Reason>>,
 }
 
 /// When the cycle began whose calls are counted, by the calendar of the meeting's zone.
@@ -285,7 +288,7 @@ pub fn reason(
     };
     let candidates =
         best.into_iter().chain(others).map(|rep| candidate(rep, standings, preference)).collect();
-    Reason { rule, candidates, owner: None }
+    Reason { rule, candidates, owner: None, companion: None }
 }
 
 fn candidate(rep: &Rep, standings: &HashMap<String, Standing>, preference: &Preference<'_>) -> Candidate {

@@ -93,8 +93,13 @@ pub struct Holder {
 impl Holder {
     /// Whether a booking was made by this holder.
     pub fn holds(&self, booking: &Booking) -> bool {
-        let same_visitor = self.visitor.is_some() && self.visitor == booking.visitor;
-        let same_conversation = self.conversation.is_some() && self.conversation == booking.conversation;
+        self.is(&Self { visitor: booking.visitor, conversation: booking.conversation })
+    }
+
+    /// Whether the two are one: the same device, or the same chat.
+    pub fn is(&self, other: &Self) -> bool {
+        let same_visitor = self.visitor.is_some() && self.visitor == other.visitor;
+        let same_conversation = self.conversation.is_some() && self.conversation == other.conversation;
         same_visitor || same_conversation
     }
 }
@@ -108,6 +113,8 @@ pub struct Booking {
     pub meeting: String,
     /// The rep's id in `team.yaml`.
     pub rep: String,
+    /// The id of whoever else of the team is there, if the meeting asks for two.
+    pub companion: Option<String>,
     /// Who booked; none yet while it is a hold.
     pub contact: Option<ContactId>,
     /// The device it was picked on.

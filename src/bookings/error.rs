@@ -71,6 +71,29 @@ pub enum Error {
     Store(#[from] storage::Error),
 }
 
+impl Error {
+    /// Whether it carries other times that could be had.
+    pub fn has_alternatives(&self) -> bool {
+        matches!(self, Self::SlotTaken { .. } | Self::DayFull { .. })
+    }
+
+    /// The same with these times; they help, and are no reason for another answer if they could not be found.
+    pub(super) fn with(self, found: super::Result<Vec<Time>>) -> Self {
+        let alternatives = match found {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(error = %error, "other times could not be looked for");
+                Vec::new()
+            }
+        };
+        match self {
+            Self::SlotTaken { .. } => Self::SlotTaken { alternatives },
+            Self::DayFull { .. } => Self::DayFull { alternatives },
+            other => other,
+        }
+    }
+}
+
 impl From<contacts::Error> for Error {
     fn from(error: contacts::Error) -> Self {
         Self::from(stages::Error::from(error))

@@ -2,7 +2,7 @@
 //!
 //! iTIP (RFC 5546) as mail programs really want it: `METHOD` is `REQUEST` or `CANCEL`, the UID stays for life, the
 //! sequence rises, times are in UTC (nobody's stale zone data can move them), the organiser is the service's own
-//! mailbox that also sends the mail, without a name, and both people are attendees. What visitors typed goes in only
+//! mailbox that also sends the mail, without a name, and everybody who comes is an attendee. What visitors typed goes in only
 //! as escaped text without control characters, so that it cannot begin a line of its own.
 
 use icalendar::{Calendar, Component, Event, EventStatus, Property};
@@ -45,6 +45,8 @@ pub struct Invite<'a> {
     pub meeting: &'a Meeting,
     /// Who holds it.
     pub rep: &'a Rep,
+    /// Who else of the team is there.
+    pub companion: Option<&'a Rep>,
     /// Who booked it: the name as they typed it, perhaps empty, and the address.
     pub visitor: (&'a str, &'a Email),
     /// The service's mailbox, which sends the mail too.
@@ -72,6 +74,9 @@ impl Invite<'_> {
             .append_multi_property(attendee(&self.rep.name, &self.rep.email, "ACCEPTED"))
             .append_multi_property(attendee(self.visitor.0, self.visitor.1, "ACCEPTED"))
             .add_property("TRANSP", "OPAQUE");
+        if let Some(companion) = self.companion {
+            event.append_multi_property(attendee(&companion.name, &companion.email, "ACCEPTED"));
+        }
         if let Some(manage) = self.manage {
             event.add_property("URL", manage);
         }
@@ -91,9 +96,12 @@ impl Invite<'_> {
 
     fn summary(&self) -> String {
         let title = self.meeting.title.get(self.language);
+        let team: Vec<&str> =
+            std::iter::once(self.rep).chain(self.companion).map(|rep| rep.name.as_str()).collect();
+        let team = team.join(", ");
         match self.visitor.0.trim() {
-            "" => format!("{title}: {}", self.rep.name),
-            visitor => format!("{title}: {visitor} / {}", self.rep.name),
+            "" => format!("{title}: {team}"),
+            visitor => format!("{title}: {visitor} / {team}"),
         }
     }
 
@@ -168,6 +176,10 @@ mod tests {
     }
 
     fn file(name: &str, notes: &str, method: Method) -> String {
+        file_with(name, notes, method, None)
+    }
+
+    fn file_with(name: &str, notes: &str, method: Method, companion: Option<&Rep>) -> String {
         let mut booking = booking();
         booking.notes = Some(notes.to_owned());
         booking.location = Some("https://meet.faro.example/discovery".to_owned());
@@ -176,6 +188,7 @@ mod tests {
             booking: &booking,
             meeting: &examples::meeting("Europe/Madrid"),
             rep: &examples::rep("mike", "Europe/Madrid"),
+            companion,
             visitor: (name, &email),
             organizer: &organizer(),
             manage: Some("https://embudo.example/b/TOKEN"),
@@ -219,6 +232,19 @@ mod tests {
         assert!(file.lines().all(|line| line.len() <= 75 + 1), "folded at 75 octets: {file}");
         assert!(!file.replace("\r\n", "").contains(['\r', '\n']), "only CRLF");
         assert!(!file.contains("TZID") && !file.contains("VTIMEZONE"));
+    }
+
+    #[test]
+    fn whoever_else_of_the_team_is_there_is_an_attendee_too() {
+        let yuri = examples::rep("yuri", "America/New_York");
+        let file = file_with("Nikki", "", Method::Request, Some(&yuri));
+        let attendees: Vec<String> = properties(&file)
+            .into_iter()
+            .filter_map(|(name, value)| (name == "ATTENDEE").then_some(value))
+            .collect();
+        assert_eq!(attendees.len(), 3, "{attendees:?}");
+        assert!(attendees.contains(&format!("mailto:{}", yuri.email)), "{attendees:?}");
+        assert!(file.contains("Nikki / mike\\, yuri"), "{file}");
     }
 
     #[test]

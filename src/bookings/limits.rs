@@ -49,6 +49,8 @@ pub struct Counted {
     pub meeting: String,
     /// When it begins.
     pub starts_at: Timestamp,
+    /// Whether the rep is the second of two: then the call is counted with the first.
+    pub is_second: bool,
 }
 
 /// The stretches in which no more calls may begin.
@@ -90,8 +92,9 @@ pub fn full(meeting: &Meeting, reps: &[&Rep], counted: &[Counted], of_contact: &
     let of_meeting = |calls: &[Counted]| -> Vec<Timestamp> {
         calls.iter().filter(|call| call.meeting == meeting.id).map(|call| call.starts_at).collect()
     };
+    let calls: Vec<Counted> = counted.iter().filter(|call| !call.is_second).cloned().collect();
     let mut full = Full {
-        everybody: closed(meeting.limits.all, &meeting.zone, &of_meeting(counted)),
+        everybody: closed(meeting.limits.all, &meeting.zone, &of_meeting(&calls)),
         reps: HashMap::new(),
     };
     full.everybody.extend(closed(meeting.limits.contact, &meeting.zone, &of_meeting(of_contact)));
@@ -149,7 +152,12 @@ mod tests {
     }
 
     fn call(rep: &str, meeting: &str, starts_at: &str) -> Counted {
-        Counted { rep: rep.to_owned(), meeting: meeting.to_owned(), starts_at: at(starts_at) }
+        Counted {
+            rep: rep.to_owned(),
+            meeting: meeting.to_owned(),
+            starts_at: at(starts_at),
+            is_second: false,
+        }
     }
 
     #[test]
@@ -188,6 +196,21 @@ mod tests {
     }
 
     #[test]
+    fn a_call_of_two_is_one_call_of_the_meeting_and_one_of_each() {
+        let (mike, yuri) = (examples::rep("mike", "Europe/Madrid"), examples::rep("yuri", "Europe/Madrid"));
+        let mut meeting = examples::meeting("Europe/Madrid");
+        meeting.limits.all.day = Some(2);
+        let first = call("mike", "discovery", "2026-11-23T09:00:00Z");
+        let second = Counted { rep: "yuri".to_owned(), is_second: true, ..first.clone() };
+        let noon = at("2026-11-23T12:00:00Z");
+        let counted = [first, second];
+        assert_eq!(full(&meeting, &[&mike, &yuri], &counted, &[]), Full::default());
+        meeting.limits.each_rep.day = Some(1);
+        let each = full(&meeting, &[&mike, &yuri], &counted, &[]);
+        assert!(each.shuts("mike", noon) && each.shuts("yuri", noon));
+    }
+
+    #[test]
     fn one_person_and_one_rep_have_limits_of_their_own() {
         let (mike, ana) = (examples::rep("mike", "Europe/Madrid"), examples::rep("ana", "Europe/Madrid"));
         let mut meeting = examples::meeting("Europe/Madrid");
@@ -199,7 +222,7 @@ mod tests {
         meeting.limits = Limits { contact: Limit { day: Some(1), week: None }, ..Limits::default() };
         let by_person = full(&meeting, &[&mike, &ana], &[], &counted);
         assert!(by_person.shuts("mike", noon) && by_person.shuts("ana", noon));
-        let slot = |reps| Slot { starts_at: noon, ends_at: noon, reps };
+        let slot = |reps| Slot { starts_at: noon, ends_at: noon, reps, with: Vec::new() };
         assert_eq!(by_rep.within(vec![slot(vec![&mike, &ana])]), [slot(vec![&ana])]);
         assert!(by_person.within(vec![slot(vec![&mike, &ana])]).is_empty());
     }

@@ -60,6 +60,7 @@ pub(super) fn meeting(
         }
         ids
     });
+    let with = map.optional("with").map_or(Some(Vec::new()), |view| with(view, team, declared));
     let milestone = map
         .optional("milestone")
         .and_then(|view| Milestone::of_word(view.one_of(&Milestone::ALL.map(Milestone::word))?));
@@ -77,6 +78,13 @@ pub(super) fn meeting(
         questions.insert(0, Question::phone());
     }
     let durations_ms = durations_ms?;
+    let (reps, with) = (reps?, with?);
+    if let ([rep], [other]) = (&reps[..], &with[..])
+        && rep == other
+    {
+        view.error("B106", format!("\"{rep}\" cannot be there twice")).hint("`with` names a colleague");
+        return None;
+    }
     Some(Meeting {
         id: id?,
         title: title?,
@@ -93,9 +101,46 @@ pub(super) fn meeting(
         zone: grid?,
         location,
         by_telephone,
-        reps: reps?,
+        reps,
+        with,
         milestone,
     })
+}
+
+/// Who has to be there, too: a rep, one of several, or one of those who are good for something (`{skill: contracts}`).
+fn with(view: View<'_>, team: &[Rep], declared: &[String]) -> Option<Vec<String>> {
+    if !view.is_map() {
+        let mut ids = Vec::new();
+        for view in view.one_or_more() {
+            let id = view.str()?;
+            if !declared.contains(&id) {
+                let message = format!("\"{id}\" is not in the team");
+                view.error("B106", message).did_you_mean(&id, declared.iter().map(String::as_str));
+            } else if ids.contains(&id) {
+                view.error("B106", format!("\"{id}\" stands here twice")).done();
+            } else {
+                ids.push(id);
+            }
+        }
+        if ids.is_empty() && view.one_or_more().is_empty() {
+            view.error("B106", "nobody else is there").hint("name a rep, or leave `with` out");
+        }
+        return Some(ids);
+    }
+    let wanted: Vec<(String, Vec<String>)> =
+        view.map()?.entries().iter().map(|(key, view)| (key.value.clone(), view.strings())).collect();
+    let is_good = |rep: &&Rep| {
+        wanted.iter().all(|(name, values)| {
+            let has = |value| rep.attributes.get(name).is_some_and(|good| good.contains(value));
+            values.iter().any(has)
+        })
+    };
+    let ids: Vec<String> = team.iter().filter(is_good).map(|rep| rep.id.clone()).collect();
+    if wanted.is_empty() || ids.is_empty() {
+        view.error("B106", "nobody of the team is good for this")
+            .hint("say it in the `attributes` of those who are: attributes: {skill: [contracts]}");
+    }
+    Some(ids)
 }
 
 /// One length or several, of which the visitor chooses.

@@ -1,17 +1,19 @@
 //! Calls that are booked: who can be booked when, holds, bookings, invitations.
 //!
 //! Holds and bookings are rows of one table, guarded by one constraint: no two that block the same rep overlap,
-//! buffers included. Every writer first takes the lock of the contact, then those of the reps it may end up with, in
+//! buffers included; a call of two has a row for each of them. Every writer first takes the lock of the contact, then those of the reps it may end up with, in
 //! the order of their ids, lets holds that have run out go, and looks under the locks; so nobody waits in a circle,
 //! and the constraint only ever speaks when a writer breaks these rules. A booking keeps its id for life; each change
 //! that people's calendars must hear of raises its sequence.
 //!
 //! `slots.rs` and `assign.rs` are pure: what can be offered, and to whom it goes. `place.rs` asks them under the lock.
+//! What takes long, the other times for whoever came too late, is looked for when no lock is held ([`nearest`]).
 
 pub mod absence;
 pub mod assign;
 mod booking;
 pub mod calendars;
+pub mod earlier;
 mod error;
 mod holidays;
 pub mod invite;
@@ -31,7 +33,7 @@ use serde_json::json;
 
 use self::absence::Absence;
 use self::assign::Standing;
-use self::place::{Target, Wish};
+use self::place::{Kept, Target, Wish};
 use self::questions::Answers;
 use self::slots::{Slot, Span};
 use self::team::{Meeting, Team};
@@ -138,21 +140,26 @@ pub async fn slots_to_move<'t>(
 /// [`Error::SlotTooSoon`], [`Error::SlotUnknown`], [`Error::SlotTaken`], [`Error::DayFull`].
 pub async fn hold(tx: &mut Tx, desk: Desk<'_>, pick: &Pick<'_>, now: Timestamp) -> Result<Booking> {
     let meeting = &lasting(desk.team, pick)?;
+    let blank = blank(meeting, pick, HOLD_MS, now)?;
+    place::place(tx, desk.team, meeting, &Wish::of(pick), Target::New(blank), now).await
+}
+
+/// A hold that has no rep yet.
+fn blank(meeting: &Meeting, pick: &Pick<'_>, hold_ms: i64, now: Timestamp) -> Result<Booking> {
     let zone = zone(pick.time_zone).ok_or(Error::ZoneUnknown)?;
-    let wish = Wish::of(pick);
-    let block = slots::block(meeting, pick.starts_at);
-    let blank = Booking {
+    Ok(Booking {
         id: BookingId::new(),
         meeting: meeting.id.clone(),
         rep: String::new(),
+        companion: None,
         contact: pick.contact,
         visitor: pick.holder.visitor,
         conversation: pick.holder.conversation,
         starts_at: pick.starts_at,
         ends_at: pick.starts_at.plus_ms(meeting.duration_ms),
-        block,
+        block: slots::block(meeting, pick.starts_at),
         state: State::Hold,
-        hold_expires_at: Some(now.plus_ms(HOLD_MS)),
+        hold_expires_at: Some(now.plus_ms(hold_ms)),
         sequence: 0,
         time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
         language: pick.language,
@@ -165,8 +172,7 @@ pub async fn hold(tx: &mut Tx, desk: Desk<'_>, pick: &Pick<'_>, now: Timestamp) 
         cancel_reason: None,
         created_at: now,
         updated_at: now,
-    };
-    place::place(tx, desk.team, meeting, &wish, Target::New(blank), now).await
+    })
 }
 
 fn lasting(team: &Team, pick: &Pick<'_>) -> Result<Meeting> {
@@ -182,6 +188,41 @@ pub async fn look(q: &mut impl Queries, desk: Desk<'_>, pick: &Pick<'_>, now: Ti
     let meeting = lasting(desk.team, pick)?;
     zone(pick.time_zone).ok_or(Error::ZoneUnknown)?;
     place::look(q, desk.team, &meeting, &Wish::of(pick), now).await
+}
+
+/// The refusal of [`hold`], [`look`], [`book`] or [`confirm`] with the free times nearest to what was picked, if that helps.
+/// It takes long: the transaction that was refused is dropped before.
+pub async fn nearest(
+    q: &mut impl Queries,
+    desk: Desk<'_>,
+    pick: &Pick<'_>,
+    refused: Error,
+    now: Timestamp,
+) -> Error {
+    if !refused.has_alternatives() {
+        return refused;
+    }
+    let Ok(meeting) = lasting(desk.team, pick) else { return refused };
+    refused.with(place::nearest(q, desk.team, &meeting, &Wish::of(pick), None, now).await)
+}
+
+/// As [`nearest`], for a refused [`reschedule`]: the times to which the booking can move.
+pub async fn nearest_to_move(
+    q: &mut impl Queries,
+    desk: Desk<'_>,
+    id: BookingId,
+    starts_at: Timestamp,
+    refused: Error,
+    now: Timestamp,
+) -> Error {
+    if !refused.has_alternatives() {
+        return refused;
+    }
+    let Ok(booking) = find(q, id).await else { return refused };
+    let Some(meeting) = desk.team.meeting(&booking.meeting) else { return refused };
+    let meeting = meeting.as_long_as(booking.ends_at.since_ms(booking.starts_at));
+    let wish = Wish { starts_at, ..Wish::moving(&booking) };
+    refused.with(place::nearest(q, desk.team, &meeting, &wish, Some(&booking), now).await)
 }
 
 /// Makes a booking of a hold. Confirming twice gives the same booking.
@@ -309,17 +350,19 @@ pub async fn reschedule(
     if old.starts_at == starts_at {
         return Ok(old);
     }
+    let wish = Wish { starts_at, ..Wish::moving(&old) };
+    move_to(tx, desk, old, &wish, now).await
+}
+
+/// Moves a booking to where somebody wishes it, and lets go what she holds for it.
+async fn move_to(tx: &mut Tx, desk: Desk<'_>, old: Booking, wish: &Wish, now: Timestamp) -> Result<Booking> {
     let meeting = desk.team.meeting(&old.meeting).ok_or(Error::MeetingUnknown)?;
     let meeting = &meeting.as_long_as(old.ends_at.since_ms(old.starts_at));
-    let wish = Wish {
-        starts_at,
-        holder: Holder { visitor: old.visitor, conversation: old.conversation },
-        contact: old.contact,
-        language: old.language,
-        keep: Some(old.rep.clone()),
-    };
-    let was_at = old.starts_at;
-    let moved = place::place(tx, desk.team, meeting, &wish, Target::Move(old), now).await?;
+    let (was_at, left, kept) = (old.starts_at, old.block, Kept::of(&old));
+    let moved = place::place(tx, desk.team, meeting, wish, Target::Move(old), now).await?;
+    for rep in std::iter::once(&kept.rep).chain(&kept.companion) {
+        store::earlier::note_freed(tx, rep, left, now).await?;
+    }
     if let Some(contact) = moved.contact {
         let event =
             Event::BookingRescheduled { booking: moved.id, contact, sequence: moved.sequence, was_at };
@@ -340,7 +383,7 @@ pub async fn cancel(
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<Booking> {
-    let old = changeable(tx, id, now).await?;
+    let old = mine(tx, id, now).await?;
     let reason = reason.map(|text| text.trim().chars().take(NOTES_LENGTH).collect::<String>());
     let booking = Booking {
         state: State::Cancelled,
@@ -350,12 +393,21 @@ pub async fn cancel(
         ..old.clone()
     };
     store::replace(tx, &old, &booking).await?;
+    earlier::end(tx, id, now).await?;
     if let Some(contact) = booking.contact {
         let event = Event::BookingCancelled { booking: booking.id, contact, sequence: booking.sequence };
         events::append(tx, &event, now).await?;
         note(tx, desk, &booking, contact, "booking.cancelled", now).await?;
     }
     Ok(booking)
+}
+
+/// A booking that can be changed, under the lock of its contact: whoever changes it, or erases her, goes after the other.
+async fn mine(tx: &mut Tx, id: BookingId, now: Timestamp) -> Result<Booking> {
+    let found = changeable(tx, id, now).await?;
+    let Some(contact) = found.contact else { return Ok(found) };
+    place::lock_contact(tx, contact).await?;
+    changeable(tx, id, now).await
 }
 
 async fn changeable(tx: &mut Tx, id: BookingId, now: Timestamp) -> Result<Booking> {
@@ -374,11 +426,19 @@ async fn changeable(tx: &mut Tx, id: BookingId, now: Timestamp) -> Result<Bookin
 /// [`Error::Store`].
 pub async fn release(tx: &mut Tx, id: BookingId, holder: &Holder, now: Timestamp) -> Result<()> {
     let held = store::find(tx, id).await?;
-    if let Some(held) = held.filter(|booking| booking.state == State::Hold && holder.holds(booking)) {
-        let booking = Booking { state: State::Expired, updated_at: now, ..held.clone() };
-        store::replace(tx, &held, &booking).await?;
+    match held.filter(|booking| booking.state == State::Hold && holder.holds(booking)) {
+        Some(held) => let_go(tx, &held, now).await,
+        None => Ok(()),
     }
-    Ok(())
+}
+
+async fn let_go(tx: &mut Tx, held: &Booking, now: Timestamp) -> Result<()> {
+    let gone = Booking { state: State::Expired, updated_at: now, ..held.clone() };
+    match store::replace(tx, held, &gone).await {
+        // It ran out this moment.
+        Ok(()) | Err(Error::Changed) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Says how a call went. May be said again, when it was a mistake.
@@ -442,7 +502,7 @@ pub async fn expire_holds(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     Ok(expired)
 }
 
-/// What each of a meeting's reps has in the cycle.
+/// What each of a meeting's reps, and of those who are there, too, has in the cycle.
 ///
 /// # Errors
 /// [`Error::Store`].
@@ -452,7 +512,9 @@ pub async fn standings(
     meeting: &Meeting,
     now: Timestamp,
 ) -> Result<std::collections::HashMap<String, Standing>> {
-    Ok(rotation::standings(q, team, meeting, &team.reps_of(meeting), now).await?)
+    let companions = meeting.of_companion().map(|theirs| team.reps_of(&theirs)).unwrap_or_default();
+    let reps = [team.reps_of(meeting), companions].concat();
+    Ok(rotation::standings(q, team, meeting, &reps, now).await?)
 }
 
 /// Gives calls back to a rep, or takes some: she is counted with as many fewer in this cycle.
@@ -496,8 +558,13 @@ pub async fn go_away(tx: &mut Tx, absence: &Absence, now: Timestamp) -> Result<A
 ///
 /// # Errors
 /// [`Error::Store`].
-pub async fn come_back(tx: &mut Tx, id: AbsenceId, rep: &str) -> Result<bool> {
-    Ok(store::diary::remove_absence(tx, id, rep).await?)
+pub async fn come_back(tx: &mut Tx, id: AbsenceId, rep: &str, now: Timestamp) -> Result<bool> {
+    let absence = store::diary::absences(tx, now).await?.into_iter().find(|absence| absence.id == Some(id));
+    let is_there = store::diary::remove_absence(tx, id, rep).await?;
+    if let Some(absence) = absence.filter(|_| is_there) {
+        store::earlier::note_freed(tx, rep, absence.span, now).await?;
+    }
+    Ok(is_there)
 }
 
 /// The booking of this id.
@@ -545,6 +612,7 @@ mod examples {
             id: BookingId::parse("01936d5e-7d5c-7000-8000-000000000001").expect("an id"),
             meeting: "discovery".to_owned(),
             rep: "mike".to_owned(),
+            companion: None,
             contact: None,
             visitor: None,
             conversation: None,
@@ -648,7 +716,13 @@ meetings:
         async fn hold(&self, holder: Holder, starts_at: Timestamp, now: Timestamp) -> Result<Booking> {
             let mut tx = self.db.begin().await?;
             let pick = pick(holder, starts_at);
-            let held = hold(&mut tx, self.desk(), &pick, now).await?;
+            let held = match hold(&mut tx, self.desk(), &pick, now).await {
+                Ok(held) => held,
+                Err(refused) => {
+                    drop(tx);
+                    return Err(nearest(&mut self.db.read(), self.desk(), &pick, refused, now).await);
+                }
+            };
             tx.commit().await?;
             Ok(held)
         }
@@ -666,14 +740,27 @@ meetings:
             let contact = self.person(email).await;
             let mut tx = self.db.begin().await?;
             let pick = pick(Holder::default(), starts_at);
-            let booked = book(&mut tx, self.desk(), &pick, contact, &Said::default(), now()).await?;
+            let booked = match book(&mut tx, self.desk(), &pick, contact, &Said::default(), now()).await {
+                Ok(booked) => booked,
+                Err(refused) => {
+                    drop(tx);
+                    return Err(nearest(&mut self.db.read(), self.desk(), &pick, refused, now()).await);
+                }
+            };
             tx.commit().await?;
             Ok(booked)
         }
 
         async fn move_to(&self, id: BookingId, starts_at: Timestamp, now: Timestamp) -> Result<Booking> {
             let mut tx = self.db.begin().await?;
-            let moved = reschedule(&mut tx, self.desk(), id, starts_at, now).await?;
+            let moved = match reschedule(&mut tx, self.desk(), id, starts_at, now).await {
+                Ok(moved) => moved,
+                Err(refused) => {
+                    drop(tx);
+                    let read = &mut self.db.read();
+                    return Err(nearest_to_move(read, self.desk(), id, starts_at, refused, now).await);
+                }
+            };
             tx.commit().await?;
             Ok(moved)
         }

@@ -7,9 +7,10 @@ use super::assign::{self, PassedOver, Preference, WhyNot};
 use super::limits::{self, Counted, Full};
 use super::location::About;
 use super::slots::{self, Busy, Slot, Span};
+use super::store::Blocking;
 use super::team::{Meeting, Rep, Team};
 use super::{Booking, Error, Holder, Pick, Result, State, Time, calendars, rotation, store};
-use crate::base::ids::ContactId;
+use crate::base::ids::{BookingId, ContactId};
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::contacts;
@@ -20,6 +21,8 @@ use crate::storage::db::{Queries, Tx};
 const GUARD: &str = "bookings_overlap";
 /// How many other times whoever came too late is offered.
 const ALTERNATIVES: usize = 3;
+/// How many days around a time others are looked for at first, if there are enough in them.
+const AROUND_DAYS: [i64; 2] = [1, 5];
 /// How far around a time calls are counted against the limits: its week, in every zone.
 const COUNTED_MS: i64 = 8 * DAY_MS;
 /// How far back an absence can lie that still matters: the longest cycle.
@@ -31,8 +34,23 @@ pub struct Wish {
     pub holder: Holder,
     pub contact: Option<ContactId>,
     pub language: Language,
-    /// The rep who has it now, when it is moved.
-    pub keep: Option<String>,
+    /// Those who have it now, when it is moved.
+    pub keep: Option<Kept>,
+    /// The call in whose place it would come: it still blocks its time, and is not counted against the limits.
+    pub instead_of: Option<BookingId>,
+}
+
+/// Those who have a call.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub rep: String,
+    pub companion: Option<String>,
+}
+
+impl Kept {
+    pub fn of(booking: &Booking) -> Self {
+        Self { rep: booking.rep.clone(), companion: booking.companion.clone() }
+    }
 }
 
 impl Wish {
@@ -44,6 +62,7 @@ impl Wish {
             contact: pick.contact,
             language: pick.language,
             keep: None,
+            instead_of: None,
         }
     }
 
@@ -55,6 +74,17 @@ impl Wish {
             contact,
             language: Language::default(),
             keep: None,
+            instead_of: None,
+        }
+    }
+
+    /// Somebody who looks where a booking could move.
+    pub fn moving(booking: &Booking) -> Self {
+        let holder = Holder { visitor: booking.visitor, conversation: booking.conversation };
+        Self {
+            language: booking.language,
+            keep: Some(Kept::of(booking)),
+            ..Self::looking(&holder, booking.contact)
         }
     }
 }
@@ -87,34 +117,62 @@ pub async fn lock_contact(tx: &mut Tx, contact: ContactId) -> Result<()> {
     Ok(tx.lock(&format!("contact:{contact}")).await?)
 }
 
-/// Who may hold a meeting, and who is away.
-struct Roster<'t> {
-    absences: Vec<Absence>,
+/// Those who may be on one side of a meeting.
+struct Side<'t> {
     cover: Cover<'t>,
     /// Those of the cover who are asked.
     reps: Vec<&'t Rep>,
 }
 
-impl<'t> Roster<'t> {
+impl<'t> Side<'t> {
     /// A booking that moves stays with its rep, so that nobody else's calendar must change; only if that rep does not hold
     /// such meetings any more, the others may.
-    async fn of(
-        q: &mut impl Queries,
-        team: &'t Team,
-        meeting: &Meeting,
-        keep: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Self> {
-        let since = now.plus_ms(-ABSENT_MS);
-        let mut absences = absence::written(team, since);
-        absences.extend(store::diary::absences(q, since).await?);
-        let cover = Cover::of(team, meeting, &absences);
+    fn of(team: &'t Team, meeting: &Meeting, absences: &[Absence], keep: Option<&str>) -> Self {
+        let cover = Cover::of(team, meeting, absences);
         let mut reps = cover.reps().to_vec();
         // Whoever only stood in does not have to go on.
         if let Some(keep) = keep.filter(|keep| meeting.reps.iter().any(|rep| rep == keep)) {
             reps.retain(|rep| rep.id == keep);
         }
-        Ok(Self { absences, cover, reps })
+        Self { cover, reps }
+    }
+}
+
+/// Who may hold a meeting, and who is away.
+struct Roster<'t> {
+    absences: Vec<Absence>,
+    first: Side<'t>,
+    /// Of whom one must be there, too.
+    second: Option<Side<'t>>,
+}
+
+impl<'t> Roster<'t> {
+    async fn of(
+        q: &mut impl Queries,
+        team: &'t Team,
+        meeting: &Meeting,
+        keep: Option<&Kept>,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let since = now.plus_ms(-ABSENT_MS);
+        let mut absences = absence::written(team, since);
+        absences.extend(store::diary::absences(q, since).await?);
+        let first = Side::of(team, meeting, &absences, keep.map(|keep| keep.rep.as_str()));
+        let second = meeting.of_companion().map(|theirs| {
+            Side::of(team, &theirs, &absences, keep.and_then(|keep| keep.companion.as_deref()))
+        });
+        Ok(Self { absences, first, second })
+    }
+
+    /// Everybody who may be asked.
+    fn asked(&self) -> Vec<&'t Rep> {
+        let mut reps = self.first.reps.clone();
+        for rep in self.second.iter().flat_map(|side| &side.reps) {
+            if reps.iter().all(|other| other.id != rep.id) {
+                reps.push(rep);
+            }
+        }
+        reps
     }
 
     /// What stands around `window` here and in the reps' own calendars, for whoever wishes.
@@ -127,15 +185,16 @@ impl<'t> Roster<'t> {
         moving: Option<&Booking>,
         now: Timestamp,
     ) -> Result<Calendars> {
-        let is_limited = limits::are_set(meeting, &self.reps);
+        let reps = self.asked();
+        let is_limited = limits::are_set(meeting, &reps);
         // No block is longer than a day (`meeting_file.rs` bounds its parts), so a day more on each side sees all of them.
         let more = if is_limited { COUNTED_MS } else { DAY_MS };
         let around = Span::new(window.from.plus_ms(-more), window.to.plus_ms(more));
         let (mut busy, mut counted) = (Busy::new(), Vec::new());
         for blocking in store::blocking(q, around, now).await? {
-            let is_own_hold = blocking.state == State::Hold && wish.holder.holds(&blocking);
-            if !is_own_hold && moving.is_none_or(|moving| moving.id != blocking.id) {
-                if is_limited {
+            let is_own_hold = blocking.state == State::Hold && wish.holder.is(&blocking.holder);
+            if !is_own_hold && moving.is_none_or(|moving| moving.id != blocking.booking) {
+                if is_limited && wish.instead_of != Some(blocking.booking) {
                     counted.push(count(&blocking));
                 }
                 busy.entry(blocking.rep).or_default().push(blocking.block);
@@ -148,14 +207,21 @@ impl<'t> Roster<'t> {
         let mut of_contact = Vec::new();
         if let Some(contact) = wish.contact.filter(|_| meeting.limits.contact.is_set()) {
             let calls = store::of_contact(q, contact).await?;
-            let is_other = |call: &&Booking| moving.is_none_or(|moving| moving.id != call.id);
+            let is_other = |call: &&Booking| {
+                wish.instead_of != Some(call.id) && moving.is_none_or(|moving| moving.id != call.id)
+            };
             let stands = calls.iter().filter(|call| call.state == State::Confirmed).filter(is_other);
-            of_contact.extend(stands.map(count));
+            of_contact.extend(stands.map(|call| Counted {
+                rep: call.rep.clone(),
+                meeting: call.meeting.clone(),
+                starts_at: call.starts_at,
+                is_second: false,
+            }));
         }
-        Ok(Calendars { busy, full: limits::full(meeting, &self.reps, &counted, &of_contact) })
+        Ok(Calendars { busy, full: limits::full(meeting, &reps, &counted, &of_contact) })
     }
 
-    /// The slots of some of the reps that can be had within `window`.
+    /// The slots of some of the reps that can be had within `window`, with whoever else must be there.
     fn free(
         &self,
         meeting: &Meeting,
@@ -164,46 +230,38 @@ impl<'t> Roster<'t> {
         window: Span,
         now: Timestamp,
     ) -> Vec<Slot<'t>> {
-        let slots = slots::slots(meeting, reps, &calendars.busy, window, now);
-        calendars.full.within(self.cover.within(slots))
+        let of = |cover: &Cover<'t>, reps: &[&'t Rep]| {
+            let slots = slots::slots(meeting, reps, &calendars.busy, window, now);
+            calendars.full.within(cover.within(slots))
+        };
+        let found = of(&self.first.cover, reps);
+        match &self.second {
+            None => found,
+            Some(second) => slots::paired(found, &of(&second.cover, &second.reps)),
+        }
     }
 
     /// The reps who could hold the meeting at this time if nothing else were in their calendars.
-    fn working(&self, meeting: &Meeting, starts_at: Timestamp, now: Timestamp) -> Result<Vec<&'t Rep>> {
+    fn working(&self, meeting: &Meeting, starts_at: Timestamp, now: Timestamp) -> Result<Slot<'t>> {
         if starts_at <= now {
             return Err(Error::SlotPast);
         }
         let nothing = Calendars::default();
-        let offered = |meeting: &Meeting| self.free(meeting, &self.reps, &nothing, at(starts_at), now).pop();
+        let offered =
+            |meeting: &Meeting| self.free(meeting, &self.first.reps, &nothing, at(starts_at), now).pop();
         if let Some(slot) = offered(meeting) {
-            return Ok(slot.reps);
+            return Ok(slot);
         }
         let without_notice = Meeting { notice_ms: 0, ..meeting.clone() };
         Err(if offered(&without_notice).is_some() { Error::SlotTooSoon } else { Error::SlotUnknown })
     }
 
-    /// Why the wished time cannot be had, with the free times nearest to it, earliest first.
-    async fn refusal(
-        &self,
-        q: &mut impl Queries,
-        meeting: &Meeting,
-        wish: &Wish,
-        moving: Option<&Booking>,
-        now: Timestamp,
-    ) -> Result<Error> {
-        let today = super::wall::date(&meeting.zone, now);
-        let reach = meeting.window.reach_days(today) + 2;
-        let window = Span::new(now, now.plus_ms(reach * DAY_MS));
-        let calendars = self.look(q, meeting, window, wish, moving, now).await?;
-        let slots = self.free(meeting, &self.reps, &calendars, window, now);
-        let mut times: Vec<Time> = slots.iter().map(Time::from).collect();
-        times.sort_by_key(|time| (time.starts_at.since_ms(wish.starts_at).abs(), time.starts_at));
-        times.truncate(ALTERNATIVES);
-        times.sort_unstable();
+    /// Why the wished time cannot be had. Which others can, [`nearest`] tells.
+    fn refusal(&self, meeting: &Meeting, wish: &Wish, calendars: Calendars, now: Timestamp) -> Error {
         let unlimited = Calendars { full: Full::default(), ..calendars };
-        let is_full = !self.free(meeting, &self.reps, &unlimited, at(wish.starts_at), now).is_empty();
-        let alternatives = times;
-        Ok(if is_full { Error::DayFull { alternatives } } else { Error::SlotTaken { alternatives } })
+        let is_full = !self.free(meeting, &self.first.reps, &unlimited, at(wish.starts_at), now).is_empty();
+        let alternatives = Vec::new();
+        if is_full { Error::DayFull { alternatives } } else { Error::SlotTaken { alternatives } }
     }
 
     /// Whether this rep has a free time within the days that the team's file leaves to a contact's owner.
@@ -229,8 +287,13 @@ struct Calendars {
     full: Full,
 }
 
-fn count(booking: &Booking) -> Counted {
-    Counted { rep: booking.rep.clone(), meeting: booking.meeting.clone(), starts_at: booking.starts_at }
+fn count(blocking: &Blocking) -> Counted {
+    Counted {
+        rep: blocking.rep.clone(),
+        meeting: blocking.meeting.clone(),
+        starts_at: blocking.starts_at,
+        is_second: blocking.is_companion,
+    }
 }
 
 /// The free slots within `window`, as whoever wishes sees them.
@@ -245,14 +308,14 @@ pub async fn free<'t>(
     let mut roster = Roster::of(q, team, meeting, None, now).await?;
     if let (Some(days), Some(contact)) = (team.policy.owner_within_days, wish.contact) {
         let owner = store::owner(q, contact).await?.and_then(|account| team.rep_of_account(&account));
-        if let Some(owner) = owner.filter(|owner| roster.reps.iter().any(|rep| rep.id == owner.id))
+        if let Some(owner) = owner.filter(|owner| roster.first.reps.iter().any(|rep| rep.id == owner.id))
             && roster.has_time(q, meeting, owner, days, now).await?
         {
-            roster.reps = vec![owner];
+            roster.first.reps = vec![owner];
         }
     }
     let calendars = roster.look(q, meeting, window, wish, None, now).await?;
-    Ok(roster.free(meeting, &roster.reps, &calendars, window, now))
+    Ok(roster.free(meeting, &roster.first.reps, &calendars, window, now))
 }
 
 /// The times to which a booking could move: those of its own rep, itself not counted.
@@ -264,11 +327,44 @@ pub async fn free_for<'t>(
     window: Span,
     now: Timestamp,
 ) -> Result<Vec<Slot<'t>>> {
-    let holder = Holder { visitor: booking.visitor, conversation: booking.conversation };
-    let roster = Roster::of(q, team, meeting, Some(&booking.rep), now).await?;
-    let wish = Wish::looking(&holder, booking.contact);
+    let wish = Wish::moving(booking);
+    let roster = Roster::of(q, team, meeting, wish.keep.as_ref(), now).await?;
     let calendars = roster.look(q, meeting, window, &wish, Some(booking), now).await?;
-    Ok(roster.free(meeting, &roster.reps, &calendars, window, now))
+    Ok(roster.free(meeting, &roster.first.reps, &calendars, window, now))
+}
+
+/// The free times nearest to the wished one, earliest first. They are looked for around it, and farther away only as long
+/// as there are too few; that takes many times as long as looking at one time, so nobody does it who keeps others from
+/// writing.
+pub async fn nearest(
+    q: &mut impl Queries,
+    team: &Team,
+    meeting: &Meeting,
+    wish: &Wish,
+    moving: Option<&Booking>,
+    now: Timestamp,
+) -> Result<Vec<Time>> {
+    let today = super::wall::date(&meeting.zone, now);
+    let reach = meeting.window.reach_days(today) + 2;
+    let all = Span::new(now, now.plus_ms(reach * DAY_MS));
+    let roster = Roster::of(q, team, meeting, wish.keep.as_ref(), now).await?;
+    let mut times: Vec<Time> = Vec::new();
+    for days in AROUND_DAYS.into_iter().chain([reach.max(all.to.since_ms(wish.starts_at) / DAY_MS + 1)]) {
+        // Whatever lies outside is farther away than all that is found.
+        let around = wish.starts_at;
+        let from = around.plus_ms(-days * DAY_MS).max(all.from);
+        let window = Span::new(from, around.plus_ms(days * DAY_MS + 1).min(all.to));
+        let calendars = roster.look(q, meeting, window, wish, moving, now).await?;
+        let slots = roster.free(meeting, &roster.first.reps, &calendars, window, now);
+        times = slots.iter().map(Time::from).collect();
+        if times.len() >= ALTERNATIVES {
+            break;
+        }
+    }
+    times.sort_by_key(|time| (time.starts_at.since_ms(wish.starts_at).abs(), time.starts_at));
+    times.truncate(ALTERNATIVES);
+    times.sort_unstable();
+    Ok(times)
 }
 
 /// Whether the wished slot could be taken now; what [`place`] would say, without a lock and without writing.
@@ -283,13 +379,13 @@ pub async fn look(
     roster.working(meeting, wish.starts_at, now)?;
     let window = at(wish.starts_at);
     let calendars = roster.look(q, meeting, window, wish, None, now).await?;
-    if roster.free(meeting, &roster.reps, &calendars, window, now).is_empty() {
-        return Err(roster.refusal(q, meeting, wish, None, now).await?);
+    if roster.free(meeting, &roster.first.reps, &calendars, window, now).is_empty() {
+        return Err(roster.refusal(meeting, wish, calendars, now));
     }
     Ok(())
 }
 
-/// Takes the wished slot for the best rep who is free.
+/// Takes the wished slot for the best rep who is free, and for the best of those of whom one must be there, too.
 pub async fn place(
     tx: &mut Tx,
     team: &Team,
@@ -298,7 +394,7 @@ pub async fn place(
     target: Target,
     now: Timestamp,
 ) -> Result<Booking> {
-    let roster = Roster::of(tx, team, meeting, wish.keep.as_deref(), now).await?;
+    let roster = Roster::of(tx, team, meeting, wish.keep.as_ref(), now).await?;
     let candidates = roster.working(meeting, wish.starts_at, now)?;
     if let Some(contact) = wish.contact {
         lock_contact(tx, contact).await?;
@@ -308,8 +404,10 @@ pub async fn place(
         tx.lock(&format!("meeting:{}", meeting.id)).await?;
     }
     // Always in the order of the ids: two writers that want several locks never wait for each other.
-    let mut locks: Vec<&str> = candidates.iter().map(|rep| rep.id.as_str()).collect();
+    let mut locks: Vec<&str> =
+        candidates.reps.iter().chain(&candidates.with).map(|rep| rep.id.as_str()).collect();
     locks.sort_unstable();
+    locks.dedup();
     for rep in locks {
         lock(tx, rep).await?;
         store::expire_holds_of(tx, rep, now).await?;
@@ -317,38 +415,60 @@ pub async fn place(
     store::release_holds(tx, &wish.holder, now).await?;
     let window = at(wish.starts_at);
     let calendars = roster.look(tx, meeting, window, wish, target.moving(), now).await?;
-    let free = roster.free(meeting, &candidates, &calendars, window, now).pop().map(|slot| slot.reps);
-    if let Some(free) = free {
-        let standings =
-            rotation::enter(tx, team, meeting, roster.cover.reps(), &roster.absences, now).await?;
-        let owner = match wish.contact {
-            Some(contact) => store::owner(tx, contact).await?,
-            None => None,
-        };
-        let owner = owner.and_then(|account| team.rep_of_account(&account));
-        let traits = traits(tx, &free, wish.contact).await?;
-        let preference = Preference {
-            keep: wish.keep.as_deref(),
-            owner: owner.map(|rep| rep.id.as_str()),
-            stand_in: owner.and_then(|rep| absence::stand_in(&roster.absences, &rep.id, wish.starts_at)),
-            language: wish.language,
-            traits: &traits,
-            policy: &team.policy,
-        };
-        let ranking = assign::ranked(&free, &standings, &preference);
-        for rep in &ranking {
-            let mut reason = assign::reason(rep, &ranking, &standings, &preference);
-            if let Some(owner) = owner.filter(|owner| owner.id != rep.id && wish.keep.is_none()) {
-                let why = passed_over(tx, &roster, team, meeting, owner, wish, now).await?;
-                reason.owner = Some(PassedOver { rep: owner.id.clone(), why });
+    let Some(free) = roster.free(meeting, &candidates.reps, &calendars, window, now).pop() else {
+        return Err(roster.refusal(meeting, wish, calendars, now));
+    };
+    let sides: Vec<&[&Rep]> =
+        std::iter::once(&roster.first).chain(&roster.second).map(|side| side.cover.reps()).collect();
+    let standings = rotation::enter(tx, team, meeting, &sides, &roster.absences, now).await?;
+    let owner = match wish.contact {
+        Some(contact) => store::owner(tx, contact).await?,
+        None => None,
+    };
+    let owner = owner.and_then(|account| team.rep_of_account(&account));
+    let everybody: Vec<&Rep> = free.reps.iter().chain(&free.with).copied().collect();
+    let traits = traits(tx, &everybody, wish.contact).await?;
+    let preference = Preference {
+        keep: wish.keep.as_ref().map(|keep| keep.rep.as_str()),
+        owner: owner.map(|rep| rep.id.as_str()),
+        stand_in: owner.and_then(|rep| absence::stand_in(&roster.absences, &rep.id, wish.starts_at)),
+        language: wish.language,
+        traits: &traits,
+        policy: &team.policy,
+    };
+    // Whoever is there, too, need not know the contact.
+    let beside = Preference {
+        keep: wish.keep.as_ref().and_then(|keep| keep.companion.as_deref()),
+        owner: None,
+        stand_in: None,
+        ..preference
+    };
+    let ranking = assign::ranked(&free.reps, &standings, &preference);
+    for rep in &ranking {
+        let mut reason = assign::reason(rep, &ranking, &standings, &preference);
+        if let Some(owner) = owner.filter(|owner| owner.id != rep.id && wish.keep.is_none()) {
+            let why = passed_over(tx, &roster, team, meeting, owner, wish, now).await?;
+            reason.owner = Some(PassedOver { rep: owner.id.clone(), why });
+        }
+        let others: Vec<&Rep> = free.with.iter().copied().filter(|other| other.id != rep.id).collect();
+        let others = assign::ranked(&others, &standings, &beside);
+        if roster.second.is_none() {
+            let booking = taken(&target, rep, None, meeting, wish.starts_at, reason, now);
+            if write(tx, &target, &booking).await? {
+                return Ok(booking);
             }
-            let booking = taken(&target, rep, meeting, wish.starts_at, reason, now);
+            continue;
+        }
+        for other in &others {
+            let mut reason = reason.clone();
+            reason.companion = Some(Box::new(assign::reason(other, &others, &standings, &beside)));
+            let booking = taken(&target, rep, Some(other), meeting, wish.starts_at, reason, now);
             if write(tx, &target, &booking).await? {
                 return Ok(booking);
             }
         }
     }
-    Err(roster.refusal(tx, meeting, wish, target.moving(), now).await?)
+    Err(roster.refusal(meeting, wish, calendars, now))
 }
 
 /// Whether the contact of a hold may have one more such call on that day; asked when it becomes known who it is.
@@ -364,15 +484,10 @@ pub async fn admit(
         return Ok(());
     }
     let roster = Roster::of(tx, team, meeting, None, now).await?;
-    let wish = Wish {
-        starts_at: held.starts_at,
-        contact: Some(contact),
-        language: held.language,
-        ..Wish::looking(&Holder { visitor: held.visitor, conversation: held.conversation }, None)
-    };
+    let wish = Wish { starts_at: held.starts_at, keep: None, contact: Some(contact), ..Wish::moving(held) };
     let calendars = roster.look(tx, meeting, at(held.starts_at), &wish, Some(held), now).await?;
     if calendars.full.shuts(&held.rep, held.starts_at) {
-        return Err(roster.refusal(tx, meeting, &wish, Some(held), now).await?);
+        return Err(roster.refusal(meeting, &wish, calendars, now));
     }
     Ok(())
 }
@@ -387,7 +502,7 @@ async fn passed_over(
     wish: &Wish,
     now: Timestamp,
 ) -> Result<WhyNot> {
-    let Some(owner) = roster.cover.reps().iter().find(|rep| rep.id == owner.id) else {
+    let Some(owner) = roster.first.cover.reps().iter().find(|rep| rep.id == owner.id) else {
         return Ok(WhyNot::OtherMeetings);
     };
     if roster.absences.iter().any(|absence| absence.rep == owner.id && absence.covers(wish.starts_at)) {
@@ -420,6 +535,7 @@ async fn traits(
 fn taken(
     target: &Target,
     rep: &Rep,
+    companion: Option<&Rep>,
     meeting: &Meeting,
     starts_at: Timestamp,
     reason: assign::Reason,
@@ -428,12 +544,14 @@ fn taken(
     match target {
         Target::New(blank) => Booking {
             rep: rep.id.clone(),
+            companion: companion.map(|rep| rep.id.clone()),
             location: place_of(blank, rep, meeting),
             assignment: Some(reason),
             ..blank.clone()
         },
         Target::Move(old) => Booking {
             rep: rep.id.clone(),
+            companion: companion.map(|rep| rep.id.clone()),
             starts_at,
             ends_at: starts_at.plus_ms(meeting.duration_ms),
             block: slots::block(meeting, starts_at),

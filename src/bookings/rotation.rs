@@ -1,6 +1,6 @@
 //! Where everybody stands: the counts of the cycle, with calibration and credit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::absence::Absence;
 use super::assign::{self, Standing};
@@ -23,36 +23,37 @@ pub async fn standings(
 }
 
 /// As [`standings`]; whoever is new, or came back from an absence since she was last looked at, enters the rotation with
-/// it. Called under the locks of those who may get the call.
+/// it: with as many calls as those of her own side have. Called under the locks of those who may get the call.
 pub async fn enter(
     tx: &mut Tx,
     team: &Team,
     meeting: &Meeting,
-    reps: &[&Rep],
+    sides: &[&[&Rep]],
     absences: &[Absence],
     now: Timestamp,
 ) -> Result<HashMap<String, Standing>> {
     let start = assign::cycle_start(meeting, team.policy.cycle, now);
-    let (mut standings, entered) = noted(tx, team, meeting, reps, now).await?;
+    let (mut standings, entered) = noted(tx, team, meeting, &sides.concat(), now).await?;
     let is_back = |rep: &Rep, since: Timestamp| {
         let ends = absences.iter().filter(|absence| absence.rep == rep.id).map(|absence| absence.span.to);
         ends.into_iter().any(|end| end <= now && end > since && end >= start)
     };
     let enters = |rep: &&&Rep| entered.get(&rep.id).is_none_or(|entry| is_back(rep, entry.at));
-    let (mut new, others): (Vec<&&Rep>, Vec<&&Rep>) = reps.iter().partition(enters);
-    if new.is_empty() {
-        return Ok(standings);
+    let standing = |rep: &Rep| standings.get(&rep.id).copied().unwrap_or_default();
+    // In the order of the ids: two bookings that enter the same people do so in the same order.
+    let mut calibrations: BTreeMap<&str, i64> = BTreeMap::new();
+    for reps in sides {
+        let (new, others): (Vec<&&Rep>, Vec<&&Rep>) = reps.iter().partition(enters);
+        let others: Vec<(&Rep, Standing)> = others.into_iter().map(|rep| (*rep, standing(rep))).collect();
+        for rep in new {
+            let calibration = assign::calibration(rep, &standing(rep), &others, &team.policy);
+            // Whoever is on both sides enters with the first.
+            calibrations.entry(&rep.id).or_insert(calibration);
+        }
     }
-    // Two bookings that enter the same people do so in the same order.
-    new.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    let standing = |rep: &Rep, all: &HashMap<String, Standing>| all.get(&rep.id).copied().unwrap_or_default();
-    let others: Vec<(&Rep, Standing)> =
-        others.into_iter().map(|rep| (*rep, standing(rep, &standings))).collect();
-    for rep in new {
-        let own = standing(rep, &standings);
-        let calibration = assign::calibration(rep, &own, &others, &team.policy);
-        diary::enter(tx, &rep.id, calibration, now).await?;
-        standings.insert(rep.id.clone(), Standing { calibration, ..own });
+    for (rep, calibration) in calibrations {
+        diary::enter(tx, rep, calibration, now).await?;
+        standings.entry(rep.to_owned()).or_default().calibration = calibration;
     }
     Ok(standings)
 }

@@ -43,6 +43,26 @@ pub struct Slot<'a> {
     pub ends_at: Timestamp,
     /// The reps who are free, in the team's order; never empty.
     pub reps: Vec<&'a Rep>,
+    /// Of whom one is there, too, in the team's order; empty where the meeting is held by one.
+    pub with: Vec<&'a Rep>,
+}
+
+/// The slots that both sides have: each of those who stay has somebody on the other side who is not herself.
+pub fn paired<'a>(slots: Vec<Slot<'a>>, with: &[Slot<'a>]) -> Vec<Slot<'a>> {
+    let others = |reps: &[&'a Rep], rep: &Rep| reps.iter().any(|other| other.id != rep.id);
+    let mut with = with.iter().peekable();
+    let mut found = Vec::new();
+    for mut slot in slots {
+        while with.next_if(|other| other.starts_at < slot.starts_at).is_some() {}
+        let Some(other) = with.peek().filter(|other| other.starts_at == slot.starts_at) else { continue };
+        let first = std::mem::take(&mut slot.reps);
+        slot.with = other.reps.iter().copied().filter(|rep| others(&first, rep)).collect();
+        slot.reps = first.into_iter().filter(|rep| others(&other.reps, rep)).collect();
+        if !slot.reps.is_empty() {
+            found.push(slot);
+        }
+    }
+    found
 }
 
 /// The time that a meeting takes from a rep's calendar when it begins at `starts_at`: the meeting and its buffers.
@@ -90,6 +110,7 @@ pub fn slots<'a>(
                 starts_at,
                 ends_at: starts_at.plus_ms(meeting.duration_ms),
                 reps: vec![rep],
+                with: Vec::new(),
             }),
         }
     }
@@ -267,6 +288,44 @@ mod tests {
         assert_eq!(who("2026-11-23T15:30:00Z"), Some(vec!["mike", "lucia"]));
         assert_eq!(who("2026-11-23T16:00:00Z"), Some(vec!["lucia"]));
         assert!(found.is_sorted_by_key(|slot| slot.starts_at));
+    }
+
+    #[test]
+    fn two_who_must_both_be_there_are_offered_where_both_are_free() {
+        let (mike, yuri) = (rep("mike", "Europe/Madrid"), rep("yuri", "America/New_York"));
+        let meeting = meeting("Europe/Madrid");
+        let busy = Busy::from([(
+            "yuri".to_owned(),
+            vec![Span::new(at("2026-11-23T14:30:00Z"), at("2026-11-23T15:00:00Z"))],
+        )]);
+        let now = at(NOW);
+        let window = Span::new(now, at("2026-11-24T00:00:00Z"));
+        let of = |reps: &[&'static str]| -> Vec<&Rep> {
+            [&mike, &yuri].into_iter().filter(|rep| reps.contains(&rep.id.as_str())).collect()
+        };
+        let told = |first: &[&'static str], second: &[&'static str]| -> Vec<String> {
+            let with = slots(&meeting, &of(second), &busy, window, now);
+            let found = paired(slots(&meeting, &of(first), &busy, window, now), &with);
+            let ids = |reps: &[&Rep]| reps.iter().map(|rep| rep.id.as_str()).collect::<Vec<_>>().join("+");
+            found
+                .iter()
+                .map(|slot| format!("{} {} {}", slot.starts_at, ids(&slot.reps), ids(&slot.with)))
+                .collect()
+        };
+        assert_eq!(
+            told(&["mike"], &["yuri"]),
+            [
+                "2026-11-23T14:00:00Z mike yuri",
+                "2026-11-23T15:00:00Z mike yuri",
+                "2026-11-23T15:30:00Z mike yuri"
+            ]
+        );
+        assert_eq!(told(&["mike"], &["mike"]), [""; 0], "nobody is two");
+        let either = told(&["mike", "yuri"], &["yuri"]);
+        assert_eq!(either, told(&["mike"], &["yuri"]), "yuri cannot be the other one of herself");
+        let both = told(&["mike", "yuri"], &["mike", "yuri"]);
+        assert_eq!(both.first().map(String::as_str), Some("2026-11-23T14:00:00Z mike+yuri mike+yuri"));
+        assert_eq!(both.len(), 3);
     }
 
     #[test]

@@ -1,6 +1,9 @@
-//! The table of holds and bookings; the tables beside it are in `store/diary.rs`.
+//! The table of holds and bookings. The rows of those who are there, too, are in `store/companion.rs`, the tables beside it
+//! in `store/diary.rs` and `store/earlier.rs`.
 
+mod companion;
 pub mod diary;
+pub mod earlier;
 
 use std::collections::HashMap;
 
@@ -16,24 +19,58 @@ use crate::storage::personal::Personal;
 use crate::{params, sql};
 
 /// What these tables hold about people.
-pub const PERSONAL: &[Personal] = &[Personal {
-    table: "bookings",
-    export: Some(sql!(
-        "select meeting, rep, starts_at, ends_at, state, time_zone, language, location, notes, outcome,
+pub const PERSONAL: &[Personal] = &[
+    Personal {
+        table: "earlier_wishes",
+        export: Some(sql!(
+            "select days, from_minute, to_minute, created_at, ended_at
+             from earlier_wishes
+             where booking_id in (select id from bookings
+                 where contact_id in (select own_id from contact_ids where contact_id = $1))
+             order by created_at"
+        )),
+        erase: Some(sql!(
+            "delete from earlier_wishes
+             where booking_id in (select id from bookings
+                 where contact_id in (select own_id from contact_ids where contact_id = $1))"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "earlier_offers",
+        export: Some(sql!(
+            "select starts_at, expires_at, answer, created_at
+             from earlier_offers
+             where booking_id in (select id from bookings
+                 where contact_id in (select own_id from contact_ids where contact_id = $1))
+             order by created_at"
+        )),
+        erase: Some(sql!(
+            "delete from earlier_offers
+             where booking_id in (select id from bookings
+                 where contact_id in (select own_id from contact_ids where contact_id = $1))"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "bookings",
+        export: Some(sql!(
+            "select meeting, rep, starts_at, ends_at, state, time_zone, language, location, notes, outcome,
                  cancel_reason, answers, created_at
              from bookings
              where contact_id in (select own_id from contact_ids where contact_id = $1)
              order by starts_at"
-    )),
-    erase: Some(sql!(
-        "update bookings set contact_id = null, visitor_id = null, conversation_id = null, notes = null,
+        )),
+        erase: Some(sql!(
+            "update bookings set contact_id = null, visitor_id = null, conversation_id = null, notes = null,
                  location = null, cancel_reason = null, answers = '{}'
              where contact_id in (select own_id from contact_ids where contact_id = $1)
                  or visitor_id in (select id from visitors where contact_id in
                          (select own_id from contact_ids where contact_id = $1))"
-    )),
-    because: "when a colleague was busy stays; with whom and about what goes",
-}];
+        )),
+        because: "when a colleague was busy stays; with whom and about what goes",
+    },
+];
 
 /// How long before the cycle a call still counts for who was assigned last.
 const LAST_ASSIGNED_MS: i64 = 31 * DAY_MS;
@@ -43,8 +80,9 @@ pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
         sql!(
             "insert into bookings (id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at,
                  block_from, block_to, state, hold_expires_at, sequence, time_zone, language, location, notes,
-                 assignment, created_at, updated_at, answers)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+                 assignment, created_at, updated_at, answers, companion)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                 $22)"
         ),
         params![
             booking.id,
@@ -68,17 +106,32 @@ pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
             booking.created_at,
             booking.updated_at,
             answers(booking),
+            booking.companion.as_ref(),
         ],
     )
     .await?;
-    Ok(())
+    match &booking.companion {
+        Some(companion) => companion::insert(tx, booking, companion).await,
+        None => Ok(()),
+    }
 }
 
-/// Writes `new` over `old`, if `old` is still what stands there.
+/// Writes `new` over `old`, if `old` is still what stands there, and the same for whoever else is there.
 ///
 /// # Errors
 /// [`Error::Changed`] if somebody else was faster.
 pub async fn replace(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Result<()> {
+    // The two rows of a call in the order of their reps, as everybody does: nobody waits in a circle.
+    if old.companion.as_ref().is_some_and(|companion| *companion < old.rep) {
+        companion::replace(tx, old, new).await?;
+        replace_first(tx, old, new).await
+    } else {
+        replace_first(tx, old, new).await?;
+        companion::replace(tx, old, new).await
+    }
+}
+
+async fn replace_first(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Result<()> {
     let touched = tx
         .execute(
             sql!(
@@ -86,7 +139,7 @@ pub async fn replace(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Result
                  set rep = $4, contact_id = $5, starts_at = $6, ends_at = $7, block_from = $8, block_to = $9,
                      state = $10, hold_expires_at = $11, sequence = $12, time_zone = $13, location = $14, notes = $15,
                      assignment = $16, outcome = $17, outcome_at = $18, cancel_reason = $19, updated_at = $20,
-                     answers = $21
+                     answers = $21, companion = $22
                  where id = $1 and state = $2 and sequence = $3"
             ),
             params![
@@ -111,6 +164,7 @@ pub async fn replace(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Result
                 new.cancel_reason.as_ref(),
                 new.updated_at,
                 answers(new),
+                new.companion.as_ref(),
             ],
         )
         .await?;
@@ -135,9 +189,9 @@ pub async fn find(q: &mut impl Queries, id: BookingId) -> Result<Option<Booking>
             sql!(
                 "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
                      block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
-                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers
+                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers, companion
                  from bookings
-                 where id = $1"
+                 where id = $1 and companion_of is null"
             ),
             params![id],
         )
@@ -145,14 +199,28 @@ pub async fn find(q: &mut impl Queries, id: BookingId) -> Result<Option<Booking>
     row.as_ref().map(booking).transpose()
 }
 
-/// What blocks somebody's calendar and begins within `span`.
-pub async fn blocking(q: &mut impl Queries, span: Span, now: Timestamp) -> Result<Vec<Booking>> {
+/// What blocks somebody's calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocking {
+    /// The call that does; two rows of one call have the same.
+    pub booking: BookingId,
+    pub meeting: String,
+    pub rep: String,
+    /// Whether the rep is the second of two.
+    pub is_companion: bool,
+    pub holder: Holder,
+    pub starts_at: Timestamp,
+    pub block: Span,
+    pub state: State,
+}
+
+/// What blocks anybody's calendar and begins within `span`.
+pub async fn blocking(q: &mut impl Queries, span: Span, now: Timestamp) -> Result<Vec<Blocking>> {
     let rows = q
         .query(
             sql!(
-                "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
-                     block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
-                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers
+                "select id, companion_of, meeting, rep, visitor_id, conversation_id, starts_at, block_from, block_to,
+                     state
                  from bookings
                  where starts_at >= $1 and starts_at < $2
                    and (state = 'confirmed' or (state = 'hold' and hold_expires_at > $3))"
@@ -160,7 +228,21 @@ pub async fn blocking(q: &mut impl Queries, span: Span, now: Timestamp) -> Resul
             params![span.from, span.to, now],
         )
         .await?;
-    rows.iter().map(booking).collect()
+    let blocking = |row: &Row| -> Result<Blocking> {
+        let first: Option<BookingId> = row.get("companion_of")?;
+        let own = row.get("id")?;
+        Ok(Blocking {
+            booking: first.unwrap_or(own),
+            meeting: row.get("meeting")?,
+            rep: row.get("rep")?,
+            is_companion: first.is_some(),
+            holder: Holder { visitor: row.get("visitor_id")?, conversation: row.get("conversation_id")? },
+            starts_at: row.get("starts_at")?,
+            block: Span::new(row.get("block_from")?, row.get("block_to")?),
+            state: state_of(row)?,
+        })
+    };
+    rows.iter().map(blocking).collect()
 }
 
 pub async fn between(q: &mut impl Queries, span: Span) -> Result<Vec<Booking>> {
@@ -169,9 +251,10 @@ pub async fn between(q: &mut impl Queries, span: Span) -> Result<Vec<Booking>> {
             sql!(
                 "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
                      block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
-                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers
+                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers, companion
                  from bookings
                  where state in ('confirmed', 'cancelled') and starts_at >= $1 and starts_at < $2
+                     and companion_of is null
                  order by starts_at, id"
             ),
             params![span.from, span.to],
@@ -186,7 +269,7 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
             sql!(
                 "select id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at, block_from,
                      block_to, state, hold_expires_at, sequence, time_zone, language, location, notes, assignment,
-                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers
+                     outcome, outcome_at, cancel_reason, created_at, updated_at, answers, companion
                  from bookings
                  where contact_id in (select own_id from contact_ids where contact_id = $1)
                      and state in ('confirmed', 'cancelled')
@@ -198,21 +281,29 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
     rows.iter().map(booking).collect()
 }
 
-fn booking(row: &Row) -> Result<Booking> {
-    let wrong = |column: &str, wanted| crate::storage::Error::Shape { column: column.to_owned(), wanted };
+fn wrong(column: &str, wanted: &'static str) -> crate::storage::Error {
+    crate::storage::Error::Shape { column: column.to_owned(), wanted }
+}
+
+fn state_of(row: &Row) -> Result<State> {
     let state: String = row.get("state")?;
+    State::of_word(&state).ok_or_else(|| wrong("state", "a booking's state"))
+}
+
+fn booking(row: &Row) -> Result<Booking> {
     let outcome: Option<String> = row.get("outcome")?;
     Ok(Booking {
         id: row.get("id")?,
         meeting: row.get("meeting")?,
         rep: row.get("rep")?,
+        companion: row.get("companion")?,
         contact: row.get("contact_id")?,
         visitor: row.get("visitor_id")?,
         conversation: row.get("conversation_id")?,
         starts_at: row.get("starts_at")?,
         ends_at: row.get("ends_at")?,
         block: Span::new(row.get("block_from")?, row.get("block_to")?),
-        state: State::of_word(&state).ok_or_else(|| wrong("state", "a booking's state"))?,
+        state: state_of(row)?,
         hold_expires_at: row.get("hold_expires_at")?,
         sequence: row.get("sequence")?,
         time_zone: row.get("time_zone")?,
@@ -261,19 +352,30 @@ pub async fn reps_with_old_holds(q: &mut impl Queries, now: Timestamp) -> Result
 }
 
 /// Lets go of everything that this holder holds.
-pub async fn release_holds(tx: &mut Tx, holder: &Holder, now: Timestamp) -> Result<u64> {
+pub async fn release_holds(tx: &mut Tx, holder: &Holder, now: Timestamp) -> Result<()> {
     if *holder == Holder::default() {
-        return Ok(0);
+        return Ok(());
     }
-    tx.execute(
-        sql!(
-            "update bookings
-             set state = 'expired', updated_at = $3
-             where state = 'hold' and (visitor_id = $1 or conversation_id = $2)"
-        ),
-        params![holder.visitor, holder.conversation, now],
-    )
-    .await
+    let rows = tx
+        .query(
+            sql!(
+                "select id
+                 from bookings
+                 where state = 'hold' and (visitor_id = $1 or conversation_id = $2)
+                 order by rep, id"
+            ),
+            params![holder.visitor, holder.conversation],
+        )
+        .await?;
+    // One by one in the order of the reps: a call of two has two rows.
+    for row in rows {
+        tx.execute(
+            sql!("update bookings set state = 'expired', updated_at = $2 where id = $1 and state = 'hold'"),
+            params![row.get::<BookingId>("id")?, now],
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 /// What every rep was assigned since the cycle began.
@@ -358,13 +460,34 @@ pub async fn adopt(tx: &mut Tx, contact: ContactId, account: &Email, now: Timest
 /// # Errors
 /// As the store says.
 pub async fn cancel_ahead(tx: &mut Tx, contact: ContactId, now: Timestamp) -> Result<u64> {
-    tx.execute(
-        sql!(
-            "update bookings set state = 'cancelled', hold_expires_at = null, sequence = sequence + 1, updated_at = $2
-             where contact_id in (select own_id from contact_ids where contact_id = $1)
-                 and state in ('hold', 'confirmed') and starts_at > $2"
-        ),
-        params![contact, now],
-    )
-    .await
+    let rows = tx
+        .query(
+            sql!(
+                "select id, companion_of
+                 from bookings
+                 where state in ('hold', 'confirmed') and starts_at > $2
+                     and (contact_id in (select own_id from contact_ids where contact_id = $1)
+                         or companion_of in (select id from bookings
+                             where contact_id in (select own_id from contact_ids where contact_id = $1)))
+                 order by rep, id"
+            ),
+            params![contact, now],
+        )
+        .await?;
+    let mut calls = 0;
+    for row in &rows {
+        let touched = tx
+            .execute(
+                sql!(
+                    "update bookings
+                     set state = 'cancelled', hold_expires_at = null, sequence = sequence + 1, updated_at = $2
+                     where id = $1 and state in ('hold', 'confirmed')"
+                ),
+                params![row.get::<BookingId>("id")?, now],
+            )
+            .await?;
+        let is_first = row.get::<Option<BookingId>>("companion_of")?.is_none();
+        calls += if is_first { touched } else { 0 };
+    }
+    Ok(calls)
 }

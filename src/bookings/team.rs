@@ -165,6 +165,8 @@ pub struct Meeting {
     pub limits: Limits,
     /// The ids of the reps who hold it, in order.
     pub reps: Vec<String>,
+    /// The ids of those of whom one has to be there, too, in order; empty where the rep alone holds it.
+    pub with: Vec<String>,
     /// How far it brings the deals of whoever came to it.
     pub milestone: Option<Milestone>,
 }
@@ -179,6 +181,12 @@ impl Meeting {
     /// The meeting with this length, also if it is not offered any more.
     pub fn as_long_as(&self, duration_ms: i64) -> Self {
         Self { duration_ms, ..self.clone() }
+    }
+
+    /// The meeting as it is of those of whom one has to be there, too; none where the rep alone holds it.
+    pub fn of_companion(&self) -> Option<Self> {
+        let is_of_two = !self.with.is_empty();
+        is_of_two.then(|| Self { reps: self.with.clone(), with: Vec::new(), ..self.clone() })
     }
 
     /// Where a call takes place, its names filled in; none if the meeting does not say.
@@ -376,6 +384,7 @@ pub mod examples {
             questions: Vec::new(),
             limits: Limits::default(),
             reps: vec![],
+            with: vec![],
             milestone: None,
         }
     }

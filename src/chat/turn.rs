@@ -267,7 +267,12 @@ impl Turning<'_> {
         let need =
             self.conversation.state.as_ref().and_then(|state| state.vars.get("need")).and_then(Json::as_str);
         let said = Said { notes: need, answers: None };
-        match bookings::book(self.tx, desk, &pick, contact, &said, self.now).await {
+        let booked = match bookings::book(self.tx, desk, &pick, contact, &said, self.now).await {
+            // The other times are a part of what the chat answers in this same turn, and a turn is one transaction.
+            Err(refused) => Err(bookings::nearest(self.tx, desk, &pick, refused, self.now).await),
+            booked => booked,
+        };
+        match booked {
             Ok(booking) => Ok(Input::Booked(self.room.booked(&booking, self.now))),
             Err(bookings::Error::SlotTaken { alternatives } | bookings::Error::DayFull { alternatives }) => {
                 let alternatives = alternatives

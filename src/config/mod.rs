@@ -122,6 +122,8 @@ pub struct Bookings {
     pub burst: u32,
     pub slots_per_minute: u32,
     pub slots_burst: u32,
+    pub earlier_minutes: u32,
+    pub earlier_per_day: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -51,8 +51,9 @@ pub type Shared = web::Data<App>;
 const HEADERS: &[(&str, &str)] =
     &[("x-content-type-options", "nosniff"), ("referrer-policy", "strict-origin-when-cross-origin")];
 
-/// In which the head of a request must have come.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// In which the head of a request must have come. Whoever is late is cut off without an answer that she can read, and when a
+/// crowd comes at once to a busy machine, a head may lie there for a while before a worker looks at it.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves all doors on `listener` until the server is told to stop.
 ///

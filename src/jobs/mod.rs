@@ -6,6 +6,7 @@
 
 pub mod calendars;
 mod dispatch;
+mod earlier;
 mod letters;
 pub mod queue;
 mod schedule;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Worker, calendars, letters, queue};
+use super::{Worker, calendars, earlier, letters, queue};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
 use crate::{
@@ -65,6 +65,16 @@ const CHORES: &[Chore] = &[
         name: "expire_holds",
         every_ms: 10 * SECOND_MS,
         run: |worker, now| Box::pin(expire_holds(worker, now)),
+    },
+    Chore {
+        name: "ask_for_earlier_times",
+        every_ms: 10 * SECOND_MS,
+        run: |worker, now| Box::pin(ask_for_earlier_times(worker, now)),
+    },
+    Chore {
+        name: "forget_freed_times",
+        every_ms: 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_freed_times(worker, now)),
     },
     Chore {
         name: "tend_calendars",
@@ -233,6 +243,14 @@ async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     let expired = bookings::expire_holds(&mut tx, now).await?;
     tx.commit().await?;
     Ok(expired > 0)
+}
+
+async fn ask_for_earlier_times(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(earlier::ask(worker, now).await? > 0)
+}
+
+async fn forget_freed_times(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(earlier::forget_past(worker, now).await?)
 }
 
 async fn tend_calendars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -62,7 +62,12 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         }
         Event::BookingCancelled { booking, contact, sequence } => {
             plan.mail(Mail::BookingCancelled { booking: *booking, sequence: *sequence });
-            plan.mail(Mail::RepCancelled { booking: *booking, sequence: *sequence });
+            plan.tell_team(tx, *booking, |is_companion| Mail::RepCancelled {
+                booking: *booking,
+                sequence: *sequence,
+                is_companion,
+            })
+            .await?;
             plan.write_call(tx, *booking).await?;
             plan.tell_of_booking(tx, *booking, *contact, "booking_cancelled").await?;
         }
@@ -337,7 +342,8 @@ impl Plan<'_> {
             Some(was_at) => Mail::BookingRescheduled { booking, sequence, was_at },
             None => Mail::BookingConfirmed { booking, sequence },
         });
-        self.mail(Mail::RepBooked { booking, sequence });
+        self.tell_team(tx, booking, |is_companion| Mail::RepBooked { booking, sequence, is_companion })
+            .await?;
         for before_ms in &self.desk.rules.remind_ms {
             let at = known.starts_at.plus_ms(-before_ms);
             if at > self.recorded.at {
@@ -350,11 +356,30 @@ impl Plan<'_> {
         self.tell_of_booking(tx, booking, contact, kind).await
     }
 
-    /// Brings a call into its rep's calendars, or out of them, if there are any.
+    /// A mail to everybody of the team who is there.
+    async fn tell_team(
+        &mut self,
+        tx: &mut Tx,
+        booking: BookingId,
+        mail: impl Fn(bool) -> Mail,
+    ) -> Result<(), Error> {
+        let known = bookings::find(tx, booking).await.map_err(unwritable)?;
+        self.mail(mail(false));
+        if known.companion.is_some() {
+            let mail = mail(true);
+            let what = format!("{}:companion", mail.name());
+            self.add(&what, self.recorded.at, Work::Mail { mail });
+        }
+        Ok(())
+    }
+
+    /// Brings a call into the calendars of those who hold it, or out of them, if there are any.
     async fn write_call(&mut self, tx: &mut Tx, booking: BookingId) -> Result<(), Error> {
         let known = bookings::find(tx, booking).await.map_err(unwritable)?;
-        let is_anywhere = !calendars::writable(tx, &known.rep).await?.is_empty()
-            || !calendars::written(tx, booking).await?.is_empty();
+        let mut is_anywhere = !calendars::written(tx, booking).await?.is_empty();
+        for rep in std::iter::once(&known.rep).chain(&known.companion) {
+            is_anywhere |= !calendars::writable(tx, rep).await?.is_empty();
+        }
         if is_anywhere {
             self.add("calendar", self.recorded.at, Work::WriteCall { booking });
         }
@@ -402,6 +427,11 @@ impl Plan<'_> {
             Some(rep) => store::account_of(tx, &rep.account).await?,
             None => None,
         };
+        let companion = booking.companion.as_deref().and_then(|id| self.desk.team.rep(id));
+        let companions = match companion {
+            Some(rep) => store::account_of(tx, &rep.account).await?,
+            None => None,
+        };
         let notice = Notice {
             kind: kind.to_owned(),
             account,
@@ -414,6 +444,11 @@ impl Plan<'_> {
             state: None,
             note: None,
         };
+        if let (Some(rep), Some(account)) = (companion, companions) {
+            let zone = rep.zone.iana_name().unwrap_or("UTC").to_owned();
+            let own = Notice { account: Some(account), zone, ..notice.clone() };
+            self.add("console:companion", self.recorded.at, Work::Console { notice: own });
+        }
         self.tell(Fact::Bookings, notice);
         Ok(())
     }

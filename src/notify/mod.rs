@@ -47,6 +47,7 @@ use crate::base::language::Language;
 use crate::base::live::Live;
 use crate::base::signing::Keys;
 use crate::base::time::{MINUTE_MS, SECOND_MS, Timestamp};
+use crate::bookings::earlier::Terms;
 use crate::bookings::team::Team;
 use crate::chat::Running;
 use crate::config::Calendars;
@@ -81,6 +82,8 @@ pub struct Desk {
     pub outbound: Outbound,
     /// How often calendars are read, and how long they are believed.
     pub calendars: Calendars,
+    /// How people are asked who wait for an earlier time.
+    pub earlier: Terms,
     /// The sender of every mail and the organiser of every invitation.
     pub from: Email,
     /// Where mails come back to that cannot be delivered, if that is another address.

@@ -12,6 +12,8 @@ pub struct Why {
     pub text: String,
     /// One line for each rep who was free, the chosen one first.
     pub inputs: Vec<String>,
+    /// The same for whoever is there, too.
+    pub companion: Option<Box<Why>>,
 }
 
 /// Writes a reason out.
@@ -43,7 +45,8 @@ pub fn why(templates: &Templates, team: &Team, reason: &Reason, language: Langua
             ],
         )
     };
-    Why { text: sentences.join(" "), inputs: reason.candidates.iter().map(input).collect() }
+    let companion = reason.companion.as_ref().map(|theirs| Box::new(why(templates, team, theirs, language)));
+    Why { text: sentences.join(" "), inputs: reason.candidates.iter().map(input).collect(), companion }
 }
 
 #[cfg(test)]
@@ -69,7 +72,7 @@ mod tests {
             for rule in Rule::ALL {
                 for not in [WhyNot::Away, WhyNot::Busy, WhyNot::NoneWithin, WhyNot::OtherMeetings] {
                     let owner = Some(PassedOver { rep: "ben".to_owned(), why: not });
-                    let reason = Reason { rule, candidates: vec![candidate.clone()], owner };
+                    let reason = Reason { rule, candidates: vec![candidate.clone()], owner, companion: None };
                     let told = why(&templates, &Team::default(), &reason, language);
                     assert!(told.text.contains("ben"), "{rule:?} {not:?}: {}", told.text);
                     assert!(

@@ -28,7 +28,7 @@ pub async fn attention(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Troub
                      (select count(*) from events where dispatched_at is null and at < $1) as stuck_events,
                      (select count(*) from conversations where mode = 'waiting' and updated_at < $2) as late_chats,
                      (select count(*) from bookings
-                      where state = 'confirmed' and outcome is null and ends_at < $3) as open_outcomes"
+                      where state = 'confirmed' and companion_of is null and outcome is null and ends_at < $3) as open_outcomes"
             ),
             params![now.plus_ms(-10 * MINUTE_MS), now.plus_ms(-MINUTE_MS), now],
         )

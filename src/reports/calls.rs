@@ -23,6 +23,8 @@ pub struct Call {
     pub company: Option<String>,
     pub stage: Option<String>,
     pub rep: String,
+    /// Who else of the team is there.
+    pub companion: Option<String>,
     /// `hold`, `confirmed` or `cancelled`.
     pub state: String,
     pub outcome: Option<String>,
@@ -53,6 +55,7 @@ fn call_of(row: &Row, names: &Names<'_>, now: Timestamp) -> Result<Call> {
         company: row.get("company")?,
         stage: row.get("stage")?,
         rep: names.rep(&row.get::<String>("rep")?),
+        companion: row.get::<Option<String>>("companion")?.map(|id| names.rep(&id)),
         state: row.get("state")?,
         outcome: row.get("outcome")?,
         past: starts_at <= now,
@@ -77,12 +80,12 @@ pub async fn between(
     let rows = q
         .query(
             sql!(
-                "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone, b.meeting, b.notes,
+                "select b.id, b.starts_at, b.ends_at, b.rep, b.companion, b.state, b.outcome, b.time_zone, b.meeting, b.notes,
                      b.answers, b.assignment, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
                  from bookings b
                  left join contacts c on c.id = b.contact_id
                  left join companies co on co.id = c.company_id
-                 where b.state = 'confirmed' and b.starts_at >= $1 and b.starts_at < $2
+                 where b.state = 'confirmed' and b.companion_of is null and b.starts_at >= $1 and b.starts_at < $2
                  order by b.starts_at, b.id limit 200"
             ),
             params![from, to],
@@ -136,12 +139,12 @@ pub async fn list(
         View::Upcoming => {
             q.query(
                 sql!(
-                    "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone, b.meeting,
+                    "select b.id, b.starts_at, b.ends_at, b.rep, b.companion, b.state, b.outcome, b.time_zone, b.meeting,
                          b.notes, b.answers, b.assignment, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
                      from bookings b
                      left join contacts c on c.id = b.contact_id
                      left join companies co on co.id = c.company_id
-                     where b.starts_at >= $1 and (b.state in ('confirmed', 'cancelled')
+                     where b.starts_at >= $1 and b.companion_of is null and (b.state in ('confirmed', 'cancelled')
                          or (b.state = 'hold' and b.hold_expires_at > $2))
                      order by b.starts_at, b.id limit 300"
                 ),
@@ -152,12 +155,12 @@ pub async fn list(
         View::Open => {
             q.query(
                 sql!(
-                    "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone, b.meeting,
+                    "select b.id, b.starts_at, b.ends_at, b.rep, b.companion, b.state, b.outcome, b.time_zone, b.meeting,
                          b.notes, b.answers, b.assignment, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
                      from bookings b
                      left join contacts c on c.id = b.contact_id
                      left join companies co on co.id = c.company_id
-                     where b.state = 'confirmed' and b.outcome is null and b.starts_at <= $1
+                     where b.state = 'confirmed' and b.companion_of is null and b.outcome is null and b.starts_at <= $1
                      order by b.starts_at desc, b.id limit 300"
                 ),
                 params![now],
@@ -167,12 +170,13 @@ pub async fn list(
         View::Past => {
             q.query(
                 sql!(
-                    "select b.id, b.starts_at, b.ends_at, b.rep, b.state, b.outcome, b.time_zone, b.meeting,
+                    "select b.id, b.starts_at, b.ends_at, b.rep, b.companion, b.state, b.outcome, b.time_zone, b.meeting,
                          b.notes, b.answers, b.assignment, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
                      from bookings b
                      left join contacts c on c.id = b.contact_id
                      left join companies co on co.id = c.company_id
-                     where b.state in ('confirmed', 'cancelled') and b.starts_at <= $1 and b.starts_at > $2
+                     where b.state in ('confirmed', 'cancelled') and b.companion_of is null and b.starts_at <= $1
+                         and b.starts_at > $2
                      order by b.starts_at desc, b.id limit 300"
                 ),
                 params![now, now.plus_ms(-90 * DAY_MS)],
@@ -192,9 +196,10 @@ pub async fn counts(q: &mut impl Queries, now: Timestamp) -> Result<(i64, i64)> 
         .query_opt(
             sql!(
                 "select
-                     (select count(*) from bookings where state = 'confirmed' and starts_at > $1) as ahead,
                      (select count(*) from bookings
-                      where state = 'confirmed' and outcome is null and starts_at <= $1) as open"
+                      where state = 'confirmed' and companion_of is null and starts_at > $1) as ahead,
+                     (select count(*) from bookings
+                      where state = 'confirmed' and companion_of is null and outcome is null and starts_at <= $1) as open"
             ),
             params![now],
         )

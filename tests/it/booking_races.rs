@@ -19,6 +19,11 @@ use crate::support::stores::{Mix, mix, postgres_does};
 
 /// How many come at once.
 const CROWD: usize = 1_000;
+/// How often a thousand come for one time, unless EMBUDO_RACE_ROUNDS says otherwise; `quality` is a hundred.
+const ROUNDS: usize = 3;
+/// How many times for overlapping calls a day has, and of how many days they are.
+const HOURS_A_DAY: usize = 9;
+const DAYS: usize = 40;
 /// How many clients go on and on, and for how long.
 const CLIENTS: usize = 50;
 const CHURN: Duration = Duration::from_secs(8);
@@ -39,6 +44,17 @@ async fn app(reps: usize) -> TestApp {
 
 async fn app_with(reps: usize, rules: &str) -> TestApp {
     let ids: Vec<String> = (0..reps).map(|n| format!("rep-{n}")).collect();
+    let meeting = format!(
+        "  - {{id: call, title: Call, description: A call, location: here, duration: 30m, {rules}, notice: 0m, \
+         reps: [{}]}}\n",
+        ids.join(", ")
+    );
+    app_of(reps, &meeting).await
+}
+
+/// So many reps, and these meetings.
+async fn app_of(reps: usize, meetings: &str) -> TestApp {
+    let ids: Vec<String> = (0..reps).map(|n| format!("rep-{n}")).collect();
     let mut text = "reps:\n".to_owned();
     for id in &ids {
         text.push_str(&format!(
@@ -46,11 +62,8 @@ async fn app_with(reps: usize, rules: &str) -> TestApp {
              role: sdr, hours: {{weekdays: 08:00-18:00}}}}\n"
         ));
     }
-    text.push_str(&format!(
-        "meetings:\n  - {{id: call, title: Call, description: A call, location: here, duration: 30m, {rules}, \
-         notice: 0m, reps: [{}]}}\n",
-        ids.join(", ")
-    ));
+    text.push_str("meetings:\n");
+    text.push_str(meetings);
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("team.yaml");
     std::fs::write(&file, text).expect("written");
@@ -68,8 +81,12 @@ async fn app_with(reps: usize, rules: &str) -> TestApp {
 }
 
 async fn book(client: &Client, starts_at: i64, email: &str) -> Answer {
+    book_a(client, "call", starts_at, email).await
+}
+
+async fn book_a(client: &Client, meeting: &str, starts_at: i64, email: &str) -> Answer {
     let wish = json!({
-        "site": "faro", "meeting": "call", "starts_at": starts_at, "zone": "Europe/Madrid", "name": "Nikki Grant",
+        "site": "faro", "meeting": meeting, "starts_at": starts_at, "zone": "Europe/Madrid", "name": "Nikki Grant",
         "email": email,
     });
     // A connection of its own: one that was kept from the last round may be closed by the server this very moment.
@@ -116,12 +133,31 @@ fn counted(statuses: &[u16]) -> BTreeMap<u16, usize> {
 
 // ---- one slot -------------------------------------------------------------------------------------
 
+/// How many rounds, and the rules of a meeting whose window has room for them.
+fn rounds() -> (usize, &'static str) {
+    let asked = std::env::var("EMBUDO_RACE_ROUNDS").ok().and_then(|text| text.parse().ok());
+    let rounds = asked.unwrap_or(ROUNDS).clamp(1, HOURS_A_DAY * DAYS);
+    // A refusal looks for other times in all of the window.
+    let is_short = rounds <= HOURS_A_DAY * 5;
+    (
+        rounds,
+        if is_short {
+            "buffer_after: 10m, interval: 5m, window: 10d"
+        } else {
+            "buffer_after: 10m, interval: 5m, window: 60d"
+        },
+    )
+}
+
 /// A crowd wants overlapping times of one rep; the statuses of the answers, and how long the slowest took.
 async fn one_slot(app: &TestApp, round: usize) -> (Vec<u16>, Duration) {
-    let hour = 8 + round;
+    let hour = 8 + round % HOURS_A_DAY;
+    // From Tuesday on, without weekends.
+    let day = i64::try_from(round / HOURS_A_DAY).expect("small");
+    let day = day + 2 * ((day + 1) / 5);
     let work = (0..CROWD).map(|n| {
         // Half an hour each and five minutes apart: all of these overlap one another.
-        let at = tuesday(&format!("{hour:02}:{:02}", (n % 4) * 5));
+        let at = tuesday(&format!("{hour:02}:{:02}", (n % 4) * 5)) + day * 86_400_000;
         let client = app.client.clone();
         async move {
             let begun = Instant::now();
@@ -136,8 +172,9 @@ async fn one_slot(app: &TestApp, round: usize) -> (Vec<u16>, Duration) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_thousand_at_once_who_want_one_time_exactly_one_gets_it() {
-    let app = app(1).await;
-    for round in 0..3 {
+    let (rounds, rules) = rounds();
+    let app = app_with(1, rules).await;
+    for round in 0..rounds {
         let (statuses, slowest) = one_slot(&app, round).await;
         assert_eq!(counted(&statuses), BTreeMap::from([(201, 1), (409, CROWD - 1)]), "round {round}");
         assert_eq!(overlaps(&app).await, 0);
@@ -155,8 +192,8 @@ struct Seen {
     overlaps: i64,
 }
 
-/// Clients book, move and cancel for a while, on a slow machine until enough has happened, and one looks on all the time.
-async fn churn(app: &Arc<TestApp>, how_long: Duration) -> Seen {
+/// Clients book, move and cancel calls of these kinds for a while, on a slow machine until enough has happened, and one looks on all the time.
+async fn churn(app: &Arc<TestApp>, meetings: &'static [&'static str], how_long: Duration) -> Seen {
     let (end, latest) = (Instant::now() + how_long, Instant::now() + 8 * how_long);
     let booked = Arc::new(AtomicUsize::new(0));
     let is_over = Arc::new(AtomicBool::new(false));
@@ -191,7 +228,10 @@ async fn churn(app: &Arc<TestApp>, how_long: Duration) -> Seen {
                     }
                     // Whoever has a call gives it back, so that there is always something to be had.
                     (Some(link), _) => client.submit(&format!("{link}/cancel"), &[]).await,
-                    (None, _) => book(&client, at, &format!("c{n}@acme.example")).await,
+                    (None, _) => {
+                        let meeting = meetings[(n + step) % meetings.len()];
+                        book_a(&client, meeting, at, &format!("c{n}@acme.example")).await
+                    }
                 };
                 *statuses.entry(answer.status).or_insert(0) += 1;
                 match answer.status {
@@ -220,10 +260,61 @@ async fn churn(app: &Arc<TestApp>, how_long: Duration) -> Seen {
 async fn fifty_clients_book_move_and_cancel_and_meet_neither_a_deadlock_nor_an_overlap() {
     // Two days ahead and no more: a refusal looks for other times in all of the window.
     let app = Arc::new(app_with(4, "buffer_after: 10m, interval: 5m, window: 2d").await);
-    let seen = churn(&app, CHURN).await;
+    let seen = churn(&app, &["call"], CHURN).await;
     assert!(seen.statuses.keys().all(|status| matches!(status, 201 | 303 | 409)), "{:?}", seen.statuses);
     assert!(seen.statuses.get(&201).is_some_and(|booked| *booked > CLIENTS), "{:?}", seen.statuses);
     assert_eq!(seen.overlaps, 0);
+}
+
+/// Calls that two hold, by turns in either part, and calls of each alone: whoever took locks or rows in another order than
+/// the others would wait in a circle here.
+const OF_TWO: &str = "
+  - {id: call, title: A, description: A, location: here, duration: 30m, buffer_after: 10m, interval: 5m, window: 2d, notice: 0m, reps: [rep-0, rep-1], with: [rep-2, rep-3]}
+  - {id: back, title: B, description: B, location: here, duration: 30m, buffer_after: 10m, interval: 5m, window: 2d, notice: 0m, reps: [rep-3, rep-2], with: [rep-1, rep-0]}
+  - {id: alone, title: C, description: C, location: here, duration: 30m, buffer_after: 10m, interval: 5m, window: 2d, notice: 0m, reps: [rep-2, rep-0]}
+  - {id: any, title: D, description: D, location: here, duration: 30m, buffer_after: 10m, interval: 5m, window: 2d, notice: 0m, reps: [rep-0, rep-2], with: [rep-2, rep-0]}
+";
+
+/// Calls of two of which one row stands where the other does not, or says otherwise.
+async fn torn(app: &TestApp) -> i64 {
+    let rows = app
+        .rows(
+            "select count(*) as n from bookings a
+             where a.companion is not null and not exists (select 1 from bookings b
+                 where b.companion_of = a.id and b.rep = a.companion and b.rep <> a.rep and b.state = a.state
+                   and b.block_from = a.block_from and b.block_to = a.block_to)",
+        )
+        .await;
+    rows[0].get("n").expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_clients_with_calls_of_two_meet_neither_a_deadlock_nor_half_a_call() {
+    let app = Arc::new(app_of(4, OF_TWO).await);
+    let seen = churn(&app, &["call", "back", "alone", "any"], CHURN).await;
+    assert!(seen.statuses.keys().all(|status| matches!(status, 201 | 303 | 409)), "{:?}", seen.statuses);
+    assert!(seen.statuses.get(&201).is_some_and(|booked| *booked > CLIENTS), "{:?}", seen.statuses);
+    assert_eq!((seen.overlaps, torn(&app).await), (0, 0));
+    let rows = app.rows("select count(*) as n from bookings where companion_of is not null").await;
+    assert!(rows[0].get::<i64>("n").expect("a number") > 10, "calls of two were among them");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_thousand_who_want_one_of_two_alone_or_both_together_one_gets_each_time() {
+    let app = app_of(2, "
+  - {id: both, title: A, description: A, location: here, duration: 30m, interval: 5m, window: 2d, notice: 0m, reps: [rep-0], with: rep-1}
+  - {id: back, title: B, description: B, location: here, duration: 30m, interval: 5m, window: 2d, notice: 0m, reps: [rep-1], with: rep-0}
+").await;
+    for round in 0..2 {
+        let work = (0..CROWD).map(|n| {
+            let at = tuesday(&format!("{:02}:{:02}", 9 + round, (n % 4) * 5));
+            let (client, meeting) = (app.client.clone(), ["both", "back"][n % 2]);
+            async move { book_a(&client, meeting, at, &format!("p{round}-{n}@acme.example")).await.status }
+        });
+        let statuses = together(work).await;
+        assert_eq!(counted(&statuses), BTreeMap::from([(201, 1), (409, CROWD - 1)]), "round {round}");
+        assert_eq!((overlaps(&app).await, torn(&app).await), (0, 0));
+    }
 }
 
 // ---- round robin ----------------------------------------------------------------------------------
@@ -383,9 +474,20 @@ async fn without_guard(app: &TestApp) {
     }
 }
 
-/// Whoever looks first and writes afterwards, as most schedulers do; without a lock. The overlaps that are left, and how
-/// many were refused by the store.
-async fn look_then_write(app: &Arc<TestApp>) -> (i64, usize) {
+/// Who is in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Crew {
+    /// One rep.
+    One,
+    /// Two, of whom the second is the one that all want.
+    Two,
+}
+
+/// The contention test: many look first and write afterwards, as most schedulers do, without a lock.
+///
+/// # Errors
+/// What was left behind, if it was not exactly one call.
+async fn exactly_one_gets_it(app: &Arc<TestApp>, crew: Crew) -> Result<(), String> {
     let at = tuesday("10:00");
     let line = Arc::new(tokio::sync::Barrier::new(32));
     let work = (0..32).map(|n| {
@@ -402,34 +504,51 @@ async fn look_then_write(app: &Arc<TestApp>) -> (i64, usize) {
             line.wait().await;
             let insert = embudo::sql!(
                 "insert into bookings (id, meeting, rep, starts_at, ends_at, block_from, block_to, state, time_zone,
-                     language, created_at, updated_at)
-                 values ($1, 'call', 'rep-0', $2, $3, $2, $3, 'confirmed', 'UTC', 'en', 0, 0)"
+                     language, created_at, updated_at, companion, companion_of)
+                 values ($1, 'call', $4, $2, $3, $2, $3, 'confirmed', 'UTC', 'en', 0, 0, $5, $6)"
             );
-            let id = embudo::base::ids::new_key();
-            is_free && db.execute(insert, embudo::params![id, from, to]).await.is_err()
+            let (first, second) = (embudo::base::ids::new_key(), embudo::base::ids::new_key());
+            // A rep of her own for each first one, so that only the second row can stand in another's way.
+            let (rep, companion) = match crew {
+                Crew::One => ("rep-0".to_owned(), None),
+                Crew::Two => (format!("other-{n}"), Some("rep-0")),
+            };
+            let write = async {
+                let mut tx = db.begin().await?;
+                let none: Option<&str> = None;
+                tx.execute(insert, embudo::params![&first, from, to, &rep, companion, none]).await?;
+                if let Some(companion) = companion {
+                    let row = embudo::params![&second, from, to, companion, none, Some(first.as_str())];
+                    tx.execute(insert, row).await?;
+                }
+                tx.commit().await
+            };
+            is_free && write.await.is_ok()
         }
     });
-    let refused = together(work).await.into_iter().filter(|is_refused| *is_refused).count();
-    (overlaps(app).await, refused)
+    let written = together(work).await.into_iter().filter(|is_written| *is_written).count();
+    let overlaps = overlaps(app).await;
+    if (written, overlaps) == (1, 0) {
+        Ok(())
+    } else {
+        Err(format!("{written} written, {overlaps} overlaps"))
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_store_alone_stops_whoever_looks_first_and_writes_afterwards() {
-    let app = Arc::new(app(1).await);
-    let (overlaps, refused) = look_then_write(&app).await;
-    assert_eq!((overlaps, refused), (0, 31));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_the_stores_guard_the_same_writers_overlap() {
-    let app = Arc::new(app(1).await);
-    without_guard(&app).await;
-    let (overlaps, refused) = look_then_write(&app).await;
-    assert!(overlaps > 0 && refused == 0, "{overlaps} overlaps, {refused} refused: the race cannot be lost");
+async fn the_stores_guard_alone_makes_the_contention_test_pass_and_without_it_the_test_fails() {
+    for crew in [Crew::One, Crew::Two] {
+        let guarded = Arc::new(app(1).await);
+        assert_eq!(exactly_one_gets_it(&guarded, crew).await, Ok(()), "{crew:?}");
+        let bare = Arc::new(app(1).await);
+        without_guard(&bare).await;
+        let verdict = exactly_one_gets_it(&bare, crew).await;
+        assert!(verdict.is_err(), "{crew:?}: nobody met without the guard: the contention test cannot fail");
+    }
 }
 
 /// On PostgreSQL the lock is a function of the server, which a schema of our own can hide. On SQLite it is the one
-/// writer of the file and cannot be taken out; there the two tests above are the proof.
+/// writer of the file and cannot be taken out; there the test above is the proof.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_lock_and_the_constraint_the_thousand_and_the_fifty_overlap() {
     if mix() == Mix::Embedded {
@@ -461,6 +580,6 @@ async fn without_the_lock_and_the_constraint_the_thousand_and_the_fifty_overlap(
     }
     assert!(found > 0, "a thousand at once without a lock and nobody met: the race cannot be lost");
     let before = overlaps(&app).await;
-    let seen = churn(&app, Duration::from_secs(3)).await;
+    let seen = churn(&app, &["call"], Duration::from_secs(3)).await;
     assert!(seen.overlaps > before || before > 0, "{before}");
 }

@@ -484,7 +484,8 @@ pub async fn entries(
     let span = Span::new(now.plus_ms(-FEED_BEHIND_MS), now.plus_ms(AHEAD_MS));
     let mut entries = Vec::new();
     for booking in super::between(q, span).await? {
-        if booking.rep == rep && booking.state == super::State::Confirmed {
+        let is_theirs = booking.rep == rep || booking.companion.as_deref() == Some(rep);
+        if is_theirs && booking.state == super::State::Confirmed {
             entries.push(entry(q, booking, &link).await?);
         }
     }

@@ -61,6 +61,9 @@ struct Body {
     hold: Option<BookingId>,
     #[serde(default)]
     consent: Consent,
+    /// Whether she wants to be told when an earlier time is free.
+    #[serde(default)]
+    earlier: bool,
 }
 
 /// Answers with the free slots of a meeting.
@@ -169,6 +172,7 @@ async fn booked(
         notes: parsed.notes,
         visitor: parsed.visitor,
         consent: parsed.consent,
+        earlier: parsed.earlier,
     };
     let answer = book::book(app, &wanted, idempotency.as_ref(), now).await?;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED);

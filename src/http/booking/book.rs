@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::desk;
+use super::{desk, with_whom};
 use crate::base::email::Email;
 use crate::base::ids::{BookingId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
+use crate::bookings::earlier::{self, Hours};
 use crate::bookings::questions::{Answers, PHONE};
 use crate::bookings::{self, Booking, Holder, Pick, Said};
 use crate::contacts::{self, Consent, Identification, Trust};
@@ -31,6 +32,8 @@ pub struct Wanted {
     pub notes: String,
     pub visitor: Option<VisitorId>,
     pub consent: Consent,
+    /// Whether she wants to be told when an earlier time is free.
+    pub earlier: bool,
 }
 
 /// Why it was not booked.
@@ -76,8 +79,42 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Books it, or answers as it was answered before.
+/// Books it, or answers as it was answered before. Whoever came too late hears of other times, which are looked for when no
+/// transaction is open that keeps others waiting.
 pub async fn book(
+    app: &Shared,
+    wanted: &Wanted,
+    request: Option<&Request>,
+    now: Timestamp,
+) -> Result<Answer, Refused> {
+    match booked(app, wanted, request, now).await {
+        Err(Refused::Booking(refused)) if refused.has_alternatives() => {
+            let reads = &mut app.stores.db.read();
+            let mut pick = picked(wanted);
+            // Days on which she has enough calls are no help to her.
+            pick.contact = contacts::find_by_email(reads, &wanted.email).await?.map(|contact| contact.id);
+            if let Some(hold) = wanted.hold {
+                pick.starts_at = bookings::find(reads, hold).await?.starts_at;
+            }
+            Err(bookings::nearest(reads, desk(app), &pick, refused, now).await.into())
+        }
+        answer => answer,
+    }
+}
+
+fn picked(wanted: &Wanted) -> Pick<'_> {
+    Pick {
+        meeting: &wanted.meeting,
+        starts_at: wanted.starts_at,
+        duration_ms: wanted.duration_ms,
+        time_zone: &wanted.time_zone,
+        language: wanted.language,
+        holder: Holder { visitor: wanted.visitor, conversation: None },
+        contact: None,
+    }
+}
+
+async fn booked(
     app: &Shared,
     wanted: &Wanted,
     request: Option<&Request>,
@@ -87,15 +124,7 @@ pub async fn book(
     if let Some(answer) = before(app, request, now).await? {
         return Ok(answer);
     }
-    let pick = Pick {
-        meeting: &wanted.meeting,
-        starts_at: wanted.starts_at,
-        duration_ms: wanted.duration_ms,
-        time_zone: &wanted.time_zone,
-        language: wanted.language,
-        holder: Holder { visitor: wanted.visitor, conversation: None },
-        contact: None,
-    };
+    let pick = picked(wanted);
     // Whoever comes too late is told so without waiting for those who write; unless it was this very request that
     // took the slot, sent twice, a moment ago.
     if wanted.hold.is_none()
@@ -135,6 +164,9 @@ pub async fn book(
         Some(hold) => bookings::confirm(&mut tx, desk(app), hold, &pick.holder, contact, &said, now).await?,
         None => bookings::book(&mut tx, desk(app), &pick, contact, &said, now).await?,
     };
+    if wanted.earlier {
+        earlier::wait(&mut tx, booking.id, Hours::ANY, now).await?;
+    }
     let answer = Answer { status: 201, body: body(app, &booking, identified.visitor, now) };
     if let Some(request) = request {
         idempotency::remember(&mut tx, request, answer.status, &answer.body, now).await?;
@@ -161,7 +193,7 @@ pub fn answered(recalled: Recalled) -> Result<Option<Answer>, Refused> {
 }
 
 fn body(app: &Shared, booking: &Booking, visitor: VisitorId, now: Timestamp) -> String {
-    let rep = app.team.rep(&booking.rep).map(|rep| rep.name.as_str());
+    let rep = with_whom(app, booking, booking.language);
     json!({
         "booking": booking.id, "starts_at": booking.starts_at, "ends_at": booking.ends_at,
         "zone": booking.time_zone, "with": rep, "location": booking.location, "visitor": visitor,

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use super::api::{idempotency, limit, ours};
-use super::book::{Answer, answered};
+use super::book::{Answer, Refused, answered};
 use super::desk;
 use super::manage::opened;
 use crate::base::ids::{BookingId, VisitorId};
@@ -66,16 +66,16 @@ pub async fn hold(
         let (now, wanted): (_, Wanted) = asked(&app, &proxies, &request, &body).await?;
         let visitor = wanted.visitor.unwrap_or_else(VisitorId::new);
         let repeat = repeatable(&request, "holds", wanted.visitor.map(|id| id.to_string()), &body)?;
-        once(&app, repeat.as_ref(), now, async |tx| {
-            let pick = Pick {
-                meeting: &wanted.meeting,
-                starts_at: Timestamp(wanted.starts_at),
-                duration_ms: wanted.duration_ms,
-                time_zone: &wanted.zone,
-                language: Language::parse(&wanted.language),
-                holder: Holder { visitor: Some(visitor), conversation: None },
-                contact: None,
-            };
+        let pick = Pick {
+            meeting: &wanted.meeting,
+            starts_at: Timestamp(wanted.starts_at),
+            duration_ms: wanted.duration_ms,
+            time_zone: &wanted.zone,
+            language: Language::parse(&wanted.language),
+            holder: Holder { visitor: Some(visitor), conversation: None },
+            contact: None,
+        };
+        let held = once(&app, repeat.as_ref(), now, async |tx| {
             let held = bookings::hold(tx, desk(&app), &pick, now).await?;
             let body = json!({
                 "hold": held.id, "starts_at": held.starts_at, "ends_at": held.ends_at,
@@ -83,7 +83,14 @@ pub async fn hold(
             });
             Ok(Answer { status: 201, body: body.to_string() })
         })
-        .await
+        .await;
+        match held {
+            Err(Refused::Booking(refused)) => {
+                let reads = &mut app.stores.db.read();
+                Err(bookings::nearest(reads, desk(&app), &pick, refused, now).await.into())
+            }
+            done => Ok(done?),
+        }
     };
     answer(&app, &request, work.await)
 }
@@ -105,6 +112,7 @@ pub async fn release(
             Ok(Answer { status: 200, body: "{}".to_owned() })
         })
         .await
+        .map_err(Problem::from)
     };
     answer(&app, &request, work.await)
 }
@@ -121,12 +129,19 @@ pub async fn reschedule(
         let (now, to): (_, To) = asked(&app, &proxies, &request, &body).await?;
         let booking = opened(&app, &token).await?;
         let repeat = repeatable(&request, "move", Some(booking.id.to_string()), &body)?;
-        once(&app, repeat.as_ref(), now, async |tx| {
-            let to = Timestamp(to.starts_at);
+        let to = Timestamp(to.starts_at);
+        let moved = once(&app, repeat.as_ref(), now, async |tx| {
             let moved = bookings::reschedule(tx, desk(&app), booking.id, to, now).await?;
             Ok(Answer { status: 200, body: told(&app, &moved, now).to_string() })
         })
-        .await
+        .await;
+        match moved {
+            Err(Refused::Booking(refused)) => {
+                let reads = &mut app.stores.db.read();
+                Err(bookings::nearest_to_move(reads, desk(&app), booking.id, to, refused, now).await.into())
+            }
+            done => Ok(done?),
+        }
     };
     answer(&app, &request, work.await)
 }
@@ -148,6 +163,7 @@ pub async fn cancel(
             Ok(Answer { status: 200, body: told(&app, &gone, now).to_string() })
         })
         .await
+        .map_err(Problem::from)
     };
     answer(&app, &request, work.await)
 }
@@ -191,8 +207,8 @@ async fn once(
     app: &Shared,
     request: Option<&Request>,
     now: Timestamp,
-    act: impl AsyncFnOnce(&mut Tx) -> Result<Answer, Problem>,
-) -> Result<Answer, Problem> {
+    act: impl AsyncFnOnce(&mut Tx) -> Result<Answer, Refused>,
+) -> Result<Answer, Refused> {
     let mut tx = app.stores.db.begin().await?;
     if let Some(request) = request {
         idempotency::lock(&mut tx, request).await?;

@@ -1,21 +1,24 @@
 //! `/b/{token}`: one booking, seen by whoever has its link; moved and cancelled by POST only. It tells when and with
 //! whom, and nothing of the person who booked: a link may be forwarded.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::api::limit;
 use super::book::Refused;
-use super::desk;
 use super::page::{failed, nearest, refusal, status_of};
 use super::picker::{Looking, asked_zone, picker};
+use super::{desk, with_whom};
 use crate::base::ids::BookingId;
 use crate::base::language::Language;
 use crate::base::signing::{Purpose, TokenError};
 use crate::base::time::{Timestamp, zone};
+use crate::bookings::earlier::{self, Hours};
 use crate::bookings::{self, Booking, State};
 use crate::http::Shared;
 use crate::http::error::Problem;
@@ -31,6 +34,8 @@ pub struct Asked {
     /// What has just happened: `new`, `moved` or `cancelled`.
     new: Option<String>,
     moved: Option<String>,
+    /// The waiting list: `1` joined, `0` left, `never` for no time at all.
+    waits: Option<String>,
 }
 
 /// What the forms send.
@@ -41,6 +46,20 @@ pub struct Form {
     reason: String,
     shown_zone: String,
     lang: String,
+    /// The hours of the waiting list, in minutes after midnight.
+    from: String,
+    to: String,
+    /// Its days, as `day-` and their numbers.
+    #[serde(flatten)]
+    rest: BTreeMap<String, String>,
+}
+
+impl Form {
+    fn hours(&self) -> Option<Hours> {
+        let days: Vec<u8> =
+            self.rest.keys().filter_map(|name| name.strip_prefix("day-")?.parse().ok()).collect();
+        Hours::new(&days, self.from.parse().ok()?, self.to.parse().ok()?)
+    }
 }
 
 /// How the page is looked at.
@@ -52,6 +71,8 @@ struct Look {
     picked: Option<Timestamp>,
     /// Whether the times to move to are unfolded.
     is_moving: bool,
+    /// Whether the waiting list is unfolded.
+    is_waiting: bool,
     /// What has just happened, good or bad, as the key of its text.
     news: Option<&'static str>,
     error: Option<&'static str>,
@@ -70,10 +91,13 @@ pub async fn show(
         Ok(booking) => booking,
         Err(problem) => return broken(&app, &problem, language(&request).unwrap_or_default()),
     };
-    let news = match (&asked.new, &asked.moved) {
-        (Some(_), _) => Some("news.booked"),
-        (None, Some(_)) => Some("news.moved"),
-        (None, None) => None,
+    let is_never = asked.waits.as_deref() == Some("never");
+    let news = match (&asked.new, &asked.moved, asked.waits.as_deref()) {
+        (Some(_), _, _) => Some("news.booked"),
+        (None, Some(_), _) => Some("news.moved"),
+        (None, None, Some("1")) => Some("wait.on"),
+        (None, None, Some("0")) => Some("sooner.left"),
+        (None, None, _) => None,
     };
     let look = Look {
         token: token.into_inner(),
@@ -82,8 +106,9 @@ pub async fn show(
         page: asked.page.unwrap_or(0),
         picked: None,
         is_moving: asked.page.is_some() || asked.zone.is_some(),
+        is_waiting: asked.waits.is_some(),
         news,
-        error: None,
+        error: is_never.then_some("wait.nothing"),
         alternatives: Vec::new(),
     };
     rendered(&app, &booking, StatusCode::OK, &look).await
@@ -101,9 +126,7 @@ pub async fn reschedule(
     let change = Change { proxies: &proxies, request: &request, token: &token, form: &form };
     changed(&app, &change, async |booking: &Booking, now| {
         let starts_at = starts_at.ok_or(bookings::Error::SlotUnknown)?;
-        let mut tx = app.stores.db.begin().await?;
-        let moved = bookings::reschedule(&mut tx, desk(&app), booking.id, starts_at, now).await?;
-        tx.commit().await?;
+        let moved = moved(&app, booking, starts_at, now).await?;
         // The old link would end with the old time.
         Ok(format!("{}?moved=1", bookings::manage_path(&app.keys, &moved, now)))
     })
@@ -125,6 +148,65 @@ pub async fn cancel(
         bookings::cancel(&mut tx, desk(&app), booking.id, reason, now).await?;
         tx.commit().await?;
         Ok(format!("/b/{}", change.token))
+    })
+    .await
+}
+
+/// Moves it; whoever came too late hears of other times when the transaction is over.
+async fn moved(
+    app: &Shared,
+    booking: &Booking,
+    starts_at: Timestamp,
+    now: Timestamp,
+) -> bookings::Result<Booking> {
+    let mut tx = app.stores.db.begin().await?;
+    match bookings::reschedule(&mut tx, desk(app), booking.id, starts_at, now).await {
+        Ok(moved) => {
+            tx.commit().await?;
+            Ok(moved)
+        }
+        Err(refused) => {
+            drop(tx);
+            let reads = &mut app.stores.db.read();
+            Err(bookings::nearest_to_move(reads, desk(app), booking.id, starts_at, refused, now).await)
+        }
+    }
+}
+
+/// Puts the booking on the waiting list for earlier times.
+pub async fn wait(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    token: web::Path<String>,
+    form: web::Form<Form>,
+) -> HttpResponse {
+    let hours = form.hours();
+    let change = Change { proxies: &proxies, request: &request, token: &token, form: &form };
+    changed(&app, &change, async |booking: &Booking, now| {
+        let Some(hours) = hours else { return Ok(format!("/b/{}?waits=never", change.token)) };
+        let mut tx = app.stores.db.begin().await?;
+        earlier::wait(&mut tx, booking.id, hours, now).await?;
+        tx.commit().await?;
+        Ok(format!("/b/{}?waits=1", change.token))
+    })
+    .await
+}
+
+/// Takes the booking off the list.
+pub async fn leave(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    token: web::Path<String>,
+    form: web::Form<Form>,
+) -> HttpResponse {
+    let change = Change { proxies: &proxies, request: &request, token: &token, form: &form };
+    changed(&app, &change, async |booking: &Booking, now| {
+        let mut tx = app.stores.db.begin().await?;
+        earlier::end(&mut tx, booking.id, now).await?;
+        tx.commit().await?;
+        Ok(format!("/b/{}?waits=0", change.token))
     })
     .await
 }
@@ -156,6 +238,7 @@ async fn changed(
         page: 0,
         picked: change.form.starts_at.parse().ok().map(Timestamp),
         is_moving: change.request.path().ends_with("/reschedule"),
+        is_waiting: false,
         news: None,
         error: None,
         alternatives: Vec::new(),
@@ -205,7 +288,6 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         .or_else(|| zone(&booking.time_zone))
         .unwrap_or(jiff::tz::TimeZone::UTC);
     let meeting = app.team.meeting(&booking.meeting);
-    let rep = app.team.rep(&booking.rep).map(|rep| rep.name.as_str());
     let standing = match booking.state {
         State::Confirmed if booking.starts_at > now => "upcoming",
         State::Confirmed => "over",
@@ -229,6 +311,13 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         }
         None => None,
     };
+    let wait = match standing {
+        "upcoming" => match earlier::waiting(&mut app.stores.db.read(), booking.id).await {
+            Ok(waiting) => Some(waits(waiting.map(|waiting| waiting.hours), look.is_waiting)),
+            Err(error) => return failed(app, &error.into(), look.language),
+        },
+        _ => None,
+    };
     let text = |key: &str| app.templates.texts().get(look.language, &format!("booking.{key}"), &[]);
     let location = booking.location.as_deref().unwrap_or_default();
     let frame = Frame::named(app, None, look.language, zone.iana_name().unwrap_or("UTC"));
@@ -244,18 +333,39 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         "booking": {
             "starts_at": booking.starts_at,
             "duration_ms": booking.ends_at.since_ms(booking.starts_at),
-            "with": rep,
+            "with": with_whom(app, booking, look.language),
             "location": location,
             "link": Some(location).filter(|location| location.starts_with("https://")),
         },
         "picker": picker,
         "alternatives": look.alternatives,
         "is_moving": look.is_moving,
+        "wait": wait,
         "can_book_again": meeting.is_some(),
         "news": look.news.and_then(text),
         "error": look.error.and_then(text),
     });
     frame.page(status, "pages/booking", fields)
+}
+
+/// The form of the waiting list, with what stands in it.
+fn waits(hours: Option<Hours>, is_open: bool) -> Json {
+    let chosen = hours.unwrap_or(Hours::ANY);
+    let (from, to) = chosen.minutes();
+    let day = |day: u8| {
+        json!({
+            "name": format!("day-{day}"), "label_key": format!("booking.wait.day_{day}"),
+            "is_chosen": chosen.has_day(day),
+        })
+    };
+    let hour = |hour: u16, is: u16| json!({ "value": hour * 60, "label": format!("{hour:02}:00"), "is_chosen": hour * 60 == is });
+    json!({
+        "is_on": hours.is_some(),
+        "is_open": is_open,
+        "days": (0..7).map(day).collect::<Vec<Json>>(),
+        "from": (0..24).map(|n| hour(n, from)).collect::<Vec<Json>>(),
+        "to": (1..=24).map(|n| hour(n, to)).collect::<Vec<Json>>(),
+    })
 }
 
 fn language_of(request: &HttpRequest, booking: &Booking) -> Language {

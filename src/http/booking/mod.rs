@@ -8,11 +8,13 @@
 //! | `POST /v1/bookings/{token}/move`, `…/cancel` | change one, by the token of its link |
 //! | `GET /book/{meeting}` | the page on which anybody books; its form posts to itself |
 //! | `GET /cal/{token}.ics` | the feed of a rep's calls |
-//! | `GET /b/{token}` | the page of one booking; `POST …/reschedule` and `POST …/cancel` change it |
+//! | `GET /b/{token}` | the page of one booking; `POST …/reschedule` and `POST …/cancel` change it, `POST …/wait` and `…/leave` the waiting list |
+//! | `GET /earlier/{token}` | an earlier time that is kept; `POST …/take`, `…/decline` and `…/leave` answer |
 
 mod api;
 mod book;
 mod change;
+mod earlier;
 mod feed;
 mod manage;
 mod page;
@@ -22,7 +24,8 @@ use actix_web::http::Method;
 use actix_web::web;
 
 use super::{Shared, cors};
-use crate::bookings::Desk;
+use crate::base::language::Language;
+use crate::bookings::{Booking, Desk};
 
 /// Mounts the doors.
 pub fn routes(doors: &mut web::ServiceConfig) {
@@ -65,7 +68,20 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(web::resource("/cal/{file}").route(web::get().to(feed::show)))
         .service(web::resource("/b/{token}").route(web::get().to(manage::show)))
         .service(web::resource("/b/{token}/reschedule").route(web::post().to(manage::reschedule)))
-        .service(web::resource("/b/{token}/cancel").route(web::post().to(manage::cancel)));
+        .service(web::resource("/b/{token}/cancel").route(web::post().to(manage::cancel)))
+        .service(web::resource("/b/{token}/wait").route(web::post().to(manage::wait)))
+        .service(web::resource("/b/{token}/leave").route(web::post().to(manage::leave)))
+        .service(web::resource("/earlier/{token}").route(web::get().to(earlier::show)))
+        .service(web::resource("/earlier/{token}/{deed}").route(web::post().to(earlier::answer)));
+}
+
+/// With whom a call is: one name or two.
+fn with_whom(app: &Shared, booking: &Booking, language: Language) -> Option<String> {
+    let name = |id: &str| app.team.rep(id).map(|rep| rep.name.clone());
+    let first = name(&booking.rep)?;
+    let Some(other) = booking.companion.as_deref().and_then(name) else { return Some(first) };
+    let values = [("one", first.clone()), ("other", other)];
+    app.templates.texts().get(language, "booking.two", &values).or(Some(first))
 }
 
 fn desk(app: &Shared) -> Desk<'_> {

@@ -55,6 +55,8 @@ pub struct Form {
     duration: String,
     /// Drawn when the page was shown: sending it twice books once.
     key: String,
+    /// Ticked by whoever would rather come earlier.
+    earlier: String,
     /// Nobody sees this field; whoever fills it is no person.
     website: String,
     /// The answers to the meeting's questions, as `q-` and their ids.
@@ -168,10 +170,17 @@ pub async fn submit(
         notes: form.notes.clone(),
         visitor: VisitorId::parse(&form.visitor).ok(),
         consent: Consent::of_word(&form.consent),
+        earlier: !form.earlier.is_empty(),
     };
     let body = format!(
-        "{} {:?} {} {} {} {:?}",
-        wanted.starts_at, wanted.duration_ms, wanted.email, wanted.name, wanted.notes, wanted.answers
+        "{} {:?} {} {} {} {:?} {}",
+        wanted.starts_at,
+        wanted.duration_ms,
+        wanted.email,
+        wanted.name,
+        wanted.notes,
+        wanted.answers,
+        wanted.earlier
     );
     let repeatable = Request::new(format!("book:{}", meeting.id), &form.key, &body);
     match book::book(&app, &wanted, repeatable.as_ref(), now).await {
@@ -251,6 +260,7 @@ async fn rendered(
             field("email", "email", "email", &form.email, email_error),
         ],
         "notes": form.notes,
+        "wants_earlier": !form.earlier.is_empty(),
         "error": error,
         "key": new_key(),
     });

@@ -240,7 +240,7 @@ mod tests {
         let slots: Vec<Slot<'_>> = (0..12)
             .map(|n| {
                 let starts_at = Timestamp::from_jiff(start).plus_ms(n * DAY_MS / 2);
-                Slot { starts_at, ends_at: starts_at.plus_ms(1), reps: Vec::new() }
+                Slot { starts_at, ends_at: starts_at.plus_ms(1), reps: Vec::new(), with: Vec::new() }
             })
             .collect();
         let looking = Looking {

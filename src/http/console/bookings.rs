@@ -1,11 +1,15 @@
 //! Calls by day, and how they went.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, see_done};
 use crate::base::ids::BookingId;
+use crate::base::language::Language;
+use crate::bookings::earlier::{self, Answer, Waiting};
 use crate::bookings::{self, Desk, Outcome};
 use crate::http::error::Problem;
 use crate::notify::why::why;
@@ -29,12 +33,44 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         .collect();
     let (midnight, _) = reader.day_of(reader.now);
     let calls = calls::list(reads, &reader.names(), asked, midnight, reader.now).await?;
-    let body = json!({ "view": asked.word(), "views": views, "days": by_day(&reader, calls) });
+    let mut waits = BTreeMap::new();
+    for waiting in earlier::queue(reads, reader.now).await? {
+        let offers = earlier::offers_of(reads, waiting.booking).await?;
+        waits.insert(waiting.booking, told_waiting(&reader, &waiting, &offers));
+    }
+    let body = json!({ "view": asked.word(), "views": views, "days": by_day(&reader, calls, &waits) });
     reader.page("console/bookings", body).await
 }
 
+/// How a call waits for an earlier time, and what it was offered.
+fn told_waiting(reader: &Reader, waiting: &Waiting, offers: &[earlier::Offer]) -> Json {
+    let text = |key: &str, values: &[(&str, String)]| {
+        reader.app.templates.texts().get(reader.account.language, key, values).unwrap_or_default()
+    };
+    let day = |day: u8| {
+        let name = text(&format!("booking.wait.day_{day}"), &[]);
+        match reader.account.language {
+            Language::En => name,
+            Language::Es => name.to_lowercase(),
+        }
+    };
+    let days: Vec<String> = (0..7).filter(|n| waiting.hours.has_day(*n)).map(day).collect();
+    let (from, to) = waiting.hours.minutes();
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let values = [("days", days.join(", ")), ("from", clock(from)), ("to", clock(to))];
+    let standing = |offer: &earlier::Offer| match offer.answer {
+        Some(Answer::Taken) => "taken",
+        Some(Answer::Declined) => "declined",
+        None if offer.is_open(reader.now) => "open",
+        None => "over",
+    };
+    let told: Vec<Json> =
+        offers.iter().map(|offer| json!({ "at": offer.starts_at, "standing": standing(offer) })).collect();
+    json!({ "text": text("console.bookings.waits_for", &values), "offers": told })
+}
+
 /// The calls under the reader's days, in the order given.
-fn by_day(reader: &Reader, calls: Vec<Call>) -> Vec<Json> {
+fn by_day(reader: &Reader, calls: Vec<Call>, waits: &BTreeMap<BookingId, Json>) -> Vec<Json> {
     let mut days: Vec<(crate::base::time::Timestamp, Vec<Call>)> = Vec::new();
     for call in calls {
         let (midnight, _) = reader.day_of(call.starts_at);
@@ -43,7 +79,12 @@ fn by_day(reader: &Reader, calls: Vec<Call>) -> Vec<Json> {
             _ => days.push((midnight, vec![call])),
         }
     }
-    let told = |call: Call| told(reader, call);
+    let told = |call: Call| {
+        let waits = waits.get(&call.id);
+        let mut told = told(reader, call);
+        told["waits"] = json!(waits);
+        told
+    };
     days.into_iter()
         .map(
             |(at, calls)| json!({ "at": at, "bookings": calls.into_iter().map(told).collect::<Vec<Json>>() }),

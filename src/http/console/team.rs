@@ -53,6 +53,9 @@ async fn page(reader: &Reader) -> Result<HttpResponse, Problem> {
         rotations.push(json!({
             "meeting": meeting.title.get(reader.account.language),
             "reps": team.reps_of(meeting).iter().map(line).collect::<Vec<Json>>(),
+            "also": meeting
+                .of_companion()
+                .map(|theirs| team.reps_of(&theirs).iter().map(line).collect::<Vec<Json>>()),
         }));
     }
     let choices = |reps: Vec<&Rep>| -> Vec<Json> {
@@ -149,7 +152,7 @@ pub async fn come_back(
     let rep = team.reps.iter().find(|rep| rep.name == of.rep || rep.id == of.rep);
     let rep = subject(&reader, rep.map_or("", |rep| &rep.id))?;
     let mut tx = reader.app.stores.db.begin().await?;
-    let is_there = bookings::come_back(&mut tx, id, &rep.id).await?;
+    let is_there = bookings::come_back(&mut tx, id, &rep.id, reader.now).await?;
     tx.commit().await?;
     if is_there { Ok(see_done(PATH, "back")) } else { Err(bookings::Error::Unknown.into()) }
 }

@@ -186,7 +186,7 @@ impl Door {
 
 // ---- writing --------------------------------------------------------------------------------------
 
-/// Makes every calendar of the call's rep say what the call is now; goes on until it did not change meanwhile.
+/// Makes every calendar of those who hold the call say what the call is now; goes on until it did not change meanwhile.
 pub(in crate::notify) async fn write(desk: &Desk, id: BookingId, now: Timestamp) -> Result<Sent, Error> {
     for _ in 0..TRIES {
         let Some(booking) = call(desk, id).await? else {
@@ -215,7 +215,10 @@ async fn call(desk: &Desk, id: BookingId) -> Result<Option<Booking>, Error> {
 async fn settle(desk: &Desk, booking: &Booking, now: Timestamp) -> Result<(), Error> {
     let mut q = desk.stores.db.read();
     let stands = calendars::written(&mut q, booking.id).await?;
-    let of_rep = calendars::writable(&mut q, &booking.rep).await?;
+    let mut of_rep = calendars::writable(&mut q, &booking.rep).await?;
+    if let Some(companion) = &booking.companion {
+        of_rep.extend(calendars::writable(&mut q, companion).await?);
+    }
     // Of somebody who was erased nothing stays in the calendars of others.
     let is_wanted = booking.state == State::Confirmed && booking.contact.is_some();
     let wanted: &[CalendarId] = if is_wanted { &of_rep } else { &[] };
@@ -259,7 +262,8 @@ async fn put(
     now: Timestamp,
 ) -> Result<(), Error> {
     let Some((door, resource)) = resource(desk, booking, id).await? else { return Ok(()) };
-    let Some(rep) = desk.team.rep(&booking.rep) else { return Ok(()) };
+    let calendar = calendars::find(&mut desk.stores.db.read(), id).await?;
+    let Some(rep) = calendar.and_then(|calendar| desk.team.rep(&calendar.rep)) else { return Ok(()) };
     let entry = calendars::entry(&mut desk.stores.db.read(), booking.clone(), |path| desk.link(path)).await;
     let entry = entry.map_err(|error| Error::Unwritable(error.to_string()))?;
     let language = rep.languages.first().copied().unwrap_or_default();

@@ -3,12 +3,12 @@
 use serde_json::{Value as Json, json};
 
 use super::{Draft, Kind, Mail, Reader, Ready, context, ready};
-use crate::base::ids::BookingId;
+use crate::base::ids::{BookingId, EarlierId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::bookings::invite::{Invite, Method};
 use crate::bookings::team::{Meeting, Rep};
-use crate::bookings::{self, Booking, Outcome, State};
+use crate::bookings::{self, Booking, Outcome, State, earlier};
 use crate::chat;
 use crate::chat::body::{Author, Body};
 use crate::contacts::{self, Activity, Field};
@@ -37,6 +37,8 @@ struct Call<'a> {
     booking: Booking,
     meeting: &'a Meeting,
     rep: &'a Rep,
+    /// Who else of the team is there.
+    companion: Option<&'a Rep>,
     reader: Reader,
     manage: String,
 }
@@ -62,8 +64,9 @@ impl<'a> Call<'a> {
             return Ok(None);
         };
         let Some(reader) = Reader::of(desk, contact).await? else { return Ok(None) };
+        let companion = booking.companion.as_deref().and_then(|id| desk.team.rep(id));
         let manage = desk.link(&bookings::manage_path(&desk.keys, &booking, booking.updated_at));
-        Ok(Some(Self { booking, meeting, rep, reader, manage }))
+        Ok(Some(Self { booking, meeting, rep, companion, reader, manage }))
     }
 
     fn ics(
@@ -79,6 +82,7 @@ impl<'a> Call<'a> {
             booking: &self.booking,
             meeting: self.meeting,
             rep: self.rep,
+            companion: self.companion,
             visitor: (&name, &self.reader.contact.email),
             organizer: &desk.from,
             // The visitor's link changes the call: it is not the rep's to have.
@@ -88,14 +92,21 @@ impl<'a> Call<'a> {
         (method.word(), invite.ics(method, now))
     }
 
-    fn told(&self, language: Language) -> Json {
+    /// With whom the call is, in words.
+    fn host(&self, desk: &Desk, language: Language) -> String {
+        let Some(companion) = self.companion else { return self.rep.name.clone() };
+        let values = [("one", self.rep.name.clone()), ("other", companion.name.clone())];
+        desk.templates.texts().get(language, "booking.two", &values).unwrap_or_else(|| self.rep.name.clone())
+    }
+
+    fn told(&self, desk: &Desk, language: Language) -> Json {
         json!({
             "meeting": {
                 "id": self.meeting.id,
                 "title": self.meeting.title.get(language),
                 "duration_ms": self.booking.ends_at.since_ms(self.booking.starts_at),
             },
-            "host": self.rep.name,
+            "host": self.host(desk, language),
             "location": self.booking.location.clone().unwrap_or_else(|| self.meeting.location.get(language).to_owned()),
             "starts_at": self.booking.starts_at,
             "ends_at": self.booking.ends_at,
@@ -123,7 +134,7 @@ pub(super) async fn to_visitor(
         return Ok(Draft::CHANGED);
     }
     let language = call.booking.language;
-    let mut tells = call.told(language);
+    let mut tells = call.told(desk, language);
     tells["manage"] = json!(call.manage);
     tells["was_at"] = match mail {
         Mail::BookingRescheduled { was_at, .. } => json!(was_at),
@@ -155,8 +166,34 @@ pub(super) async fn missed(desk: &Desk, mail: &Mail, id: BookingId, now: Timesta
         return Ok(Draft::Unwanted("another call is booked already"));
     }
     let language = call.booking.language;
-    let mut tells = call.told(language);
+    let mut tells = call.told(desk, language);
     tells["again"] = json!(desk.link(&format!("/book/{}?lang={}", call.meeting.id, language.code())));
+    let mut reader = call.reader;
+    reader.contact.time_zone = Some(call.booking.time_zone.clone());
+    reader.contact.language = language;
+    ready(desk, mail, &reader, Kind::Answer, now, tells, None)
+}
+
+/// To whoever waits for an earlier time, if it is still kept for her.
+pub(super) async fn earlier(desk: &Desk, mail: &Mail, id: EarlierId, now: Timestamp) -> Result<Draft, Error> {
+    let offer = match earlier::find(&mut desk.stores.db.read(), id).await {
+        Ok(offer) => offer,
+        Err(bookings::Error::Unknown) => return Ok(Draft::CHANGED),
+        Err(error) => return Err(Error::Unwritable(error.to_string())),
+    };
+    let call = Call::now(desk, offer.booking).await?;
+    let call = call.filter(|call| {
+        call.booking.state == State::Confirmed
+            && offer.is_open(now)
+            && offer.starts_at < call.booking.starts_at
+    });
+    let Some(call) = call else { return Ok(Draft::CHANGED) };
+    let language = call.booking.language;
+    let mut tells = call.told(desk, language);
+    let path = earlier::path(&desk.keys, &offer, &call.booking, now);
+    tells["earlier_at"] = json!(offer.starts_at);
+    tells["kept_until"] = json!(offer.expires_at);
+    tells["link"] = json!(desk.link(&format!("{path}?lang={}", language.code())));
     let mut reader = call.reader;
     reader.contact.time_zone = Some(call.booking.time_zone.clone());
     reader.contact.language = language;
@@ -166,18 +203,23 @@ pub(super) async fn missed(desk: &Desk, mail: &Mail, id: BookingId, now: Timesta
 pub(super) async fn to_rep(
     desk: &Desk,
     mail: &Mail,
-    id: BookingId,
-    sequence: i64,
+    (id, sequence): (BookingId, i64),
+    is_companion: bool,
     now: Timestamp,
 ) -> Result<Draft, Error> {
     let Some(call) = Call::find(desk, mail, id, sequence).await? else { return Ok(Draft::CHANGED) };
+    let (rep, other) = match (is_companion, call.companion) {
+        (false, other) => (call.rep, other),
+        (true, Some(companion)) => (companion, Some(call.rep)),
+        (true, None) => return Ok(Draft::CHANGED),
+    };
     let contact = &call.reader.contact;
     let mut q = desk.stores.db.read();
     // In the language in which the rep reads the console; without an account, in the first one of the team's file.
-    let account = store::account_of(&mut q, &call.rep.account).await?;
+    let account = store::account_of(&mut q, &rep.account).await?;
     let language = match account {
         Some(account) => store::language_of(&mut q, account).await?,
-        None => call.rep.languages.first().copied().unwrap_or_default(),
+        None => rep.languages.first().copied().unwrap_or_default(),
     };
     let company = match contact.company {
         Some(company) => contacts::company(&mut q, company).await?.map(|company| company.name),
@@ -194,8 +236,10 @@ pub(super) async fn to_rep(
     let stage = desk.lifecycle.stage(&contact.stage).map(|stage| stage.label.get(language).to_owned());
     let their_zone = Zone::named(&call.booking.time_zone);
     let at = call.booking.starts_at.as_ms();
-    let mut tells = call.told(language);
+    let mut tells = call.told(desk, language);
     let reason = call.booking.assignment.as_ref();
+    let reason = if is_companion { reason.and_then(|reason| reason.companion.as_deref()) } else { reason };
+    tells["also"] = json!(other.map(|other| other.name.clone()));
     tells["why"] = json!(reason.map(|reason| why(&desk.templates, &desk.team, reason, language).text));
     tells["moved"] = json!(call.booking.sequence > 0);
     tells["reason"] = json!(call.booking.cancel_reason);
@@ -209,13 +253,13 @@ pub(super) async fn to_rep(
     });
     tells["history"] = history(desk, &activities, language);
     let who = contact.display_name();
-    tells["conversation"] = conversation(desk, &mut q, &call, &who, language).await?;
+    tells["conversation"] = conversation(desk, &mut q, (&call.booking, rep), &who, language).await?;
     tells["transcript"] = json!(
         call.booking.conversation.map(|conversation| desk.link(&format!("/console/inbox/{conversation}")))
     );
     tells["link"] = json!(desk.link(&format!("/console/contacts/{}", contact.id)));
     tells["manage"] = json!(null);
-    let zone = call.rep.zone.iana_name().unwrap_or("UTC");
+    let zone = rep.zone.iana_name().unwrap_or("UTC");
     let context = context(zone, &call.reader.site, now, tells);
     Ok(Draft::Ready(Box::new(Ready {
         unsubscribe: None,
@@ -223,8 +267,8 @@ pub(super) async fn to_rep(
         template: mail.name().to_owned(),
         kind: Kind::Answer,
         language,
-        to: call.rep.email.clone(),
-        to_name: call.rep.name.clone(),
+        to: rep.email.clone(),
+        to_name: rep.name.clone(),
         from_name: call.reader.company.clone(),
         contact: None,
         written: compose(&desk.templates, &desk.wording, mail.name(), language, &context, &Dress::default())?,
@@ -237,12 +281,12 @@ pub(super) async fn to_rep(
 async fn conversation(
     desk: &Desk,
     q: &mut impl Queries,
-    call: &Call<'_>,
+    (booking, rep): (&Booking, &Rep),
     visitor: &str,
     language: Language,
 ) -> Result<Json, Error> {
-    let Some(id) = call.booking.conversation else { return Ok(json!([])) };
-    let zone = Zone::named(call.rep.zone.iana_name().unwrap_or("UTC"));
+    let Some(id) = booking.conversation else { return Ok(json!([])) };
+    let zone = Zone::named(rep.zone.iana_name().unwrap_or("UTC"));
     let mut lines = Vec::new();
     for entry in chat::transcript(q, id, &desk.company).await? {
         let text = match &entry.body {

@@ -19,7 +19,8 @@ use super::compose::{Dress, Written, compose};
 use super::{Desk, Error};
 use crate::base::email::Email;
 use crate::base::ids::{
-    AccountId, BookingId, CalendarId, ContactId, ConversationId, EnrolmentId, HandoverId, TaskId, VisitorId,
+    AccountId, BookingId, CalendarId, ContactId, ConversationId, EarlierId, EnrolmentId, HandoverId, TaskId,
+    VisitorId,
 };
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
@@ -65,12 +66,24 @@ pub enum Mail {
     BookingReminder { booking: BookingId, sequence: i64 },
     /// Nobody came to the call; here is how to take it up again.
     BookingMissed { booking: BookingId },
+    /// An earlier time is kept for whoever waits for one.
+    BookingEarlier { offer: EarlierId },
     /// To the rep: her calendar cannot be read, and nobody can book her.
     CalendarStale { calendar: CalendarId },
-    /// To the rep: a call is booked or moved.
-    RepBooked { booking: BookingId, sequence: i64 },
-    /// To the rep: the call is off.
-    RepCancelled { booking: BookingId, sequence: i64 },
+    /// To the rep, or to whoever is there, too: a call is booked or moved.
+    RepBooked {
+        booking: BookingId,
+        sequence: i64,
+        #[serde(default)]
+        is_companion: bool,
+    },
+    /// To the same: the call is off.
+    RepCancelled {
+        booking: BookingId,
+        sequence: i64,
+        #[serde(default)]
+        is_companion: bool,
+    },
     /// The conversation that somebody asked to have by mail, up to an entry of its log.
     Transcript { contact: ContactId, conversation: ConversationId, up_to: i64 },
     /// To a colleague: somebody is handed over to her.
@@ -115,6 +128,7 @@ impl Mail {
             Self::BookingCancelled { .. } => "booking_cancelled",
             Self::BookingReminder { .. } => "booking_reminder",
             Self::BookingMissed { .. } => "booking_missed",
+            Self::BookingEarlier { .. } => "booking_earlier",
             Self::CalendarStale { .. } => "calendar_stale",
             Self::RepBooked { .. } => "rep_booked",
             Self::RepCancelled { .. } => "rep_cancelled",
@@ -245,9 +259,11 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
             booking::to_visitor(desk, mail, *booking, *sequence, now).await
         }
         Mail::BookingMissed { booking } => booking::missed(desk, mail, *booking, now).await,
+        Mail::BookingEarlier { offer } => booking::earlier(desk, mail, *offer, now).await,
         Mail::CalendarStale { calendar } => calendar::stale(desk, mail, *calendar, now).await,
-        Mail::RepBooked { booking, sequence } | Mail::RepCancelled { booking, sequence } => {
-            booking::to_rep(desk, mail, *booking, *sequence, now).await
+        Mail::RepBooked { booking, sequence, is_companion }
+        | Mail::RepCancelled { booking, sequence, is_companion } => {
+            booking::to_rep(desk, mail, (*booking, *sequence), *is_companion, now).await
         }
         Mail::Transcript { contact, conversation, up_to } => {
             transcript::transcript(desk, mail, *contact, *conversation, *up_to, now).await

@@ -51,7 +51,7 @@ pub async fn calls(q: &mut impl Queries, span: Span) -> Result<Vec<Call>> {
         .query(
             sql!(
                 "select meeting, rep, created_at, starts_at, outcome from bookings
-                 where state = 'confirmed' and starts_at >= $1 and starts_at < $2 order by starts_at, id"
+                 where state = 'confirmed' and companion_of is null and starts_at >= $1 and starts_at < $2 order by starts_at, id"
             ),
             params![span.from, span.to],
         )

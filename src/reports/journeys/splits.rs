@@ -64,7 +64,7 @@ pub async fn through(q: &mut impl Queries, span: Span, flow: Option<&str>) -> Re
                      (select count(*) from messages m where m.conversation_id = a.conversation_id
                          and m.author = 'visitor' and m.at >= a.at) as answers,
                      (select count(*) from bookings b where b.conversation_id = a.conversation_id
-                         and b.state in ('confirmed', 'cancelled')) as calls
+                         and b.companion_of is null and b.state in ('confirmed', 'cancelled')) as calls
                  from chat_arms a join conversations c on c.id = a.conversation_id
                  where a.at >= $1 and a.at < $2 and ($3 = '' or a.flow = $3)
                  order by a.flow, a.step, a.arm"

@@ -51,7 +51,7 @@ impl Client {
         if let Some((kind, bytes)) = body {
             request = request.header("content-type", kind).body(bytes);
         }
-        let response = request.send().await.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let response = request.send().await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
         Answer {
             path: path.to_owned(),
             status: response.status().as_u16(),

@@ -21,6 +21,7 @@ mod collector;
 mod commands;
 mod console;
 mod content;
+mod crm;
 mod contracts;
 mod deals;
 mod definitions;

@@ -239,6 +239,8 @@ const TABLES: &[&str] = &[
     "lifecycle_proposals",
     "endpoints",
     "digest_lines",
+    "crm_links",
+    "crm_states",
 ];
 
 /// Sets one key of the settings.
@@ -278,7 +280,7 @@ async fn settings(url: &str, folder: &Path) -> Table {
     // Tests ask no name server but their own.
     set(&mut settings, "forms", "check_mail_servers", false);
     set(&mut settings, "storage", "data", data);
-    for name in ["lifecycle", "forms", "content", "webinars", "team", "notify", "topics", "replies"] {
+    for name in ["lifecycle", "forms", "content", "webinars", "team", "notify", "topics", "replies", "crm"] {
         set(&mut settings, "definitions", name, path(&format!("config/{name}.yaml")));
     }
     for name in ["mails", "nurture"] {

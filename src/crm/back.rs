@@ -178,7 +178,10 @@ async fn apply(courier: &Courier<'_>, tx: &mut Tx, link: &Link, standing: &Stand
         }
         (Whose::Deal(deal), Standing::Open { stage }) => {
             if deal.status != Status::Open {
-                return Err(refused(format!("the deal was opened again, and is {} here", deal.status.word())));
+                return Err(refused(format!(
+                    "the deal was opened again, and is {} here",
+                    deal.status.word()
+                )));
             }
             let people = deals::people(tx, deal.id).await?;
             let people: Vec<ContactId> = people.into_iter().map(|person| person.contact).collect();
@@ -203,7 +206,8 @@ async fn apply(courier: &Courier<'_>, tx: &mut Tx, link: &Link, standing: &Stand
 }
 
 fn reason_of(told: Option<&str>) -> String {
-    let line: String = told.unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String =
+        told.unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line: String = line.trim().chars().take(REASON_MOST).collect();
     if line.is_empty() { "lost in the CRM".to_owned() } else { line }
 }

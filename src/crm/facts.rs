@@ -126,7 +126,8 @@ impl Person {
     /// She herself.
     pub fn record(&self, connection: &Connection, company: Option<String>) -> Record {
         let contact = &self.contact;
-        let stage = connection.lifecycle.get(&contact.stage).map(|theirs| (contact.stage.clone(), theirs.clone()));
+        let stage =
+            connection.lifecycle.get(&contact.stage).map(|theirs| (contact.stage.clone(), theirs.clone()));
         let phone = self.values.get("field.phone").and_then(Json::as_str).map(str::to_owned);
         let body = Body::Contact {
             email: contact.email.to_string(),
@@ -191,7 +192,10 @@ impl Person {
         if let Some(link) = &transcript {
             note.push((words.get("note.transcript", &[]), link.clone()));
         }
-        note.push((words.get("note.contact", &[]), world.link(&format!("/console/contacts/{}", self.contact.id))));
+        note.push((
+            words.get("note.contact", &[]),
+            world.link(&format!("/console/contacts/{}", self.contact.id)),
+        ));
         let mut values = self.values.clone();
         let mut put = |name: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -330,7 +334,8 @@ impl DealFacts {
     ) -> Result<Self, Error> {
         let contact = &person.contact;
         let link = store::of_contact(q, &connection.name, contact.id).await?;
-        let is_customer = world.lifecycle.post_sale.as_ref().is_some_and(|track| track.begins == contact.stage);
+        let is_customer =
+            world.lifecycle.post_sale.as_ref().is_some_and(|track| track.begins == contact.stage);
         let standing = match is_customer {
             true => Standing::Won,
             false => Standing::Open { stage: connection.stages.get(&contact.stage).cloned() },
@@ -400,7 +405,9 @@ fn owner(connection: &Connection, account: Option<&str>) -> Option<String> {
 fn filled(connection: &Connection, thing: Thing, own_id: &str, values: &Values) -> Vec<(String, Json)> {
     let known = connection.fields.get(&thing).into_iter().flatten();
     let mut filled: Vec<(String, Json)> = known
-        .filter_map(|(field, source): &(String, Source)| Some((field.clone(), values.get(source.name())?.clone())))
+        .filter_map(|(field, source): &(String, Source)| {
+            Some((field.clone(), values.get(source.name())?.clone()))
+        })
         .collect();
     if let Some(field) = connection.ids.get(&thing) {
         filled.push((field.clone(), json!(own_id)));
@@ -497,10 +504,7 @@ fn way(visits: &[Visit], words: &Words<'_>) -> Values {
 }
 
 /// The call of an id, if there is one.
-pub(super) async fn booking_of(
-    q: &mut impl Queries,
-    id: BookingId,
-) -> Result<Option<Booking>, Error> {
+pub(super) async fn booking_of(q: &mut impl Queries, id: BookingId) -> Result<Option<Booking>, Error> {
     match bookings::find(q, id).await {
         Ok(booking) => Ok(Some(booking)),
         Err(bookings::Error::Store(error)) => Err(Error::Storage(error)),

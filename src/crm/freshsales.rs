@@ -46,7 +46,8 @@ impl Crm for Freshsales {
                 Body::Company { .. } | Body::Contact { .. } => Ok(None),
                 Body::Deal { title, people, .. } => {
                     let Some(person) = people.first() else { return Ok(None) };
-                    let found = line.look(&format!("/contacts/{person}?include=deals")).await?.unwrap_or_default();
+                    let found =
+                        line.look(&format!("/contacts/{person}?include=deals")).await?.unwrap_or_default();
                     let deals = list(&found, &["/deals", "/contact/deals"]);
                     let field = line.connection.ids.get(&Thing::Deal);
                     let ended = [&line.connection.won, &line.connection.lost];
@@ -66,7 +67,8 @@ impl Crm for Freshsales {
                 Body::Activity { .. } => {
                     let mark = record.mark();
                     for page in 1..=PAGES_MOST {
-                        let found = line.look(&format!("/sales_activities?page={page}")).await?.unwrap_or_default();
+                        let found =
+                            line.look(&format!("/sales_activities?page={page}")).await?.unwrap_or_default();
                         let activities = list(&found, &["/sales_activities"]);
                         let is_it = |activity: &&Json| {
                             let notes = activity.get("notes").and_then(Json::as_str);
@@ -119,7 +121,10 @@ impl Crm for Freshsales {
 
     fn look<'a>(&'a self, line: &'a Line<'a>, id: &'a str) -> BoxFuture<'a, Result<Standing, Fault>> {
         Box::pin(async move {
-            let found = line.look(&format!("/deals/{id}?include=deal_stage,deal_reason")).await?.ok_or(Fault::Gone)?;
+            let found = line
+                .look(&format!("/deals/{id}?include=deal_stage,deal_reason"))
+                .await?
+                .ok_or(Fault::Gone)?;
             let deal = found.get("deal").cloned().unwrap_or_default();
             let stage = id_of(deal.get("deal_stage_id")).ok_or(Fault::Gone)?;
             let reason = list(&found, &["/deal_reasons"]);
@@ -158,7 +163,9 @@ impl Crm for Freshsales {
 
     /// The body is what the workflow says: `{"deal_id": …}`, or a deal as the API tells it.
     fn changed(&self, body: &Json) -> Vec<(String, String)> {
-        let deal = ["/deal_id", "/deal/id", "/deal/deal_id", "/id"].into_iter().find_map(|path| id_of(body.pointer(path)));
+        let deal = ["/deal_id", "/deal/id", "/deal/deal_id", "/id"]
+            .into_iter()
+            .find_map(|path| id_of(body.pointer(path)));
         deal.map(|deal| (deal, String::new())).into_iter().collect()
     }
 }
@@ -219,7 +226,18 @@ fn written(connection: &Connection, record: &Record) -> Map<String, Json> {
                 put(&mut out, "deal_stage_id", stage);
             }
         }
-        Body::Activity { subject, starts_at, ends_at, note, location, person, owner, state: _, company: _, deal: _ } => {
+        Body::Activity {
+            subject,
+            starts_at,
+            ends_at,
+            note,
+            location,
+            person,
+            owner,
+            state: _,
+            company: _,
+            deal: _,
+        } => {
             out.insert("title".to_owned(), json!(subject));
             out.insert("notes".to_owned(), json!(plain(note, &record.mark())));
             out.insert("start_date".to_owned(), json!(starts_at.to_string()));

@@ -65,7 +65,10 @@ impl Crm for HubSpot {
                     let body = json!({ "filterGroups": [{ "filters": [filter] }], "properties": ["domain"], "limit": 1 });
                     let path = format!("{}/search", objects(connection, "companies"));
                     let found = line.ask("POST", &path, Some(&body)).await?;
-                    Ok(id_of(found.pointer("/results/0/id")))
+                    let results = found.get("results").and_then(Json::as_array);
+                    let results =
+                        results.ok_or_else(|| Fault::Unsure("the answer has no results".to_owned()))?;
+                    Ok(results.first().and_then(|company| id_of(company.get("id"))))
                 }
                 Body::Contact { .. } => Ok(None),
                 Body::Deal { .. } if connection.ids.contains_key(&Thing::Deal) => Ok(None),
@@ -75,7 +78,9 @@ impl Crm for HubSpot {
                     let found = belonging(line, person, "deals", &["dealname", "dealstage"]).await?;
                     let is_it = |deal: &&Json| {
                         let text = |name: &str| {
-                            deal.pointer(&format!("/properties/{name}")).and_then(Json::as_str).unwrap_or_default()
+                            deal.pointer(&format!("/properties/{name}"))
+                                .and_then(Json::as_str)
+                                .unwrap_or_default()
                         };
                         text("dealname") == title && !ended.contains(&text("dealstage"))
                     };
@@ -86,7 +91,8 @@ impl Crm for HubSpot {
                     let mark = record.mark();
                     let found = belonging(line, person, "meetings", &["hs_internal_meeting_notes"]).await?;
                     let is_it = |meeting: &&Json| {
-                        let notes = meeting.pointer("/properties/hs_internal_meeting_notes").and_then(Json::as_str);
+                        let notes =
+                            meeting.pointer("/properties/hs_internal_meeting_notes").and_then(Json::as_str);
                         notes.is_some_and(|notes| notes.contains(&mark))
                     };
                     Ok(found.iter().find(is_it).and_then(|meeting| id_of(meeting.get("id"))))
@@ -169,7 +175,8 @@ impl Crm for HubSpot {
                 let joined: Vec<Json> = joins(record)
                     .into_iter()
                     .map(|(_, id, kind)| {
-                        let types = json!([{ "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": kind }]);
+                        let types =
+                            json!([{ "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": kind }]);
                         json!({ "to": { "id": id }, "types": types })
                     })
                     .collect();
@@ -201,7 +208,8 @@ impl Crm for HubSpot {
             let kind = event.get("subscriptionType").and_then(Json::as_str)?;
             // Generic subscriptions name the object by the number of its type.
             let is_deal = kind.starts_with("deal.")
-                || (kind.starts_with("object.") && event.get("objectTypeId").and_then(Json::as_str) == Some("0-3"));
+                || (kind.starts_with("object.")
+                    && event.get("objectTypeId").and_then(Json::as_str) == Some("0-3"));
             let deal = id_of(event.get("objectId")).filter(|_| is_deal)?;
             Some((deal, id_of(event.get("eventId")).unwrap_or_default()))
         });
@@ -282,7 +290,18 @@ fn properties(connection: &Connection, record: &Record) -> Map<String, Json> {
                 }
             }
         }
-        Body::Activity { subject, starts_at, ends_at, state, note, location, owner, company: _, person: _, deal: _ } => {
+        Body::Activity {
+            subject,
+            starts_at,
+            ends_at,
+            state,
+            note,
+            location,
+            owner,
+            company: _,
+            person: _,
+            deal: _,
+        } => {
             let outcome = match state {
                 CallState::Ahead => "SCHEDULED",
                 CallState::Held => "COMPLETED",

@@ -70,7 +70,11 @@ impl<'a> Line<'a> {
         let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
         let answer = self.outbound.ask(method, &address, &headers, body, MOST_BYTES).await;
         match answer {
-            Ok(answer) => meaning(&answer),
+            Ok(answer) => match meaning(&answer) {
+                // Nothing is not the same as "there is none".
+                Ok(Json::Null) if method == "GET" => Err(Fault::Unsure("the answer is empty".to_owned())),
+                meant => meant,
+            },
             // Not a byte has left.
             Err(Error::Refused(why) | Error::Unwritable(why)) => Err(Fault::Refused(why)),
             Err(error) => Err(Fault::Unsure(error.to_string())),
@@ -207,7 +211,9 @@ mod tests {
             (429, r#"{"errorType":"RATE_LIMIT","policyName":"DAILY"}"#, HOUR_MS),
             (207, r#"{"errors":[{"category":"RATE_LIMITS"}]}"#, MINUTE_MS),
         ] {
-            let Err(Fault::Throttled { wait_ms: waits, .. }) = answered(status, body) else { panic!("{body}") };
+            let Err(Fault::Throttled { wait_ms: waits, .. }) = answered(status, body) else {
+                panic!("{body}")
+            };
             assert_eq!(waits, wait_ms, "{body}");
         }
         let told = Answer { status: 429, wait_ms: Some(7_000), reset_ms: Some(2_000), body: String::new() };

@@ -87,8 +87,11 @@ pub(crate) trait Crm: Sync {
     fn lag_ms(&self, connection: &Connection, thing: Thing) -> i64;
 
     /// Looks for what stands for it.
-    fn find<'a>(&'a self, line: &'a Line<'a>, record: &'a Record)
-    -> BoxFuture<'a, Result<Option<String>, Fault>>;
+    fn find<'a>(
+        &'a self,
+        line: &'a Line<'a>,
+        record: &'a Record,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>>;
 
     /// Makes it, and returns its id there.
     fn create<'a>(&'a self, line: &'a Line<'a>, record: &'a Record) -> BoxFuture<'a, Result<String, Fault>>;
@@ -297,11 +300,27 @@ async fn deal_of(
             let name = company_name(tx, company).await?.unwrap_or_else(|| contact.display_name());
             let currency = connections.all.first().map_or("EUR", |first| first.currency.as_str());
             let new = NewDeal { company, name: &name, amount: None, currency, owner: contact.owner };
-            deals::open(tx, &new, now).await.map_err(unwritable)?
+            match deals::open(tx, &new, now).await {
+                Ok(deal) => deal,
+                Err(error) => return without_deal(error),
+            }
         }
     };
-    deals::add_person(tx, deal, contact.id, deals::Role::Other, now).await.map_err(unwritable)?;
+    if let Err(error) = deals::add_person(tx, deal, contact.id, deals::Role::Other, now).await {
+        return without_deal(error);
+    }
     Ok(())
+}
+
+/// A call without a deal is told all the same: everything else that follows from it must not wait for that.
+fn without_deal(error: deals::Error) -> Result<(), Error> {
+    match error {
+        deals::Error::Store(error) => Err(Error::Storage(error)),
+        error => {
+            tracing::warn!(error = %error, "no deal can be opened for a call");
+            Ok(())
+        }
+    }
 }
 
 /// The deal that somebody has a part in and that is still open, the latest.

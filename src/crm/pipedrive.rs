@@ -165,7 +165,10 @@ fn written(connection: &Connection, record: &Record) -> (&'static str, Json) {
             out.insert("name".to_owned(), json!(name));
             out.insert("emails".to_owned(), json!([{ "value": email, "primary": true, "label": "work" }]));
             if let Some(phone) = phone {
-                out.insert("phones".to_owned(), json!([{ "value": phone, "primary": true, "label": "work" }]));
+                out.insert(
+                    "phones".to_owned(),
+                    json!([{ "value": phone, "primary": true, "label": "work" }]),
+                );
             }
             put(&mut out, "org_id", company.as_deref());
             put(&mut out, "owner_id", owner.as_deref());
@@ -198,7 +201,16 @@ fn written(connection: &Connection, record: &Record) -> (&'static str, Json) {
             "/deals"
         }
         Body::Activity {
-            subject, starts_at, ends_at, state, note, location, company, person, deal, owner,
+            subject,
+            starts_at,
+            ends_at,
+            state,
+            note,
+            location,
+            company,
+            person,
+            deal,
+            owner,
         } => {
             let at = starts_at.to_jiff().to_zoned(TimeZone::UTC);
             let minutes = ends_at.since_ms(*starts_at) / MINUTE_MS;
@@ -258,7 +270,9 @@ async fn search(line: &Line<'_>, what: &str, field: &str, term: &str) -> Result<
         let texts = |name: &str| item.and_then(|item| item.get(name)).cloned().unwrap_or_default();
         match field {
             "email" => texts("emails").as_array().is_some_and(|emails| {
-                emails.iter().any(|email| email.as_str().is_some_and(|email| email.eq_ignore_ascii_case(term)))
+                emails
+                    .iter()
+                    .any(|email| email.as_str().is_some_and(|email| email.eq_ignore_ascii_case(term)))
             }),
             _ => texts("name").as_str().is_some_and(|name| name.to_lowercase() == term.to_lowercase()),
         }

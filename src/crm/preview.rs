@@ -74,7 +74,8 @@ async fn told(
     requests: &mut Vec<Request>,
 ) -> Result<String, Error> {
     let thing = record.thing();
-    let there = store::link(q, &connection.name, thing, &record.own_id).await?.and_then(|link| link.remote_id);
+    let there =
+        store::link(q, &connection.name, thing, &record.own_id).await?.and_then(|link| link.remote_id);
     let (method, path, body) = connection.crm.written(connection, &record);
     requests.push(Request { thing: thing.word(), there: there.clone(), method, path, body });
     Ok(there.unwrap_or_else(|| placeholder(thing)))

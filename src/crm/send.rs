@@ -14,8 +14,8 @@ use crate::base::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::bookings::State;
 use crate::deals;
 use crate::notify::{Desk, Error, Sent};
-use crate::storage;
 use crate::privacy::audit::{self, Act, By};
+use crate::storage;
 
 /// Nobody makes one thing for longer than this.
 const CLAIM_MS: i64 = MINUTE_MS;
@@ -34,7 +34,10 @@ pub fn pause_ms(error: &Error, attempts: i64) -> Option<i64> {
 /// Why a piece of work goes no further for now.
 pub(super) enum Halt {
     /// Somebody else makes it at this moment.
-    Wait { until: Timestamp, why: &'static str },
+    Wait {
+        until: Timestamp,
+        why: &'static str,
+    },
     /// It is not wanted (any more).
     Over(&'static str),
     Failed(Error),
@@ -234,11 +237,17 @@ impl Courier<'_> {
         self.ensure(record, may_make).await.map(Some)
     }
 
-    async fn contact(&self, person: &Person, company: Option<String>, may_make: bool) -> Result<String, Halt> {
+    async fn contact(
+        &self,
+        person: &Person,
+        company: Option<String>,
+        may_make: bool,
+    ) -> Result<String, Halt> {
         let mut record = person.record(self.connection, company);
         // Somebody who was merged into her may be the one who is there.
         let link =
-            store::of_contact(&mut self.desk.stores.db.read(), &self.connection.name, person.contact.id).await?;
+            store::of_contact(&mut self.desk.stores.db.read(), &self.connection.name, person.contact.id)
+                .await?;
         if let Some(link) = link.filter(|link| link.remote_id.is_some()) {
             record.own_id = link.own_id;
         }
@@ -313,7 +322,8 @@ impl Courier<'_> {
         let (name, thing, own) = (self.connection.name.as_str(), record.thing(), record.own_id.as_str());
         let mut tx = db.begin().await?;
         let busy =
-            store::claim(&mut tx, (name, thing, own), record.about, self.job, now.plus_ms(CLAIM_MS), now).await?;
+            store::claim(&mut tx, (name, thing, own), record.about, self.job, now.plus_ms(CLAIM_MS), now)
+                .await?;
         tx.commit().await?;
         if let Some(until) = busy {
             return Err(Halt::Wait { until, why: "somebody else is making it at this moment" });
@@ -370,7 +380,8 @@ impl Courier<'_> {
         let mut tx = self.desk.stores.db.begin().await?;
         let is_ours = store::put(&mut tx, name, thing, &record.own_id, put, self.now).await?;
         if !is_ours && let Some(contact) = record.about {
-            let left = serde_json::json!({ "crm": [{ "crm": name, "kind": thing.word(), "id": put.remote }] });
+            let left =
+                serde_json::json!({ "crm": [{ "crm": name, "kind": thing.word(), "id": put.remote }] });
             audit::note(&mut tx, By::Rule, Act::Erased, contact, left, self.now).await?;
         }
         tx.commit().await?;

@@ -138,7 +138,8 @@ fn connection(view: View<'_>, names: &Names) -> Option<Connection> {
         }
         (None, None) => None,
     };
-    let token = map.required("token").and_then(|view| secret(view, "a token", |text| is_plain(text, 4, 2_000)));
+    let token =
+        map.required("token").and_then(|view| secret(view, "a token", |text| is_plain(text, 4, 2_000)));
     let login = map.optional("login").and_then(View::str);
     let password =
         map.optional("password").and_then(|view| secret(view, "a password", |text| is_plain(text, 8, 200)));
@@ -158,15 +159,14 @@ fn connection(view: View<'_>, names: &Names) -> Option<Connection> {
         })
     });
     let people_in = map.optional("people_in").map(|view| stages_in(view, names)).unwrap_or_default();
-    let consent = map.optional("consent").and_then(|view| {
-        view.parsed("a purpose", |text| yaml::is_name(text).then(|| text.to_owned()))
-    });
+    let consent = map
+        .optional("consent")
+        .and_then(|view| view.parsed("a purpose", |text| yaml::is_name(text).then(|| text.to_owned())));
     let lifecycle = map.optional("lifecycle").map(|view| by_stage(view, names)).unwrap_or_default();
     let pipeline = map.optional("pipeline").and_then(View::str);
     let deal_stages = map.optional("stages");
     let stages = deal_stages.map(|view| by_stage(view, names)).unwrap_or_default();
-    let (won, lost) =
-        (map.optional("won").and_then(View::str), map.optional("lost").and_then(View::str));
+    let (won, lost) = (map.optional("won").and_then(View::str), map.optional("lost").and_then(View::str));
     let activity = map.optional("activity").and_then(View::str);
     let owners = map.optional("owners").map(texts).unwrap_or_default();
     let ids = map.optional("ids").map(ids).unwrap_or_default();
@@ -210,10 +210,17 @@ fn connection(view: View<'_>, names: &Names) -> Option<Connection> {
         }
     }
     if crm?.word() == "pipedrive" {
-        for word in stages.values().chain(&pipeline).chain(owners.values()).filter(|word| word.parse::<i64>().is_err())
+        for word in stages
+            .values()
+            .chain(&pipeline)
+            .chain(owners.values())
+            .filter(|word| word.parse::<i64>().is_err())
         {
-            view.error("R106", format!("\"{word}\" is no number: Pipedrive names stages, pipelines and users by ids"))
-                .hint("the address of the pipeline's page ends with its number");
+            view.error(
+                "R106",
+                format!("\"{word}\" is no number: Pipedrive names stages, pipelines and users by ids"),
+            )
+            .hint("the address of the pipeline's page ends with its number");
         }
         if won.is_some() || lost.is_some() {
             view.error("R106", "Pipedrive's deals are won and lost by themselves, not by a stage")
@@ -289,12 +296,17 @@ fn stages_in(view: View<'_>, names: &Names) -> Vec<String> {
 fn by_stage(view: View<'_>, names: &Names) -> BTreeMap<String, String> {
     let Some(map) = view.map() else { return BTreeMap::new() };
     let entries = map.entries().into_iter();
-    entries.filter_map(|(key, value)| Some((stage(&key.value, value, &key.at, names)?, value.str()?))).collect()
+    entries
+        .filter_map(|(key, value)| Some((stage(&key.value, value, &key.at, names)?, value.str()?)))
+        .collect()
 }
 
 fn texts(view: View<'_>) -> BTreeMap<String, String> {
     let Some(map) = view.map() else { return BTreeMap::new() };
-    map.entries().into_iter().filter_map(|(key, value)| Some((key.value.to_lowercase(), value.str()?))).collect()
+    map.entries()
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.value.to_lowercase(), value.str()?)))
+        .collect()
 }
 
 fn ids(view: View<'_>) -> BTreeMap<Thing, String> {
@@ -337,7 +349,10 @@ fn fields(view: View<'_>) -> BTreeMap<Thing, Vec<(String, Source)>> {
                 None => {
                     let offered = Source::offered(thing);
                     value
-                        .error("R107", format!("nothing called \"{}\" goes into a {}", text.value, thing.word()))
+                        .error(
+                            "R107",
+                            format!("nothing called \"{}\" goes into a {}", text.value, thing.word()),
+                        )
                         .did_you_mean(&text.value, offered.iter().map(String::as_str));
                 }
             }
@@ -387,7 +402,9 @@ mod tests {
 
     #[test]
     fn a_mistake_is_told_where_it_stands_and_says_no_secret() {
-        let one = |rest: &str| codes(&format!("connections:\n  - {{name: x, kind: pipedrive, token: abcdef{rest}}}\n"));
+        let one = |rest: &str| {
+            codes(&format!("connections:\n  - {{name: x, kind: pipedrive, token: abcdef{rest}}}\n"))
+        };
         assert_eq!(one(""), Vec::<String>::new());
         assert_eq!(one(", stages: {sqx: 1}"), ["2:60 R103"]);
         assert_eq!(one(", stages: {sql: 1, sal: 1}"), ["2:59 R104"]);
@@ -397,12 +414,22 @@ mod tests {
         assert_eq!(one(", fields: {company: {a: contact.email}}"), ["2:73 R107"]);
         assert_eq!(one(", fields: {person: {a: contact.email}}"), ["2:60 Y003"]);
         assert_eq!(one(", won: 3"), ["2:5 R106"]);
-        assert_eq!(codes("connections:\n  - {name: x, kind: freshsales, token: abcdef}\n"), ["2:5 R102", "2:5 R106"]);
+        assert_eq!(
+            codes("connections:\n  - {name: x, kind: freshsales, token: abcdef}\n"),
+            ["2:5 R102", "2:5 R106"]
+        );
         assert_eq!(codes("connections:\n  - {name: x, kind: salesforce, token: abcdef}\n"), ["2:21 Y004"]);
         let twice = "  - {name: x, kind: hubspot, token: abcdef}\n";
         assert_eq!(codes(&format!("connections:\n{twice}{twice}")), ["3:5 R101"]);
         let report = Report::new();
-        Connections::parse("c", "connections:\n  - {name: x, kind: hubspot, token: hu ter2}\n", &names(), &report);
-        assert!(report.has_errors() && !report.diagnostics().iter().any(|found| found.message.contains("ter2")));
+        Connections::parse(
+            "c",
+            "connections:\n  - {name: x, kind: hubspot, token: hu ter2}\n",
+            &names(),
+            &report,
+        );
+        assert!(
+            report.has_errors() && !report.diagnostics().iter().any(|found| found.message.contains("ter2"))
+        );
     }
 }

@@ -8,7 +8,16 @@ const FIXED: &[(&str, &[&str])] = &[
     (
         "contact",
         &[
-            "id", "email", "first_name", "last_name", "name", "language", "time_zone", "stage", "stage_since", "link",
+            "id",
+            "email",
+            "first_name",
+            "last_name",
+            "name",
+            "language",
+            "time_zone",
+            "stage",
+            "stage_since",
+            "link",
             "created_at",
         ],
     ),
@@ -17,14 +26,30 @@ const FIXED: &[(&str, &[&str])] = &[
     (
         "call",
         &[
-            "id", "meeting", "title", "starts_at", "ends_at", "rep", "location", "notes", "transcript", "state",
+            "id",
+            "meeting",
+            "title",
+            "starts_at",
+            "ends_at",
+            "rep",
+            "location",
+            "notes",
+            "transcript",
+            "state",
         ],
     ),
     (
         "visit",
         &[
-            "first_channel", "first_source", "first_campaign", "first_page", "last_channel", "last_source",
-            "last_campaign", "count", "summary",
+            "first_channel",
+            "first_source",
+            "first_campaign",
+            "first_page",
+            "last_channel",
+            "last_source",
+            "last_campaign",
+            "count",
+            "summary",
         ],
     ),
 ];
@@ -50,7 +75,9 @@ impl Source {
         let is_free = FREE.contains(&area)
             && !name.is_empty()
             && name.len() <= 64
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.'));
+            && name
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.'));
         let is_offered = areas(thing).contains(&area);
         (is_offered && (is_fixed || is_bant || is_free)).then(|| Self(text.to_owned()))
     }

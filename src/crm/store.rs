@@ -313,7 +313,8 @@ pub(super) async fn failed(
             "insert into crm_states (crm, failing_since, error, error_at, resume_at) values ($1, $2, $3, $2, $4)
              on conflict (crm) do update
              set failing_since = coalesce(crm_states.failing_since, excluded.failing_since),
-                 error = excluded.error, error_at = excluded.error_at, resume_at = excluded.resume_at"
+                 error = excluded.error, error_at = excluded.error_at,
+                 resume_at = coalesce(excluded.resume_at, crm_states.resume_at)"
         ),
         params![crm, now, why, resume_at],
     )

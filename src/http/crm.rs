@@ -37,14 +37,17 @@ async fn told(
     if !is_known {
         return Err(super::not_found());
     }
-    let headers = Told::HEADERS.map(|name| (name, header(&request, HeaderName::from_static(name)).to_owned()));
+    let headers =
+        Told::HEADERS.map(|name| (name, header(&request, HeaderName::from_static(name)).to_owned()));
     // As it is known outside, whatever stands in front of us has made of it.
     let url = app.link(request.uri().path_and_query().map_or("", |path| path.as_str()));
     let told = Told { url: &url, headers: &headers, body: &body };
     let now = app.clock.now();
     let mut tx = app.stores.db.begin().await?;
     let taken = crm::take(connection, &mut tx, &told, now).await.map_err(|error| match error {
-        NotTaken::Forged => Problem::new("crm.signature_wrong", "Check the login or the secret of the webhook."),
+        NotTaken::Forged => {
+            Problem::new("crm.signature_wrong", "Check the login or the secret of the webhook.")
+        }
         NotTaken::Unreadable(why) => Problem::new("request.malformed", why),
         NotTaken::Storage(error) => error.into(),
     })?;

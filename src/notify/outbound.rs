@@ -191,14 +191,15 @@ impl Outbound {
         headers: &[(&'static str, String)],
         body: Vec<u8>,
     ) -> Result<Answer, Error> {
-        self.ask("POST", address, headers, body, MOST_TEXT).await
+        // What it says is for people; that it stops in the middle changes nothing.
+        self.answered("POST", address, headers, body, MOST_TEXT).await.map(|(answer, _)| answer)
     }
 
-    /// Sends one request with these headers and tells what was answered, at most so many bytes of it.
+    /// Sends one request with these headers and tells what was answered, as a whole.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the address may not be reached, [`Error::Unreachable`] if nothing was answered: then nobody
-    /// knows whether it was done.
+    /// [`Error::Refused`] if the address may not be reached, [`Error::Unreachable`] if nothing was answered, or not all of it
+    /// came, or it has more than so many bytes: then nobody knows whether it was done.
     pub async fn ask(
         &self,
         method: &'static str,
@@ -207,6 +208,24 @@ impl Outbound {
         body: Vec<u8>,
         most_bytes: usize,
     ) -> Result<Answer, Error> {
+        let (answer, is_whole) = self.answered(method, address, headers, body, most_bytes).await?;
+        // A refusal is one, however much of its reason came.
+        if is_whole || answer.status >= 400 {
+            Ok(answer)
+        } else {
+            Err(Error::Unreachable("the answer broke off".to_owned()))
+        }
+    }
+
+    /// The answer, and whether all of it came.
+    async fn answered(
+        &self,
+        method: &'static str,
+        address: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        most_bytes: usize,
+    ) -> Result<(Answer, bool), Error> {
         let (client, url) = self.way(address)?;
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Error::Unwritable(format!("{method} is no method")))?;
@@ -223,11 +242,11 @@ impl Outbound {
         let wait_ms = wait.map(|seconds| seconds.clamp(0, WAIT_MOST_S) * 1_000);
         let reset = answer.headers().get("x-ratelimit-reset").and_then(seconds);
         // Some say a point in time instead.
-        let reset_ms = reset.filter(|seconds| (0..=WAIT_MOST_S).contains(seconds)).map(|seconds| seconds * 1_000);
+        let reset_ms =
+            reset.filter(|seconds| (0..=WAIT_MOST_S).contains(seconds)).map(|seconds| seconds * 1_000);
         let status = answer.status().as_u16();
-        // That it stops in the middle is for the reader to see: what is cut off is no JSON.
-        let body = start_of(answer, most_bytes).await.map(|(body, _)| body).unwrap_or_default();
-        Ok(Answer { status, wait_ms, reset_ms, body })
+        let (body, is_whole) = start_of(answer, most_bytes).await.unwrap_or_default();
+        Ok((Answer { status, wait_ms, reset_ms, body }, is_whole))
     }
 }
 

@@ -83,13 +83,12 @@ impl Crm {
         };
         let state = Arc::new(Mutex::new(state));
         let shared = web::Data::new(state.clone());
-        let server = HttpServer::new(move || {
-            App::new().app_data(shared.clone()).default_service(web::to(answer))
-        })
-        .workers(1)
-        .disable_signals()
-        .bind(("127.0.0.1", 0))
-        .expect("a free port");
+        let server =
+            HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(answer)))
+                .workers(1)
+                .disable_signals()
+                .bind(("127.0.0.1", 0))
+                .expect("a free port");
         let origin = format!("http://{}", server.addrs()[0]);
         let running = server.run();
         let server = running.handle();
@@ -133,7 +132,10 @@ impl Crm {
 
     /// The requests whose method and path begin like this: `POST /persons`.
     pub fn calls_to(&self, what: &str) -> Vec<Call> {
-        self.calls().into_iter().filter(|call| format!("{} {}", call.method, call.path).starts_with(what)).collect()
+        self.calls()
+            .into_iter()
+            .filter(|call| format!("{} {}", call.method, call.path).starts_with(what))
+            .collect()
     }
 
     pub fn forget_calls(&self) {
@@ -217,8 +219,13 @@ type Answered = Result<(u16, Json), (u16, Json)>;
 async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<Arc<Mutex<State>>>) -> HttpResponse {
     let method = request.method().to_string();
     let whole = request.uri().path_and_query().map_or("", |path| path.as_str()).to_owned();
-    let kinds = [("pipedrive", "/pipedrive/api/v2"), ("freshsales", "/freshsales/crm/sales/api"), ("hubspot", "/hubspot")];
-    let Some((kind, path)) = kinds.iter().find_map(|(kind, base)| Some((*kind, whole.strip_prefix(base)?.to_owned())))
+    let kinds = [
+        ("pipedrive", "/pipedrive/api/v2"),
+        ("freshsales", "/freshsales/crm/sales/api"),
+        ("hubspot", "/hubspot"),
+    ];
+    let Some((kind, path)) =
+        kinds.iter().find_map(|(kind, base)| Some((*kind, whole.strip_prefix(base)?.to_owned())))
     else {
         return HttpResponse::NotFound().finish();
     };
@@ -243,9 +250,12 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<Arc<Mut
             return HttpResponse::BadRequest().json(body);
         }
         Some(Trouble::Down) => return HttpResponse::ServiceUnavailable().finish(),
-        Some(Trouble::Locked) => return HttpResponse::Unauthorized().json(json!({ "error": "unauthorized access" })),
+        Some(Trouble::Locked) => {
+            return HttpResponse::Unauthorized().json(json!({ "error": "unauthorized access" }));
+        }
         Some(Trouble::Refused) => {
-            return HttpResponse::BadRequest().json(json!({ "error": "the value of nikki@acme.example is wrong" }));
+            return HttpResponse::BadRequest()
+                .json(json!({ "error": "the value of nikki@acme.example is wrong" }));
         }
         Some(Trouble::Held(until)) => until.notified().await,
         Some(Trouble::DoneAndLost | Trouble::DoneAndLate) | None => {}
@@ -261,7 +271,8 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<Arc<Mut
     let answered = if token == wanted {
         let mut state = state.lock().expect("no test panics in here");
         let (path, query) = path.split_once('?').unwrap_or((path.as_str(), ""));
-        let query: BTreeMap<String, String> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let query: BTreeMap<String, String> =
+            url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         match kind {
             "pipedrive" => pipedrive(&mut state, &method, &parts, &query, body),
@@ -286,7 +297,9 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<Arc<Mut
 
 /// Refuses what the documentation does not have.
 fn known(body: &Json, names: &[&str], wrong: impl Fn(String) -> Json) -> Result<(), (u16, Json)> {
-    let Some(body) = body.as_object() else { return Err((400, wrong("a JSON object is expected".to_owned()))) };
+    let Some(body) = body.as_object() else {
+        return Err((400, wrong("a JSON object is expected".to_owned())));
+    };
     match body.keys().find(|name| !names.contains(&name.as_str())) {
         Some(name) => Err((400, wrong(format!("{name} is not allowed")))),
         None => Ok(()),
@@ -296,15 +309,29 @@ fn known(body: &Json, names: &[&str], wrong: impl Fn(String) -> Json) -> Result<
 // --- Pipedrive ---------------------------------------------------------------------------------------
 
 const PIPEDRIVE: &[(&str, &str, &[&str], &[&str])] = &[
-    ("persons", "person", &["name"], &["name", "emails", "phones", "org_id", "owner_id", "label_ids", "custom_fields"]),
+    (
+        "persons",
+        "person",
+        &["name"],
+        &["name", "emails", "phones", "org_id", "owner_id", "label_ids", "custom_fields"],
+    ),
     ("organizations", "company", &["name"], &["name", "owner_id", "custom_fields"]),
     (
         "deals",
         "deal",
         &["title"],
         &[
-            "title", "value", "currency", "person_id", "org_id", "pipeline_id", "stage_id", "status", "lost_reason",
-            "owner_id", "custom_fields",
+            "title",
+            "value",
+            "currency",
+            "person_id",
+            "org_id",
+            "pipeline_id",
+            "stage_id",
+            "status",
+            "lost_reason",
+            "owner_id",
+            "custom_fields",
         ],
     ),
     (
@@ -312,8 +339,18 @@ const PIPEDRIVE: &[(&str, &str, &[&str], &[&str])] = &[
         "activity",
         &["subject", "type"],
         &[
-            "subject", "type", "due_date", "due_time", "duration", "done", "deal_id", "org_id", "owner_id",
-            "participants", "note", "location",
+            "subject",
+            "type",
+            "due_date",
+            "due_time",
+            "duration",
+            "done",
+            "deal_id",
+            "org_id",
+            "owner_id",
+            "participants",
+            "note",
+            "location",
         ],
     ),
 ];
@@ -341,9 +378,9 @@ fn pipedrive(
                 return Err((400, wrong("term".to_owned())));
             }
             let found = state.searched(kind, |item| match query.get("fields").map(String::as_str) {
-                Some("email") => item["emails"]
-                    .as_array()
-                    .is_some_and(|all| all.iter().any(|one| one["value"].as_str().is_some_and(|v| v.to_lowercase() == term))),
+                Some("email") => item["emails"].as_array().is_some_and(|all| {
+                    all.iter().any(|one| one["value"].as_str().is_some_and(|v| v.to_lowercase() == term))
+                }),
                 _ => item["name"].as_str().is_some_and(|name| name.to_lowercase() == term),
             });
             let items: Vec<Json> = found
@@ -354,14 +391,18 @@ fn pipedrive(
                     json!({ "result_score": 1.0, "item": { "id": item["id"], "name": item["name"], "emails": emails } })
                 })
                 .collect();
-            Ok((200, json!({ "success": true, "data": { "items": items }, "additional_data": { "next_cursor": null } })))
+            Ok((
+                200,
+                json!({ "success": true, "data": { "items": items }, "additional_data": { "next_cursor": null } }),
+            ))
         }
         ("GET", Some(id)) => {
             let kept = state.find(kind, id).ok_or_else(gone)?;
             Ok((200, fine(kept.body.clone())))
         }
         ("GET", None) => {
-            let person: Json = query.get("person_id").and_then(|id| id.parse::<i64>().ok()).map_or(Json::Null, Json::from);
+            let person: Json =
+                query.get("person_id").and_then(|id| id.parse::<i64>().ok()).map_or(Json::Null, Json::from);
             let all = state.listed(kind, |item| match place {
                 "activities" => item["participants"]
                     .as_array()
@@ -439,7 +480,9 @@ fn freshsales(
     match (method, parts.get(1).copied()) {
         ("POST", Some("upsert")) => {
             let unique = body["unique_identifier"].as_object().cloned().unwrap_or_default();
-            let Some((field, value)) = unique.into_iter().next() else { return Err((400, wrong("unique_identifier"))) };
+            let Some((field, value)) = unique.into_iter().next() else {
+                return Err((400, wrong("unique_identifier")));
+            };
             let inner = body[envelope].clone();
             let found = state.kept.iter_mut().find(|kept| kept.kind == kind && kept.body[&field] == value);
             if let Some(kept) = found {
@@ -456,9 +499,14 @@ fn freshsales(
             let mut inner = body[envelope].clone();
             let needed: &[&str] = match kind {
                 "deal" => &["name", "amount"],
-                "activity" => {
-                    &["title", "start_date", "end_date", "sales_activity_type_id", "targetable_type", "targetable_id"]
-                }
+                "activity" => &[
+                    "title",
+                    "start_date",
+                    "end_date",
+                    "sales_activity_type_id",
+                    "targetable_type",
+                    "targetable_id",
+                ],
                 _ => &[],
             };
             if needed.iter().any(|name| inner[*name].is_null()) {
@@ -501,7 +549,9 @@ const HUBSPOT: &[(&str, &str)] =
 const STAGES: [&str; 5] = ["lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer"];
 
 fn hubspot(state: &mut State, method: &str, parts: &[&str], body: Json) -> Answered {
-    let gone = || (404, json!({ "status": "error", "message": "resource not found", "category": "OBJECT_NOT_FOUND" }));
+    let gone = || {
+        (404, json!({ "status": "error", "message": "resource not found", "category": "OBJECT_NOT_FOUND" }))
+    };
     let kind_of = |name: &str| HUBSPOT.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
     let told = |kept: &Kept| json!({ "id": kept.id.to_string(), "properties": kept.body });
     let now = state.clock.now();
@@ -516,8 +566,10 @@ fn hubspot(state: &mut State, method: &str, parts: &[&str], body: Json) -> Answe
         }
         ("GET", ["crm", "v4", "objects", "contacts", id, "associations", what]) => {
             let kind = kind_of(what).ok_or_else(gone)?;
-            let ids = state.joined.iter().filter(|(one, two, _)| one == &format!("person:{id}") && two == kind);
-            let found: Vec<Json> = ids.map(|(_, _, other)| json!({ "toObjectId": other.parse::<i64>().unwrap_or(0) })).collect();
+            let ids =
+                state.joined.iter().filter(|(one, two, _)| one == &format!("person:{id}") && two == kind);
+            let found: Vec<Json> =
+                ids.map(|(_, _, other)| json!({ "toObjectId": other.parse::<i64>().unwrap_or(0) })).collect();
             Ok((200, json!({ "results": found })))
         }
         ("POST", ["crm", "v3", "objects", what, "batch", "read"]) => {
@@ -528,7 +580,8 @@ fn hubspot(state: &mut State, method: &str, parts: &[&str], body: Json) -> Answe
                 .flatten()
                 .filter_map(|one| one["id"].as_str().map(str::to_owned))
                 .collect();
-            let found: Vec<Json> = ids.iter().filter_map(|id| state.find(kind, id).map(|kept| told(kept))).collect();
+            let found: Vec<Json> =
+                ids.iter().filter_map(|id| state.find(kind, id).map(|kept| told(kept))).collect();
             Ok((200, json!({ "status": "COMPLETE", "results": found })))
         }
         ("POST", ["crm", "v3", "objects", what, "batch", "upsert"]) => {
@@ -536,7 +589,9 @@ fn hubspot(state: &mut State, method: &str, parts: &[&str], body: Json) -> Answe
             let input = body["inputs"][0].clone();
             let by = input["idProperty"].as_str().unwrap_or("email").to_owned();
             let value = input["id"].clone();
-            if let Some(kept) = state.kept.iter_mut().find(|kept| kept.kind == kind && kept.body[&by] == value) {
+            if let Some(kept) =
+                state.kept.iter_mut().find(|kept| kept.kind == kind && kept.body[&by] == value)
+            {
                 merge(&mut kept.body, &input["properties"]);
                 let told = told(kept);
                 return Ok((200, json!({ "status": "COMPLETE", "results": [told] })));
@@ -550,8 +605,10 @@ fn hubspot(state: &mut State, method: &str, parts: &[&str], body: Json) -> Answe
         ("POST", ["crm", "v3", "objects", "companies", "search"]) => {
             let domain = body["filterGroups"][0]["filters"][0]["value"].clone();
             let found = state.searched("company", |one| one["domain"] == domain);
-            let found: Vec<Json> =
-                found.into_iter().map(|one| json!({ "id": one["id"].to_string(), "properties": one })).collect();
+            let found: Vec<Json> = found
+                .into_iter()
+                .map(|one| json!({ "id": one["id"].to_string(), "properties": one }))
+                .collect();
             Ok((200, json!({ "total": found.len(), "results": found })))
         }
         ("POST", ["crm", "v3", "objects", what]) => {

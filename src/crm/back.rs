@@ -13,6 +13,7 @@ use super::{Connection, JOB, Planned, Standing, Thing, What, Work};
 use crate::base::ids::{ContactId, DealId};
 use crate::base::signing::sha256_hex;
 use crate::base::time::{SECOND_MS, Timestamp};
+use crate::contacts;
 use crate::deals::{self, Status};
 use crate::notify::Error;
 use crate::stages::{self, Actor, Decision};
@@ -183,8 +184,14 @@ async fn apply(courier: &Courier<'_>, tx: &mut Tx, link: &Link, standing: &Stand
                     deal.status.word()
                 )));
             }
-            let people = deals::people(tx, deal.id).await?;
-            let people: Vec<ContactId> = people.into_iter().map(|person| person.contact).collect();
+            let mut people = Vec::new();
+            for person in deals::people(tx, deal.id).await? {
+                // Whoever was merged into another goes with her.
+                let speaks = contacts::survivor(tx, person.contact).await.map_err(unwritable)?;
+                if !people.contains(&speaks) {
+                    people.push(speaks);
+                }
+            }
             move_to(courier, tx, &people, stage.as_deref()).await?;
         }
         (Whose::Person(contact), Standing::Won) => {
@@ -193,9 +200,9 @@ async fn apply(courier: &Courier<'_>, tx: &mut Tx, link: &Link, standing: &Stand
         (Whose::Person(contact), Standing::Lost { reason }) => {
             let reason = reason_of(reason.as_deref());
             let props = serde_json::json!({ "by": Actor::Crm.word(), "reason": reason });
-            crate::contacts::record(tx, Some(contact), None, "deal.lost", None, props, now)
+            contacts::record(tx, Some(contact), None, "deal.lost", None, props, now)
                 .await
-                .map_err(|error| Halt::Failed(Error::Unwritable(error.to_string())))?;
+                .map_err(unwritable)?;
             evaluate(courier, tx, contact).await?;
         }
         (Whose::Person(contact), Standing::Open { stage }) => {
@@ -203,6 +210,13 @@ async fn apply(courier: &Courier<'_>, tx: &mut Tx, link: &Link, standing: &Stand
         }
     }
     Ok(())
+}
+
+fn unwritable(error: contacts::Error) -> Halt {
+    match error {
+        contacts::Error::Storage(error) => Halt::Failed(Error::Storage(error)),
+        contacts::Error::Unknown => Halt::Over("she is not there any more"),
+    }
 }
 
 fn reason_of(told: Option<&str>) -> String {

@@ -366,7 +366,7 @@ fn pipedrive(
     let gone = || (404, json!({ "success": false, "error": "not found" }));
     let fine = |data: Json| json!({ "success": true, "data": data });
     let place = PIPEDRIVE.iter().find(|(place, ..)| Some(place) == parts.first());
-    if (method, parts) == ("GET", &["pipelines"]) {
+    if method == "GET" && parts == ["pipelines"] {
         return Ok((200, fine(json!([]))));
     }
     let (place, kind, needed, allowed) = place.copied().ok_or_else(gone)?;
@@ -428,7 +428,8 @@ fn pipedrive(
             }
             let mut body = body;
             if kind == "deal" {
-                merge(&mut body, &json!({ "status": body.get("status").cloned().unwrap_or(json!("open")) }));
+                let status = body.get("status").cloned().unwrap_or(json!("open"));
+                merge(&mut body, &json!({ "status": status }));
                 if body["stage_id"].is_null() {
                     body["stage_id"] = json!(1);
                 }

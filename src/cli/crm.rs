@@ -153,12 +153,14 @@ fn told(all: &[(&Connection, Vec<Request>)], format: Format) -> anyhow::Result<S
             writeln!(text, "  nothing: she has not agreed to be sent")?;
         }
         for request in requests {
-            let there = match &request.there {
-                Some(id) => format!("is there as {id}; only what is new would be changed"),
-                None => "is looked for, then made".to_owned(),
-            };
-            writeln!(text, "  {}: {there}", request.thing)?;
-            writeln!(text, "  {} {}", request.method, request.path)?;
+            match &request.there {
+                Some(id) => writeln!(text, "  {} {id}, changed where something is new:", request.thing)?,
+                None => writeln!(
+                    text,
+                    "  {}, looked for and then made: {} {}",
+                    request.thing, request.method, request.path
+                )?,
+            }
             let body = serde_json::to_string_pretty(&request.body)?;
             for line in body.lines() {
                 writeln!(text, "    {line}")?;

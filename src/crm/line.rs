@@ -77,6 +77,7 @@ impl<'a> Line<'a> {
             },
             // Not a byte has left.
             Err(Error::Refused(why) | Error::Unwritable(why)) => Err(Fault::Refused(why)),
+            Err(Error::Unreachable(why)) => Err(Fault::Unsure(why)),
             Err(error) => Err(Fault::Unsure(error.to_string())),
         }
     }

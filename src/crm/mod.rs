@@ -36,6 +36,7 @@ use self::line::{Fault, Line};
 use self::record::Record;
 use crate::base::ids::{BookingId, CompanyId, ContactId, DealId};
 use crate::base::time::Timestamp;
+use crate::bookings;
 use crate::bookings::team::Team;
 use crate::contacts;
 use crate::deals::{self, NewDeal};
@@ -269,6 +270,9 @@ pub async fn plan(
     };
     let mut planned = Vec::new();
     for connection in &connections.all {
+        if !concerns(connection, tx, &what).await? {
+            continue;
+        }
         planned.push(Planned {
             key: format!("{}:crm:{}", recorded.id, connection.name),
             at: recorded.at,
@@ -276,6 +280,32 @@ pub async fn plan(
         });
     }
     Ok(planned)
+}
+
+/// Whether there is anything to tell a CRM of this: of most people it knows nothing, and is not to.
+async fn concerns(connection: &Connection, tx: &mut Tx, what: &What) -> Result<bool, Error> {
+    match what {
+        What::Call { .. } | What::Look { .. } => Ok(true),
+        What::Person { contact } => {
+            let Some(contact) = contacts::find(tx, *contact).await? else { return Ok(false) };
+            Ok(connection.people_in.contains(&contact.stage) || is_known(connection, tx, contact.id).await?)
+        }
+        What::Deal { deal } => {
+            for person in deals::people(tx, *deal).await? {
+                if is_known(connection, tx, person.contact).await? {
+                    return Ok(true);
+                }
+            }
+            let link = store::link(tx, &connection.name, Thing::Deal, &deal.to_string()).await?;
+            Ok(link.is_some())
+        }
+    }
+}
+
+/// Whether somebody is in a CRM, or on her way there.
+async fn is_known(connection: &Connection, tx: &mut Tx, contact: ContactId) -> Result<bool, Error> {
+    let is_there = store::of_contact(tx, &connection.name, contact).await?.is_some();
+    Ok(is_there || !bookings::of_contact(tx, contact).await.map_err(unwritable)?.is_empty())
 }
 
 /// The open deal that a call with somebody belongs to: hers, else her company's, else a new one. Nobody's who works for no

@@ -57,7 +57,6 @@ async fn told(reader: &Reader, connection: &Connection, queued: &[Queued]) -> Re
         "counts": counts,
         "dead": dead,
         "waiting": on_the_way,
-        "waiting_count": on_the_way.len(),
         "hears": connection.hears(),
         "hook": hook,
     }))

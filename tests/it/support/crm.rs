@@ -49,6 +49,8 @@ pub enum Trouble {
 /// Something that is kept.
 #[derive(Clone, Debug)]
 pub struct Kept {
+    /// Which of the three keeps it.
+    crm: &'static str,
     pub kind: &'static str,
     pub id: i64,
     pub made_at: Timestamp,
@@ -57,6 +59,8 @@ pub struct Kept {
 
 struct State {
     clock: Clock,
+    /// Which of the three is asked at this moment.
+    crm: &'static str,
     last_id: i64,
     kept: Vec<Kept>,
     joined: Vec<(String, String, String)>,
@@ -75,6 +79,7 @@ impl Crm {
     pub async fn start(clock: Clock) -> Self {
         let state = State {
             clock,
+            crm: "pipedrive",
             last_id: 100,
             kept: Vec::new(),
             joined: Vec::new(),
@@ -147,9 +152,10 @@ impl Crm {
         self.state().troubles.push((what.to_owned(), trouble));
     }
 
-    /// Somebody of sales puts something in by hand.
+    /// Somebody of sales puts something into Pipedrive by hand.
     pub fn put(&self, kind: &'static str, body: Json) -> i64 {
         let mut state = self.state();
+        state.crm = "pipedrive";
         let long_ago = Timestamp(0);
         state.keep(kind, body, long_ago)
     }
@@ -181,24 +187,26 @@ impl State {
         self.last_id += 1;
         let id = self.last_id;
         body["id"] = json!(id);
-        self.kept.push(Kept { kind, id, made_at: at, body });
+        self.kept.push(Kept { crm: self.crm, kind, id, made_at: at, body });
         id
     }
 
     fn find(&mut self, kind: &str, id: &str) -> Option<&mut Kept> {
         let id: i64 = id.parse().ok()?;
-        self.kept.iter_mut().find(|kept| kept.kind == kind && kept.id == id)
+        let crm = self.crm;
+        self.kept.iter_mut().find(|kept| kept.crm == crm && kept.kind == kind && kept.id == id)
     }
 
     /// What the search knows by now.
     fn searched(&self, kind: &str, is_it: impl Fn(&Json) -> bool) -> Vec<Json> {
         let now = self.clock.now();
-        let known = self.kept.iter().filter(|kept| kept.kind == kind && now.since_ms(kept.made_at) >= LAG_MS);
+        let own = self.kept.iter().filter(|kept| kept.crm == self.crm);
+        let known = own.filter(|kept| kept.kind == kind && now.since_ms(kept.made_at) >= LAG_MS);
         known.filter(|kept| is_it(&kept.body)).map(|kept| kept.body.clone()).collect()
     }
 
     fn listed(&self, kind: &str, is_it: impl Fn(&Json) -> bool) -> Vec<Json> {
-        let known = self.kept.iter().filter(|kept| kept.kind == kind);
+        let known = self.kept.iter().filter(|kept| kept.crm == self.crm && kept.kind == kind);
         known.filter(|kept| is_it(&kept.body)).map(|kept| kept.body.clone()).collect()
     }
 }
@@ -270,6 +278,7 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<Arc<Mut
     };
     let answered = if token == wanted {
         let mut state = state.lock().expect("no test panics in here");
+        state.crm = kind;
         let (path, query) = path.split_once('?').unwrap_or((path.as_str(), ""));
         let query: BTreeMap<String, String> =
             url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
@@ -485,7 +494,10 @@ fn freshsales(
                 return Err((400, wrong("unique_identifier")));
             };
             let inner = body[envelope].clone();
-            let found = state.kept.iter_mut().find(|kept| kept.kind == kind && kept.body[&field] == value);
+            let found = state
+                .kept
+                .iter_mut()
+                .find(|kept| kept.crm == "freshsales" && kept.kind == kind && kept.body[&field] == value);
             if let Some(kept) = found {
                 merge(&mut kept.body, &inner);
                 return Ok((200, json!({ envelope: kept.body })));
@@ -590,8 +602,10 @@ fn hubspot(state: &mut State, method: &str, parts: &[&str], body: Json) -> Answe
             let input = body["inputs"][0].clone();
             let by = input["idProperty"].as_str().unwrap_or("email").to_owned();
             let value = input["id"].clone();
-            if let Some(kept) =
-                state.kept.iter_mut().find(|kept| kept.kind == kind && kept.body[&by] == value)
+            if let Some(kept) = state
+                .kept
+                .iter_mut()
+                .find(|kept| kept.crm == "hubspot" && kept.kind == kind && kept.body[&by] == value)
             {
                 merge(&mut kept.body, &input["properties"]);
                 let told = told(kept);

@@ -133,10 +133,23 @@ impl Record {
         }
     }
 
-    /// A digest of all but how it stands, as it would be written.
+    /// A digest of all but how it stands, as it would be written, and of what it belongs to.
     pub fn digest(&self, written: impl FnOnce(&Self) -> Json) -> String {
         let rest = Self { tells: Tells::Rest, goes_back: false, ..self.clone() };
-        sha256_hex(written(&rest).to_string())
+        sha256_hex(format!("{} {}", written(&rest), self.belongs_to().join(" ")))
+    }
+
+    /// The ids of what it belongs to: some CRMs are told of them apart.
+    fn belongs_to(&self) -> Vec<&str> {
+        let ids: Vec<Option<&String>> = match &self.body {
+            Body::Company { .. } => Vec::new(),
+            Body::Contact { company, .. } => vec![company.as_ref()],
+            Body::Deal { company, people, .. } => people.iter().map(Some).chain([company.as_ref()]).collect(),
+            Body::Activity { company, person, deal, .. } => {
+                vec![company.as_ref(), person.as_ref(), deal.as_ref()]
+            }
+        };
+        ids.into_iter().flatten().map(String::as_str).collect()
     }
 
     /// The mark by which an activity is found again: it stands at the end of its note.

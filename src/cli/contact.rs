@@ -214,7 +214,8 @@ fn erased_told(erased: &Erased) -> String {
         let _ = writeln!(text, "kept as a keyed digest of the address: {}", erased.refusals_kept.join(", "));
     }
     for one in &erased.crm {
-        let _ = writeln!(text, "still in the CRM `{}`, to be deleted there: {} {}", one.crm, one.kind, one.id);
+        let _ =
+            writeln!(text, "still in the CRM `{}`, to be deleted there: {} {}", one.crm, one.kind, one.id);
     }
     text.push_str(
         "not erased from here: backups that were made before; visits and hits that are under way at this moment;\n\

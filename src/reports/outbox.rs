@@ -208,7 +208,8 @@ async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
     let text = |path: &str| payload.pointer(path).and_then(Json::as_str);
     let what = ["/mail/template", "/mail/mail", "/notice/kind", "/told/event/kind", "/event", "/what"];
     let what = what.into_iter().find_map(text).unwrap_or_default().to_owned();
-    let contact = ["/mail/contact", "/contact"].into_iter().find_map(text).and_then(|id| ContactId::parse(id).ok());
+    let contact =
+        ["/mail/contact", "/contact"].into_iter().find_map(text).and_then(|id| ContactId::parse(id).ok());
     let account = ["/mail/account", "/notice/account"].into_iter().find_map(text);
     let target: String = row.get("target")?;
     let to = match (contact, account.and_then(|id| AccountId::parse(id).ok())) {

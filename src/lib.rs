@@ -94,6 +94,9 @@ pub mod render;
 /// From facts to messages: mail, chat webhook, console.
 pub mod notify;
 
+/// What is known of a booked call stands in a CRM, too, and what sales decides there counts here.
+pub mod crm;
+
 /// Pages' worth of reading for the console.
 pub mod reports;
 

@@ -14,6 +14,7 @@ use crate::chat::Flows;
 use crate::chat::check::Lock;
 use crate::chat::live::replies::Replies;
 use crate::config::Config;
+use crate::crm::Connections;
 use crate::gates::Catalog;
 use crate::notify::{Rules, Wording};
 use crate::nurture::{self, Sequences};
@@ -35,11 +36,12 @@ pub enum Kind {
     Notify,
     Topics,
     Replies,
+    Crm,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Lifecycle,
         Self::Segments,
         Self::Offers,
@@ -50,6 +52,7 @@ impl Kind {
         Self::Notify,
         Self::Topics,
         Self::Replies,
+        Self::Crm,
     ];
 
     fn path(self, config: &Config) -> &Path {
@@ -65,6 +68,7 @@ impl Kind {
             Self::Notify => &files.notify,
             Self::Topics => &files.topics,
             Self::Replies => &files.replies,
+            Self::Crm => &files.crm,
         }
     }
 
@@ -81,6 +85,7 @@ impl Kind {
             Self::Notify => "hooks: []",
             Self::Topics => "topics: []",
             Self::Replies => "replies: []",
+            Self::Crm => "connections: []",
         }
     }
 }
@@ -163,6 +168,7 @@ pub struct Definitions {
     pub topics: Option<Topics>,
     pub replies: Option<Replies>,
     pub wording: Option<Wording>,
+    pub crm: Option<Connections>,
     pub sequences: Option<Sequences>,
 }
 
@@ -224,6 +230,10 @@ impl Definitions {
             rules: file(Kind::Notify)
                 .and_then(|(path, text)| apart(report, |report| Rules::parse(path, text, report))),
             flows: Flows::read(&sources.flows, &known, report),
+            crm: {
+                let (path, text) = one(Kind::Crm);
+                apart(report, |report| Connections::parse(path, text, &names, report))
+            },
             replies: file(Kind::Replies)
                 .and_then(|(path, text)| apart(report, |report| Replies::parse(path, text, report))),
         };
@@ -304,6 +314,7 @@ mod tests {
             (Kind::Notify, "notify.yaml", include_str!("../../config/notify.yaml")),
             (Kind::Topics, "topics.yaml", include_str!("../../config/topics.yaml")),
             (Kind::Replies, "replies.yaml", include_str!("../../config/replies.yaml")),
+            (Kind::Crm, "crm.yaml", include_str!("../../config/crm.yaml")),
         ] {
             sources.put(kind, path.to_owned(), text.to_owned());
         }
@@ -360,6 +371,7 @@ mod tests {
         );
         assert!(read.team.is_some() && read.rules.is_some() && read.flows.is_some());
         assert!(read.topics.is_some() && read.wording.is_some() && read.sequences.is_some());
+        assert!(read.replies.is_some() && read.crm.is_some());
         let letter = read
             .catalog
             .iter()

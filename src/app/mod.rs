@@ -26,6 +26,7 @@ use crate::bookings::team::Team;
 use crate::chat::live::replies::Replies;
 use crate::chat::{self, Room};
 use crate::config::Config;
+use crate::crm::Connections;
 use crate::gates::{Catalog, Exchanges, Screen};
 use crate::hits::{Agents, Geo, Spam, Words};
 use crate::ingest::{self, Collector, Follower, Following};
@@ -69,6 +70,8 @@ pub struct App {
     pub room: Room,
     /// How people are told.
     pub desk: Desk,
+    /// The CRMs that are told of booked calls.
+    pub crm: Arc<Connections>,
     /// What became of messages in this process.
     pub sent: Arc<jobs::Counts>,
 }
@@ -110,6 +113,7 @@ impl App {
             replies: Some(replies),
             wording: Some(wording),
             sequences: Some(sequences),
+            crm: Some(crm),
         } = read
         else {
             anyhow::bail!("a definition is missing although nothing is wrong with it");
@@ -197,6 +201,7 @@ impl App {
             team: desk.team.clone(),
             replies: Arc::new(replies),
             fallback,
+            crm: Arc::new(crm),
             sent: Arc::default(),
             desk,
             collector,
@@ -218,7 +223,7 @@ impl App {
     }
 
     /// The lists of personal tables that stand to the right of `privacy`.
-    pub fn later_tables() -> [&'static [Personal]; 2] {
+    pub fn later_tables() -> [&'static [Personal]; 3] {
         jobs::later_tables()
     }
 
@@ -230,6 +235,7 @@ impl App {
             words: self.words.clone(),
             clock: self.clock.clone(),
             retention: self.config.retention.clone(),
+            crm: self.crm.clone(),
             counts: self.sent.clone(),
         }
     }

@@ -265,6 +265,8 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         About::Definition(Kind::Webinars)
     } else if map.has("reps") || map.has("meetings") {
         About::Definition(Kind::Team)
+    } else if map.has("connections") {
+        About::Definition(Kind::Crm)
     } else if map.has("hooks") || map.has("invitations") {
         About::Definition(Kind::Notify)
     } else if (map.has("stages") && !map.has("en")) || map.has("scoring") || map.has("rules") {
@@ -273,7 +275,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         let at = &doc.root.at;
         report.error(at, "Y003", "nobody knows what this file is about").hint(
             "a flow has `steps`, a test of flows `tests`, a sequence of letters `sequence`, a letter `en` and `es`, the others \
-             `stages`, `segments`, `offers`, `forms`, `assets`, `webinars`, `reps`, `topics`, `replies`",
+             `stages`, `segments`, `offers`, `forms`, `assets`, `webinars`, `reps`, `topics`, `replies`, `connections`",
         );
         return None;
     };

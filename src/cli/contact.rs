@@ -213,6 +213,10 @@ fn erased_told(erased: &Erased) -> String {
     if !erased.refusals_kept.is_empty() {
         let _ = writeln!(text, "kept as a keyed digest of the address: {}", erased.refusals_kept.join(", "));
     }
+    for one in &erased.crm {
+        let _ =
+            writeln!(text, "still in the CRM `{}`, to be deleted there: {} {}", one.crm, one.kind, one.id);
+    }
     text.push_str(
         "not erased from here: backups that were made before; visits and hits that are under way at this moment;\n\
          mails and messages that were sent already, and what other programs were told\n",

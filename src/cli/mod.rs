@@ -3,6 +3,7 @@
 mod campaign;
 mod check;
 mod contact;
+mod crm;
 mod demo;
 mod flow;
 mod forms;
@@ -47,6 +48,8 @@ enum Command {
     Check(check::Arguments),
     /// Merge, export and erase people.
     Contact(contact::Arguments),
+    /// Try a CRM, and see what it would be told.
+    Crm(crm::Arguments),
     /// Test a flow, talk to it, draw it.
     Flow(flow::Arguments),
     /// Look at submissions that seem odd.
@@ -85,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Serve(own) => settings(arguments.config).and_then(|config| serve::run(&own, config)),
         Command::Check(own) => check::run(&own, arguments.config.as_deref()),
         Command::Contact(own) => settings(arguments.config).and_then(|config| contact::run(&own, &config)),
+        Command::Crm(own) => settings(arguments.config).and_then(|config| crm::run(&own, &config)),
         Command::Flow(own) => settings(arguments.config).and_then(|config| flow::run(&own, &config)),
         Command::Forms(own) => settings(arguments.config).and_then(|config| forms::run(&own, &config)),
         Command::Lifecycle(own) => {

@@ -34,7 +34,7 @@ enum Command {
         /// Everything that was given up.
         #[arg(long, conflicts_with = "id")]
         all: bool,
-        /// Of these, what goes to one target: mail, hook:NAME, webhook:NAME.
+        /// Of these, what goes to one target: mail, hook:NAME, webhook:NAME, crm:NAME.
         #[arg(long, requires = "all")]
         target: Option<String>,
         /// Of these, what was given up at or after a time such as 2026-11-22T18:00:00Z.

@@ -83,6 +83,7 @@ pub struct Definitions {
     pub notify: PathBuf,
     pub topics: PathBuf,
     pub replies: PathBuf,
+    pub crm: PathBuf,
     pub mails: PathBuf,
     pub nurture: PathBuf,
     pub flows: PathBuf,

@@ -4,6 +4,7 @@ mod api;
 mod booking;
 mod collect;
 mod cors;
+mod crm;
 mod deals;
 mod demo;
 mod events;
@@ -116,6 +117,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(gates::routes)
                     .configure(identify::routes)
                     .configure(profiling::routes)
+                    .configure(crm::routes)
                     .configure(deals::routes)
                     .configure(flows::routes)
                     .configure(events::routes)

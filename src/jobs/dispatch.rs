@@ -6,7 +6,7 @@ use super::{Worker, queue};
 use crate::events::outbox;
 use crate::events::{Event, Recorded};
 use crate::storage::db::Tx;
-use crate::{handovers, notify, nurture, privacy, storage, subscriptions};
+use crate::{crm, handovers, notify, nurture, privacy, storage, subscriptions};
 
 /// Facts in one transaction.
 pub(super) const BATCH: usize = 50;
@@ -21,15 +21,15 @@ pub(super) async fn dispatch(worker: &Worker) -> anyhow::Result<usize> {
     let waiting = outbox::waiting(&mut tx, i64::try_from(BATCH)?).await?;
     for recorded in &waiting {
         tx.savepoint().await?;
-        let planned = match hear(worker, &mut tx, recorded).await {
-            Ok(()) => notify::plan(&worker.desk, &mut tx, recorded).await,
-            Err(error) => Err(error),
-        };
-        match planned {
-            Ok(plan) => {
-                for planned in plan {
+        match plan(worker, &mut tx, recorded).await {
+            Ok((messages, records)) => {
+                for planned in messages {
                     let payload = serde_json::to_value(&planned.work)?;
                     queue::enqueue(&mut tx, "notify", &planned.key, &payload, planned.at, now).await?;
+                }
+                for planned in records {
+                    let payload = serde_json::to_value(&planned.work)?;
+                    queue::enqueue(&mut tx, crm::JOB, &planned.key, &payload, planned.at, now).await?;
                 }
             }
             Err(notify::Error::Storage(error @ storage::Error::Unavailable(_))) => return Err(error.into()),
@@ -46,6 +46,17 @@ pub(super) async fn dispatch(worker: &Worker) -> anyhow::Result<usize> {
     }
     tx.commit().await?;
     Ok(waiting.len())
+}
+
+/// What follows from a fact: what people and programs are told, and what CRMs are.
+async fn plan(
+    worker: &Worker,
+    tx: &mut Tx,
+    recorded: &Recorded,
+) -> Result<(Vec<notify::Planned>, Vec<crm::Planned>), notify::Error> {
+    hear(worker, tx, recorded).await?;
+    let messages = notify::plan(&worker.desk, tx, recorded).await?;
+    Ok((messages, crm::plan(&worker.crm, tx, recorded).await?))
 }
 
 /// Lets those hear of a fact who do something about it themselves, before its messages are planned.

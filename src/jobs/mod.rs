@@ -21,6 +21,7 @@ use tokio::sync::{broadcast, watch};
 use crate::base::time::Clock;
 use crate::chat::Room;
 use crate::config::Retention;
+use crate::crm;
 use crate::hits::Words;
 use crate::ingest;
 use crate::notify::{self, Desk};
@@ -66,12 +67,14 @@ pub struct Worker {
     pub clock: Clock,
     /// How long people and what they did are kept.
     pub retention: Retention,
+    /// The CRMs that are told of booked calls.
+    pub crm: Arc<crm::Connections>,
     pub counts: Arc<Counts>,
 }
 
-/// The lists of personal tables that stand to the right of `privacy`: mails and lines, and the queue.
-pub fn later_tables() -> [&'static [Personal]; 2] {
-    [queue::PERSONAL, notify::PERSONAL]
+/// The lists of personal tables that stand to the right of `privacy`: mails and lines, CRMs, and the queue.
+pub fn later_tables() -> [&'static [Personal]; 3] {
+    [queue::PERSONAL, crm::PERSONAL, notify::PERSONAL]
 }
 
 /// Carries every ring of this process's database to the workers of all nodes, as long as the process lives.

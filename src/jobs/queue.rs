@@ -38,7 +38,7 @@ pub(super) const LEASE_MS: i64 = MINUTE_MS;
 pub struct Claimed {
     pub id: JobId,
     pub kind: String,
-    /// Whom it goes to: `mail`, `console`, `hook:NAME`, `webhook:NAME`, `calendar:ID`.
+    /// Whom it goes to: `mail`, `console`, `hook:NAME`, `webhook:NAME`, `calendar:ID`, `crm:NAME`.
     pub target: String,
     pub payload: Json,
     /// How often it was tried, this time included.
@@ -71,6 +71,7 @@ fn target_of(payload: &Json) -> String {
             Some(calendar) => format!("calendar:{calendar}"),
             None => "calendar".to_owned(),
         },
+        ("crm", _) => format!("crm:{}", text("crm").unwrap_or_default()),
         (by, Some(name)) => format!("{by}:{name}"),
         (by, None) => by.to_owned(),
     }

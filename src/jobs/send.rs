@@ -11,12 +11,14 @@ use super::{Worker, queue};
 use crate::base::ids::{JobId, new_key};
 use crate::base::time::{HOUR_MS, Timestamp};
 use crate::notify::{self, Sent, Work};
-use crate::subscriptions;
+use crate::{crm, subscriptions};
 
 /// Jobs that are worked on at once, by this process.
 const AT_ONCE: i64 = 128;
 /// Of these, for one target.
 const PER_TARGET: i64 = 5;
+/// Of these, for one CRM: two that need the same person there would wait for one another.
+const PER_CRM: i64 = 1;
 /// For one that failed the last time: it is only asked whether it is back.
 const PER_TROUBLED: i64 = 1;
 /// Longer than a mail server that answers at the very end of its patience; shorter than the lease, so that nobody else
@@ -58,7 +60,11 @@ impl Sending {
         let mut room = AT_ONCE - self.in_flight.values().sum::<i64>();
         let mut wanted = Vec::new();
         for target in queue::due_targets(&mut db.read(), now).await? {
-            let most = if self.troubled.contains(&target) { PER_TROUBLED } else { PER_TARGET };
+            let most = match queue::channel_of(&target) {
+                _ if self.troubled.contains(&target) => PER_TROUBLED,
+                crm::JOB => PER_CRM,
+                _ => PER_TARGET,
+            };
             let free = (most - self.in_flight.get(&target).copied().unwrap_or(0)).min(room);
             if free > 0 {
                 room -= free;
@@ -172,14 +178,56 @@ async fn work(worker: &Worker, job: &Claimed, now: Timestamp) -> Ended {
     Ended { id: job.id, target: job.target.clone(), is_fine, is_over }
 }
 
+/// What a job says.
+enum Todo {
+    Message(Work),
+    Record(crm::Work),
+}
+
+impl Todo {
+    fn read(job: &Claimed) -> Result<Self, serde_json::Error> {
+        let payload = job.payload.clone();
+        Ok(match job.kind.as_str() {
+            crm::JOB => Self::Record(serde_json::from_value(payload)?),
+            _ => Self::Message(serde_json::from_value(payload)?),
+        })
+    }
+
+    async fn send(
+        &self,
+        worker: &Worker,
+        job: &Claimed,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Sent, notify::Error> {
+        match self {
+            Self::Message(work) => notify::send(&worker.desk, id, work, job.created_at, now).await,
+            Self::Record(work) => crm::send(&worker.crm, &worker.desk, id, work, now).await,
+        }
+    }
+
+    fn pause_ms(&self, error: &notify::Error, attempts: i64) -> Option<i64> {
+        match self {
+            Self::Message(work) => work.pause_ms(error, attempts),
+            Self::Record(_) => crm::pause_ms(error, attempts),
+        }
+    }
+
+    fn has_patience(&self, failing_ms: i64) -> bool {
+        match self {
+            Self::Message(work) => work.has_patience(failing_ms, GIVE_UP_MS),
+            Self::Record(_) => failing_ms < GIVE_UP_MS,
+        }
+    }
+}
+
 async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> End {
-    let work: Work = match serde_json::from_value(job.payload.clone()) {
-        Ok(work) => work,
+    let todo = match Todo::read(job) {
+        Ok(todo) => todo,
         Err(error) => return End::Dead(format!("the job cannot be read: {error}")),
     };
     let (db, id) = (&worker.desk.stores.db, job.id.to_string());
-    let sending = notify::send(&worker.desk, &id, &work, job.created_at, now);
-    let sent = tokio::time::timeout(PATIENCE, sending).await;
+    let sent = tokio::time::timeout(PATIENCE, todo.send(worker, job, &id, now)).await;
     let now = worker.clock.now();
     let sent = sent.unwrap_or_else(|_| Err(notify::Error::Unreachable("no answer for 45 s".to_owned())));
     let end = match sent {
@@ -188,10 +236,8 @@ async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> End {
             return End::Again { at: until, why: why.to_owned(), is_trouble: false };
         }
         Ok(Sent::Superseded(why)) => End::Dropped(why.to_owned()),
-        Err(error) => match work.pause_ms(&error, job.attempts) {
-            Some(pause_ms)
-                if work.has_patience(now.since_ms(job.trouble_since.unwrap_or(now)), GIVE_UP_MS) =>
-            {
+        Err(error) => match todo.pause_ms(&error, job.attempts) {
+            Some(pause_ms) if todo.has_patience(now.since_ms(job.trouble_since.unwrap_or(now))) => {
                 let at = now.plus_ms(pause_ms + jitter(pause_ms));
                 return End::Again { at, why: error.to_string(), is_trouble: true };
             }
@@ -199,7 +245,7 @@ async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> End {
         },
     };
     // What does not go out takes up no place among what the reader gets.
-    if let Work::Mail { .. } = work
+    if let Todo::Message(Work::Mail { .. }) = todo
         && let Err(error) = subscriptions::give_slot_back(db, &id).await
     {
         tracing::warn!(job.id = %id, error = %error, "the place of a mail that is not sent is still taken");

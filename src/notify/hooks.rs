@@ -134,7 +134,7 @@ fn fact(view: yaml::View<'_>) -> Option<Fact> {
 }
 
 /// A secret as it stands, or `env:NAME` for the variable that holds it.
-fn secret(view: yaml::View<'_>, wanted: &str, is_right: impl Fn(&str) -> bool) -> Option<String> {
+pub fn secret(view: yaml::View<'_>, wanted: &str, is_right: impl Fn(&str) -> bool) -> Option<String> {
     let text = view.str()?;
     let value = match text.strip_prefix("env:") {
         None => text,

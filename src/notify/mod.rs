@@ -29,7 +29,7 @@ pub use channels::console::Notice;
 pub use channels::smtp::Mailer;
 pub use channels::webhook::Told;
 pub use consequences::plan;
-pub use hooks::Hook;
+pub use hooks::{Hook, secret};
 pub use mails::Mail;
 pub use outbound::{Answer, Outbound};
 pub use rules::{ByMail, Fact, Rules, Survey};
@@ -129,7 +129,7 @@ pub enum Work {
 }
 
 /// What jobs of the queue are sent by: the first word of their target.
-pub const CHANNELS: &[&str] = &["calendar", "console", "hook", "mail", "other", "webhook"];
+pub const CHANNELS: &[&str] = &["calendar", "console", "crm", "hook", "mail", "other", "webhook"];
 
 impl Work {
     /// Milliseconds to wait before try number `attempts + 1`; none if there is no point in another.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, StatusCode, Url, redirect};
+use reqwest::{Client, Method, StatusCode, Url, redirect};
 use serde_json::Value as Json;
 
 pub(super) use self::fetch::{Call, Trouble};
@@ -45,7 +45,9 @@ pub struct Answer {
     pub status: u16,
     /// How long it asks us to wait (`Retry-After`), in milliseconds.
     pub wait_ms: Option<i64>,
-    /// The first 64 KiB.
+    /// When its limit begins anew (`x-ratelimit-reset`, as seconds from now), in milliseconds.
+    pub reset_ms: Option<i64>,
+    /// As much as is read: 64 KiB, or what was asked for.
     pub body: String,
 }
 
@@ -161,7 +163,7 @@ impl Outbound {
         let sent = client.get(url).send().await;
         let answer = sent.map_err(|error| Error::Unreachable(without_address(&error)))?;
         let status = answer.status();
-        let (body, is_whole) = start_of(answer).await?;
+        let (body, is_whole) = start_of(answer, MOST_TEXT).await?;
         if !status.is_success() || !is_whole {
             return Err(Error::Refused(status.to_string()));
         }
@@ -189,33 +191,73 @@ impl Outbound {
         headers: &[(&'static str, String)],
         body: Vec<u8>,
     ) -> Result<Answer, Error> {
+        // What it says is for people; that it stops in the middle changes nothing.
+        self.answered("POST", address, headers, body, MOST_TEXT).await.map(|(answer, _)| answer)
+    }
+
+    /// Sends one request with these headers and tells what was answered, as a whole.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the address may not be reached, [`Error::Unreachable`] if nothing was answered, or not all of it
+    /// came, or it has more than so many bytes: then nobody knows whether it was done.
+    pub async fn ask(
+        &self,
+        method: &'static str,
+        address: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        most_bytes: usize,
+    ) -> Result<Answer, Error> {
+        let (answer, is_whole) = self.answered(method, address, headers, body, most_bytes).await?;
+        // A refusal is one, however much of its reason came.
+        if is_whole || answer.status >= 400 {
+            Ok(answer)
+        } else {
+            Err(Error::Unreachable("the answer broke off".to_owned()))
+        }
+    }
+
+    /// The answer, and whether all of it came.
+    async fn answered(
+        &self,
+        method: &'static str,
+        address: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        most_bytes: usize,
+    ) -> Result<(Answer, bool), Error> {
         let (client, url) = self.way(address)?;
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| Error::Unwritable(format!("{method} is no method")))?;
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let value = HeaderValue::from_str(value)
                 .map_err(|_| Error::Unwritable(format!("the header {name} has an odd value")))?;
             map.insert(HeaderName::from_static(name), value);
         }
-        let sent = client.post(url).headers(map).body(body).send().await;
+        let sent = client.request(method, url).headers(map).body(body).send().await;
         let answer = sent.map_err(|error| Error::Unreachable(without_address(&error)))?;
-        let wait =
-            answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let wait_ms = wait.map(|seconds: i64| seconds.clamp(0, WAIT_MOST_S) * 1_000);
+        let seconds = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<i64>().ok();
+        let wait = answer.headers().get(RETRY_AFTER).and_then(seconds);
+        let wait_ms = wait.map(|seconds| seconds.clamp(0, WAIT_MOST_S) * 1_000);
+        let reset = answer.headers().get("x-ratelimit-reset").and_then(seconds);
+        // Some say a point in time instead.
+        let reset_ms =
+            reset.filter(|seconds| (0..=WAIT_MOST_S).contains(seconds)).map(|seconds| seconds * 1_000);
         let status = answer.status().as_u16();
-        // What it says is for people; that it stops in the middle changes nothing.
-        let body = start_of(answer).await.map(|(body, _)| body).unwrap_or_default();
-        Ok(Answer { status, wait_ms, body })
+        let (body, is_whole) = start_of(answer, most_bytes).await.unwrap_or_default();
+        Ok((Answer { status, wait_ms, reset_ms, body }, is_whole))
     }
 }
 
 /// As much of an answer as is read, and whether that is all of it.
-async fn start_of(mut answer: reqwest::Response) -> Result<(String, bool), Error> {
+async fn start_of(mut answer: reqwest::Response, most_bytes: usize) -> Result<(String, bool), Error> {
     let mut read = Vec::new();
     while let Some(chunk) =
         answer.chunk().await.map_err(|error| Error::Unreachable(without_address(&error)))?
     {
-        read.extend(chunk.iter().take(MOST_TEXT - read.len()));
-        if read.len() >= MOST_TEXT {
+        read.extend(chunk.iter().take(most_bytes.saturating_sub(read.len())));
+        if read.len() >= most_bytes {
             return Ok((String::from_utf8_lossy(&read).into_owned(), false));
         }
     }

@@ -18,6 +18,8 @@ use crate::hits::{self, Traces};
 use crate::storage::Stores;
 use crate::storage::personal::Personal;
 
+/// What remains besides where a CRM was told of her.
+pub const CRM: &str = "crm";
 /// What cannot be reached from here. The words stand in `console.erase.remains` and in docs/people.md.
 pub const REMAINS: [&str; 3] = ["backups", "on_the_way", "sent"];
 /// What remains besides where deleted rows are written over later: on PostgreSQL, or while somebody reads for long.
@@ -40,8 +42,21 @@ pub struct Erased {
     pub refusals_kept: Vec<String>,
     /// Tables whose rows stay, or stay in part, and why.
     pub kept: Vec<(&'static str, &'static str)>,
-    /// What cannot be reached: `backups`, `on_the_way`, `sent`, `dead_rows`.
+    /// What of hers stands in CRMs, where somebody has to delete it. The audit keeps it.
+    pub crm: Vec<InCrm>,
+    /// What cannot be reached: `backups`, `on_the_way`, `sent`, `crm`, `dead_rows`.
     pub remains: Vec<&'static str>,
+}
+
+/// Something that stands for her in a CRM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InCrm {
+    /// The connection's name.
+    pub crm: String,
+    /// `contact`, `deal` or `activity`.
+    pub kind: String,
+    /// Its id there.
+    pub id: String,
 }
 
 /// Forgets a contact and everybody behind it. With `is_dry` nothing is changed, and the report says what would be.
@@ -87,6 +102,7 @@ pub async fn erase(
             store::keep_refusal(&mut tx, &digest(keys, &address), purpose, *at).await?;
         }
     }
+    let crm = store::in_crms(&mut tx, contact).await?;
     let calls_cancelled = bookings::cancel_ahead(&mut tx, contact, now).await?;
     let (mut rows, mut kept) = (Vec::new(), Vec::new());
     for table in tables(later) {
@@ -101,8 +117,13 @@ pub async fn erase(
     }
     // After the tables: what the lists keep of her is this entry, with an id that leads nowhere.
     let count: u64 = rows.iter().map(|(_, rows)| rows).sum();
-    audit::note(&mut tx, by, Act::Erased, contact, json!({ "rows": count }), now).await?;
+    let mut details = json!({ "rows": count });
+    if !crm.is_empty() {
+        details[CRM] = json!(crm);
+    }
+    audit::note(&mut tx, by, Act::Erased, contact, details, now).await?;
     let mut remains = REMAINS.to_vec();
+    remains.extend((!crm.is_empty()).then_some(CRM));
     if is_dry {
         drop(tx);
         remains.extend((stores.db.engine() == "postgres").then_some(DEAD_ROWS));
@@ -118,6 +139,7 @@ pub async fn erase(
         calls_cancelled,
         hits: traces.hits,
         visits: traces.visits,
+        crm,
         refusals_kept: refusals.into_iter().map(|(purpose, _)| purpose).collect(),
         kept,
         remains,

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::audit::Entry;
+use super::erase::InCrm;
 use crate::base::ids::{ContactId, ConversationId, VisitorId, new_key};
 use crate::base::time::Timestamp;
 use crate::config;
@@ -164,6 +165,24 @@ pub(super) async fn conversations(
         )
         .await?;
     rows.iter().map(|row| Ok((row.get("id")?, row.get("opened_at")?))).collect()
+}
+
+/// What stands for a contact in CRMs.
+pub(super) async fn in_crms(q: &mut impl Queries, contact: ContactId) -> Result<Vec<InCrm>> {
+    let rows = q
+        .query(
+            sql!(
+                "select crm, kind, remote_id from crm_links
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and remote_id is not null
+                 order by crm, kind, remote_id"
+            ),
+            params![contact],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok(InCrm { crm: row.get("crm")?, kind: row.get("kind")?, id: row.get("remote_id")? }))
+        .collect()
 }
 
 pub(super) async fn keep_refusal(tx: &mut Tx, digest: &str, purpose: &str, at: Timestamp) -> Result<()> {

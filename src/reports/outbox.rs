@@ -166,7 +166,7 @@ pub struct Queued {
     pub id: String,
     /// What it is: the mail's name, the line's or the fact's kind.
     pub what: String,
-    /// `mail`, `console`, `hook:NAME`, `webhook:NAME`; empty for a fact whose messages could not be planned.
+    /// `mail`, `console`, `hook:NAME`, `webhook:NAME`, `crm:NAME`; empty for a fact whose messages could not be planned.
     pub target: String,
     /// To whom, masked.
     pub to: String,
@@ -206,9 +206,10 @@ pub async fn queue(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Queued>> 
 async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
     let payload: Json = row.json("payload")?;
     let text = |path: &str| payload.pointer(path).and_then(Json::as_str);
-    let what = ["/mail/template", "/mail/mail", "/notice/kind", "/told/event/kind", "/event"];
+    let what = ["/mail/template", "/mail/mail", "/notice/kind", "/told/event/kind", "/event", "/what"];
     let what = what.into_iter().find_map(text).unwrap_or_default().to_owned();
-    let contact = text("/mail/contact").and_then(|id| ContactId::parse(id).ok());
+    let contact =
+        ["/mail/contact", "/contact"].into_iter().find_map(text).and_then(|id| ContactId::parse(id).ok());
     let account = ["/mail/account", "/notice/account"].into_iter().find_map(text);
     let target: String = row.get("target")?;
     let to = match (contact, account.and_then(|id| AccountId::parse(id).ok())) {

@@ -167,15 +167,18 @@ pub enum Actor {
     Account(AccountId),
     /// A program with an API key.
     Api,
+    /// Somebody of sales, in the CRM.
+    Crm,
 }
 
 impl Actor {
-    /// The word in the history: `rule`, `account:ID` or `api`.
+    /// The word in the history: `rule`, `account:ID`, `api` or `crm`.
     pub fn word(self) -> String {
         match self {
             Self::Rule => "rule".to_owned(),
             Self::Account(id) => format!("account:{id}"),
             Self::Api => "api".to_owned(),
+            Self::Crm => "crm".to_owned(),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::console::agent;
 use crate::support::app::{TestApp, repository, set};
 
 /// The kinds of files, each with something in it that a slip spoils.
-const SLIPS: [(&str, &str, &str); 13] = [
+const SLIPS: [(&str, &str, &str); 14] = [
     ("config/lifecycle.yaml", "owner: sdr", "owner: sd"),
     ("config/segments.yaml", "\n    label:", "\n    labl:"),
     ("config/offers.yaml", "\n    title:", "\n    titel:"),
@@ -20,6 +20,7 @@ const SLIPS: [(&str, &str, &str); 13] = [
     ("config/notify.yaml", "webinar: ", "webinar: x"),
     ("config/topics.yaml", "\n    name:", "\n    nam:"),
     ("config/replies.yaml", "\nreplies:", "\nreplys:"),
+    ("config/crm.yaml", "\nconnections:", "\nconections:"),
     ("config/nurture/faro-leads.yaml", "\ntopic:", "\ntopc:"),
     ("config/mails/faro-lead-idea.yaml", "\n  subject:", "\n  subjct:"),
     ("bot-flows/welcome.yaml", "goto: ", "goto: nowhere_"),
@@ -42,6 +43,7 @@ async fn shop(files: &Path) -> TestApp {
             "notify",
             "topics",
             "replies",
+            "crm",
         ] {
             set(settings, "definitions", name, path(&format!("config/{name}.yaml")));
         }

@@ -23,6 +23,7 @@ mod commands;
 mod console;
 mod content;
 mod contracts;
+mod crm;
 mod deals;
 mod definitions;
 mod earlier;

@@ -12,6 +12,7 @@ mod contact_team;
 mod contacts;
 mod content;
 mod context;
+mod crm;
 mod desk;
 mod events;
 mod frame;
@@ -90,6 +91,9 @@ pub const DOORS: &[Door] = &[
     post("/console/contacts/{contact}/unmerge", May::Tend),
     post("/console/contacts/{contact}/subscription", May::Decide),
     get("/console/content", May::Look),
+    get("/console/crm", May::ReadMails),
+    post("/console/crm/{crm}/replay", May::Operate),
+    post("/console/crm/{crm}/test", May::Operate),
     post("/console/deals/{deal}/milestone", May::Decide),
     get("/console/events", May::Look),
     post("/console/handovers/{handover}/take", May::Decide),
@@ -201,6 +205,9 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/calendars/{rep}/{calendar}/refresh", web::post().to(calendars::refresh))
             .route("/calendars/{rep}/{calendar}/remove", web::post().to(calendars::remove))
             .route("/content", web::get().to(content::show))
+            .route("/crm", web::get().to(crm::show))
+            .route("/crm/{crm}/replay", web::post().to(crm::replay))
+            .route("/crm/{crm}/test", web::post().to(crm::test))
             .route("/inbox", web::get().to(inbox::list))
             .route("/inbox/{conversation}", web::get().to(inbox::show))
             .route("/inbox/{conversation}/accept", web::post().to(talk::accept))

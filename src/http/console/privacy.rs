@@ -69,6 +69,7 @@ async fn page(reader: &Reader, contact: &Contact, report: &Erased) -> Result<Htt
         "visits": report.visits,
         "refusals": report.refusals_kept,
         "remains": report.remains,
+        "crm": report.crm,
     });
     reader.page("console/erase", body).await
 }
@@ -89,7 +90,7 @@ pub async fn audit(reader: Reader) -> Result<HttpResponse, Problem> {
             json!({
                 "at": entry.at, "who": entry.name, "actor": kind, "action": entry.action,
                 "contact": entry.contact, "email": entry.email, "list": entry.details.get("list"),
-                "reply": entry.details.get("reply"),
+                "reply": entry.details.get("reply"), "crm": entry.details.get("crm"),
             })
         })
         .collect();

@@ -44,6 +44,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(19, "scheduling", include_str!("../migrations/0019_scheduling.sql")),
     shared(20, "outbox", include_str!("../migrations/0020_outbox.sql")),
     shared(21, "calendars", include_str!("../migrations/0021_calendars.sql")),
+    shared(22, "crm", include_str!("../migrations/0022_crm.sql")),
     shared(23, "team meetings", include_str!("../migrations/0023_team_meetings.sql")),
 ];
 

@@ -58,15 +58,25 @@ impl TestApp {
             set(settings, "mail", "smtp", address);
             change(settings);
         };
-        Self::build(folder, Some(inbox), both).await
+        Self::build(folder, Some(inbox), starting_clock(), both).await
     }
 
     /// Starts an app with other settings than those of the tests: `set(settings, "forms", "burst", 1)`.
     pub async fn start_with(change: impl FnOnce(&mut Table)) -> Self {
-        Self::build(TempDir::new().expect("a folder"), None, change).await
+        Self::build(TempDir::new().expect("a folder"), None, starting_clock(), change).await
     }
 
-    async fn build(folder: TempDir, inbox: Option<Inbox>, change: impl FnOnce(&mut Table)) -> Self {
+    /// As [`start_with`](Self::start_with), by a clock that others have as well.
+    pub async fn start_at(clock: Clock, change: impl FnOnce(&mut Table)) -> Self {
+        Self::build(TempDir::new().expect("a folder"), None, clock, change).await
+    }
+
+    async fn build(
+        folder: TempDir,
+        inbox: Option<Inbox>,
+        clock: Clock,
+        change: impl FnOnce(&mut Table),
+    ) -> Self {
         // Fails only if another test did it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -79,7 +89,6 @@ impl TestApp {
         std::fs::write(&file, written(&settings)).expect("written");
         let config =
             Config::load(Some(&file), std::iter::empty()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let clock = Clock::manual(Timestamp::from_jiff(START.parse().expect("a point in time")));
         let app = App::build(config, clock.clone()).await.unwrap_or_else(|error| panic!("{error:#}"));
         let app = Arc::new(app);
         let server = Some(serve(app.clone(), listener));
@@ -242,7 +251,14 @@ const TABLES: &[&str] = &[
     "lifecycle_proposals",
     "endpoints",
     "digest_lines",
+    "crm_links",
+    "crm_states",
 ];
+
+/// A clock that stands at [`START`].
+pub fn starting_clock() -> Clock {
+    Clock::manual(Timestamp::from_jiff(START.parse().expect("a point in time")))
+}
 
 /// Sets one key of the settings.
 pub fn set(settings: &mut Table, section: &str, key: &str, value: impl Into<Value>) {
@@ -281,7 +297,7 @@ async fn settings(url: &str, folder: &Path) -> Table {
     // Tests ask no name server but their own.
     set(&mut settings, "forms", "check_mail_servers", false);
     set(&mut settings, "storage", "data", data);
-    for name in ["lifecycle", "forms", "content", "webinars", "team", "notify", "topics", "replies"] {
+    for name in ["lifecycle", "forms", "content", "webinars", "team", "notify", "topics", "replies", "crm"] {
         set(&mut settings, "definitions", name, path(&format!("config/{name}.yaml")));
     }
     for name in ["mails", "nurture"] {

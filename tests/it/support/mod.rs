@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod crm;
 pub mod dns;
 pub mod hits;
 pub mod hook;

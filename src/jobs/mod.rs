@@ -10,6 +10,7 @@ mod letters;
 pub mod queue;
 mod schedule;
 mod send;
+mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;

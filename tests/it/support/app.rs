@@ -239,6 +239,10 @@ const TABLES: &[&str] = &[
     "lifecycle_proposals",
     "endpoints",
     "digest_lines",
+    "traffic_goals",
+    "traffic_funnels",
+    "traffic_shares",
+    "traffic_letters",
 ];
 
 /// Sets one key of the settings.

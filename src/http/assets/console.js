@@ -365,12 +365,12 @@
     if (read) {
       navigator.sendBeacon("/console/notifications/read", new URLSearchParams({ csrf, id: read.dataset.read }));
     }
-    all(".menu[open], .talk-menu[open], .rail-more details[open]").forEach((menu) => {
+    all(".menu[open], .talk-menu[open], .drop[open], .rail-more details[open]").forEach((menu) => {
       if (!menu.contains(event.target) && event.isTrusted) menu.removeAttribute("open");
     });
   });
   document.addEventListener("keydown", (event) => {
-    const menu = event.key === "Escape" && here(".menu[open], .talk-menu[open], .rail-more details[open]");
+    const menu = event.key === "Escape" && here(".menu[open], .talk-menu[open], .drop[open], .rail-more details[open]");
     if (menu) {
       menu.removeAttribute("open");
       here("summary", menu).focus();

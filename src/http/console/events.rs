@@ -174,7 +174,7 @@ impl Page {
             return None;
         }
         let values = [("n", here.to_string())];
-        let text = self.app.templates.texts().get(self.language, "console.traffic.here", &values);
+        let text = self.app.templates.texts().get(self.language, "traffic.here", &values);
         Some(Frame::new("live", &json!({ "count": here, "text": text })))
     }
 

@@ -62,10 +62,10 @@ impl View<'_> {
     pub fn shown(&self, word: &str, value: &str) -> String {
         match value {
             NONE => {
-                let own = self.text(&format!("console.traffic.none.{word}"));
-                own.or_else(|| self.text("console.traffic.none.any")).unwrap_or_default()
+                let own = self.text(&format!("traffic.none.{word}"));
+                own.or_else(|| self.text("traffic.none.any")).unwrap_or_default()
             }
-            OTHERS => self.text("console.traffic.others").unwrap_or_default(),
+            OTHERS => self.text("traffic.others").unwrap_or_default(),
             value if word == "property" => {
                 let parts: Vec<&str> = value.splitn(3, '\t').collect();
                 match parts.as_slice() {
@@ -76,7 +76,7 @@ impl View<'_> {
             // Words of ours have names; whatever visitors bring along stays as it is.
             value if matches!(word, "channel" | "device" | "bot") => {
                 let key = value.split([':', '.']).next().unwrap_or(value);
-                self.text(&format!("console.traffic.{word}.{key}")).unwrap_or_else(|| value.to_owned())
+                self.text(&format!("traffic.{word}.{key}")).unwrap_or_else(|| value.to_owned())
             }
             value => value.to_owned(),
         }
@@ -343,13 +343,13 @@ pub fn change(view: &View<'_>, metric: Metric, now: i64, before: i64) -> Json {
         std::cmp::Ordering::Equal => "same",
     };
     let text = match (metric, before) {
-        (_, before) if before == now => view.said("console.traffic.change.same", &[]),
+        (_, before) if before == now => view.said("traffic.change.same", &[]),
         // Shares are held against each other in points: 30 % of 40 % would be read as either.
         (Metric::Bounces, _) => {
             let n = (now - before).abs().to_string();
-            view.said("console.traffic.change.points", &[("n", n)])
+            view.said("traffic.change.points", &[("n", n)])
         }
-        (_, 0) => view.said("console.traffic.change.new", &[]),
+        (_, 0) => view.said("traffic.change.new", &[]),
         (_, before) => {
             let percent = ((now - before).abs() * 200 + before) / (2 * before);
             format!("{}{}", crate::render::number(percent, view.language), match view.language {

@@ -56,7 +56,7 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     body["board"] = json!({ "range": board::ranges(&view), "chips": board::chips(&view), "fields": null });
     body["reasons"] = json!(reasons);
     body["all"] = json!(all);
-    body["counted"] = json!(counted);
+    body["of"] = json!(all + counted);
     body["has_own"] = json!(!reader.app.config.collector.own_addresses.is_empty());
     body["csv"] = json!(asked.address("/console/traffic/by/bot", &[("format", "csv")]));
     body["site_zone"] = json!(site.time_zone);

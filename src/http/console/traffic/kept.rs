@@ -178,5 +178,5 @@ pub async fn letters(reader: Reader, form: web::Form<Wanted>) -> Result<HttpResp
     let mut tx = reader.app.stores.db.begin().await?;
     kept::wish(&mut tx, reader.account.id, &site.key, wish, monday_of(day_number(today))).await?;
     tx.commit().await?;
-    Ok(see_done(&back(&site.key), "letters"))
+    Ok(see_done(&back(&site.key), "traffic_letters"))
 }

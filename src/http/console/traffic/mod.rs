@@ -89,7 +89,8 @@ fn head(reader: &Reader, site: &Site, asked: &Asked, path: &str) -> Json {
     let link = |path: &str| super::frame::address(path, &here.map(|(name, value)| (name, Some(value.to_owned()))));
     json!({
         "site": { "key": site.key, "name": site.name },
-        "sites": sites.collect::<Vec<_>>(),
+        // One site is no choice.
+        "sites": if reader.app.sites.all().nth(1).is_some() { sites.collect() } else { Vec::new() },
         "may_keep": reader.may(May::Curate),
         "links": {
             "board": asked.address(PATH, &[]),

@@ -40,6 +40,6 @@ async fn page(app: &Shared, token: &str, request: &HttpRequest) -> Result<HttpRe
     let view = View { app, site, asked: &asked, language, now, path: &path, is_shared: true };
     let board = board::board(&view).await?;
     let frame = Frame::named(app, Some(&site.key), language, &site.time_zone);
-    let fields = json!({ "now": now, "board": board, "expires_at": share.expires_at, "links": { "filtered": null } });
+    let fields = json!({ "now": now, "board": board, "expires_at": share.expires_at, "links": { "board": null, "funnels": null, "filtered": null, "settings": null }, "site_key": site.key });
     Ok(frame.page(StatusCode::OK, "pages/traffic", fields))
 }

@@ -50,7 +50,15 @@ impl Collector {
     /// A collector that writes to `log`.
     pub fn new(log: Arc<dyn HitLog>, keys: Keys, geo: impl Into<Arc<Geo>>, agents: Agents) -> Self {
         let cookieless = Arc::new(Cookieless::alone(keys));
-        Self { log, cookieless, geo: geo.into(), agents, spam: Spam::default(), own: Networks::default(), counts: Arc::default() }
+        Self {
+            log,
+            cookieless,
+            geo: geo.into(),
+            agents,
+            spam: Spam::default(),
+            own: Networks::default(),
+            counts: Arc::default(),
+        }
     }
 
     /// The same, with identifiers for those who allow none that other nodes make, too.

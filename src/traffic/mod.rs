@@ -331,7 +331,9 @@ pub async fn open_share(
 /// [`Error::Invalid`].
 pub async fn wish(tx: &mut Tx, account: AccountId, site: &str, wish: Wish, monday: i64) -> Result<()> {
     if !FACTORS.contains(&wish.factor) || !(1..=1_000_000).contains(&wish.at_least) {
-        return Err(Error::Invalid("A spike is 2, 3, 5 or 10 times the usual, and at least one visit.".into()));
+        return Err(Error::Invalid(
+            "A spike is 2, 3, 5 or 10 times the usual, and at least one visit.".into(),
+        ));
     }
     Ok(store::put_letters(tx, account, site, wish, monday).await?)
 }

@@ -22,7 +22,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.client.get(path).await
     }
 
@@ -32,7 +32,7 @@ impl Agent {
     }
 
     /// Sends a form of one of the console's pages.
-    async fn submits(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn submits(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let mut fields = fields.to_vec();
         fields.push(("csrf", &self.csrf));
         self.client.with("sec-fetch-site", "same-origin").submit(path, &fields).await

@@ -3,8 +3,8 @@
 use futures_util::future::try_join_all;
 
 use super::{
-    Filter, Goal, Interval, Question, Sum, Summary, Value, by, goals, named, number_of, percent, scan, summary,
-    told,
+    Filter, Goal, Interval, Question, Sum, Summary, Value, by, goals, named, number_of, percent, scan,
+    summary, told,
 };
 use crate::sessions::Dimension;
 use crate::storage::Result;

@@ -231,12 +231,7 @@ pub async fn summary(db: &Db, question: &Question<'_>, interval: Interval) -> Re
 }
 
 /// The whole and every point of the curve, also those at which nothing was.
-fn told(
-    question: &Question<'_>,
-    interval: Interval,
-    total: &Sum,
-    points: &mut HashMap<i64, Sum>,
-) -> Summary {
+fn told(question: &Question<'_>, interval: Interval, total: &Sum, points: &mut HashMap<i64, Sum>) -> Summary {
     let (first, last) = (day_number(question.period.from), day_number(question.period.to));
     let slots: Vec<i64> = match interval {
         Interval::Day => (first..=last).collect(),

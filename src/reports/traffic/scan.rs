@@ -183,12 +183,7 @@ pub(super) struct Found {
     pub(super) goals: Vec<i64>,
 }
 
-pub(super) async fn board(
-    db: &Db,
-    site: i64,
-    question: &Question<'_>,
-    wanted: &Wanted<'_>,
-) -> Result<Found> {
+pub(super) async fn board(db: &Db, site: i64, question: &Question<'_>, wanted: &Wanted<'_>) -> Result<Found> {
     let (known, zone) = (known(db).await?, question.site.zone());
     let mut meant = Vec::with_capacity(wanted.goals.len());
     for goal in wanted.goals {

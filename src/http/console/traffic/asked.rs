@@ -381,7 +381,8 @@ mod tests {
 
     #[test]
     fn a_filter_can_be_put_together_in_a_form() {
-        let read = asked("filter=country:ES&filter_by=page&filter_not=1&filter_value=/precios").expect("read");
+        let read =
+            asked("filter=country:ES&filter_by=page&filter_not=1&filter_value=/precios").expect("read");
         let texts: Vec<String> = read.filters.iter().map(Filter::text).collect();
         assert_eq!(texts, ["country:ES", "!page:/precios"]);
         assert!(asked("filter=planet:Mars").is_err());

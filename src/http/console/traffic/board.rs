@@ -136,8 +136,7 @@ pub fn led(word: &str, numbers: &Numbers) -> i64 {
 /// As the stores say.
 pub async fn board(view: &View<'_>) -> Result<Json, Problem> {
     let (app, asked, hits) = (view.app, view.asked, &view.app.stores.hits);
-    let panels: Vec<(&str, Vec<&str>)> =
-        PANELS.iter().map(|(name, tabs)| (*name, view.tabs(tabs))).collect();
+    let panels: Vec<(&str, Vec<&str>)> = PANELS.iter().map(|(name, tabs)| (*name, view.tabs(tabs))).collect();
     let shown: Vec<&str> = panels.iter().map(|(_, tabs)| view.tab(tabs)).collect();
     let has_filters = !asked.filters.is_empty();
     let dimensions: Vec<Dimension> = shown
@@ -154,9 +153,7 @@ pub async fn board(view: &View<'_>) -> Result<Json, Problem> {
         Wanted { interval: asked.interval(), dimensions: &dimensions, goals: &meant, most: ROWS + 1 };
     let earlier = async {
         match asked.compared() {
-            Some(period) => {
-                traffic::summary(hits, &view.question(period), asked.interval()).await.map(Some)
-            }
+            Some(period) => traffic::summary(hits, &view.question(period), asked.interval()).await.map(Some),
             None => Ok(None),
         }
     };
@@ -313,8 +310,7 @@ pub fn chips(view: &View<'_>) -> Json {
 fn fields(view: &View<'_>) -> Json {
     let cannot = [Dimension::Total, Dimension::Property, Dimension::Bot];
     let words = Dimension::ALL.into_iter().filter(|of| !cannot.contains(of)).map(Dimension::word);
-    let words: Vec<&str> =
-        words.filter(|word| !view.is_shared || !NOT_SHARED.contains(word)).collect();
+    let words: Vec<&str> = words.filter(|word| !view.is_shared || !NOT_SHARED.contains(word)).collect();
     json!({ "words": words, "others": hidden(view.asked.parameters()), "path": view.path })
 }
 
@@ -352,10 +348,14 @@ pub fn change(view: &View<'_>, metric: Metric, now: i64, before: i64) -> Json {
         (_, 0) => view.said("traffic.change.new", &[]),
         (_, before) => {
             let percent = ((now - before).abs() * 200 + before) / (2 * before);
-            format!("{}{}", crate::render::number(percent, view.language), match view.language {
-                Language::En => "%",
-                Language::Es => "\u{a0}%",
-            })
+            format!(
+                "{}{}",
+                crate::render::number(percent, view.language),
+                match view.language {
+                    Language::En => "%",
+                    Language::Es => "\u{a0}%",
+                }
+            )
         }
     };
     // More is better, but for visits that ended where they began.
@@ -431,7 +431,8 @@ fn panel(
     has_filters: bool,
 ) -> Json {
     let asked = view.asked;
-    let others: Vec<&str> = PANELS.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, tabs)| tabs).to_vec();
+    let others: Vec<&str> =
+        PANELS.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, tabs)| tabs).to_vec();
     let tabs = tabs.iter().map(|word| {
         let there = asked.but(|asked| {
             asked.tabs.retain(|tab| !others.contains(&tab.as_str()));

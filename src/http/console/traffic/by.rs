@@ -10,7 +10,7 @@ use super::{chart, head, the_site_of, view};
 use crate::http::console::frame::{Reader, pages};
 use crate::http::error::Problem;
 use crate::reports::Extent;
-use crate::reports::traffic::{self, CtaRow, Numbers, Value, VALUES_MOST, csv};
+use crate::reports::traffic::{self, CtaRow, Numbers, VALUES_MOST, Value, csv};
 use crate::sessions::Dimension;
 
 /// Values on one page.
@@ -135,9 +135,7 @@ impl Table {
         let question = view.question(view.asked.period());
         let now = traffic::by(hits, &question, dimension, VALUES_MOST).await?;
         let before: Option<Vec<Value>> = match view.asked.compared() {
-            Some(period) => {
-                Some(traffic::by(hits, &view.question(period), dimension, VALUES_MOST).await?)
-            }
+            Some(period) => Some(traffic::by(hits, &view.question(period), dimension, VALUES_MOST).await?),
             None => None,
         };
         let columns = columns(dimension);

@@ -26,8 +26,7 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let view = view(&reader, site, &asked, path);
     let (hits, question) = (&reader.app.stores.hits, view.question(asked.period()));
     let values = traffic::by(hits, &question, Dimension::Bot, 100).await?;
-    let counted =
-        traffic::summary(hits, &question, traffic::Interval::Day).await?.total.visits;
+    let counted = traffic::summary(hits, &question, traffic::Interval::Day).await?.total.visits;
     let examples = match values.is_empty() {
         true => Vec::new(),
         false => traffic::filtered(hits, &question, LOOKED_AT).await?,

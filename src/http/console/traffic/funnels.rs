@@ -280,8 +280,7 @@ async fn page(
     body["board"] = json!({ "range": board::ranges(&view), "chips": board::chips(&view), "fields": null });
     body["rows"] = json!(rows);
     body["drawn"] = drawn;
-    body["offers"] =
-        json!({ "pages": offers_of("page", seen), "events": offers_of("event", events), "stages": stage_offers });
+    body["offers"] = json!({ "pages": offers_of("page", seen), "events": offers_of("event", events), "stages": stage_offers });
     body["name"] = json!(sketch.name);
     body["steps"] = json!(sketch.steps);
     body["funnel"] = json!(id);
@@ -318,8 +317,7 @@ pub async fn save(reader: Reader, body: Bytes) -> Result<HttpResponse, Problem> 
         }
     }
     let site = reader.app.sites.find(&site)?;
-    let draft =
-        Draft { site: site.key.clone(), name, steps, was: funnel.map(|funnel| (funnel, version)) };
+    let draft = Draft { site: site.key.clone(), name, steps, was: funnel.map(|funnel| (funnel, version)) };
     let mut tx = reader.app.stores.db.begin().await?;
     let refused = match kept::save_funnel(&mut tx, &draft, reader.account.id, reader.now).await {
         Ok(id) => {

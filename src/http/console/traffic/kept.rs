@@ -50,7 +50,8 @@ pub async fn settings(reader: Reader) -> Result<HttpResponse, Problem> {
             })
         })
         .collect();
-    let factors = kept::FACTORS.iter().map(|factor| json!({ "n": factor, "current": *factor == wish.factor }));
+    let factors =
+        kept::FACTORS.iter().map(|factor| json!({ "n": factor, "current": *factor == wish.factor }));
     let mut body = head(&reader, site, &asked, PATH);
     body["letters"] = json!({
         "weekly": wish.weekly, "spikes": wish.spikes, "at_least": wish.at_least,
@@ -76,9 +77,9 @@ pub struct NewGoal {
 pub async fn add_goal(reader: Reader, form: web::Form<NewGoal>) -> Result<HttpResponse, Problem> {
     let site = reader.app.sites.find(&form.site)?;
     let text = format!("{}:{}", form.by, form.value.trim());
-    let goal = Filter::read(&text).ok().filter(|goal| {
-        matches!(goal.dimension, Dimension::Page | Dimension::Event) && !goal.is_not
-    });
+    let goal = Filter::read(&text)
+        .ok()
+        .filter(|goal| matches!(goal.dimension, Dimension::Page | Dimension::Event) && !goal.is_not);
     let goal = goal.ok_or_else(|| {
         invalid("A goal is a page such as `/thanks` (`*` stands for anything) or an event such as `signup`.")
     })?;

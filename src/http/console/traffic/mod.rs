@@ -12,9 +12,7 @@ pub mod shared;
 pub use by::show as by;
 pub use filtered::show as filtered;
 pub use funnels::{build, list as funnels, remove as remove_funnel, save as save_funnel};
-pub use kept::{
-    add_goal, end_share, letters, remove_goal, settings, share,
-};
+pub use kept::{add_goal, end_share, letters, remove_goal, settings, share};
 
 use actix_web::HttpResponse;
 use serde_json::{Value as Json, json};
@@ -86,7 +84,8 @@ fn head(reader: &Reader, site: &Site, asked: &Asked, path: &str) -> Json {
         })
     });
     let here = [("site", site.key.as_str())];
-    let link = |path: &str| super::frame::address(path, &here.map(|(name, value)| (name, Some(value.to_owned()))));
+    let link =
+        |path: &str| super::frame::address(path, &here.map(|(name, value)| (name, Some(value.to_owned()))));
     json!({
         "site": { "key": site.key, "name": site.name },
         // One site is no choice.

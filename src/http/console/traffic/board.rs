@@ -78,6 +78,9 @@ impl View<'_> {
                 let key = value.split([':', '.']).next().unwrap_or(value);
                 self.text(&format!("traffic.{word}.{key}")).unwrap_or_else(|| value.to_owned())
             }
+            value if word == "country" => {
+                self.text(&format!("countries.{value}")).unwrap_or_else(|| value.to_owned())
+            }
             value => value.to_owned(),
         }
     }

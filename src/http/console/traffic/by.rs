@@ -41,7 +41,10 @@ pub async fn show(reader: Reader, word: web::Path<String>) -> Result<HttpRespons
     let rows: Vec<Json> = shown
         .iter()
         .map(|row| {
-            json!({ "name": row.name, "href": row.href, "cells": row.cells, "share": row.share, "change": row.change })
+            let cells = table.heads.iter().zip(&row.cells);
+            let cells = cells.map(|(column, text)| json!({ "column": column, "text": text }));
+            let cells: Vec<Json> = cells.collect();
+            json!({ "name": row.name, "href": row.href, "cells": cells, "share": row.share, "change": row.change })
         })
         .collect();
     let address = |page: i64| {

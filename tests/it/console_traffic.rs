@@ -1,13 +1,15 @@
 //! The Traffic area of the console: what its pages tell, what people keep there, shared links, and the mails.
 
 use embudo::accounts::{self, NewAccount, Role};
+use embudo::base::ids::AccountId;
 use embudo::base::language::Language;
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use embudo::traffic::Wish;
 use serde_json::{Value, json};
 
-use crate::console::{Agent, agent};
+use crate::console::{Agent, agent, log_in};
 use crate::support::answer::Client;
-use crate::support::app::{TestApp, set};
+use crate::support::app::{TestApp, repository, set};
 use crate::support::visitor::Visitor;
 
 fn hit(visitor: &Visitor<'_>, path: &str, changes: Value) -> Value {
@@ -77,7 +79,7 @@ async fn the_page_tells_who_came_and_every_row_narrows_it() {
     has(&text, "/precios 1");
     has(&text, "Search engines 1");
     has(&text, "signup 1");
-    has(&text, "1 visits were set aside");
+    has(&text, "Visits set aside in these days: 1.");
     has_not(&text, "/secreto");
     // By the hour, with a table that says the same.
     has(&page, "<svg class=\"chart-plot\"");
@@ -140,7 +142,7 @@ async fn days_without_anybody_say_what_to_do_and_other_days_are_a_form_away() {
     let own = words(&ana.sees("/console/traffic?range=own&from=2026-11-23&to=2026-11-23").await);
     has(&own, "Visitors 2");
     let compared =
-        words(&ana.sees("/console/traffic?range=own&from=2026-11-24&to=2026-11-24&compare=previous").await);
+        words(&ana.sees("/console/traffic?range=own&from=2026-11-23&to=2026-11-24&compare=previous").await);
     has(&compared, "before: ");
     ana.get("/console/traffic?range=own&from=2026-11-24&to=2026-11-23").await.expect(422);
     ana.get("/console/traffic?filter=planet:Mars").await.expect(422);
@@ -373,17 +375,17 @@ async fn a_shared_link_shows_numbers_and_nothing_else_until_it_ends() {
     assert_eq!(page.header("x-robots-tag"), "noindex, nofollow");
     has(page.header("content-security-policy"), "frame-ancestors 'none'");
     assert_eq!(page.header("referrer-policy"), "no-referrer");
-    for part in ["/console", "csrf", "faro.example\"", "City", "Properties", "<script"] {
-        has_not(&page.body.replace("href=\"https://faro.example\"", ""), part);
+    for part in ["\"/console", "csrf", "Cities", "Properties", "<script", "signup@"] {
+        has_not(&page.body, part);
     }
     // It narrows like the page of the console, within its own address.
     let narrowed = stranger.get(&format!("{link}?range=today&filter=page:/precios")).await.expect(200);
     has(&words(&narrowed.body), "Visitors 1");
     stranger.get(&format!("{link}x")).await.expect(404);
     stranger.get("/traffic/guessed.token").await.expect(404);
-    // A link of another purpose opens nothing here.
     app.clock.advance(7 * DAY_MS);
     stranger.get(&link).await.expect(410);
+    let marta = log_in(&app, "marketing@faro.example").await;
     let forever = share(&marta, "Board", "").await;
     stranger.get(&forever).await.expect(200);
     let settings = marta.sees("/console/traffic/settings").await;
@@ -431,6 +433,7 @@ async fn whoever_asks_for_it_is_told_of_the_week_on_monday_once() {
     app.run_jobs().await;
     app.later(8 * DAY_MS).await;
     assert_eq!(mails(&app, "traffic_week").await.len(), 0, "nobody asked");
+    let marta = log_in(&app, "marketing@faro.example").await;
     // Tuesday; the week that runs is told on the next Monday, and not the one before.
     marta.submits(LETTERS, &wish(true, false)).await.expect(303);
     app.run_jobs().await;
@@ -447,57 +450,14 @@ async fn whoever_asks_for_it_is_told_of_the_week_on_monday_once() {
     has(&told[0], "The week before it were 2");
     app.later(DAY_MS).await;
     assert_eq!(mails(&app, "traffic_week").await.len(), 1, "once");
+    let marta = log_in(&app, "marketing@faro.example").await;
     marta.submits(LETTERS, &wish(false, false)).await.expect(303);
     app.later(7 * DAY_MS).await;
     assert_eq!(mails(&app, "traffic_week").await.len(), 1, "switched off");
 }
 
-#[tokio::test]
-async fn far_more_than_usual_is_told_once_a_day() {
-    let app = TestApp::start().await;
-    let ana = agent(&app, Role::Viewer).await;
-    ana.submits(LETTERS, &wish(false, true)).await.expect(303);
-    let come = async |count: usize| {
-        for _ in 0..count {
-            app.visitor().visit("/").await;
-        }
-        app.run_jobs().await;
-    };
-    come(2).await;
-    assert_eq!(mails(&app, "traffic_spike").await.len(), 0, "two are no crowd");
-    come(1).await;
-    let told = mails(&app, "traffic_spike").await;
-    assert_eq!(told.len(), 1);
-    has(&told[0], "3 visits within the hour");
-    come(20).await;
-    app.clock.advance(HOUR_MS);
-    come(20).await;
-    assert_eq!(mails(&app, "traffic_spike").await.len(), 1, "once a day");
-    app.clock.advance(DAY_MS);
-    come(5).await;
-    assert_eq!(mails(&app, "traffic_spike").await.len(), 2);
-    // What comes every day at this hour is no spike: then it is usual.
-    for _ in 0..9 {
-        app.clock.advance(DAY_MS);
-        ana.submits(LETTERS, &wish(false, false)).await.expect(303);
-        come(5).await;
-    }
-    ana.submits(LETTERS, &wish(false, true)).await.expect(303);
-    app.clock.advance(DAY_MS);
-    come(5).await;
-    assert_eq!(mails(&app, "traffic_spike").await.len(), 2);
-    let mut foolish = wish(false, true);
-    foolish[1] = ("factor", "7");
-    ana.submits(LETTERS, &foolish).await.expect(422);
-}
-
-#[tokio::test]
-async fn mails_of_traffic_wait_for_the_end_of_quiet_hours() {
-    let app = TestApp::start_with(|settings| {
-        let file = crate::support::app::repository("tests/it/fixtures/notify_quiet.yaml");
-        set(settings, "definitions", "notify", file.display().to_string());
-    })
-    .await;
+/// Hires somebody who speaks Spanish.
+async fn hire(app: &TestApp) -> AccountId {
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     let new = NewAccount {
         email: "ana@faro.example",
@@ -507,15 +467,71 @@ async fn mails_of_traffic_wait_for_the_end_of_quiet_hours() {
         password: "a lighthouse at night",
     };
     let account = accounts::add(&mut tx, &new, app.now()).await.expect("added");
-    let wanted = embudo::traffic::Wish { weekly: false, spikes: true, factor: 2, at_least: 3 };
-    embudo::traffic::wish(&mut tx, account.id, "faro", wanted, 0).await.expect("noted");
     tx.commit().await.expect("commits");
-    // 22 o'clock.
-    app.clock.advance(13 * HOUR_MS);
-    for _ in 0..3 {
+    account.id
+}
+
+/// Notes that somebody wants to be told of spikes, or not any more.
+async fn wants_spikes(app: &TestApp, account: AccountId, spikes: bool) {
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let wish = Wish { weekly: false, spikes, factor: 2, at_least: 3 };
+    embudo::traffic::wish(&mut tx, account, "faro", wish, 0).await.expect("noted");
+    tx.commit().await.expect("commits");
+}
+
+async fn come(app: &TestApp, count: usize) {
+    for _ in 0..count {
         app.visitor().visit("/").await;
     }
     app.run_jobs().await;
+}
+
+#[tokio::test]
+async fn far_more_than_usual_is_told_once_a_day() {
+    let app = TestApp::start().await;
+    let viewer = agent(&app, Role::Viewer).await;
+    let mut foolish = wish(false, true);
+    foolish[1] = ("factor", "7");
+    viewer.submits(LETTERS, &foolish).await.expect(422);
+    let ana = hire(&app).await;
+    wants_spikes(&app, ana, true).await;
+    come(&app, 2).await;
+    assert_eq!(mails(&app, "traffic_spike").await.len(), 0, "two are no crowd");
+    come(&app, 1).await;
+    let told = mails(&app, "traffic_spike").await;
+    assert_eq!(told.len(), 1);
+    has(&told[0], "3 visitas en una hora");
+    come(&app, 20).await;
+    app.clock.advance(HOUR_MS);
+    come(&app, 20).await;
+    assert_eq!(mails(&app, "traffic_spike").await.len(), 1, "once a day");
+    app.clock.advance(DAY_MS);
+    come(&app, 5).await;
+    assert_eq!(mails(&app, "traffic_spike").await.len(), 2);
+    // What comes every day at this hour is no spike: then it is usual.
+    wants_spikes(&app, ana, false).await;
+    for _ in 0..9 {
+        app.clock.advance(DAY_MS);
+        come(&app, 5).await;
+    }
+    wants_spikes(&app, ana, true).await;
+    app.clock.advance(DAY_MS);
+    come(&app, 5).await;
+    assert_eq!(mails(&app, "traffic_spike").await.len(), 2);
+}
+
+#[tokio::test]
+async fn mails_of_traffic_wait_for_the_end_of_quiet_hours() {
+    let app = TestApp::start_with(|settings| {
+        let file = repository("tests/it/fixtures/notify_quiet.yaml");
+        set(settings, "definitions", "notify", file.display().to_string());
+    })
+    .await;
+    let ana = hire(&app).await;
+    wants_spikes(&app, ana, true).await;
+    // 22 o'clock.
+    app.clock.advance(13 * HOUR_MS);
+    come(&app, 3).await;
     assert_eq!(mails(&app, "traffic_spike").await.len(), 0);
     app.later(10 * HOUR_MS + MINUTE_MS).await;
     let told = mails(&app, "traffic_spike").await;

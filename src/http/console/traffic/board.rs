@@ -454,7 +454,6 @@ fn panel(
     json!({
         "name": name,
         "shown": shown,
-        "leads": leading(shown),
         "tabs": tabs.collect::<Vec<_>>(),
         "rows": rows,
         "all": (!view.is_shared).then(|| asked.address(&detail, &[])),

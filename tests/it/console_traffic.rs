@@ -447,7 +447,7 @@ async fn whoever_asks_for_it_is_told_of_the_week_on_monday_once() {
     has(&told[0], "2 visitors last week");
     has(&told[0], "/precios: 1");
     has(&told[0], "Signed up: 1");
-    has(&told[0], "The week before it were 2");
+    has(&told[0], "The week before: 2");
     app.later(DAY_MS).await;
     assert_eq!(mails(&app, "traffic_week").await.len(), 1, "once");
     let marta = log_in(&app, "marketing@faro.example").await;

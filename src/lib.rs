@@ -86,6 +86,9 @@ pub mod chat;
 /// What a person may demand of what is known about her, and who has looked.
 pub mod privacy;
 
+/// What people keep of a site's traffic: goals, funnels, shared links, and who is told by mail.
+pub mod traffic;
+
 // Consequences.
 
 /// Templates, texts in two languages, dates as people write them.

@@ -18,6 +18,7 @@ pub use lifecycle::Running;
 use crate::base::email::Email;
 use crate::base::live::Live;
 use crate::base::localized::Localized;
+use crate::base::network::Networks;
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
 use crate::base::time::{Clock, MINUTE_MS};
@@ -96,9 +97,12 @@ impl App {
         let cookieless = Arc::new(cookieless);
         tend(&geo, &cookieless, clock.clone());
         let log = ingest::log_of(&stores, visits);
+        let (own, wrong) = Networks::read(&config.collector.own_addresses);
+        anyhow::ensure!(wrong.is_empty(), "collector.own_addresses: no networks: {}", wrong.join(", "));
         let collector = Collector::new(log, keys.clone(), geo, Agents::default())
             .with_cookieless(cookieless)
-            .with_spam(Spam::new(&config.collector.referrer_spam));
+            .with_spam(Spam::new(&config.collector.referrer_spam))
+            .with_own(own);
         let kept::Chosen { sources, read, fallback } = kept::choose(&config, &stores.db, clock.now()).await?;
         let Definitions {
             lifecycle: Some(lifecycle),

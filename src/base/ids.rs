@@ -130,6 +130,10 @@ ids! {
     EventId,
     /// One walk of a contact through a sequence of letters.
     EnrolmentId,
+    /// A way of several steps that somebody saved.
+    FunnelId,
+    /// A page or an event that counts as reached.
+    GoalId,
     /// One click on a link of a letter.
     ClickId,
     /// Somebody goes from one role to another.
@@ -144,6 +148,8 @@ ids! {
     NotificationId,
     /// One visit: hits of a visitor less than 30 minutes apart.
     SessionId,
+    /// A link to a site's traffic for people without an account.
+    ShareId,
     /// One filled-in form.
     SubmissionId,
     /// Something that somebody of the company is to do.

@@ -48,6 +48,8 @@ pub enum Purpose {
     FormNonce,
     /// Read the feed of one rep's calls. Subject: the rep's id.
     CalendarFeed,
+    /// See the traffic of one site. Subject: the id of the shared link.
+    SharedTraffic,
 }
 
 impl Purpose {
@@ -69,6 +71,7 @@ impl Purpose {
             Self::Link => "link",
             Self::FormNonce => "form",
             Self::CalendarFeed => "calendar",
+            Self::SharedTraffic => "traffic",
         }
     }
 }

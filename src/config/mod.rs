@@ -103,6 +103,7 @@ pub struct Collector {
     pub geo_database: String,
     pub asn_database: String,
     pub referrer_spam: Vec<String>,
+    pub own_addresses: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -30,17 +30,20 @@ pub enum BotReason {
     ReferrerSpam,
     /// Odd headers, from a network of machines.
     Signals,
+    /// Not a machine's at all: the company's own people (`collector.own_addresses`).
+    OwnAddress,
 }
 
 impl BotReason {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NoUserAgent,
         Self::UserAgent,
         Self::Headless,
         Self::Automation,
         Self::ReferrerSpam,
         Self::Signals,
+        Self::OwnAddress,
     ];
 
     /// The word for it, as it is stored and counted.
@@ -52,6 +55,7 @@ impl BotReason {
             Self::Automation => "automation",
             Self::ReferrerSpam => "referrer_spam",
             Self::Signals => "signals:headers+network",
+            Self::OwnAddress => "own_address",
         }
     }
 }

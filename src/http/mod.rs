@@ -114,6 +114,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(chat::routes)
                     .configure(pages::routes)
                     .configure(console::routes)
+                    .configure(console::traffic::shared::routes)
                     .configure(gates::routes)
                     .configure(identify::routes)
                     .configure(profiling::routes)

@@ -10,7 +10,7 @@ use super::Shared;
 use super::api::authorised;
 use super::error::Problem;
 use crate::reports::traffic::{
-    self, DAYS_MOST, Filter, Interval, Numbers, Period, Question, Summary, VALUES_MOST, Value, csv,
+    self, DAYS_MOST, Filter, Interval, Numbers, Period, Question, Step, Summary, VALUES_MOST, Value, csv,
 };
 use crate::sessions::Dimension;
 use crate::sites::Site;
@@ -46,8 +46,9 @@ struct Asked {
     interval: Interval,
     limit: usize,
     is_csv: bool,
-    /// Goals and steps, in order.
-    steps: Vec<Filter>,
+    goals: Vec<Filter>,
+    /// The steps of a funnel, in order.
+    way: Vec<Step>,
 }
 
 impl Asked {
@@ -56,7 +57,7 @@ impl Asked {
         let site = app.sites.find(site)?.clone();
         let today = app.clock.now().to_jiff().to_zoned(site.zone()).date();
         let (mut from, mut to) = (None, None);
-        let (mut filters, mut steps) = (Vec::new(), Vec::new());
+        let (mut filters, mut goals, mut way) = (Vec::new(), Vec::new(), Vec::new());
         let (mut interval, mut limit, mut is_csv, mut compare) =
             (Interval::Day, VALUES, false, String::new());
         for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
@@ -64,9 +65,11 @@ impl Asked {
                 "from" => from = Some(date(&value, today)?),
                 "to" => to = Some(date(&value, today)?),
                 "filter" => filters.push(filter(&value)?),
-                "goal" | "step" => steps.push(filter(&value)?),
+                "goal" => goals.push(filter(&value)?),
+                "step" => way.push(Step::read(&value).map_err(|error| invalid(error.to_string()))?),
                 "interval" if value == "hour" => interval = Interval::Hour,
                 "interval" if value == "day" => interval = Interval::Day,
+                "interval" if value == "week" => interval = Interval::Week,
                 "compare" if value == "previous" || value == "year" => compare = value.into_owned(),
                 "format" if value == "csv" || value == "json" => is_csv = value == "csv",
                 "limit" => {
@@ -79,7 +82,7 @@ impl Asked {
                 other => return Err(invalid(format!("`{other}={value}` is not understood."))),
             }
         }
-        if steps.len() > STEPS_MOST || filters.len() > STEPS_MOST {
+        if [goals.len(), way.len(), filters.len()].iter().any(|count| *count > STEPS_MOST) {
             return Err(invalid(format!("At most {STEPS_MOST} filters, goals or steps.")));
         }
         let to = to.unwrap_or(today);
@@ -96,7 +99,7 @@ impl Asked {
             "year" => Some(period.year_before()),
             _ => None,
         };
-        Ok(Self { site, period, compared, filters, interval, limit, is_csv, steps })
+        Ok(Self { site, period, compared, filters, interval, limit, is_csv, goals, way })
     }
 
     fn question(&self, period: Period) -> Question<'_> {
@@ -229,10 +232,10 @@ async fn live(app: Shared, request: HttpRequest, site: web::Path<String>) -> Res
 /// In how many visits each `goal` was reached.
 async fn goals(app: Shared, request: HttpRequest, site: web::Path<String>) -> Result<HttpResponse, Problem> {
     let asked = Asked::read(&app, &request, &site)?;
-    if asked.steps.is_empty() {
+    if asked.goals.is_empty() {
         return Err(invalid("Name goals: `goal=page:/thanks&goal=event:signup`."));
     }
-    let goals = traffic::goals(&app.stores.hits, &asked.question(asked.period), &asked.steps).await?;
+    let goals = traffic::goals(&app.stores.hits, &asked.question(asked.period), &asked.goals).await?;
     if asked.is_csv {
         let rows =
             goals.into_iter().map(|goal| vec![goal.goal, goal.visits.to_string(), goal.rate.to_string()]);
@@ -265,17 +268,19 @@ async fn ctas(app: Shared, request: HttpRequest, site: web::Path<String>) -> Res
     Ok(asked.answer("ctas", json!({ "ctas": told })))
 }
 
-/// How many visitors took each `step` after the one before.
+/// How many people took each `step` after the one before.
 async fn funnel(app: Shared, request: HttpRequest, site: web::Path<String>) -> Result<HttpResponse, Problem> {
     let asked = Asked::read(&app, &request, &site)?;
-    let is_step =
-        |step: &Filter| matches!(step.dimension, Dimension::Page | Dimension::Event) && !step.is_not;
-    if asked.steps.len() < 2 || !asked.steps.iter().all(is_step) {
+    if asked.way.len() < 2 {
         return Err(invalid(
-            "Name two steps or more, each a page or an event: `step=page:/&step=event:signup`.",
+            "Name two steps or more, each a page, an event or a stage: `step=page:/&step=event:signup&step=stage:mql`.",
         ));
     }
-    let stages = traffic::funnel(&app.stores.hits, &asked.question(asked.period), &asked.steps).await?;
+    let (question, lifecycle) = (asked.question(asked.period), app.lifecycle.now());
+    let known: Vec<&str> = lifecycle.stages.iter().map(|stage| stage.id.as_str()).collect();
+    let ways = std::slice::from_ref(&asked.way);
+    let told = traffic::funnels(&app.stores.db, &app.stores.hits, &question, ways, &known).await?;
+    let stages = told.into_iter().next().unwrap_or_default();
     if asked.is_csv {
         let rows = stages.into_iter().map(|stage| {
             vec![

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::HitLog;
 use crate::base::ids::{SessionId, VisitorId};
+use crate::base::network::Networks;
 use crate::base::signing::Keys;
 use crate::base::time::Timestamp;
 use crate::hits::{
@@ -41,6 +42,7 @@ pub struct Collector {
     geo: Arc<Geo>,
     agents: Agents,
     spam: Spam,
+    own: Networks,
     counts: Arc<Counts>,
 }
 
@@ -48,7 +50,15 @@ impl Collector {
     /// A collector that writes to `log`.
     pub fn new(log: Arc<dyn HitLog>, keys: Keys, geo: impl Into<Arc<Geo>>, agents: Agents) -> Self {
         let cookieless = Arc::new(Cookieless::alone(keys));
-        Self { log, cookieless, geo: geo.into(), agents, spam: Spam::default(), counts: Arc::default() }
+        Self {
+            log,
+            cookieless,
+            geo: geo.into(),
+            agents,
+            spam: Spam::default(),
+            own: Networks::default(),
+            counts: Arc::default(),
+        }
     }
 
     /// The same, with identifiers for those who allow none that other nodes make, too.
@@ -61,6 +71,12 @@ impl Collector {
     #[must_use]
     pub fn with_spam(self, spam: Spam) -> Self {
         Self { spam, ..self }
+    }
+
+    /// The same, setting the company's own people aside.
+    #[must_use]
+    pub fn with_own(self, own: Networks) -> Self {
+        Self { own, ..self }
     }
 
     /// What was taken and what not, so far.
@@ -86,13 +102,14 @@ impl Collector {
         let agent = self.agents.read(sender.user_agent);
         let place = self.geo.find(sender.address);
         let has_page = hits.iter().any(|hit| hit.name == hits::PAGE);
+        let own = self.own.contain(sender.address).then_some(BotReason::OwnAddress);
         let accepted = hits.len();
         let (mut rows, mut reasons) = (Vec::with_capacity(accepted), Vec::new());
         for hit in hits {
             if let Some(clamped) = hit.clamped {
                 self.counts.clamped.add(clamped.word(), 1);
             }
-            let reason = self.bot_reason(&hit, &agent, &place, sender.manner);
+            let reason = own.or_else(|| self.bot_reason(&hit, &agent, &place, sender.manner));
             reasons.extend(reason);
             let visitor = match hit.visitor {
                 Some(visitor) => visitor,

@@ -11,6 +11,7 @@ mod letters;
 pub mod queue;
 mod schedule;
 mod send;
+mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Worker, calendars, earlier, letters, queue};
+use super::{Worker, calendars, earlier, letters, queue, traffic};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
 use crate::{
@@ -80,6 +80,11 @@ const CHORES: &[Chore] = &[
         name: "tend_calendars",
         every_ms: MINUTE_MS,
         run: |worker, now| Box::pin(tend_calendars(worker, now)),
+    },
+    Chore {
+        name: "tell_of_traffic",
+        every_ms: MINUTE_MS,
+        run: |worker, now| Box::pin(tell_of_traffic(worker, now)),
     },
     Chore {
         name: "forget_done_jobs",
@@ -255,6 +260,10 @@ async fn forget_freed_times(worker: &Worker, now: Timestamp) -> anyhow::Result<b
 
 async fn tend_calendars(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     Ok(calendars::tend(worker, now).await?)
+}
+
+async fn tell_of_traffic(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(traffic::tell(worker, now).await? > 0)
 }
 
 async fn forget_done_jobs(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -138,7 +138,13 @@ mod tests {
     fn the_html_is_the_one_that_was_looked_at() {
         let wording = Wording::built_in();
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/notify/mails/snapshots");
-        for name in ["booking_confirmed", "confirm_code", "confirm_subscription", "webinar_invitation"] {
+        for name in [
+            "booking_confirmed",
+            "confirm_code",
+            "confirm_subscription",
+            "traffic_week",
+            "webinar_invitation",
+        ] {
             let context = wording.example(name, Language::Es).expect("an example");
             let html = written(name, Language::Es, &context).html;
             let file = folder.join(format!("{name}.es.html"));

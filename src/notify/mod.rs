@@ -30,7 +30,7 @@ pub use channels::smtp::Mailer;
 pub use channels::webhook::Told;
 pub use consequences::plan;
 pub use hooks::{Hook, secret};
-pub use mails::Mail;
+pub use mails::{Counted, Mail, Row as TrafficRow, Spike, Week};
 pub use outbound::{Answer, Outbound};
 pub use rules::{ByMail, Fact, Rules, Survey};
 pub use store::{
@@ -226,8 +226,15 @@ pub async fn send(
 ) -> Result<Sent, Error> {
     match work {
         Work::Mail { mail } => {
-            if let Mail::Alert { account, notice } = mail
-                && let Some(until) = quiet_until(desk, *account, &notice.kind, now).await?
+            let disturbs = match mail {
+                Mail::Alert { account, notice } => Some((*account, notice.kind.as_str())),
+                Mail::TrafficWeek { account, .. } | Mail::TrafficSpike { account, .. } => {
+                    Some((*account, mail.name()))
+                }
+                _ => None,
+            };
+            if let Some((account, kind)) = disturbs
+                && let Some(until) = quiet_until(desk, account, kind, now).await?
             {
                 return Ok(Sent::Waits { until, why: "quiet hours" });
             }

@@ -14,8 +14,9 @@ mod helpers;
 mod mjml;
 mod texts;
 
-pub use dates::Zone;
+pub use dates::{Zone, duration};
 pub use files::{Asset, asset};
+pub use helpers::number;
 pub use texts::Texts;
 
 use std::sync::{Arc, LazyLock};

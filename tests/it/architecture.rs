@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::sources::{Source, sources};
 
 /// Who may import whom: a module imports only what stands before it.
-const ORDER: [&str; 37] = [
+const ORDER: [&str; 38] = [
     "base",
     "config",
     "telemetry",
@@ -34,6 +34,7 @@ const ORDER: [&str; 37] = [
     "calls",
     "chat",
     "privacy",
+    "traffic",
     "render",
     "notify",
     "crm",

@@ -22,7 +22,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.client.get(path).await
     }
 
@@ -56,7 +56,7 @@ fn cookie_of(answer: &Answer) -> String {
     answer.header("set-cookie").split(';').next().expect("a cookie").to_owned()
 }
 
-async fn log_in(app: &TestApp, email: &str) -> Agent {
+pub async fn log_in(app: &TestApp, email: &str) -> Agent {
     let fields = [("email", email), ("password", PASSWORD), ("next", "/console")];
     let answer = app.client.submit("/console/login", &fields).await.expect(303);
     let client = app.client.with("cookie", &cookie_of(&answer));

@@ -133,6 +133,7 @@
     here(".rail") &&
     embudoLine({
       conversation: talk?.conversation,
+      traffic: here("[data-traffic]")?.dataset.traffic,
       after: Number(talk?.head ?? 0),
       csrf,
       on: {
@@ -152,6 +153,12 @@
         event: () => refresh([`conversation:${talk.conversation}`]),
         wake: ({ topic }) => refresh([topic]),
         typing: (typing) => showTyping(typing),
+        live({ count, text }) {
+          const place = here("[data-traffic]");
+          if (!place || !text) return;
+          here("[data-traffic-words]", place).textContent = text;
+          here(".live-dot", place).classList.toggle("none", count === 0);
+        },
         notification(note) {
           toast(note);
           notices.tell(note);
@@ -295,6 +302,7 @@
     p: "/console/pipeline",
     b: "/console/bookings",
     w: "/console/content",
+    v: "/console/traffic",
     o: "/console/outbox",
     n: "/console/notifications",
   };
@@ -347,12 +355,12 @@
     if (read) {
       navigator.sendBeacon("/console/notifications/read", new URLSearchParams({ csrf, id: read.dataset.read }));
     }
-    all(".menu[open], .talk-menu[open], .rail-more details[open]").forEach((menu) => {
+    all(".menu[open], .talk-menu[open], .drop[open], .rail-more details[open]").forEach((menu) => {
       if (!menu.contains(event.target) && event.isTrusted) menu.removeAttribute("open");
     });
   });
   document.addEventListener("keydown", (event) => {
-    const menu = event.key === "Escape" && here(".menu[open], .talk-menu[open], .rail-more details[open]");
+    const menu = event.key === "Escape" && here(".menu[open], .talk-menu[open], .drop[open], .rail-more details[open]");
     if (menu) {
       menu.removeAttribute("open");
       here("summary", menu).focus();

@@ -1,10 +1,10 @@
 // The line of an open page to the server: a WebSocket, or the event stream where sockets are held back by something on
 // the way. Both tell the same things under the same names; what is lost with a line is asked for by the next one.
 //
-// embudoLine({ conversation, after, csrf, on }): `on.found()`, `on.lost()`, and `on[name](data)` for what is told.
+// embudoLine({ conversation, traffic, after, csrf, on }): `on.found()`, `on.lost()`, and `on[name](data)` for what is told.
 "use strict";
 
-window.embudoLine = ({ conversation = "", after = 0, csrf = "", on }) => {
+window.embudoLine = ({ conversation = "", traffic = "", after = 0, csrf = "", on }) => {
   /** The server beats every 15 s. Two missed and some: nobody is there. */
   const SILENCE_MS = 35_000;
   /** So long an answer is waited for. */
@@ -64,8 +64,8 @@ window.embudoLine = ({ conversation = "", after = 0, csrf = "", on }) => {
   function connect() {
     if (isClosed) return;
     hangUp();
-    const query = conversation ? `?conversation=${conversation}&after=${last}` : "";
-    const mine = (socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/console/line${query}`));
+    const query = conversation ? { conversation, after: last } : traffic ? { traffic } : {};
+    const mine = (socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/console/line?${new URLSearchParams(query)}`));
     let wasOpen = false;
     listen();
     mine.onopen = () => {
@@ -111,7 +111,8 @@ window.embudoLine = ({ conversation = "", after = 0, csrf = "", on }) => {
 
   /** The event stream: it connects again by itself. */
   function follow() {
-    stream = new EventSource(`/console/events${conversation ? `?conversation=${conversation}` : ""}`);
+    const query = conversation ? { conversation } : traffic ? { traffic } : {};
+    stream = new EventSource(`/console/events?${new URLSearchParams(query)}`);
     stream.addEventListener("open", () => tell("found"));
     stream.addEventListener("error", () => {
       tell("lost");

@@ -21,6 +21,7 @@ use crate::http::Shared;
 use crate::http::chat::{BEAT, Frame};
 use crate::http::error::Problem;
 use crate::notify;
+use crate::reports::traffic;
 use crate::storage::bus::Wake;
 
 /// Lines that somebody has to hear of at once.
@@ -40,6 +41,9 @@ pub struct Page {
     /// Who reads, and where she is.
     who: accounts::Account,
     zone: String,
+    /// The site whose traffic the page shows, and how many it says are there.
+    site: Option<String>,
+    here: Option<i64>,
     /// The lines that the page knows of.
     known: Vec<NotificationId>,
     since: Timestamp,
@@ -87,6 +91,8 @@ impl Page {
             wakes,
             talk: talk.map(Conversation::topic),
             desk: talk.map(desk_topic),
+            site: reader.asked("traffic"),
+            here: None,
             who: reader.account.clone(),
             zone: reader.zone(),
             known: lines.into_iter().map(|line| line.id).collect(),
@@ -117,7 +123,9 @@ impl Page {
                     let now = self.app.clock.now();
                     accounts::session(&self.app.stores.db, &self.token, now).await.ok()?;
                     self.beats_at = Instant::now() + BEAT;
-                    return Some(self.news().await);
+                    let mut told = self.news().await;
+                    told.extend(self.live().await);
+                    return Some(told);
                 }
             }
         }
@@ -156,6 +164,18 @@ impl Page {
             (Some("typing"), ..) => Vec::new(),
             _ => vec![wake_of(&wake.topic)],
         }
+    }
+
+    /// How many are on the site now, if that has changed since it was told.
+    async fn live(&mut self) -> Option<Frame> {
+        let site = self.app.sites.find(self.site.as_deref()?).ok()?;
+        let here = traffic::here(&self.app.stores.hits, site, self.app.clock.now()).await.ok()?;
+        if self.here.replace(here) == Some(here) {
+            return None;
+        }
+        let values = [("n", here.to_string())];
+        let text = self.app.templates.texts().get(self.language, "traffic.here", &values);
+        Some(Frame::new("live", &json!({ "count": here, "text": text })))
     }
 
     /// The lines that came since the page was opened.

@@ -106,6 +106,11 @@ impl Reader {
             .filter(|value| !value.is_empty())
     }
 
+    /// The address's parameters as they came.
+    pub fn query(&self) -> &str {
+        self.request.query_string()
+    }
+
     /// The page that was asked for, from 1.
     pub fn asked_page(&self) -> i64 {
         self.asked("page").and_then(|page| page.parse().ok()).unwrap_or(1).clamp(1, 100_000)

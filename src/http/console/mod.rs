@@ -33,6 +33,7 @@ mod replies;
 mod talk;
 mod team;
 mod today;
+pub mod traffic;
 mod work;
 
 use actix_web::http::Method;
@@ -145,6 +146,19 @@ pub const DOORS: &[Door] = &[
     post("/console/team/absences", May::SetOutcome),
     post("/console/team/absences/{absence}/remove", May::SetOutcome),
     post("/console/team/credits", May::Operate),
+    get("/console/traffic", May::Look),
+    get("/console/traffic/by/{dimension}", May::Look),
+    get("/console/traffic/filtered", May::Look),
+    get("/console/traffic/funnels", May::Look),
+    post("/console/traffic/funnels", May::Curate),
+    get("/console/traffic/funnels/build", May::Look),
+    post("/console/traffic/funnels/{funnel}/delete", May::Curate),
+    post("/console/traffic/goals", May::Curate),
+    post("/console/traffic/goals/{goal}/delete", May::Curate),
+    post("/console/traffic/letters", May::Look),
+    get("/console/traffic/settings", May::Look),
+    post("/console/traffic/shares", May::Curate),
+    post("/console/traffic/shares/{share}/revoke", May::Curate),
     get("/console/work", May::Look),
 ];
 
@@ -241,6 +255,19 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/replies", web::post().to(replies::write))
             .route("/replies/{shortcut}/delete", web::post().to(replies::forget))
             .route("/webinars/{webinar}/cancel", web::post().to(content::call_off))
+            .route("/traffic", web::get().to(traffic::show))
+            .route("/traffic/by/{dimension}", web::get().to(traffic::by))
+            .route("/traffic/filtered", web::get().to(traffic::filtered))
+            .route("/traffic/funnels", web::get().to(traffic::funnels))
+            .route("/traffic/funnels", web::post().to(traffic::save_funnel))
+            .route("/traffic/funnels/build", web::get().to(traffic::build))
+            .route("/traffic/funnels/{funnel}/delete", web::post().to(traffic::remove_funnel))
+            .route("/traffic/goals", web::post().to(traffic::add_goal))
+            .route("/traffic/goals/{goal}/delete", web::post().to(traffic::remove_goal))
+            .route("/traffic/letters", web::post().to(traffic::letters))
+            .route("/traffic/settings", web::get().to(traffic::settings))
+            .route("/traffic/shares", web::post().to(traffic::share))
+            .route("/traffic/shares/{share}/revoke", web::post().to(traffic::end_share))
             .route("/presence", web::post().to(presence::set))
             .route("/presence/beat", web::post().to(presence::beat))
             .default_service(web::to(|| async { Err::<HttpResponse, Problem>(super::not_found()) })),
@@ -290,6 +317,7 @@ mod tests {
             "feed",
             "refresh",
             "remove",
+            "revoke",
         ];
         for door in DOORS.iter().filter(|door| door.method == Method::GET) {
             let last = door.path.rsplit('/').next().unwrap();

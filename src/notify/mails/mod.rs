@@ -8,6 +8,7 @@ mod gate;
 mod letters;
 mod survey;
 mod team;
+mod traffic;
 mod transcript;
 mod webinar;
 
@@ -28,6 +29,8 @@ use crate::base::time::{DAY_MS, Timestamp};
 use crate::contacts::{self, Contact};
 use crate::nurture::Due;
 use crate::subscriptions::{self, suppression};
+
+pub use traffic::{Counted, Row, Spike, Week};
 
 /// Used where a reader's zone is not known.
 const ZONE: &str = "UTC";
@@ -96,6 +99,10 @@ pub enum Mail {
     Alert { account: AccountId, notice: Notice },
     /// To a colleague: the lines that were gathered for her until then.
     Digest { account: AccountId, due_at: Timestamp },
+    /// To a colleague: what the week was like on a site.
+    TrafficWeek { account: AccountId, week: Week },
+    /// To a colleague: far more come than usual.
+    TrafficSpike { account: AccountId, spike: Spike },
     /// What became of it? To whoever came into this state after the sale.
     Survey { contact: ContactId, state: String, form: String },
     /// Do you want these letters?
@@ -138,6 +145,8 @@ impl Mail {
             Self::ResponseLate { .. } => "response_late",
             Self::Alert { .. } => "alert",
             Self::Digest { .. } => "digest",
+            Self::TrafficWeek { .. } => "traffic_week",
+            Self::TrafficSpike { .. } => "traffic_spike",
             Self::Survey { .. } => "survey",
             Self::ConfirmSubscription { .. } => "confirm_subscription",
             Self::Letter { template, .. } => template,
@@ -277,6 +286,8 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         }
         Mail::Alert { account, notice } => alert::alert(desk, mail, *account, notice, now).await,
         Mail::Digest { account, due_at } => alert::digest(desk, id, mail, *account, *due_at, now).await,
+        Mail::TrafficWeek { account, week } => traffic::week(desk, mail, *account, week, now).await,
+        Mail::TrafficSpike { account, spike } => traffic::spike(desk, mail, *account, spike, now).await,
         Mail::Survey { contact, state, form } => survey::survey(desk, mail, *contact, state, form, now).await,
         Mail::ConfirmSubscription { contact, visitor } => {
             letters::confirm(desk, id, mail, *contact, *visitor, now).await

@@ -26,8 +26,8 @@ pub(super) async fn summary(
             let bytes = packing.visitors(span).ok_or_else(no_sketch)?;
             total += measures;
             visitors.add(bytes).map_err(|_| no_sketch())?;
-            if interval == Interval::Day {
-                let point = points.entry(day).or_insert_with(|| Sum::new(14));
+            if let Some(slot) = interval.of_day(day) {
+                let point = points.entry(slot).or_insert_with(|| Sum::new(14));
                 point.measures += measures;
                 point.visitors.join(&sketch(bytes)?);
             }
@@ -37,8 +37,8 @@ pub(super) async fn summary(
     for (key, count) in store::days(db, counts.open.iter().map(|(key, _)| *key)).await? {
         total += count.measures;
         visitors.join(&count.visitors);
-        if interval == Interval::Day {
-            let point = points.entry(key.day).or_insert_with(|| Sum::new(14));
+        if let Some(slot) = interval.of_day(key.day) {
+            let point = points.entry(slot).or_insert_with(|| Sum::new(14));
             point.measures += count.measures;
             point.visitors.join(&count.visitors);
         }

@@ -28,13 +28,19 @@ pub struct Unreadable {
     text: String,
 }
 
+impl Unreadable {
+    pub(super) fn new(text: &str) -> Self {
+        Self { text: text.chars().take(200).collect() }
+    }
+}
+
 impl Filter {
     /// Reads `dimension:value`, several values with `|` between them; `!` before it turns it round.
     ///
     /// # Errors
     /// [`Unreadable`], also for dimensions that cannot be filtered by.
     pub fn read(text: &str) -> std::result::Result<Self, Unreadable> {
-        let unreadable = || Unreadable { text: text.chars().take(200).collect() };
+        let unreadable = || Unreadable::new(text);
         let (is_not, rest) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
         let (word, values) = rest.split_once(':').ok_or_else(unreadable)?;
         let dimension = Dimension::of_word(word).ok_or_else(unreadable)?;

@@ -40,6 +40,22 @@ pub struct Here {
     pub visitors: i64,
 }
 
+/// How many are on a site now: seen within the last five minutes.
+///
+/// # Errors
+/// As the store says.
+pub async fn here(db: &Db, site: &Site, now: Timestamp) -> Result<i64> {
+    let Some(number) = number_of(db, &site.key).await? else { return Ok(0) };
+    let row = db
+        .read()
+        .query_opt(
+            sql!("select count(*) as n from visits where last_at >= $1 and site = $2 and bot is null"),
+            params![now.plus_ms(-NOW_MS), number],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| row.get("n"))
+}
+
 /// The last half hour of a site.
 ///
 /// # Errors

@@ -5,13 +5,18 @@
 //! exact while they are few and estimated after that ([`Sketch`](crate::base::sketch::Sketch)); who allows no identifier is
 //! another visitor every day.
 
+mod board;
 mod counted;
 mod csv;
 mod ctas;
 mod filter;
+mod filtered;
 mod funnel;
 mod live;
+mod pulse;
 mod scan;
+
+use std::collections::HashMap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -26,11 +31,14 @@ use crate::storage::Result;
 use crate::storage::db::{Db, Queries};
 use crate::{params, sql};
 
+pub use board::{Board, Wanted, board};
 pub use csv::csv;
 pub use ctas::{Row as CtaRow, ctas};
 pub use filter::{Filter, Unreadable};
-pub use funnel::{Goal, Stage, funnel, goals};
-pub use live::{Live, live};
+pub use filtered::{Example, filtered};
+pub use funnel::{Goal, Stage, Step, funnels, goals};
+pub use live::{Live, here, live};
+pub use pulse::{Pulse, pulse};
 
 /// The longest period that can be asked about, in days.
 pub const DAYS_MOST: i64 = 3_660;
@@ -104,6 +112,24 @@ pub enum Interval {
     Day,
     /// UTC's hours, also where a zone is half an hour off.
     Hour,
+    /// From Monday on.
+    Week,
+}
+
+impl Interval {
+    /// The point of the curve to which a day belongs; none for hours.
+    fn of_day(self, day: i64) -> Option<i64> {
+        match self {
+            Self::Day => Some(day),
+            Self::Week => Some(monday_of(day)),
+            Self::Hour => None,
+        }
+    }
+}
+
+/// The number of the Monday of a day's week (ISO 8601); the epoch was a Thursday.
+pub fn monday_of(day: i64) -> i64 {
+    day - (day + 3).rem_euclid(7)
 }
 
 /// What was counted, as it is told.
@@ -201,8 +227,15 @@ pub async fn summary(db: &Db, question: &Question<'_>, interval: Interval) -> Re
     } else {
         scan::summary(db, site, question, interval).await?
     };
+    Ok(told(question, interval, &total, &mut points))
+}
+
+/// The whole and every point of the curve, also those at which nothing was.
+fn told(question: &Question<'_>, interval: Interval, total: &Sum, points: &mut HashMap<i64, Sum>) -> Summary {
+    let (first, last) = (day_number(question.period.from), day_number(question.period.to));
     let slots: Vec<i64> = match interval {
-        Interval::Day => (day_number(question.period.from)..=day_number(question.period.to)).collect(),
+        Interval::Day => (first..=last).collect(),
+        Interval::Week => (monday_of(first)..=last).step_by(7).collect(),
         Interval::Hour => {
             let (from, to) = question.period.instants(&question.site.zone());
             (from.as_ms().div_euclid(HOUR_MS)..to.as_ms().div_euclid(HOUR_MS)).collect()
@@ -210,12 +243,13 @@ pub async fn summary(db: &Db, question: &Question<'_>, interval: Interval) -> Re
     };
     let series = slots.into_iter().map(|slot| Point {
         at: match interval {
-            Interval::Day => date_of(slot).to_string(),
+            // A week that began before the period counts from its first day on.
+            Interval::Day | Interval::Week => date_of(slot.max(first)).to_string(),
             Interval::Hour => Timestamp(slot * HOUR_MS).to_string(),
         },
         numbers: points.remove(&slot).unwrap_or_else(|| Sum::new(12)).numbers(),
     });
-    Ok(Summary { period: question.period, total: total.numbers(), series: series.collect() })
+    Summary { period: question.period, total: total.numbers(), series: series.collect() }
 }
 
 /// The largest values of a dimension, at most `most`.
@@ -230,6 +264,11 @@ pub async fn by(db: &Db, question: &Question<'_>, dimension: Dimension, most: us
     } else {
         scan::by(db, site, question, dimension, most).await?
     };
+    named(db, values).await
+}
+
+/// Values with their texts.
+async fn named(db: &Db, values: Vec<(i64, Sum)>) -> Result<Vec<Value>> {
     let mut texts = hits::texts_of(&mut db.read(), values.iter().map(|(value, _)| *value)).await?;
     let told = values.into_iter().map(|(value, sum)| Value {
         value: match value {
@@ -292,6 +331,14 @@ mod tests {
         let day = Period { from: date("2026-10-25"), to: date("2026-10-25") };
         let (from, to) = day.instants(&zone);
         assert_eq!(to.since_ms(from), 25 * HOUR_MS);
+    }
+
+    #[test]
+    fn weeks_begin_on_mondays() {
+        for day in ["2026-11-23", "2026-11-26", "2026-11-29"] {
+            assert_eq!(date_of(monday_of(day_number(date(day)))), date("2026-11-23"), "{day}");
+        }
+        assert_eq!(date_of(monday_of(0)), date("1969-12-29"));
     }
 
     #[test]

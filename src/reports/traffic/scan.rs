@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::tz::TimeZone;
+
 use super::filter::Meant;
-use super::{Interval, Question, Sum, known, rank};
+use super::{Interval, Question, Sum, Wanted, known, rank};
 use crate::base::sketch::hash_of_id;
 use crate::base::time::Timestamp;
 use crate::sessions::store::visit_of;
@@ -63,19 +65,25 @@ pub(super) async fn each(
     }
 }
 
-pub(super) async fn summary(
-    db: &Db,
-    site: i64,
-    question: &Question<'_>,
+/// A whole and its curve, visit by visit.
+struct Curve<'a> {
+    zone: &'a TimeZone,
     interval: Interval,
-) -> Result<(Sum, HashMap<i64, Sum>)> {
-    let (known, zone) = (known(db).await?, question.site.zone());
-    let (mut total, mut points) = (Sum::new(14), HashMap::new());
-    let slot = |at: Timestamp| match interval {
-        Interval::Day => day_in(Some(&zone), at),
-        Interval::Hour => hour_of(at),
-    };
-    each(db, site, question, &known, |visit| {
+    total: Sum,
+    points: HashMap<i64, Sum>,
+}
+
+impl<'a> Curve<'a> {
+    fn new(zone: &'a TimeZone, interval: Interval) -> Self {
+        Self { zone, interval, total: Sum::new(14), points: HashMap::new() }
+    }
+
+    fn point(&mut self, at: Timestamp) -> &mut Sum {
+        let slot = self.interval.of_day(day_in(Some(self.zone), at)).unwrap_or_else(|| hour_of(at));
+        self.points.entry(slot).or_insert_with(|| Sum::new(12))
+    }
+
+    fn take(&mut self, visit: &Visit, known: &Known) {
         let hash = hash_of_id(visit.visitor.as_u128());
         let has_begun = visit.pages + visit.events > 0;
         let whole = Measures {
@@ -84,21 +92,72 @@ pub(super) async fn summary(
             engaged_ms: visit.engaged_ms,
             ..Measures::default()
         };
-        total.measures += whole;
-        points.entry(slot(visit.started_at)).or_insert_with(|| Sum::new(12)).measures += whole;
+        self.total.measures += whole;
+        self.point(visit.started_at).measures += whole;
         for step in &visit.trail.steps {
             let is_page = step.name == known.page;
             let one =
                 Measures { views: i64::from(is_page), events: i64::from(!is_page), ..Measures::default() };
-            let point = points.entry(slot(step.at)).or_insert_with(|| Sum::new(12));
+            let point = self.point(step.at);
             point.measures += one;
             point.visitors.insert(hash);
-            total.measures += one;
-            total.visitors.insert(hash);
+            self.total.measures += one;
+            self.total.visitors.insert(hash);
         }
-    })
-    .await?;
-    Ok((total, points))
+    }
+}
+
+/// What the values of a dimension count, visit by visit.
+struct Values {
+    dimension: Dimension,
+    sums: HashMap<i64, Sum>,
+}
+
+impl Values {
+    fn new(dimension: Dimension) -> Self {
+        Self { dimension, sums: HashMap::new() }
+    }
+
+    fn take(&mut self, visit: &Visit, known: &Known) {
+        let hash = hash_of_id(visit.visitor.as_u128());
+        let mut add = |value: i64, measures: Measures, has_visitor: bool| {
+            let sum = self.sums.entry(value).or_insert_with(|| Sum::new(12));
+            sum.measures += measures;
+            if has_visitor {
+                sum.visitors.insert(hash);
+            }
+        };
+        match self.dimension {
+            Dimension::Page | Dimension::Event => {
+                for (value, measures) in steps(visit, self.dimension, known) {
+                    add(value, measures, true);
+                }
+            }
+            dimension => counts(visit)
+                .filter(|(of, ..)| *of == dimension)
+                .for_each(|(_, value, measures)| add(value, measures, dimension != Dimension::Exit)),
+        }
+    }
+
+    fn largest(mut self, most: usize) -> Vec<(i64, Sum)> {
+        let mut ranked: Vec<(i64, Measures)> =
+            self.sums.iter().map(|(value, sum)| (*value, sum.measures)).collect();
+        rank(&mut ranked);
+        ranked.truncate(most);
+        ranked.into_iter().filter_map(|(value, _)| self.sums.remove_entry(&value)).collect()
+    }
+}
+
+pub(super) async fn summary(
+    db: &Db,
+    site: i64,
+    question: &Question<'_>,
+    interval: Interval,
+) -> Result<(Sum, HashMap<i64, Sum>)> {
+    let (known, zone) = (known(db).await?, question.site.zone());
+    let mut curve = Curve::new(&zone, interval);
+    each(db, site, question, &known, |visit| curve.take(visit, &known)).await?;
+    Ok((curve.total, curve.points))
 }
 
 pub(super) async fn by(
@@ -109,32 +168,40 @@ pub(super) async fn by(
     most: usize,
 ) -> Result<Vec<(i64, Sum)>> {
     let known = known(db).await?;
-    let mut sums: HashMap<i64, Sum> = HashMap::new();
+    let mut values = Values::new(dimension);
+    each(db, site, question, &known, |visit| values.take(visit, &known)).await?;
+    Ok(values.largest(most))
+}
+
+/// Everything that a page asks, in one walk through the visits.
+pub(super) struct Found {
+    pub(super) total: Sum,
+    pub(super) points: HashMap<i64, Sum>,
+    /// In the order of the dimensions that were asked for.
+    pub(super) values: Vec<Vec<(i64, Sum)>>,
+    /// Visits that reached each goal.
+    pub(super) goals: Vec<i64>,
+}
+
+pub(super) async fn board(db: &Db, site: i64, question: &Question<'_>, wanted: &Wanted<'_>) -> Result<Found> {
+    let (known, zone) = (known(db).await?, question.site.zone());
+    let mut meant = Vec::with_capacity(wanted.goals.len());
+    for goal in wanted.goals {
+        meant.push(Meant::of(db, goal).await?);
+    }
+    let mut curve = Curve::new(&zone, wanted.interval);
+    let mut values: Vec<Values> = wanted.dimensions.iter().map(|of| Values::new(*of)).collect();
+    let mut goals = vec![0; meant.len()];
     each(db, site, question, &known, |visit| {
-        let hash = hash_of_id(visit.visitor.as_u128());
-        let mut add = |value: i64, measures: Measures, has_visitor: bool| {
-            let sum = sums.entry(value).or_insert_with(|| Sum::new(12));
-            sum.measures += measures;
-            if has_visitor {
-                sum.visitors.insert(hash);
-            }
-        };
-        match dimension {
-            Dimension::Page | Dimension::Event => {
-                for (value, measures) in steps(visit, dimension, &known) {
-                    add(value, measures, true);
-                }
-            }
-            dimension => counts(visit)
-                .filter(|(of, ..)| *of == dimension)
-                .for_each(|(_, value, measures)| add(value, measures, dimension != Dimension::Exit)),
+        curve.take(visit, &known);
+        values.iter_mut().for_each(|values| values.take(visit, &known));
+        for (goal, reached) in meant.iter().zip(&mut goals) {
+            *reached += i64::from(goal.holds(visit, &known));
         }
     })
     .await?;
-    let mut ranked: Vec<(i64, Measures)> = sums.iter().map(|(value, sum)| (*value, sum.measures)).collect();
-    rank(&mut ranked);
-    ranked.truncate(most);
-    Ok(ranked.into_iter().filter_map(|(value, _)| sums.remove_entry(&value)).collect())
+    let values = values.into_iter().map(|values| values.largest(wanted.most)).collect();
+    Ok(Found { total: curve.total, points: curve.points, values, goals })
 }
 
 /// What a visit counts for each of its pages, or of its events.

@@ -253,6 +253,10 @@ const TABLES: &[&str] = &[
     "digest_lines",
     "crm_links",
     "crm_states",
+    "traffic_goals",
+    "traffic_funnels",
+    "traffic_shares",
+    "traffic_letters",
 ];
 
 /// A clock that stands at [`START`].

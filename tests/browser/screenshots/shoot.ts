@@ -1,0 +1,104 @@
+// Takes the pictures of one page or state, and writes down whatever is wrong with it.
+import path from 'node:path'
+import { type BrowserContext, expect, type Page, test as base } from '@playwright/test'
+import { device, type Language } from '../support/embudo.ts'
+import { Visitor } from '../support/visitor.ts'
+import { atRest, SCHEMES, violations, WIDTHS } from '../support/look.ts'
+import { chosen, type Kind, PICTURES, type World, worlds } from './worlds.ts'
+
+const widths = chosen('WIDTHS', WIDTHS.map(String)).map(Number)
+const schemes = chosen('SCHEMES', SCHEMES)
+const HEIGHTS: Record<number, number> = { 390: 844, 820: 1180, 1440: 900 }
+
+export interface Shot {
+  /** The whole page, or only what the window shows. */
+  fullPage?: boolean
+  /** Before every picture: what is to be seen depends on the width. */
+  before?: (width: number) => Promise<void>
+}
+
+export interface Studio {
+  world: (kind?: Kind) => World
+  /** A page of the console, as this colleague sees it. */
+  console: (path: string, who?: string, kind?: Kind) => Promise<Page>
+  /** Somebody on a device of her own. */
+  visitor: (kind?: Kind) => Promise<Visitor>
+  /** A page that anybody can open. */
+  open: (address: string, kind?: Kind) => Promise<Page>
+  /** Keeps the pictures of a page under this name, and looks for what is wrong. */
+  shoot: (page: Page, name: string, shot?: Shot) => Promise<void>
+}
+
+export const test = base.extend<{ language: Language; studio: Studio }>({
+  language: ['en', { option: true }],
+  studio: async ({ browser, language }, use, info) => {
+    const known = worlds()[language]
+    const contexts: BrowserContext[] = []
+    const findings: string[] = []
+    const enter = async (options: Parameters<typeof device>[2]): Promise<BrowserContext> => {
+      const context = await device(browser, language, options)
+      contexts.push(context)
+      context.on('console', (message) => {
+        if (/Content.Security.Policy/i.test(message.text())) findings.push(`policy: ${message.text().slice(0, 200)}`)
+      })
+      return context
+    }
+    const goto = async (page: Page, address: string) => {
+      const answer = await page.goto(address)
+      expect(answer?.status(), address).toBeLessThan(500)
+    }
+    await use({
+      world: (kind = 'busy') => known[kind],
+      console: async (address, who = 'admin', kind = 'busy') => {
+        const page = await (await enter({ storageState: known[kind].colleagues[who]! })).newPage()
+        await goto(page, `${known[kind].url}/console${address}`)
+        return page
+      },
+      visitor: async (kind = 'busy') => Visitor.on(known[kind], await enter({}), language),
+      open: async (address, kind = 'busy') => {
+        const page = await (await enter({})).newPage()
+        await goto(page, address.startsWith('http') ? address : `${known[kind].url}${address}`)
+        return page
+      },
+      shoot: async (page, name, { fullPage = true, before } = {}) => {
+        for (const width of widths) {
+          await page.setViewportSize({ width, height: HEIGHTS[width]! })
+          await before?.(width)
+          for (const colorScheme of schemes) {
+            await page.emulateMedia({ colorScheme })
+            await atRest(page)
+            const file = path.join(PICTURES, name, `${language}-${width}-${colorScheme}.png`)
+            await page.screenshot({ path: file, fullPage, animations: 'disabled', caret: 'hide' })
+            // Each scheme once: on the narrowest window in the light, on the widest in the dark.
+            const isLooked = (width === widths[0] && colorScheme === schemes[0]) || (width === widths.at(-1) && colorScheme === schemes.at(-1))
+            if (isLooked) findings.push(...(await violations(page)).map((text) => `${name} at ${width} px, ${colorScheme}: axe ${text}`))
+          }
+          const wide = await sideways(page)
+          if (wide) findings.push(`${name} at ${width} px: can be scrolled sideways by ${wide}`)
+        }
+      },
+    })
+    for (const context of contexts) await context.close()
+    for (const finding of findings) expect.soft(finding, finding).toBe('')
+    await info.attach('findings', { body: JSON.stringify(findings) })
+  },
+})
+
+/** By how much the page is wider than its window, and what sticks out. */
+async function sideways(page: Page): Promise<string> {
+  return page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement
+    if (scrollWidth <= clientWidth) return ''
+    const scrolls = (node: Element | null): boolean => {
+      for (let at = node?.parentElement; at && at !== document.body; at = at.parentElement) {
+        if (getComputedStyle(at).overflowX !== 'visible') return true
+      }
+      return false
+    }
+    const out = [...document.querySelectorAll('body *')].filter((node) => node.getBoundingClientRect().right > clientWidth + 1 && !scrolls(node))
+    const told = out.slice(0, 4).map((node) => `${node.localName}${node.id && `#${node.id}`}${typeof node.className === 'string' && node.className ? `.${node.className.split(' ')[0]}` : ''}`)
+    return `${scrollWidth - clientWidth} px: ${told.join(', ')}`
+  })
+}
+
+export { expect }

@@ -10,7 +10,7 @@ const HOOKS = `hooks:
   - name: warehouse
     kind: webhook
     url: https://127.0.0.1:9/embudo
-    secrets: ["not-a-secret-but-long-enough-for-one"]
+    secrets: [whsec_bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ggZm9yIG9uZQ==]
     on: [booking_confirmed, stage_changed]
 `
 

@@ -50,9 +50,9 @@ export async function fill(embudo: Embudo, browser: Browser, language: Language,
 
   await register(embudo, language, [PEOPLE.mql, PEOPLE.long])
   for (const [role, person] of Object.entries(PEOPLE)) {
-    if (!['lead', 'mql', 'churned'].includes(role)) await book(embudo, language, person)
+    if (role !== 'lead' && role !== 'mql') await book(embudo, language, person)
   }
-  for (const role of ['sal', 'customer', 'at_risk', 'churned']) await accept(yuri, ids[role]!)
+  for (const role of ['sal', 'customer', 'at_risk', 'churned']) await yuri.send(`/contacts/${ids[role]}/stage`, { role: 'ae', what: 'accept' })
   for (const role of ['customer', 'at_risk', 'churned']) await yuri.send(`/contacts/${ids[role]}/stage`, { role: 'ae', what: 'won' })
   for (const subject of ['Late delivery', 'Wrong titles']) {
     await yuri.send(`/contacts/${ids.at_risk}/events`, { kind: 'complaint', subject, note: uuid7(Date.now()) })
@@ -72,14 +72,6 @@ export async function fill(embudo: Embudo, browser: Browser, language: Language,
   await links(embudo, known)
   tell('a morning has passed')
   return known
-}
-
-async function accept(yuri: Colleague, contact: string): Promise<void> {
-  const page = await yuri.read(`/contacts/${contact}`)
-  // Whoever has booked is an SQL already; the others are taken by an SDR first.
-  const sdr = /name="role" value="sdr"><input type="hidden" name="what" value="accept"/.test(page)
-  if (sdr) await yuri.send(`/contacts/${contact}/stage`, { role: 'sdr', what: 'accept' })
-  await yuri.send(`/contacts/${contact}/stage`, { role: 'ae', what: 'accept' })
 }
 
 // ---- visitors -------------------------------------------------------------------------------------

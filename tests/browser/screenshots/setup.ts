@@ -8,6 +8,9 @@ import { fill } from './seed.ts'
 import { hooks } from './hooks.ts'
 import { keep, LANGUAGES, PICTURES, type World, type Worlds, worldOf } from './worlds.ts'
 
+/** Everybody comes from one address here, and in a hurry. */
+const ROOM = Object.fromEntries(['FORMS__PER_MINUTE', 'FORMS__BURST', 'BOOKINGS__PER_MINUTE', 'BOOKINGS__BURST', 'CHAT__OPENED_PER_MINUTE', 'CHAT__OPENED_BURST'].map((key) => [`EMBUDO__${key}`, '1000']))
+
 export default async function setup(config: FullConfig): Promise<() => void> {
   const started: Embudo[] = []
   const stop = () => started.forEach((embudo) => embudo.stop())
@@ -25,7 +28,7 @@ export default async function setup(config: FullConfig): Promise<() => void> {
     return file
   }
   const busy = async (language: Language): Promise<World> => {
-    const embudo = await Embudo.start({}, { 'config/notify.yaml': hooks() })
+    const embudo = await Embudo.start(ROOM, { 'config/notify.yaml': hooks() })
     started.push(embudo)
     tell(`${language}: the server runs, a morning begins`)
     const known = await fill(embudo, browser, language, (what) => tell(`${language}: ${what}`))
@@ -34,7 +37,7 @@ export default async function setup(config: FullConfig): Promise<() => void> {
     return worldOf(embudo, colleagues, known)
   }
   const empty = async (language: Language): Promise<World> => {
-    const embudo = await Embudo.startEmpty()
+    const embudo = await Embudo.startEmpty(ROOM)
     started.push(embudo)
     await embudo.until(['21'])
     return worldOf(embudo, { admin: await logIn(embudo, 'admin', embudo.people.admin, language) }, {})
@@ -47,7 +50,7 @@ export default async function setup(config: FullConfig): Promise<() => void> {
     }))
     keep(all)
   } catch (error) {
-    for (const embudo of started) console.error(embudo.output())
+    for (const embudo of started) console.error(embudo.output().slice(-1500))
     stop()
     throw error
   } finally {

@@ -53,7 +53,7 @@ export class Embudo {
   }
 
   /** One server that nobody has ever visited: no contact, no call, no chat, and only the administrator may log in. */
-  static async startEmpty(): Promise<Embudo> {
+  static async startEmpty(environment: Record<string, string> = {}): Promise<Embudo> {
     const { folder, mail } = await Embudo.surroundings()
     const port = await freePort()
     const embudo = new Embudo(`http://localhost:${port}`, mail, folder)
@@ -62,7 +62,7 @@ export class Embudo {
     // The demo settles its people in together with its administrator, and does not if she is there.
     const add = ['user', 'add', 'admin@faro.example', '--name', 'Ana Faro', '--role', 'admin', '--password-stdin', '--config', settings]
     execFileSync(program(), add, { cwd: root, input: `${PASSWORD}\n` })
-    await embudo.run(port, {})
+    await embudo.run(port, environment)
     return embudo
   }
 

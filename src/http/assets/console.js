@@ -194,7 +194,8 @@
   const known = document.cookie.split("; ").find((pair) => pair.startsWith("embudo_zone="))?.slice(12);
   if (zone && known !== encodeURIComponent(zone)) {
     document.cookie = `embudo_zone=${encodeURIComponent(zone)}; path=/console; max-age=31536000; samesite=lax`;
-    if (here(".rail") && !here("#talk")) location.reload();
+    // Nothing was typed yet that could be lost.
+    if (here(".rail") && !here("#say")?.value) location.reload();
   }
 
   // ---- presence ---------------------------------------------------------------------------------

@@ -90,8 +90,12 @@ test('console/inbox-closed', async ({ studio }) => {
 })
 
 test('console/inbox-context', async ({ studio }) => {
-  const page = await studio.console(`/inbox/${studio.world().known['conversation mine']}#talk-context`, 'mike')
-  await studio.shoot(page, 'console/inbox-context', { fullPage: false })
+  const page = await studio.console(`/inbox/${studio.world().known['conversation mine']}`, 'mike')
+  const before = async () => {
+    const about = page.locator('.talk-about')
+    if (await about.isVisible()) await about.click()
+  }
+  await studio.shoot(page, 'console/inbox-context', { fullPage: false, before })
 })
 
 test('console/inbox-note', async ({ studio }) => {
@@ -157,7 +161,7 @@ test('console/more', async ({ studio }) => {
 test('console/without-connection', async ({ studio }) => {
   const page = await studio.console(`/inbox/${studio.world().known['conversation mine']}`, 'mike')
   await page.context().setOffline(true)
-  await expect(page.locator('#offline')).toBeVisible({ timeout: 30_000 })
+  await expect(page.locator('#offline')).toBeVisible({ timeout: 60_000 })
   await studio.shoot(page, 'console/without-connection', { fullPage: false })
 })
 

@@ -62,11 +62,12 @@ export async function fill(embudo: Embudo, browser: Browser, language: Language,
   await work(mike, yuri, ids)
   // Whose calendar cannot be read cannot be booked: Yuri's, whom nobody books here.
   await yuri.send('/calendars/yuri/connect', { kind: 'ics', address: 'https://calendar.faro.example/yuri/private.ics', login: '', password: '', write: '' })
-  await chats(embudo, browser, language, known, tell)
+  await question(embudo, browser, language, tell)
   await visits(embudo, language)
   await oddities(embudo, admin, mike, language)
-  // The calls of the morning are over, what cannot be sent was given up, calendars that do not answer are stale.
+  // The first call is over, and what cannot be sent was given up.
   await embudo.later(2.6)
+  await chats(embudo, browser, language, known, tell)
   await visits(embudo, language)
   for (const [role, id] of Object.entries(ids)) known[`contact ${role}`] = id
   await links(embudo, known)
@@ -179,29 +180,34 @@ async function oddities(embudo: Embudo, admin: Colleague, mike: Colleague, langu
 
 // ---- chats ----------------------------------------------------------------------------------------
 
-/** One asks when nobody is there, one talk is over, one goes on. */
-async function chats(embudo: Embudo, browser: Browser, language: Language, known: Record<string, string>, tell: (what: string) => void): Promise<void> {
-  const come = async (email?: string): Promise<Visitor> => {
-    const visitor = await Visitor.on(embudo, await device(browser, language), language)
-    await visitor.visit(visitor.words.home)
-    await visitor.accept()
-    if (email) await visitor.askForPaper(email)
-    await visitor.visit(visitor.words.pricing)
-    await visitor.chat.open()
-    return visitor
-  }
+/** A visitor who has looked at the prices and opens the chat. */
+async function chatter(embudo: Embudo, browser: Browser, language: Language, email?: string): Promise<Visitor> {
+  const visitor = await Visitor.on(embudo, await device(browser, language), language)
+  await visitor.visit(visitor.words.home)
+  await visitor.accept()
+  if (email) await visitor.askForPaper(email)
+  await visitor.visit(visitor.words.pricing)
+  await visitor.chat.open()
+  return visitor
+}
+
+/** Somebody asks for a person when nobody is there, and leaves a question. */
+async function question(embudo: Embudo, browser: Browser, language: Language, tell: (what: string) => void): Promise<void> {
   const es = language === 'es'
-
-  const leaver = await come()
-  await leaver.chat.choose(leaver.words.person)
-  await leaver.chat.choose(es ? 'Dejar una pregunta' : 'Leave a question')
-  await leaver.chat.choose(es ? 'De precios' : 'Prices')
-  await leaver.chat.write(es ? '¿Hacéis factura desde México?' : 'Do you send invoices from Mexico?')
-  await leaver.chat.panel.locator('form.composer input[type=email]').fill('quique@papelera-norte.example')
-  await leaver.page.keyboard.press('Enter')
-  await leaver.chat.says(es ? 'la tenemos' : 'we have it')
+  const { chat, page, words } = await chatter(embudo, browser, language)
+  await chat.choose(words.person)
+  await chat.choose(es ? 'Dejar una pregunta' : 'Leave a question')
+  await chat.choose(es ? 'De precios' : 'Prices')
+  await chat.write(es ? '¿Hacéis factura desde México?' : 'Do you send invoices from Mexico?')
+  await chat.panel.locator('form.composer input[type=email]').fill('quique@papelera-norte.example')
+  await page.keyboard.press('Enter')
+  await chat.says(es ? 'la tenemos' : 'we have it')
   tell('a question was left in the chat')
+}
 
+/** One talk with Mike is over, one goes on. */
+async function chats(embudo: Embudo, browser: Browser, language: Language, known: Record<string, string>, tell: (what: string) => void): Promise<void> {
+  const es = language === 'es'
   const mike = await Console.logIn(embudo, await device(browser, language), embudo.people.mike, embudo.password)
   await mike.speak(language)
   await mike.goOnline()
@@ -212,7 +218,7 @@ async function chats(embudo: Embudo, browser: Browser, language: Language, known
     return mike.page.url().match(/inbox\/([0-9a-f-]{36})/)![1]!
   }
   for (const [name, email] of [['closed', 'sofia@tintaviva.example'], ['mine', PEOPLE.sql.email]] as const) {
-    const visitor = await come(email)
+    const visitor = await chatter(embudo, browser, language, email)
     await visitor.chat.choose(visitor.words.person)
     await visitor.chat.says(es ? 'aviso' : 'asking a colleague')
     known[`conversation ${name}`] = await take()
@@ -231,6 +237,9 @@ async function chats(embudo: Embudo, browser: Browser, language: Language, known
       await mike.page.locator('#say').fill(es ? 'Decide en enero. No presionar.' : 'Decides in January. Do not press.')
       await mike.page.locator('#composer').getByRole('button', { name: es ? /nota/i : /note/i }).click()
       await expect(mike.talk.locator('.from-note')).toHaveCount(1)
+      // Whoever has been answered waits for nobody: the talk stays Mike's when he closes the page.
+      await mike.page.locator('[name=kind][value=say]').check({ force: true })
+      await mike.say(es ? 'Con tapa dura son 17 €. ¿Te lo enseño en una llamada corta?' : 'In hardcover it is 17 €. Shall I show you in a short call?')
     }
   }
   tell('two have talked with Mike')

@@ -63,7 +63,10 @@ export const test = base.extend<{ language: Language; studio: Studio }>({
       shoot: async (page, name, { fullPage = true, before } = {}) => {
         for (const width of widths) {
           await page.setViewportSize({ width, height: HEIGHTS[width]! })
+          await page.waitForFunction((width) => innerWidth === width, width)
           await before?.(width)
+          // What is fixed to the window stands where the page ends, and not across its middle.
+          if (fullPage) await page.setViewportSize({ width, height: await page.evaluate((least) => Math.max(least, Math.ceil(document.documentElement.scrollHeight)), HEIGHTS[width]!) })
           for (const colorScheme of schemes) {
             await page.emulateMedia({ colorScheme })
             await atRest(page)

@@ -1,4 +1,5 @@
 // Every page of the console: with a morning's data, and with none.
+import type { Page } from '@playwright/test'
 import { expect, test } from './shoot.ts'
 
 /** Pages that are their address. */
@@ -75,18 +76,23 @@ test('console/outbox-mail', async ({ studio }) => {
 
 // ---- inbox ----------------------------------------------------------------------------------------
 
+/** As it stands when it is opened in a window of this width. */
+const toTheEnd = (page: Page) => async () => {
+  await page.locator('#talk-log').evaluate((log) => log.scrollTo(0, log.scrollHeight))
+}
+
 test('console/inbox', async ({ studio }) => {
   await studio.shoot(await studio.console('/inbox', 'mike'), 'console/inbox', { fullPage: false })
 })
 
 test('console/inbox-talk', async ({ studio }) => {
   const page = await studio.console(`/inbox/${studio.world().known['conversation mine']}`, 'mike')
-  await studio.shoot(page, 'console/inbox-talk', { fullPage: false })
+  await studio.shoot(page, 'console/inbox-talk', { fullPage: false, before: toTheEnd(page) })
 })
 
 test('console/inbox-closed', async ({ studio }) => {
   const page = await studio.console(`/inbox/${studio.world().known['conversation closed']}?view=closed`, 'mike')
-  await studio.shoot(page, 'console/inbox-closed', { fullPage: false })
+  await studio.shoot(page, 'console/inbox-closed', { fullPage: false, before: toTheEnd(page) })
 })
 
 test('console/inbox-context', async ({ studio }) => {
@@ -101,7 +107,7 @@ test('console/inbox-context', async ({ studio }) => {
 test('console/inbox-note', async ({ studio }) => {
   const page = await studio.console(`/inbox/${studio.world().known['conversation mine']}`, 'mike')
   await page.locator('[name=kind][value=note]').check({ force: true })
-  await studio.shoot(page, 'console/inbox-note', { fullPage: false })
+  await studio.shoot(page, 'console/inbox-note', { fullPage: false, before: toTheEnd(page) })
 })
 
 test('console/inbox-replies', async ({ studio }) => {
@@ -128,7 +134,7 @@ test('console/inbox-waiting', async ({ studio }) => {
   const page = await studio.console('/inbox?view=waiting', 'mike')
   await expect(page.locator('.threads .badge.warn').first()).toBeVisible()
   await page.locator('.threads a').first().click()
-  await studio.shoot(page, 'console/inbox-waiting', { fullPage: false })
+  await studio.shoot(page, 'console/inbox-waiting', { fullPage: false, before: toTheEnd(page) })
 })
 
 // ---- what lies over a page ------------------------------------------------------------------------

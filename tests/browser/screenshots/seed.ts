@@ -59,7 +59,7 @@ export async function fill(embudo: Embudo, browser: Browser, language: Language,
   }
   tell('calls are booked, deals are won')
 
-  await work(mike, yuri, ids)
+  await work(mike, yuri, ids, language)
   // Whose calendar cannot be read cannot be booked: Yuri's, whom nobody books here.
   await yuri.send('/calendars/yuri/connect', { kind: 'ics', address: 'https://calendar.faro.example/yuri/private.ics', login: '', password: '', write: '' })
   await question(embudo, browser, language, tell)
@@ -144,19 +144,20 @@ async function book(embudo: Embudo, language: Language, person: Person): Promise
 // ---- colleagues -----------------------------------------------------------------------------------
 
 /** What is to be done, for whom and until when; one of them should have been done long ago. */
-async function work(mike: Colleague, yuri: Colleague, ids: Record<string, string>): Promise<void> {
+async function work(mike: Colleague, yuri: Colleague, ids: Record<string, string>, language: Language): Promise<void> {
+  const say = (en: string, es: string) => (language === 'es' ? es : en)
   const mikes = await mike.accountOf(ids.sql!, 'Mike Torres')
   const yuris = await mike.accountOf(ids.sql!, 'Yuri Navarro')
   const tasks = [
-    { kind: 'call', title: 'Ask whether two circles are enough for the start', account: mikes, due: '2026-11-20' },
-    { kind: 'mail', title: 'Send the list of titles for beginners in Spanish, with the prices for the hardcover and the paperback editions', account: mikes, due: '2026-12-11' },
-    { kind: 'meeting', title: 'Prepare the review', account: yuris, due: '' },
+    { kind: 'call', title: say('Ask whether two circles are enough for the start', 'Preguntar si bastan dos círculos para empezar'), account: mikes, due: '2026-11-20' },
+    { kind: 'mail', title: say('Send the list of titles for beginners in Spanish, with the prices for the hardcover and the paperback editions', 'Enviar la lista de títulos para principiantes en español, con los precios de las ediciones de tapa dura y de bolsillo'), account: mikes, due: '2026-12-11' },
+    { kind: 'meeting', title: say('Prepare the review', 'Preparar la revisión'), account: yuris, due: '' },
   ]
   for (const [at, task] of tasks.entries()) await mike.send(`/contacts/${[ids.sql, ids.long, ids.customer][at]}/tasks`, task)
-  await mike.send(`/contacts/${ids.sql}/handover`, { role: 'ae', account: '', note: 'Budget is there; she wants to begin in January.' })
+  await mike.send(`/contacts/${ids.sql}/handover`, { role: 'ae', account: '', note: say('Budget is there; she wants to begin in January.', 'Hay presupuesto; quiere empezar en enero.') })
   await yuri.send(`/contacts/${ids.customer}/handover`, { role: 'cs', account: '', note: '' })
   await mike.send(`/contacts/${ids.sql}/call`, {
-    outcome: 'reached', incoming: '0', at: '', minutes: '14', summary: 'She compares us with two others. Wants a price for 420 people.', next: '', task_kind: 'call', task_title: '', task_account: mikes, task_due: '', role: 'ae', account: '', note: '',
+    outcome: 'reached', incoming: '0', at: '', minutes: '14', summary: say('She compares us with two others. Wants a price for 420 people.', 'Nos compara con otros dos. Quiere un precio para 420 personas.'), next: '', task_kind: 'call', task_title: '', task_account: mikes, task_due: '', role: 'ae', account: '', note: '',
   })
 }
 
@@ -175,7 +176,7 @@ async function oddities(embudo: Embudo, admin: Colleague, mike: Colleague, langu
   if (!text) throw new Error('the page of the lifecycle shows no text to change')
   const plain = text.replaceAll('&quot;', '"').replaceAll('&#x27;', "'").replaceAll('&#39;', "'").replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&').replaceAll('&#x3D;', '=').replaceAll('&#x60;', '`')
   const changed = plain.replace('version: 1\n', 'version: 2\n').replace('points: 15\n      half_life: 7d', 'points: 20\n      half_life: 7d')
-  await admin.send('/lifecycle/propose', { text: changed, note: 'The prices tell more than we gave them credit for.' })
+  await admin.send('/lifecycle/propose', { text: changed, note: language === 'es' ? 'Los precios dicen más de lo que les reconocíamos.' : 'The prices tell more than we gave them credit for.' })
 }
 
 // ---- chats ----------------------------------------------------------------------------------------

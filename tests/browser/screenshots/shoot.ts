@@ -50,7 +50,7 @@ export const test = base.extend<{ language: Language; studio: Studio }>({
     await use({
       world: (kind = 'busy') => known[kind],
       console: async (address, who = 'admin', kind = 'busy') => {
-        const page = await (await enter({ storageState: known[kind].colleagues[who]! })).newPage()
+        const page = await (await enter({ storageState: known[kind].colleagues[who]!, timezoneId: 'Europe/Madrid' })).newPage()
         await goto(page, `${known[kind].url}/console${address}`)
         return page
       },

@@ -5,10 +5,11 @@ import { expect, type Studio, test } from './shoot.ts'
 import type { Kind } from './worlds.ts'
 
 /** A visitor who has the chat open. */
-async function chatter(studio: Studio, kind: Kind = 'busy'): Promise<Visitor> {
+async function chatter(studio: Studio, kind: Kind = 'busy', email?: string): Promise<Visitor> {
   const visitor = await studio.visitor(kind)
   await visitor.visit(visitor.words.home)
   await visitor.accept()
+  if (email) await visitor.askForPaper(email)
   await visitor.chat.open()
   await expect(visitor.chat.choices.first()).toBeVisible()
   return visitor
@@ -57,12 +58,12 @@ test('widget/out-of-hours', async ({ studio, language }) => {
   await expect(email).toBeVisible()
   await email.fill('julia@papelera-norte.example')
   await page.keyboard.press('Enter')
-  await chat.says(language === 'es' ? 'la tenemos' : 'we have it')
+  await chat.says(language === 'es' ? 'lo tenemos' : 'we have it')
   await studio.shoot(page, 'widget/message-left', shown)
 })
 
 test('widget/person', async ({ studio, language }) => {
-  const { page, chat, words } = await chatter(studio)
+  const { page, chat, words } = await chatter(studio, 'busy', 'carla@papelera-norte.example')
   const mikes = await studio.console('', 'mike')
   const mike = Console.on(studio.world(), mikes)
   await mike.goOnline()

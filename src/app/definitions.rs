@@ -370,10 +370,10 @@ mod tests {
 
     #[test]
     fn a_mistake_in_one_file_makes_no_finding_in_another() {
-        assert_eq!(after(Kind::Team, "duration:", "duratoin:"), ["team.yaml Y005", "team.yaml Y003"]);
+        assert_eq!(after(Kind::Team, "duration:", "duratoin:"), ["team.yaml Y003"]);
         assert_eq!(after(Kind::Team, "Europe/Madrid", "Europe/Madird"), ["team.yaml B102"]);
-        assert_eq!(after(Kind::Forms, "button:", "buton:"), ["forms.yaml Y005", "forms.yaml Y003"]);
-        assert_eq!(after(Kind::Webinars, "duration_s:", "duratoin_s:").len(), 2);
+        assert_eq!(after(Kind::Forms, "button:", "buton:"), ["forms.yaml Y003"]);
+        assert_eq!(after(Kind::Webinars, "duration_s:", "duratoin_s:").len(), 1);
         // A file that is no YAML at all says nothing about what it declares.
         assert_eq!(after(Kind::Team, "\nreps:", "\nreps: ["), ["team.yaml Y001"]);
     }

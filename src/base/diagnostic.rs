@@ -144,6 +144,13 @@ impl Report {
         Noted { report: self, index: inner.found.len().saturating_sub(1) }
     }
 
+    /// Takes a finding back that another one explains. Only for whoever noted it.
+    pub fn withdraw(&self, at: &Mark, code: &'static str, message: &str) {
+        self.inner.borrow_mut().found.retain(|d| {
+            (d.line, d.col, d.code, d.message.as_str()) != (at.line, at.col, code, message) || *d.path != *at.path
+        });
+    }
+
     pub fn has_errors(&self) -> bool {
         self.inner.borrow().found.iter().any(|d| d.severity == Severity::Error)
     }

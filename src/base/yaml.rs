@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use super::diagnostic::{Mark, Report, list_words};
+use super::diagnostic::{Mark, Report, list_words, nearest};
 
 /// Deeper nesting than any honest file has; keeps hostile input from exhausting the stack.
 const MAX_DEPTH: usize = 48;
@@ -492,7 +492,7 @@ impl<'a> Map<'a> {
     pub fn required(&mut self, key: &'static str) -> Option<View<'a>> {
         let found = self.optional(key);
         if found.is_none() {
-            self.report.error(self.at, "Y005", format!("\"{key}\" is missing")).done();
+            self.report.error(self.at, "Y005", missing(key)).done();
         }
         found
     }
@@ -528,18 +528,27 @@ impl<'a> Map<'a> {
         self.entries.is_empty()
     }
 
-    /// Reports the keys that nobody asked for (Y003), with the nearest known one.
+    /// Reports the keys that nobody asked for (Y003), with the nearest known one. Where that one is missing, the two
+    /// are one slip of the pen, and are told once.
     pub fn finish(self) {
         for (key, _) in self.entries {
             if !self.asked.contains(&key.value.as_str()) {
-                let noted = self.report.error(&key.at, "Y003", format!("unknown key \"{}\"", key.value));
                 let mut known = self.asked.clone();
                 known.sort_unstable();
                 known.dedup();
-                noted.did_you_mean(&key.value, known);
+                if let Some(near) = nearest(&key.value, known.iter().copied()) {
+                    self.report.withdraw(self.at, "Y005", &missing(near));
+                }
+                self.report
+                    .error(&key.at, "Y003", format!("unknown key \"{}\"", key.value))
+                    .did_you_mean(&key.value, known);
             }
         }
     }
+}
+
+fn missing(key: &str) -> String {
+    format!("\"{key}\" is missing")
 }
 
 /// A name that may stand in addresses, texts and databases: `discovery_call`, `white-paper`.
@@ -593,6 +602,19 @@ mod tests {
             map.finish();
         });
         assert_eq!(notes, ["2:1 Y003 unknown key \"labell\" | did you mean \"label\"?"]);
+    }
+
+    #[test]
+    fn a_mistyped_key_that_is_missing_for_it_is_told_once() {
+        let walk = |view: View<'_>| {
+            let mut map = view.map().expect("a map");
+            map.required("name");
+            map.required("steps");
+            map.finish();
+        };
+        assert_eq!(found("nmae: x\nsteps: y\n", walk), ["1:1 Y003 unknown key \"nmae\" | did you mean \"name\"?"]);
+        // Something else that is unknown explains nothing.
+        assert_eq!(found("colour: x\nsteps: y\n", walk).len(), 2);
     }
 
     #[test]

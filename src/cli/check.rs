@@ -131,7 +131,7 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
         .diagnostics()
         .into_iter()
         .filter(|found| only.is_empty() || only.contains(&found.path) || found.code.starts_with('K'))
-        .filter(|found| !(arguments.lock && found.code == "T402"))
+        .filter(|found| !(arguments.lock && matches!(found.code, "T402" | "T411")))
         .collect();
     match arguments.format {
         Format::Json => super::tell(&format!("{}\n", serde_json::to_string_pretty(&found)?)),

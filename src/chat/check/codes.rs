@@ -245,6 +245,11 @@ codes! {
     /// Texts know `{{field}}`, `{{#if field}}…{{else}}…{{/if}}` and the filters. What stands here is nothing of that, or
     /// is never closed.
     T410,
+    /// Texts that the lock does not know
+    ///
+    /// They have been added since somebody last looked at the translations, so nobody would notice if the source language
+    /// changed and the translation did not. `embudo check --lock` takes them in.
+    T411,
     /// A question without a time-out
     ///
     /// Somebody will not answer. The flow has to say how long it waits and where it goes on then, here or under

@@ -20,9 +20,13 @@ const MANY: usize = 6;
 /// The digests of texts, by flow, `step.field` and language: what they were when somebody last looked at the
 /// translations. `bot-flows/translations.lock` keeps it (`embudo check --lock`).
 pub type Lock = BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>;
+static UNLOCKED: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
 
-/// T402 to T409, D308, S511: texts that read badly, lead where they should not, or tell what they should not.
+/// T402 to T409, T411, D308, S511: texts that read badly, lead where they should not, or tell what they should not.
 pub fn check(flow: &Flow, known: &Known, report: &Report) {
+    let lock = known.lock.as_ref().filter(|_| flow.languages.len() > 1);
+    let lock = lock.map(|lock| lock.get(&flow.id).unwrap_or(&UNLOCKED));
+    let mut unlocked = Vec::new();
     for step in flow.own_steps() {
         for text in step.verb.words().into_iter().flat_map(Words::versions) {
             if text.length() > LONG_TEXT {
@@ -63,11 +67,19 @@ pub fn check(flow: &Flow, known: &Known, report: &Report) {
                         .hint("flows are read by many: keep secrets in the settings, and change this one");
                 }
             }
-            if let Some(lock) = known.lock.as_ref().and_then(|lock| lock.get(&flow.id)?.get(&words.key)) {
-                stale(words, lock, report);
+            match lock.map(|lock| lock.get(&words.key)) {
+                Some(Some(lock)) => stale(words, lock, report),
+                Some(None) => unlocked.extend(words.translations().next().map(|(_, text)| (text, &words.key))),
+                None => {}
             }
         }
         pictures(&step.verb, known, report);
+    }
+    if let [(first, key), more @ ..] = unlocked.as_slice() {
+        let rest = if more.is_empty() { String::new() } else { format!(" and {} more texts", more.len()) };
+        report
+            .warning(&first.at, "T411", format!("the lock does not know \"{key}\"{rest}"))
+            .hint("look whether they are translated well, then run `embudo check --lock`");
     }
 }
 

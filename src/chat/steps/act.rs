@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::diagnostic::nearest;
 use crate::base::yaml::{Map, Spanned, View};
 
 use crate::chat::actions::{self, Takes};
@@ -21,11 +22,14 @@ impl Act {
     pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Act> {
         let action = map.required("do").and_then(View::spanned);
         let mut with = BTreeMap::new();
+        // What is missing because its name was mistyped is told once.
+        let mut meant = Vec::new();
         let known = action.as_ref().and_then(|name| actions::find(&name.value));
         for (name, view) in map.optional("with").and_then(View::map).map(|m| m.entries()).unwrap_or_default()
         {
             let input = known.and_then(|known| known.inputs.iter().find(|input| input.name == name.value));
             if let (Some(known), None) = (known, input) {
+                meant.extend(nearest(&name.value, known.inputs.iter().map(|input| input.name)));
                 load.report
                     .error(&name.at, "Y003", format!("{} takes no \"{}\"", known.name, name.value))
                     .did_you_mean(&name.value, known.inputs.iter().map(|input| input.name));
@@ -50,8 +54,8 @@ impl Act {
                 .did_you_mean(&name.value, all);
         }
         if let (Some(name), Some(known)) = (&action, known) {
-            for input in known.inputs.iter().filter(|input| input.required && !with.contains_key(input.name))
-            {
+            let is_missing = |name: &str| !with.contains_key(name) && !meant.contains(&name);
+            for input in known.inputs.iter().filter(|input| input.required && is_missing(input.name)) {
                 load.report
                     .error(&name.at, "Y005", format!("{} needs \"{}\"", known.name, input.name))
                     .hint(format!("with: {{{}: …}}", input.name));

@@ -187,17 +187,6 @@
     here("#toasts").append(note);
   }
 
-  // ---- the zone ---------------------------------------------------------------------------------
-
-  // Times are written by the server; it learns here where the reader is.
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const known = document.cookie.split("; ").find((pair) => pair.startsWith("embudo_zone="))?.slice(12);
-  if (zone && known !== encodeURIComponent(zone)) {
-    document.cookie = `embudo_zone=${encodeURIComponent(zone)}; path=/console; max-age=31536000; samesite=lax`;
-    // Nothing was typed yet that could be lost.
-    if (here(".rail") && !here("#say")?.value) location.reload();
-  }
-
   // ---- presence ---------------------------------------------------------------------------------
 
   // Whoever rests beats on: the switch stands, and her hours begin again.

@@ -22,7 +22,7 @@ use crate::reports::{Extent, Names, inbox};
 
 /// The session's cookie: the first on a server that is reached by https, the second on one that is not.
 pub const SESSION_COOKIES: [&str; 2] = ["__Host-embudo", "embudo"];
-/// The browser's zone; console.js sets it.
+/// The browser's zone; zone.js sets it.
 const ZONE_COOKIE: &str = "embudo_zone";
 
 /// Somebody who looks at a page.

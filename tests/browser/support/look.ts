@@ -29,9 +29,12 @@ export async function violations(page: Page): Promise<string[]> {
   return found.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map((node) => `    ${node.target.join(' ')}`).join('\n')}`)
 }
 
-/** What moves comes to rest. */
+/** What moves comes to rest first; a page that is not painted just now has animations that never end. */
 export async function atRest(page: Page): Promise<void> {
-  await page.evaluate(() => Promise.all(document.getAnimations().map((a) => (a.effect?.getTiming().iterations === Infinity ? null : a.finished.catch(() => null)))))
+  await page.evaluate(() => {
+    const atRest = document.getAnimations().map((a) => (a.effect?.getTiming().iterations === Infinity ? null : a.finished.catch(() => null)))
+    return Promise.race([Promise.all(atRest), new Promise((done) => setTimeout(done, 3_000))])
+  })
 }
 
 export const WIDTHS = [390, 820, 1440]

@@ -24,6 +24,8 @@ export interface Studio {
   world: (kind?: Kind) => World
   /** A page of the console, as this colleague sees it. */
   console: (path: string, who?: string, kind?: Kind) => Promise<Page>
+  /** A document that the console shows in a frame, where no script may run, on a page of its own. */
+  framed: (path: string) => Promise<Page>
   /** Somebody on a device of her own. */
   visitor: (kind?: Kind) => Promise<Visitor>
   /** A page that anybody can open. */
@@ -58,6 +60,14 @@ export const test = base.extend<{ language: Language; studio: Studio }>({
         await context.addCookies([{ name: 'embudo_zone', value: encodeURIComponent(OFFICE), url: known[kind].url }])
         const page = await context.newPage()
         await goto(page, `${known[kind].url}/console${address}`)
+        return page
+      },
+      framed: async (address) => {
+        const context = await enter({ storageState: known.busy.colleagues.admin! })
+        const answer = await context.request.get(`${known.busy.url}/console${address}`)
+        expect(answer.ok(), address).toBe(true)
+        const page = await context.newPage()
+        await page.setContent(await answer.text())
         return page
       },
       visitor: async (kind = 'busy') => Visitor.on(known[kind], await enter({}), language),

@@ -10,6 +10,6 @@ const MAILS = readdirSync(path.join(root, 'src/notify/mails'))
 
 for (const mail of MAILS) {
   test(`mails/${mail}`, async ({ studio, language }) => {
-    await studio.shoot(await studio.framed(`/mails/${mail}/html?lang=${language}`), `mails/${mail}`)
+    await studio.shoot(await studio.framed(`/mails/${mail}/html?lang=${language}`), `mails/${mail}`, { kind: 'mail' })
   })
 }

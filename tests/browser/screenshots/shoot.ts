@@ -16,6 +16,8 @@ const OFFICE = 'Europe/Madrid'
 export interface Shot {
   /** The whole page, or only what the window shows. */
   fullPage?: boolean
+  /** What axe is asked about it as. */
+  kind?: 'page' | 'mail'
   /** Before every picture: what is to be seen depends on the width. */
   before?: (width: number) => Promise<void>
 }
@@ -76,7 +78,7 @@ export const test = base.extend<{ language: Language; studio: Studio }>({
         await goto(page, address.startsWith('http') ? address : `${known[kind].url}${address}`)
         return page
       },
-      shoot: async (page, name, { fullPage = true, before } = {}) => {
+      shoot: async (page, name, { fullPage = true, kind = 'page', before } = {}) => {
         for (const width of widths) {
           await page.setViewportSize({ width, height: HEIGHTS[width]! })
           await page.waitForFunction((width) => innerWidth === width, width)
@@ -90,7 +92,7 @@ export const test = base.extend<{ language: Language; studio: Studio }>({
             await page.screenshot({ path: file, fullPage, animations: 'disabled', caret: 'hide' })
             // Each scheme once: on the narrowest window in the light, on the widest in the dark.
             const isLooked = (width === widths[0] && colorScheme === schemes[0]) || (width === widths.at(-1) && colorScheme === schemes.at(-1))
-            if (isLooked) findings.push(...(await violations(page)).map((text) => `${name} at ${width} px, ${colorScheme}: axe ${text}`))
+            if (isLooked) findings.push(...(await violations(page, kind)).map((text) => `${name} at ${width} px, ${colorScheme}: axe ${text}`))
           }
           const wide = await sideways(page)
           if (wide) findings.push(`${name} at ${width} px: can be scrolled sideways by ${wide}`)

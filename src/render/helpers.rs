@@ -11,6 +11,7 @@
 //! | `when at` | `<time>` with `ago` inside and the full time as its title |
 //! | `duration ms`, `number n`, `percent n` | "2 h 5 min", "12,345", "60%" |
 //! | `initials name`, `capital text`, `concat a b …`, `first a b …` | "MG", "Sábado…", joined, first that is not empty |
+//! | `place address` | "faro.example/en/pricing.html": an address as people tell it |
 //! | `asset "console.css"` | its address with `?v=hash` |
 //! | `icon "inbox"` | the inlined SVG, hidden from screen readers: a word stands beside it |
 //!
@@ -52,6 +53,7 @@ pub fn register(registry: &mut Handlebars<'static>, texts: &Arc<Texts>) {
     add(registry, "percent", |h, ctx| Ok(percent(ms(h, 0)?, language(ctx)).into()));
     add(registry, "initials", |h, _| Ok(initials(&text(h, 0)?).into()));
     add(registry, "capital", |h, _| Ok(capital(&text(h, 0)?).into()));
+    add(registry, "place", |h, _| Ok(place(&text(h, 0)?).into()));
     add(registry, "concat", |h, _| {
         let mut joined = String::new();
         for index in 0..h.params().len() {
@@ -245,9 +247,22 @@ fn capital(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
+/// Where a page is, as people tell it: host and path, without the scheme and whatever stands behind a question mark.
+fn place(address: &str) -> &str {
+    let address = address.split_once("://").map_or(address, |(_, rest)| rest);
+    address.split(['?', '#']).next().unwrap_or(address)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_told_by_host_and_path() {
+        assert_eq!(place("https://faro.example/en/?utm_source=letter#top"), "faro.example/en/");
+        assert_eq!(place("/en/pricing.html"), "/en/pricing.html");
+        assert_eq!(place(""), "");
+    }
 
     #[test]
     fn thousands_are_parted_as_each_language_does() {

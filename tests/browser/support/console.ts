@@ -1,21 +1,30 @@
 // What a colleague does in the console.
 import { type BrowserContext, expect, type Locator, type Page } from '@playwright/test'
-import type { Embudo } from './embudo.ts'
+
+/** The server whose console it is. */
+interface Where {
+  url: string
+}
 
 export class Console {
   private constructor(
-    readonly embudo: Embudo,
+    private readonly embudo: Where,
     readonly page: Page,
     private readonly email: string,
     private readonly password: string,
   ) {}
 
-  static async logIn(embudo: Embudo, context: BrowserContext, email: string, password: string): Promise<Console> {
+  static async logIn(embudo: Where, context: BrowserContext, email: string, password: string): Promise<Console> {
     const page = await context.newPage()
     const own = new Console(embudo, page, email, password)
     await page.goto(`${embudo.url}/console`)
     await own.enter()
     return own
+  }
+
+  /** A page on which somebody is logged in already. */
+  static on(embudo: Where, page: Page): Console {
+    return new Console(embudo, page, '', '')
   }
 
   private async enter(): Promise<void> {

@@ -11,6 +11,9 @@ import { Proxy } from './proxy.ts'
 
 export type Language = 'en' | 'es'
 
+/** Of everybody of the sample company. */
+const PASSWORD = 'a lighthouse at night'
+
 /** Where people of each language sit. */
 const PLACES: Record<Language, BrowserContextOptions> = {
   en: { locale: 'en-GB', timezoneId: 'Europe/London' },
@@ -35,10 +38,30 @@ export class Embudo {
     readonly proxy: Proxy | null = null,
   ) {}
 
-  static async start(environment: Record<string, string> = {}): Promise<Embudo> {
+  /** One server. `files` lie in its folder before it starts, in the place of those that the demo would write. */
+  static async start(environment: Record<string, string> = {}, files: Record<string, string> = {}): Promise<Embudo> {
     const { folder, mail } = await Embudo.surroundings()
     const port = await freePort()
     const embudo = new Embudo(`http://localhost:${port}`, mail, folder)
+    for (const [name, text] of Object.entries(files)) {
+      const file = path.join(folder, 'demo', name)
+      mkdirSync(path.dirname(file), { recursive: true })
+      writeFileSync(file, text)
+    }
+    await embudo.run(port, environment)
+    return embudo
+  }
+
+  /** One server that nobody has ever visited: no contact, no call, no chat, and only the administrator may log in. */
+  static async startEmpty(environment: Record<string, string> = {}): Promise<Embudo> {
+    const { folder, mail } = await Embudo.surroundings()
+    const port = await freePort()
+    const embudo = new Embudo(`http://localhost:${port}`, mail, folder)
+    embudo.settle(path.join(folder, 'demo'), port)
+    const settings = path.join(folder, 'demo/config/embudo.toml')
+    // The demo settles its people in together with its administrator, and does not if she is there.
+    const add = ['user', 'add', 'admin@faro.example', '--name', 'Ana Faro', '--role', 'admin', '--password-stdin', '--config', settings]
+    execFileSync(program(), add, { cwd: root, input: `${PASSWORD}\n` })
     await embudo.run(port, environment)
     return embudo
   }
@@ -95,9 +118,8 @@ level = "warn"
   }
 
   private async run(port: number, environment: Record<string, string>, sub = 'demo'): Promise<void> {
-    const bin = path.resolve(root, process.env.EMBUDO_BIN ?? 'target/debug/embudo')
     const said: string[] = []
-    const child = spawn(bin, ['demo', '--port', String(port), '--folder', path.join(this.folder, sub)], {
+    const child = spawn(program(), ['demo', '--port', String(port), '--folder', path.join(this.folder, sub)], {
       cwd: root,
       env: { ...process.env, EMBUDO__MAIL__SMTP: `smtp+plain://127.0.0.1:${this.mail.port}`, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -125,7 +147,7 @@ level = "warn"
   }
 
   /** The colleagues of the sample company, all with one password. */
-  readonly people = { mike: 'mike@faro.example', yuri: 'yuri@faro.example' }
+  readonly people = { mike: 'mike@faro.example', yuri: 'yuri@faro.example', admin: 'admin@faro.example' }
 
   /** The password that the demo prints. */
   get password(): string {
@@ -146,16 +168,28 @@ level = "warn"
 
   /** Moves the demo's clock to a morning on which the house is open; whoever logs in does so afterwards. */
   async opens(): Promise<void> {
+    await this.until(['10', '11'])
+  }
+
+  /** Moves the demo's clock to the next working day on which a clock in Madrid shows one of these hours. */
+  async until(hours: string[]): Promise<void> {
     const QUARTER = 900_000
     const told = new Intl.DateTimeFormat('en-GB', { timeZone: 'Europe/Madrid', weekday: 'short', month: '2-digit', day: '2-digit', hour: '2-digit' })
-    let at = Date.now()
+    const now = await this.now()
+    let at = now
     for (;;) {
       const part = Object.fromEntries(told.formatToParts(at).map(({ type, value }) => [type, value]))
       const isHoliday = ['08/12', '24/12', '25/12', '01/01'].includes(`${part.day}/${part.month}`)
-      if (!/^S/.test(part.weekday) && !isHoliday && ['10', '11'].includes(part.hour)) break
+      if (!/^S/.test(part.weekday) && !isHoliday && hours.includes(part.hour)) break
       at += QUARTER
     }
-    await this.later((at - Date.now()) / 3_600_000)
+    await this.later((at - now) / 3_600_000)
+  }
+
+  /** What the demo's clock shows, in milliseconds. */
+  async now(): Promise<number> {
+    const answer = await fetch(`${this.url}/demo/clock`)
+    return ((await answer.json()) as { now: number }).now
   }
 
   /** Moves the demo's clock past the webinar that lies ahead, as the button of the demo's bar does. */
@@ -234,6 +268,10 @@ async function lend(embudo: Embudo, use: (embudo: Embudo) => Promise<void>, info
 }
 
 export { expect }
+
+function program(): string {
+  return path.resolve(root, process.env.EMBUDO_BIN ?? 'target/debug/embudo')
+}
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -1,20 +1,25 @@
 // What a visitor can do on the site: read, agree, fill in forms, chat. She sees only what is on her screen.
 import { type BrowserContext, expect, type Locator, type Page } from '@playwright/test'
-import type { Embudo, Language } from './embudo.ts'
+import type { Language } from './embudo.ts'
 import { type Words, words } from './words.ts'
+
+/** The server whose site she visits. */
+interface Where {
+  url: string
+}
 
 export class Visitor {
   readonly words: Words
 
   private constructor(
-    readonly embudo: Embudo,
+    private readonly embudo: Where,
     readonly page: Page,
     readonly language: Language,
   ) {
     this.words = words[language]
   }
 
-  static async on(embudo: Embudo, context: BrowserContext, language: Language): Promise<Visitor> {
+  static async on(embudo: Where, context: BrowserContext, language: Language): Promise<Visitor> {
     return new Visitor(embudo, await context.newPage(), language)
   }
 

@@ -172,24 +172,6 @@ async fn log_in(app: &TestApp, email: &str) -> (Client, String) {
     (client, csrf.expect("every page has the token").to_owned())
 }
 
-/// What a tool of tests/tools makes of its input.
-fn python_says(tool: &str, input: &[u8]) -> Value {
-    let mut child = Command::new(python())
-        .arg(repository(&format!("tests/tools/{tool}")))
-        .env("PYTHONTZPATH", "")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3; `scripts/test` installs what it needs into target/tools/venv");
-    let mut pipe = child.stdin.take().expect("piped");
-    let input = input.to_owned();
-    let writer = std::thread::spawn(move || pipe.write_all(&input));
-    let output = child.wait_with_output().expect("it ends");
-    writer.join().expect("no panic").expect("it reads");
-    assert!(output.status.success(), "{tool}");
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
 // ---- busy elsewhere -------------------------------------------------------------------------------
 
 #[tokio::test]

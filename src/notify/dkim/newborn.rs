@@ -1,7 +1,7 @@
 //! New keys. RSA of 2048 bits is what everybody verifies; primes come from `crypto-primes` (BPSW), arithmetic from
 //! `crypto-bigint`, and the key is used only if *ring* finds nothing wrong with it.
 
-use crypto_bigint::BoxedUint;
+use crypto_bigint::{BoxedUint, Resize};
 use crypto_primes::{Flavor, random_prime};
 use getrandom_0_4::SysRng;
 use getrandom_0_4::rand_core::UnwrapErr;
@@ -52,11 +52,11 @@ fn rsa() -> Option<Vec<u8>> {
     let mut prime = || random_prime::<BoxedUint, _>(&mut random, Flavor::Any, PRIME_BITS);
     let (p, q) = (prime(), prime());
     let (p, q) = if p > q { (p, q) } else { (q, p) };
-    let n = p.mul(&q);
+    let n = p.concatenating_mul(&q);
     let one = BoxedUint::one_with_precision(PRIME_BITS);
     let (below_p, below_q) = (p.wrapping_sub(&one), q.wrapping_sub(&one));
-    let phi = below_p.mul(&below_q).into_nz().into_option()?;
-    let e = BoxedUint::from(EXPONENT).widen(2 * PRIME_BITS);
+    let phi = below_p.concatenating_mul(&below_q).into_nz().into_option()?;
+    let e = BoxedUint::from(EXPONENT).resize(2 * PRIME_BITS);
     let d = e.invert_mod(&phi).into_option()?;
     let d_p = d.rem_vartime(&below_p.into_nz().into_option()?);
     let d_q = d.rem_vartime(&below_q.into_nz().into_option()?);

@@ -1,7 +1,7 @@
 //! New keys. RSA of 2048 bits is what everybody verifies; primes come from `crypto-primes` (BPSW), arithmetic from
 //! `crypto-bigint`, and the key is used only if *ring* finds nothing wrong with it.
 
-use crypto_bigint::{BoxedUint, Resize};
+use crypto_bigint::{BoxedUint, ConcatenatingMul as _, Resize as _};
 use crypto_primes::{Flavor, random_prime};
 use getrandom_0_4::SysRng;
 use getrandom_0_4::rand_core::UnwrapErr;

@@ -233,8 +233,11 @@ mod tests {
     #[test]
     fn a_table_in_a_table_is_set_by_file_and_by_variable() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), "[mail]\nfrom = \"a@faro.example\"\n[mail.dkim]\nrsa_selector = \"s1\"\n")
-            .expect("written");
+        std::fs::write(
+            file.path(),
+            "[mail]\nfrom = \"a@faro.example\"\n[mail.dkim]\nrsa_selector = \"s1\"\n",
+        )
+        .expect("written");
         let set = [("EMBUDO__MAIL__DKIM__RSA_KEY", "env:KEY"), ("EMBUDO__MAIL__SMTP", "smtp://h")];
         let config = Config::load(Some(file.path()), variables(&set)).expect("valid");
         let dkim = &config.mail.dkim;

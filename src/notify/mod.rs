@@ -220,9 +220,7 @@ impl Error {
             // Cheap to try and wanted at once when it is back.
             Self::Unreachable(_) | Self::Storage(_) => Some(doubled(5 * SECOND_MS, MINUTE_MS)),
             // Half an hour of trouble ends within two minutes of its end, chance included; what lasts is asked less often.
-            Self::Deferred(_) if attempts <= PROMPT_TRIES => {
-                Some(doubled(30 * SECOND_MS, PROMPT_MS))
-            }
+            Self::Deferred(_) if attempts <= PROMPT_TRIES => Some(doubled(30 * SECOND_MS, PROMPT_MS)),
             Self::Deferred(_) => {
                 let since = (attempts - PROMPT_TRIES).clamp(1, 10);
                 Some((PROMPT_MS << since).min(60 * MINUTE_MS))

@@ -104,7 +104,9 @@ impl Rules {
         };
         // Whoever switched it on in her browser wants to hear what cannot wait.
         let pushed = match pushed {
-            Some(list) => list.unwrap_or_default().into_iter().filter_map(|view| view.one_of(KINDS)).collect(),
+            Some(list) => {
+                list.unwrap_or_default().into_iter().filter_map(|view| view.one_of(KINDS)).collect()
+            }
             None => PUSHED.to_vec(),
         };
         let rules = Self {

@@ -620,7 +620,11 @@ async fn a_caldav_server_says_when_its_owner_is_busy() {
 }
 
 /// A CalDAV server that shows nobody's events, and says when its owner is busy if it is asked for that (RFC 4791, 7.10).
-async fn only_busy(request: HttpRequest, body: String, state: web::Data<Arc<Mutex<Vec<String>>>>) -> HttpResponse {
+async fn only_busy(
+    request: HttpRequest,
+    body: String,
+    state: web::Data<Arc<Mutex<Vec<String>>>>,
+) -> HttpResponse {
     let asks_for_busy = body.contains("free-busy-query");
     let what = if asks_for_busy { "busy" } else { "events" };
     state.lock().expect("no test panics in here").push(format!("{} {what}", request.method()));
@@ -639,11 +643,12 @@ async fn only_busy(request: HttpRequest, body: String, state: web::Data<Arc<Mute
 async fn a_server_that_shows_no_events_is_asked_when_its_owner_is_busy() {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let state = web::Data::new(asked.clone());
-    let server = HttpServer::new(move || App::new().app_data(state.clone()).default_service(web::to(only_busy)))
-        .workers(1)
-        .disable_signals()
-        .bind(("127.0.0.1", 0))
-        .expect("a free port");
+    let server =
+        HttpServer::new(move || App::new().app_data(state.clone()).default_service(web::to(only_busy)))
+            .workers(1)
+            .disable_signals()
+            .bind(("127.0.0.1", 0))
+            .expect("a free port");
     let url = format!("http://{}/mike/", server.addrs()[0]);
     let running = server.run();
     let handle = running.handle();
@@ -668,7 +673,9 @@ async fn a_server_that_shows_no_events_is_asked_when_its_owner_is_busy() {
     assert_eq!(calls.get(1).map(String::as_str), Some("REPORT busy"));
     let free = free(&app).await;
     // Ten and one o'clock in Madrid are taken; what it calls free is free.
-    for (hour, is_free) in [("09:00", true), ("10:00", false), ("11:00", true), ("13:00", false), ("15:00", true)] {
+    for (hour, is_free) in
+        [("09:00", true), ("10:00", false), ("11:00", true), ("13:00", false), ("15:00", true)]
+    {
         assert_eq!(free.contains(&tuesday(hour)), is_free, "{hour}");
     }
     handle.stop(false).await;

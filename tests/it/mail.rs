@@ -50,7 +50,8 @@ fn each(app: &TestApp, emails: &[String]) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn while_the_mail_server_is_down_people_book_all_the_same_and_each_mail_comes_once_within_two_minutes_of_its_return() {
+async fn while_the_mail_server_is_down_people_book_all_the_same_and_each_mail_comes_once_within_two_minutes_of_its_return()
+ {
     for manner in [Manner::Down, Manner::Busy, Manner::Drop, Manner::Tarpit] {
         let app = TestApp::start_with_mail_and(|settings| set(settings, "mail", "patience_s", 1)).await;
         app.inbox().behave(manner);
@@ -75,7 +76,8 @@ async fn while_the_mail_server_is_down_people_book_all_the_same_and_each_mail_co
         }
         assert_eq!(each(&app, &emails), vec![1; calls], "{manner:?}");
         assert!(waited_ms <= 2 * MINUTE_MS, "{manner:?}: the last came {} s after", waited_ms / 1_000);
-        let told = || app.inbox().mails().iter().filter(|mail| mail.subject.starts_with("New call: ")).count();
+        let told =
+            || app.inbox().mails().iter().filter(|mail| mail.subject.starts_with("New call: ")).count();
         assert_eq!(told(), calls, "{manner:?}: the rep hears of each");
         app.later(HOUR_MS / 4).await;
         assert_eq!(each(&app, &emails), vec![1; calls], "{manner:?}: and not again");

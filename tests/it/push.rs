@@ -94,24 +94,30 @@ async fn a_booked_call_is_told_in_the_reps_browser_and_only_that_browser_can_rea
     let service = Hook::start().await;
     service.answer(201);
     let (app, _folder) = app("").await;
+    let lucia = "lucia@faro.example";
     hire(&app, MIKE, Role::Sdr).await;
-    hire(&app, "ana@faro.example", Role::Ae).await;
-    let (mike, ana) = (log_in(&app, MIKE).await, log_in(&app, "ana@faro.example").await);
-    let (browser, other) = (Browser::new(&service.url, "one"), Browser::new(&service.url, "two"));
+    hire(&app, lucia, Role::Sdr).await;
+    let (mike, other) = (log_in(&app, MIKE).await, log_in(&app, lucia).await);
+    let (browser, hers) = (Browser::new(&service.url, "one"), Browser::new(&service.url, "two"));
     browser.subscribe(&mike).await;
     browser.subscribe(&mike).await;
-    other.subscribe(&ana).await;
+    hers.subscribe(&other).await;
     assert_eq!(app.count("push_devices").await, 2, "the same browser is one, however often it says so");
 
     let starts_at = book(&app, "nikki@acme.example").await;
     app.run_jobs().await;
     let calls = service.calls();
-    assert_eq!(calls.len(), 1, "the call is Mike's");
+    assert_eq!(calls.len(), 1, "it is told to whoever has the call");
     let call = &calls[0];
-    assert_eq!(call.path, "/hook/one");
-    let read = browser.read(call);
+    let rows = app.rows("select rep from bookings").await;
+    let (reader, name, path) = match rows[0].get::<String>("rep").expect("a rep").as_str() {
+        "mike" => (&browser, "Mike Torres", "/hook/one"),
+        _ => (&hers, "Lucía Vega", "/hook/two"),
+    };
+    assert_eq!(call.path, path);
+    let read = reader.read(call);
     let said = &read["said"];
-    assert_eq!(said["title"], "Nikki Grant booked a call with Mike García", "{said}");
+    assert_eq!(said["title"], format!("Nikki Grant booked a call with {name}"), "{said}");
     assert!(said["body"].as_str().expect("when").contains("Madrid"), "{said}");
     assert!(said["link"].as_str().expect("a page").starts_with("/console/contacts/"), "{said}");
     assert_eq!(said["at"], app.now().as_ms());
@@ -122,7 +128,10 @@ async fn a_booked_call_is_told_in_the_reps_browser_and_only_that_browser_can_rea
     assert_eq!(call.header("content-encoding"), Some("aes128gcm"));
     assert_eq!(call.header("urgency"), Some("normal"));
     let topic = call.header("topic").expect("what is replaced by later news");
-    assert!(topic.len() == 32 && topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)), "{topic}");
+    assert!(
+        topic.len() == 32 && topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)),
+        "{topic}"
+    );
     let ttl: i64 = call.header("ttl").and_then(|ttl| ttl.parse().ok()).expect("seconds");
     assert_eq!(ttl, (starts_at - app.now().as_ms()).min(DAY_MS) / 1_000);
     assert!(call.bytes.len() <= 4096, "no service must take more");
@@ -239,7 +248,11 @@ async fn what_is_no_subscription_or_leads_inside_is_refused_and_only_our_own_pag
 
     let worker = mike.get("/console/push.js").await.expect(200);
     assert_eq!(worker.header("service-worker-allowed"), "/console");
-    assert!(worker.header("content-type").starts_with("text/javascript"), "{}", worker.header("content-type"));
+    assert!(
+        worker.header("content-type").starts_with("text/javascript"),
+        "{}",
+        worker.header("content-type")
+    );
     assert!(worker.body.contains("showNotification"));
     assert_eq!(app.get("/console/push.js").await.status, 303, "it is the console's");
 }
@@ -247,11 +260,10 @@ async fn what_is_no_subscription_or_leads_inside_is_refused_and_only_our_own_pag
 #[tokio::test]
 async fn rules_say_who_else_is_told_and_at_night_what_can_wait_does() {
     let service = Hook::start().await;
-    let (app, _folder) = app(
-        "push: []\nrules:\n  - {on: [booking_confirmed], to: [\"role:ae\"], by: [push]}\n\
-         quiet: {hours: \"20:00-08:00\", zone: Europe/Madrid}\n",
-    )
-    .await;
+    let (app, _folder) =
+        app("push: []\nrules:\n  - {on: [booking_confirmed], to: [\"role:ae\"], by: [push]}\n\
+         quiet: {hours: \"20:00-08:00\", zone: Europe/Madrid}\n")
+        .await;
     hire(&app, MIKE, Role::Sdr).await;
     hire(&app, "ana@faro.example", Role::Ae).await;
     let (mike, ana) = (log_in(&app, MIKE).await, log_in(&app, "ana@faro.example").await);

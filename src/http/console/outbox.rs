@@ -52,11 +52,18 @@ async fn targets(reader: &Reader) -> Result<Vec<Json>, Problem> {
     let mut found = outbox::targets(&mut reader.app.stores.db.read()).await?;
     let mut take = |name: &str| {
         let at = found.iter().position(|known| known.target == name);
-        at.map(|at| found.remove(at)).unwrap_or_else(|| Target { target: name.to_owned(), ..Target::default() })
+        at.map(|at| found.remove(at))
+            .unwrap_or_else(|| Target { target: name.to_owned(), ..Target::default() })
     };
     let is_captured = reader.app.config.mail.smtp.is_empty();
     let mail = take("mail");
-    let state = if mail.failing > 0 { "failing" } else if is_captured { "captured" } else { "fine" };
+    let state = if mail.failing > 0 {
+        "failing"
+    } else if is_captured {
+        "captured"
+    } else {
+        "fine"
+    };
     let mut rows = vec![json!({
         "name": "mail", "kind": "mail", "hook": null, "state": state, "since": mail.failing_since, "why": null, "counts": mail,
     })];

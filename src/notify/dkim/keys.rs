@@ -98,12 +98,10 @@ impl Pair {
 }
 
 const NO_RSA: &str = "this is no RSA key of 2048 to 8192 bits; `embudo mail dkim --new FILE` makes one";
-const NO_ED25519: &str =
-    "this is no Ed25519 key; `embudo mail dkim --new FILE --kind ed25519` makes one";
+const NO_ED25519: &str = "this is no Ed25519 key; `embudo mail dkim --new FILE --kind ed25519` makes one";
 
 /// The object identifier 1.2.840.113549.1.1.1.
-pub(super) const RSA_ENCRYPTION: &[u8] =
-    &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+pub(super) const RSA_ENCRYPTION: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 
 /// An element of DER: its tag, its length, what is in it (X.690, 8.1).
 pub(super) fn der(tag: u8, content: &[u8]) -> Vec<u8> {

@@ -112,7 +112,9 @@ impl Dkim {
                 ));
             }
             if keys.iter().any(|known| known.selector == selector) {
-                return Err("mail.dkim: both keys have the same selector; each needs a record of its own".to_owned());
+                return Err(
+                    "mail.dkim: both keys have the same selector; each needs a record of its own".to_owned()
+                );
             }
             let text = text_of(key, folder).map_err(|why| format!("mail.dkim.{word}_key: {why}"))?;
             let pair = Pair::read(kind, &text).map_err(|why| format!("mail.dkim.{word}_key: {why}"))?;

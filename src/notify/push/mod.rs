@@ -82,7 +82,8 @@ impl Subscription {
     pub fn parse(endpoint: &str, p256dh: &str, auth: &str) -> Result<Self, Error> {
         let url = Url::parse(endpoint).map_err(|_| Error::Invalid)?;
         let is_web = matches!(url.scheme(), "http" | "https");
-        let host = url.host_str().filter(|_| is_web && endpoint.len() <= ENDPOINT_MOST).ok_or(Error::Invalid)?;
+        let host =
+            url.host_str().filter(|_| is_web && endpoint.len() <= ENDPOINT_MOST).ok_or(Error::Invalid)?;
         let key = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| Error::Invalid);
         let p256dh: [u8; 65] = key(p256dh)?.try_into().map_err(|_| Error::Invalid)?;
         let auth: [u8; 16] = key(auth)?.try_into().map_err(|_| Error::Invalid)?;

@@ -30,7 +30,8 @@ fn purpose<'a>(what: &'a str, digest: &'a str) -> [&'a str; 3] {
 }
 
 pub(super) async fn is_known(q: &mut impl Queries, digest: &str) -> Result<bool> {
-    let row = q.query_opt(sql!("select id from push_devices where endpoint_digest = $1"), params![digest]).await?;
+    let row =
+        q.query_opt(sql!("select id from push_devices where endpoint_digest = $1"), params![digest]).await?;
     Ok(row.is_some())
 }
 

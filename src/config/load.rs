@@ -243,8 +243,6 @@ mod tests {
         let dkim = &config.mail.dkim;
         assert_eq!((dkim.rsa_selector.as_str(), dkim.rsa_key.expose()), ("s1", "env:KEY"));
         assert_eq!(dkim.ed25519_selector, "embudo-ed", "what nobody set is the default");
-        let (places, text) = found("[mail.dkim]\nrsa_kee = \"x\"\ndomain = 5\n[mail]\ndkim = 5\n");
-        assert_eq!(places, ["1:1 K001"], "{text}");
         let (places, text) = found("[mail.dkim]\nrsa_kee = \"x\"\ndomain = 5\n");
         assert_eq!(places, ["2:1 K003", "3:10 K004"], "{text}");
         assert!(text.contains("did you mean \"rsa_key\"?"), "{text}");

@@ -53,12 +53,15 @@ pub(in crate::notify) async fn send(
     let Some((account, subscription)) = known else {
         return Ok(Sent::Superseded("the browser wants no more notices"));
     };
+    let good_until = good_until(notice, planned_at);
+    // What would come too late if it waited is told at night, too: a call that begins then.
     if !is_urgent(&notice.kind)
         && let Some(until) = quiet_until(desk, account, &notice.kind, now).await?
+        && until < good_until
     {
         return Ok(Sent::Waits { until, why: "quiet hours" });
     }
-    let left_ms = good_until(notice, planned_at).since_ms(now);
+    let left_ms = good_until.since_ms(now);
     if left_ms <= 0 {
         return Ok(Sent::Superseded("it would come too late; the console says it"));
     }

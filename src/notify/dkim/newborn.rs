@@ -24,7 +24,7 @@ const EXPONENT: u32 = 65_537;
 pub fn make(kind: Kind) -> Result<Secret, &'static str> {
     let key = match kind {
         Kind::Rsa => loop {
-            // One in some ten thousand pairs does not suit the exponent.
+            // Two of five products have a bit too few; one pair in some ten thousand does not suit the exponent.
             if let Some(key) = rsa() {
                 break key;
             }
@@ -53,6 +53,10 @@ fn rsa() -> Option<Vec<u8>> {
     let (p, q) = (prime(), prime());
     let (p, q) = if p > q { (p, q) } else { (q, p) };
     let n = p.concatenating_mul(&q);
+    // Verifiers refuse what is shorter, if only by a bit.
+    if n.bits_vartime() != 2 * PRIME_BITS {
+        return None;
+    }
     let one = BoxedUint::one_with_precision(PRIME_BITS);
     let (below_p, below_q) = (p.wrapping_sub(&one), q.wrapping_sub(&one));
     let phi = below_p.concatenating_mul(&below_q).into_nz().into_option()?;
@@ -82,6 +86,16 @@ fn integer(bytes: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_rsa_key_has_every_one_of_its_2048_bits() {
+        for _ in 0..6 {
+            let pair = Pair::read(Kind::Rsa, &make(Kind::Rsa).expect("a key")).expect("its own kind");
+            // A number of 257 bytes, the first of which is 0: the next begins with a 1.
+            let modulus = [0x02, 0x82, 0x01, 0x01, 0x00];
+            assert!(pair.public().windows(5).any(|five| five == modulus));
+        }
+    }
 
     #[test]
     fn new_keys_of_both_kinds_sign_and_no_two_are_alike() {

@@ -57,12 +57,9 @@ async fn targets(reader: &Reader) -> Result<Vec<Json>, Problem> {
     };
     let is_captured = reader.app.config.mail.smtp.is_empty();
     let mail = take("mail");
-    let state = if mail.failing > 0 {
-        "failing"
-    } else if is_captured {
-        "captured"
-    } else {
-        "fine"
+    let state = match state_of(&mail) {
+        "fine" if is_captured => "captured",
+        state => state,
     };
     let mut rows = vec![json!({
         "name": "mail", "kind": "mail", "hook": null, "state": state, "since": mail.failing_since, "why": null, "counts": mail,
@@ -71,7 +68,7 @@ async fn targets(reader: &Reader) -> Result<Vec<Json>, Problem> {
         let channel = if hook.kind == "webhook" { "webhook" } else { "hook" };
         let counts = take(&format!("{channel}:{}", hook.name));
         let state = match hook.state {
-            "fine" if counts.failing > 0 => "failing",
+            "fine" => state_of(&counts),
             state => state,
         };
         rows.push(json!({
@@ -87,13 +84,22 @@ async fn targets(reader: &Reader) -> Result<Vec<Json>, Problem> {
             "hook" | "webhook" => "gone",
             known => known,
         };
-        let state = if counts.failing > 0 { "failing" } else { "fine" };
+        let state = state_of(&counts);
         rows.push(json!({
             "name": name, "kind": kind, "hook": null, "state": state, "since": counts.failing_since, "why": null,
             "counts": counts,
         }));
     }
     Ok(rows)
+}
+
+/// How a target does, by what lies before it.
+fn state_of(counts: &Target) -> &'static str {
+    match (counts.failing, counts.dead) {
+        (0, 0) => "fine",
+        (0, _) => "dead",
+        (_, _) => "failing",
+    }
 }
 
 /// A chat or a program that is written to.

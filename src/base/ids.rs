@@ -146,6 +146,8 @@ ids! {
     MailId,
     /// A line in somebody's console.
     NotificationId,
+    /// A browser of somebody of the company that gets notices.
+    PushDeviceId,
     /// One visit: hits of a visitor less than 30 minutes apart.
     SessionId,
     /// A link to a site's traffic for people without an account.

@@ -38,7 +38,7 @@ pub(super) const LEASE_MS: i64 = MINUTE_MS;
 pub struct Claimed {
     pub id: JobId,
     pub kind: String,
-    /// Whom it goes to: `mail`, `console`, `hook:NAME`, `webhook:NAME`, `calendar:ID`, `crm:NAME`.
+    /// Whom it goes to: `mail`, `console`, `hook:NAME`, `webhook:NAME`, `calendar:ID`, `crm:NAME`, `push:ID`.
     pub target: String,
     pub payload: Json,
     /// How often it was tried, this time included.
@@ -72,6 +72,11 @@ fn target_of(payload: &Json) -> String {
             None => "calendar".to_owned(),
         },
         ("crm", _) => format!("crm:{}", text("crm").unwrap_or_default()),
+        // One at a time for each browser: a push service that hangs keeps no other waiting.
+        ("push", _) => match text("device") {
+            Some(device) => format!("push:{device}"),
+            None => "push".to_owned(),
+        },
         (by, Some(name)) => format!("{by}:{name}"),
         (by, None) => by.to_owned(),
     }

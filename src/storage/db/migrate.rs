@@ -46,6 +46,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(21, "calendars", include_str!("../migrations/0021_calendars.sql")),
     shared(22, "crm", include_str!("../migrations/0022_crm.sql")),
     shared(23, "team meetings", include_str!("../migrations/0023_team_meetings.sql")),
+    shared(24, "push", include_str!("../migrations/0024_push.sql")),
     shared(25, "traffic", include_str!("../migrations/0025_traffic.sql")),
 ];
 

@@ -257,6 +257,7 @@ const TABLES: &[&str] = &[
     "traffic_funnels",
     "traffic_shares",
     "traffic_letters",
+    "push_devices",
 ];
 
 /// A clock that stands at [`START`].

@@ -222,7 +222,10 @@ fn a_circle_that_time_alone_goes_round_in_is_told() {
         "    ask: Again?\n    timeout: {after: 1h, goto: remind}\n    choices: {a: {label: Again, goto: size}, b: B}\n  over: {end: done}\n  remind: {say: Still there?, goto: bye}",
     );
     assert!(codes(&reminds).contains("G206"), "{reminds:?}");
-    let waits = after("    say: Goodbye.\n    end: done", "    wait_for: {time: 5m}\n    goto: hello");
+    let waits = after(
+        "    say: Goodbye.\n    end: done",
+        "    wait_for: {time: 5m}\n  more:\n    switch: [{if: team.online > 0, goto: hello}, {else: over}]\n  over: {end: done}",
+    );
     assert!(codes(&waits).contains("G206"), "{waits:?}");
     for nothing in ["timeout: {after: 0s, goto: bye}", "timeout: {after: 500ms, goto: bye}"] {
         assert_eq!(

@@ -404,7 +404,8 @@ async fn mails(app: &TestApp, template: &'static str) -> Vec<String> {
     let rows = app.rows("select template, subject, text_body from mails order by sent_at").await;
     let of = rows.iter().filter(|row| row.get::<String>("template").expect("a name") == template);
     of.map(|row| {
-        format!("{}\n{}", row.get::<String>("subject").unwrap(), row.get::<String>("text_body").unwrap())
+        let text = |column| row.get::<String>(column).expect("a text");
+        format!("{}\n{}", text("subject"), text("text_body"))
     })
     .collect()
 }

@@ -29,7 +29,7 @@ use crate::gates::{Catalog, Exchanges, Screen};
 use crate::hits::{Agents, Geo, Spam, Words};
 use crate::ingest::{self, Collector, Follower, Following};
 use crate::jobs::{self, Worker};
-use crate::notify::{Desk, Mailer, Outbound};
+use crate::notify::{Desk, Mailer, Outbound, Vapid};
 use crate::render::Templates;
 use crate::sessions::{Cookieless, OpenVisits};
 use crate::sites::Sites;
@@ -152,8 +152,9 @@ impl App {
             sequences: Arc::new(sequences),
             wording: Arc::new(wording),
             flows: Arc::new(chat::Running::new(flows)),
-            mailer: Mailer::new(&config.mail.smtp).map_err(anyhow::Error::msg)?,
+            mailer: Mailer::new(&config.mail, &from, &config.folder).map_err(anyhow::Error::msg)?,
             outbound: Outbound::new(&config.outbound.allow).map_err(anyhow::Error::msg)?,
+            vapid: Arc::new(Vapid::kept(&stores.db, &keys, clock.now()).await?),
             calendars: config.calendars.clone(),
             from,
             bounces,

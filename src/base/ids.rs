@@ -140,6 +140,8 @@ ids! {
     MailId,
     /// A line in somebody's console.
     NotificationId,
+    /// A browser of somebody of the company that gets notices.
+    PushDeviceId,
     /// One visit: hits of a visitor less than 30 minutes apart.
     SessionId,
     /// One filled-in form.

@@ -1,6 +1,7 @@
 //! `embudo mail`: look at mails, and take what comes back of them.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,8 +9,10 @@ use anyhow::{Context, bail};
 
 use crate::app::{self, Definitions, Sources};
 use crate::base::diagnostic::Report;
+use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::config::Config;
+use crate::notify::dkim::{Dkim, Kind, Record, newborn};
 use crate::notify::feedback;
 use crate::notify::preview::preview;
 use crate::render::Templates;
@@ -39,6 +42,15 @@ enum Command {
     },
     /// Take a message that came to the return path, from standard input: a bounce, a complaint, an answer.
     Bounce,
+    /// Print the DNS records by which receivers verify the signatures of mails; make a key.
+    Dkim {
+        /// Make a key, write it to this file, and print its record.
+        #[arg(long, value_name = "FILE")]
+        new: Option<PathBuf>,
+        /// `rsa` or `ed25519`.
+        #[arg(long, default_value = "rsa", requires = "new")]
+        kind: String,
+    },
 }
 
 /// Runs `embudo mail …`.
@@ -48,7 +60,52 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
             show(config, name.as_deref(), lang, *open, out.as_deref())
         }
         Command::Bounce => bounce(config),
+        Command::Dkim { new, kind } => dkim(config, new.as_deref(), kind),
     }
+}
+
+/// The records of the keys that are set, or of a new one.
+fn dkim(config: &Config, new: Option<&Path>, kind: &str) -> anyhow::Result<ExitCode> {
+    let from = Email::parse(&config.mail.from).context("mail.from is not an e-mail address")?;
+    let settings = &config.mail.dkim;
+    let Some(file) = new else {
+        let dkim = Dkim::open(settings, &from, &config.folder).map_err(anyhow::Error::msg)?;
+        let dkim = dkim.context("no key is set in [mail.dkim]; `embudo mail dkim --new FILE` makes one")?;
+        for record in dkim.records() {
+            tell_record(&record);
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let kind = Kind::of_word(kind).context("--kind is rsa or ed25519")?;
+    let selector = match kind {
+        Kind::Rsa => &settings.rsa_selector,
+        Kind::Ed25519 => &settings.ed25519_selector,
+    };
+    let domain = if settings.domain.is_empty() { from.domain() } else { &settings.domain };
+    let key = newborn::make(kind).map_err(anyhow::Error::msg)?;
+    let record = newborn::record_of(kind, &key, selector, domain).map_err(anyhow::Error::msg)?;
+    // A key that mails are signed with already is not written over.
+    let mut options = std::fs::OpenOptions::new();
+    let made = options.write(true).create_new(true).mode(0o600).open(file);
+    let mut made = made.with_context(|| format!("{} cannot be made", file.display()))?;
+    made.write_all(key.expose().as_bytes())?;
+    made.sync_all()?;
+    let word = kind.word();
+    super::tell(&format!(
+        "{} holds the key. Publish this record first, then set:\n\n[mail.dkim]\n{word}_key = \"{}\"\n\n",
+        file.display(),
+        file.canonicalize().unwrap_or_else(|_| file.to_path_buf()).display()
+    ));
+    tell_record(&record);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell_record(record: &Record) {
+    let Record { name, value } = record;
+    super::tell(&format!(
+        "name   {name}\ntype   TXT\nvalue  {value}\n\nin a zone file:\n{}\n\n",
+        record.in_zone_file()
+    ));
 }
 
 fn show(

@@ -61,7 +61,7 @@ impl Layers {
             self.values.insert(section, value);
             return;
         }
-        let (Some(Value::Table(known)), Value::Table(values)) = (self.shape.get(&section), value) else {
+        let (Some(known), Value::Table(values)) = (table(&self.shape, &section).cloned(), value) else {
             let known = self.shape.keys().map(String::as_str).chain([SITES]);
             report
                 .error(&self.at(&section), "K003", format!("unknown section `{section}`"))
@@ -71,6 +71,8 @@ impl Layers {
         for (key, value) in values {
             let name = format!("{section}.{key}");
             match known.get(&key) {
+                // A table in a table: `[mail.dkim]`.
+                Some(Value::Table(_)) if value.is_table() => self.section(name, value, report),
                 None => report
                     .error(&self.at(&format!("{name}:key")), "K003", format!("unknown key `{name}`"))
                     .did_you_mean(&key, known.keys().map(String::as_str)),
@@ -79,7 +81,7 @@ impl Layers {
                         report.error(&self.at(&name), "K004", format!("`{name}` {problem}")).done();
                     }
                     None => {
-                        if let Some(Value::Table(target)) = self.values.get_mut(&section) {
+                        if let Some(target) = table_mut(&mut self.values, &section) {
                             target.insert(key, value);
                         }
                     }
@@ -97,14 +99,14 @@ impl Layers {
 
     fn variable(&mut self, name: &str, text: &str, report: &Report) {
         let at = Mark::file(name);
-        let path = name.trim_start_matches(VARIABLE_PREFIX).to_lowercase();
-        let Some((section, key)) = path.split_once("__") else {
+        let path = name.trim_start_matches(VARIABLE_PREFIX).to_lowercase().replace("__", ".");
+        let Some((section, key)) = path.rsplit_once('.') else {
             report
                 .error(&at, "K003", "this names no setting")
                 .hint(format!("write it as {VARIABLE_PREFIX}SECTION__KEY"));
             return;
         };
-        let Some(Value::Table(known)) = self.shape.get(section) else {
+        let Some(known) = table(&self.shape, section) else {
             report
                 .error(&at, "K003", format!("unknown section `{section}`"))
                 .did_you_mean(section, self.shape.keys().map(String::as_str));
@@ -132,8 +134,8 @@ impl Layers {
             None => Some(format!("must be {}", default.type_str())),
             Some(value) => misfit(default, value),
         };
-        match (problem, value, self.values.get_mut(section)) {
-            (None, Some(value), Some(Value::Table(target))) => {
+        match (problem, value, table_mut(&mut self.values, section)) {
+            (None, Some(value), Some(target)) => {
                 target.insert(key.to_owned(), value);
                 self.places.insert(format!("{section}.{key}"), at);
             }
@@ -143,6 +145,19 @@ impl Layers {
             }
         }
     }
+}
+
+/// The table of a name such as `mail` or `mail.dkim`.
+fn table<'v>(values: &'v Table, name: &str) -> Option<&'v Table> {
+    let mut parts = name.split('.');
+    let first = values.get(parts.next()?)?.as_table();
+    parts.try_fold(first?, |table, part| table.get(part)?.as_table())
+}
+
+fn table_mut<'v>(values: &'v mut Table, name: &str) -> Option<&'v mut Table> {
+    let mut parts = name.split('.');
+    let first = values.get_mut(parts.next()?)?.as_table_mut();
+    parts.try_fold(first?, |table, part| table.get_mut(part)?.as_table_mut())
 }
 
 /// What is wrong with a value that stands where `default` is expected.

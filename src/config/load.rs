@@ -176,6 +176,10 @@ fn impossible(config: &Config, layers: &Layers, report: &Report) {
             wrong("mail.bounces", message);
         }
     }
+    // A job is given up by its worker after 45 s.
+    if !(1..=40).contains(&mail.patience_s) {
+        wrong("mail.patience_s", format!("{} is not between 1 and 40 seconds", mail.patience_s));
+    }
     let secret = mail.hooks.expose().len();
     if secret != 0 && secret < API_KEY_LENGTH {
         let message = format!("the secret has {secret} characters, at least {API_KEY_LENGTH} are needed");
@@ -224,6 +228,26 @@ mod tests {
             [("EMBUDO__SERVER__WORKERS", "3"), ("EMBUDO__API__KEYS", "a-key-of-more-than-24-characters")];
         let config = Config::load(None, variables(&set)).expect("valid");
         assert_eq!((config.server.workers, config.api.keys.len()), (3, 1));
+    }
+
+    #[test]
+    fn a_table_in_a_table_is_set_by_file_and_by_variable() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(
+            file.path(),
+            "[mail]\nfrom = \"a@faro.example\"\n[mail.dkim]\nrsa_selector = \"s1\"\n",
+        )
+        .expect("written");
+        let set = [("EMBUDO__MAIL__DKIM__RSA_KEY", "env:KEY"), ("EMBUDO__MAIL__SMTP", "smtp://h")];
+        let config = Config::load(Some(file.path()), variables(&set)).expect("valid");
+        let dkim = &config.mail.dkim;
+        assert_eq!((dkim.rsa_selector.as_str(), dkim.rsa_key.expose()), ("s1", "env:KEY"));
+        assert_eq!(dkim.ed25519_selector, "embudo-ed", "what nobody set is the default");
+        let (places, text) = found("[mail.dkim]\nrsa_kee = \"x\"\ndomain = 5\n");
+        assert_eq!(places, ["2:1 K003", "3:10 K004"], "{text}");
+        assert!(text.contains("did you mean \"rsa_key\"?"), "{text}");
+        let (places, text) = found("[mail]\ndkim = 5\n");
+        assert_eq!(places, ["2:8 K004"], "{text}");
     }
 
     /// The findings in a settings file, as `line:col CODE`.

@@ -148,6 +148,18 @@ pub struct Mail {
     pub ses_topics: Vec<String>,
     pub sendgrid_key: String,
     pub mailgun_key: Secret,
+    pub patience_s: u64,
+    pub dkim: Dkim,
+}
+
+/// The keys that mails are signed with: as they stand, `env:NAME`, or a path.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Dkim {
+    pub domain: String,
+    pub rsa_selector: String,
+    pub rsa_key: Secret,
+    pub ed25519_selector: String,
+    pub ed25519_key: Secret,
 }
 
 #[derive(Debug, Clone, Deserialize)]

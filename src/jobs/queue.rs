@@ -38,7 +38,7 @@ pub(super) const LEASE_MS: i64 = MINUTE_MS;
 pub struct Claimed {
     pub id: JobId,
     pub kind: String,
-    /// Whom it goes to: `mail`, `console`, `hook:NAME`, `webhook:NAME`, `calendar:ID`.
+    /// Whom it goes to: `mail`, `console`, `hook:NAME`, `webhook:NAME`, `calendar:ID`, `push:ID`.
     pub target: String,
     pub payload: Json,
     /// How often it was tried, this time included.
@@ -70,6 +70,11 @@ fn target_of(payload: &Json) -> String {
         ("read_calendar" | "write_call", _) => match text("calendar") {
             Some(calendar) => format!("calendar:{calendar}"),
             None => "calendar".to_owned(),
+        },
+        // One at a time for each browser: a push service that hangs keeps no other waiting.
+        ("push", _) => match text("device") {
+            Some(device) => format!("push:{device}"),
+            None => "push".to_owned(),
         },
         (by, Some(name)) => format!("{by}:{name}"),
         (by, None) => by.to_owned(),

@@ -38,6 +38,8 @@ pub enum Whom {
 pub enum By {
     Mail,
     Console,
+    /// The browsers that somebody has switched it on in.
+    Push,
     /// A chat, by its name among the hooks.
     Hook(String),
 }
@@ -132,11 +134,12 @@ pub(super) fn alert(view: yaml::View<'_>, hooks: &[&str]) -> Option<Alert> {
         Some(match word.as_str() {
             "mail" => By::Mail,
             "console" => By::Console,
+            "push" => By::Push,
             name if hooks.contains(&name) => By::Hook(word),
             _ => {
-                let known = ["mail", "console"].into_iter().chain(hooks.iter().copied());
+                let known = ["mail", "console", "push"].into_iter().chain(hooks.iter().copied());
                 let message = format!(
-                    "there is no way \"{word}\"; ways are mail, console and the chats among the hooks"
+                    "there is no way \"{word}\"; ways are mail, console, push and the chats among the hooks"
                 );
                 view.error("N105", message).did_you_mean(&word, known);
                 return None;

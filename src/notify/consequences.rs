@@ -6,7 +6,7 @@ use super::alerts::{Alert, By, Whom};
 use super::channels::console::Notice;
 use super::channels::webhook::Told;
 use super::rules::ByMail;
-use super::{Desk, Error, Fact, Mail, Planned, Work, store, zone_of};
+use super::{Desk, Error, Fact, Mail, Planned, Work, push, store, zone_of};
 use crate::base::ids::{
     AccountId, BookingId, CalendarId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId,
 };
@@ -192,10 +192,14 @@ impl Plan<'_> {
             Work::Mail { .. }
             | Work::Hook { .. }
             | Work::Webhook { .. }
+            | Work::Push { .. }
             | Work::ReadCalendar { .. }
             | Work::WriteCall { .. } => None,
         });
         let lines: Vec<Notice> = lines.collect();
+        for notice in lines.iter().filter(|notice| desk.rules.pushed.contains(&notice.kind.as_str())) {
+            self.push(tx, notice.account, notice).await?;
+        }
         for rule in &desk.rules.alerts {
             for notice in lines.iter().filter(|notice| rule.on.contains(&notice.kind.as_str())) {
                 for by in &rule.by {
@@ -209,6 +213,10 @@ impl Plan<'_> {
                     if rule.by.contains(&By::Console) {
                         let own = Notice { account: Some(account), ..notice.clone() };
                         self.add_once(&format!("console:{account}"), at, Work::Console { notice: own });
+                    }
+                    if rule.by.contains(&By::Push) {
+                        let own = Notice { account: Some(account), ..notice.clone() };
+                        self.push(tx, Some(account), &own).await?;
                     }
                     if !rule.by.contains(&By::Mail) {
                         continue;
@@ -230,6 +238,15 @@ impl Plan<'_> {
                     );
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Tells the browsers of somebody, or of everybody, each once.
+    async fn push(&mut self, tx: &mut Tx, account: Option<AccountId>, notice: &Notice) -> Result<(), Error> {
+        for device in push::devices_of(tx, account).await? {
+            let work = Work::Push { device, notice: notice.clone() };
+            self.add_once(&format!("push:{device}"), self.recorded.at, work);
         }
         Ok(())
     }

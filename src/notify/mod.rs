@@ -7,10 +7,12 @@ mod alerts;
 mod channels;
 mod compose;
 mod consequences;
+pub mod dkim;
 mod hooks;
 mod mails;
 mod manners;
 mod outbound;
+pub mod push;
 mod rules;
 mod store;
 pub mod why;
@@ -32,6 +34,7 @@ pub use consequences::plan;
 pub use hooks::Hook;
 pub use mails::Mail;
 pub use outbound::{Answer, Outbound};
+pub use push::Vapid;
 pub use rules::{ByMail, Fact, Rules, Survey};
 pub use store::{
     Endpoint, Letter, Notification, PERSONAL, enable_endpoint, endpoint, letter, letters, mark_line_read,
@@ -42,7 +45,7 @@ pub use words::Wording;
 use self::mails::Draft;
 use self::manners::Turn;
 use crate::base::email::Email;
-use crate::base::ids::{AccountId, BookingId, CalendarId};
+use crate::base::ids::{AccountId, BookingId, CalendarId, PushDeviceId};
 use crate::base::language::Language;
 use crate::base::live::Live;
 use crate::base::signing::Keys;
@@ -79,6 +82,8 @@ pub struct Desk {
     pub flows: Arc<Running>,
     pub mailer: Mailer,
     pub outbound: Outbound,
+    /// By which push services know who sends.
+    pub vapid: Arc<Vapid>,
     /// How often calendars are read, and how long they are believed.
     pub calendars: Calendars,
     /// The sender of every mail and the organiser of every invitation.
@@ -118,6 +123,13 @@ pub enum Work {
     ReadCalendar { calendar: CalendarId },
     /// Makes the reps' calendars say of a call what it is now.
     WriteCall { booking: BookingId },
+    /// A notice in a colleague's browser.
+    Push {
+        /// The browser.
+        device: PushDeviceId,
+        /// What it tells.
+        notice: Notice,
+    },
     /// A line in the console.
     Console {
         /// What it tells.
@@ -126,7 +138,7 @@ pub enum Work {
 }
 
 /// What jobs of the queue are sent by: the first word of their target.
-pub const CHANNELS: &[&str] = &["calendar", "console", "hook", "mail", "other", "webhook"];
+pub const CHANNELS: &[&str] = &["calendar", "console", "hook", "mail", "other", "push", "webhook"];
 
 impl Work {
     /// Milliseconds to wait before try number `attempts + 1`; none if there is no point in another.
@@ -136,6 +148,7 @@ impl Work {
             Self::Mail { .. }
             | Self::Hook { .. }
             | Self::Console { .. }
+            | Self::Push { .. }
             | Self::ReadCalendar { .. }
             | Self::WriteCall { .. } => error.pause_ms(attempts),
         }
@@ -194,6 +207,11 @@ pub enum Error {
     Storage(#[from] storage::Error),
 }
 
+/// So often somebody who puts us off is asked again soon: for half an hour.
+const PROMPT_TRIES: i64 = 20;
+/// Longest pause of these.
+const PROMPT_MS: i64 = 90 * SECOND_MS;
+
 impl Error {
     /// Milliseconds to wait before try number `attempts + 1`; none if there is no point in another.
     pub fn pause_ms(&self, attempts: i64) -> Option<i64> {
@@ -201,7 +219,12 @@ impl Error {
         match self {
             // Cheap to try and wanted at once when it is back.
             Self::Unreachable(_) | Self::Storage(_) => Some(doubled(5 * SECOND_MS, MINUTE_MS)),
-            Self::Deferred(_) => Some(doubled(30 * SECOND_MS, 60 * MINUTE_MS)),
+            // Half an hour of trouble ends within two minutes of its end, chance included; what lasts is asked less often.
+            Self::Deferred(_) if attempts <= PROMPT_TRIES => Some(doubled(30 * SECOND_MS, PROMPT_MS)),
+            Self::Deferred(_) => {
+                let since = (attempts - PROMPT_TRIES).clamp(1, 10);
+                Some((PROMPT_MS << since).min(60 * MINUTE_MS))
+            }
             Self::Throttled { wait_ms, .. } => {
                 Some((*wait_ms).max(SECOND_MS).max(doubled(SECOND_MS, MINUTE_MS)).min(60 * MINUTE_MS))
             }
@@ -253,6 +276,7 @@ pub async fn send(
         Work::Webhook { hook, told } => channels::webhook::send(desk, id, hook, told, now).await,
         Work::ReadCalendar { calendar } => channels::calendar::read(desk, *calendar, now).await,
         Work::WriteCall { booking } => channels::calendar::write(desk, *booking, now).await,
+        Work::Push { device, notice } => channels::push::send(desk, *device, notice, planned_at, now).await,
         Work::Console { notice } => channels::console::send(desk, notice, now).await.map(|()| Sent::Out),
     }
 }
@@ -287,5 +311,22 @@ impl Desk {
     /// An address of this server.
     pub fn link(&self, path: &str) -> String {
         format!("{}{path}", self.public_url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_puts_us_off_is_asked_soon_for_half_an_hour_and_then_ever_less_often() {
+        let error = Error::Deferred("451".to_owned());
+        let pauses = [1, 2, 20, 21, 22, 25, 26, 60].map(|tries| error.pause_ms(tries).expect("another try"));
+        let seconds = pauses.map(|pause| pause / SECOND_MS);
+        assert_eq!(seconds, [60, 90, 90, 180, 360, 2_880, 3_600, 3_600]);
+        let prompt: i64 = (1..=20).filter_map(|tries| error.pause_ms(tries)).sum();
+        assert!(prompt >= 29 * MINUTE_MS);
+        // With a fifth of chance on top it comes within two minutes.
+        assert!(PROMPT_MS + PROMPT_MS / 5 <= 2 * MINUTE_MS);
     }
 }

@@ -149,6 +149,14 @@ impl Outbound {
         Ok((if is_ordinary { &self.client } else { &self.inner }, url))
     }
 
+    /// Whether an address may be reached as far as it itself tells; its name is asked when something is sent.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the reason.
+    pub fn may_reach(&self, address: &str) -> Result<(), Error> {
+        self.way(address).map(|_| ())
+    }
+
     /// Fetches a small text from one of these hosts, by https only.
     ///
     /// # Errors

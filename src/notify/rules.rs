@@ -1,6 +1,7 @@
 //! `config/notify.yaml`: who hears of what.
 
 use super::alerts::{self, Alert, Quiet};
+use super::channels::console::KINDS;
 use super::hooks::{self, Hook};
 use crate::base::diagnostic::Report;
 use crate::base::yaml;
@@ -29,6 +30,19 @@ pub enum ByMail {
     Late,
 }
 
+/// What browsers are told if the file says nothing of it.
+const PUSHED: &[&str] = &[
+    "booking_cancelled",
+    "booking_confirmed",
+    "booking_rescheduled",
+    "calendar_stale",
+    "handoff_passed_on",
+    "handoff_requested",
+    "handover_given",
+    "question_left",
+    "task_given",
+];
+
 /// Whoever comes into a state after the sale is asked why, by a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
@@ -52,6 +66,8 @@ pub struct Rules {
     pub remind_ms: Vec<i64>,
     /// What the people of the company are told by mail, too.
     pub by_mail: Vec<ByMail>,
+    /// The lines that also go to the browsers of whom they are for.
+    pub pushed: Vec<&'static str>,
     /// Who is asked by a form what became of it.
     pub surveys: Vec<Survey>,
 }
@@ -72,6 +88,7 @@ impl Rules {
         let invitations = map.optional("invitations").and_then(yaml::View::list).unwrap_or_default();
         let remind = map.optional("remind_before_call").and_then(yaml::View::list).unwrap_or_default();
         let by_mail = map.optional("mail_team").map(yaml::View::list);
+        let pushed = map.optional("push").map(yaml::View::list);
         let surveys = map.optional("surveys").and_then(yaml::View::list).unwrap_or_default();
         let hooks: Vec<Hook> = hooks.into_iter().filter_map(hooks::hook).collect();
         let rules = map.optional("rules").and_then(yaml::View::list).unwrap_or_default();
@@ -85,8 +102,16 @@ impl Rules {
             Some(list) => list.unwrap_or_default().into_iter().filter_map(by_mail_of).collect(),
             None => vec![ByMail::Handovers, ByMail::Tasks, ByMail::Late],
         };
+        // Whoever switched it on in her browser wants to hear what cannot wait.
+        let pushed = match pushed {
+            Some(list) => {
+                list.unwrap_or_default().into_iter().filter_map(|view| view.one_of(KINDS)).collect()
+            }
+            None => PUSHED.to_vec(),
+        };
         let rules = Self {
             by_mail,
+            pushed,
             surveys: surveys.into_iter().filter_map(survey).collect(),
             hooks,
             alerts,
@@ -165,6 +190,8 @@ rules:
   - {on: [booking_confirmed], to: [\"role:ae\", ana@faro.example], by: [mail, console]}
   - {on: [task_given], to: [theirs], by: [mail], digest: daily}
   - {on: [handover_late], by: [guild]}
+  - {on: [sla_breached], to: [theirs], by: [push]}
+push: [handoff_requested]
 quiet: {hours: \"20:00-08:00\", zone: Europe/Madrid, through: [handoff_requested]}
 ";
         assert_eq!(codes(text), Vec::<String>::new());
@@ -191,6 +218,7 @@ quiet: {hours: \"20:00-08:00\", zone: Europe/Madrid, through: [handoff_requested
         assert_eq!(codes("rules:\n  - {on: [task_given], to: [nobody], by: [mail]}\n"), ["2:29 Y004"]);
         assert_eq!(codes("rules:\n  - {on: [task_given], to: [theirs], by: [sales]}\n"), ["2:43 N105"]);
         assert_eq!(codes("quiet: {hours: \"20-08\"}\n"), ["1:16 Y004"]);
+        assert_eq!(codes("push: [task_givn]\n"), ["1:8 Y004"]);
         let report = Report::new();
         Rules::parse("n", &format!("{webhook}, secrets: [hunter2]}}\n"), &report);
         assert!(report.diagnostics().iter().all(|found| !found.message.contains("hunter2")));

@@ -13,9 +13,11 @@ use crate::accounts::{self, LIFETIME_MS, Login};
 use crate::base::coded::Coded;
 use crate::base::language::Language;
 use crate::base::network::network_of;
+use crate::base::signing::sha256_hex;
 use crate::http::Shared;
 use crate::http::error::{Problem, html};
 use crate::http::request::{self, Proxies};
+use crate::notify::push;
 
 /// The door that is open to everybody.
 pub const PATH: &str = "/console/login";
@@ -103,6 +105,7 @@ pub async fn leave(reader: Reader, request: HttpRequest) -> Result<HttpResponse,
     if let Some(token) = session_token(&request) {
         let mut tx = reader.app.stores.db.begin().await?;
         accounts::log_out(&mut tx, &token).await?;
+        push::forget_session(&mut tx, &sha256_hex(&token)).await?;
         tx.commit().await?;
     }
     super::presence::forget(&reader).await;

@@ -27,6 +27,7 @@ mod people;
 mod pipeline;
 mod presence;
 mod privacy;
+mod push;
 mod quarantine;
 mod replies;
 mod talk;
@@ -127,6 +128,11 @@ pub const DOORS: &[Door] = &[
     post("/console/outbox/jobs/{job}/replay", May::Operate),
     post("/console/outbox/replay", May::Operate),
     get("/console/pipeline", May::Look),
+    post("/console/push", May::Look),
+    get("/console/push.js", May::Look),
+    post("/console/push/leave", May::Look),
+    post("/console/push/{device}/remove", May::Look),
+    post("/console/push/{device}/test", May::Look),
     get("/console/quarantine", May::Curate),
     post("/console/quarantine/{submission}/delete", May::Curate),
     post("/console/quarantine/{submission}/release", May::Curate),
@@ -227,6 +233,11 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/outbox/hooks/{hook}/enable", web::post().to(outbox::enable))
             .route("/outbox/hooks/{hook}/test", web::post().to(outbox::test))
             .route("/outbox/jobs/{job}/replay", web::post().to(outbox::replay))
+            .route("/push", web::post().to(push::subscribe))
+            .route("/push.js", web::get().to(push::worker))
+            .route("/push/leave", web::post().to(push::leave))
+            .route("/push/{device}/remove", web::post().to(push::remove))
+            .route("/push/{device}/test", web::post().to(push::test))
             .route("/quarantine", web::get().to(quarantine::show))
             .route("/quarantine/{submission}/delete", web::post().to(quarantine::delete))
             .route("/quarantine/{submission}/release", web::post().to(quarantine::release))

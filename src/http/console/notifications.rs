@@ -29,7 +29,9 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
             })
         })
         .collect();
-    reader.page("console/notifications", json!({ "notifications": lines })).await
+    let devices = notify::push::devices(&mut reader.app.stores.db.read(), reader.account.id).await?;
+    let push = json!({ "key": reader.app.desk.vapid.public(), "devices": devices });
+    reader.page("console/notifications", json!({ "notifications": lines, "push": push })).await
 }
 
 /// Which line was read; none means all.

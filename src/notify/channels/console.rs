@@ -60,16 +60,11 @@ impl Notice {
             "" => texts.get(language, "notices.stranger", &[]).unwrap_or_default(),
             who => one_line(who),
         };
-        let when = self.starts_at.map_or_else(String::new, |at| {
-            let zone = Zone::named(&self.zone);
-            let label = zone.label(at.as_ms(), language);
-            format!("{}, {}, {label}", zone.weekday_date(at.as_ms(), language), zone.time(at.as_ms()))
-        });
         let values = [
             ("who", who),
             ("company", self.company.as_deref().map(one_line).unwrap_or_default()),
             ("rep", self.rep.as_deref().map(one_line).unwrap_or_default()),
-            ("when", when),
+            ("when", self.when(language)),
             ("note", self.note.as_deref().map(one_line).unwrap_or_default()),
             (
                 "state",
@@ -84,6 +79,15 @@ impl Notice {
 }
 
 impl Notice {
+    /// The day and the time that it is about; empty if it is about none.
+    pub(in crate::notify) fn when(&self, language: Language) -> String {
+        self.starts_at.map_or_else(String::new, |at| {
+            let zone = Zone::named(&self.zone);
+            let label = zone.label(at.as_ms(), language);
+            format!("{}, {}, {label}", zone.weekday_date(at.as_ms(), language), zone.time(at.as_ms()))
+        })
+    }
+
     /// The line as a chat is told it.
     pub(in crate::notify) fn line(&self, desk: &Desk) -> Line {
         let language = Language::default();

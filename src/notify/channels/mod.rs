@@ -6,6 +6,7 @@ pub mod chats;
 pub mod console;
 pub mod discord;
 pub mod plain;
+pub mod push;
 pub mod slack;
 pub mod smtp;
 pub mod teams;

@@ -1,5 +1,6 @@
 //! Mails by SMTP; without a server they are kept for the console's outbox page.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,24 +12,32 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use crate::base::email::Email;
-use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
+use crate::config;
+use crate::notify::dkim::Dkim;
 use crate::notify::mails::Ready;
 use crate::notify::{Desk, Error, feedback, store};
 
-/// No answer for this long is no answer.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// The way to the mail server, if there is one.
 #[derive(Clone, Default)]
-pub struct Mailer(Option<Arc<AsyncSmtpTransport<Tokio1Executor>>>);
+pub struct Mailer(Option<Arc<Server>>);
+
+/// A mail server, and what mails are signed with.
+struct Server {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    dkim: Option<Dkim>,
+}
 
 impl Mailer {
-    /// A mailer for `smtp://`, `smtps://` or `smtp+plain://user:password@host:port`; empty keeps mails here.
+    /// A mailer for `smtp://`, `smtps://` or `smtp+plain://user:password@host:port`; empty keeps mails here. `folder` is
+    /// where the paths of keys begin.
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub fn new(address: &Secret) -> Result<Self, String> {
+    pub fn new(settings: &config::Mail, from: &Email, folder: &Path) -> Result<Self, String> {
+        // A wrong key is told even if no mail leaves yet.
+        let dkim = Dkim::open(&settings.dkim, from, folder)?;
+        let address = &settings.smtp;
         if address.is_empty() {
             return Ok(Self(None));
         }
@@ -46,7 +55,7 @@ impl Mailer {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&host)
             .port(url.port().unwrap_or(port))
             .tls(tls)
-            .timeout(Some(PATIENCE));
+            .timeout(Some(Duration::from_secs(settings.patience_s)));
         if !url.username().is_empty() {
             let decoded = |text: &str| {
                 url::form_urlencoded::parse(format!("x={}", text.replace('+', "%2B")).as_bytes())
@@ -56,7 +65,7 @@ impl Mailer {
             let password = decoded(url.password().unwrap_or_default());
             builder = builder.credentials(Credentials::new(decoded(url.username()), password));
         }
-        Ok(Self(Some(Arc::new(builder.build()))))
+        Ok(Self(Some(Arc::new(Server { transport: builder.build(), dkim }))))
     }
 
     /// Whether mails really leave.
@@ -121,7 +130,14 @@ pub(in crate::notify) async fn send(
     let transport = match &desk.mailer.0 {
         Some(server) => {
             let message = message(desk, id, &message_id, ready)?;
-            if let Err(error) = server.send(message).await {
+            let raw = match &server.dkim {
+                Some(dkim) => {
+                    let signed = dkim.sign(&message.formatted());
+                    signed.map_err(|why| Error::Unwritable(why.to_owned()))?
+                }
+                None => message.formatted(),
+            };
+            if let Err(error) = server.transport.send_raw(message.envelope(), &raw).await {
                 let error = refusal(error);
                 if let Error::Refused(said) = &error {
                     feedback::refused_at_the_door(desk, id, &ready.to, said, now).await?;

@@ -180,7 +180,78 @@ pub struct Queued {
     pub at: Timestamp,
 }
 
-/// Everything that is not sent: what was given up first, then what fails, then what waits, the next first.
+/// What lies before one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// `mail`, `console`, `hook:NAME`, `webhook:NAME`; `push` and `calendar` for all browsers and calendars.
+    pub target: String,
+    /// What goes out when its time comes.
+    pub waiting: i64,
+    /// What was tried in vain and is tried again.
+    pub failing: i64,
+    /// What was given up.
+    pub dead: i64,
+    /// Since when the oldest of it fails.
+    pub failing_since: Option<Timestamp>,
+    /// When it is tried next.
+    pub next_at: Option<Timestamp>,
+}
+
+/// What lies before each target for which there is anything.
+///
+/// # Errors
+/// As the store says.
+pub async fn targets(q: &mut impl Queries) -> Result<Vec<Target>> {
+    let rows = q
+        .query(
+            sql!(
+                "select target,
+                     count(case when state <> 'dead' and trouble_since is null then 1 end) as waiting,
+                     count(case when state <> 'dead' and trouble_since is not null then 1 end) as failing,
+                     count(case when state = 'dead' then 1 end) as dead,
+                     min(case when state <> 'dead' then trouble_since end) as failing_since,
+                     min(case when state = 'ready' then next_at end) as next_at
+                 from jobs
+                 where state in ('ready', 'running', 'dead')
+                 group by target
+                 order by target"
+            ),
+            &[],
+        )
+        .await?;
+    let mut targets: Vec<Target> = Vec::new();
+    for row in &rows {
+        let name: String = row.get("target")?;
+        // Every browser and every calendar is a target; people look at them together.
+        let name = match name.split_once(':') {
+            Some((channel @ ("push" | "calendar"), _)) => channel.to_owned(),
+            _ => name,
+        };
+        let one = Target {
+            target: name,
+            waiting: row.get("waiting")?,
+            failing: row.get("failing")?,
+            dead: row.get("dead")?,
+            failing_since: row.get("failing_since")?,
+            next_at: row.get("next_at")?,
+        };
+        let earlier = |a: Option<Timestamp>, b: Option<Timestamp>| a.into_iter().chain(b).min();
+        match targets.iter_mut().find(|known| known.target == one.target) {
+            Some(known) => {
+                known.waiting += one.waiting;
+                known.failing += one.failing;
+                known.dead += one.dead;
+                known.failing_since = earlier(known.failing_since, one.failing_since);
+                known.next_at = earlier(known.next_at, one.next_at);
+            }
+            None => targets.push(one),
+        }
+    }
+    Ok(targets)
+}
+
+/// Everything that is not sent: what was given up first, then what fails, then what waits, the next first. Calendars that are
+/// read again and again have a page of their own.
 ///
 /// # Errors
 /// As the store says.
@@ -189,7 +260,8 @@ pub async fn queue(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Queued>> 
         .query(
             sql!(
                 "select id, target, payload, state, attempts, next_at, last_error, done_at, trouble_since from jobs
-                 where state in ('ready', 'running', 'dead') or (state = 'dropped' and done_at > $1)
+                 where (state in ('ready', 'running', 'dead') or (state = 'dropped' and done_at > $1))
+                     and target not like 'calendar:%'
                  order by case when state = 'dead' then 0 when state = 'dropped' then 3
                      when trouble_since is not null then 1 else 2 end, next_at, id limit $2"
             ),
@@ -206,7 +278,7 @@ pub async fn queue(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Queued>> 
 async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
     let payload: Json = row.json("payload")?;
     let text = |path: &str| payload.pointer(path).and_then(Json::as_str);
-    let what = ["/mail/template", "/mail/mail", "/notice/kind", "/told/event/kind", "/event"];
+    let what = ["/mail/template", "/mail/mail", "/notice/kind", "/told/event/kind", "/event", "/by"];
     let what = what.into_iter().find_map(text).unwrap_or_default().to_owned();
     let contact = text("/mail/contact").and_then(|id| ContactId::parse(id).ok());
     let account = ["/mail/account", "/notice/account"].into_iter().find_map(text);

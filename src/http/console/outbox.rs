@@ -3,6 +3,7 @@
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::{HttpResponse, web};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, address, pages, see_done};
@@ -13,7 +14,7 @@ use crate::jobs::queue::{self, Which};
 use crate::notify;
 use crate::privacy::audit;
 use crate::reports::Extent;
-use crate::reports::outbox::{self, Letter, PAGE};
+use crate::reports::outbox::{self, Letter, PAGE, Target};
 
 /// A mail brings its own styles and must do nothing else: no script, no form, no request but for its pictures.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; sandbox allow-popups allow-popups-to-escape-sandbox; \
@@ -24,11 +25,19 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     let page = reader.asked_page();
     let (mails, total) = outbox::list(&mut reader.app.stores.db.read(), page).await?;
     let extent = Extent::of(page, PAGE, mails.len(), total);
+    let queue = outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?;
+    let of = |states: &[&str]| queue.iter().filter(|job| states.contains(&job.state)).collect::<Vec<_>>();
     let body = json!({
         "captured": reader.app.config.mail.smtp.is_empty(),
         "mails": mails,
-        "queue": outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?,
-        "hooks": hooks(&reader).await?,
+        "targets": targets(&reader).await?,
+        // What a person has to look at, and what only takes its time.
+        "queues": [
+            { "name": "dead", "jobs": of(&["dead"]) },
+            { "name": "failing", "jobs": of(&["failing"]) },
+            { "name": "waiting", "jobs": of(&["waiting", "running"]) },
+            { "name": "dropped", "jobs": of(&["dropped"]) },
+        ],
         "pages": pages(extent, |page| address("/console/outbox", &[("page", Some(page.to_string()))])),
     });
     reader.page("console/outbox", body).await
@@ -37,8 +46,73 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
 /// The page itself.
 const PATH: &str = "/console/outbox";
 
+/// Where messages go, how each does, and what lies before it: the mails, the chats and programs of notify.yaml, and whatever
+/// else there is something for.
+async fn targets(reader: &Reader) -> Result<Vec<Json>, Problem> {
+    let mut found = outbox::targets(&mut reader.app.stores.db.read()).await?;
+    let mut take = |name: &str| {
+        let at = found.iter().position(|known| known.target == name);
+        at.map(|at| found.remove(at))
+            .unwrap_or_else(|| Target { target: name.to_owned(), ..Target::default() })
+    };
+    let is_captured = reader.app.config.mail.smtp.is_empty();
+    let mail = take("mail");
+    let state = match state_of(&mail) {
+        "fine" if is_captured => "captured",
+        state => state,
+    };
+    let mut rows = vec![json!({
+        "name": "mail", "kind": "mail", "hook": null, "state": state, "since": mail.failing_since, "why": null, "counts": mail,
+    })];
+    for hook in hooks(reader).await? {
+        let channel = if hook.kind == "webhook" { "webhook" } else { "hook" };
+        let counts = take(&format!("{channel}:{}", hook.name));
+        let state = match hook.state {
+            "fine" => state_of(&counts),
+            state => state,
+        };
+        rows.push(json!({
+            "name": hook.name, "kind": hook.kind, "hook": hook.name, "state": state,
+            "since": hook.since.or(counts.failing_since), "why": hook.why, "counts": counts,
+        }));
+    }
+    for counts in found {
+        let (channel, name) = counts.target.split_once(':').unwrap_or((&counts.target, ""));
+        let kind = match channel {
+            "" => "facts",
+            // It was taken out of notify.yaml.
+            "hook" | "webhook" => "gone",
+            known => known,
+        };
+        let state = state_of(&counts);
+        rows.push(json!({
+            "name": name, "kind": kind, "hook": null, "state": state, "since": counts.failing_since, "why": null,
+            "counts": counts,
+        }));
+    }
+    Ok(rows)
+}
+
+/// How a target does, by what lies before it.
+fn state_of(counts: &Target) -> &'static str {
+    match (counts.failing, counts.dead) {
+        (0, 0) => "fine",
+        (0, _) => "dead",
+        (_, _) => "failing",
+    }
+}
+
+/// A chat or a program that is written to.
+struct Doing {
+    name: String,
+    kind: &'static str,
+    state: &'static str,
+    since: Option<Timestamp>,
+    why: Option<String>,
+}
+
 /// How the chats and programs do that are written to.
-async fn hooks(reader: &Reader) -> Result<Vec<Json>, Problem> {
+async fn hooks(reader: &Reader) -> Result<Vec<Doing>, Problem> {
     let mut hooks = Vec::new();
     for hook in &reader.app.desk.rules.hooks {
         let known = notify::endpoint(&mut reader.app.stores.db.read(), &hook.name).await?;
@@ -47,13 +121,13 @@ async fn hooks(reader: &Reader) -> Result<Vec<Json>, Problem> {
             Some(known) if known.failing_since.is_some() => "failing",
             _ => "fine",
         };
-        hooks.push(json!({
-            "name": hook.name,
-            "kind": hook.way.word(),
-            "state": state,
-            "since": known.as_ref().and_then(|known| known.disabled_at.or(known.failing_since)),
-            "why": known.and_then(|known| known.why),
-        }));
+        hooks.push(Doing {
+            name: hook.name.clone(),
+            kind: hook.way.word(),
+            state,
+            since: known.as_ref().and_then(|known| known.disabled_at.or(known.failing_since)),
+            why: known.and_then(|known| known.why),
+        });
     }
     Ok(hooks)
 }
@@ -67,9 +141,17 @@ pub async fn replay(reader: Reader, job: web::Path<String>) -> Result<HttpRespon
     Ok(see_done(PATH, "replayed"))
 }
 
-/// `POST /console/outbox/replay`: tries everything that was given up again.
-pub async fn replay_all(reader: Reader) -> Result<HttpResponse, Problem> {
-    replayed(&reader, &Which::Since { from: Timestamp::default(), target: None }).await?;
+/// What is to be tried again; without a target everything.
+#[derive(Deserialize)]
+pub struct Again {
+    #[serde(default)]
+    target: String,
+}
+
+/// `POST /console/outbox/replay`: tries everything that was given up again, of one target or of all.
+pub async fn replay_all(reader: Reader, again: web::Form<Again>) -> Result<HttpResponse, Problem> {
+    let target = Some(again.into_inner().target).filter(|target| !target.is_empty());
+    replayed(&reader, &Which::Since { from: Timestamp::default(), target }).await?;
     Ok(see_done(PATH, "replayed"))
 }
 

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use serde_json::{Value as Json, json};
 
 use super::frame::Reader;
+use crate::accounts::May;
 use crate::base::time::DAY_MS;
 use crate::http::error::Problem;
 use crate::reports::{attention, calls, fresh, inbox, live};
@@ -15,12 +16,18 @@ const MOST: i64 = 8;
 pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let (names, now) = (reader.names(), reader.now);
     let reads = &mut reader.app.stores.db.read();
+    // A link that leads to a refusal helps nobody.
+    let calendars = reader.may(May::SetOutcome).then_some("/console/calendars");
+    let outbox = reader.may(May::ReadMails).then_some("/console/outbox");
     let mut attention: Vec<Json> = attention::attention(reads, now)
         .await?
         .into_iter()
         .map(|trouble| {
             let (tone, href) = match trouble.kind {
                 "open_outcomes" => ("warn", Some("/console/bookings?view=open")),
+                "failing_calendars" => ("warn", calendars),
+                "stale_calendars" => ("bad", calendars),
+                "dead_jobs" | "off_hooks" => ("bad", outbox),
                 "late_chats" => ("warn", Some("/console/inbox?view=waiting")),
                 _ => ("bad", None),
             };

@@ -1,7 +1,5 @@
 //! The reps' calendars: busy elsewhere, calls written into them, the feed, and invitations as calendar programs read them.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use actix_web::dev::ServerHandle;
@@ -21,8 +19,8 @@ use serde_json::{Value, json};
 
 use crate::support::answer::{Answer, Client};
 use crate::support::app::{SITE, TestApp, repository, set};
-use crate::support::inbox::python;
 use crate::support::radicale::{PASSWORD, Radicale, USER};
+use crate::support::tools::python_says;
 
 const NIKKI: &str = "nikki@acme.example";
 const CONSOLE: &str = "a long enough password";
@@ -172,24 +170,6 @@ async fn log_in(app: &TestApp, email: &str) -> (Client, String) {
     (client, csrf.expect("every page has the token").to_owned())
 }
 
-/// What a tool of tests/tools makes of its input.
-fn python_says(tool: &str, input: &[u8]) -> Value {
-    let mut child = Command::new(python())
-        .arg(repository(&format!("tests/tools/{tool}")))
-        .env("PYTHONTZPATH", "")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3; `scripts/test` installs what it needs into target/tools/venv");
-    let mut pipe = child.stdin.take().expect("piped");
-    let input = input.to_owned();
-    let writer = std::thread::spawn(move || pipe.write_all(&input));
-    let output = child.wait_with_output().expect("it ends");
-    writer.join().expect("no panic").expect("it reads");
-    assert!(output.status.success(), "{tool}");
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
 // ---- busy elsewhere -------------------------------------------------------------------------------
 
 #[tokio::test]
@@ -241,6 +221,9 @@ async fn what_a_calendar_said_is_believed_for_a_day_and_then_its_rep_is_busy_and
         app.later(HOUR_MS).await;
     }
     assert!(!free(&app).await.is_empty(), "still believed");
+    let (boss, _) = log_in(&app, "boss@faro.example").await;
+    let today = boss.get("/console").await.expect(200).body;
+    assert!(today.contains("One calendar cannot be read. What it said last still counts."));
     assert_eq!(app.count("notifications").await, 0);
     while app.now().since_ms(begun) < 26 * HOUR_MS {
         app.later(HOUR_MS / 2).await;
@@ -253,10 +236,16 @@ async fn what_a_calendar_said_is_believed_for_a_day_and_then_its_rep_is_busy_and
     let mails = app.inbox().mails_to("mike@faro.example");
     assert_eq!(mails.iter().filter(|mail| mail.subject.starts_with("Nobody can book you")).count(), 1);
     assert!(!mails.iter().any(|mail| mail.text.contains("private-0815")), "the address is a secret");
+    let (boss, _) = log_in(&app, "boss@faro.example").await;
+    let today = boss.get("/console").await.expect(200).body;
+    assert!(today.contains("One calendar could not be read for too long"), "{today}");
+    assert!(today.contains("href=\"/console/calendars\""), "and where to look");
 
     web.shows(200, file(""));
     app.later(HOUR_MS).await;
     assert!(!free(&app).await.is_empty(), "it comes back by itself");
+    let today = boss.get("/console").await.expect(200).body;
+    assert!(!today.contains("calendar could not be read"));
     web.server.stop(false).await;
 }
 
@@ -628,6 +617,99 @@ async fn a_caldav_server_says_when_its_owner_is_busy() {
     assert_eq!(radicale.send("DELETE", "stand-up.ics", None).await.0, 200);
     app.later(HOUR_MS).await;
     assert!(free(&app).await.contains(&tuesday("09:00")));
+}
+
+/// A CalDAV server that shows nobody's events, and says when its owner is busy if it is asked for that (RFC 4791, 7.10).
+async fn only_busy(
+    request: HttpRequest,
+    body: String,
+    state: web::Data<Arc<Mutex<Vec<String>>>>,
+) -> HttpResponse {
+    let asks_for_busy = body.contains("free-busy-query");
+    let what = if asks_for_busy { "busy" } else { "events" };
+    state.lock().expect("no test panics in here").push(format!("{} {what}", request.method()));
+    if !asks_for_busy {
+        return HttpResponse::Forbidden().finish();
+    }
+    HttpResponse::Ok().content_type("text/calendar").body(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VFREEBUSY\r\nDTSTAMP:20261123T090000Z\r\n\
+         DTSTART:20261101T000000Z\r\nDTEND:20271201T000000Z\r\n\
+         FREEBUSY;FBTYPE=BUSY:20261124T090000Z/PT1H,20261124T120000Z/20261124T130000Z\r\n\
+         FREEBUSY;FBTYPE=FREE:20261124T140000Z/PT1H\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n",
+    )
+}
+
+#[tokio::test]
+async fn a_server_that_shows_no_events_is_asked_when_its_owner_is_busy() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let state = web::Data::new(asked.clone());
+    let server =
+        HttpServer::new(move || App::new().app_data(state.clone()).default_service(web::to(only_busy)))
+            .workers(1)
+            .disable_signals()
+            .bind(("127.0.0.1", 0))
+            .expect("a free port");
+    let url = format!("http://{}/mike/", server.addrs()[0]);
+    let running = server.run();
+    let handle = running.handle();
+    tokio::spawn(running);
+
+    let app = app(&[]).await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let wanted = Wanted {
+        rep: "mike",
+        kind: Kind::CalDav,
+        origin: Origin::Console,
+        address: &url,
+        login: None,
+        password: None,
+        is_written: false,
+    };
+    calendars::connect(&mut tx, &app.app.keys, &wanted, app.now()).await.expect("connected");
+    tx.commit().await.expect("commits");
+    app.later(HOUR_MS).await;
+    let calls = asked.lock().expect("no test panics in here").clone();
+    assert_eq!(calls.first().map(String::as_str), Some("REPORT events"));
+    assert_eq!(calls.get(1).map(String::as_str), Some("REPORT busy"));
+    let free = free(&app).await;
+    // Ten and one o'clock in Madrid are taken; what it calls free is free.
+    for (hour, is_free) in
+        [("09:00", true), ("10:00", false), ("11:00", true), ("13:00", false), ("15:00", true)]
+    {
+        assert_eq!(free.contains(&tuesday(hour)), is_free, "{hour}");
+    }
+    handle.stop(false).await;
+}
+
+/// The zone names of Windows are those of the Unicode CLDR, as a library of others carries them.
+#[test]
+fn every_name_that_windows_has_for_a_zone_means_the_zone_that_the_cldr_says() {
+    let names = python_says("windows_zones.py", b"");
+    let names = names.as_object().expect("an object");
+    assert!(names.len() > 130, "{}", names.len());
+    let owner = Email::parse("mike@faro.example").expect("one");
+    let utc = zone("UTC").expect("bundled");
+    // A whole year, so that summer and winter and the changes between them count.
+    let window = Span::new(Timestamp(tuesday("00:00")), Timestamp(tuesday("00:00") + 366 * DAY_MS));
+    let reading =
+        Reading { window, zone: &utc, owner: &owner, own_domain: "faro.example", counts_tentative: true };
+    let busy = |name: &str| {
+        let text = file(&format!(
+            "BEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\nDTSTART;TZID={name}:20261125T120000\r\n\
+             DURATION:PT1H\r\nRRULE:FREQ=DAILY;COUNT=360\r\nEND:VEVENT\r\n"
+        ));
+        reading.busy(&[text])
+    };
+    let wrong: Vec<String> = names
+        .iter()
+        .filter_map(|(name, meant)| {
+            let meant = meant.as_str().expect("a name");
+            let (found, wanted) = (busy(name), busy(meant));
+            let is_right = found == wanted && found.is_ok_and(|spans| spans.len() == 360);
+            (!is_right).then(|| format!("{name}: not as {meant}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ A line on its standard input sets how it behaves from now on; it answers with th
     refuse   answers 550 to every recipient: never try again
     drop     reads the whole mail, then cuts the line without an answer and keeps nothing
     lost     keeps the mail, then cuts the line without an answer: the sender cannot know
+    tarpit   takes connections and says nothing more, on new lines and on open ones
 
 Ends when its standard input ends, so it never outlives the test that started it.
 """
@@ -27,7 +28,7 @@ import weakref
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-MODES = {"accept", "down", "busy", "refuse", "drop", "lost"}
+MODES = {"accept", "down", "busy", "refuse", "drop", "lost", "tarpit"}
 
 
 class Desk:
@@ -39,6 +40,8 @@ class Desk:
         self.kept = 0
 
     async def handle_RCPT(self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list) -> str:
+        while self.mode == "tarpit":
+            await asyncio.sleep(0.05)
         if self.mode == "busy":
             return "451 4.3.0 Busy, try again later"
         if self.mode == "refuse":
@@ -92,7 +95,9 @@ async def serve(folder: pathlib.Path, port: int) -> None:
 
     open_lines: weakref.WeakSet[SMTP] = weakref.WeakSet()
 
-    def answer() -> SMTP:
+    def answer() -> asyncio.Protocol:
+        if desk.mode == "tarpit":
+            return asyncio.Protocol()
         line = SMTP(desk, hostname="mail.test", enable_SMTPUTF8=True, loop=loop)
         open_lines.add(line)
         return line

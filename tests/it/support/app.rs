@@ -239,6 +239,7 @@ const TABLES: &[&str] = &[
     "lifecycle_proposals",
     "endpoints",
     "digest_lines",
+    "push_devices",
 ];
 
 /// Sets one key of the settings.

@@ -12,6 +12,8 @@ pub struct Call {
     pub path: String,
     pub headers: Vec<(String, String)>,
     pub body: String,
+    /// The body as it came, for what is no text.
+    pub bytes: Vec<u8>,
 }
 
 impl Call {
@@ -66,13 +68,14 @@ impl Hook {
 
 type Notes = web::Data<(Arc<Mutex<Vec<Call>>>, Arc<AtomicU16>)>;
 
-async fn note(request: HttpRequest, body: String, notes: Notes) -> HttpResponse {
+async fn note(request: HttpRequest, body: web::Bytes, notes: Notes) -> HttpResponse {
     let headers = request
         .headers()
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
         .collect();
-    let call = Call { path: request.path().to_owned(), headers, body };
+    let (text, bytes) = (String::from_utf8_lossy(&body).into_owned(), body.to_vec());
+    let call = Call { path: request.path().to_owned(), headers, body: text, bytes };
     notes.0.lock().expect("no test panics in here").push(call);
     let status = StatusCode::from_u16(notes.1.load(Ordering::SeqCst)).unwrap_or(StatusCode::NO_CONTENT);
     HttpResponse::new(status)

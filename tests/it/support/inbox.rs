@@ -23,6 +23,8 @@ pub enum Manner {
     Drop,
     /// Keeps the mail and cuts the line without an answer.
     Lost,
+    /// Takes connections and says nothing more.
+    Tarpit,
 }
 
 impl Manner {
@@ -34,6 +36,7 @@ impl Manner {
             Self::Refuse => "refuse",
             Self::Drop => "drop",
             Self::Lost => "lost",
+            Self::Tarpit => "tarpit",
         }
     }
 }
@@ -116,6 +119,14 @@ impl Inbox {
                 serde_json::from_slice(&fs::read(path).expect("readable")).expect("smtp.py's own shape")
             })
             .collect()
+    }
+
+    /// The mails as they came over the line, oldest first.
+    pub fn raw(&self) -> Vec<Vec<u8>> {
+        // What the server has not told of yet may be half written.
+        let count = self.mails().len();
+        let path = |number: usize| self.folder.join(format!("{number:04}.eml"));
+        (1..=count).map(|number| fs::read(path(number)).expect("readable")).collect()
     }
 
     pub fn mails_to(&self, address: &str) -> Vec<Mail> {

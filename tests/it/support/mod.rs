@@ -14,4 +14,5 @@ pub mod redis;
 pub mod socket;
 pub mod sources;
 pub mod stores;
+pub mod tools;
 pub mod visitor;

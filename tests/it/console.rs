@@ -1148,8 +1148,8 @@ async fn a_rep_says_when_she_is_away_and_an_administrator_gives_calls_back() {
     let line =
         page.split("Mike Torres</th>").nth(1).expect("his line").split("</tr>").next().expect("an end");
     let numbers: Vec<&str> = line
-        .split("<td class=\"number\">")
-        .skip(1)
+        .split("<td class=\"number\" data-label=")
+        .filter_map(|cell| cell.split_once('>').map(|(_, rest)| rest))
         .map(|cell| cell.split('<').next().expect("text"))
         .collect();
     // Level, weight, start, calls, no-shows, cancelled, given back.

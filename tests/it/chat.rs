@@ -388,7 +388,12 @@ async fn another_address_on_a_bound_device_makes_another_person_and_another_epoc
     widget.choose("question").await;
     widget.choose("other").await;
     widget.text("Do you have books in Catalan?").await;
-    let body = json!({"type": "answer", "question": "ask_email", "value": "ana@example.com"});
+    assert!(
+        widget.asked()["text"].as_str().unwrap().contains("nikki@acme.example"),
+        "she is not asked for it"
+    );
+    widget.choose("another").await;
+    let body = json!({"type": "answer", "question": "message/email", "value": "ana@example.com"});
     let heard = widget.try_say(&new_key(), &body).await.expect_json(201);
     assert_ne!(heard["visitor"], json!(widget.visitor));
     let email = Email::parse("ana@example.com").unwrap();

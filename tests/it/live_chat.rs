@@ -294,8 +294,10 @@ async fn nobody_there_leaves_a_question_that_stands_in_the_inbox_until_it_is_ans
     assert_eq!(app.count("chat_offers").await, 0, "the flow goes on at once");
     nikki.says(json!({"type": "choice", "question": "away", "choice": "question"})).await;
     nikki.says(json!({"type": "choice", "question": "ask_topic", "choice": "order"})).await;
-    nikki.says(json!({"type": "answer", "question": "ask_question", "value": "Do you ship to Chile?"})).await;
-    nikki.says(json!({"type": "answer", "question": "ask_email", "value": "nikki@acme.example"})).await;
+    nikki
+        .says(json!({"type": "answer", "question": "message/question", "value": "Do you ship to Chile?"}))
+        .await;
+    nikki.says(json!({"type": "answer", "question": "message/email", "value": "nikki@acme.example"})).await;
     assert_eq!(ana.told().await, ["question_left"]);
     let list = ana.client.get("/console/inbox?view=left").await.expect(200).body;
     assert!(list.contains(&nikki.id) && list.contains("Left a question <span class=\"number\">1"), "{list}");

@@ -300,8 +300,10 @@ mod tests {
         }
         shipped![
             "customer-at-risk",
+            "customer-care",
             "customer-check-in",
             "guide-follow-up",
+            "leave-message",
             "needs",
             "nurture-offer",
             "out-of-hours",

@@ -27,7 +27,8 @@ const freePort = () =>
     });
   });
 
-export async function launch() {
+/** `languages` as the browser tells them, `zone` where it stands, `size` of its windows. */
+export async function launch({ languages = 'en-US', zone = process.env.TZ || 'UTC', size } = {}) {
   const home = await mkdtemp(join(tmpdir(), 'embudo-webkit-'));
   const port = await freePort();
   const driver = spawn('xvfb-run', ['-a', program, `--port=${port}`], {
@@ -36,7 +37,8 @@ export async function launch() {
     stdio: 'ignore',
     env: {
       ...process.env,
-      LANG: 'en_US.UTF-8',
+      LANG: `${languages.split(',')[0].replace('-', '_')}.UTF-8`,
+      TZ: zone,
       HOME: home,
       XDG_CACHE_HOME: home,
       XDG_DATA_HOME: home,
@@ -73,6 +75,7 @@ export async function launch() {
     async tab() {
       const { handle } = await within('POST', '/window/new', { type: 'window' });
       await within('POST', '/window', { handle });
+      if (size) await within('POST', '/window/rect', { width: size[0], height: size[1] });
       return new Tab(within, aside);
     },
     async close() {
@@ -108,6 +111,14 @@ class Tab {
     if (button) return this.run(press, selector, button);
     const element = await this.within('POST', '/element', { using: 'css selector', value: selector });
     await this.within('POST', `/element/${element[ELEMENT]}/click`, {});
+  }
+  /** Clicks on what `script` finds, in whose tree it may be. */
+  async clickFound(script, ...given) {
+    const element = await this.within('POST', '/execute/sync', { script: `return (${script})(...arguments)`, args: given });
+    await this.within('POST', `/element/${element[ELEMENT]}/click`, {});
+  }
+  async picture() {
+    return Buffer.from(await this.within('GET', '/screenshot'), 'base64');
   }
   press(key) {
     return this.within('POST', '/actions', { actions: pressed(key) });

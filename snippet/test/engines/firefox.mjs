@@ -9,12 +9,12 @@ import { pressed, typed } from './keys.mjs';
 
 const program = process.env.FIREFOX || 'firefox-esr';
 
-/** `languages` as the browser tells them, `zone` where it stands, `size` of its window. */
-export async function launch({ languages = 'en-US, en', zone = process.env.TZ || 'UTC', size = [1024, 768] } = {}) {
+/** `languages` as the browser tells them, `zone` where it stands, `size` of its window; if `isCalm`, nothing moves. */
+export async function launch({ languages = 'en-US, en', zone = process.env.TZ || 'UTC', size = [1024, 768], isCalm = false } = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'embudo-firefox-'));
   await writeFile(
     join(profile, 'user.js'),
-    `user_pref("intl.accept_languages", "${languages}");\n` +
+    `user_pref("intl.accept_languages", "${languages}");\nuser_pref("ui.prefersReducedMotion", ${+isCalm});\n` +
       ['app.update.enabled', 'browser.safebrowsing.malware.enabled', 'datareporting.policy.dataSubmissionEnabled', 'network.captive-portal-service.enabled']
         .map((name) => `user_pref("${name}", false);\n`)
         .join(''),

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,15 @@ const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
 const press = (selector, button) =>
   document.querySelector(selector).dispatchEvent(new MouseEvent('auxclick', { bubbles: true, cancelable: true, button }));
 
+const repaint = () => {
+  let left = 40;
+  const { style } = document.documentElement;
+  const beat = setInterval(() => {
+    style.outline = left-- % 2 ? '1px solid rgb(0 0 0 / 0.01)' : '';
+    if (left < 0) clearInterval(beat);
+  }, 50);
+};
+
 const freePort = () =>
   new Promise((done) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {
@@ -27,9 +36,13 @@ const freePort = () =>
     });
   });
 
-/** `languages` as the browser tells them, `zone` where it stands, `size` of its windows. */
-export async function launch({ languages = 'en-US', zone = process.env.TZ || 'UTC', size } = {}) {
+/** `languages` as the browser tells them, `zone` where it stands, `size` of its windows; if `isCalm`, nothing moves. */
+export async function launch({ languages = 'en-US', zone = process.env.TZ || 'UTC', size, isCalm = false } = {}) {
   const home = await mkdtemp(join(tmpdir(), 'embudo-webkit-'));
+  if (isCalm) {
+    await mkdir(join(home, 'gtk-3.0'));
+    await writeFile(join(home, 'gtk-3.0/settings.ini'), '[Settings]\ngtk-enable-animations=0\n');
+  }
   const port = await freePort();
   const driver = spawn('xvfb-run', ['-a', program, `--port=${port}`], {
     // A group of its own, so that all of it can be stopped.
@@ -41,6 +54,7 @@ export async function launch({ languages = 'en-US', zone = process.env.TZ || 'UT
       TZ: zone,
       HOME: home,
       XDG_CACHE_HOME: home,
+      XDG_CONFIG_HOME: home,
       XDG_DATA_HOME: home,
       // Neither a graphics card nor nested name spaces are to be expected where tests run.
       WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
@@ -118,6 +132,8 @@ class Tab {
     await this.within('POST', `/element/${element[ELEMENT]}/click`, {});
   }
   async picture() {
+    // The driver waits until the page is painted again, and a page at rest has no reason to be.
+    await this.run(repaint);
     return Buffer.from(await this.within('GET', '/screenshot'), 'base64');
   }
   press(key) {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { databases, demo, root, support } from './demo.mjs';
 import { rest, until } from './site.mjs';
 
@@ -99,7 +99,6 @@ class Page {
   }
 
   async look(step) {
-    if (process.env.DBG) console.error(new Date().toISOString().slice(14, 19), this.name, step);
     // What moves comes to rest first.
     await rest(400);
     await mkdir(this.pictures, { recursive: true });
@@ -289,31 +288,34 @@ export function walk(engine, launch) {
   ];
   if (shared) ways.push({ language: 'es', on: 'PostgreSQL and Redis, two nodes', nodes: 2, environment: shared });
 
-  for (const { language, on, nodes = 1, environment = () => ({}) } of ways) {
-    test(`missed, watched, asked, taken over, booked: ${engine}, ${language}, on ${on}`, { timeout: 300_000 }, async () => {
-      const pictures = join(root, 'target/screenshots/engines', `${engine.toLowerCase()}-${language}${nodes > 1 ? '-two-nodes' : ''}`);
-      const open = [];
-      try {
-        const { words } = await support('words');
-        const server = await demo({ nodes, environment: environment(), isWalked: true });
-        open.push(server);
-        const person = async (name, place) => {
-          const browser = await launch({ ...place, size: SIZE, isCalm: true });
-          open.push(browser);
-          return new Page(await browser.tab(), name, pictures);
-        };
-        const nikki = await person('Nikki', PLACES[language]);
-        const mike = await person('Mike', { ...PLACES[language], zone: 'Europe/Madrid' });
+  // Most of a walk is waiting: two share the machine well.
+  describe(`the story in ${engine}`, { concurrency: 2 }, () => {
+    for (const { language, on, nodes = 1, environment = () => ({}) } of ways) {
+      test(`missed, watched, asked, taken over, booked: ${engine}, ${language}, on ${on}`, { timeout: 300_000 }, async () => {
+        const pictures = join(root, 'target/screenshots/engines', `${engine.toLowerCase()}-${language}${nodes > 1 ? '-two-nodes' : ''}`);
+        const open = [];
         try {
-          await story(server, words[language], language, nikki, mike);
-        } catch (mistake) {
-          for (const page of [nikki, mike]) await page.look(`failed-${page.name}`).catch(() => {});
-          console.error(server.output());
-          throw mistake;
+          const { words } = await support('words');
+          const server = await demo({ nodes, environment: environment(), isWalked: true });
+          open.push(server);
+          const person = async (name, place) => {
+            const browser = await launch({ ...place, size: SIZE, isCalm: true });
+            open.push(browser);
+            return new Page(await browser.tab(), name, pictures);
+          };
+          const nikki = await person('Nikki', PLACES[language]);
+          const mike = await person('Mike', { ...PLACES[language], zone: 'Europe/Madrid' });
+          try {
+            await story(server, words[language], language, nikki, mike);
+          } catch (mistake) {
+            for (const page of [nikki, mike]) await page.look(`failed-${page.name}`).catch(() => {});
+            console.error(server.output());
+            throw mistake;
+          }
+        } finally {
+          for (const it of open.reverse()) await it.close();
         }
-      } finally {
-        for (const it of open.reverse()) await it.close();
-      }
-    });
-  }
+      });
+    }
+  });
 }

@@ -1,4 +1,4 @@
-// The demo's recording, from the real server, in Chromium, Firefox and WebKit: it plays, and one can jump about in it.
+// The demo's recording, from the real server, in Chromium and in Firefox: it plays, and one can jump about in it.
 // (Firefox refuses a part that says it is encoded: actix-web 3191.)
 
 import assert from 'node:assert/strict';
@@ -7,7 +7,6 @@ import * as chromium from './chromium.mjs';
 import { demo } from './demo.mjs';
 import * as firefox from './firefox.mjs';
 import { until } from './site.mjs';
-import * as webkit from './webkit.mjs';
 
 const LENGTH_S = 84;
 const PLAYS_MS = 20_000;
@@ -17,7 +16,7 @@ describe('a recording', () => {
   before(async () => (server = await demo()));
   after(() => server?.close());
 
-  for (const [name, engine] of [['Chromium', chromium], ['Firefox', firefox], ['WebKit', webkit]]) {
+  for (const [name, engine] of [['Chromium', chromium], ['Firefox', firefox]]) {
     test(`plays in ${name}, and one can jump about in it`, async (t) => {
       const browser = await engine.launch();
       t.after(() => browser.close());

@@ -9,17 +9,19 @@ import { pressed, typed } from './keys.mjs';
 
 const program = process.env.FIREFOX || 'firefox-esr';
 
-export async function launch() {
+/** `languages` as the browser tells them, `zone` where it stands, `size` of its window; if `isCalm`, nothing moves. */
+export async function launch({ languages = 'en-US, en', zone = process.env.TZ || 'UTC', size = [1024, 768], isCalm = false } = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'embudo-firefox-'));
   await writeFile(
     join(profile, 'user.js'),
-    ['app.update.enabled', 'browser.safebrowsing.malware.enabled', 'datareporting.policy.dataSubmissionEnabled', 'network.captive-portal-service.enabled']
-      .map((name) => `user_pref("${name}", false);\n`)
-      .join(''),
+    `user_pref("intl.accept_languages", "${languages}");\nuser_pref("ui.prefersReducedMotion", ${+isCalm});\n` +
+      ['app.update.enabled', 'browser.safebrowsing.malware.enabled', 'datareporting.policy.dataSubmissionEnabled', 'network.captive-portal-service.enabled']
+        .map((name) => `user_pref("${name}", false);\n`)
+        .join(''),
   );
   const browser = spawn(program, ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port=0'], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, HOME: profile, MOZ_HEADLESS_WIDTH: '1024', MOZ_HEADLESS_HEIGHT: '768' },
+    env: { ...process.env, TZ: zone, HOME: profile, MOZ_HEADLESS_WIDTH: `${size[0]}`, MOZ_HEADLESS_HEIGHT: `${size[1]}` },
   });
   const ended = new Promise((done) => browser.once('exit', done));
   const address = await new Promise((done, failed) => {
@@ -87,8 +89,18 @@ class Tab {
   async run(script, ...given) {
     return JSON.parse((await this.evaluate(`JSON.stringify((${script})(...${JSON.stringify(given)})) ?? 'null'`)).value);
   }
-  async click(selector, button = 0) {
-    const { sharedId } = await this.evaluate(`document.querySelector(${JSON.stringify(selector)})`);
+  click(selector, button = 0) {
+    return this.point(`document.querySelector(${JSON.stringify(selector)})`, button);
+  }
+  /** Clicks on what `script` finds, in whose tree it may be. */
+  async clickFound(script, ...given) {
+    const found = `(${script})(...${JSON.stringify(given)})`;
+    // The driver does not scroll to what it points at.
+    await this.evaluate(`${found}.scrollIntoView({ block: 'nearest' })`);
+    await this.point(found);
+  }
+  async point(expression, button = 0) {
+    const { sharedId } = await this.evaluate(expression);
     await this.call('input.performActions', {
       context: this.context,
       actions: [
@@ -109,6 +121,10 @@ class Tab {
   }
   type(text) {
     return this.call('input.performActions', { context: this.context, actions: typed(text) });
+  }
+  async picture() {
+    const { data } = await this.call('browsingContext.captureScreenshot', { context: this.context });
+    return Buffer.from(data, 'base64');
   }
   back() {
     return this.call('browsingContext.traverseHistory', { context: this.context, delta: -1 });

@@ -109,14 +109,14 @@ export async function open() {
   return Object.assign(site, { origin, other, far });
 }
 
-/** Waits until `probe` gives something true; says what it waited for. */
-export async function until(what, probe, ms = 12_000) {
+/** Waits until `probe`, asked so often, gives something true; says what it waited for. */
+export async function until(what, probe, ms = 12_000, every_ms = 25) {
   const end = Date.now() + ms;
   for (;;) {
     const found = await probe();
     if (found) return found;
     if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
-    await rest(25);
+    await rest(every_ms);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,15 @@ const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
 const press = (selector, button) =>
   document.querySelector(selector).dispatchEvent(new MouseEvent('auxclick', { bubbles: true, cancelable: true, button }));
 
+const repaint = () => {
+  let left = 40;
+  const { style } = document.documentElement;
+  const beat = setInterval(() => {
+    style.outline = left-- % 2 ? '1px solid rgb(0 0 0 / 0.01)' : '';
+    if (left < 0) clearInterval(beat);
+  }, 50);
+};
+
 const freePort = () =>
   new Promise((done) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {
@@ -27,8 +36,13 @@ const freePort = () =>
     });
   });
 
-export async function launch() {
+/** `languages` as the browser tells them, `zone` where it stands, `size` of its windows; if `isCalm`, nothing moves. */
+export async function launch({ languages = 'en-US', zone = process.env.TZ || 'UTC', size, isCalm = false } = {}) {
   const home = await mkdtemp(join(tmpdir(), 'embudo-webkit-'));
+  if (isCalm) {
+    await mkdir(join(home, 'gtk-3.0'));
+    await writeFile(join(home, 'gtk-3.0/settings.ini'), '[Settings]\ngtk-enable-animations=0\n');
+  }
   const port = await freePort();
   const driver = spawn('xvfb-run', ['-a', program, `--port=${port}`], {
     // A group of its own, so that all of it can be stopped.
@@ -36,9 +50,11 @@ export async function launch() {
     stdio: 'ignore',
     env: {
       ...process.env,
-      LANG: 'en_US.UTF-8',
+      LANG: `${languages.split(',')[0].replace('-', '_')}.UTF-8`,
+      TZ: zone,
       HOME: home,
       XDG_CACHE_HOME: home,
+      XDG_CONFIG_HOME: home,
       XDG_DATA_HOME: home,
       // Neither a graphics card nor nested name spaces are to be expected where tests run.
       WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
@@ -73,6 +89,7 @@ export async function launch() {
     async tab() {
       const { handle } = await within('POST', '/window/new', { type: 'window' });
       await within('POST', '/window', { handle });
+      if (size) await within('POST', '/window/rect', { width: size[0], height: size[1] });
       return new Tab(within, aside);
     },
     async close() {
@@ -108,6 +125,32 @@ class Tab {
     if (button) return this.run(press, selector, button);
     const element = await this.within('POST', '/element', { using: 'css selector', value: selector });
     await this.within('POST', `/element/${element[ELEMENT]}/click`, {});
+  }
+  /** Clicks on what `script` finds, in whose tree it may be. */
+  async clickFound(script, ...given) {
+    const element = await this.within('POST', '/execute/sync', {
+      script: `const it = (${script})(...arguments); it.scrollIntoView({ block: 'nearest' }); return it`,
+      args: given,
+    });
+    // Of a field in a shadow tree the driver believes that something lies over it; a pointer does not ask.
+    await this.within('POST', '/actions', {
+      actions: [
+        {
+          type: 'pointer',
+          id: 'mouse',
+          actions: [
+            { type: 'pointerMove', x: 0, y: 0, origin: element },
+            { type: 'pointerDown', button: 0 },
+            { type: 'pointerUp', button: 0 },
+          ],
+        },
+      ],
+    });
+  }
+  async picture() {
+    // The driver waits until the page is painted again, and a page at rest has no reason to be.
+    await this.run(repaint);
+    return Buffer.from(await this.within('GET', '/screenshot'), 'base64');
   }
   press(key) {
     return this.within('POST', '/actions', { actions: pressed(key) });

@@ -13,17 +13,19 @@ export class Proxy {
     private readonly nodes: number[],
   ) {}
 
-  /** Listens on a free port of this machine for servers on these ports, which may be told later. */
-  static async start(nodes: number[] = []): Promise<Proxy> {
+  /** Listens on a free port of this machine for servers on these ports, which may be told later. `edit` may change a body. */
+  static async start(nodes: number[] = [], edit = (_path: string, body: Buffer): Buffer => body): Promise<Proxy> {
     const server = createServer()
     const proxy = new Proxy(server, nodes)
     server.on('request', (asked, answer) => {
       const chunks: Buffer[] = []
       asked.on('data', (chunk) => chunks.push(chunk))
       asked.on('end', () => {
-        const body = Buffer.concat(chunks)
+        const body = edit(asked.url!, Buffer.concat(chunks))
+        const headers = { ...asked.headers }
+        if (headers['content-length']) headers['content-length'] = `${body.length}`
         const go = (node: number, tries: number) => {
-          const passed = request({ port: proxy.nodes[node], host: '127.0.0.1', method: asked.method, path: asked.url, headers: asked.headers }, (told) => {
+          const passed = request({ port: proxy.nodes[node], host: '127.0.0.1', method: asked.method, path: asked.url, headers }, (told) => {
             if (/\/v1\/chat\/[^/]+\/stream/.test(asked.url!)) proxy.streamsFrom = node
             answer.writeHead(told.statusCode!, told.rawHeaders)
             // Not held back: whoever reads a stream is told at once. What breaks behind breaks in front, too.

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use channels::console::Notice;
 pub use channels::smtp::Mailer;
 pub use channels::webhook::Told;
-pub use consequences::plan;
+pub use consequences::{mail_link, plan};
 pub use hooks::Hook;
 pub use mails::Mail;
 pub use outbound::{Answer, Outbound};

@@ -44,6 +44,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(19, "scheduling", include_str!("../migrations/0019_scheduling.sql")),
     shared(20, "outbox", include_str!("../migrations/0020_outbox.sql")),
     shared(21, "calendars", include_str!("../migrations/0021_calendars.sql")),
+    shared(26, "links mailed", include_str!("../migrations/0026_links_mailed.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

@@ -387,6 +387,20 @@ async fn a_submission_that_is_thrown_away_never_comes_back() {
 }
 
 #[tokio::test]
+async fn a_page_says_which_fields_may_stay_empty() {
+    let app = start().await;
+    for (language, optional) in [("en", "(optional)"), ("es", "(opcional)")] {
+        let page = app.get(&format!("/f/work-only?lang={language}")).await.expect(200).body;
+        let label = |name: &str| {
+            let from = page.find(&format!("for=\"f-{name}\"")).unwrap_or_else(|| panic!("no {name}: {page}"));
+            page[from..].split("</label>").next().expect("a label").to_owned()
+        };
+        assert!(label("first_name").contains(optional), "{}", label("first_name"));
+        assert!(!label("email").contains(optional), "{}", label("email"));
+    }
+}
+
+#[tokio::test]
 async fn links_where_a_name_belongs_and_a_flood_are_set_apart_too() {
     let app = TestApp::start_with(|settings| {
         with_fixtures(settings);

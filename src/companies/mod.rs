@@ -78,7 +78,11 @@ impl Name {
     ///
     /// # Errors
     /// What would be accepted.
-    pub fn parse(self, text: &str, is_country: impl Fn(&str) -> bool) -> Result<String, &'static str> {
+    pub fn parse(
+        self,
+        text: &str,
+        is_country: impl Fn(&str) -> bool,
+    ) -> std::result::Result<String, &'static str> {
         let text = text.trim();
         let is_plain = !text.is_empty() && text.chars().count() <= 200 && !text.contains(char::is_control);
         let (is_right, wanted) = match self {

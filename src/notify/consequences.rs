@@ -8,7 +8,7 @@ use super::channels::webhook::Told;
 use super::rules::ByMail;
 use super::{Desk, Error, Fact, Mail, Planned, Work, store, zone_of};
 use crate::base::ids::{
-    AccountId, BookingId, CalendarId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId,
+    AccountId, BookingId, CalendarId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId, VisitorId,
 };
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::bookings::{Outcome, calendars};

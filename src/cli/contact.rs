@@ -110,9 +110,7 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
 async fn events(desk: &Desk, file: &Path) -> anyhow::Result<String> {
     let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let (lines, unusable) = told::read_list(&bytes)?;
-    let mut tx = desk.stores.db.begin().await?;
-    let done = told::import(&mut tx, &desk.lifecycle, &lines, unusable, desk.now).await?;
-    tx.commit().await?;
+    let done = told::import(&desk.stores.db, &desk.lifecycle, &lines, unusable, desk.now).await?;
     let mut text =
         format!("{} taken, {} known already, {} unusable\n", done.added, done.known, done.unusable.len());
     for one in &done.unusable {

@@ -17,6 +17,9 @@ use crate::{contacts, segments, stages};
 /// People that a list shows.
 const MEMBERS_MOST: i64 = 1_000;
 
+/// People who are asked about to see what it costs.
+const ASKED_MOST: i64 = 200;
+
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -30,6 +33,9 @@ enum Command {
         /// The language of the labels: en or es.
         #[arg(long, default_value = "en")]
         language: String,
+        /// Ask all of them about some people now, and tell what one question takes.
+        #[arg(long)]
+        costs: bool,
     },
     /// List who belongs to a segment, the latest to come first.
     Members {
@@ -54,7 +60,16 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
         super::has_data(config)?;
         let stores = Stores::open(&config.storage).await?;
         match &arguments.command {
-            Command::List { language } => list(&stores, &segments, Language::parse(language)).await,
+            Command::List { language, costs } => {
+                let costs = match costs {
+                    true => {
+                        let (q, now) = (&mut stores.db.read(), super::clock(config).now());
+                        Some(segments::measure(q, &lifecycle, &segments, ASKED_MOST, now).await?)
+                    }
+                    false => None,
+                };
+                list(&stores, &segments, Language::parse(language), costs.as_ref()).await
+            }
             Command::Members { segment } => members(&stores, &segments, segment, config).await,
             Command::Of { email } => of(&stores, &lifecycle, &segments, email, config).await,
         }
@@ -67,6 +82,7 @@ async fn list(
     stores: &Stores,
     segments: &segments::Definition,
     language: Language,
+    costs: Option<&segments::Costs>,
 ) -> anyhow::Result<String> {
     let counts = segments::members_count(&mut stores.db.read()).await?;
     let width = segments.segments.iter().map(|segment| segment.id.len()).max().unwrap_or(0);
@@ -76,7 +92,12 @@ async fn list(
         let is_filled = fill.is_some_and(|fill| fill.is_done && fill.hash == segment.hash);
         let count = counts.get(&segment.id).copied().unwrap_or(0);
         let note = if is_filled { "" } else { "  (not everybody has been asked about yet)" };
-        writeln!(out, "{:width$}  {count:>7}  {}{note}", segment.id, segment.label.get(language))?;
+        let cost = costs.map(|costs| match costs.mean_us(&segment.id) {
+            Some(mean) => format!("{mean:>6} µs  "),
+            None => "     – µs  ".to_owned(),
+        });
+        let (cost, label) = (cost.unwrap_or_default(), segment.label.get(language));
+        writeln!(out, "{:width$}  {count:>7}  {cost}{label}{note}", segment.id)?;
     }
     Ok(out)
 }

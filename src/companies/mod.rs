@@ -72,6 +72,70 @@ impl Name {
     }
 }
 
+impl Name {
+    /// A value as a program or a person of the company gives it, in the form in which it is kept. `is_country` knows the
+    /// codes of ISO 3166-1.
+    ///
+    /// # Errors
+    /// What would be accepted.
+    pub fn parse(
+        self,
+        text: &str,
+        is_country: impl Fn(&str) -> bool,
+    ) -> std::result::Result<String, &'static str> {
+        let text = text.trim();
+        let is_plain = !text.is_empty() && text.chars().count() <= 200 && !text.contains(char::is_control);
+        let (is_right, wanted) = match self {
+            Self::Name => {
+                (text.chars().any(char::is_alphanumeric), "a name of at most 200 characters on one line")
+            }
+            Self::Industry => (text.chars().any(char::is_alphabetic), "a word or two, such as `education`"),
+            Self::Kind => (is_word(text), "one word of small letters, such as `school`"),
+            Self::Employees => {
+                (is_head_count(text), "a number from 1 to 10000000, or a band: 250, 51-200, 500+")
+            }
+            Self::Country => (is_country(text), "two letters of ISO 3166-1, such as `ES`"),
+            Self::Revenue => (is_band(text), "a band or a sum: 10m-50m, 50m+, <1m, 750k, 2000000"),
+        };
+        if is_plain && is_right { Ok(text.to_owned()) } else { Err(wanted) }
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    text.len() <= 40 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_letter)
+}
+
+/// Most people that a company is believed to have.
+const EMPLOYEES_MOST: i64 = 10_000_000;
+
+fn is_head_count(text: &str) -> bool {
+    let count = |part: &str| {
+        let is_number = part.starts_with(|c: char| c.is_ascii_digit())
+            && part.ends_with(|c: char| c.is_ascii_digit())
+            && part.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '.' | ' '));
+        Some(head_count(part)).filter(|count| is_number && (1..=EMPLOYEES_MOST).contains(count))
+    };
+    match text.split_once('-') {
+        Some((least, most)) => {
+            matches!((count(least), count(most)), (Some(least), Some(most)) if least <= most)
+        }
+        None => count(text.strip_suffix('+').unwrap_or(text)).is_some(),
+    }
+}
+
+/// `10m-50m`, `50m+`, `<1m`, `750k`, `2000000`.
+fn is_band(text: &str) -> bool {
+    let is_sum = |part: &str| {
+        let digits = part.strip_suffix(['k', 'm', 'b']).unwrap_or(part);
+        (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match text.split_once('-') {
+        Some((least, most)) => is_sum(least) && is_sum(most),
+        None => is_sum(text.strip_prefix('<').or_else(|| text.strip_suffix('+')).unwrap_or(text)),
+    }
+}
+
 /// One fact about a company and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Field {
@@ -159,6 +223,31 @@ mod tests {
         assert_eq!(name_guessed("xn--mnchen-3ya.example"), "München");
         assert_eq!(name_guessed("xn--broken-\u{e9}.example").chars().next(), Some('X'));
         assert_eq!(name_guessed(""), "");
+    }
+
+    #[test]
+    fn nonsense_about_a_company_is_told_from_what_can_be() {
+        let is_country = |code: &str| code.eq_ignore_ascii_case("ES");
+        let cases: [(Name, &[&str], &[&str]); 6] = [
+            (Name::Name, &["Acme Iberia", "3M"], &["", " ", "—", "a\nb"]),
+            (Name::Kind, &["school"], &["School", "a school", "5", ""]),
+            (
+                Name::Employees,
+                &["250", "1,200", "51-200", "500+"],
+                &["many", "-5", "12abc", "0", "200-51", "1.5+x", ""],
+            ),
+            (Name::Industry, &["education", "Health care"], &["5", "", "\u{7}"]),
+            (Name::Country, &["ES", "es"], &["Atlantis", "ZZ", ""]),
+            (Name::Revenue, &["10m-50m", "50m+", "<1m", "750k", "2000000"], &["lots", "-5", "m", "+", ""]),
+        ];
+        for (name, right, wrong) in cases {
+            for text in right {
+                assert!(name.parse(text, is_country).is_ok(), "{} `{text}`", name.word());
+            }
+            for text in wrong {
+                assert!(name.parse(text, is_country).is_err(), "{} `{text}`", name.word());
+            }
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub use crate::base::consent::Consent;
 use crate::base::email::Email;
 use crate::base::ids::{AccountId, ActivityId, CompanyId, ContactId, SessionId, VisitorId};
 use crate::base::language::Language;
-use crate::base::time::Timestamp;
+use crate::base::time::{MINUTE_MS, Timestamp};
 pub use crate::base::trust::Trust;
 use crate::companies;
 pub use crate::companies::{Company, find as company};
@@ -230,8 +230,8 @@ async fn bind(
         None => own_id(tx, who.email, contact.id).await?,
     };
     store::bind_visitor(tx, visitor, who, holder, now).await?;
-    marks::mark(tx, contact.id, marks::EVERYTHING, now).await?;
     store::touch(tx, contact.id, now).await?;
+    marks::mark(tx, contact.id, marks::EVERYTHING, now).await?;
     Ok(Identified { contact, visitor, is_new_contact, is_new_visitor: same_epoch.is_none() })
 }
 
@@ -481,9 +481,47 @@ pub async fn record(
     store::insert_activity(tx, own, visitor, kind, subject, &props, now).await?;
     if let Some(contact) = contact {
         let speaks = survivor(tx, contact).await?;
+        if !OF_OTHERS.contains(&kind) {
+            saw(tx, speaks, now).await?;
+        }
         marks::mark(tx, speaks, kind, now).await?;
     }
     Ok(())
+}
+
+/// Kinds of activities that others do, or leave undone for her: no sign of life of hers.
+const OF_OTHERS: &[&str] = &[
+    "asset.fetched",
+    "bant.complete",
+    "booking.no_show",
+    "call.findings",
+    "call.unanswered",
+    "conversation.answered",
+    "deal.lost",
+    "deal.milestone",
+    "deal.won",
+    "decision",
+    "email.bounced",
+    "email.hard_bounced",
+    "handover.given",
+    "handover.taken",
+    "nurture.completed",
+    "nurture.entered",
+    "nurture.left",
+    "webinar.cancelled",
+    "webinar.no_show",
+    "winback.attempt",
+];
+
+/// How exactly it is noted when somebody was last seen: her row is not written anew for every click.
+const SEEN_TO_MS: i64 = MINUTE_MS;
+
+/// Notes that a contact, or whoever speaks for her, was seen, to the minute.
+///
+/// # Errors
+/// As the store says.
+pub async fn saw(tx: &mut Tx, contact: ContactId, at: Timestamp) -> storage::Result<()> {
+    store::saw(tx, contact, at, at.plus_ms(-SEEN_TO_MS)).await
 }
 
 /// Something that somebody else says a contact did, under an id of its own: told twice, it happened once.
@@ -509,6 +547,7 @@ pub async fn record_told(
 ) -> storage::Result<bool> {
     let is_new = store::insert_told(tx, contact, told).await?;
     if is_new {
+        saw(tx, contact, told.at).await?;
         marks::mark(tx, contact, told.kind, now).await?;
     }
     Ok(is_new)

@@ -259,6 +259,19 @@ pub(super) async fn touch(tx: &mut Tx, id: ContactId, now: Timestamp) -> Result<
     Ok(())
 }
 
+/// Notes when a contact was last seen by what she did; `stale` is how old what is noted must be for it to be worth it.
+pub(super) async fn saw(tx: &mut Tx, id: ContactId, at: Timestamp, stale: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "update contacts set last_seen_at = $2
+             where id = coalesce((select merged_into from contacts where id = $1), $1) and last_seen_at <= $3"
+        ),
+        params![id, at, stale],
+    )
+    .await?;
+    Ok(())
+}
+
 /// The other people of a company, the most recently seen first.
 ///
 /// # Errors

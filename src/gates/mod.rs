@@ -16,7 +16,7 @@ pub mod unlock;
 use serde_json::Value;
 
 pub use content::{Asset, Cta, Deliver};
-pub use form::{Answers, Asked, Form, Invalid};
+pub use form::{Answers, Asked, Form, Invalid, is_country};
 pub use screen::{Exchanges, Screen};
 pub use store::{PERSONAL, SubmissionRecord, latest_submission, submission};
 pub use submit::{Showing, Submission, Submitted, check_nonce, known_fields, nonce, submit};

@@ -14,7 +14,7 @@ use crate::base::trust::Trust;
 use crate::deals::{self, Changes, Deal, Milestone, NewDeal, Role};
 use crate::stages::Actor;
 use crate::storage::db::Queries;
-use crate::{companies, contacts};
+use crate::{companies, contacts, gates};
 
 /// Companies on one page.
 const PAGE_MOST: i64 = 100;
@@ -102,21 +102,19 @@ async fn change_company(
     let id = company_of(&company)?;
     companies::find(&mut tx, id).await?.ok_or_else(unknown_company)?;
     for (name, value) in body.iter() {
-        let field = companies::Name::of_word(name)
-            .ok_or_else(|| Problem::new("request.malformed", format!("A company has no `{name}`.")))?;
-        let value = match value {
+        let field = companies::Name::of_word(name).ok_or_else(|| {
+            let known = companies::Name::ALL.map(companies::Name::word).join(", ");
+            Problem::new("company.invalid", format!("A company has no `{name}`; it has {known}."))
+                .with("field", json!(name))
+        })?;
+        let text = match value {
             Json::String(text) => text.clone(),
             Json::Number(number) => number.to_string(),
-            _ => {
-                return Err(Problem::new(
-                    "request.malformed",
-                    format!("`{name}` must be a text or a number."),
-                ));
-            }
+            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => String::new(),
         };
-        if value.chars().count() > 200 || value.contains(char::is_control) {
-            return Err(Problem::new("request.malformed", format!("`{name}` is no plain text.")));
-        }
+        let value = field.parse(&text, gates::is_country).map_err(|wanted| {
+            Problem::new("company.invalid", format!("`{name}` must be {wanted}.")).with("field", json!(name))
+        })?;
         let (trust, now) = (Trust::Authenticated, app.clock.now());
         contacts::set_company_field(&mut tx, id, field, &value, "api", trust, now).await?;
     }

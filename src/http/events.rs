@@ -88,8 +88,6 @@ async fn tell(app: Shared, request: HttpRequest, said: web::Json<Said>) -> Resul
 async fn import(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let (lines, unusable) = told::read_list(&body)?;
-    let mut tx = app.stores.db.begin().await?;
-    let done = told::import(&mut tx, &app.lifecycle, &lines, unusable, app.clock.now()).await?;
-    tx.commit().await?;
+    let done = told::import(&app.stores.db, &app.lifecycle, &lines, unusable, app.clock.now()).await?;
     Ok(HttpResponse::Ok().json(done))
 }

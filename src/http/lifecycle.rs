@@ -15,10 +15,12 @@ use crate::accounts;
 use crate::app::{App, Definitions, Sources};
 use crate::base::diagnostic::{Diagnostic, Report};
 use crate::base::email::Email;
+use crate::base::ids::ActivityId;
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::base::yaml;
 use crate::contacts::{self, Contact};
 use crate::privacy::audit;
+use crate::scoring;
 use crate::stages::trial::{self, Backtester, Differ, Lifter, Question};
 use crate::stages::versions::{self, Reevaluate};
 use crate::stages::{self, Actor, Definition, track};
@@ -35,6 +37,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         web::scope("/api/v1/lifecycle")
             .app_data(web::PayloadConfig::new(MODEL_BYTES))
             .route("/explain", web::get().to(explain))
+            .route("/activities/{activity}", web::get().to(activity))
             .route("/simulate", web::get().to(simulate))
             .route("/backtest", web::post().to(backtest))
             .route("/diff", web::post().to(diff))
@@ -96,6 +99,33 @@ async fn explain(
         None => stages::explain(reads, &app.lifecycle, contact.id, now).await?,
     };
     Ok(HttpResponse::Ok().json(told))
+}
+
+/// Whose.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whose {
+    email: String,
+}
+
+/// `GET /activities/{activity}?email=…`: what an explanation points to, be it kept as an activity, a visit or a page view.
+async fn activity(
+    app: Shared,
+    request: HttpRequest,
+    activity: web::Path<String>,
+    asked: web::Query<Whose>,
+) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let unknown = || Problem::new("activity.unknown", "She did nothing of this id in the last 400 days.");
+    let id = ActivityId::parse(&activity).map_err(|_| unknown())?;
+    let (contact, now) = (contact(&app, &asked.email).await?, app.clock.now());
+    audit::saw(&app.stores.db, audit::By::Api, contact.id, now).await?;
+    let since = now.plus_ms(-stages::MEMORY_MS);
+    let did = scoring::store::activities(&mut app.stores.db.read(), contact.id, since).await?;
+    let found = did.into_iter().find(|activity| activity.id == id).ok_or_else(unknown)?;
+    Ok(HttpResponse::Ok().json(json!({
+        "id": found.id, "kind": found.kind, "subject": found.subject, "props": found.props, "at": found.at,
+    })))
 }
 
 /// `GET /simulate?email=…&at=…`.

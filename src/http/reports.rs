@@ -19,7 +19,7 @@ use crate::reports::journeys::attribution::{Key, Model, attribute, conversions};
 use crate::reports::journeys::churn::{churn, customers, standings};
 use crate::reports::journeys::costs::costs;
 use crate::reports::journeys::frequency::{self, frequency};
-use crate::reports::journeys::funnel::{self, Step, funnel};
+use crate::reports::journeys::funnel::{self, Step, funnel, strangers};
 use crate::reports::journeys::losses;
 use crate::reports::journeys::shows::{self, shows};
 use crate::reports::journeys::splits::{splits, through};
@@ -171,8 +171,9 @@ async fn by_cohort(app: Shared, request: HttpRequest) -> Result<HttpResponse, Pr
         journey,
         zone: &asked.zone,
     };
-    let rows = reached(&mut app.stores.db.read(), asked.span.from).await?;
-    let mut told = funnel(&question, &rows);
+    let q = &mut app.stores.db.read();
+    let (rows, strangers) = (reached(q, asked.span.from).await?, strangers(q, asked.span).await?);
+    let mut told = funnel(&question, &rows, &strangers);
     for step in told.cohorts.iter_mut().flat_map(|cohort| &mut cohort.steps).chain(&mut told.total) {
         step.stage = app.lifecycle.word(&step.stage).to_owned();
     }

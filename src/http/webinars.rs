@@ -11,14 +11,13 @@ use serde_json::{Value as Json, json};
 use super::Shared;
 use super::api::authorised;
 use super::error::Problem;
-use super::gates::{Posted, Refused, Taken, again, described_fields, dropped, later, limit, take_in};
+use super::gates::{Posted, Refused, Taken, again, described_fields, later, limit, take_in};
 use super::pages::{Frame, reading};
 use super::request::Proxies;
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
 use crate::contacts;
 use crate::gates::form::Typed;
-use crate::gates::screen::Reason;
 use crate::gates::{self, Asked};
 use crate::webinars::{self, State, Webinar, attendance};
 
@@ -135,13 +134,13 @@ async fn register(
     let limited = limit(&app, &proxies, &request).await;
     let outcome = match posted.get("t") {
         _ if limited.is_err() => limited.map(|()| Entered::In(None)).map_err(Refused::Problem),
-        Some(_) if posted.get("website").is_some() => Ok(Entered::Apart(Reason::Honeypot)),
+        Some(_) if posted.get("website").is_some() => Ok(Entered::Apart),
         Some(token) => accept(&app, webinar, token).await.map(|()| Entered::In(None)),
         None => submit(&app, &frame, webinar, &posted).await,
     };
     match outcome {
         Ok(Entered::In(visitor)) => done(&app, &frame, webinar, visitor),
-        Ok(Entered::Apart(reason)) => dropped(done(&app, &frame, webinar, None), reason),
+        Ok(Entered::Apart) => done(&app, &frame, webinar, None),
         Err(refused) => {
             let (status, errors, words) = again(&refused, &frame);
             if matches!(&refused, Refused::Invalid(invalid) if invalid.is_warning()) {
@@ -173,7 +172,7 @@ async fn register(
 /// How somebody came in.
 enum Entered {
     In(Option<VisitorId>),
-    Apart(Reason),
+    Apart,
 }
 
 /// One click by somebody who was invited by mail.
@@ -200,7 +199,7 @@ async fn submit(
     let sent = posted.sent(site, Some(format!("/w/{}", webinar.id)));
     Ok(match take_in(app, form, Some(&webinar.id), &sent, site, frame.language).await? {
         Taken::In(submitted) => Entered::In(submitted.visitor),
-        Taken::Apart(reason) => Entered::Apart(reason),
+        Taken::Apart => Entered::Apart,
     })
 }
 

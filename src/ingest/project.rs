@@ -56,6 +56,7 @@ pub(super) async fn project(stores: &Stores, words: &Words, position: i64, batch
     for (visitor, (consent, at)) in seen {
         contacts::saw_visitor(&mut tx, visitor, consent, at).await?;
     }
+    let present: Vec<(ContactId, Timestamp)> = did.iter().map(|(contact, (_, at))| (*contact, *at)).collect();
     for (contact, (names, at)) in did {
         mark(&mut tx, stores, words, contact, names, at).await?;
     }
@@ -66,7 +67,24 @@ pub(super) async fn project(stores: &Stores, words: &Words, position: i64, batch
     }
     store::move_cursor(&mut tx, CURSOR, last).await?;
     tx.commit().await?;
+    if let Err(error) = saw(stores, &present).await {
+        // Her devices say it, too; the next visit makes up for it.
+        tracing::warn!(error = %error, "when people were last seen was not noted");
+    }
     Ok(batch.len())
+}
+
+/// Notes when people were last seen: for itself, so that whoever changes a person meanwhile is not waited for with the
+/// marks of a whole batch in hand.
+async fn saw(stores: &Stores, present: &[(ContactId, Timestamp)]) -> Result<()> {
+    if present.is_empty() {
+        return Ok(());
+    }
+    let mut tx = stores.db.begin().await?;
+    for (contact, at) in present {
+        contacts::saw(&mut tx, *contact, *at).await?;
+    }
+    tx.commit().await
 }
 
 /// Has a contact looked at again: her visit has gone on, and perhaps more.

@@ -8,18 +8,22 @@ use super::channels::webhook::Told;
 use super::rules::ByMail;
 use super::{Desk, Error, Fact, Mail, Planned, Work, push, store, zone_of};
 use crate::base::ids::{
-    AccountId, BookingId, CalendarId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId,
+    AccountId, BookingId, CalendarId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId, VisitorId,
 };
-use crate::base::time::{MINUTE_MS, Timestamp};
+use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::bookings::{Outcome, calendars};
 use crate::contacts::{self, Contact};
 use crate::events::{Event, Recorded};
 use crate::handovers::{self, Handover};
 use crate::storage::db::Tx;
-use crate::{accounts, bookings, gates, tasks, webinars};
+use crate::{accounts, bookings, gates, storage, tasks, webinars};
 
 /// In which somebody can take back that nobody came.
 const TAKE_BACK_MS: i64 = 15 * MINUTE_MS;
+/// In which the same file is mailed to the same person once.
+const SAME_LINK_MS: i64 = 10 * MINUTE_MS;
+/// Mails with files that one person gets in a day by way of forms.
+const LINKS_A_DAY: usize = 5;
 
 /// The messages that follow from a fact, each with a key made of the fact's id.
 ///
@@ -146,6 +150,37 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
     plan.follow_rules(tx).await?;
     plan.webhooks();
     Ok(plan.planned)
+}
+
+/// The mail with a file that a person asked for, or whoever typed her address: the same file once in ten minutes and so
+/// many in a day. Nothing if she has had it, or enough of them: the earlier link works.
+///
+/// # Errors
+/// As the store says.
+pub async fn mail_link(
+    tx: &mut Tx,
+    contact: ContactId,
+    asset: &gates::Asset,
+    visitor: Option<VisitorId>,
+    key: String,
+    at: Timestamp,
+) -> storage::Result<Option<Planned>> {
+    let contact = match contacts::survivor(tx, contact).await {
+        Ok(contact) => contact,
+        Err(contacts::Error::Unknown) => return Ok(None),
+        Err(contacts::Error::Storage(error)) => return Err(error),
+    };
+    tx.lock(&format!("links_mailed:{contact}")).await?;
+    let a_day_ago = at.plus_ms(-DAY_MS);
+    let mailed = store::links_mailed(tx, contact, a_day_ago).await?;
+    let has_it =
+        mailed.iter().any(|(file, then)| *file == asset.id && at.since_ms(*then).abs() < SAME_LINK_MS);
+    if has_it || mailed.len() >= LINKS_A_DAY {
+        return Ok(None);
+    }
+    store::note_link_mailed(tx, contact, &asset.id, at, a_day_ago).await?;
+    let mail = Mail::AssetLink { contact, asset: asset.id.clone(), visitor };
+    Ok(Some(Planned { key, at, work: Work::Mail { mail } }))
 }
 
 struct Plan<'a> {
@@ -306,7 +341,8 @@ impl Plan<'_> {
             // The device that asked: opening the mailed link there confirms the address.
             let submission = gates::submission(tx, submission).await.map_err(unwritable)?;
             let visitor = submission.and_then(|submission| submission.visitor);
-            self.mail(Mail::AssetLink { contact, asset: asset.id.clone(), visitor });
+            let key = format!("{}:asset_link", self.recorded.id);
+            self.planned.extend(mail_link(tx, contact, asset, visitor, key, self.recorded.at).await?);
         }
         for invitation in desk.rules.invitations.iter().filter(|invitation| invitation.form == form.id) {
             let lies_ahead = desk

@@ -31,6 +31,14 @@ pub const PERSONAL: &[Personal] = &[
         because: "mails to colleagues about her are erased, and exported only as far as they were sent to her",
     },
     Personal {
+        table: "links_mailed",
+        export: None,
+        erase: Some(sql!(
+            "delete from links_mailed where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "for a day, when which file was mailed to her; the mails themselves are exported",
+    },
+    Personal {
         table: "notifications",
         export: None,
         erase: Some(sql!(
@@ -111,6 +119,39 @@ pub(super) async fn keep_letter(
             now,
             ready.topic(),
         ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The files that were mailed to a contact after a moment, and when.
+pub(super) async fn links_mailed(
+    q: &mut impl Queries,
+    contact: ContactId,
+    after: Timestamp,
+) -> Result<Vec<(String, Timestamp)>> {
+    let rows = q
+        .query(
+            sql!("select asset, at from links_mailed where contact_id = $1 and at > $2 order by at desc"),
+            params![contact, after],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get("asset")?, row.get("at")?))).collect()
+}
+
+/// Notes that a file is mailed to a contact, and forgets what is from up to `until`.
+pub(super) async fn note_link_mailed(
+    tx: &mut Tx,
+    contact: ContactId,
+    asset: &str,
+    at: Timestamp,
+    until: Timestamp,
+) -> Result<()> {
+    tx.execute(sql!("delete from links_mailed where contact_id = $1 and at <= $2"), params![contact, until])
+        .await?;
+    tx.execute(
+        sql!("insert into links_mailed (id, contact_id, asset, at) values ($1, $2, $3, $4)"),
+        params![new_key(), contact, asset, at],
     )
     .await?;
     Ok(())

@@ -16,6 +16,9 @@ use crate::storage::personal::Personal;
 /// People who are erased in one go; the rest waits for the next.
 const PEOPLE_AT_ONCE: i64 = 500;
 
+/// The role whose stages hold those who are not sales' concern yet, or not any more.
+const MARKETING: &str = "marketing";
+
 /// What one kind keeps no longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outdated {
@@ -30,8 +33,8 @@ pub struct Outdated {
 
 /// Forgets what is too old, kind by kind; with `is_dry` it only counts. Kinds without days are not told.
 ///
-/// An unconverted lead is somebody who never reached the lifecycle's last stage and was not seen since; she is erased
-/// whole, as if she had asked for it.
+/// An unconverted lead is somebody who never reached the lifecycle's last stage, does not stand in one that sales looks
+/// after, has no part in an open deal, and of whom nothing was seen since; she is erased whole, as if she had asked for it.
 ///
 /// # Errors
 /// As the stores say.
@@ -50,7 +53,9 @@ pub async fn retain(
         let days = settings.unconverted_lead_days;
         let last = lifecycle.stages.last().map_or("", |stage| stage.id.as_str());
         let most = if is_dry { i64::MAX } else { PEOPLE_AT_ONCE };
-        let people = store::never_reached(&mut stores.db.read(), last, since(days), most).await?;
+        let of_sales = lifecycle.stages.iter().filter(|stage| stage.owner != MARKETING);
+        let of_sales: Vec<&str> = of_sales.map(|stage| stage.id.as_str()).collect();
+        let people = store::unconverted(&mut stores.db.read(), last, &of_sales, since(days), most).await?;
         let count = i64::try_from(people.len()).unwrap_or(i64::MAX);
         if !is_dry {
             for contact in people {

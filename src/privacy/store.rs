@@ -309,13 +309,16 @@ pub(super) async fn forget_outdated(tx: &mut Tx, delete: Sql, before: Timestamp)
     tx.execute(delete, params![before]).await
 }
 
-/// People who have not been seen since a moment and never reached a stage.
-pub(super) async fn never_reached(
+/// People of whom nothing was seen since a moment, neither they nor their devices nor anything that was noted of them; who
+/// never reached the stage `last`, stand in none of `kept`, and have no part in a deal that is open.
+pub(super) async fn unconverted(
     q: &mut impl Queries,
-    stage: &str,
+    last: &str,
+    kept: &[&str],
     before: Timestamp,
     most: i64,
 ) -> Result<Vec<ContactId>> {
+    let kept: String = kept.iter().map(|stage| format!(",{stage},")).collect();
     let rows = q
         .query(
             sql!(
@@ -324,9 +327,17 @@ pub(super) async fn never_reached(
                      and not exists (select 1 from contacts m where m.merged_into = c.id and m.last_seen_at >= $2)
                      and not exists (select 1 from stage_intervals i where i.stage = $1
                          and i.contact_id in (select own_id from contact_ids where contact_id = c.id))
+                     and replace(cast($4 as text), ',' || c.stage || ',', '') = cast($4 as text)
+                     and not exists (select 1 from visitors v where v.last_seen_at >= $2
+                         and v.contact_id in (select own_id from contact_ids where contact_id = c.id))
+                     and not exists (select 1 from activities a where a.at >= $2
+                         and a.contact_id in (select own_id from contact_ids where contact_id = c.id))
+                     and not exists (select 1 from deal_people p join deals d on d.id = p.deal_id
+                         where d.status = 'open'
+                             and p.contact_id in (select own_id from contact_ids where contact_id = c.id))
                  order by c.last_seen_at, c.id limit $3"
             ),
-            params![stage, before, most],
+            params![last, before, most, kept],
         )
         .await?;
     rows.iter().map(|row| row.get("id")).collect()

@@ -174,7 +174,8 @@ impl Zone {
     /// "just now", "5 min ago", "in 2 h", "yesterday", and the date when it is more than a week away.
     pub fn ago(&self, ms: i64, now: i64, language: Language, texts: &Texts) -> String {
         let past = ms <= now;
-        let minutes = (now - ms).abs() / 60_000;
+        // What lies ahead is told to the nearest minute: an hour of which a second is gone is still an hour.
+        let minutes = if past { (now - ms) / 60_000 } else { (ms - now + 30_000) / 60_000 };
         let days = i64::from((self.at(now).date() - self.at(ms).date()).get_days()).abs();
         let (key, n) = match (past, minutes, days) {
             (_, 0, _) => ("when.now", 0),

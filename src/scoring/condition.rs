@@ -294,6 +294,15 @@ impl Condition {
         self.expr.native().is_none_or(|native| native.could_hold(&known))
     }
 
+    /// Whether it could hold for somebody of whom no qualifying question is answered, whatever else is so.
+    pub fn could_hold_unqualified(&self) -> bool {
+        let known = |path: &str| match path {
+            "bant_known" | "bant_positive" => Some(Val::Int(0)),
+            _ => path.starts_with("bant.").then_some(Val::Text("")),
+        };
+        self.expr.native().is_none_or(|native| native.could_hold(&known))
+    }
+
     /// Whether it may come to hold by waiting alone.
     pub fn may_come_to_hold(&self) -> bool {
         self.expr.native().is_none_or(|native| native.may_come_to_hold())

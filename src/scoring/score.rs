@@ -82,8 +82,11 @@ pub struct Row {
     pub full_points: f64,
     /// Points that count now, to the hundredth.
     pub points: f64,
-    /// What happened, for rules that are set off by an activity.
+    /// What happened: the activity that set the rule off, or the last of those that its condition counted.
     pub evidence: Option<Evidence>,
+    /// The first of what a condition counted, if those were several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Evidence>,
     /// What is known, for rules about facts, and who said it; only where somebody is explained.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Known>,
@@ -170,6 +173,7 @@ fn adjustment(rule: &str, label: &Localized, points: f64) -> Row {
         full_points: points,
         points,
         evidence: None,
+        first: None,
         facts: Vec::new(),
     }
 }
@@ -267,7 +271,15 @@ engagement:
         let day = |n: i64| did("visit", "/", n * DAY_MS);
         assert_eq!(points(&[day(0), did("visit", "/", 1_000)]), 3.0);
         let three = score(&rules(), &facts("a@acme.example", &[]), &[day(0), day(1), day(2)], NOW);
-        assert!(three.engagement.rows.iter().any(|row| row.rule == "eng.often" && row.points == 10.0));
+        let often =
+            three.engagement.rows.iter().find(|row| row.rule == "eng.often").expect("three in a week");
+        let at = |seen: &Option<Evidence>| seen.as_ref().map(|seen| seen.at);
+        assert_eq!((often.points, at(&often.first)), (10.0, Some(NOW.plus_ms(-2 * DAY_MS))));
+        assert_eq!(
+            at(&often.evidence),
+            Some(NOW),
+            "a condition names the first and the last of what it counted"
+        );
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl<'a> Scorer<'a> {
             return Score { fit, engagement: objected(self.definition) };
         }
         let (lines, points) = self.lines(now);
-        let rows = lines.into_iter().map(|line| self.row(line)).collect();
+        let rows = lines.into_iter().map(|line| self.row(line, now)).collect();
         let engagement = Axis { points, band: self.definition.engagement.level(points), rows };
         Score { fit, engagement }
     }
@@ -292,7 +292,17 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    fn row(&self, line: Line) -> Row {
+    /// What the condition of a rule counted: the first and the last of it. Nothing if it holds because nothing happened.
+    fn counted_by(&self, rule: usize, now: Timestamp) -> Option<(&Activity, &Activity)> {
+        let Trigger::When(condition) = &self.definition.engagement.rules.get(rule)?.trigger else {
+            return None;
+        };
+        let seen = || condition.calls().flat_map(|call| self.history.within(call, now));
+        let order = |activity: &&Activity| (activity.at, activity.id);
+        Some((seen().min_by_key(order)?, seen().max_by_key(order)?))
+    }
+
+    fn row(&self, line: Line, now: Timestamp) -> Row {
         let engagement = &self.definition.engagement;
         let (rule, label) = match line.source {
             Source::Rule(index, _) => engagement
@@ -308,12 +318,18 @@ impl<'a> Scorer<'a> {
             Source::Total => ("cap.total".to_owned(), most_words()),
             Source::Floor => ("floor".to_owned(), least_words()),
         };
-        let evidence = match line.source {
-            Source::Rule(_, Some(index)) => self.history.at(index).map(Evidence::of),
-            Source::Rule(_, None) | Source::Group(_) | Source::Total | Source::Floor => None,
+        let (first, evidence) = match line.source {
+            Source::Rule(_, Some(index)) => (None, self.history.at(index).map(Evidence::of)),
+            Source::Rule(index, None) => match self.counted_by(index, now) {
+                Some((first, last)) => {
+                    ((first.id != last.id).then(|| Evidence::of(first)), Some(Evidence::of(last)))
+                }
+                None => (None, None),
+            },
+            Source::Group(_) | Source::Total | Source::Floor => (None, None),
         };
         let facts = Vec::new();
-        Row { rule, label, full_points: line.full_points, points: line.points, evidence, facts }
+        Row { rule, label, full_points: line.full_points, points: line.points, evidence, first, facts }
     }
 }
 
@@ -384,6 +400,7 @@ fn open_row(rule: &FitRule) -> Row {
         full_points: rule.points,
         points: 0.0,
         evidence: None,
+        first: None,
         facts: Vec::new(),
     }
 }

@@ -90,6 +90,27 @@ pub async fn ask_about(
         .collect())
 }
 
+/// Asks every segment about up to `most` people, writes nothing, and tells what that has cost.
+///
+/// # Errors
+/// As the store says.
+pub async fn measure(
+    q: &mut impl Queries,
+    lifecycle: &stages::Definition,
+    segments: &Definition,
+    most: i64,
+    now: Timestamp,
+) -> Result<Costs, stages::Error> {
+    let costs = Costs::default();
+    let asked: Vec<&Segment> = segments.segments.iter().collect();
+    for contact in store::contacts_after(q, "", most).await? {
+        let person = stages::person(q, lifecycle, contact, now).await?;
+        let values = values(q, lifecycle, &person, contact, now).await?;
+        answers(lifecycle, &asked, &costs, &person, &values);
+    }
+    Ok(costs)
+}
+
 /// Whether the others hear of who comes and goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
@@ -386,6 +407,22 @@ mod tests {
         assert!(!bench.at(NOW.plus_ms(4)).await.contains(&"missed".to_owned()));
         let facts = bench.facts().await;
         assert_eq!(facts.iter().filter(|kind| *kind == "segment_left").count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_asking_costs_is_told_by_asking_and_changes_nothing() {
+        let bench = Bench::new().await;
+        person(&bench.db, "eva@acme.example").await;
+        let before = store::of_contact(&mut bench.db.read(), bench.nikki).await.expect("read");
+        let q = &mut bench.db.read();
+        let costs = measure(q, &bench.lifecycle, &bench.segments, 100, NOW.plus_ms(1)).await.expect("asked");
+        for segment in &bench.segments.segments {
+            let cost = costs.of(&segment.id);
+            assert!(cost.evaluations == 2 && cost.nanoseconds > 0, "{} {cost:?}", segment.id);
+        }
+        let few = measure(q, &bench.lifecycle, &bench.segments, 1, NOW.plus_ms(1)).await.expect("asked");
+        assert_eq!(few.of("leads").evaluations, 1);
+        assert_eq!(store::of_contact(q, bench.nikki).await.expect("read"), before);
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use definition::{Changed, Definition, Segment};
-pub use evaluate::{Answer, Change, ask_about, evaluate, look_again};
+pub use evaluate::{Answer, Change, ask_about, evaluate, look_again, measure};
 pub use store::{Member, PERSONAL, fill_of, is_member, members, members_count, of_contact};
 
 /// What asking has cost since the program started, by segment.
@@ -41,6 +41,12 @@ impl Costs {
         let cost = costs.entry(segment.to_owned()).or_default();
         cost.evaluations += 1;
         cost.nanoseconds += u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+    }
+
+    /// Microseconds for one question about a segment; nothing if it was never asked about.
+    pub fn mean_us(&self, segment: &str) -> Option<u64> {
+        let cost = self.of(segment);
+        (cost.nanoseconds / 1_000).checked_div(cost.evaluations)
     }
 
     /// The cost of a segment.

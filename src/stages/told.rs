@@ -2,6 +2,9 @@
 //!
 //! No page can say it, see [`kinds`]. Each event may carry an id of the teller's; told twice, it happened once.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
@@ -12,7 +15,7 @@ use crate::base::signing::sha256_hex;
 use crate::base::time::{MINUTE_MS, Timestamp};
 use crate::contacts;
 use crate::scoring::kinds;
-use crate::storage::db::Tx;
+use crate::storage::db::{Db, Tx};
 
 /// Longest id and subject, in characters.
 const TEXT_MOST: usize = 200;
@@ -20,6 +23,8 @@ const TEXT_MOST: usize = 200;
 const PROPS_MOST: usize = 4_096;
 /// Longest list, in bytes.
 pub const LIST_MOST: usize = 4 * 1024 * 1024;
+/// Lines of a list in one transaction.
+const LINES_AT_ONCE: usize = 200;
 /// A teller's clock may be ahead by so much.
 const AHEAD_MS: i64 = 5 * MINUTE_MS;
 
@@ -64,6 +69,19 @@ pub async fn tell(
     check(told, now)?;
     let contact = contacts::find(tx, contact).await?.ok_or(Error::NoContact)?.id;
     tx.lock(&lock_name(contact)).await?;
+    let (activity, is_repeated) = note(tx, contact, by, told, now).await?;
+    let moves = if is_repeated { Vec::new() } else { evaluate(tx, definition, contact, now).await? };
+    Ok(Outcome { activity, is_repeated, moves })
+}
+
+/// Writes an event down without running the rules; also whether it was told before.
+async fn note(
+    tx: &mut Tx,
+    contact: ContactId,
+    by: &str,
+    told: &Told,
+    now: Timestamp,
+) -> Result<(ActivityId, bool), Error> {
     let activity = told.id.as_deref().map_or_else(ActivityId::new, activity_of);
     let mut props = told.props.clone();
     props.insert("by".to_owned(), json!(by));
@@ -83,10 +101,9 @@ pub async fn tell(
         if of != Some(contact) || kind != told.kind {
             return Err(Error::EventIdReused(told.id.clone().unwrap_or_default()));
         }
-        return Ok(Outcome { activity, is_repeated: true, moves: Vec::new() });
+        return Ok((activity, true));
     }
-    let moves = evaluate(tx, definition, contact, now).await?;
-    Ok(Outcome { activity, is_repeated: false, moves })
+    Ok((activity, false))
 }
 
 fn check(told: &Told, now: Timestamp) -> Result<(), Error> {
@@ -234,35 +251,71 @@ pub fn moment(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_jiff(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()))
 }
 
-/// Takes a list line by line: what is wrong with one holds up no other.
+/// Takes a list line by line: what is wrong with one holds up no other. Some lines at a time, so that whoever writes
+/// meanwhile gets a turn; what was taken stays taken if a later part fails, and the same list again adds the rest.
 ///
 /// # Errors
 /// As the store says.
 pub async fn import(
-    tx: &mut Tx,
+    db: &Db,
     definition: &Definition,
     lines: &[Line],
     unusable: Vec<Unusable>,
     now: Timestamp,
 ) -> Result<Imported, Error> {
     let mut done = Imported { unusable, ..Imported::default() };
-    for one in lines {
-        let found = contacts::find_by_email(tx, &one.email).await?;
-        let outcome = match found {
-            Some(contact) => tell(tx, definition, contact.id, "import", &one.told, now).await,
-            None => Err(Error::NoContact),
+    for part in lines.chunks(LINES_AT_ONCE) {
+        let mut tx = db.begin().await?;
+        take(&mut tx, definition, part, &mut done, now).await?;
+        tx.commit().await?;
+    }
+    done.unusable.sort_by_key(|unusable| unusable.line);
+    Ok(done)
+}
+
+/// Takes a part of a list in one transaction; the rules are asked once about each person in it.
+async fn take(
+    tx: &mut Tx,
+    definition: &Definition,
+    part: &[Line],
+    done: &mut Imported,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut known: BTreeMap<&str, Option<ContactId>> = BTreeMap::new();
+    for one in part {
+        if let Entry::Vacant(place) = known.entry(one.email.as_str()) {
+            place.insert(contacts::find_by_email(tx, &one.email).await?.map(|contact| contact.id));
+        }
+    }
+    // Always in the same order: two lists at once do not wait for each other in a circle.
+    let concerned: BTreeSet<ContactId> = known.values().copied().flatten().collect();
+    for contact in concerned {
+        tx.lock(&lock_name(contact)).await?;
+    }
+    let mut changed = BTreeSet::new();
+    for one in part {
+        let told = async {
+            check(&one.told, now)?;
+            let contact = known.get(one.email.as_str()).copied().flatten().ok_or(Error::NoContact)?;
+            let (_, is_repeated) = note(tx, contact, "import", &one.told, now).await?;
+            Ok::<_, Error>((contact, is_repeated))
         };
-        match outcome {
-            Ok(outcome) if outcome.is_repeated => done.known += 1,
-            Ok(_) => done.added += 1,
+        match told.await {
+            Ok((_, true)) => done.known += 1,
+            Ok((contact, false)) => {
+                done.added += 1;
+                changed.insert(contact);
+            }
             Err(error @ (Error::NoContact | Error::EventInvalid(_) | Error::EventIdReused(_))) => {
                 done.unusable.push(Unusable { line: one.line, reason: error.to_string() });
             }
             Err(error) => return Err(error),
         }
     }
-    done.unusable.sort_by_key(|unusable| unusable.line);
-    Ok(done)
+    for contact in changed {
+        evaluate(tx, definition, contact, now).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

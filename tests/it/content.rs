@@ -459,6 +459,41 @@ async fn follows_are_noted_by_hand_or_come_in_a_list_and_are_never_guessed() {
 }
 
 #[tokio::test]
+async fn a_long_list_of_one_person_lets_others_write_meanwhile_and_is_told_once() {
+    let app = start().await;
+    submit(&app.visitor(), "webinar", NIKKI).await;
+    let lines = 3_000;
+    let list: String = (0..lines).map(|line| format!("{NIKKI},server.lesson,lesson {line}\n")).collect();
+    let list = format!("email,kind,subject\n{list}");
+    let program = api(&app);
+    let send = async || {
+        let body = Some(("text/csv", list.clone().into_bytes()));
+        program.send(Method::POST, "/api/v1/events/list", body).await.expect_json(200)
+    };
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    let importing = async {
+        let done = send().await;
+        is_done.store(true, std::sync::atomic::Ordering::SeqCst);
+        done
+    };
+    let others = async {
+        let begun = || async { app.count("activities").await > 100 };
+        while !begun().await {
+            tokio::task::yield_now().await;
+        }
+        submit(&app.visitor(), "webinar", "eva@acme.example").await;
+        is_done.load(std::sync::atomic::Ordering::SeqCst)
+    };
+    let (done, was_done) = tokio::join!(importing, others);
+    assert!(!was_done, "a form that is sent meanwhile does not wait for the list");
+    assert_eq!((&done["added"], &done["known"]), (&json!(lines), &json!(0)));
+    let again = send().await;
+    assert_eq!((&again["added"], &again["known"]), (&json!(0), &json!(lines)));
+    let told = app.rows("select count(*) as n from activities where kind = 'server.lesson'").await;
+    assert_eq!(told[0].get::<i64>("n").expect("a number"), lines);
+}
+
+#[tokio::test]
 async fn a_chat_an_answer_and_attendance_raise_the_score_by_so_much_and_stand_in_the_explanation() {
     let app = start().await;
     let nikki = app.visitor();

@@ -81,7 +81,7 @@ async fn what_one_colleague_says_is_known_of_the_company_and_the_api_knows_bette
     let acme = company(&app, "acme").await;
     assert_eq!((&acme["employees"], &acme["domain"]), (&json!(51), &json!("acme.example")));
     let path = format!("/api/v1/companies/{}", acme["id"].as_str().expect("an id"));
-    let body = json!({"employees": 300, "industry": "Education", "country": "es", "kind": "School", "revenue": "50m+"});
+    let body = json!({"employees": 300, "industry": "Education", "country": "es", "kind": "school", "revenue": "50m+"});
     send(&app, Method::PATCH, &path, body).await.expect(200);
     let told = api(&app).get(&path).await.expect_json(200);
     assert_eq!(told["company"]["employees"], 300);
@@ -100,7 +100,26 @@ async fn what_one_colleague_says_is_known_of_the_company_and_the_api_knows_bette
     let facts = person.expect("known").facts;
     assert_eq!((facts.company.employees, facts.employees, facts.industry.as_str()), (300, 300, "education"));
     assert_eq!((facts.company.kind.as_str(), facts.company.revenue.as_str()), ("school", "50m+"));
-    send(&app, Method::PATCH, &path, json!({"shoes": 3})).await.expect_problem(400, "request.malformed");
+    for (name, wrong) in [
+        ("shoes", json!(3)),
+        ("employees", json!("many")),
+        ("employees", json!(-5)),
+        ("employees", json!("12abc")),
+        ("country", json!("Atlantis")),
+        ("revenue", json!("lots")),
+        ("kind", json!("any kind")),
+        ("name", json!(["Acme"])),
+    ] {
+        let mut body = json!({"industry": "finance"});
+        body[name] = wrong.clone();
+        let problem = send(&app, Method::PATCH, &path, body).await.expect_problem(422, "company.invalid");
+        assert_eq!(problem["field"], json!(name), "{wrong}");
+    }
+    let unchanged = api(&app).get(&path).await.expect_json(200);
+    assert_eq!(
+        unchanged["company"], told["company"],
+        "what is refused changes nothing, not even the rest of it"
+    );
     // What is no JSON of this shape is answered like every other mistake.
     send(&app, Method::PATCH, &path, json!([1])).await.expect_problem(400, "request.malformed");
     let wrong = json!({"title": "A deal"});

@@ -2,7 +2,7 @@
 
 use embudo::base::ids::{ContactId, VisitorId};
 use embudo::base::signing::{Keys, Purpose};
-use embudo::base::time::{DAY_MS, HOUR_MS};
+use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use embudo::gates;
 use serde_json::{Value, json};
 
@@ -180,7 +180,7 @@ async fn a_machine_that_fills_in_everything_is_answered_like_anybody_and_makes_n
     body["website"] = json!("https://spam.example");
     let before = app.census().await;
     let answer = app.post("/v1/forms/white-paper", &body).await.expect(200);
-    assert_eq!(answer.header("x-embudo-dropped"), "honeypot");
+    assert_eq!(answer.header("x-embudo-dropped"), "", "a machine does not learn what gave it away");
     assert_eq!(answer.json()["link"], Value::Null);
     body["nonce"] = json!("made up");
     app.post("/v1/forms/white-paper", &body).await.expect(200);
@@ -322,8 +322,14 @@ async fn an_expired_link_is_renewed_by_mail_to_the_address_it_was_made_for() {
     app.clock.advance(8 * DAY_MS);
     let page = app.client.submit("/d/renew", &[("token", &token), ("lang", "es")]).await.expect(200);
     assert!(!page.body.contains("nikki"), "the address is not shown");
+    app.run_jobs().await;
+    assert_eq!(links_mailed(&app, "nikki@acme.example").await, 2, "the first and the new one");
     let events = kinds(&app, "events").await;
-    assert_eq!(events.iter().filter(|kind| *kind == "form_submitted").count(), 2);
+    assert_eq!(
+        events.iter().filter(|kind| *kind == "form_submitted").count(),
+        1,
+        "nothing was filled in anew"
+    );
     assert_eq!(app.count("form_submissions").await, 1);
     app.client.submit("/d/renew", &[("token", "nonsense")]).await.expect(404);
     for _ in 0..4 {
@@ -331,6 +337,74 @@ async fn an_expired_link_is_renewed_by_mail_to_the_address_it_was_made_for() {
     }
     let often = app.client.submit("/d/renew?lang=es", &[("token", &token)]).await.expect(429);
     assert!(often.body.contains("Vuelve a intentarlo en") && often.body.contains(&token), "{}", often.body);
+}
+
+/// The mails with a file that went to an address.
+async fn links_mailed(app: &TestApp, email: &str) -> usize {
+    let rows = app.rows("select recipient from mails where template = 'asset_link'").await;
+    rows.iter().filter(|row| row.get::<String>("recipient").expect("a text") == email).count()
+}
+
+#[tokio::test]
+async fn the_new_link_to_a_file_that_was_opened_at_once_comes_by_mail_and_works() {
+    let app = TestApp::start_with(|settings| {
+        with_fixtures(settings);
+        let fixture = repository("tests/it/fixtures/content.yaml");
+        let text =
+            std::fs::read_to_string(fixture).expect("readable").replace("deliver: both", "deliver: inline");
+        let own = std::env::temp_dir().join(format!("inline-{}.yaml", embudo::base::ids::new_key()));
+        std::fs::write(&own, text).expect("written");
+        set(settings, "definitions", "content", own.display().to_string());
+    })
+    .await;
+    let files = app.folder().join("files");
+    std::fs::create_dir_all(&files).expect("a folder");
+    std::fs::write(files.join("reading-guide.es.pdf"), GUIDE).expect("written");
+    let answer = submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
+    let token = guide_link(&answer).trim_start_matches("/d/").to_owned();
+    app.run_jobs().await;
+    assert_eq!(links_mailed(&app, "nikki@acme.example").await, 0);
+    app.clock.advance(8 * DAY_MS);
+    app.get(&format!("/d/{token}")).await.expect(410);
+    app.client.submit("/d/renew", &[("token", &token), ("lang", "es")]).await.expect(200);
+    app.run_jobs().await;
+    assert_eq!(links_mailed(&app, "nikki@acme.example").await, 1);
+    let text = app.rows("select text_body from mails where template = 'asset_link'").await;
+    let text = text[0].get::<String>("text_body").expect("a text");
+    let at = text.find("/d/").expect("a link");
+    let link = text[at..].split([' ', '\n', '?']).next().expect("a path").to_owned();
+    app.get(&link).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_inbox_is_not_flooded_by_whoever_types_its_address_into_forms() {
+    let app = TestApp::start_with(|settings| {
+        with_fixtures(settings);
+        set(settings, "forms", "burst", 100);
+    })
+    .await;
+    let victim = "nikki@acme.example";
+    let alike = async || {
+        let answer = submit(&app.visitor(), "white-paper", victim).await;
+        app.run_jobs().await;
+        (answer["title"].clone(), answer["message"].clone(), answer["link"].is_string())
+    };
+    let first = alike().await;
+    for _ in 0..3 {
+        assert_eq!(alike().await, first, "whoever sends it again is answered like anybody");
+    }
+    assert_eq!((links_mailed(&app, victim).await, app.count("form_submissions").await), (1, 4));
+    submit(&app.visitor(), "white-paper", "dwight@acme.example").await;
+    app.run_jobs().await;
+    assert_eq!(links_mailed(&app, "dwight@acme.example").await, 1, "others are not held up");
+    for _ in 0..8 {
+        app.clock.advance(10 * MINUTE_MS);
+        assert_eq!(alike().await, first);
+    }
+    assert_eq!(links_mailed(&app, victim).await, 5, "so many a day");
+    app.clock.advance(DAY_MS);
+    alike().await;
+    assert_eq!(links_mailed(&app, victim).await, 6);
 }
 
 #[tokio::test]

@@ -321,6 +321,11 @@ async fn the_rows_of_an_explanation_are_those_that_raw_events_give_and_each_name
     submit(&nikki, "webinar", "nikki@acme.example").await;
     does(&app, "nikki@acme.example", "conversation.opened").await;
     app.clock.advance(5 * DAY_MS);
+    for _ in 0..3 {
+        app.clock.advance(HOUR_MS);
+        nikki.visit("/").await.expect(202);
+    }
+    app.run_jobs().await;
     let told = program(&app, Method::GET, "/explain?email=nikki%40acme.example", "").await.expect_json(200);
     let rows = told["score"]["engagement"]["rows"].as_array().expect("rows").clone();
     let (id, _) = contact(&app, "nikki@acme.example").await;
@@ -332,17 +337,32 @@ async fn the_rows_of_an_explanation_are_those_that_raw_events_give_and_each_name
     assert!(rows.iter().any(|row| row["rule"] == "eng.pricing"), "{rows:?}");
     for row in &rows {
         let rule = row["rule"].as_str().expect("a rule");
-        let evidence = &row["evidence"];
-        let is_of_events = !evidence.is_null();
-        assert!(
-            is_of_events || matches!(rule, "eng.regular" | "eng.reading") || rule.starts_with("cap."),
-            "{row}"
-        );
-        if is_of_events {
-            let event = raw.iter().find(|activity| json!(activity.id) == evidence["activity"]);
-            assert_eq!(event.map(|event| json!(event.at)), Some(evidence["at"].clone()), "{row}");
+        if rule.starts_with("cap.") {
+            continue;
+        }
+        let evidence = [&row["evidence"], &row["first"]].into_iter().filter(|seen| !seen.is_null());
+        let evidence: Vec<&Value> = evidence.collect();
+        assert!(!evidence.is_empty(), "{row}");
+        for seen in evidence {
+            let event = raw.iter().find(|activity| json!(activity.id) == seen["activity"]);
+            assert_eq!(event.map(|event| json!(event.at)), Some(seen["at"].clone()), "{row}");
+            // Pages and visits are kept as hits, and are found by their ids like everything else.
+            let path = format!(
+                "/activities/{}?email=nikki%40acme.example",
+                seen["activity"].as_str().expect("an id")
+            );
+            let found = program(&app, Method::GET, &path, "").await.expect_json(200);
+            assert_eq!((&found["kind"], &found["at"]), (&seen["kind"], &seen["at"]), "{row}");
         }
     }
+    // A condition names the first and the last of what it counted.
+    let regular = rows.iter().find(|row| row["rule"] == "eng.regular").expect("three visits in a week");
+    let visits: Vec<Value> =
+        raw.iter().filter(|activity| activity.kind == "visit").map(|visit| json!(visit.at)).collect();
+    assert!(visits.len() >= 3 && visits.contains(&regular["first"]["at"]), "{regular}");
+    assert_eq!(visits.last(), Some(&regular["evidence"]["at"]));
+    let nobody = format!("/activities/{}?email=nikki%40acme.example", embudo::base::ids::ActivityId::new());
+    program(&app, Method::GET, &nobody, "").await.expect_problem(404, "activity.unknown");
     let sum: f64 = rows.iter().filter_map(|row| row["points"].as_f64()).sum();
     assert!((sum - told["score"]["engagement"]["points"].as_f64().expect("a number")).abs() < 1e-6);
 }

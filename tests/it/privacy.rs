@@ -566,6 +566,9 @@ async fn each_kind_is_forgotten_after_its_days_and_nothing_by_default() {
     assert_eq!(app.count("activities").await, 0);
 
     let settings = Retention { unconverted_lead_days: 30, ..off };
+    assert_eq!(retain(&settings, true).await, [("unconverted_leads", 0)], "sales has her in hand");
+    decide(&app, known.id, "sdr", "reject", Some("timing")).await;
+    app.clock.advance(31 * DAY_MS);
     submit(&app.visitor(), "white-paper", "dwight@acme.example").await;
     assert_eq!(retain(&settings, true).await, [("unconverted_leads", 1)]);
     retain(&settings, false).await;
@@ -586,17 +589,30 @@ async fn customers_are_no_unconverted_leads() {
         .await
         .expect("recorded");
     embudo::stages::evaluate(&mut tx, &app.app.lifecycle, id, app.now()).await.expect("evaluated");
-    let won = embudo::stages::Decision {
-        role: "ae".to_owned(),
-        what: "won".to_owned(),
-        reason: None,
+    tx.commit().await.expect("commits");
+    decide(&app, id, "ae", "won", None).await;
+    app.clock.advance(4_000 * DAY_MS);
+    assert_eq!(unconverted(&app, 30).await, 0);
+    assert_eq!(app.count("contacts").await, 1);
+}
+
+/// A person of the company decides about somebody.
+async fn decide(app: &TestApp, id: ContactId, role: &str, what: &str, reason: Option<&str>) {
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let decision = embudo::stages::Decision {
+        role: role.to_owned(),
+        what: what.to_owned(),
+        reason: reason.map(str::to_owned),
         actor: embudo::stages::Actor::Api,
     };
-    embudo::stages::decide(&mut tx, &app.app.lifecycle, id, &won, app.now()).await.expect("won");
+    embudo::stages::decide(&mut tx, &app.app.lifecycle, id, &decision, app.now()).await.expect("decided");
     tx.commit().await.expect("commits");
-    app.clock.advance(4_000 * DAY_MS);
+}
+
+/// Erases the unconverted leads of whom nothing was seen for so many days; how many those were.
+async fn unconverted(app: &TestApp, days: i64) -> i64 {
     let settings = Retention {
-        unconverted_lead_days: 30,
+        unconverted_lead_days: days,
         transcript_days: 0,
         activity_days: 0,
         mail_days: 0,
@@ -612,8 +628,53 @@ async fn customers_are_no_unconverted_leads() {
         app.now(),
         false,
     );
-    assert_eq!(done.await.expect("done")[0].count, 0);
-    assert_eq!(app.count("contacts").await, 1);
+    done.await.expect("done")[0].count
+}
+
+#[tokio::test]
+async fn a_lead_who_comes_back_is_no_old_one_and_her_page_says_when_she_was_here() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    nikki.submit("white-paper", NIKKI).await;
+    let (id, _) = contact(&app, NIKKI).await;
+    for _ in 0..3 {
+        app.clock.advance(20 * DAY_MS);
+        nikki.visit("/precios").await.expect(202);
+        app.run_jobs().await;
+    }
+    let seen = contacts::find(&mut app.app.stores.db.read(), id).await.expect("read").expect("known");
+    assert_eq!(seen.last_seen_at, app.now());
+    assert_eq!(unconverted(&app, 30).await, 0, "she was here today");
+    // What was noted of her counts like a visit.
+    app.clock.advance(29 * DAY_MS);
+    let told = json!({"contact": NIKKI, "kind": "social.followed"});
+    program(&app).post("/api/v1/events", &told).await.expect(201);
+    app.clock.advance(29 * DAY_MS);
+    assert_eq!(unconverted(&app, 30).await, 0);
+    app.clock.advance(2 * DAY_MS);
+    assert_eq!(unconverted(&app, 30).await, 1);
+}
+
+#[tokio::test]
+async fn whoever_has_a_part_in_an_open_deal_is_no_unconverted_lead() {
+    let app = app().await;
+    submit(&app.visitor(), "white-paper", NIKKI).await;
+    let (id, _) = contact(&app, NIKKI).await;
+    let company =
+        app.rows("select company_id from contacts").await[0].get::<String>("company_id").expect("one");
+    let program = program(&app);
+    let deal = json!({"company": company, "name": "A reading club", "amount": 200_000});
+    let deal = program.post("/api/v1/deals", &deal).await.expect_json(201)["deal"]["id"].clone();
+    let deal = deal.as_str().expect("an id");
+    let path = format!("/api/v1/deals/{deal}/people/{id}");
+    let champion = serde_json::to_vec(&json!({"role": "champion"})).expect("JSON");
+    let put = program.send(reqwest::Method::PUT, &path, Some(("application/json", champion))).await;
+    assert!((200..300).contains(&put.status), "{}", put.body);
+    app.clock.advance(400 * DAY_MS);
+    assert_eq!(unconverted(&app, 30).await, 0);
+    program.post(&format!("/api/v1/deals/{deal}/lost"), &json!({"reason": "price"})).await.expect(200);
+    app.clock.advance(31 * DAY_MS);
+    assert_eq!(unconverted(&app, 30).await, 1);
 }
 
 #[tokio::test]

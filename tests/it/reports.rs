@@ -86,6 +86,20 @@ async fn the_funnel_tells_who_went_on_within_the_time_that_was_asked_for() {
     assert_eq!(total[3], of("sql", 2, Some(0)));
     assert_eq!(month["total"][1]["share"], json!(0.6667));
     assert_eq!(month["cohorts"].as_array().map(Vec::len), Some(1));
+    assert_eq!((&total[0], &month["strangers"]), (&of("visitor", 3, Some(3)), &json!(0)));
+    // Who only comes stands above those who became leads; who allows no identifier cannot be told from others.
+    for _ in 0..5 {
+        app.visitor().visit("/precios").await.expect(202);
+    }
+    let mut silent = app.visitor();
+    silent.consent = "none";
+    silent.visit("/precios").await.expect(202);
+    app.run_jobs().await;
+    let month = told(&app, "funnel?within=30d").await;
+    assert_eq!(steps(&month["total"])[0], of("visitor", 8, Some(3)));
+    assert_eq!((&month["strangers"], &month["total"][0]["share"]), (&json!(5), &json!(0.375)));
+    let earlier = told(&app, "funnel?from=2026-10-01&to=2026-10-31").await;
+    assert_eq!(earlier["strangers"], json!(0));
     let text = ask(&app, "funnel?format=csv").await.expect(200).body;
     assert!(
         text.starts_with("week,stage,reached,went_on,share\r\n") && text.contains("total,mql,2,2,1\r\n"),

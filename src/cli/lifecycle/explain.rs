@@ -203,6 +203,7 @@ mod tests {
             full_points: 20.0,
             points: 14.14,
             evidence: None,
+            first: None,
             facts: Vec::new(),
         };
         let fits = Row {
@@ -211,6 +212,7 @@ mod tests {
             full_points: 25.0,
             points: 25.0,
             evidence: None,
+            first: None,
             facts: vec![Known {
                 field: "contact.employees".to_owned(),
                 value: "60".to_owned(),
@@ -236,6 +238,7 @@ mod tests {
                 full_points: 15.0,
                 points: 0.0,
                 evidence: None,
+                first: None,
                 facts: vec![Known {
                     field: "contact.industry".to_owned(),
                     value: String::new(),

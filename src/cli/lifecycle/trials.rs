@@ -105,10 +105,11 @@ pub(super) fn backtest(told: &Backtest, language: Language, paint: Paint) -> Str
     people(&mut out, "Would be qualified too", &told.entering, paint);
     people(&mut out, "Would not be qualified any more", &told.leaving, paint);
     if !told.refused.is_empty() {
-        let title = "Refused as evidence: it can only be there once sales talks with them";
+        let title = "Refused as evidence";
         let _ = writeln!(out, "\n{}", paint.bold(title));
         for leak in &told.refused {
-            let _ = writeln!(out, "  {} {} {}", leak.rule, leak.label.get(language), paint.faint(&leak.asks));
+            let (label, asks) = (leak.label.get(language), paint.faint(&leak.asks));
+            let _ = writeln!(out, "  {} {label} {asks}: {}", leak.rule, leak.because.words());
         }
     }
     out

@@ -16,6 +16,11 @@ use crate::base::diagnostic::Mark;
 use crate::base::localized::Localized;
 use crate::subscriptions::Topic;
 
+/// Whether a text is the code of a country (ISO 3166-1 alpha-2), in any case of its letters.
+pub fn is_country(text: &str) -> bool {
+    countries::code_of(text).is_some()
+}
+
 /// One form.
 #[derive(Debug, Clone)]
 pub struct Form {

@@ -7,14 +7,15 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
 
 use super::{Posted, Refused, content_file, later, private, serve};
-use crate::base::ids::ContactId;
+use crate::base::ids::{ContactId, new_key};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::events::{self, Event};
 use crate::gates::{self, Fetched, Unlocked};
 use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::pages::Frame;
+use crate::jobs::queue;
+use crate::notify;
 use crate::storage::limits::Quota;
 
 /// Links that one person may ask for again.
@@ -201,13 +202,18 @@ async fn renewed(app: &Shared, token: &str) -> Result<(), Problem> {
     };
     let contact = gates::unlock::contact_of(&claims).ok_or(gates::Error::LinkUnknown)?;
     app.stores.limits.check("link_renew", &contact.to_string(), RENEW, now).await?;
+    let asset = app.catalog.asset(&claims.subject).ok_or(gates::Error::LinkUnknown)?;
     let mut tx = app.stores.db.begin().await?;
-    for form in
-        app.catalog.forms.iter().filter(|form| form.delivers.as_deref() == Some(claims.subject.as_str()))
-    {
+    for form in app.catalog.forms.iter().filter(|form| form.delivers.as_deref() == Some(asset.id.as_str())) {
         let Some(earlier) = gates::latest_submission(&mut tx, contact, &form.id).await? else { continue };
-        let event = Event::FormSubmitted { contact, submission: earlier.id, form: form.id.clone() };
-        events::append(&mut tx, &event, now).await?;
+        // However the file was handed out the first time: whoever holds a dead link is answered in her inbox. Nothing was
+        // filled in anew, so nobody else hears of it.
+        let key = format!("renewed:{}", new_key());
+        let mail = notify::mail_link(&mut tx, contact, asset, earlier.visitor, key, now).await?;
+        if let Some(planned) = mail {
+            let work = serde_json::to_value(&planned.work).expect("a mail is plain data");
+            queue::enqueue(&mut tx, "notify", &planned.key, &work, planned.at, now).await?;
+        }
         tx.commit().await?;
         return Ok(());
     }

@@ -1,9 +1,10 @@
 //! `/v1/forms/{form}`: forms in the pages of our sites. Before anybody is let in, the layers stand in the order of their
-//! cost: origin, nonce and fill time, honeypot, limits, syntax, and then what looks at the address ([`gates::Screen`]).
+//! cost: origin, the limit of the network, nonce and fill time, syntax, honeypot, the limits of the address and the form, and
+//! then what looks at the address ([`gates::Screen`]). docs/decisions/0014 says why the network's limit comes so early.
 
 use std::collections::BTreeMap;
 
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Deserialize;
 use serde_json::json;
@@ -198,9 +199,9 @@ async fn taken(
             let message = form.done.message.get(language);
             Ok(answer(visitor, message, link(app, form, &submitted, language)))
         }
-        Ok(Taken::Apart(reason)) => {
+        Ok(Taken::Apart) => {
             let message = message_apart(app, form, language);
-            Ok(dropped(answer(sent.visitor.clone(), &message, None), reason))
+            Ok(answer(sent.visitor.clone(), &message, None))
         }
         Err(Refused::Invalid(invalid)) => {
             let words = invalid.words(language);
@@ -230,8 +231,9 @@ impl<E: Into<Problem>> From<E> for Refused {
 pub(in crate::http) enum Taken {
     /// It was taken.
     In(Submitted),
-    /// It looks odd and was set apart, if there was anything in it to keep; the sender is answered like anybody.
-    Apart(Reason),
+    /// It looks odd and was set apart, if there was anything in it to keep; the sender is answered like anybody, and does
+    /// not learn which layer it was: the reason stands beside what was set apart.
+    Apart,
 }
 
 /// Lets a form in through all layers behind the limit of its network, in one transaction; with it goes the registration
@@ -255,7 +257,7 @@ pub(in crate::http) async fn take_in(
     let (showing, answers) = match checked {
         Ok(checked) => checked,
         // A machine learns nothing from what was wrong.
-        Err(_) if is_trapped => return Ok(Taken::Apart(Reason::Honeypot)),
+        Err(_) if is_trapped => return Ok(Taken::Apart),
         Err(refused) => return Err(refused),
     };
     app.stores.limits.check("form_address", answers.email.as_str(), PER_ADDRESS, now).await?;
@@ -302,7 +304,7 @@ pub(in crate::http) async fn take_in(
     let taken = match odd {
         Some(reason) => {
             quarantine::keep(&mut tx, &submission, reason, now).await?;
-            Taken::Apart(reason)
+            Taken::Apart
         }
         None => Taken::In(webinars::take(&mut tx, &app.lifecycle, &app.webinars, &submission, now).await?),
     };
@@ -334,11 +336,4 @@ pub(in crate::http) async fn limit(
     let quota = Quota { per_minute: settings.per_minute, burst: settings.burst };
     let network = network_of(proxies.client(request));
     Ok(app.stores.limits.check("forms", &network, quota, app.clock.now()).await?)
-}
-
-/// Marks an answer to what was set apart: it looks like any other.
-pub(in crate::http) fn dropped(mut response: HttpResponse, reason: Reason) -> HttpResponse {
-    let name = HeaderName::from_static("x-embudo-dropped");
-    response.headers_mut().insert(name, HeaderValue::from_static(reason.word()));
-    response
 }

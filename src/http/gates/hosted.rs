@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
 
 use super::fields::Drawn;
-use super::forms::{Refused, Sent, Taken, asked_of, dropped, limit, link, message_apart, take_in};
+use super::forms::{Refused, Sent, Taken, asked_of, limit, link, message_apart, take_in};
 use crate::base::ids::VisitorId;
 use crate::base::language::Language;
 use crate::gates::form::Typed;
@@ -156,9 +156,7 @@ pub(super) async fn take_page(
             let message = form.done.message.get(frame.language);
             return done(message, link(&app, form, &submitted, frame.language), submitted.visitor);
         }
-        Ok(Taken::Apart(reason)) => {
-            return dropped(done(&message_apart(&app, form, frame.language), None, None), reason);
-        }
+        Ok(Taken::Apart) => return done(&message_apart(&app, form, frame.language), None, None),
         Err(refused) => refused,
     };
     let (status, errors, words) = again(&refused, &frame);

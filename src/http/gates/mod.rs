@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 pub(super) use fields::described_fields;
-pub(super) use forms::{Refused, Taken, dropped, limit, take_in};
+pub(super) use forms::{Refused, Taken, limit, take_in};
 pub(super) use hosted::{Posted, again, later};
 
 use super::error::Problem;

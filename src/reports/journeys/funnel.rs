@@ -8,7 +8,10 @@ use serde::Serialize;
 
 use super::{Reached, Span, share};
 use crate::base::ids::ContactId;
-use crate::base::time::Timestamp;
+use crate::base::time::{MINUTE_MS, Timestamp};
+use crate::storage::Result;
+use crate::storage::db::Queries;
+use crate::{params, sql};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -45,16 +48,68 @@ pub struct Cohort {
     pub steps: Vec<Step>,
 }
 
+/// Devices that were seen for the first time in a quarter of an hour and are nobody's up to now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strangers {
+    /// Its beginning.
+    pub at: Timestamp,
+    pub devices: usize,
+}
+
+/// A quarter of an hour: weeks begin with one in every zone.
+const QUARTER_MS: i64 = 15 * MINUTE_MS;
+
+/// The devices that allow an identifier, are no machine's, came for the first time in the span, and belong to nobody who is
+/// known.
+///
+/// # Errors
+/// As the store says.
+pub async fn strangers(q: &mut impl Queries, span: Span) -> Result<Vec<Strangers>> {
+    let rows = q
+        .query(
+            sql!(
+                "select quarter, count(*) as devices
+                 from (
+                     select min(s.started_at) / $3 as quarter
+                     from visits s
+                     left join visitors v on v.id = s.visitor
+                     where s.consent > 0 and s.bot is null and s.started_at >= $1 and s.started_at < $2
+                         and v.contact_id is null
+                         and not exists (select 1 from visits e where e.visitor = s.visitor and e.started_at < $1)
+                     group by s.visitor
+                 ) as firsts
+                 group by quarter order by quarter"
+            ),
+            params![span.from, span.to, QUARTER_MS],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let devices: i64 = row.get("devices")?;
+            let quarter: i64 = row.get("quarter")?;
+            Ok(Strangers {
+                at: Timestamp(quarter * QUARTER_MS).max(span.from),
+                devices: usize::try_from(devices).unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Funnel {
+    /// Those in the first stage of whom nothing is known but that they came: devices, and not journeys.
+    pub strangers: usize,
     /// The whole span as one cohort.
     pub total: Vec<Step>,
     pub cohorts: Vec<Cohort>,
 }
 
 /// Makes the funnel of what was reached; rows may come in any order and beyond the span.
-pub fn funnel(question: &Question<'_>, rows: &[Reached]) -> Funnel {
+///
+/// Strangers stand in the first stage of the first journey and have not gone on: who is known was a visitor once, and would
+/// by herself always have gone on.
+pub fn funnel(question: &Question<'_>, rows: &[Reached], strangers: &[Strangers]) -> Funnel {
     let mut journeys: HashMap<(ContactId, i64), HashMap<&str, Timestamp>> = HashMap::new();
     for row in rows.iter().filter(|row| question.journey.is_none_or(|journey| journey == row.journey)) {
         let first = journeys.entry((row.contact, row.journey)).or_default();
@@ -76,6 +131,17 @@ pub fn funnel(question: &Question<'_>, rows: &[Reached]) -> Funnel {
             }
         }
     }
+    let is_theirs = question.journey.is_none_or(|journey| journey == 1);
+    let strangers = strangers.iter().filter(|some| is_theirs && question.span.has(some.at));
+    let mut unknown = 0;
+    for some in strangers {
+        let week = monday(some.at, question.zone);
+        let week = weeks.entry(week).or_insert_with(|| vec![(0, 0); question.stages.len()]);
+        for (reached, _) in [total.first_mut(), week.first_mut()].into_iter().flatten() {
+            *reached += some.devices;
+        }
+        unknown += some.devices;
+    }
     let steps = |counts: &[(usize, usize)]| {
         let last = question.stages.len().saturating_sub(1);
         let each = question.stages.iter().zip(counts).enumerate();
@@ -88,6 +154,7 @@ pub fn funnel(question: &Question<'_>, rows: &[Reached]) -> Funnel {
         .collect()
     };
     Funnel {
+        strangers: unknown,
         total: steps(&total),
         cohorts: weeks.iter().map(|(week, counts)| Cohort { week: *week, steps: steps(counts) }).collect(),
     }
@@ -138,7 +205,7 @@ mod tests {
                 _ => {}
             }
         }
-        let funnel = funnel(&question(None), &rows);
+        let funnel = funnel(&question(None), &rows, &[]);
         assert_eq!(funnel.cohorts[0].week.to_string(), "2026-11-02");
         let lead = &funnel.cohorts[0].steps[0];
         assert_eq!((lead.reached, lead.went_on, lead.share), (10, Some(4), Some(0.4)));
@@ -146,11 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn who_only_came_stands_above_those_who_became_leads() {
+        let stages = ["visitor", "lead"];
+        let (nikki, eva) = (ContactId::new(), ContactId::new());
+        let rows = reached(&[(nikki, 1, "visitor", 0), (nikki, 1, "lead", 1), (eva, 1, "visitor", 2)]);
+        let strangers = [(0, 4), (8, 1), (20, 9)]
+            .map(|(day, devices)| Strangers { at: MONDAY.plus_ms(day * DAY_MS), devices });
+        let of = |journey| {
+            let told = funnel(&Question { stages: &stages, ..question(journey) }, &rows, &strangers);
+            let weeks: Vec<usize> = told.cohorts.iter().map(|cohort| cohort.steps[0].reached).collect();
+            (told.strangers, told.total[0].reached, told.total[0].went_on, told.total[0].share, weeks)
+        };
+        assert_eq!(of(None), (5, 7, Some(1), Some(0.1429), vec![6, 1]));
+        assert_eq!(of(Some(2)), (0, 0, Some(0), None, vec![]), "nobody begins with her second journey");
+    }
+
+    #[test]
     fn a_second_journey_is_counted_by_itself() {
         let nikki = ContactId::new();
         let rows = reached(&[(nikki, 1, "mql", 0), (nikki, 1, "sql", 1), (nikki, 2, "mql", 8)]);
         let of = |journey| {
-            let total = funnel(&question(journey), &rows).total;
+            let total = funnel(&question(journey), &rows, &[]).total;
             (total[1].reached, total[1].went_on)
         };
         assert_eq!(of(None), (2, Some(1)));
@@ -170,6 +253,6 @@ mod tests {
         let mexico = TimeZone::get("America/Mexico_City").expect("bundled");
         let span = Span { from: MONDAY.plus_ms(-7 * DAY_MS), to: MONDAY.plus_ms(DAY_MS) };
         let question = Question { zone: &mexico, span, ..question(None) };
-        assert_eq!(funnel(&question, &rows).cohorts[0].week.to_string(), "2026-10-26");
+        assert_eq!(funnel(&question, &rows, &[]).cohorts[0].week.to_string(), "2026-10-26");
     }
 }

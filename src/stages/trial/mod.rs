@@ -11,7 +11,7 @@ mod replay;
 use serde::Serialize;
 
 pub use compare::{Backtest, Backtester, Change, Differ, Figures};
-pub use leaks::{Leak, without_leaks};
+pub use leaks::{Because, Leak, without_leaks};
 pub use lift::{Lift, Lifter, RuleLift};
 pub use replay::{Model, Move};
 

@@ -155,6 +155,29 @@ fn a_model_that_asks_for_the_booking_is_refused_its_evidence_and_told_so() {
 }
 
 #[test]
+fn what_comes_after_the_sale_and_what_the_talk_finds_out_is_no_evidence_and_says_why() {
+    let because = |condition: &str| {
+        let model = shipped(|text| {
+            text.replace("if: event(\"webinar.registered\", \"90d\")", &format!("if: {condition}"))
+        });
+        let told = backtest(&model, &shipped(|text| text));
+        told.refused.into_iter().find(|leak| leak.rule == "mql.webinar").map(|leak| leak.because)
+    };
+    for (condition, reason) in [
+        ("event(\"purchase\")", Some(Because::AfterTheSale)),
+        ("count(\"complaint\", \"30d\") >= 1", Some(Because::AfterTheSale)),
+        ("event(\"offer.claimed\")", Some(Because::SalesTalk)),
+        ("event(\"booking.confirmed\") || event(\"purchase\")", Some(Because::SalesTalk)),
+        ("bant_positive >= 4", Some(Because::Qualifying)),
+        ("bant.budget == \"yes\"", Some(Because::Qualifying)),
+        ("event(\"call.requested\")", None),
+        ("bant_positive >= 4 || event(\"webinar.registered\", \"90d\")", None),
+    ] {
+        assert_eq!(because(condition), reason, "{condition}");
+    }
+}
+
+#[test]
 fn whoever_is_qualified_only_once_it_is_decided_was_missed() {
     let definition = shipped(|text| text);
     let period = (NOW.plus_ms(-DAYS * DAY_MS), NOW);

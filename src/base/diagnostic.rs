@@ -147,7 +147,8 @@ impl Report {
     /// Takes a finding back that another one explains. Only for whoever noted it.
     pub fn withdraw(&self, at: &Mark, code: &'static str, message: &str) {
         self.inner.borrow_mut().found.retain(|d| {
-            (d.line, d.col, d.code, d.message.as_str()) != (at.line, at.col, code, message) || *d.path != *at.path
+            (d.line, d.col, d.code, d.message.as_str()) != (at.line, at.col, code, message)
+                || *d.path != *at.path
         });
     }
 

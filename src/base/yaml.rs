@@ -612,7 +612,10 @@ mod tests {
             map.required("steps");
             map.finish();
         };
-        assert_eq!(found("nmae: x\nsteps: y\n", walk), ["1:1 Y003 unknown key \"nmae\" | did you mean \"name\"?"]);
+        assert_eq!(
+            found("nmae: x\nsteps: y\n", walk),
+            ["1:1 Y003 unknown key \"nmae\" | did you mean \"name\"?"]
+        );
         // Something else that is unknown explains nothing.
         assert_eq!(found("colour: x\nsteps: y\n", walk).len(), 2);
     }

@@ -69,7 +69,9 @@ pub fn check(flow: &Flow, known: &Known, report: &Report) {
             }
             match lock.map(|lock| lock.get(&words.key)) {
                 Some(Some(lock)) => stale(words, lock, report),
-                Some(None) => unlocked.extend(words.translations().next().map(|(_, text)| (text, &words.key))),
+                Some(None) => {
+                    unlocked.extend(words.translations().next().map(|(_, text)| (text, &words.key)))
+                }
                 None => {}
             }
         }

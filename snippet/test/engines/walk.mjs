@@ -21,6 +21,8 @@ const SIZE = [1280, 860];
 const PATIENCE_MS = 45_000;
 /** 84 seconds, three times as fast, on a machine that may be too slow for that. */
 const FILM_MS = 120_000;
+/** So long no second of a film passes that plays. */
+const STUCK_MS = 10_000;
 /** Forms take no one who is faster than people are. */
 const FILL_MS = 2_500;
 /** The flow wants 60 % of the recording to be seen. */
@@ -171,7 +173,12 @@ async function watch(nikki) {
   await nikki.tab.run(() => {
     const player = document.querySelector('embudo-chat').shadowRoot.querySelector('video');
     player.muted = true;
-    player.addEventListener('timeupdate', () => player.currentTime && (player.playbackRate = 3));
+    const hurry = () => {
+      if (player.currentTime < 1) return;
+      player.removeEventListener('timeupdate', hurry);
+      player.playbackRate = 3;
+    };
+    player.addEventListener('timeupdate', hurry);
     player.play().catch((why) => (window.refused = String(why)));
   });
   const seen = () =>
@@ -181,9 +188,21 @@ async function watch(nikki) {
       for (let at = 0; at < player.played.length; at++) seen += player.played.end(at) - player.played.start(at);
       return { problem: player.error?.message || window.refused || '', share: seen / length };
     }, length);
+  let [best, since] = [0, Date.now()];
   await wait(`${SHARE * 100} % of the recording`, async () => {
     const { problem, share } = await seen();
     assert.equal(problem, '', 'the recording plays');
+    if (share > best) [best, since] = [share, Date.now()];
+    else if (Date.now() - since > STUCK_MS) {
+      // On a busy machine GStreamer's film stands still now and then when its speed changes: she moves it a little.
+      since = Date.now();
+      await nikki.tab.run(() => {
+        const player = document.querySelector('embudo-chat').shadowRoot.querySelector('video');
+        player.playbackRate = 1;
+        player.currentTime += 0.1;
+        player.play().catch((why) => (window.refused = String(why)));
+      });
+    }
     return share >= SHARE;
   }, FILM_MS);
   await nikki.tab.run(() => document.querySelector('embudo-chat').shadowRoot.querySelector('video').pause());

@@ -319,6 +319,7 @@ mod tests {
             sources.put(kind, path.to_owned(), text.to_owned());
         }
         for (path, text) in [
+            ("leave-message.yaml", include_str!("../../bot-flows/leave-message.yaml")),
             ("welcome.yaml", include_str!("../../bot-flows/welcome.yaml")),
             ("webinar-recording.yaml", include_str!("../../bot-flows/webinar-recording.yaml")),
         ] {

@@ -354,6 +354,7 @@ fn could_be(node: &Node, wanted: bool, known: &dyn Fn(&str) -> Option<Val<'stati
             let side = |node: &Node| match node {
                 Node::Int(n) => Some(Val::Int(*n)),
                 Node::Float(n) => Some(Val::Float(*n)),
+                Node::Text(text) => Some(Val::Text(text)),
                 Node::Field(path) => known(path),
                 _ => None,
             };

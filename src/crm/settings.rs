@@ -406,13 +406,13 @@ mod tests {
             codes(&format!("connections:\n  - {{name: x, kind: pipedrive, token: abcdef{rest}}}\n"))
         };
         assert_eq!(one(""), Vec::<String>::new());
-        assert_eq!(one(", stages: {sqx: 1}"), ["2:60 R103"]);
-        assert_eq!(one(", stages: {sql: 1, sal: 1}"), ["2:59 R104"]);
+        assert_eq!(one(", stages: {sqx: 1}"), ["2:56 R103"]);
+        assert_eq!(one(", stages: {sql: 1, sal: 1}"), ["2:55 R104"]);
         assert_eq!(one(", stages: {prospect: new}"), ["2:5 R106"]);
         assert_eq!(one(", hook: abcdefghijklmnopqrstuvwxyz"), ["2:5 R105"]);
-        assert_eq!(one(", hook: short"), ["2:57 Y004"]);
-        assert_eq!(one(", fields: {company: {a: contact.email}}"), ["2:73 R107"]);
-        assert_eq!(one(", fields: {person: {a: contact.email}}"), ["2:60 Y003"]);
+        assert_eq!(one(", hook: short"), ["2:53 Y004"]);
+        assert_eq!(one(", fields: {company: {a: contact.email}}"), ["2:69 R107"]);
+        assert_eq!(one(", fields: {person: {a: contact.email}}"), ["2:56 Y003"]);
         assert_eq!(one(", won: 3"), ["2:5 R106"]);
         assert_eq!(
             codes("connections:\n  - {name: x, kind: freshsales, token: abcdef}\n"),

@@ -89,8 +89,10 @@ impl Source {
             fixed.flat_map(|(area, names)| names.iter().map(move |name| format!("{area}.{name}"))).collect();
         if areas(thing).contains(&"bant") {
             names.extend(BANT.iter().chain(&["summary"]).map(|name| format!("bant.{name}")));
-            names.extend(["field.job_title", "field.phone", "consent.marketing"].map(str::to_owned));
         }
+        let free = ["field.job_title", "field.phone", "consent.marketing"];
+        let is_known = |name: &&str| areas(thing).iter().any(|area| name.split('.').next() == Some(*area));
+        names.extend(free.iter().filter(|name| is_known(name)).map(|name| (*name).to_owned()));
         names
     }
 }

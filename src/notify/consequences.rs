@@ -152,8 +152,17 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
     Ok(plan.planned)
 }
 
-/// The mail with a file that a person asked for, or whoever typed her address: the same file once in ten minutes and so
-/// many in a day. Nothing if she has had it, or enough of them: the earlier link works.
+/// How a file was asked for by mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// By a form, in which anybody can type an address.
+    ByForm,
+    /// By whoever holds a link of hers that works no longer.
+    ForADeadLink,
+}
+
+/// The mail with a file that a person asked for, or whoever typed her address: by forms the same file once in ten
+/// minutes, and so many in a day. Nothing if she has had it, or enough of them: the earlier link works.
 ///
 /// # Errors
 /// As the store says.
@@ -162,7 +171,7 @@ pub async fn mail_link(
     contact: ContactId,
     asset: &gates::Asset,
     visitor: Option<VisitorId>,
-    key: String,
+    (asked, key): (Asked, String),
     at: Timestamp,
 ) -> storage::Result<Option<Planned>> {
     let contact = match contacts::survivor(tx, contact).await {
@@ -173,8 +182,8 @@ pub async fn mail_link(
     tx.lock(&format!("links_mailed:{contact}")).await?;
     let a_day_ago = at.plus_ms(-DAY_MS);
     let mailed = store::links_mailed(tx, contact, a_day_ago).await?;
-    let has_it =
-        mailed.iter().any(|(file, then)| *file == asset.id && at.since_ms(*then).abs() < SAME_LINK_MS);
+    let has_it = asked == Asked::ByForm
+        && mailed.iter().any(|(file, then)| *file == asset.id && at.since_ms(*then).abs() < SAME_LINK_MS);
     if has_it || mailed.len() >= LINKS_A_DAY {
         return Ok(None);
     }
@@ -342,7 +351,8 @@ impl Plan<'_> {
             let submission = gates::submission(tx, submission).await.map_err(unwritable)?;
             let visitor = submission.and_then(|submission| submission.visitor);
             let key = format!("{}:asset_link", self.recorded.id);
-            self.planned.extend(mail_link(tx, contact, asset, visitor, key, self.recorded.at).await?);
+            let asked = (Asked::ByForm, key);
+            self.planned.extend(mail_link(tx, contact, asset, visitor, asked, self.recorded.at).await?);
         }
         for invitation in desk.rules.invitations.iter().filter(|invitation| invitation.form == form.id) {
             let lies_ahead = desk

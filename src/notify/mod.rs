@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use channels::console::Notice;
 pub use channels::smtp::Mailer;
 pub use channels::webhook::Told;
-pub use consequences::{mail_link, plan};
+pub use consequences::{Asked, mail_link, plan};
 pub use hooks::{Hook, secret};
 pub use mails::{Counted, Mail, Row as TrafficRow, Spike, Week};
 pub use outbound::{Answer, Outbound};

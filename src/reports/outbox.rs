@@ -278,8 +278,7 @@ pub async fn queue(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Queued>> 
 async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
     let payload: Json = row.json("payload")?;
     let text = |path: &str| payload.pointer(path).and_then(Json::as_str);
-    let what =
-        ["/mail/template", "/mail/mail", "/notice/kind", "/told/event/kind", "/event", "/what", "/by"];
+    let what = ["/mail/template", "/mail/mail", "/notice/kind", "/told/event/kind", "/event", "/what", "/by"];
     let what = what.into_iter().find_map(text).unwrap_or_default().to_owned();
     let contact =
         ["/mail/contact", "/contact"].into_iter().find_map(text).and_then(|id| ContactId::parse(id).ok());

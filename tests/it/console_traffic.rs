@@ -137,6 +137,7 @@ async fn days_without_anybody_say_what_to_do_and_other_days_are_a_form_away() {
     has(&text, "Nobody was counted in these days");
     a_day(&app).await;
     app.clock.advance(2 * DAY_MS);
+    let ana = log_in(&app, "viewer@faro.example").await;
     let today = words(&ana.sees("/console/traffic?range=today").await);
     has(&today, "Nobody was counted in these days");
     let own = words(&ana.sees("/console/traffic?range=own&from=2026-11-23&to=2026-11-23").await);
@@ -367,7 +368,7 @@ async fn a_shared_link_shows_numbers_and_nothing_else_until_it_ends() {
     a_day(&app).await;
     let marta = agent(&app, Role::Marketing).await;
     let link = share(&marta, "Agency", "7").await;
-    let stranger = Client::new(&app.url);
+    let stranger = Client::new(&app.url).with("accept-language", "en");
     let page = stranger.get(&format!("{link}?range=today")).await.expect(200);
     let text = words(&page.body);
     has(&text, "Visitors 2");

@@ -352,9 +352,16 @@ async fn the_new_link_to_a_file_that_was_opened_at_once_comes_by_mail_and_works(
         let fixture = repository("tests/it/fixtures/content.yaml");
         let text =
             std::fs::read_to_string(fixture).expect("readable").replace("deliver: both", "deliver: inline");
-        let own = std::env::temp_dir().join(format!("inline-{}.yaml", embudo::base::ids::new_key()));
-        std::fs::write(&own, text).expect("written");
-        set(settings, "definitions", "content", own.display().to_string());
+        let own = |name: &str, text: String| {
+            let own = std::env::temp_dir().join(format!("{name}-{}.yaml", embudo::base::ids::new_key()));
+            std::fs::write(&own, text).expect("written");
+            own.display().to_string()
+        };
+        set(settings, "definitions", "content", own("content", text));
+        // What is handed out at once is not for a kiosk.
+        let forms = std::fs::read_to_string(repository("tests/it/fixtures/forms.yaml")).expect("readable");
+        let forms = forms.replace("delivers: reading-guide\n    kiosk: true", "delivers: reading-guide");
+        set(settings, "definitions", "forms", own("forms", forms));
     })
     .await;
     let files = app.folder().join("files");

@@ -431,7 +431,7 @@ mod tests {
         let (graph, layout) = placed();
         let at = |id: &str| layout.nodes[graph.nodes.iter().position(|node| node.id == id).expect("a node")];
         let (timeout, hello) = (at("timeout"), at("hello"));
-        assert!(timeout.x > hello.x && layout.width < 1_600.0, "{layout:?}");
+        assert!(timeout.x > hello.x && layout.width < 1_800.0, "{layout:?}");
     }
 
     #[test]

@@ -234,14 +234,14 @@ mod tests {
         assert_eq!(edge(node("menu", Kind::Step), node("pick_slot", Kind::Person)), Some("call"));
         assert_eq!(edge(node("bye", Kind::Step), node("answered", Kind::End)), Some(""));
         assert_eq!(
-            edge(node("live", Kind::Person), node("away", Kind::Step)),
+            edge(node("live", Kind::Person), node("missed", Kind::Branch)),
             Some("unavailable, expired"),
             "ways that are the same are drawn once"
         );
         assert_eq!(edge(node(HUMAN, Kind::Event), node("live", Kind::Person)), Some(""));
         assert_eq!(edge(node("timeout", Kind::Event), node("paused", Kind::Step)), Some(""));
         assert_eq!(edge(node("menu", Kind::Step), node("paused", Kind::Step)), None, "said once for all");
-        let given_up = edge(node("ask_email", Kind::Step), node("bye", Kind::Step));
+        let given_up = edge(node("away", Kind::Step), node("heard", Kind::Step));
         assert_eq!(given_up, Some("exhausted"), "what a step handles itself");
     }
 

@@ -370,7 +370,8 @@ mod tests {
 
     fn said(lines: &[&str]) -> String {
         let text = include_str!("../../../bot-flows/welcome.yaml");
-        said_to(&[("welcome.yaml", text)], "welcome", lines)
+        let message = include_str!("../../../bot-flows/leave-message.yaml");
+        said_to(&[("welcome.yaml", text), ("leave-message.yaml", message)], "welcome", lines)
     }
 
     fn said_to(files: &[(&str, &str)], flow: &str, lines: &[&str]) -> String {

@@ -209,7 +209,8 @@ async fn renewed(app: &Shared, token: &str) -> Result<(), Problem> {
         // However the file was handed out the first time: whoever holds a dead link is answered in her inbox. Nothing was
         // filled in anew, so nobody else hears of it.
         let key = format!("renewed:{}", new_key());
-        let mail = notify::mail_link(&mut tx, contact, asset, earlier.visitor, key, now).await?;
+        let asked = (notify::Asked::ForADeadLink, key);
+        let mail = notify::mail_link(&mut tx, contact, asset, earlier.visitor, asked, now).await?;
         if let Some(planned) = mail {
             let work = serde_json::to_value(&planned.work).expect("a mail is plain data");
             queue::enqueue(&mut tx, "notify", &planned.key, &work, planned.at, now).await?;

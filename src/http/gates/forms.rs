@@ -1,6 +1,6 @@
 //! `/v1/forms/{form}`: forms in the pages of our sites. Before anybody is let in, the layers stand in the order of their
 //! cost: origin, the limit of the network, nonce and fill time, syntax, honeypot, the limits of the address and the form, and
-//! then what looks at the address ([`gates::Screen`]). docs/decisions/0014 says why the network's limit comes so early.
+//! then what looks at the address ([`gates::Screen`]). docs/decisions/0016 says why the network's limit comes so early.
 
 use std::collections::BTreeMap;
 

@@ -351,17 +351,21 @@ fn could_be(node: &Node, wanted: bool, known: &dyn Fn(&str) -> Option<Val<'stati
         Node::Either(left, right) if wanted => could_be(left, true, known) || could_be(right, true, known),
         Node::Either(left, right) => could_be(left, false, known) && could_be(right, false, known),
         Node::Compare(how, left, right) => {
-            let side = |node: &Node| match node {
-                Node::Int(n) => Some(Val::Int(*n)),
-                Node::Float(n) => Some(Val::Float(*n)),
-                Node::Text(text) => Some(Val::Text(text)),
-                Node::Field(path) => known(path),
-                _ => None,
-            };
-            let sides = side(left).zip(side(right));
+            let sides = side(left, known).zip(side(right, known));
             sides.is_none_or(|(left, right)| compare(*how, left, right) == Ok(wanted))
         }
         _ => true,
+    }
+}
+
+/// What a side of a comparison is, as far as it is known.
+fn side<'n>(node: &'n Node, known: &dyn Fn(&str) -> Option<Val<'static>>) -> Option<Val<'n>> {
+    match node {
+        Node::Int(n) => Some(Val::Int(*n)),
+        Node::Float(n) => Some(Val::Float(*n)),
+        Node::Text(text) => Some(Val::Text(text)),
+        Node::Field(path) => known(path),
+        _ => None,
     }
 }
 

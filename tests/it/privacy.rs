@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::gates::{contact, submit};
 use crate::people::{app, holder, program};
+use crate::support::answer::Answer;
 use crate::support::app::TestApp;
 use crate::support::stores::fresh_postgres;
 
@@ -678,7 +679,7 @@ async fn whoever_has_a_part_in_an_open_deal_is_no_unconverted_lead() {
     assert!((200..300).contains(&put.status), "{}", put.body);
     app.clock.advance(400 * DAY_MS);
     assert_eq!(unconverted(&app, 30).await, 0);
-    program.post(&format!("/api/v1/deals/{deal}/lost"), &json!({"reason": "price"})).await.expect(200);
+    tells(&app, &format!("/api/v1/deals/{deal}/lost"), &json!({"reason": "price"})).await.expect(200);
     app.clock.advance(31 * DAY_MS);
     assert_eq!(unconverted(&app, 30).await, 1);
 }

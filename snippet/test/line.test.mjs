@@ -83,7 +83,7 @@ function stage(t, { opens = true, after = 0 } = {}) {
   const page = new Map();
   const window = { EventSource };
   const global = {
-    window, WebSocket, EventSource, setTimeout: later, clearTimeout, Math, Map, JSON, Promise, Error, Number, Object,
+    window, WebSocket, EventSource, URLSearchParams, setTimeout: later, clearTimeout, Math, Map, JSON, Promise, Error, Number, Object,
     location: { origin: 'https://embudo.example', reload: () => world.reloads++ },
     document: { visibilityState: 'visible', addEventListener() {} },
     addEventListener: (name, act) => page.set(name, act),

@@ -151,10 +151,10 @@ async function logIn(mike, server, language) {
   await mike.click('main form button');
   await mike.sees('h1', /\S/);
   await wait('the console', async () => (await mike.texts('nav.rail')).length);
-  if ((await mike.tab.run(() => document.documentElement.lang)) !== language) {
+  if ((await wait('his page', () => mike.tab.run(() => document.documentElement?.lang))) !== language) {
     await mike.click('details.menu > summary');
     await mike.click(`button[name=language][value=${language}]`);
-    await wait('his language', () => mike.tab.run((language) => document.documentElement.lang === language, language));
+    await wait('his language', () => mike.tab.run((language) => document.documentElement?.lang === language, language));
   }
   const isThere = () => mike.tab.run(() => document.querySelector('.presence-switch')?.ariaChecked === 'true');
   await wait('the switch', async () => (await mike.texts('.presence-switch')).length);

@@ -34,6 +34,23 @@
   let refreshing = null;
   let again = new Set();
 
+  // A click is lost if what it began on is swapped before it ends: nothing is swapped while a button is held down, but
+  // for one that is let go where nobody tells us.
+  const HELD_MS = 3_000;
+  let released = Promise.resolve();
+  addEventListener(
+    "pointerdown",
+    () => {
+      const over = new AbortController();
+      released = new Promise((done) => {
+        const end = () => setTimeout(done);
+        for (const name of ["pointerup", "pointercancel", "dragend"]) addEventListener(name, end, { capture: true, signal: over.signal });
+        setTimeout(done, HELD_MS);
+      }).then(() => over.abort());
+    },
+    { capture: true },
+  );
+
   /** Fetches this page once and swaps the parts that listen to one of the topics. */
   async function refresh(topics) {
     if (refreshing) {
@@ -49,6 +66,7 @@
         if (answer.redirected && new URL(answer.url).pathname === "/console/login") return location.reload();
         if (!answer.ok) return;
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        await released;
         wanted.forEach((part) => swap(part, fresh));
         if (log) extendLog(fresh);
         takeCounts(fresh);

@@ -1,10 +1,10 @@
-//! Feeds the reader of hits with whatever the fuzzer thinks of.
+//! Feeds `readers/hit.rs` with whatever the fuzzer thinks of.
 
 #![no_main]
 
-#[path = "../decode.rs"]
-mod decode;
+#[path = "../readers/hit.rs"]
+mod reader;
 
-libfuzzer_sys::fuzz_target!(|body: &[u8]| {
-    decode::decode(body);
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    reader::read(bytes);
 });

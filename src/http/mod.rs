@@ -13,6 +13,7 @@ mod identify;
 mod letters;
 mod lifecycle;
 mod offers;
+mod openapi;
 mod ops;
 mod outbox;
 mod people;
@@ -123,6 +124,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(flows::routes)
                     .configure(events::routes)
                     .configure(offers::routes)
+                    .configure(openapi::routes)
                     .configure(outbox::routes)
                     .configure(reports::routes)
                     .configure(segments::routes)

@@ -1,4 +1,4 @@
-// What is held against any body at all. The fuzz target and tests/it/hostile.rs run it.
+// What must hold for any body of hits. The fuzz target and tests/it/fuzzed.rs run it.
 
 use embudo::base::time::{DAY_MS, Timestamp};
 use embudo::hits::{self, BATCH_MOST};
@@ -8,11 +8,11 @@ const BODY_MOST: usize = 65_536;
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
 /// Reads a body, plain and as gzip, and panics if something came out that may not exist.
-pub fn decode(body: &[u8]) -> usize {
-    ["", "gzip"].into_iter().map(|encoding| decode_as(body, encoding)).sum()
+pub fn read(body: &[u8]) -> usize {
+    ["", "gzip"].into_iter().map(|encoding| read_as(body, encoding)).sum()
 }
 
-fn decode_as(body: &[u8], encoding: &str) -> usize {
+fn read_as(body: &[u8], encoding: &str) -> usize {
     let Ok(plain) = hits::unpacked(body, encoding, BODY_MOST) else { return 0 };
     assert!(plain.len() <= BODY_MOST, "more was unpacked than may be");
     let Ok(found) = hits::parse(&plain, BATCH_MOST, NOW) else { return 0 };

@@ -1,0 +1,10 @@
+//! Feeds `readers/address.rs` with whatever the fuzzer thinks of.
+
+#![no_main]
+
+#[path = "../readers/address.rs"]
+mod reader;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    reader::read(bytes);
+});

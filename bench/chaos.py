@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What is left of acknowledged hits when things die.
+"""What is left of acknowledged hits and booked calls when things die.
 
 Starts servers of its own (Embudo, PostgreSQL, Redis, haproxy) on free ports, sends hits with known ids, notes an id only
 when its 202 was read, kills or stops something under load, starts everything again, waits until all is carried into the
@@ -31,6 +31,8 @@ import time
 import urllib.request
 import uuid
 from pathlib import Path
+
+from chaos_calls import calls
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = [
@@ -173,6 +175,7 @@ class Deployment:
             lines += [f'redis = "{redis}"'] if redis else []
             lines += [f"{key} = {value}" for key, value in (storage or {}).items()]
             lines += ["[collector]", "hits_per_minute = 1000000000", "hits_burst = 1000000000"]
+            lines += ["[bookings]", *(f"{name}per_minute = 1000000\n{name}burst = 1000000" for name in ("", "slots_"))]
             lines += ["[definitions]"]
             lines += [f'{name} = "{ROOT}/config/{name}.yaml"' for name in ("lifecycle", "forms", "content", "webinars", "team", "notify")]
             lines += [f'flows = "{ROOT}/bot-flows"', f'assets = "{ROOT}/assets"', "[log]", 'level = "warn"']
@@ -382,6 +385,30 @@ async def spread(options, folder):
         await postgres.stop(signal.SIGQUIT)
 
 
+async def booked(options, folder):
+    """kill -9 while calls are booked, SQLite and in process"""
+    deployment = Deployment(options.binary, folder)
+    try:
+        return await calls("embedded: kill -9 while calls are booked", deployment, options.times, psql)
+    finally:
+        await deployment.stop()
+
+
+async def booked_spread(options, folder):
+    """kill -9 while calls are booked, PostgreSQL and Redis"""
+    postgres, redis = postgres_server(folder), redis_server(options, folder)
+    deployment = None
+    try:
+        await postgres.start()
+        await redis.start()
+        deployment = Deployment(options.binary, folder, postgres, f"redis://127.0.0.1:{redis.port}")
+        return await calls("postgres+redis: kill -9 while calls are booked", deployment, options.times, psql)
+    finally:
+        for server in [*(deployment.nodes if deployment else []), redis]:
+            await server.stop()
+        await postgres.stop(signal.SIGQUIT)
+
+
 def fill(path):
     """Writes until the disk is full."""
     ballast = os.open(path, os.O_WRONLY | os.O_CREAT)
@@ -579,7 +606,10 @@ async def nodes(options, folder):
         await database.stop(signal.SIGQUIT)
 
 
-SCENARIOS = {"embedded": embedded, "spread": spread, "disk": disk, "redis": redis, "postgres": postgres, "nodes": nodes}
+SCENARIOS = {
+    "embedded": embedded, "spread": spread, "disk": disk, "redis": redis, "postgres": postgres, "nodes": nodes,
+    "calls": booked, "calls-spread": booked_spread,
+}
 
 
 async def run(options):

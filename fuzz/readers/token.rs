@@ -11,7 +11,7 @@ const PURPOSES: [Purpose; 4] =
 
 /// Offers the bytes as a token, and a good token changed by them. Tells how many were taken: the unchanged ones.
 pub fn read(bytes: &[u8]) -> usize {
-    let keys = Keys::new(&Secret::from("a secret of at least 32 characters".to_owned()));
+    let keys = Keys::new(&Secret::new("a secret of at least 32 characters"));
     let text = String::from_utf8_lossy(bytes);
     for purpose in PURPOSES {
         assert_eq!(keys.verify(purpose, &text, NOW), Err(TokenError::Forged), "made by nobody: {text}");

@@ -65,9 +65,9 @@ pub fn document() -> Json {
         }
     }
     let everywhere = whole["security"].clone();
-    if let Some(paths) = whole["paths"].as_object_mut() {
-        for operation in paths.values_mut().flat_map(operations) {
-            write_out_errors(operation, &everywhere);
+    for (path, item) in whole["paths"].as_object_mut().into_iter().flatten() {
+        for operation in operations(item) {
+            write_out_errors(path, operation, &everywhere);
         }
     }
     whole
@@ -109,11 +109,11 @@ fn json_of(yaml: &Yaml<'_>) -> Json {
 }
 
 /// Turns the codes of an operation into its answers, by status.
-fn write_out_errors(operation: &mut Map<String, Json>, everywhere: &Json) {
+fn write_out_errors(path: &str, operation: &mut Map<String, Json>, everywhere: &Json) {
     let named = operation.remove("errors").unwrap_or_default();
     let named = named.as_array().into_iter().flatten().filter_map(Json::as_str);
     let mut codes: Vec<String> = named.map(str::to_owned).collect();
-    codes.extend(common(operation, everywhere).into_iter().map(str::to_owned));
+    codes.extend(common(path, operation, everywhere).into_iter().map(str::to_owned));
     let mut by_status: BTreeMap<u16, Vec<(&str, &str)>> = BTreeMap::new();
     for (code, status, title) in CODES.iter().filter(|(code, ..)| codes.iter().any(|named| named == code)) {
         by_status.entry(*status).or_default().push((code, title));
@@ -134,7 +134,7 @@ fn write_out_errors(operation: &mut Map<String, Json>, everywhere: &Json) {
 }
 
 /// The codes that every operation of this kind can answer with.
-fn common(operation: &Map<String, Json>, everywhere: &Json) -> Vec<&'static str> {
+fn common(path: &str, operation: &Map<String, Json>, everywhere: &Json) -> Vec<&'static str> {
     let mut codes = vec!["store.unavailable"];
     let security = operation.get("security").unwrap_or(everywhere);
     let asks_for =
@@ -144,6 +144,9 @@ fn common(operation: &Map<String, Json>, everywhere: &Json) -> Vec<&'static str>
     }
     if asks_for("people_key") {
         codes.push("api.scope_missing");
+    }
+    if path.contains('{') {
+        codes.push("request.not_found");
     }
     if operation.contains_key("parameters") {
         codes.push("request.malformed");

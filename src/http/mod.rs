@@ -16,6 +16,7 @@ mod offers;
 mod ops;
 mod outbox;
 mod people;
+mod preferences;
 mod profiling;
 mod proxies;
 mod reports;
@@ -129,6 +130,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(people::routes)
                     .configure(letters::routes)
                     .configure(subscriptions::routes)
+                    .configure(preferences::routes)
                     .configure(lifecycle::routes)
                     .configure(team::routes)
                     .configure(traffic::routes)

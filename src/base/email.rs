@@ -45,6 +45,13 @@ const FREE_MAIL: &[&str] = &[
 ];
 
 impl Email {
+    /// The address so that only its owner recognises it: `n•••@a•••`. How long the parts are is not told.
+    pub fn masked(&self) -> String {
+        let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
+        let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
+        format!("{}•••@{}•••", first(local), first(domain))
+    }
+
     /// Reads an address (RFC 5321 mailbox without quoting and address literals, at most 254 octets).
     ///
     /// # Errors

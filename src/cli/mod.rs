@@ -5,6 +5,7 @@ mod check;
 mod contact;
 mod crm;
 mod demo;
+mod doctor;
 mod flow;
 mod forms;
 mod lifecycle;
@@ -50,6 +51,8 @@ enum Command {
     Contact(contact::Arguments),
     /// Try a CRM, and see what it would be told.
     Crm(crm::Arguments),
+    /// What stands in the way of mails, and what to do.
+    Doctor(doctor::Arguments),
     /// Test a flow, talk to it, draw it.
     Flow(flow::Arguments),
     /// Look at submissions that seem odd.
@@ -89,6 +92,7 @@ pub fn run() -> ExitCode {
         Command::Check(own) => check::run(&own, arguments.config.as_deref()),
         Command::Contact(own) => settings(arguments.config).and_then(|config| contact::run(&own, &config)),
         Command::Crm(own) => settings(arguments.config).and_then(|config| crm::run(&own, &config)),
+        Command::Doctor(own) => settings(arguments.config).and_then(|config| doctor::run(&own, &config)),
         Command::Flow(own) => settings(arguments.config).and_then(|config| flow::run(&own, &config)),
         Command::Forms(own) => settings(arguments.config).and_then(|config| forms::run(&own, &config)),
         Command::Lifecycle(own) => {

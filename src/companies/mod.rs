@@ -7,9 +7,9 @@ mod store;
 
 use serde::Serialize;
 
-pub use store::{fields, find, list, of_domain};
+pub use store::{fields, find, list, of_domain, suggestion, suggestions};
 
-use crate::base::ids::CompanyId;
+use crate::base::ids::{CompanyId, ContactId};
 use crate::base::time::Timestamp;
 use crate::base::trust::Trust;
 use crate::storage::Result;
@@ -147,8 +147,22 @@ pub struct Field {
     pub source: String,
     /// How much it is believed.
     pub trust: Trust,
+    /// Who of its people said it, if one of them did.
+    pub contact: Option<ContactId>,
     /// Since when.
     pub at: Timestamp,
+}
+
+/// A fact as it was said.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    pub name: Name,
+    pub value: &'a str,
+    /// `form`, `chat`, `console`, `import`, ….
+    pub source: &'a str,
+    pub trust: Trust,
+    /// Who of its people says it, if one of them does.
+    pub contact: Option<ContactId>,
 }
 
 /// What a fact about a person says about the company she works for, if it does.
@@ -172,33 +186,59 @@ pub fn head_count(text: &str) -> i64 {
 }
 
 /// Sets a fact, unless what is known is better trusted, or as little: what one stranger claims does not make another's
-/// claim untrue, and everybody who works there is judged by it. Returns whether the value is the one that counts now.
+/// claim untrue, and everybody who works there is judged by it. Then it waits as a suggestion. Returns whether the value is
+/// the one that counts now.
 ///
 /// # Errors
 /// As the store says.
-pub async fn set_field(
-    tx: &mut Tx,
-    company: CompanyId,
-    name: Name,
-    value: &str,
-    source: &str,
-    trust: Trust,
-    now: Timestamp,
-) -> Result<bool> {
-    let value = value.trim();
+pub async fn set_field(tx: &mut Tx, company: CompanyId, told: &Told<'_>, now: Timestamp) -> Result<bool> {
+    let told = Told { value: told.value.trim(), ..*told };
+    let Told { name, value, trust, .. } = told;
     if value.is_empty() {
         return Ok(false);
     }
     let known = store::field(tx, company, name).await?;
     let stays =
         |known: &Field| trust < known.trust || (trust, known.trust) == (Trust::Claimed, Trust::Claimed);
-    if known.as_ref().is_some_and(|known| known.value != value && stays(known)) {
-        return Ok(false);
+    match &known {
+        Some(known) if known.value != value && stays(known) => {
+            store::suggest(tx, company, &told, now).await?;
+            return Ok(false);
+        }
+        // Said again by somebody who is believed no more: it is known from whom it was known before.
+        Some(known) if known.value == value && known.trust >= trust => return Ok(true),
+        Some(_) | None => {}
     }
-    let trust = known.filter(|known| known.value == value).map_or(trust, |known| known.trust.max(trust));
-    store::put_field(tx, company, name, value, source, trust, now).await?;
+    store::put_field(tx, company, &told, now).await?;
     store::mirror(tx, company, name, value).await?;
+    if suggestion(tx, company, name).await?.is_some_and(|waiting| waiting.value == value) {
+        store::drop_suggestion(tx, company, name).await?;
+    }
     Ok(true)
+}
+
+/// Takes the value that waits: somebody of ours stands for it now. Returns whether one waited.
+///
+/// # Errors
+/// As the store says.
+pub async fn accept(tx: &mut Tx, company: CompanyId, name: Name, now: Timestamp) -> Result<bool> {
+    let Some(waiting) = suggestion(tx, company, name).await? else { return Ok(false) };
+    let known = store::field(tx, company, name).await?;
+    let trust = known.map_or(Trust::Confirmed, |known| known.trust.max(Trust::Confirmed));
+    let (value, source) = (waiting.value.as_str(), "console");
+    let told = Told { name, value, source, trust, contact: waiting.contact };
+    store::put_field(tx, company, &told, now).await?;
+    store::mirror(tx, company, name, value).await?;
+    store::drop_suggestion(tx, company, name).await?;
+    Ok(true)
+}
+
+/// Throws the value away that waits. Returns whether one waited.
+///
+/// # Errors
+/// As the store says.
+pub async fn dismiss(tx: &mut Tx, company: CompanyId, name: Name) -> Result<bool> {
+    store::drop_suggestion(tx, company, name).await
 }
 
 /// A first guess at a company's name, until somebody says better: `acme.example` is `Acme`, and a domain that DNS spells
@@ -266,8 +306,10 @@ mod tests {
         let mut tx = db.begin().await.expect("begins");
         let acme = of_domain(&mut tx, "acme.example", NOW).await.expect("made");
         assert_eq!(of_domain(&mut tx, "acme.example", NOW).await.expect("found"), acme);
+        let nikki = ContactId::new();
         let mut set = async |name, value: &str, trust| {
-            set_field(&mut tx, acme, name, value, "form", trust, NOW).await.expect("set")
+            let told = Told { name, value, source: "form", trust, contact: Some(nikki) };
+            set_field(&mut tx, acme, &told, NOW).await.expect("set")
         };
         assert!(set(Name::Employees, "51-200", Trust::Claimed).await);
         assert!(!set(Name::Employees, "9", Trust::Claimed).await);
@@ -280,5 +322,24 @@ mod tests {
             (known.name.as_str(), known.employees, known.country.as_deref()),
             ("Acme Iberia", Some(250), Some("ES"))
         );
+        // What did not count waits, the latest of those that are believed alike.
+        let waiting = suggestions(&mut tx, acme).await.expect("read");
+        let told: Vec<_> =
+            waiting.iter().map(|it| (it.name.as_str(), it.value.as_str(), it.contact)).collect();
+        assert_eq!(told, [("employees", "3", Some(nikki))]);
+        assert!(accept(&mut tx, acme, Name::Employees, NOW).await.expect("taken"));
+        assert!(!accept(&mut tx, acme, Name::Employees, NOW).await.expect("nothing waits"));
+        let counts = store::field(&mut tx, acme, Name::Employees).await.expect("read").expect("known");
+        let (value, source) = (counts.value.as_str(), counts.source.as_str());
+        assert_eq!(
+            (value, source, counts.trust, counts.contact),
+            ("3", "console", Trust::Confirmed, Some(nikki))
+        );
+        // A stranger who says the same makes it no less certain, and nobody else's.
+        let same =
+            Told { name: Name::Employees, value: "3", source: "chat", trust: Trust::Claimed, contact: None };
+        assert!(set_field(&mut tx, acme, &same, NOW).await.expect("set"));
+        let counts = store::field(&mut tx, acme, Name::Employees).await.expect("read").expect("known");
+        assert_eq!((counts.source.as_str(), counts.contact), ("console", Some(nikki)));
     }
 }

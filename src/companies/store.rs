@@ -1,6 +1,6 @@
 //! The tables of companies.
 
-use super::{Company, Field, Name, head_count};
+use super::{Company, Field, Name, Told, head_count};
 use crate::base::ids::CompanyId;
 use crate::base::time::Timestamp;
 use crate::base::trust::Trust;
@@ -82,6 +82,7 @@ fn field_of(row: &Row) -> Result<Field> {
         value: row.get("value")?,
         source: row.get("source")?,
         trust: Trust::of_level(row.get("trust")?),
+        contact: row.get("contact_id")?,
         at: row.get("at")?,
     })
 }
@@ -94,7 +95,8 @@ pub async fn fields(q: &mut impl Queries, company: CompanyId) -> Result<Vec<Fiel
     let rows = q
         .query(
             sql!(
-                "select name, value, source, trust, at from company_fields where company_id = $1 order by name"
+                "select name, value, source, trust, contact_id, at from company_fields
+                 where company_id = $1 order by name"
             ),
             params![company],
         )
@@ -106,7 +108,7 @@ pub(super) async fn field(q: &mut impl Queries, company: CompanyId, name: Name) 
     let row = q
         .query_opt(
             sql!(
-                "select name, value, source, trust, at from company_fields
+                "select name, value, source, trust, contact_id, at from company_fields
                  where company_id = $1 and name = $2"
             ),
             params![company, name.word()],
@@ -118,23 +120,84 @@ pub(super) async fn field(q: &mut impl Queries, company: CompanyId, name: Name) 
 pub(super) async fn put_field(
     tx: &mut Tx,
     company: CompanyId,
-    name: Name,
-    value: &str,
-    source: &str,
-    trust: Trust,
+    told: &Told<'_>,
     now: Timestamp,
 ) -> Result<()> {
+    let Told { name, value, source, trust, contact } = *told;
     tx.execute(
         sql!(
-            "insert into company_fields (company_id, name, value, source, trust, at)
-             values ($1, $2, $3, $4, $5, $6)
+            "insert into company_fields (company_id, name, value, source, trust, contact_id, at)
+             values ($1, $2, $3, $4, $5, $6, $7)
              on conflict (company_id, name) do update set
-                 value = excluded.value, source = excluded.source, trust = excluded.trust, at = excluded.at"
+                 value = excluded.value, source = excluded.source, trust = excluded.trust,
+                 contact_id = excluded.contact_id, at = excluded.at"
         ),
-        params![company, name.word(), value, source, trust.level(), now],
+        params![company, name.word(), value, source, trust.level(), contact, now],
     )
     .await?;
     Ok(())
+}
+
+/// What waits for a person, beside what counts.
+///
+/// # Errors
+/// As the store says.
+pub async fn suggestions(q: &mut impl Queries, company: CompanyId) -> Result<Vec<Field>> {
+    let rows = q
+        .query(
+            sql!(
+                "select name, value, source, trust, contact_id, at from company_suggestions
+                 where company_id = $1 order by name"
+            ),
+            params![company],
+        )
+        .await?;
+    rows.iter().map(field_of).collect()
+}
+
+/// One of them.
+///
+/// # Errors
+/// As the store says.
+pub async fn suggestion(q: &mut impl Queries, company: CompanyId, name: Name) -> Result<Option<Field>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select name, value, source, trust, contact_id, at from company_suggestions
+                 where company_id = $1 and name = $2"
+            ),
+            params![company, name.word()],
+        )
+        .await?;
+    row.as_ref().map(field_of).transpose()
+}
+
+/// Lets a value wait; one that is believed more goes on waiting.
+pub(super) async fn suggest(tx: &mut Tx, company: CompanyId, told: &Told<'_>, now: Timestamp) -> Result<()> {
+    let Told { name, value, source, trust, contact } = *told;
+    tx.execute(
+        sql!(
+            "insert into company_suggestions (company_id, name, value, source, trust, contact_id, at)
+             values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict (company_id, name) do update set
+                 value = excluded.value, source = excluded.source, trust = excluded.trust,
+                 contact_id = excluded.contact_id, at = excluded.at
+             where company_suggestions.trust <= excluded.trust"
+        ),
+        params![company, name.word(), value, source, trust.level(), contact, now],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn drop_suggestion(tx: &mut Tx, company: CompanyId, name: Name) -> Result<bool> {
+    let gone = tx
+        .execute(
+            sql!("delete from company_suggestions where company_id = $1 and name = $2"),
+            params![company, name.word()],
+        )
+        .await?;
+    Ok(gone > 0)
 }
 
 /// Keeps the columns that lists and rules read in step with the facts.

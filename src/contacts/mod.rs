@@ -7,6 +7,7 @@
 pub mod codes;
 pub mod duplicates;
 pub mod host;
+pub mod ledger;
 pub mod marks;
 pub mod merge;
 mod store;
@@ -27,6 +28,7 @@ pub use crate::companies::{Company, find as company};
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
+pub use ledger::{Said, Seen, has_objected, last_word};
 pub use store::identity::{Alias, HostId, addresses, host_ids};
 pub use store::{
     PERSONAL, Texts, activities, company_colleagues, consents, fields, find, find_by_email, known_visitors,
@@ -149,6 +151,9 @@ pub struct ConsentRecord {
     pub page: Option<String>,
     /// The mail that asked, if it was said by a link of one.
     pub mail: Option<String>,
+    /// The network that it was said from, and what the browser called itself, if she said it herself.
+    pub network: Option<String>,
+    pub user_agent: Option<String>,
     pub at: Timestamp,
 }
 
@@ -391,7 +396,8 @@ async fn tell_company(
     let Some(company) = store::find(tx, contact).await?.and_then(|contact| contact.company) else {
         return Ok(());
     };
-    set_company_field(tx, company, of_company, value, source, trust, now).await?;
+    let told = companies::Told { name: of_company, value, source, trust, contact: Some(contact) };
+    set_company_field(tx, company, &told, now).await?;
     Ok(())
 }
 
@@ -402,17 +408,35 @@ async fn tell_company(
 pub async fn set_company_field(
     tx: &mut Tx,
     company: CompanyId,
-    name: companies::Name,
-    value: &str,
-    source: &str,
-    trust: Trust,
+    told: &companies::Told<'_>,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let is_current = companies::set_field(tx, company, name, value, source, trust, now).await?;
+    let is_current = companies::set_field(tx, company, told, now).await?;
     if is_current {
         mark_company(tx, company, marks::FACTS, now).await?;
     }
     Ok(is_current)
+}
+
+/// Takes the value that waits beside what is known of a company, or throws it away. Returns whether one waited.
+///
+/// # Errors
+/// As the store says.
+pub async fn judge_company_suggestion(
+    tx: &mut Tx,
+    company: CompanyId,
+    name: companies::Name,
+    accept: bool,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    if !accept {
+        return Ok(companies::dismiss(tx, company, name).await?);
+    }
+    let was_waiting = companies::accept(tx, company, name, now).await?;
+    if was_waiting {
+        mark_company(tx, company, marks::FACTS, now).await?;
+    }
+    Ok(was_waiting)
 }
 
 /// Has everybody who works for a company looked at again.
@@ -587,7 +611,7 @@ pub async fn record_consent(
 #[derive(Debug, Clone, Copy)]
 pub struct ConsentEntry<'a> {
     pub purpose: &'a str,
-    /// `granted`, `denied` or `withdrawn`.
+    /// `granted`, `denied` (a box that was left empty) or `withdrawn`.
     pub action: &'a str,
     /// The id of the text that was shown, its language and its very words. Other words under the same id are another
     /// version of it.
@@ -597,12 +621,14 @@ pub struct ConsentEntry<'a> {
     pub page: Option<&'a str>,
     /// The mail that asked, if it was said by a link of one.
     pub mail: Option<&'a str>,
+    /// What proves it.
+    pub seen: Option<&'a Seen>,
 }
 
 impl<'a> ConsentEntry<'a> {
     /// An entry without a text.
     pub fn of(purpose: &'a str, action: &'a str) -> Self {
-        Self { purpose, action, text: None, form: None, page: None, mail: None }
+        Self { purpose, action, text: None, form: None, page: None, mail: None, seen: None }
     }
 }
 
@@ -645,6 +671,9 @@ pub const MARKETING: &str = "marketing";
 /// The purpose of invitations alone.
 pub const INVITATIONS: &str = "invitations";
 
+/// The purpose of calls by telephone that she did not ask for.
+pub const CALLS: &str = "calls";
+
 /// Longest name, in characters.
 const NAME_MOST: usize = 120;
 
@@ -652,18 +681,6 @@ const NAME_MOST: usize = 120;
 pub fn name_of(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME_MOST).collect()
-}
-
-/// Whether a person's last word on a purpose was no.
-///
-/// # Errors
-/// As the store says.
-pub async fn has_objected(q: &mut impl Queries, contact: ContactId, purpose: &str) -> Result<bool, Error> {
-    let ledger = store::consents(q, contact).await?;
-    Ok(ledger
-        .iter()
-        .find(|record| record.purpose == purpose)
-        .is_some_and(|record| record.action != "granted"))
 }
 
 /// How far it is believed what a device says about a contact: as far as the device itself if it is hers, else as what

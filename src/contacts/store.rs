@@ -54,7 +54,8 @@ pub const PERSONAL: &[Personal] = &[
     Personal {
         table: "consents",
         export: Some(sql!(
-            "select c.purpose, c.action, t.text_id, t.version, t.body_hash, t.language, t.body, c.form, c.page, c.mail_id, c.at
+            "select c.purpose, c.action, t.text_id, t.version, t.body_hash, t.language, t.body, c.form, c.page, c.mail_id,
+                 c.network, c.user_agent, c.at
              from consents c left join consent_texts t on t.hash = c.text_hash
              where c.contact_id in (select own_id from contact_ids where contact_id = $1)
                  or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in
@@ -122,6 +123,34 @@ pub const PERSONAL: &[Personal] = &[
         )),
         erase: Some(sql!(
             "delete from contact_fields where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "company_fields",
+        export: Some(sql!(
+            "select c.domain, f.name, f.value, f.source, f.trust, f.at
+             from company_fields f join companies c on c.id = f.company_id
+             where f.contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by f.name"
+        )),
+        erase: Some(sql!(
+            "update company_fields set contact_id = null
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "a company is not a person; that she said it is taken out",
+    },
+    Personal {
+        table: "company_suggestions",
+        export: Some(sql!(
+            "select c.domain, f.name, f.value, f.source, f.trust, f.at
+             from company_suggestions f join companies c on c.id = f.company_id
+             where f.contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by f.name"
+        )),
+        erase: Some(sql!(
+            "delete from company_suggestions
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
         )),
         because: "",
     },
@@ -861,8 +890,9 @@ pub(super) async fn insert_consent(
     };
     tx.execute(
         sql!(
-            "insert into consents (id, contact_id, visitor_id, purpose, action, text_hash, form, page, mail_id, at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+            "insert into consents (id, contact_id, visitor_id, purpose, action, text_hash, form, page, mail_id, network,
+                 user_agent, at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
         ),
         params![
             new_key(),
@@ -874,6 +904,8 @@ pub(super) async fn insert_consent(
             entry.form,
             entry.page,
             entry.mail,
+            entry.seen.map(|seen| seen.network.as_str()),
+            entry.seen.and_then(|seen| seen.user_agent.as_deref()),
             now
         ],
     )
@@ -920,7 +952,7 @@ pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Co
         .query(
             sql!(
                 "select c.purpose, c.action, t.body, t.text_id, t.version, t.body_hash, t.language, c.form, c.page,
-                     c.mail_id, c.at
+                     c.mail_id, c.network, c.user_agent, c.at
                  from consents c left join consent_texts t on t.hash = c.text_hash
                  where c.contact_id in (select own_id from contact_ids where contact_id = $1)
                     or (c.contact_id is null and c.visitor_id in (select id from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)))
@@ -942,6 +974,8 @@ pub async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Co
                 form: row.get("form")?,
                 page: row.get("page")?,
                 mail: row.get("mail_id")?,
+                network: row.get("network")?,
+                user_agent: row.get("user_agent")?,
                 at: row.get("at")?,
             })
         })

@@ -88,12 +88,8 @@ impl Person {
         if let Some(summary) = bant.get("summary") {
             note.push((words.get("note.bant", &[]), summary.clone()));
         }
-        let mut seen: Vec<String> = Vec::new();
-        for record in contacts::consents(q, contact.id).await? {
-            if !seen.contains(&record.purpose) {
-                values.insert(format!("consent.{}", record.purpose), json!(record.action));
-                seen.push(record.purpose);
-            }
+        for record in contacts::ledger::holding(&contacts::consents(q, contact.id).await?) {
+            values.insert(format!("consent.{}", record.purpose), json!(record.action));
         }
         // Where somebody came from is part of a profile, to which she may object.
         if !contacts::objects_to_profiling(q, contact.id).await? {
@@ -107,7 +103,7 @@ impl Person {
         Ok(Some(Self { contact, company, owner, values, note }))
     }
 
-    /// The last word on a purpose.
+    /// What holds for a purpose: the last yes or no, else `denied` if she was asked.
     pub fn consent(&self, purpose: &str) -> Option<&str> {
         self.values.get(&format!("consent.{purpose}")).and_then(Json::as_str)
     }

@@ -239,6 +239,7 @@ pub async fn plan(
             What::Deal { deal: *deal }
         }
         Event::CodeAsked { .. }
+        | Event::PreferencesAsked { .. }
         | Event::ContactsUnmerged { .. }
         | Event::FormSubmitted { .. }
         | Event::SlaBreached { .. }

@@ -10,6 +10,7 @@ use crate::base::ids::{
     AccountId, BookingId, CalendarId, CompanyId, ContactId, ConversationId, DealId, EventId, HandoverId,
     SubmissionId, TaskId, VisitorId,
 };
+use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::Tx;
@@ -20,6 +21,8 @@ use crate::storage::db::Tx;
 pub enum Event {
     /// Somebody asked for a code that proves her address.
     CodeAsked { contact: ContactId, code: String },
+    /// Somebody wants to choose the letters of a contact: the link goes to the contact's mailbox.
+    PreferencesAsked { contact: ContactId, language: Language },
     /// A person said that two contacts are one; `contact` speaks for both.
     ContactsMerged { contact: ContactId, merged: ContactId },
     /// That was undone.
@@ -122,6 +125,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::CodeAsked { .. } => "code_asked",
+            Self::PreferencesAsked { .. } => "preferences_asked",
             Self::ContactsMerged { .. } => "contacts_merged",
             Self::ContactsUnmerged { .. } => "contacts_unmerged",
             Self::FormSubmitted { .. } => "form_submitted",
@@ -168,6 +172,7 @@ impl Event {
     pub fn contact(&self) -> Option<ContactId> {
         match self {
             Self::CodeAsked { contact, .. }
+            | Self::PreferencesAsked { contact, .. }
             | Self::ContactsMerged { contact, .. }
             | Self::ContactsUnmerged { contact, .. }
             | Self::FormSubmitted { contact, .. }

@@ -21,7 +21,8 @@ pub use screen::{Exchanges, Screen};
 pub use store::{PERSONAL, SubmissionRecord, latest_submission, submission};
 pub use submit::{Showing, Submission, Submitted, check_nonce, known_fields, nonce, submit};
 pub use unlock::{
-    Fetched, Unlocked, confirm, inline_link, mailed_link, pass, revoke, revoke_all, revoked, unlock, verify,
+    Device, Fetched, Opened, Unlocked, answered, confirm, inline_link, mailed_link, pass, revoke, revoke_all,
+    revoked, unlock, verify,
 };
 
 use crate::base::coded::Coded;

@@ -12,7 +12,7 @@ use crate::base::email::Email;
 use crate::base::ids::{SubmissionId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, Timestamp};
-use crate::contacts::Consent;
+use crate::contacts::{Consent, Seen};
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
@@ -33,6 +33,10 @@ struct Kept {
     nonce: String,
     attribution: Attribution,
     registers: Option<String>,
+    #[serde(default)]
+    shows_boxes: bool,
+    #[serde(default)]
+    seen: Option<Seen>,
 }
 
 /// One submission that is set apart.
@@ -73,6 +77,8 @@ impl SetApart {
             nonce: &self.kept.nonce,
             attribution: &self.kept.attribution,
             registers: self.kept.registers.as_deref(),
+            shows_boxes: self.kept.shows_boxes,
+            seen: self.kept.seen.as_ref(),
         }
     }
 }
@@ -94,6 +100,8 @@ pub async fn keep(tx: &mut Tx, what: &Submission<'_>, reason: Reason, now: Times
         nonce: what.nonce.to_owned(),
         attribution: what.attribution.clone(),
         registers: what.registers.map(str::to_owned),
+        shows_boxes: what.shows_boxes,
+        seen: what.seen.cloned(),
     };
     let sent = serde_json::to_value(&kept).unwrap_or_default();
     store::insert(tx, what, reason.word(), &sent, now).await

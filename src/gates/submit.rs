@@ -116,6 +116,10 @@ pub struct Submission<'a> {
     pub attribution: &'a Attribution,
     /// The webinar that it registers for.
     pub registers: Option<&'a str>,
+    /// Whether every box of its consents was shown: a page's own form may leave some away.
+    pub shows_boxes: bool,
+    /// Where it was sent from, as proof of its consents.
+    pub seen: Option<&'a contacts::Seen>,
 }
 
 impl Submission<'_> {
@@ -188,18 +192,24 @@ pub async fn submit(
     for (name, value) in typed.chain(what.hidden()) {
         contacts::set_field(tx, own, name, value, "form", trust, now).await?;
     }
-    for asked in what.form.consents.iter().filter(|asked| what.answers.agreed.contains(&asked.id)) {
+    for asked in &what.form.consents {
+        let is_ticked = what.answers.agreed.contains(&asked.id);
+        if !is_ticked && !what.shows_boxes {
+            continue;
+        }
         let text = (asked.id.as_str(), what.language, asked.text.get(what.language));
         let entry = contacts::ConsentEntry {
             mail: None,
             purpose: &asked.id,
-            action: "granted",
+            // An empty box is noted, and takes nothing away that she said elsewhere (docs/decisions/0017).
+            action: if is_ticked { "granted" } else { "denied" },
             text: Some(text),
             form: Some(&what.form.id),
             page: what.page,
+            seen: what.seen,
         };
         contacts::note_consent(tx, Some(own), visitor, &entry, now).await?;
-        if let Some(topic) = &asked.topic {
+        if let Some(topic) = asked.topic.as_ref().filter(|_| is_ticked) {
             let source = format!("form:{}", what.form.id);
             subscriptions::ask(tx, topic, contact, visitor, &source, now).await?;
         }

@@ -10,7 +10,7 @@ use super::{Asset, Catalog, Error, store};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::signing::{Claims, Keys, Purpose, TokenError};
 use crate::base::time::{HOUR_MS, Timestamp};
-use crate::contacts::{self, Trust};
+use crate::contacts::{self, Consent, Identification, Trust};
 use crate::stages;
 use crate::storage::db::{Queries, Tx};
 
@@ -183,20 +183,30 @@ pub async fn downloaded(
     Ok(())
 }
 
-/// A mailed link was opened on a device: how sure may we be now that its holder is the contact?
-///
-/// On the device that asked for the link the contact is confirmed; on another device that is hers the click counts; a
-/// device of nobody's or of somebody else's is not bound, and an inline link proves nothing.
-///
-/// # Errors
-/// [`Error::LinkUnknown`], [`Error::LinkExpired`], [`Error::LinkRevoked`].
-pub async fn confirm(
-    tx: &mut Tx,
+/// What opening a mailed link on a device came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// The device is the contact's, and how sure that is now.
+    Hers(Trust),
+    /// The device is nobody's, or somebody else's: it may be asked whether she sits there.
+    Asks {
+        /// Her address, so that only she recognises it.
+        who: String,
+        /// Stands for her among the answers that a browser remembers; it tells nothing.
+        mark: String,
+    },
+    /// The link proves nothing.
+    Nothing,
+}
+
+/// The claims of a link that was mailed and still holds; none of one that proves nothing, because it was handed out in a
+/// page.
+async fn opened(
+    q: &mut impl Queries,
     keys: &Keys,
     token: &str,
-    visitor: VisitorId,
     now: Timestamp,
-) -> Result<Option<Trust>, Error> {
+) -> Result<(ContactId, Option<Claims>), Error> {
     let claims = MAILED
         .into_iter()
         .find_map(|purpose| match keys.verify(purpose, token, now) {
@@ -206,13 +216,94 @@ pub async fn confirm(
         })
         .unwrap_or(Err(Error::LinkUnknown))?;
     let contact = contact_of(&claims).ok_or(Error::LinkUnknown)?;
-    if revoked(tx, &claims).await? {
+    if revoked(q, &claims).await? {
         return Err(Error::LinkRevoked(Box::new(claims)));
     }
-    let Some(asked_on) = claims.visitor else { return Ok(None) };
-    let is_same = asked_on == keys.device(&claims.nonce, visitor);
+    Ok((contact, Some(claims).filter(|claims| claims.visitor.is_some())))
+}
+
+/// A mailed link was opened on a device: how sure may we be now that its holder is the contact?
+///
+/// On the device that asked for the link the contact is confirmed; on another device that is hers the click counts; a
+/// device of nobody's or of somebody else's is not bound, and may be asked; an inline link proves nothing.
+///
+/// # Errors
+/// [`Error::LinkUnknown`], [`Error::LinkExpired`], [`Error::LinkRevoked`].
+pub async fn confirm(
+    tx: &mut Tx,
+    keys: &Keys,
+    token: &str,
+    visitor: VisitorId,
+    now: Timestamp,
+) -> Result<Opened, Error> {
+    let (contact, claims) = opened(tx, keys, token, now).await?;
+    let Some(claims) = claims else { return Ok(Opened::Nothing) };
+    let is_same = claims.visitor == Some(keys.device(&claims.nonce, visitor));
     let trust = if is_same { Trust::Confirmed } else { Trust::Clicked };
-    Ok(contacts::raise_trust(tx, visitor, contact, trust, now).await?)
+    if let Some(trust) = contacts::raise_trust(tx, visitor, contact, trust, now).await? {
+        return Ok(Opened::Hers(trust));
+    }
+    let Some(known) = contacts::find(tx, contact).await? else { return Ok(Opened::Nothing) };
+    let digest = keys.digest("asked whether she is", &[&known.id.to_string()]);
+    let mark = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Ok(Opened::Asks { who: known.email.masked(), mark })
+}
+
+/// The device on which somebody answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Device<'a> {
+    pub visitor: VisitorId,
+    pub consent: Consent,
+    pub site: &'a str,
+    pub time_zone: Option<&'a str>,
+}
+
+/// Somebody answered whether she is the one that a link was mailed to.
+///
+/// A yes ties the device to her as *clicked*; if it was somebody else's, a new epoch begins. A no begins a new epoch, too,
+/// unless the device is known to be another person's: she goes on as whom she is known. Returns the epoch from now on, and
+/// the trust in it.
+///
+/// # Errors
+/// [`Error::LinkUnknown`], [`Error::LinkExpired`], [`Error::LinkRevoked`]; `LinkUnknown` also for a link that proves
+/// nothing.
+pub async fn answered(
+    tx: &mut Tx,
+    lifecycle: &stages::Definition,
+    keys: &Keys,
+    token: &str,
+    device: &Device<'_>,
+    is_she: bool,
+    now: Timestamp,
+) -> Result<(VisitorId, Trust), Error> {
+    let (contact, claims) = opened(tx, keys, token, now).await?;
+    let contact =
+        contacts::find(tx, contact).await?.filter(|_| claims.is_some()).ok_or(Error::LinkUnknown)?;
+    let holder = contacts::holder(tx, device.visitor).await?;
+    if !is_she {
+        return Ok(match holder {
+            Some((other, trust)) if other.id != contact.id => (device.visitor, trust),
+            Some(_) | None => (VisitorId::new(), Trust::Anonymous),
+        });
+    }
+    let who = Identification {
+        email: &contact.email,
+        visitor: Some(device.visitor),
+        site: device.site,
+        trust: Trust::Clicked,
+        consent: device.consent,
+        language: contact.language,
+        time_zone: device.time_zone,
+    };
+    let identified = contacts::identify(tx, &who, now).await?;
+    let visitor = identified.visitor;
+    if holder.is_none_or(|(known, _)| known.id != contact.id) {
+        let kind = "identified.link";
+        contacts::record(tx, Some(contact.id), Some(visitor), kind, None, json!({}), now).await?;
+        stages::evaluate(tx, lifecycle, contact.id, now).await?;
+    }
+    let trust = contacts::holder(tx, visitor).await?.map_or(Trust::Clicked, |(_, trust)| trust);
+    Ok((visitor, trust))
 }
 
 /// The contact that a link was made for.

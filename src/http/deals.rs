@@ -28,6 +28,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
                 .route(web::get().to(show_company))
                 .route(web::patch().to(change_company)),
         )
+        .route("/api/v1/companies/{company}/suggestions/{name}", web::post().to(judge))
         .route("/api/v1/deals", web::post().to(open))
         .service(
             web::resource("/api/v1/deals/{deal}").route(web::get().to(show)).route(web::patch().to(change)),
@@ -86,7 +87,40 @@ async fn show_company(
     let company = companies::find(&mut q, company_of(&company)?).await?.ok_or_else(unknown_company)?;
     let fields = companies::fields(&mut q, company.id).await?;
     let deals = deals::of_company(&mut q, company.id).await?;
-    Ok(HttpResponse::Ok().json(json!({ "company": company, "fields": fields, "deals": deals })))
+    let suggestions = companies::suggestions(&mut q, company.id).await?;
+    let known = json!({ "company": company, "fields": fields, "suggestions": suggestions, "deals": deals });
+    Ok(HttpResponse::Ok().json(known))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Judged {
+    accept: bool,
+}
+
+/// `POST /api/v1/companies/{company}/suggestions/{name}`: takes or throws away a value that waits.
+async fn judge(
+    app: Shared,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    body: web::Json<Judged>,
+) -> Result<HttpResponse, Problem> {
+    authorised(&app, &request)?;
+    let (company, name) = path.into_inner();
+    let mut tx = app.stores.db.begin().await?;
+    let id = company_of(&company)?;
+    companies::find(&mut tx, id).await?.ok_or_else(unknown_company)?;
+    let waits = match companies::Name::of_word(&name) {
+        Some(name) => {
+            contacts::judge_company_suggestion(&mut tx, id, name, body.accept, app.clock.now()).await?
+        }
+        None => false,
+    };
+    if !waits {
+        return Err(Problem::new("contact.nothing_suggested", "No value waits for this field."));
+    }
+    tx.commit().await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// `PATCH /api/v1/companies/{company}`: `{"employees": "250", "industry": "education"}`; believed more than what people
@@ -116,7 +150,8 @@ async fn change_company(
             Problem::new("company.invalid", format!("`{name}` must be {wanted}.")).with("field", json!(name))
         })?;
         let (trust, now) = (Trust::Authenticated, app.clock.now());
-        contacts::set_company_field(&mut tx, id, field, &value, "api", trust, now).await?;
+        let told = companies::Told { name: field, value: &value, source: "api", trust, contact: None };
+        contacts::set_company_field(&mut tx, id, &told, now).await?;
     }
     let company = companies::find(&mut tx, id).await?;
     tx.commit().await?;

@@ -153,6 +153,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("task.invalid", 422, "The task cannot be like this"),
     ("task.too_early", 409, "Nobody is called in this stage"),
     ("task.unknown", 404, "There is no such task"),
+    ("task.unwanted", 409, "She does not want to be called"),
     ("token.expired", 410, "The link has expired"),
     ("token.forged", 404, "The link is not valid"),
     ("token.revoked", 410, "The link was withdrawn"),

@@ -17,6 +17,7 @@ mod openapi;
 mod ops;
 mod outbox;
 mod people;
+mod preferences;
 mod profiling;
 mod proxies;
 mod reports;
@@ -131,6 +132,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(people::routes)
                     .configure(letters::routes)
                     .configure(subscriptions::routes)
+                    .configure(preferences::routes)
                     .configure(lifecycle::routes)
                     .configure(team::routes)
                     .configure(traffic::routes)

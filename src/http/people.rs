@@ -313,7 +313,7 @@ async fn profiling(
     let sent: Profiling = read(&body)?;
     let contact = known(&app, &contact).await?.id;
     let mut tx = app.stores.db.begin().await?;
-    set_profiling(&app, &mut tx, contact, sent.off, By::Api).await?;
+    set_profiling(&app, &mut tx, contact, sent.off, None, By::Api).await?;
     tx.commit().await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -324,10 +324,11 @@ pub(super) async fn set_profiling(
     tx: &mut Tx,
     contact: ContactId,
     is_off: bool,
+    seen: Option<&contacts::Seen>,
     by: By,
 ) -> Result<(), Problem> {
     let now = app.clock.now();
-    privacy::set_profiling(tx, contact, is_off, None, now).await?;
+    privacy::set_profiling(tx, contact, is_off, (None, seen), now).await?;
     let details = json!({ "profiling": if is_off { "off" } else { "on" } });
     audit::note(tx, by, Act::Changed, contact, details, now).await?;
     Ok(())

@@ -6,10 +6,11 @@ use serde_json::json;
 
 use super::error::Problem;
 use super::pages::{Frame, reading};
+use super::request::{Proxies, seen};
 use super::{Shared, people};
 use crate::base::ids::ContactId;
 use crate::base::signing::{Purpose, TokenError};
-use crate::contacts;
+use crate::contacts::{self, Seen};
 use crate::privacy::{self, audit::By};
 
 /// Mounts the door.
@@ -26,9 +27,14 @@ async fn show(app: Shared, request: HttpRequest, token: web::Path<String>) -> Ht
     }
 }
 
-async fn object(app: Shared, request: HttpRequest, token: web::Path<String>) -> HttpResponse {
+async fn object(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    token: web::Path<String>,
+) -> HttpResponse {
     let frame = Frame::of(&app, &request, None);
-    match objected(&app, &token).await {
+    match objected(&app, &token, &seen(&proxies, &request)).await {
         Ok(()) => page(&frame, &token, true),
         Err(problem) => frame.problem(&problem),
     }
@@ -46,11 +52,11 @@ fn opened(app: &Shared, token: &str) -> Result<ContactId, Problem> {
     contact.filter(|_| claims.subject == privacy::PROFILING).ok_or_else(|| TokenError::Forged.into())
 }
 
-async fn objected(app: &Shared, token: &str) -> Result<(), Problem> {
+async fn objected(app: &Shared, token: &str, seen: &Seen) -> Result<(), Problem> {
     let contact = opened(app, token)?;
     let mut tx = app.stores.db.begin().await?;
     contacts::find(&mut tx, contact).await?.ok_or(contacts::Error::Unknown)?;
-    people::set_profiling(app, &mut tx, contact, true, By::Contact).await?;
+    people::set_profiling(app, &mut tx, contact, true, Some(seen), By::Contact).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use actix_web::http::header::{self, HeaderName};
 
 pub use super::proxies::Proxies;
 use crate::base::language::Language;
+use crate::contacts::Seen;
 
 /// A header's text; empty if it is missing or not text.
 pub fn header(request: &HttpRequest, name: HeaderName) -> &str {
@@ -20,6 +21,11 @@ pub fn origin(request: &HttpRequest) -> Option<&str> {
 /// not held against them, because these doors go by a token in the address or by nothing at all.
 pub fn is_cross_site(request: &HttpRequest) -> bool {
     header(request, HeaderName::from_static("sec-fetch-site")) == "cross-site"
+}
+
+/// What is kept of where a word of hers came from, as proof of it.
+pub fn seen(proxies: &Proxies, request: &HttpRequest) -> Seen {
+    Seen::of(proxies.client(request), header(request, header::USER_AGENT))
 }
 
 /// The token of an `Authorization: Bearer …` header.

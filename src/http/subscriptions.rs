@@ -1,44 +1,33 @@
-//! The doors of letters: the button that confirms, the one click that ends them, and the page on which somebody chooses.
+//! The doors of letters: the button that confirms, the one click that ends them, and what programs ask and say.
 //!
 //! Seeing a page changes nothing: programs that look into mails open every link. Only a `POST` does: by the button, by the
 //! script of the page in the browser that asked for the letters, or by a mail program's one click (RFC 8058), which needs
 //! neither cookie nor login.
 
-use std::collections::BTreeSet;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
-use jiff::civil::Date;
 use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::Shared;
 use super::api::authorised;
 use super::error::Problem;
 use super::pages::{Frame, reading};
+use super::request::{Proxies, seen};
 use crate::base::email::Email;
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
 use crate::base::signing::Purpose;
-use crate::base::time::{DAY_MS, Timestamp, zone};
-use crate::contacts::{self, Consent, Contact, Identification, Trust};
+use crate::contacts::{self, Consent, Contact, Identification, Seen, Trust};
 use crate::storage::db::Tx;
 use crate::subscriptions::suppression::{self, Reason};
 use crate::subscriptions::{self, Topic};
-
-/// The longest pause that can be asked for.
-const PAUSE_MOST_MS: i64 = 366 * DAY_MS;
 
 /// Mounts the doors.
 pub fn routes(doors: &mut web::ServiceConfig) {
     doors
         .service(web::resource("/s/{token}").route(reading().to(ask)).route(web::post().to(confirm)))
         .service(web::resource("/u/{token}").route(reading().to(show_end)).route(web::post().to(end)))
-        .service(
-            web::resource("/preferences/{token}")
-                .route(reading().to(show_preferences))
-                .route(web::post().to(choose)),
-        )
         .service(
             web::resource("/api/v1/subscriptions")
                 .route(web::get().to(list))
@@ -81,13 +70,14 @@ struct Confirmed {
 
 async fn confirm(
     app: Shared,
+    proxies: web::Data<Proxies>,
     request: HttpRequest,
     token: web::Path<String>,
     sent: web::Form<Confirmed>,
 ) -> HttpResponse {
     let frame = Frame::of(&app, &request, None);
     let is_script = !sent.device.is_empty();
-    match confirmed(&app, &token, &sent.device).await {
+    match confirmed(&app, &token, &sent.device, &seen(&proxies, &request)).await {
         Ok((contact, topics)) => {
             let preferences = subscriptions::preferences_token(&app.keys, contact.id, app.clock.now());
             let preferences = format!("/preferences/{preferences}?lang={}", frame.language.code());
@@ -100,7 +90,12 @@ async fn confirm(
     }
 }
 
-async fn confirmed(app: &Shared, token: &str, device: &str) -> Result<(Contact, Vec<String>), Problem> {
+async fn confirmed(
+    app: &Shared,
+    token: &str,
+    device: &str,
+    seen: &Seen,
+) -> Result<(Contact, Vec<String>), Problem> {
     let now = app.clock.now();
     let device = match device {
         "" => None,
@@ -108,7 +103,8 @@ async fn confirmed(app: &Shared, token: &str, device: &str) -> Result<(Contact, 
         text => Some(VisitorId::parse(text).map_err(|_| subscriptions::Error::OtherDevice)?),
     };
     let mut tx = app.stores.db.begin().await?;
-    let (contact, topics) = subscriptions::confirm(&mut tx, &app.keys, token, device, now).await?;
+    let (contact, topics) =
+        subscriptions::confirm(&mut tx, &app.keys, token, device, Some(seen), now).await?;
     if let Some(device) = device {
         // The browser that asked holds the mail's link: its holder reads the mailbox.
         contacts::raise_trust(&mut tx, device, contact.id, Trust::Confirmed, now).await?;
@@ -149,8 +145,14 @@ async fn show_end(app: Shared, request: HttpRequest, token: web::Path<String>) -
     }
 }
 
-async fn end(app: Shared, request: HttpRequest, token: web::Path<String>) -> HttpResponse {
+async fn end(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    token: web::Path<String>,
+) -> HttpResponse {
     let frame = Frame::of(&app, &request, None);
+    let seen = seen(&proxies, &request);
     let ended = async {
         let (contact, out) = out(&app, &token)?;
         let now = app.clock.now();
@@ -158,10 +160,11 @@ async fn end(app: Shared, request: HttpRequest, token: web::Path<String>) -> Htt
         let known = contacts::find(&mut tx, contact).await?.ok_or(contacts::Error::Unknown)?;
         match &out {
             Out::Topic(topic) => {
-                subscriptions::leave(&mut tx, &app.keys, &known, topic, "one_click", now).await?;
+                subscriptions::leave(&mut tx, &app.keys, &known, topic, ("one_click", &seen), now).await?;
             }
             Out::Invitations => {
-                subscriptions::refuse_invitations(&mut tx, &app.keys, &known, "one_click", now).await?;
+                subscriptions::refuse_invitations(&mut tx, &app.keys, &known, ("one_click", &seen), now)
+                    .await?;
             }
         }
         tx.commit().await?;
@@ -196,201 +199,6 @@ fn end_page(
     frame.page(StatusCode::OK, "pages/objection", fields)
 }
 
-// --- choosing ------------------------------------------------------------------------------------
-
-async fn show_preferences(app: Shared, request: HttpRequest, token: web::Path<String>) -> HttpResponse {
-    let mut frame = Frame::of(&app, &request, None);
-    match preferences(&app, &mut frame, &token, Shown::Asked).await {
-        Ok(page) => page,
-        Err(problem) => frame.problem(&problem),
-    }
-}
-
-/// What the page of preferences is shown for.
-enum Shown<'a> {
-    /// Somebody opened it.
-    Asked,
-    /// It was done.
-    Saved,
-    /// The day of the pause is none that can be chosen; nothing was changed, and what was chosen still stands there.
-    WrongPause(&'a Choice<'a>),
-}
-
-/// What somebody chose on the page.
-struct Choice<'a> {
-    topics: BTreeSet<&'a str>,
-    invitations: bool,
-    language: Option<Language>,
-    pause: &'a str,
-}
-
-impl<'a> Choice<'a> {
-    fn of(fields: &'a [(String, String)]) -> Self {
-        let field =
-            |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        Self {
-            topics: fields
-                .iter()
-                .filter(|(name, _)| name == "topic")
-                .map(|(_, value)| value.as_str())
-                .collect(),
-            invitations: field("invitations").is_some(),
-            language: field("language").and_then(Language::of_tag),
-            pause: field("pause").unwrap_or_default().trim(),
-        }
-    }
-}
-
-async fn holder(app: &Shared, token: &str) -> Result<Contact, Problem> {
-    let (contact, _) = subscriptions::read_token(&app.keys, Purpose::Preferences, token, app.clock.now())?;
-    let contact = contacts::find(&mut app.stores.db.read(), contact).await?;
-    Ok(contact.ok_or(contacts::Error::Unknown)?)
-}
-
-/// The page. It names nobody: a mail is forwarded easily.
-async fn preferences(
-    app: &Shared,
-    frame: &mut Frame<'_>,
-    token: &str,
-    shown: Shown<'_>,
-) -> Result<HttpResponse, Problem> {
-    let contact = holder(app, token).await?;
-    let now = app.clock.now();
-    let chosen = match &shown {
-        Shown::WrongPause(choice) => Some(*choice),
-        Shown::Asked | Shown::Saved => None,
-    };
-    let mut q = app.stores.db.read();
-    let mut topics = Vec::new();
-    for topic in &app.desk.topics.topics {
-        let is_wanted = match chosen {
-            Some(choice) => choice.topics.contains(topic.id.as_str()),
-            None => subscriptions::gets(&mut q, &app.keys, &contact, &topic.id, now).await?,
-        };
-        topics.push(json!({
-            "id": topic.id,
-            "name": topic.name.get(frame.language),
-            "description": topic.description.get(frame.language),
-            "frequency": topic.frequency.get(frame.language),
-            "checked": is_wanted,
-        }));
-    }
-    let invitations = match chosen {
-        Some(choice) => choice.invitations,
-        None => subscriptions::invites(&mut q, &app.keys, &contact, now).await?,
-    };
-    let paused = subscriptions::paused_until(&mut q, contact.id, now).await?;
-    let zone = zone(contact.time_zone.as_deref().unwrap_or("UTC")).unwrap_or(jiff::tz::TimeZone::UTC);
-    let day = |at: Timestamp| at.to_jiff().to_zoned(zone.clone()).date().to_string();
-    if let Some(zone) = &contact.time_zone {
-        frame.zone.clone_from(zone);
-    }
-    let reads = chosen.and_then(|choice| choice.language).unwrap_or(contact.language);
-    let languages: Vec<Json> = Language::ALL
-        .into_iter()
-        .map(|language| json!({ "code": language.code(), "checked": language == reads }))
-        .collect();
-    let fields = json!({
-        "done": matches!(shown, Shown::Saved).then_some("saved"),
-        "topics": topics,
-        "invitations": invitations,
-        "pause": chosen.map_or_else(|| paused.map(day), |choice| Some(choice.pause.to_owned())),
-        "wrong_pause": chosen.is_some(),
-        "paused_until": paused,
-        "first_day": day(now.plus_ms(DAY_MS)),
-        "last_day": day(now.plus_ms(PAUSE_MOST_MS)),
-        "languages": languages,
-        "action": format!("/preferences/{token}?lang={}", frame.language.code()),
-    });
-    let status = if chosen.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok(frame.page(status, "pages/preferences", fields))
-}
-
-async fn choose(
-    app: Shared,
-    request: HttpRequest,
-    token: web::Path<String>,
-    body: web::Form<Vec<(String, String)>>,
-) -> HttpResponse {
-    let mut frame = Frame::of(&app, &request, None);
-    let choice = Choice::of(&body);
-    let is_none = body.iter().any(|(name, value)| name == "do" && value == "none");
-    let shown = match chosen(&app, &token, &choice, is_none).await {
-        Ok(Some(())) => {
-            frame.language = choice.language.filter(|_| !is_none).unwrap_or(frame.language);
-            Shown::Saved
-        }
-        Ok(None) => Shown::WrongPause(&choice),
-        Err(problem) => return frame.problem(&problem),
-    };
-    match preferences(&app, &mut frame, &token, shown).await {
-        Ok(page) => page,
-        Err(problem) => frame.problem(&problem),
-    }
-}
-
-/// Makes it so; nothing if the pause is to last until a day that cannot be chosen.
-async fn chosen(
-    app: &Shared,
-    token: &str,
-    choice: &Choice<'_>,
-    is_none: bool,
-) -> Result<Option<()>, Problem> {
-    let contact = holder(app, token).await?;
-    let now = app.clock.now();
-    let mut tx = app.stores.db.begin().await?;
-    if is_none {
-        subscriptions::leave_all(&mut tx, &app.keys, &contact, "page", now).await?;
-        tx.commit().await?;
-        return Ok(Some(()));
-    }
-    let pause = match choice.pause {
-        "" => None,
-        day => match pause_of(day, &contact, now) {
-            Some(until) => Some(until),
-            None => return Ok(None),
-        },
-    };
-    // Invitations first: whoever wants a letter again has not said that she wants them.
-    match (choice.invitations, subscriptions::invites(&mut tx, &app.keys, &contact, now).await?) {
-        (true, false) => {
-            subscriptions::allow_invitations(&mut tx, &app.keys, &contact, "page", now).await?;
-        }
-        (false, true) => {
-            subscriptions::refuse_invitations(&mut tx, &app.keys, &contact, "page", now).await?;
-        }
-        (true, true) | (false, false) => {}
-    }
-    for topic in &app.desk.topics.topics {
-        let has = subscriptions::gets(&mut tx, &app.keys, &contact, &topic.id, now).await?;
-        match (choice.topics.contains(topic.id.as_str()), has) {
-            // The link came by mail, so the mailbox is hers: nobody need ask her again.
-            (true, false) => {
-                subscriptions::rejoin(&mut tx, &app.keys, &contact, topic, "page", now).await?;
-            }
-            (false, true) => {
-                subscriptions::leave(&mut tx, &app.keys, &contact, &topic.id, "page", now).await?;
-            }
-            (true, true) | (false, false) => {}
-        }
-    }
-    if let Some(language) = choice.language.filter(|language| *language != contact.language) {
-        let (name, trust) = ("language", Trust::Clicked);
-        contacts::set_field(&mut tx, contact.id, name, language.code(), "page", trust, now).await?;
-    }
-    subscriptions::pause(&mut tx, contact.id, pause).await?;
-    tx.commit().await?;
-    Ok(Some(()))
-}
-
-/// The morning of the day that was typed, if it lies ahead and within a year.
-fn pause_of(day: &str, contact: &Contact, now: Timestamp) -> Option<Timestamp> {
-    let day: Date = day.parse().ok()?;
-    let zone = zone(contact.time_zone.as_deref().unwrap_or("UTC")).unwrap_or(jiff::tz::TimeZone::UTC);
-    let at = Timestamp::from_jiff(day.to_zoned(zone).ok()?.timestamp());
-    (at > now && at.since_ms(now) <= PAUSE_MOST_MS + DAY_MS).then_some(at)
-}
-
 // --- programs ------------------------------------------------------------------------------------
 
 #[derive(Deserialize)]
@@ -417,6 +225,7 @@ async fn list(app: Shared, request: HttpRequest, about: web::Query<About>) -> Re
     let invitations = subscriptions::invites(&mut q, &app.keys, &contact, now).await?;
     Ok(HttpResponse::Ok().json(json!({
         "contact": contact.id, "subscriptions": all, "invitations": invitations, "paused_until": paused,
+        "frequency": subscriptions::frequency(&mut q, contact.id).await?,
     })))
 }
 

@@ -13,10 +13,10 @@ use super::api::authorised;
 use super::error::Problem;
 use super::gates::{Posted, Refused, Taken, again, described_fields, later, limit, take_in};
 use super::pages::{Frame, reading};
-use super::request::Proxies;
+use super::request::{Proxies, seen};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
-use crate::contacts;
+use crate::contacts::{self, Seen};
 use crate::gates::form::Typed;
 use crate::gates::{self, Asked};
 use crate::webinars::{self, State, Webinar, attendance};
@@ -136,7 +136,7 @@ async fn register(
         _ if limited.is_err() => limited.map(|()| Entered::In(None)).map_err(Refused::Problem),
         Some(_) if posted.get("website").is_some() => Ok(Entered::Apart),
         Some(token) => accept(&app, webinar, token).await.map(|()| Entered::In(None)),
-        None => submit(&app, &frame, webinar, &posted).await,
+        None => submit(&app, &frame, webinar, &posted, &seen(&proxies, &request)).await,
     };
     match outcome {
         Ok(Entered::In(visitor)) => done(&app, &frame, webinar, visitor),
@@ -190,6 +190,7 @@ async fn submit(
     frame: &Frame<'_>,
     webinar: &Webinar,
     posted: &Posted,
+    seen: &Seen,
 ) -> Result<Entered, Refused> {
     if app.clock.now() >= webinar.ends_at() {
         return Err(webinars::Error::Over.into());
@@ -197,7 +198,7 @@ async fn submit(
     let form = app.catalog.form(&webinar.form)?;
     let site = frame.site.map_or("", |site| site.key.as_str());
     let sent = posted.sent(site, Some(format!("/w/{}", webinar.id)));
-    Ok(match take_in(app, form, Some(&webinar.id), &sent, site, frame.language).await? {
+    Ok(match take_in(app, form, Some(&webinar.id), &sent, site, (frame.language, seen)).await? {
         Taken::In(submitted) => Entered::In(submitted.visitor),
         Taken::Apart => Entered::Apart,
     })

@@ -271,8 +271,8 @@ async fn forget_done_jobs(worker: &Worker, now: Timestamp) -> anyhow::Result<boo
 }
 
 async fn forget_letter_places(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
-    // Longer than any week in which letters are counted, and than the day in which questions are.
-    let kept_ms = worker.desk.topics.sending.within_ms.max(DAY_MS) + DAY_MS;
+    // Longer than any time in which letters are counted, and than the day in which questions are.
+    let kept_ms = worker.desk.topics.sending.within_ms.max(subscriptions::frequency::LONGEST_MS) + DAY_MS;
     Ok(subscriptions::forget_old(&worker.desk.stores.db, now.plus_ms(-kept_ms)).await? > 0)
 }
 

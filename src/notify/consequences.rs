@@ -35,6 +35,9 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         Event::CodeAsked { contact, code } => {
             plan.mail(Mail::ConfirmCode { contact: *contact, code: code.clone() });
         }
+        Event::PreferencesAsked { contact, language } => {
+            plan.mail(Mail::PreferencesLink { contact: *contact, language: *language });
+        }
         Event::FormSubmitted { contact, submission, form } => {
             plan.form(tx, *contact, *submission, form).await?
         }

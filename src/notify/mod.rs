@@ -8,6 +8,7 @@ mod channels;
 mod compose;
 mod consequences;
 pub mod dkim;
+pub mod doctor;
 mod hooks;
 mod mails;
 mod manners;

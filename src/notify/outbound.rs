@@ -343,7 +343,7 @@ fn contains(network: IpAddr, bits: u8, address: IpAddr) -> bool {
 }
 
 /// Whether an address is one of the public internet (IANA's special-purpose registries, RFC 6890).
-fn is_public(address: IpAddr) -> bool {
+pub(in crate::notify) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

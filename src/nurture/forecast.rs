@@ -123,7 +123,8 @@ async fn of_walk(
 ) -> Result<Vec<Coming>, subscriptions::Error> {
     let Some(contact) = contacts::find(q, contact).await? else { return Ok(Vec::new()) };
     let exit: Option<Exit> = super::exit(q, sequence, contact.id, entered_at, outlook.now).await?;
-    let since = outlook.now.plus_ms(-sending.within_ms);
+    let frequency = subscriptions::frequency(q, contact.id).await?;
+    let since = outlook.now.plus_ms(-sending.within_ms.max(frequency.pause_ms().unwrap_or(0)));
     let mut sent = subscriptions::sent_since(q, contact.id, since).await?;
     let paused_until = subscriptions::paused_until(q, contact.id, outlook.now).await?;
     let mut coming = Vec::new();
@@ -145,6 +146,7 @@ async fn of_walk(
             planned_at: due,
             is_prompt: false,
             paused_until,
+            frequency,
             sent: &sent,
         };
         let manners = policy::manners(sending, &letter, due);

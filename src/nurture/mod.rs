@@ -224,6 +224,7 @@ pub async fn hear(
         | Event::BookingConfirmed { contact, .. } => *contact,
         Event::FormSubmitted { .. }
         | Event::CodeAsked { .. }
+        | Event::PreferencesAsked { .. }
         | Event::CalendarStale { .. }
         | Event::ContactsMerged { .. }
         | Event::ContactsUnmerged { .. }

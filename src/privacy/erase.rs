@@ -85,17 +85,12 @@ pub async fn erase(
     let mut tx = stores.db.begin().await?;
     tx.lock(&format!("contact:{contact}")).await?;
     own(&mut tx, contact).await?;
-    let mut refusals: Vec<(String, Timestamp)> = Vec::new();
-    let mut seen: Vec<String> = Vec::new();
-    for record in contacts::consents(&mut tx, contact).await? {
-        if seen.contains(&record.purpose) {
-            continue;
-        }
-        if record.action != "granted" {
-            refusals.push((record.purpose.clone(), record.at));
-        }
-        seen.push(record.purpose);
-    }
+    let ledger = contacts::consents(&mut tx, contact).await?;
+    let refusals: Vec<(String, Timestamp)> = contacts::ledger::holding(&ledger)
+        .into_iter()
+        .filter(|record| record.is_word() && !record.is_yes())
+        .map(|record| (record.purpose.clone(), record.at))
+        .collect();
     let addresses = store::addresses(&mut tx, contact).await?;
     for address in addresses.iter().filter_map(|address| Email::parse(address).ok()) {
         for (purpose, at) in &refusals {

@@ -113,7 +113,7 @@ pub async fn set_profiling(
     tx: &mut Tx,
     contact: ContactId,
     is_off: bool,
-    page: Option<&str>,
+    (page, seen): (Option<&str>, Option<&contacts::Seen>),
     now: Timestamp,
 ) -> Result<(), Error> {
     let known = contacts::find(tx, contact).await?.ok_or(Error::Unknown)?;
@@ -122,7 +122,7 @@ pub async fn set_profiling(
     }
     contacts::set_profiling_off(tx, known.id, is_off.then_some(now)).await?;
     let action = if is_off { "withdrawn" } else { "granted" };
-    let entry = contacts::ConsentEntry { page, ..contacts::ConsentEntry::of(PROFILING, action) };
+    let entry = contacts::ConsentEntry { page, seen, ..contacts::ConsentEntry::of(PROFILING, action) };
     contacts::note_consent(tx, Some(known.id), None, &entry, now).await?;
     Ok(())
 }
@@ -140,11 +140,11 @@ pub async fn remember_objection(
 ) -> Result<bool, Error> {
     let Some(known) = contacts::find(tx, contact).await? else { return Ok(false) };
     let ledger = contacts::consents(tx, known.id).await?;
-    let has_spoken = ledger.iter().any(|record| record.purpose == PROFILING);
+    let has_spoken = contacts::last_word(&ledger, PROFILING).is_some();
     if has_spoken || !store::is_kept(tx, &digest(keys, &known.email), PROFILING).await? {
         return Ok(false);
     }
-    set_profiling(tx, known.id, true, None, now).await?;
+    set_profiling(tx, known.id, true, (None, None), now).await?;
     contacts::marks::mark(tx, known.id, contacts::marks::EVERYTHING, now).await?;
     Ok(true)
 }
@@ -161,8 +161,8 @@ pub async fn has_refused(
     purpose: &str,
 ) -> storage::Result<bool> {
     let ledger = contacts::consents(q, contact).await?;
-    match ledger.iter().find(|record| record.purpose == purpose) {
-        Some(last) => Ok(last.action != "granted"),
+    match contacts::last_word(&ledger, purpose) {
+        Some(last) => Ok(!last.is_yes()),
         None => store::is_kept(q, &digest(keys, email), purpose).await,
     }
 }

@@ -149,6 +149,7 @@ mod tests {
             value: value.to_owned(),
             source: "form".to_owned(),
             trust: Trust::Claimed,
+            contact: None,
             at: Timestamp(5),
         };
         Said {

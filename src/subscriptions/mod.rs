@@ -5,6 +5,7 @@
 //! owner of the mailbox has pressed it.
 
 pub mod clicks;
+pub mod frequency;
 pub mod policy;
 pub mod store;
 pub mod suppression;
@@ -13,7 +14,8 @@ pub mod topics;
 use serde::Serialize;
 use serde_json::json;
 
-pub use store::{PERSONAL, find, forget_old, give_slot_back, of_contact, paused_until};
+pub use frequency::Frequency;
+pub use store::{PERSONAL, find, forget_old, frequency, give_slot_back, of_contact, paused_until};
 pub use topics::{Sending, Topic, Topics};
 
 use self::policy::{Letter, Manners};
@@ -21,9 +23,10 @@ use self::suppression::{ALL, INVITATIONS, Kind, MARKETING, Reason};
 use crate::base::coded::Coded;
 use crate::base::email::Email;
 use crate::base::ids::{ContactId, VisitorId};
+use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose, TokenError};
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
-use crate::contacts::{self, Contact};
+use crate::contacts::{self, ConsentEntry, Contact, Said, Seen};
 use crate::events::{self, Event};
 use crate::storage;
 use crate::storage::db::{Db, Queries, Tx};
@@ -242,6 +245,7 @@ pub async fn confirm(
     keys: &Keys,
     token: &str,
     device: Option<VisitorId>,
+    seen: Option<&Seen>,
     now: Timestamp,
 ) -> Result<(Contact, Vec<String>), Error> {
     let asked = read_confirmation(keys, token, now)?;
@@ -262,11 +266,12 @@ pub async fn confirm(
                 let text = ticked.and_then(|entry| {
                     Some((entry.text_id.as_deref()?, entry.language?, entry.text.as_deref()?))
                 });
-                let entry = contacts::ConsentEntry {
+                let entry = ConsentEntry {
                     text,
                     page: Some("double-opt-in"),
                     mail: asked.mail.as_deref(),
-                    ..contacts::ConsentEntry::of(&topic, "granted")
+                    seen,
+                    ..ConsentEntry::of(&topic, "granted")
                 };
                 contacts::note_consent(tx, Some(contact.id), device, &entry, now).await?;
                 write_again(tx, keys, &contact, &topic, now).await?;
@@ -287,11 +292,33 @@ pub fn unsubscribe_token(keys: &Keys, contact: ContactId, topic: &str, now: Time
     keys.sign(Purpose::Unsubscribe, &claims)
 }
 
-/// The token of the page on which somebody chooses her letters.
+/// The token of the page on which somebody chooses her letters, as letters hold it.
 pub fn preferences_token(keys: &Keys, contact: ContactId, now: Timestamp) -> String {
-    let mut claims = Keys::claims("", now, now.plus_ms(LINK_MS));
+    preferences_token_for(keys, contact, LINK_MS, now)
+}
+
+/// The same, for so many milliseconds.
+pub fn preferences_token_for(keys: &Keys, contact: ContactId, life_ms: i64, now: Timestamp) -> String {
+    let mut claims = Keys::claims("", now, now.plus_ms(life_ms));
     claims.contact = Some(contact.to_string());
     keys.sign(Purpose::Preferences, &claims)
+}
+
+/// How long the link works that somebody asks for to choose her letters.
+pub const ASKED_LINK_MS: i64 = DAY_MS;
+
+/// The owner of an address wants to choose her letters, or somebody who says so: the link goes to the mailbox.
+///
+/// # Errors
+/// As the store says.
+pub async fn ask_for_preferences(
+    tx: &mut Tx,
+    contact: ContactId,
+    language: Language,
+    now: Timestamp,
+) -> Result<(), Error> {
+    events::append(tx, &Event::PreferencesAsked { contact, language }, now).await?;
+    Ok(())
 }
 
 /// Whose link it is, and about what.
@@ -318,9 +345,11 @@ pub async fn leave(
     keys: &Keys,
     contact: &Contact,
     topic: &str,
-    source: &str,
+    said: impl Into<Said<'_>>,
     now: Timestamp,
 ) -> Result<bool, Error> {
+    let said = said.into();
+    let source = said.by;
     tx.lock(&format!("subscriptions:{}", contact.id)).await?;
     let known = store::find(tx, contact.id, topic).await?;
     // Even whoever never had it: the link stood in a mail, and she means it.
@@ -329,12 +358,24 @@ pub async fn leave(
         return Ok(false);
     }
     store::put(tx, contact.id, topic, State::Unsubscribed, source, now).await?;
-    contacts::record_consent(tx, Some(contact.id), None, topic, "withdrawn", None, Some(source), now).await?;
+    note(tx, contact.id, ConsentEntry::of(topic, "withdrawn"), said, now).await?;
     let props = json!({ "source": source });
     contacts::record(tx, Some(contact.id), None, "subscription.ended", Some(topic), props, now).await?;
     events::append(tx, &Event::SubscriptionEnded { contact: contact.id, topic: topic.to_owned() }, now)
         .await?;
     Ok(true)
+}
+
+/// Writes a word of hers into the ledger, with where it was said.
+async fn note(
+    tx: &mut Tx,
+    contact: ContactId,
+    entry: ConsentEntry<'_>,
+    said: Said<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let entry = ConsentEntry { page: Some(said.by), seen: said.seen, ..entry };
+    Ok(contacts::note_consent(tx, Some(contact), None, &entry, now).await?)
 }
 
 /// Ends every topic, and whatever else is no answer to something she did.
@@ -345,15 +386,16 @@ pub async fn leave_all(
     tx: &mut Tx,
     keys: &Keys,
     contact: &Contact,
-    source: &str,
+    said: impl Into<Said<'_>>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let said = said.into();
     for known in store::of_contact(tx, contact.id).await? {
         if known.state != State::Unsubscribed {
-            leave(tx, keys, contact, &known.topic, source, now).await?;
+            leave(tx, keys, contact, &known.topic, said, now).await?;
         }
     }
-    object(tx, keys, contact, source, now).await
+    object(tx, keys, contact, said, now).await
 }
 
 /// No more letters and invitations, until she asks for some again. Answers to what she does herself still reach her.
@@ -364,15 +406,16 @@ pub async fn object(
     tx: &mut Tx,
     keys: &Keys,
     contact: &Contact,
-    source: &str,
+    said: impl Into<Said<'_>>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let said = said.into();
+    let source = said.by;
     suppression::suppress(tx, keys, &contact.email, MARKETING, Reason::Unsubscribed, Some(source), now)
         .await?;
     let is_invited = word_on_invitations(tx, contact.id).await? == Some(true);
     if is_invited || !contacts::has_objected(tx, contact.id, contacts::MARKETING).await? {
-        let (id, page) = (Some(contact.id), Some(source));
-        contacts::record_consent(tx, id, None, contacts::MARKETING, "withdrawn", None, page, now).await?;
+        note(tx, contact.id, ConsentEntry::of(contacts::MARKETING, "withdrawn"), said, now).await?;
     }
     Ok(())
 }
@@ -385,14 +428,15 @@ pub async fn refuse_invitations(
     tx: &mut Tx,
     keys: &Keys,
     contact: &Contact,
-    source: &str,
+    said: impl Into<Said<'_>>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let said = said.into();
+    let source = said.by;
     let (scope, reason) = (INVITATIONS, Reason::Unsubscribed);
     suppression::suppress(tx, keys, &contact.email, scope, reason, Some(source), now).await?;
     if word_on_invitations(tx, contact.id).await? != Some(false) {
-        let (id, purpose, page) = (Some(contact.id), contacts::INVITATIONS, Some(source));
-        contacts::record_consent(tx, id, None, purpose, "withdrawn", None, page, now).await?;
+        note(tx, contact.id, ConsentEntry::of(contacts::INVITATIONS, "withdrawn"), said, now).await?;
     }
     Ok(())
 }
@@ -406,14 +450,33 @@ pub async fn allow_invitations(
     tx: &mut Tx,
     keys: &Keys,
     contact: &Contact,
-    source: &str,
+    said: impl Into<Said<'_>>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let said = said.into();
     lift_marketing(tx, keys, contact).await?;
     suppression::release(tx, keys, &contact.email, INVITATIONS, Reason::Unsubscribed).await?;
     if word_on_invitations(tx, contact.id).await? == Some(false) {
-        let (id, purpose, page) = (Some(contact.id), contacts::INVITATIONS, Some(source));
-        contacts::record_consent(tx, id, None, purpose, "granted", None, page, now).await?;
+        note(tx, contact.id, ConsentEntry::of(contacts::INVITATIONS, "granted"), said, now).await?;
+    }
+    Ok(())
+}
+
+/// Whether somebody may call her without having been asked to, from now on.
+///
+/// # Errors
+/// As the store says.
+pub async fn set_calls(
+    tx: &mut Tx,
+    contact: ContactId,
+    is_welcome: bool,
+    said: impl Into<Said<'_>>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let said = said.into();
+    if contacts::has_objected(tx, contact, contacts::CALLS).await? == is_welcome {
+        let action = if is_welcome { "granted" } else { "withdrawn" };
+        note(tx, contact, ConsentEntry::of(contacts::CALLS, action), said, now).await?;
     }
     Ok(())
 }
@@ -425,7 +488,8 @@ pub async fn allow_invitations(
 pub async fn word_on_invitations(q: &mut impl Queries, contact: ContactId) -> Result<Option<bool>, Error> {
     let ledger = contacts::consents(q, contact).await?;
     let about = |purpose: &str| purpose == contacts::MARKETING || purpose == contacts::INVITATIONS;
-    Ok(ledger.iter().find(|record| about(&record.purpose)).map(|record| record.action == "granted"))
+    let last = ledger.iter().find(|record| about(&record.purpose) && record.is_word());
+    Ok(last.map(contacts::ConsentRecord::is_yes))
 }
 
 /// Whether her own words let invitations through; whether the mailbox works is another question.
@@ -477,18 +541,19 @@ pub async fn rejoin(
     keys: &Keys,
     contact: &Contact,
     topic: &Topic,
-    source: &str,
+    said: impl Into<Said<'_>>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let said = said.into();
     tx.lock(&format!("subscriptions:{}", contact.id)).await?;
     if gets(tx, keys, contact, &topic.id, now).await? {
         return Ok(());
     }
-    become_confirmed(tx, &topic.id, contact.id, source, now).await?;
+    become_confirmed(tx, &topic.id, contact.id, said.by, now).await?;
     let text = topic.description.get(contact.language);
     let text = (topic.id.as_str(), contact.language, text);
-    contacts::record_consent(tx, Some(contact.id), None, &topic.id, "granted", Some(text), Some(source), now)
-        .await?;
+    let entry = ConsentEntry { text: Some(text), ..ConsentEntry::of(&topic.id, "granted") };
+    note(tx, contact.id, entry, said, now).await?;
     write_again(tx, keys, contact, &topic.id, now).await
 }
 
@@ -526,6 +591,19 @@ pub async fn pause(tx: &mut Tx, contact: ContactId, until: Option<Timestamp>) ->
     Ok(store::pause(tx, contact, until).await?)
 }
 
+/// How often she wants letters from now on.
+///
+/// # Errors
+/// As the store says.
+pub async fn set_frequency(
+    tx: &mut Tx,
+    contact: ContactId,
+    frequency: Frequency,
+    now: Timestamp,
+) -> Result<(), Error> {
+    Ok(store::set_frequency(tx, contact, frequency, now).await?)
+}
+
 /// Whether a contact gets the letters of a topic and has not objected since she asked for them.
 ///
 /// # Errors
@@ -536,10 +614,8 @@ pub async fn wants(q: &mut impl Queries, contact: ContactId, topic: &str) -> Res
         return Ok(false);
     }
     let ledger = contacts::consents(q, contact).await?;
-    let objected = ledger
-        .iter()
-        .find(|record| record.purpose == contacts::MARKETING)
-        .filter(|record| record.action != "granted")
+    let objected = contacts::last_word(&ledger, contacts::MARKETING)
+        .filter(|record| !record.is_yes())
         .map(|record| record.at);
     Ok(objected.is_none_or(|at| known.confirmed_at.is_some_and(|confirmed| confirmed > at)))
 }
@@ -559,7 +635,9 @@ pub async fn take_turn(
     let mut tx = db.begin().await?;
     // Two letters that are due at once must not both find the last place free.
     tx.lock(&format!("letters:{}", contact.id)).await?;
-    let sent = store::slots(&mut tx, contact.id, mail, now.plus_ms(-sending.within_ms)).await?;
+    let frequency = store::frequency(&mut tx, contact.id).await?;
+    let within_ms = frequency.pause_ms().unwrap_or(0).max(sending.within_ms);
+    let sent = store::slots(&mut tx, contact.id, mail, now.plus_ms(-within_ms)).await?;
     let country = contacts::fields(&mut tx, contact.id)
         .await?
         .into_iter()
@@ -571,6 +649,7 @@ pub async fn take_turn(
         planned_at,
         is_prompt,
         paused_until: store::paused_until(&mut tx, contact.id, now).await?,
+        frequency,
         sent: &sent,
     };
     let manners = policy::manners(sending, &letter, now);

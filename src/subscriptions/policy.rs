@@ -5,6 +5,7 @@
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
+use super::frequency::Frequency;
 use super::topics::Sending;
 use crate::base::time::{MINUTE_MS, Timestamp, zone};
 
@@ -60,6 +61,8 @@ pub enum Why {
     Enough,
     /// The reader wants none until then.
     Paused,
+    /// The reader wants them less often.
+    Wished,
 }
 
 impl Why {
@@ -69,6 +72,7 @@ impl Why {
             Self::Quiet => "quiet hours",
             Self::Enough => "enough letters for now",
             Self::Paused => "paused by the reader",
+            Self::Wished => "as often as the reader wants them",
         }
     }
 }
@@ -86,6 +90,8 @@ pub struct Letter<'a> {
     pub is_prompt: bool,
     /// Until when the reader wants none.
     pub paused_until: Option<Timestamp>,
+    /// How often she wants them herself.
+    pub frequency: Frequency,
     /// When letters went out to her, in any order.
     pub sent: &'a [Timestamp],
 }
@@ -105,9 +111,13 @@ pub fn manners(sending: &Sending, letter: &Letter<'_>, now: Timestamp) -> Manner
     if let Some(until) = letter.paused_until.filter(|until| *until > at) {
         (at, why) = (until, Some(Why::Paused));
     }
-    let free_at = free_at(sending, letter.sent, at);
-    if free_at > at {
-        (at, why) = (free_at, Some(Why::Enough));
+    let enough_at = free_at(sending.most, sending.within_ms, letter.sent, at);
+    if enough_at > at {
+        (at, why) = (enough_at, Some(Why::Enough));
+    }
+    let wished_at = letter.frequency.pause_ms().map(|pause_ms| free_at(1, pause_ms, letter.sent, at));
+    if let Some(wished_at) = wished_at.filter(|wished_at| *wished_at > at) {
+        (at, why) = (wished_at, Some(Why::Wished));
     }
     let is_awake = letter.is_prompt && at == now;
     if !is_awake {
@@ -123,14 +133,13 @@ pub fn manners(sending: &Sending, letter: &Letter<'_>, now: Timestamp) -> Manner
     }
 }
 
-/// When the next place within the most is free.
-fn free_at(sending: &Sending, sent: &[Timestamp], now: Timestamp) -> Timestamp {
-    let mut recent: Vec<Timestamp> =
-        sent.iter().copied().filter(|at| at.plus_ms(sending.within_ms) > now).collect();
+/// When the next place of so many within so long is free.
+fn free_at(most: i64, within_ms: i64, sent: &[Timestamp], now: Timestamp) -> Timestamp {
+    let mut recent: Vec<Timestamp> = sent.iter().copied().filter(|at| at.plus_ms(within_ms) > now).collect();
     recent.sort_unstable();
-    let most = usize::try_from(sending.most).unwrap_or(usize::MAX);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     match recent.len().checked_sub(most).and_then(|surplus| recent.get(surplus)) {
-        Some(at) => at.plus_ms(sending.within_ms),
+        Some(at) => at.plus_ms(within_ms),
         None => now,
     }
 }
@@ -190,7 +199,16 @@ mod tests {
     }
 
     fn letter(sent: &[Timestamp], planned_at: Timestamp) -> Letter<'_> {
-        Letter { zone: None, country: None, planned_at, is_prompt: false, paused_until: None, sent }
+        let frequency = Frequency::All;
+        Letter {
+            zone: None,
+            country: None,
+            planned_at,
+            is_prompt: false,
+            paused_until: None,
+            frequency,
+            sent,
+        }
     }
 
     fn waits(zone: Option<&str>, country: Option<&str>, now: &str) -> Option<String> {
@@ -242,6 +260,21 @@ mod tests {
         let sent = [night.plus_ms(-HOUR_MS), night.plus_ms(-DAY_MS)];
         let third = Letter { is_prompt: true, ..letter(&sent, night) };
         assert!(matches!(manners(&sending(), &third, night), Manners::Wait { why: Why::Enough, .. }));
+    }
+
+    #[test]
+    fn whoever_wants_one_letter_a_week_gets_one_and_no_second_within_thirty_days_by_the_month() {
+        let now = at("2026-11-26T10:00:00Z");
+        let sent = [at("2026-11-24T10:00:00Z")];
+        let with = |frequency| Letter { frequency, ..letter(&sent, now) };
+        assert_eq!(manners(&sending(), &with(Frequency::All), now), Manners::Now);
+        let week = Manners::Wait { until: at("2026-12-01T10:00:00Z"), why: Why::Wished };
+        assert_eq!(manners(&sending(), &with(Frequency::Weekly), now), week);
+        // 24 December: longer than a letter is good for by default.
+        assert_eq!(manners(&sending(), &with(Frequency::Monthly), now), Manners::Expired);
+        let patient = Sending { expires_ms: 40 * DAY_MS, ..sending() };
+        let month = Manners::Wait { until: at("2026-12-24T10:00:00Z"), why: Why::Wished };
+        assert_eq!(manners(&patient, &with(Frequency::Monthly), now), month);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The tables of subscriptions, of addresses that are not written to, and of what was told about our mails.
 
 use super::suppression::{Reason, Suppression};
-use super::{State, Subscription};
+use super::{Frequency, State, Subscription};
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::storage::db::{Db, Queries, Row, Tx};
@@ -37,6 +37,17 @@ pub const PERSONAL: &[Personal] = &[
         )),
         erase: Some(sql!(
             "delete from mail_pauses where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "mail_frequencies",
+        export: Some(sql!(
+            "select frequency, at from mail_frequencies
+             where contact_id in (select own_id from contact_ids where contact_id = $1) order by at"
+        )),
+        erase: Some(sql!(
+            "delete from mail_frequencies where contact_id in (select own_id from contact_ids where contact_id = $1)"
         )),
         because: "",
     },
@@ -215,6 +226,44 @@ pub(super) async fn pause(tx: &mut Tx, contact: ContactId, until: Option<Timesta
         )
         .await?;
     }
+    Ok(())
+}
+
+/// How often a contact wants letters. Of several contacts that are one, the last word counts.
+///
+/// # Errors
+/// As the store says.
+pub async fn frequency(q: &mut impl Queries, contact: ContactId) -> Result<Frequency> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select frequency from mail_frequencies
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 order by at desc, contact_id desc limit 1"
+            ),
+            params![contact],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(Frequency::default()) };
+    let word: String = row.get("frequency")?;
+    Frequency::of_word(&word)
+        .ok_or_else(|| Error::Shape { column: "frequency".to_owned(), wanted: "all, weekly or monthly" })
+}
+
+pub(super) async fn set_frequency(
+    tx: &mut Tx,
+    contact: ContactId,
+    frequency: Frequency,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into mail_frequencies (contact_id, frequency, at) values ($1, $2, $3)
+             on conflict (contact_id) do update set frequency = excluded.frequency, at = excluded.at"
+        ),
+        params![contact, frequency.word(), now],
+    )
+    .await?;
     Ok(())
 }
 

@@ -107,7 +107,7 @@ fn topic(view: View<'_>) -> Option<Topic> {
         let id = view.str()?;
         match id.as_str() {
             // Words that mean more than one topic in the table of addresses that are not written to.
-            "all" | "marketing" | "invitations" | "analytics" | "profiling" => {
+            "all" | "marketing" | "invitations" | "calls" | "analytics" | "profiling" => {
                 view.error("M102", format!("\"{id}\" cannot be a topic"))
                     .hint("it means something else already");
                 None

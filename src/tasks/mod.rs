@@ -104,6 +104,9 @@ pub enum Error {
         /// The first stage that sales looks after.
         from: String,
     },
+    /// She said that nobody is to call her.
+    #[error("she does not want to be called; write to her, or wait until she books a call")]
+    Unwanted,
     /// The title cannot be.
     #[error("a task says in 1 to {TITLE_LENGTH} characters what is to be done")]
     TitleInvalid,
@@ -123,6 +126,7 @@ impl Coded for Error {
         match self {
             Self::Unknown => "task.unknown",
             Self::TooEarly { .. } => "task.too_early",
+            Self::Unwanted => "task.unwanted",
             Self::TitleInvalid => "task.invalid",
             Self::NoAccount => "account.unknown",
             Self::Contact(error) => error.code(),
@@ -135,9 +139,12 @@ impl Coded for Error {
             Self::TooEarly { stage, from } => {
                 vec![("stage", stage.clone().into()), ("from", from.clone().into())]
             }
-            Self::Unknown | Self::TitleInvalid | Self::NoAccount | Self::Contact(_) | Self::Store(_) => {
-                Vec::new()
-            }
+            Self::Unknown
+            | Self::Unwanted
+            | Self::TitleInvalid
+            | Self::NoAccount
+            | Self::Contact(_)
+            | Self::Store(_) => Vec::new(),
         }
     }
 }
@@ -145,7 +152,8 @@ impl Coded for Error {
 /// Gives somebody a task.
 ///
 /// # Errors
-/// [`Error::TooEarly`] for a call to somebody whom sales does not look after yet, [`Error::TitleInvalid`],
+/// [`Error::TooEarly`] for a call to somebody whom sales does not look after yet, [`Error::Unwanted`] for one to somebody who
+/// wants none, [`Error::TitleInvalid`],
 /// [`Error::NoAccount`], that there is no such contact.
 pub async fn give(
     tx: &mut Tx,
@@ -161,6 +169,9 @@ pub async fn give(
     if new.kind == Kind::Call && !lifecycle.may_be_called(&contact.stage) {
         let from = lifecycle.first_of_sales().map(|stage| stage.id.clone()).unwrap_or_default();
         return Err(Error::TooEarly { stage: contact.stage, from });
+    }
+    if new.kind == Kind::Call && contacts::has_objected(tx, contact.id, contacts::CALLS).await? {
+        return Err(Error::Unwanted);
     }
     let account = accounts::find(tx, new.account).await?.filter(|account| account.disabled_at.is_none());
     let account = account.ok_or(Error::NoAccount)?.id;

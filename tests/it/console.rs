@@ -711,6 +711,55 @@ async fn a_value_that_waits_is_taken_with_one_click_and_its_source_is_shown() {
 }
 
 #[tokio::test]
+async fn what_was_said_of_her_company_and_how_she_agreed_stand_on_her_page() {
+    let app = app().await;
+    let mike = agent(&app, Role::Sdr).await;
+    let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
+    let (eva, _) = known(&app, "eva@acme.example", "Eva Ruiz").await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    for (who, value, trust) in [(eva, "250", Trust::Confirmed), (nikki, "40", Trust::Claimed)] {
+        contacts::set_field(&mut tx, who, "employees", value, "form", trust, app.now()).await.expect("set");
+    }
+    let seen = contacts::Seen::of([203, 0, 113, 9].into(), "Mozilla/5.0 <Firefox>");
+    let entry = contacts::ConsentEntry {
+        text: Some(("newsletter", Language::Es, "Quiero la carta mensual.")),
+        form: Some("better-work"),
+        seen: Some(&seen),
+        ..contacts::ConsentEntry::of("newsletter", "granted")
+    };
+    contacts::note_consent(&mut tx, Some(nikki), None, &entry, app.now()).await.expect("noted");
+    let empty = contacts::ConsentEntry::of("invitations", "denied");
+    contacts::note_consent(&mut tx, Some(nikki), None, &empty, app.now()).await.expect("noted");
+    tx.commit().await.expect("commits");
+    let path = format!("/console/contacts/{nikki}");
+    let page = mike.sees(&path).await;
+    for told in [
+        "203.0.113.0/24",
+        "Mozilla/5.0 &lt;Firefox&gt;",
+        "Quiero la carta mensual.",
+        "version 1",
+        "better-work",
+        "left empty",
+        "Said of the company, waits for you",
+        "Who said what of the company",
+        "Eva Ruiz</a>, form, confirmed",
+        "Nikki Grant, form, claimed",
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    assert!(!page.contains("203.0.113.9"), "{page}");
+    let viewer = agent(&app, Role::Viewer).await;
+    let door = format!("{path}/company-suggestion");
+    assert!(!viewer.sees(&path).await.contains(&door));
+    viewer.submits(&door, &[("name", "employees"), ("what", "accept")]).await.expect(403);
+    mike.submits(&door, &[("name", "employees"), ("what", "accept")]).await.expect(303);
+    let page = mike.sees(&path).await;
+    assert!(!page.contains("Said of the company, waits for you"), "{page}");
+    assert!(page.contains("Nikki Grant</a>, a colleague, confirmed"), "{page}");
+    mike.submits(&door, &[("name", "employees"), ("what", "accept")]).await.expect(404);
+}
+
+#[tokio::test]
 async fn an_administrator_exports_and_erases_and_everybody_who_looked_is_written_down() {
     let app = app().await;
     let (admin, mike) = (agent(&app, Role::Admin).await, agent(&app, Role::Sdr).await);

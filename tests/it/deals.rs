@@ -262,3 +262,64 @@ async fn costs_are_imported_once_however_often_they_are_sent() {
     let refused = api(&app).send(Method::POST, "/api/v1/costs", body).await;
     refused.expect_problem(422, "costs.unreadable");
 }
+
+#[tokio::test]
+async fn who_said_what_of_a_company_is_known_and_what_is_believed_less_waits_for_a_person() {
+    let app = start().await;
+    let (ana, eva) = (lead(&app, "ana@acme.example").await, lead(&app, "eva@acme.example").await);
+    let tell = async |who: ContactId, name: &str, value: &str, trust| {
+        let mut tx = app.app.stores.db.begin().await.expect("begins");
+        embudo::contacts::set_field(&mut tx, who, name, value, "form", trust, app.now()).await.expect("set");
+        tx.commit().await.expect("commits");
+    };
+    use embudo::contacts::Trust;
+    tell(ana, "employees", "250", Trust::Confirmed).await;
+    tell(ana, "company_country", "ES", Trust::Confirmed).await;
+    tell(eva, "employees", "40", Trust::Claimed).await;
+    tell(eva, "industry", "education", Trust::Claimed).await;
+    let acme = company(&app, "acme").await;
+    let path = format!("/api/v1/companies/{}", acme["id"].as_str().expect("an id"));
+    let said = |told: &Value, list: &str, name: &str| {
+        let all = told[list].as_array().expect("a list");
+        let found = all.iter().find(|it| it["name"] == name);
+        found
+            .map(|it| (it["value"].clone(), it["source"].clone(), it["trust"].clone(), it["contact"].clone()))
+    };
+    let told = api(&app).get(&path).await.expect_json(200);
+    assert_eq!(told["company"]["employees"], 250, "a stranger's claim does not replace what is certain");
+    let certain = (json!("250"), json!("form"), json!("confirmed"), json!(ana));
+    assert_eq!(said(&told, "fields", "employees"), Some(certain));
+    let claimed = (json!("education"), json!("form"), json!("claimed"), json!(eva));
+    assert_eq!(said(&told, "fields", "industry"), Some(claimed));
+    let waits = (json!("40"), json!("form"), json!("claimed"), json!(eva));
+    assert_eq!(said(&told, "suggestions", "employees"), Some(waits));
+
+    let judge = async |name: &str, accept: bool| {
+        api(&app).post(&format!("{path}/suggestions/{name}"), &json!({"accept": accept})).await
+    };
+    judge("shoes", true).await.expect_problem(404, "contact.nothing_suggested");
+    judge("employees", false).await.expect(204);
+    judge("employees", false).await.expect_problem(404, "contact.nothing_suggested");
+    tell(eva, "employees", "60", Trust::Claimed).await;
+    judge("employees", true).await.expect(204);
+    let told = api(&app).get(&path).await.expect_json(200);
+    assert_eq!(told["company"]["employees"], 60);
+    let taken = (json!("60"), json!("console"), json!("confirmed"), json!(eva));
+    assert_eq!(said(&told, "fields", "employees"), Some(taken));
+    assert_eq!(told["suggestions"], json!([]));
+
+    // Who is forgotten leaves what is known of the company, and not that she said it.
+    tell(eva, "revenue", "10m-50m", Trust::Claimed).await;
+    tell(ana, "revenue", "1m-10m", Trust::Claimed).await;
+    let (keys, later) = (&app.app.keys, embudo::app::App::later_tables());
+    for who in [eva, ana] {
+        let by = embudo::privacy::audit::By::Cli;
+        embudo::privacy::erase(&app.app.stores, keys, &later, who, by, false, app.now())
+            .await
+            .expect("erased");
+    }
+    let told = api(&app).get(&path).await.expect_json(200);
+    let nobodys = (json!("10m-50m"), json!("form"), json!("claimed"), Value::Null);
+    assert_eq!(said(&told, "fields", "revenue"), Some(nobodys));
+    assert_eq!(told["suggestions"], json!([]), "what she only suggested went with her");
+}

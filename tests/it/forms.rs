@@ -208,9 +208,12 @@ async fn each_consent_is_a_wish_of_its_own_and_a_missing_one_is_told_by_its_name
     assert!(problem["fields"]["agreed.privacy"].is_string(), "{problem}");
     sent["agreed"] = json!(["privacy"]);
     nikki.post("/v1/forms/better-work", &sent).await.expect(200);
-    let rows = app.rows("select purpose from consents").await;
-    let purposes: Vec<String> = rows.iter().map(|row| row.get("purpose").expect("a text")).collect();
-    assert_eq!(purposes, ["privacy"]);
+    let rows = app.rows("select purpose, action from consents order by action").await;
+    let said =
+        rows.iter().map(|row| (row.get("purpose").expect("a text"), row.get("action").expect("a text")));
+    let said: Vec<(String, String)> = said.collect();
+    let expected = [("newsletter", "denied"), ("privacy", "granted")];
+    assert_eq!(said, expected.map(|(purpose, action)| (purpose.to_owned(), action.to_owned())));
 
     let page = app.get("/f/better-work?lang=en").await.expect(200);
     let nonce = hidden(&page.body, "nonce");

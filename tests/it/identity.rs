@@ -236,3 +236,149 @@ async fn one_address_in_several_spellings_is_one_person_and_a_plus_is_another() 
     submit(&app.visitor(), "white-paper", "nikki+guide@acme.example").await;
     assert_eq!(app.count("contacts").await, 2);
 }
+
+// ---- a mailed link on a device that is nobody's ------------------------------------------------------
+
+async fn answer(app: &TestApp, token: &str, visitor: &str, answer: &str) -> Value {
+    let body = json!({"token": token, "visitor": visitor, "consent": "analytics", "answer": answer});
+    app.post("/v1/confirm/answer", &body).await.expect_json(200)
+}
+
+/// Nikki on her laptop, with a name that is certain, and the token in her mail.
+async fn nikki_with_a_mail(app: &TestApp) -> (ContactId, String) {
+    let laptop = app.visitor();
+    submit(&laptop, "white-paper", "nikki@acme.example").await;
+    let (id, _) = contact(app, "nikki@acme.example").await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    contacts::set_field(&mut tx, id, "first_name", "Nikki", "chat", Trust::Confirmed, app.now())
+        .await
+        .expect("set");
+    tx.commit().await.expect("commits");
+    (id, mailed(app, id, &laptop.id))
+}
+
+#[tokio::test]
+async fn on_a_new_device_she_is_asked_masked_and_her_yes_makes_it_clicked_and_shows_nothing() {
+    let app = app_with_files().await;
+    let (id, token) = nikki_with_a_mail(&app).await;
+    let phone = app.visitor();
+    phone.visit("/precios").await;
+    app.run_jobs().await;
+    let opened =
+        app.post("/v1/confirm", &json!({"token": token, "visitor": phone.id})).await.expect_json(200);
+    assert_eq!(opened["trust"], Value::Null);
+    assert_eq!(opened["ask"]["who"], "n•••@a•••", "enough for her, too little for anybody else");
+    let told = opened.to_string();
+    assert!(!told.contains("ikki") && !told.contains("cme") && !told.contains(&id.to_string()), "{told}");
+    assert_eq!(holder(&app, &phone.id).await, None, "nothing is tied to her before she says so");
+    let page = app.get(&format!("/d/{token}?lang=en")).await.expect(200).body;
+    assert!(page.contains("data-are-you") && page.contains("Are you {}?"), "{page}");
+
+    let yes = answer(&app, &token, &phone.id, "yes").await;
+    assert_eq!((&yes["trust"], &yes["visitor"]), (&json!("clicked"), &json!(phone.id)));
+    assert_eq!(holder(&app, &phone.id).await, Some((id, Trust::Clicked)));
+    assert_eq!(visits_of(&app, id).await, 1, "what the phone did before is hers now");
+    // Clicked shows nothing that is stored: no name, no field that is left out.
+    let form = format!("/v1/forms/profile?site=faro&visitor={}", phone.id);
+    let shown = app.get(&form).await.expect(200).body;
+    assert!(!shown.contains("Nikki") && shown.contains("first_name"), "{shown}");
+    let door = app.client.with("x-embudo-visitor", &phone.id).get("/preferences?lang=en").await.expect(200);
+    assert!(door.body.contains("name=\"email\""), "below confirmed the page of preferences stays shut");
+    // Answered twice, it is noted once.
+    answer(&app, &token, &phone.id, "yes").await;
+    let noted = app.rows("select id from activities where kind = 'identified.link'").await;
+    assert_eq!(noted.len(), 1);
+    // Opened again, it asks no more.
+    assert_eq!(confirm(&app, &token, &phone.id).await, json!("clicked"));
+}
+
+#[tokio::test]
+async fn whoever_is_somebody_else_goes_on_as_a_new_visitor_and_a_forwarded_link_gives_her_nothing() {
+    let app = app_with_files().await;
+    let (id, token) = nikki_with_a_mail(&app).await;
+    let colleague = app.visitor();
+    colleague.visit("/").await;
+    app.run_jobs().await;
+    let before = app.count("activities").await;
+    let no = answer(&app, &token, &colleague.id, "no").await;
+    let epoch = no["visitor"].as_str().expect("an id");
+    assert_ne!(epoch, colleague.id, "another epoch begins");
+    assert_eq!(no["trust"], "anonymous");
+    assert_eq!((holder(&app, &colleague.id).await, holder(&app, epoch).await), (None, None));
+    assert_eq!(visits_of(&app, id).await, 0);
+    assert_eq!(app.count("activities").await, before, "a no is nothing that Nikki did");
+
+    // Whoever is known as another person stays that one.
+    let boss = app.visitor();
+    submit(&boss, "white-paper", "boss@acme.example").await;
+    let (other, _) = contact(&app, "boss@acme.example").await;
+    let no = answer(&app, &token, &boss.id, "no").await;
+    assert_eq!((&no["visitor"], &no["trust"]), (&json!(boss.id), &json!("claimed")));
+    assert_eq!(holder(&app, &boss.id).await, Some((other, Trust::Claimed)));
+    // And if it is Nikki who sits there, a new epoch begins; the boss keeps his past.
+    let yes = answer(&app, &token, &boss.id, "yes").await;
+    let epoch = yes["visitor"].as_str().expect("an id");
+    assert_ne!(epoch, boss.id);
+    assert_eq!(holder(&app, epoch).await, Some((id, Trust::Clicked)));
+    assert_eq!(holder(&app, &boss.id).await, Some((other, Trust::Claimed)));
+}
+
+#[tokio::test]
+async fn a_device_that_claimed_to_be_hers_and_denies_it_is_nobodys_from_then_on() {
+    let app = app_with_files().await;
+    let (id, token) = nikki_with_a_mail(&app).await;
+    let shared = app.visitor();
+    submit(&shared, "white-paper", "nikki@acme.example").await;
+    let no = answer(&app, &token, &shared.id, "no").await;
+    let epoch = no["visitor"].as_str().expect("an id");
+    assert_ne!(epoch, shared.id);
+    assert_eq!(holder(&app, epoch).await, None);
+    assert_eq!(holder(&app, &shared.id).await, Some((id, Trust::Claimed)), "the past stays with her");
+}
+
+#[tokio::test]
+async fn a_program_that_opens_every_link_ties_nothing_to_anybody() {
+    let app = app_with_files().await;
+    let (id, token) = nikki_with_a_mail(&app).await;
+    let before = (app.count("visitors").await, app.count("activities").await);
+    let scanner = embudo::base::ids::VisitorId::new().to_string();
+    for _ in 0..3 {
+        app.get(&format!("/d/{token}")).await.expect(200);
+        app.client.send(reqwest::Method::HEAD, &format!("/d/{token}"), None).await.expect(200);
+        // One that runs scripts, too, is asked and presses no button.
+        assert_eq!(confirm(&app, &token, &scanner).await, Value::Null);
+    }
+    assert_eq!((app.count("visitors").await, app.count("activities").await), before);
+    assert_eq!(holder(&app, &scanner).await, None);
+    let known = contacts::find(&mut app.app.stores.db.read(), id).await.expect("read").expect("there");
+    assert_eq!(known.stage, "lead");
+}
+
+#[tokio::test]
+async fn only_a_mailed_link_that_holds_can_be_answered_and_only_where_somebody_agreed() {
+    let app = app_with_files().await;
+    let (id, token) = nikki_with_a_mail(&app).await;
+    let device = embudo::base::ids::VisitorId::new().to_string();
+    let say = async |token: &str, consent: &str, answer: &str| {
+        let body = json!({"token": token, "visitor": device, "consent": consent, "answer": answer});
+        app.post("/v1/confirm/answer", &body).await
+    };
+    say(&token, "none", "yes").await.expect_problem(422, "identity.consent_needed");
+    say(&token, "analytics", "perhaps").await.expect_problem(400, "request.malformed");
+    say("nonsense", "analytics", "yes").await.expect_problem(404, "token.forged");
+    // Handed out in a page: it proves nothing, and so nobody is asked.
+    let asset = app.app.catalog.asset("reading-guide").expect("it is a fixture");
+    let inline = gates::inline_link(&app.app.keys, asset, id, app.now());
+    let opened = app.post("/v1/confirm", &json!({"token": inline, "visitor": device})).await.expect_json(200);
+    assert_eq!(opened, json!({"trust": null, "ask": null}));
+    say(&inline, "analytics", "yes").await.expect_problem(404, "token.forged");
+    let foreign = app.client.with("origin", "https://elsewhere.example");
+    let body = json!({"token": token, "visitor": device, "consent": "analytics", "answer": "yes"});
+    foreign.post("/v1/confirm/answer", &body).await.expect_problem(403, "site.foreign_origin");
+    assert_eq!(holder(&app, &device).await, None);
+    // Of a link that was taken back nothing follows.
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    gates::revoke_all(&mut tx, Some(id), None, app.now().plus_ms(1)).await.expect("revoked");
+    tx.commit().await.expect("commits");
+    say(&token, "analytics", "yes").await.expect_problem(410, "token.revoked");
+}

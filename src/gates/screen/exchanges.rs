@@ -42,22 +42,7 @@ impl Exchanges {
     /// # Errors
     /// A sentence if the system does not say which name servers to ask.
     pub fn new(name_servers: &[SocketAddr]) -> Result<Self, String> {
-        let mut builder = if name_servers.is_empty() {
-            TokioResolver::builder_tokio()
-                .map_err(|error| format!("the system names no name server that can be asked: {error}"))?
-        } else {
-            let servers = name_servers.iter().map(server).collect();
-            let config = ResolverConfig::from_parts(None, Vec::new(), servers);
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        };
-        let options = builder.options_mut();
-        options.timeout = PATIENCE;
-        options.attempts = 1;
-        // What is remembered is remembered here, for as long as is said here.
-        options.cache_size = 0;
-        options.use_hosts_file = ResolveHosts::Never;
-        let resolver = builder.build().map_err(|error| format!("names cannot be looked up: {error}"))?;
-        Ok(Self { resolver, known: Cache::new(REMEMBERED) })
+        Ok(Self { resolver: resolver(name_servers, PATIENCE)?, known: Cache::new(REMEMBERED) })
     }
 
     /// Whether mail to a domain has somewhere to go, as far as can be learnt in time.
@@ -115,6 +100,28 @@ impl Exchanges {
             Err(_) => None,
         }
     }
+}
+
+/// Whoever asks these name servers, or those of the system if there are none; it remembers nothing.
+///
+/// # Errors
+/// A sentence if the system does not say which name servers to ask.
+pub fn resolver(name_servers: &[SocketAddr], patience: Duration) -> Result<TokioResolver, String> {
+    let mut builder = if name_servers.is_empty() {
+        TokioResolver::builder_tokio()
+            .map_err(|error| format!("the system names no name server that can be asked: {error}"))?
+    } else {
+        let servers = name_servers.iter().map(server).collect();
+        let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+    };
+    let options = builder.options_mut();
+    options.timeout = patience;
+    options.attempts = 1;
+    // What is remembered is remembered by whoever asks, for as long as is said there.
+    options.cache_size = 0;
+    options.use_hosts_file = ResolveHosts::Never;
+    builder.build().map_err(|error| format!("names cannot be looked up: {error}"))
 }
 
 fn server(address: &SocketAddr) -> NameServerConfig {

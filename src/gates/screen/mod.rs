@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex};
 use std::time::SystemTime;
 
-pub use exchanges::Exchanges;
+pub use exchanges::{Exchanges, resolver};
 
 use super::form::{Answers, FieldError, FieldKind, Form, FreeMail, Invalid};
 use crate::base::time::Timestamp;

@@ -152,16 +152,64 @@
     }
   });
 
-  each("[data-token]", function (place) {
-    if (!allowed || !stored.visitor || !window.fetch) return;
-    fetch("/v1/confirm", {
+  function post(path, body) {
+    return fetch(path, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ token: place.getAttribute("data-token"), visitor: stored.visitor }),
+      body: JSON.stringify(body),
       keepalive: true,
-    }).catch(function () {
-      // Confirmation is an extra: the page does what it promised without it.
+    }).then(function (answer) {
+      return answer.ok ? answer.json() : null;
     });
+  }
+
+  // A link that was mailed, on a device that is nobody's or somebody else's: only her own yes ties the device to her.
+  function areYou(place, token, asked) {
+    var denied = "";
+    try {
+      denied = localStorage.getItem("embudo.not") || "";
+    } catch (_) {
+      // Then she is asked again.
+    }
+    if (denied === asked.mark) return;
+    var title = place.querySelector("h2");
+    title.textContent = place.getAttribute("data-title").replace("{}", asked.who);
+    place.hidden = false;
+    each("[data-are-you] button", function (button) {
+      button.addEventListener("click", function () {
+        var answer = button.value;
+        var sent = { token: token, visitor: stored.visitor, consent: stored.consent, zone: zone, answer: answer };
+        post("/v1/confirm/answer", sent)
+          .then(function (told) {
+            if (!told) return;
+            stored.visitor = told.visitor;
+            localStorage.setItem("embudo.visitor", told.visitor);
+            if (answer === "no") localStorage.setItem("embudo.not", asked.mark);
+            title.setAttribute("tabindex", "-1");
+            title.textContent = place.getAttribute("data-" + answer);
+            Array.prototype.forEach.call(place.querySelectorAll("p, .page-actions"), function (part) {
+              part.remove();
+            });
+            title.focus();
+          })
+          .catch(function () {
+            // The question stays.
+          });
+      });
+    });
+  }
+
+  each("[data-token]", function (place) {
+    if (!allowed || !stored.visitor || !window.fetch) return;
+    var token = place.getAttribute("data-token");
+    post("/v1/confirm", { token: token, visitor: stored.visitor })
+      .then(function (told) {
+        var question = document.querySelector("[data-are-you]");
+        if (told && told.ask && question) areYou(question, token, told.ask);
+      })
+      .catch(function () {
+        // Confirmation is an extra: the page does what it promised without it.
+      });
   });
 
   // What is played of a recording is told every five seconds, and when the player stops.

@@ -160,24 +160,19 @@ async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Json>,
         letters.iter().any(|one| one.topic == purpose && one.state == subscriptions::State::Unconfirmed)
     };
     let ledger = contacts::consents(q, contact).await?;
-    let told = latest_consents(ledger).into_iter().map(|record| {
+    // The ledger's older entries stand in the timeline.
+    let told = contacts::ledger::holding(&ledger).into_iter().map(|record| {
+        let has_proof = record.text.is_some() || record.page.is_some() || record.network.is_some();
         json!({
             "purpose": record.purpose, "action": record.action, "at": record.at,
-            "waits": record.action == "granted" && waits(&record.purpose),
+            "waits": record.is_yes() && waits(&record.purpose),
+            "proof": has_proof.then(|| json!({
+                "text": record.text, "version": record.version, "form": record.form, "page": record.page,
+                "network": record.network, "user_agent": record.user_agent,
+            })),
         })
     });
     Ok(told.collect())
-}
-
-/// The ledger's older entries stand in the timeline.
-fn latest_consents(ledger: Vec<contacts::ConsentRecord>) -> Vec<contacts::ConsentRecord> {
-    let mut latest: Vec<contacts::ConsentRecord> = Vec::new();
-    for record in ledger {
-        if !latest.iter().any(|known| known.purpose == record.purpose) {
-            latest.push(record);
-        }
-    }
-    latest
 }
 
 /// The decisions that this reader's role may take now; each move once, its own role first.

@@ -10,7 +10,7 @@ use crate::contacts;
 use crate::http::error::Problem;
 use crate::storage::db::Queries;
 use crate::subscriptions::suppression;
-use crate::subscriptions::{self, State};
+use crate::subscriptions::{self, Frequency, State};
 
 /// The topics with what the contact gets of each, and why her address is not written to.
 pub async fn of(reader: &Reader, q: &mut impl Queries, contact: &contacts::Contact) -> Result<Json, Problem> {
@@ -38,7 +38,11 @@ pub async fn of(reader: &Reader, q: &mut impl Queries, contact: &contacts::Conta
         .map(|line| json!({ "scope": line.scope, "reason": line.reason, "since": line.since }))
         .collect();
     let paused = subscriptions::paused_until(q, contact.id, reader.now).await?;
-    Ok(json!({ "topics": topics, "blocked": blocked, "paused_until": paused }))
+    let frequency = subscriptions::frequency(q, contact.id).await?;
+    Ok(json!({
+        "topics": topics, "blocked": blocked, "paused_until": paused,
+        "frequency": (frequency != Frequency::All).then_some(frequency),
+    }))
 }
 
 /// What somebody of the team changes.

@@ -88,6 +88,7 @@ pub const DOORS: &[Door] = &[
     post("/console/contacts/{contact}/name", May::Chat),
     post("/console/contacts/{contact}/profiling", May::Tend),
     post("/console/contacts/{contact}/stage", May::Decide),
+    post("/console/contacts/{contact}/company-suggestion", May::Tend),
     post("/console/contacts/{contact}/suggestion", May::Tend),
     post("/console/contacts/{contact}/tasks", May::Decide),
     post("/console/contacts/{contact}/unmerge", May::Tend),
@@ -211,6 +212,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/contacts/{contact}/name", web::post().to(contact::name))
             .route("/contacts/{contact}/profiling", web::post().to(people::profiling))
             .route("/contacts/{contact}/stage", web::post().to(contact::decide))
+            .route("/contacts/{contact}/company-suggestion", web::post().to(people::company_suggestion))
             .route("/contacts/{contact}/suggestion", web::post().to(people::suggestion))
             .route("/contacts/{contact}/unmerge", web::post().to(people::unmerge))
             .route("/contacts/{contact}/subscription", web::post().to(contact_letters::change))

@@ -9,6 +9,7 @@ use crate::accounts::May;
 use crate::base::ids::ContactId;
 use crate::base::signing::{Keys, Purpose};
 use crate::base::time::DAY_MS;
+use crate::companies;
 use crate::contacts::{self, Contact, Field, Trust, duplicates, merge};
 use crate::http::error::Problem;
 use crate::http::people as doors;
@@ -64,6 +65,7 @@ pub(super) async fn identity(
     let objection = reader.app.keys.sign(Purpose::Objection, &claims);
     let language = contact.language.code();
     Ok(json!({
+        "company": of_company(reader, q, contact).await?,
         "suggestions": waiting.into_iter().map(told).collect::<Vec<_>>(),
         "sources": current.into_iter().map(told).collect::<Vec<_>>(),
         "addresses": contacts::addresses(q, contact.id).await?,
@@ -75,6 +77,62 @@ pub(super) async fn identity(
         "may_tend": reader.may(May::Tend),
         "may_privacy": reader.may(May::Privacy),
     }))
+}
+
+/// What is known of the company she works for, who said it, and what waits.
+async fn of_company(
+    reader: &Reader,
+    q: &mut impl Queries,
+    contact: &Contact,
+) -> Result<Option<Json>, Problem> {
+    let Some(company) = contact.company else { return Ok(None) };
+    let mut told = [Vec::new(), Vec::new()];
+    let known = [companies::fields(q, company).await?, companies::suggestions(q, company).await?];
+    for (fields, told) in known.iter().zip(&mut told) {
+        for field in fields {
+            let who = match field.contact {
+                Some(who) => contacts::find(q, who).await?,
+                None => None,
+            };
+            let label = reader.app.room.flows.label(&field.name, &field.value, reader.account.language);
+            told.push(json!({
+                "name": field.name,
+                "value": label.unwrap_or_else(|| field.value.clone()),
+                "source": field.source,
+                "trust": word(field.trust),
+                "at": field.at,
+                "who": who.map(|who| json!({ "id": who.id, "name": who.display_name() })),
+            }));
+        }
+    }
+    let [fields, suggestions] = told;
+    let is_known = !fields.is_empty() || !suggestions.is_empty();
+    Ok(is_known.then(|| json!({ "fields": fields, "suggestions": suggestions })))
+}
+
+/// `POST /console/contacts/{contact}/company-suggestion`: what waits of the company she works for.
+pub async fn company_suggestion(
+    reader: Reader,
+    contact: web::Path<String>,
+    judged: web::Form<Judged>,
+) -> Result<HttpResponse, Problem> {
+    let id = id_of(&contact)?;
+    let accept = judged.what == "accept";
+    let mut tx = reader.app.stores.db.begin().await?;
+    let company = contacts::find(&mut tx, id).await?.ok_or(contacts::Error::Unknown)?.company;
+    let waits = match (company, companies::Name::of_word(&judged.name)) {
+        (Some(company), Some(name)) => {
+            contacts::judge_company_suggestion(&mut tx, company, name, accept, reader.now).await?
+        }
+        (None, _) | (_, None) => false,
+    };
+    if !waits {
+        return Err(Problem::new("contact.nothing_suggested", "No value waits for this field."));
+    }
+    let details = json!({ "field": format!("company.{}", judged.name), "accepted": accept });
+    audit::note(&mut tx, reader.by(), audit::Act::Changed, id, details, reader.now).await?;
+    tx.commit().await?;
+    Ok(see_done(&page_of(id), if accept { "accepted" } else { "dismissed" }))
 }
 
 fn word(trust: Trust) -> &'static str {
@@ -219,7 +277,7 @@ pub async fn profiling(
 ) -> Result<HttpResponse, Problem> {
     let id = id_of(&contact)?;
     let mut tx = reader.app.stores.db.begin().await?;
-    doors::set_profiling(&reader.app, &mut tx, id, sent.off == "1", reader.by()).await?;
+    doors::set_profiling(&reader.app, &mut tx, id, sent.off == "1", None, reader.by()).await?;
     tx.commit().await?;
     Ok(see_done(&page_of(id), "profiling"))
 }

@@ -14,7 +14,7 @@ use crate::base::ids::VisitorId;
 use crate::base::language::Language;
 use crate::base::network::network_of;
 use crate::base::time::zone;
-use crate::contacts::Consent;
+use crate::contacts::{Consent, Seen};
 use crate::gates::attribution;
 use crate::gates::form::Typed;
 use crate::gates::screen::Reason;
@@ -193,7 +193,8 @@ async fn taken(
             "link": link,
         }))
     };
-    match take_in(app, form, form.registers.as_deref(), &sent, &site.key, language).await {
+    let seen = request::seen(proxies, request);
+    match take_in(app, form, form.registers.as_deref(), &sent, &site.key, (language, &seen)).await {
         Ok(Taken::In(submitted)) => {
             let visitor = submitted.visitor.map(|visitor| visitor.to_string());
             let message = form.done.message.get(language);
@@ -244,7 +245,7 @@ pub(in crate::http) async fn take_in(
     registers: Option<&str>,
     sent: &Sent,
     site: &str,
-    language: Language,
+    (language, seen): (Language, &Seen),
 ) -> Result<Taken, Refused> {
     let now = app.clock.now();
     let is_trapped = !sent.website.is_empty();
@@ -299,6 +300,8 @@ pub(in crate::http) async fn take_in(
         nonce: &showing.nonce,
         attribution: &way,
         registers,
+        shows_boxes: showing.asked != Asked::Own,
+        seen: Some(seen),
     };
     let mut tx = app.stores.db.begin().await?;
     let taken = match odd {

@@ -15,7 +15,7 @@ use crate::gates::form::Typed;
 use crate::gates::{self, Asked, Form};
 use crate::http::Shared;
 use crate::http::pages::Frame;
-use crate::http::request::{Proxies, header};
+use crate::http::request::{self, Proxies, header};
 
 /// The device, as the page's own script tells it: whoever is confirmed there is not asked twice.
 const VISITOR: HeaderName = HeaderName::from_static("x-embudo-visitor");
@@ -148,7 +148,11 @@ pub(super) async fn take_page(
     };
     let sent = posted.sent(&site.key, Some(app.link(&request.uri().to_string())));
     let taken = match limit(&app, &proxies, &request).await {
-        Ok(()) => take_in(&app, form, form.registers.as_deref(), &sent, &site.key, frame.language).await,
+        Ok(()) => {
+            let seen = request::seen(&proxies, &request);
+            let registers = form.registers.as_deref();
+            take_in(&app, form, registers, &sent, &site.key, (frame.language, &seen)).await
+        }
         Err(problem) => Err(Refused::Problem(problem)),
     };
     let refused = match taken {

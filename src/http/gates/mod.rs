@@ -5,6 +5,7 @@ mod fields;
 mod files;
 mod forms;
 mod hosted;
+mod opened;
 mod recordings;
 mod serve;
 mod watch;
@@ -12,20 +13,14 @@ mod watch;
 use std::path::{Path, PathBuf};
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY};
-use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
-use serde_json::json;
+use actix_web::{HttpResponse, web};
 
 pub(super) use fields::described_fields;
 pub(super) use forms::{Refused, Taken, limit, take_in};
 pub(super) use hosted::{Posted, again, later};
 
-use super::error::Problem;
 use super::pages::reading;
-use super::request::origin;
 use super::{Shared, cors};
-use crate::base::ids::VisitorId;
-use crate::gates;
 
 /// Mounts the doors.
 pub fn routes(doors: &mut web::ServiceConfig) {
@@ -48,7 +43,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
                 .route(web::post().to(files::download)),
         )
         .service(web::resource("/d/{token}").route(reading().to(files::landing)))
-        .route("/v1/confirm", web::post().to(confirm))
+        .route("/v1/confirm", web::post().to(opened::confirm))
+        .route("/v1/confirm/answer", web::post().to(opened::answer))
         .service(web::resource("/r/{token}").route(reading().to(recordings::play)))
         .service(web::resource("/r/{token}/poster").route(reading().to(recordings::poster)))
         .service(web::resource("/r/{token}/{language}.vtt").route(reading().to(recordings::captions)))
@@ -61,27 +57,6 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .route("/api/v1/forms/quarantine/{id}/release", web::post().to(apart::release))
         .route("/api/v1/forms/quarantine/{id}", web::delete().to(apart::delete))
         .route("/api/v1/links/revoke", web::post().to(apart::revoke));
-}
-
-#[derive(Deserialize)]
-struct Confirming {
-    token: String,
-    visitor: String,
-}
-
-/// `POST /v1/confirm`: a page that was opened from a mail says on which device.
-async fn confirm(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
-    if origin(&request).is_some_and(|origin| origin != app.own_origin()) {
-        return Err(crate::sites::Error::ForeignOrigin.into());
-    }
-    let sent: Confirming = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new("request.malformed", error.to_string()))?;
-    let visitor = VisitorId::parse(&sent.visitor)
-        .map_err(|error| Problem::new("request.malformed", error.to_string()))?;
-    let mut tx = app.stores.db.begin().await?;
-    let trust = gates::confirm(&mut tx, &app.keys, &sent.token, visitor, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(HttpResponse::Ok().json(json!({ "trust": trust })))
 }
 
 fn content_file(app: &Shared, name: &str) -> PathBuf {

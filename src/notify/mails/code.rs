@@ -1,12 +1,14 @@
-//! The code that proves an address.
+//! What goes to a mailbox to prove whose it is: a code, or the link to the page of preferences.
 
 use serde_json::json;
 
 use super::{Draft, Kind, Mail, Reader, ready};
 use crate::base::ids::ContactId;
-use crate::base::time::{MINUTE_MS, Timestamp};
+use crate::base::language::Language;
+use crate::base::time::{HOUR_MS, MINUTE_MS, Timestamp};
 use crate::contacts::codes;
 use crate::notify::{Desk, Error};
+use crate::subscriptions;
 
 /// Not written any more once it was used or ran out: a late code would only puzzle her.
 pub(super) async fn confirm_code(
@@ -28,6 +30,25 @@ pub(super) async fn confirm_code(
     let tells = json!({
         "code": format!("{first} {last}"),
         "minutes": code.expires_at.since_ms(now).max(MINUTE_MS).div_euclid(MINUTE_MS),
+    });
+    ready(desk, mail, &reader, Kind::Answer, now, tells, None)
+}
+
+/// The link to the page on which she chooses her letters. It names nobody.
+pub(super) async fn preferences_link(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    language: Language,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let Some(mut reader) = Reader::of(desk, contact).await? else { return Ok(Draft::CHANGED) };
+    reader.contact.language = language;
+    let life_ms = subscriptions::ASKED_LINK_MS;
+    let token = subscriptions::preferences_token_for(&desk.keys, reader.contact.id, life_ms, now);
+    let tells = json!({
+        "link": desk.link(&format!("/preferences/{token}?lang={}", language.code())),
+        "hours": life_ms / HOUR_MS,
     });
     ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }

@@ -45,6 +45,8 @@ const LINK_MS: i64 = 730 * DAY_MS;
 pub enum Mail {
     /// The code that proves an address.
     ConfirmCode { contact: ContactId, code: String },
+    /// The page on which she chooses her letters.
+    PreferencesLink { contact: ContactId, language: Language },
     /// The file somebody asked for.
     AssetLink { contact: ContactId, asset: String, visitor: Option<VisitorId> },
     /// Come to a webinar.
@@ -123,6 +125,7 @@ impl Mail {
     pub fn name(&self) -> &str {
         match self {
             Self::ConfirmCode { .. } => "confirm_code",
+            Self::PreferencesLink { .. } => "preferences_link",
             Self::AssetLink { .. } => "asset_link",
             Self::WebinarInvitation { .. } => "webinar_invitation",
             Self::WebinarRegistered { .. } => "webinar_registered",
@@ -242,6 +245,9 @@ fn tracked(desk: &Desk, mail: &str, contact: ContactId, number: usize, url: &str
 async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Draft, Error> {
     match mail {
         Mail::ConfirmCode { contact, code } => code::confirm_code(desk, mail, *contact, code, now).await,
+        Mail::PreferencesLink { contact, language } => {
+            code::preferences_link(desk, mail, *contact, *language, now).await
+        }
         Mail::AssetLink { contact, asset, visitor } => {
             gate::asset_link(desk, mail, *contact, asset, *visitor, now).await
         }

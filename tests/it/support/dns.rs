@@ -15,6 +15,14 @@ pub enum Zone {
     NullMx,
     /// No mail server, but an address of its own.
     OnlyA,
+    /// A text.
+    Txt(&'static str),
+    /// A text, and a mail server.
+    TxtAndMx(&'static str, &'static str),
+    /// This address.
+    A([u8; 4]),
+    /// The name of an address.
+    Ptr(&'static str),
     /// Neither.
     Nothing,
     /// The server fails.
@@ -80,6 +88,10 @@ fn answer(question: &[u8], zones: &[(&str, Zone)]) -> Option<Vec<u8>> {
         (Some(Zone::Mx(exchange)), 15) => (0, Some([vec![0, 10], written(exchange)].concat())),
         (Some(Zone::NullMx), 15) => (0, Some(vec![0, 0, 0])),
         (Some(Zone::OnlyA), 1) => (0, Some(vec![192, 0, 2, 1])),
+        (Some(Zone::A(address)), 1) => (0, Some(address.to_vec())),
+        (Some(Zone::Ptr(name)), 12) => (0, Some(written(name))),
+        (Some(Zone::Txt(text) | Zone::TxtAndMx(text, _)), 16) => (0, Some(strings(text))),
+        (Some(Zone::TxtAndMx(_, exchange)), 15) => (0, Some([vec![0, 10], written(exchange)].concat())),
         (Some(_), _) => (0, None),
     };
     let count = u8::from(data.is_some());
@@ -95,6 +107,12 @@ fn answer(question: &[u8], zones: &[(&str, Zone)]) -> Option<Vec<u8>> {
         answer.extend(data);
     }
     Some(answer)
+}
+
+/// A text in strings of at most 255 bytes.
+fn strings(text: &str) -> Vec<u8> {
+    let of_part = |part: &[u8]| [&[u8::try_from(part.len()).expect("short")], part].concat();
+    text.as_bytes().chunks(255).flat_map(of_part).collect()
 }
 
 fn written(name: &str) -> Vec<u8> {

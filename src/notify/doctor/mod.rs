@@ -1,0 +1,141 @@
+//! What stands between our mails and the inboxes of their readers: the mail server, and what the DNS says of the sender.
+//!
+//! Nothing is changed and nothing secret told. Who cannot be asked is no fault: such a finding says so.
+
+mod names;
+mod records;
+mod server;
+mod spf;
+
+use std::net::{IpAddr, SocketAddr};
+
+use self::names::{Asked, Names};
+use super::dkim::{Dkim, Record};
+use super::outbound::is_public;
+use crate::base::email::Email;
+use crate::base::ids::new_key;
+use crate::base::time::Timestamp;
+use crate::config::Config;
+use crate::notify::Mailer;
+
+/// How it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Good,
+    /// It works, and could be better.
+    Weak,
+    /// Mails do not leave, or are not believed.
+    Wrong,
+    /// Whoever knows could not be asked.
+    Unasked,
+}
+
+impl State {
+    /// The word at the beginning of its line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Weak => "weak",
+            Self::Wrong => "wrong",
+            Self::Unasked => "unknown",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// `server`, `login`, `SPF`, `DKIM`, `DMARC`, `MX`, `bounces`, `PTR`, `mail`.
+    pub what: &'static str,
+    pub state: State,
+    /// A sentence.
+    pub line: String,
+    /// What to do.
+    pub advice: Option<String>,
+    /// The TXT record that would mend it.
+    pub record: Option<Record>,
+}
+
+impl Finding {
+    fn new(what: &'static str, state: State, line: impl Into<String>) -> Self {
+        Self { what, state, line: line.into(), advice: None, record: None }
+    }
+
+    fn advised(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    fn mended_by(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.record = Some(Record { name: name.into(), value: value.into() });
+        self
+    }
+
+    fn unasked(what: &'static str, name: &str) -> Self {
+        Self::new(what, State::Unasked, format!("could not ask the DNS for {name}"))
+    }
+}
+
+/// Looks at everything, in the order in which a mail meets it.
+///
+/// # Errors
+/// A sentence if the settings name no sender.
+pub async fn examine(config: &Config) -> Result<Vec<Finding>, String> {
+    let mail = &config.mail;
+    let from = Email::parse(&mail.from).map_err(|_| "mail.from is not an e-mail address".to_owned())?;
+    let bounces = match mail.bounces.as_str() {
+        "" => None,
+        address => {
+            let address = Email::parse(address);
+            Some(address.map_err(|_| "mail.bounces is not an e-mail address".to_owned())?)
+        }
+    };
+    let servers: Vec<SocketAddr> =
+        config.forms.name_servers.iter().filter_map(|server| server.parse().ok()).collect();
+    let names = Names::new(&servers);
+    let dkim = Dkim::open(&mail.dkim, &from, &config.folder);
+    let mut found = server::look(config, &from).await;
+    let relay = server::host_of(config);
+    let addresses = match &relay {
+        Some(host) => public_addresses(&names, host).await,
+        None => Vec::new(),
+    };
+    let envelope = bounces.as_ref().unwrap_or(&from).domain();
+    found.push(spf::look(&names, envelope, relay.as_deref(), &addresses).await);
+    found.extend(records::dkim(&names, &dkim).await);
+    let is_signed = matches!(dkim, Ok(Some(_)));
+    found.push(records::dmarc(&names, from.domain(), envelope, is_signed).await);
+    found.push(records::exchange(&names, "MX", from.domain(), State::Weak).await);
+    if let Some(bounces) = &bounces {
+        found.push(records::exchange(&names, "bounces", bounces.domain(), State::Wrong).await);
+    }
+    found.extend(records::pointers(&names, relay.as_deref(), &addresses).await);
+    Ok(found)
+}
+
+/// Sends somebody a mail by the way that all mails go.
+pub async fn try_out(config: &Config, to: &Email, now: Timestamp) -> Finding {
+    let sent = async {
+        let from = Email::parse(&config.mail.from).map_err(|_| "mail.from is not an e-mail address")?;
+        let mailer = Mailer::new(&config.mail, &from, &config.folder)?;
+        let text = "This is how mails of Embudo arrive. Look at its headers: SPF, DKIM and DMARC should say pass.\r\n";
+        mailer.send_text(&from, to, "A mail to try the way", text, &format!("{}-{now}", new_key())).await
+    };
+    match sent.await {
+        Ok(()) => Finding::new("mail", State::Good, format!("the mail server took a mail to {to}"))
+            .advised("look whether it arrived, and not among the unwanted"),
+        Err(why) => Finding::new("mail", State::Wrong, format!("a mail to {to} was not taken: {why}")),
+    }
+}
+
+/// The addresses of a host that others see.
+async fn public_addresses(names: &Names, host: &str) -> Vec<IpAddr> {
+    let found = match host.parse::<IpAddr>() {
+        Ok(address) => vec![address],
+        Err(_) => match names.addresses(host).await {
+            Asked::Found(addresses) => addresses,
+            Asked::Nothing | Asked::Silent => Vec::new(),
+        },
+    };
+    found.into_iter().filter(|address| is_public(*address)).collect()
+}

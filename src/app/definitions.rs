@@ -183,7 +183,8 @@ impl Definitions {
                 .filter_map(|(kind, (path, text))| Some((*kind, yaml::parse(path, text, &quiet)?))),
         );
         let names = sources.names();
-        let known = docs.known(&names, sources.lock.clone());
+        let letters = references::letters(&sources.mails);
+        let known = docs.known(&names, letters, sources.lock.clone());
         let segment_ids = docs.declared(Kind::Segments, references::SEGMENTS);
         let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
         let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));

@@ -41,17 +41,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::body::{Author, Body, Mode, Said};
-use self::engine::{Input, Refused, State};
+use self::engine::{Crowd, Input, Refused, State};
 use self::flow::When;
 use self::flows::TEAM;
 use self::turn::{Cause, Step, Turning};
+use crate::accounts;
 use crate::base::coded::Coded;
 use crate::base::ids::{AccountId, ContactId, ConversationId, VisitorId};
 use crate::base::language::Language;
 use crate::base::live::Live;
 use crate::base::signing::{Keys, Purpose, TokenError};
 use crate::base::time::{DAY_MS, SECOND_MS, Timestamp, zone};
-use crate::bookings::{self, team::Team};
+use crate::bookings::{
+    self,
+    team::{Group, Team},
+};
 use crate::contacts::{self, Consent};
 use crate::events::{self, Event};
 use crate::stages;
@@ -294,7 +298,7 @@ impl Coded for Error {
 /// # Errors
 /// [`Error::FlowUnknown`].
 pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp) -> Result<Opened, Error> {
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let visitor = visit.visitor.unwrap_or_else(VisitorId::new);
     let mut tx = room.stores.db.begin().await?;
     tx.lock(&format!("chat:{visitor}")).await?;
@@ -389,7 +393,7 @@ pub async fn say(
 ) -> Result<Heard, Error> {
     check_length(said)?;
     let digest = log::digest(said);
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     if let Some((entry, before)) = store::by_client(&mut tx, id, client_id, &room.bot).await? {
@@ -459,7 +463,7 @@ async fn advance(
     conversation: &mut Conversation,
     step: Step,
     cause: Cause,
-    online: u32,
+    online: Crowd,
     now: Timestamp,
 ) -> Result<Vec<Entry>, Error> {
     let old_head = conversation.head;
@@ -481,7 +485,7 @@ pub async fn accept(
     agent: &Agent,
     now: Timestamp,
 ) -> Result<Conversation, Error> {
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     match conversation.mode {
@@ -542,7 +546,7 @@ pub async fn agent_say(
         tx: &mut tx,
         conversation: &mut conversation,
         flow,
-        online: 0,
+        online: Crowd::default(),
         now,
         appended: Vec::new(),
     };
@@ -597,7 +601,7 @@ pub async fn agent_booked(
     let mut conversation = locked(tx, id).await?;
     hers(&conversation, agent)?;
     let step = Step::Input(Input::Booked(room.booked(booking, now)));
-    advance(room, tx, &mut conversation, step, Cause::default(), 0, now).await?;
+    advance(room, tx, &mut conversation, step, Cause::default(), Crowd::default(), now).await?;
     Ok(conversation)
 }
 
@@ -608,7 +612,7 @@ async fn by_agent(
     input: Input,
     now: Timestamp,
 ) -> Result<Conversation, Error> {
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     hers(&conversation, agent)?;
@@ -634,7 +638,7 @@ fn hers(conversation: &Conversation, agent: &Agent) -> Result<(), Error> {
 /// As the store says; conversations woken before stay woken.
 pub async fn wake_due(room: &Room, now: Timestamp) -> Result<usize, Error> {
     let due = store::due(&mut room.stores.db.read(), now, WAKE_AT_ONCE).await?;
-    let online = if due.is_empty() { 0 } else { room.online(now).await };
+    let online = if due.is_empty() { Crowd::default() } else { room.crowd(now).await };
     let mut woken = 0;
     for id in due {
         let mut tx = room.stores.db.begin().await?;
@@ -649,7 +653,7 @@ pub async fn wake_due(room: &Room, now: Timestamp) -> Result<usize, Error> {
             &mut conversation,
             Step::Input(Input::Tick),
             Cause::default(),
-            online,
+            online.clone(),
             now,
         )
         .await
@@ -681,7 +685,7 @@ pub async fn watched(
     ranges: &[(f64, f64)],
     now: Timestamp,
 ) -> Result<u8, Error> {
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     let watching =
@@ -708,7 +712,7 @@ pub async fn event(room: &Room, id: ConversationId, name: &str, now: Timestamp) 
     if !(1..=EVENT_LENGTH).contains(&name.chars().count()) {
         return Err(Error::MessageInvalid(format!("an event has a name of 1 to {EVENT_LENGTH} characters")));
     }
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     if conversation.mode != Mode::Bot {
@@ -806,11 +810,35 @@ pub async fn resume(
 }
 
 impl Room {
-    /// How many of the team are there.
+    /// How many of the company are there.
     pub async fn online(&self, now: Timestamp) -> u32 {
+        self.crowd(now).await.all
+    }
+
+    /// Who of the company is there, by team.
+    pub async fn crowd(&self, now: Timestamp) -> Crowd {
         // Without presence nobody is promised: the flow offers times instead.
-        let present = self.stores.hot.marked(&presence(TEAM), now).await.unwrap_or_default();
-        u32::try_from(present.len()).unwrap_or(u32::MAX)
+        self.of_teams(now).await.unwrap_or_default()
+    }
+
+    async fn of_teams(&self, now: Timestamp) -> storage::Result<Crowd> {
+        let count = |some: usize| u32::try_from(some).unwrap_or(u32::MAX);
+        let present = self.stores.hot.marked(&presence(TEAM), now).await?;
+        let mut crowd = Crowd { all: count(present.len()), ..Crowd::default() };
+        if present.is_empty() || self.team.groups.iter().all(Group::is_everybody) {
+            let of_group = |group: &Group| (group.id.clone(), crowd.all);
+            crowd.teams = self.team.groups.iter().map(of_group).collect();
+            return Ok(crowd);
+        }
+        let accounts = accounts::list(&mut self.stores.db.read()).await?;
+        let there: Vec<_> =
+            accounts.iter().filter(|account| present.contains(&account.id.to_string())).collect();
+        for group in &self.team.groups {
+            let of = |group: &Group| there.iter().filter(|one| group.has(&one.email, one.role)).count();
+            let found = self.team.group_and_fallbacks(&group.id).map(of).find(|some| *some > 0);
+            crowd.teams.insert(group.id.clone(), count(found.unwrap_or(0)));
+        }
+        Ok(crowd)
     }
 
     /// Somebody of the team is there for the next [`PRESENT_MS`].

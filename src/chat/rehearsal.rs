@@ -12,7 +12,7 @@ use crate::base::time::{Timestamp, zone};
 
 use super::body::{self, Body, Booked, Face, Said, Slot, Video};
 use super::effects::Effect;
-use super::engine::{self, CONFIRMED, Input, Out, Passed, Phase, Props, Refused, State, Turn, World};
+use super::engine::{self, CONFIRMED, Crowd, Input, Out, Passed, Phase, Props, Refused, State, Turn, World};
 use super::flow::Flow;
 use super::symbols;
 use super::text::Reader;
@@ -28,6 +28,8 @@ pub struct Scene {
     pub known: BTreeMap<String, Json>,
     pub has_email: bool,
     pub online: u32,
+    /// Teams of which another number is there.
+    pub teams: BTreeMap<String, u32>,
     pub recordings: BTreeMap<String, Video>,
     pub slots: Vec<Timestamp>,
     /// Slots that turn out to be taken when somebody tries to book them.
@@ -51,6 +53,7 @@ impl Default for Scene {
             known: BTreeMap::new(),
             has_email: false,
             online: 0,
+            teams: BTreeMap::new(),
             recordings: BTreeMap::new(),
             slots: Vec::new(),
             taken: Vec::new(),
@@ -274,7 +277,16 @@ fn facts(scene: &Scene) -> Context {
         let told = named.get(&format!("hours.{name}")).and_then(Json::as_bool);
         Ok(Json::Bool(told.unwrap_or(is_open)))
     });
+    let online = online(scene);
+    facts.function(super::symbols::IS_ONLINE, move |arguments| {
+        let team = arguments.first().and_then(Json::as_str).unwrap_or_default();
+        Ok(Json::Bool(online.of(team) > 0))
+    });
     facts
+}
+
+fn online(scene: &Scene) -> Crowd {
+    Crowd { all: scene.online, teams: scene.teams.clone() }
 }
 
 pub fn world(scene: &Scene) -> World {
@@ -288,7 +300,7 @@ pub fn world(scene: &Scene) -> World {
         facts,
         known: scene.known.clone(),
         has_email: scene.has_email,
-        online: [("sdr".to_owned(), scene.online)].into(),
+        online: online(scene),
         recordings: scene.recordings.clone(),
         props: scene.props.clone(),
     }

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::body::{Author, Body, Booked, Face, Mode, Slot};
 use super::effects::Effect;
-use super::engine::{self, Input, Out, Turn};
+use super::engine::{self, Crowd, Input, Out, Turn};
 use super::flow::Flow;
 use super::live::{rating, routing};
 use super::log::{Byline, Entry};
@@ -36,7 +36,7 @@ pub(super) struct Turning<'a> {
     pub tx: &'a mut Tx,
     pub conversation: &'a mut Conversation,
     pub flow: Arc<Flow>,
-    pub online: u32,
+    pub online: Crowd,
     pub now: Timestamp,
     pub appended: Vec<Entry>,
 }
@@ -58,7 +58,7 @@ impl Turning<'_> {
                 language: self.conversation.language,
                 zone: &self.conversation.time_zone,
                 page: &self.conversation.page,
-                online: self.online,
+                online: &self.online,
             };
             let world = world::see(self.tx, self.room, &sight, self.now).await?;
             let Turn { state, mode, events, effects, wake_at, .. } = match (&step, &self.conversation.state) {

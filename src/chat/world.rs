@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::body::{Caption, Video};
-use super::engine::{CONFIRMED, Props, World};
-use super::flows::TEAM;
+use super::engine::{CONFIRMED, Crowd, Props, World};
 use super::text::Reader;
 use super::{Error, Page, Room, symbols};
 use crate::base::expr::Context;
@@ -26,8 +25,8 @@ pub(super) struct Sight<'a> {
     pub language: Language,
     pub zone: &'a str,
     pub page: &'a Page,
-    /// How many of the team are there.
-    pub online: u32,
+    /// Who of the company is there.
+    pub online: &'a Crowd,
 }
 
 /// The world as a visitor's flow may see it.
@@ -42,7 +41,7 @@ pub(super) async fn see(
     let mut facts = Context::new();
     facts
         .set("trust", trust)
-        .set("team.online", sight.online)
+        .set("team.online", sight.online.all)
         .set("visit.language", sight.language.code())
         .set("visit.returning", sight.page.returning)
         .set("visit.path", sight.page.path())
@@ -61,6 +60,13 @@ pub(super) async fn see(
             }
         },
     );
+    facts.function(symbols::IS_ONLINE, {
+        let online = sight.online.clone();
+        move |arguments| {
+            let team = arguments.first().and_then(Json::as_str).unwrap_or_default();
+            Ok(Json::Bool(online.of(team) > 0))
+        }
+    });
     let mut world = World {
         now,
         reader: Reader {
@@ -72,7 +78,7 @@ pub(super) async fn see(
         facts,
         known: BTreeMap::new(),
         has_email: holder.is_some(),
-        online: [(TEAM.to_owned(), sight.online)].into(),
+        online: sight.online.clone(),
         recordings: BTreeMap::new(),
         props: Props { seed: sight.visitor.to_string(), arms: BTreeMap::new() },
     };

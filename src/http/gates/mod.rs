@@ -74,10 +74,10 @@ async fn confirm(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<
     if origin(&request).is_some_and(|origin| origin != app.own_origin()) {
         return Err(crate::sites::Error::ForeignOrigin.into());
     }
-    let sent: Confirming = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new("request.malformed", error.to_string()))?;
-    let visitor = VisitorId::parse(&sent.visitor)
-        .map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+    let sent: Confirming =
+        serde_json::from_slice(&body).map_err(|error| Problem::unread("request.malformed", &error))?;
+    let visitor =
+        VisitorId::parse(&sent.visitor).map_err(|error| Problem::unread("request.malformed", &error))?;
     let mut tx = app.stores.db.begin().await?;
     let trust = gates::confirm(&mut tx, &app.keys, &sent.token, visitor, app.clock.now()).await?;
     tx.commit().await?;

@@ -405,6 +405,48 @@ mod tests {
     }
 
     #[test]
+    fn what_a_flow_has_done_by_names_of_other_files_is_looked_up_there() {
+        let flow = "flow: errand\ntitle: An errand\nlanguages: [en]\ntrigger: {when: api}\ndefaults: {timeout: {after: 5m, goto: bye}, exhausted: bye}\nevents: {human_requested: bye, stop_requested: bye}\nsteps:\n  \
+                    a: {do: mail.send, with: {letter: LETTER, topic: TOPIC}, outcomes: {error: b}}\n  \
+                    b: {do: task.give, with: {title: Call, team: TEAM}, outcomes: {error: c}}\n  \
+                    c: {do: team.notify, with: {rule: RULE}, outcomes: {error: d}}\n  \
+                    d: {do: webhook.send, with: {hook: HOOK, name: ran}, outcomes: {error: e}}\n  \
+                    e: {switch: [{if: 'is_online(\"CROWD\")', goto: hi}, {else: bye}]}\n  \
+                    hi: {say: Hi., goto: bye}\n  \
+                    bye: {say: Bye., end: done}\n";
+        let right = [
+            ("LETTER", "faro-lead-idea"),
+            ("TOPIC", "newsletter"),
+            ("TEAM", "cs"),
+            ("RULE", "errands"),
+            ("HOOK", "crm"),
+            ("CROWD", "sdr"),
+        ];
+        let found = |wrong: Option<&str>| {
+            let mut sources = shipped();
+            let notify = "hooks:\n  - {name: crm, kind: webhook, url: 'https://crm.example/x', secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}\n  - {name: room, url: 'https://room.example/x'}\nrules:\n  - {name: errands, to: [theirs], by: [mail]}\n  - {on: [task_given], to: [theirs], by: [mail]}\n";
+            sources.put(Kind::Notify, "notify.yaml".to_owned(), notify.to_owned());
+            let flow = right.iter().fold(flow.to_owned(), |flow, (hole, name)| {
+                flow.replace(hole, if wrong == Some(*hole) { &name[1..] } else { name })
+            });
+            sources.flows.push(("errand.yaml".to_owned(), flow));
+            let report = Report::new();
+            Definitions::read(&sources, &report);
+            let told = |d: &crate::base::diagnostic::Diagnostic| {
+                format!("{} {} {}", d.path, d.code, d.hint.clone().unwrap_or_default())
+            };
+            report.diagnostics().iter().map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(found(None), Vec::<String>::new());
+        for (hole, name) in right {
+            let told = found(Some(hole));
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].starts_with("errand.yaml S510"), "{told:?}");
+            assert!(told[0].contains(name), "a hint: {told:?}");
+        }
+    }
+
+    #[test]
     fn a_broken_file_hides_no_mistake_in_the_files_that_name_something_in_it() {
         let broken_stages = (Kind::Lifecycle, "owner: sdr", "owner: nobody");
         let found = after_all(&[

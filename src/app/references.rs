@@ -175,11 +175,8 @@ impl Docs {
 
     /// The teams that conversations can be handed to. A company that has written none down has one.
     fn teams(&self) -> Option<BTreeSet<String>> {
-        let own = || Some([TEAM.to_owned()].into());
-        if self.get(Kind::Team).is_none() {
-            return own();
-        }
-        self.declared(Kind::Team, &["teams", "id"]).filter(|teams| !teams.is_empty()).or_else(own)
+        let declared = self.declared(Kind::Team, &["teams", "id"])?;
+        Some(if declared.is_empty() { [TEAM.to_owned()].into() } else { declared })
     }
 
     /// Tells every name that is declared nowhere, every file that is not there, and names that stand for two things.

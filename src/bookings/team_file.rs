@@ -121,7 +121,10 @@ fn groups(view: View<'_>, reps: &[Rep], declared: &[String]) -> Vec<Group> {
         if groups.iter().all(|group| group.id != named) {
             view.error("B112", format!("there is no team \"{named}\""))
                 .did_you_mean(&named, groups.iter().map(|group| group.id.as_str()));
-        } else if std::iter::successors(Some(named), |name| next(name)).take(groups.len() + 1).any(|name| name == id) {
+        } else if std::iter::successors(Some(named), |name| next(name))
+            .take(groups.len() + 1)
+            .any(|name| name == id)
+        {
             view.error("B112", format!("\"{id}\" would stand in for itself"))
                 .hint("leave the fallback of one of the teams out");
         }
@@ -539,6 +542,45 @@ meetings:
     buffer_after: 5m
     reps: [mike]
 ";
+
+    #[test]
+    fn teams_that_take_chats_are_read_and_what_cannot_be_is_told() {
+        let with = |teams: &str| {
+            GOOD.replace("reps:\n  - id: mike\n", &format!("teams:\n{teams}reps:\n  - id: mike\n"))
+        };
+        let sound = with(
+            "  - {id: sdr, name: {en: Sales, es: Ventas}}\n  - {id: cs, name: {en: Care, es: Cuidado}, roles: [cs], \
+             members: [mike, ana@faro.example], fallback: sdr}\n",
+        );
+        let team = Team::parse("team.yaml", &sound, &Report::new()).expect("it is sound");
+        let asked: Vec<&str> = team.group_and_fallbacks("cs").map(|group| group.id.as_str()).collect();
+        assert_eq!(asked, ["cs", "sdr"]);
+        let mike = Email::parse("mike@faro.example").expect("an address");
+        let other = Email::parse("x@faro.example").expect("an address");
+        let has = |at: usize, who: &Email, role| team.groups[at].has(who, role);
+        assert!(has(0, &other, accounts::Role::Ae), "everybody");
+        assert!(has(1, &mike, accounts::Role::Sdr) && has(1, &other, accounts::Role::Cs));
+        assert!(!has(1, &other, accounts::Role::Sdr));
+
+        let name = "name: {en: A, es: A}";
+        for (teams, code) in [
+            (format!("  - {{id: cs, {name}, members: [mke]}}\n"), "B112"),
+            (format!("  - {{id: cs, {name}, fallback: sdr}}\n"), "B112"),
+            (format!("  - {{id: cs, {name}, fallback: cs}}\n"), "B112"),
+            (
+                format!("  - {{id: a, {name}, fallback: b}}\n  - {{id: b, {name}}}\n  - {{id: b, {name}}}\n"),
+                "B101",
+            ),
+            (format!("  - {{id: cs, {name}, roles: [viewer]}}\n"), "Y004"),
+        ] {
+            let told = notes(&with(&teams));
+            assert_eq!(told.len(), 1, "{teams}: {told:?}");
+            assert!(told[0].contains(code), "{teams}: {told:?}");
+        }
+        let circle =
+            with(&format!("  - {{id: a, {name}, fallback: b}}\n  - {{id: b, {name}, fallback: a}}\n"));
+        assert_eq!(notes(&circle).len(), 2, "each of them is told");
+    }
 
     fn notes(text: &str) -> Vec<String> {
         let report = Report::new();

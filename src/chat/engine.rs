@@ -220,6 +220,12 @@ pub struct State {
     /// How many more codes she has asked for at this step.
     #[serde(default)]
     pub codes_again: u32,
+    /// When she began to wait for a person.
+    #[serde(default)]
+    pub waiting_since: Option<Timestamp>,
+    /// It went on on another device by a link: nothing that is stored about a person is used any more.
+    #[serde(default)]
+    pub resumed: bool,
     /// What she typed and no question took, the latest last; at most [`UNHEARD_LENGTH`] characters.
     #[serde(default)]
     pub unheard: String,
@@ -306,6 +312,8 @@ pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
         recalled: Vec::new(),
         code_sent: false,
         codes_again: 0,
+        waiting_since: None,
+        resumed: false,
         unheard: String::new(),
         alone: 0,
         outcome: None,

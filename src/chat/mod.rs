@@ -9,6 +9,7 @@ pub mod actions;
 mod acts;
 pub mod body;
 pub mod check;
+pub mod counts;
 pub mod effects;
 pub mod engine;
 pub mod flow;
@@ -22,6 +23,7 @@ pub mod pages;
 pub mod phrases;
 pub mod question;
 pub mod rehearsal;
+pub mod resume;
 pub mod schema;
 pub mod script;
 pub mod steps;
@@ -56,7 +58,7 @@ use crate::bookings::{
     self,
     team::{Group, Team},
 };
-use crate::contacts::{self, Consent};
+use crate::contacts::{self, Consent, Trust};
 use crate::events::{self, Event};
 use crate::stages;
 use crate::storage::db::{Queries, Tx};
@@ -76,6 +78,9 @@ const TOKEN_MS: i64 = 30 * DAY_MS;
 pub const PRESENT_MS: i64 = 45 * SECOND_MS;
 /// Longest message, in characters.
 pub const MESSAGE_LENGTH: usize = 2_000;
+/// The same words so often in a row within [`SAME_MS`] are enough.
+const SAME_MOST: i64 = 2;
+const SAME_MS: i64 = 60 * SECOND_MS;
 /// Conversations that are woken in one go.
 const WAKE_AT_ONCE: i64 = 100;
 
@@ -90,6 +95,7 @@ pub struct Room {
     pub webinars: Arc<webinars::Definition>,
     /// The name the bot speaks under.
     pub bot: String,
+    pub counts: Arc<counts::Counts>,
 }
 
 /// The page a visitor is on.
@@ -129,6 +135,8 @@ pub struct Visit {
     pub page: Page,
     pub language: Language,
     pub zone: String,
+    /// She has come by an address of the chat's own: a flow's pages and how often it shows itself decide nothing.
+    pub is_hosted: bool,
 }
 
 /// Somebody of the company in a conversation.
@@ -162,12 +170,20 @@ pub struct Conversation {
     pub opened_at: Timestamp,
     pub updated_at: Timestamp,
     pub closed_at: Option<Timestamp>,
+    /// What the newest link carries by which it goes on elsewhere.
+    pub resume_key: Option<String>,
 }
 
 impl Conversation {
     /// The bus topic on which it is told that the log has grown.
     pub fn topic(id: ConversationId) -> String {
         format!("conversation:{id}")
+    }
+
+    /// How sure it can be at most who speaks in it.
+    fn most_trust(&self) -> Trust {
+        let is_resumed = self.state.as_ref().is_some_and(|state| state.resumed);
+        if is_resumed { resume::MOST_TRUST } else { Trust::Authenticated }
     }
 }
 
@@ -230,6 +246,9 @@ pub enum Error {
     /// The token does not open this conversation.
     #[error("the conversation's token is not valid")]
     TokenForged,
+    /// The link by which it would go on elsewhere was withdrawn, or is not the newest.
+    #[error("the link was withdrawn")]
+    LinkWithdrawn,
     /// It once did.
     #[error("the conversation's token has expired")]
     TokenExpired,
@@ -281,6 +300,7 @@ impl Coded for Error {
             Self::NotAllowed(_) => "chat.not_allowed",
             Self::MessageInvalid(_) => "chat.message_invalid",
             Self::NotConfirmed => "chat.not_confirmed",
+            Self::LinkWithdrawn => "token.revoked",
             Self::TokenForged => "token.forged",
             Self::TokenExpired => "token.expired",
             Self::Contact(error) => error.code(),
@@ -307,9 +327,16 @@ pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp
     }
     contacts::see_visitor(&mut tx, visitor, &visit.site, visit.consent, now).await?;
     let flows = room.flows.now();
-    let flow = match flow {
+    let named = match flow {
         Some(name) => offer::named(&mut tx, room, &flows, visit, visitor, name, now).await?,
-        None => offer::choose(&mut tx, room, &flows, visit, visitor, &When::Opened, now).await?,
+        None => None,
+    };
+    let flow = match named {
+        // A link in a mail must not lead to nothing because its flow is for others.
+        None if flow.is_none() || visit.is_hosted => {
+            offer::choose(&mut tx, room, &flows, visit, visitor, &When::Opened, now).await?
+        }
+        named => named,
     }
     .cloned()
     .ok_or(Error::FlowUnknown)?;
@@ -334,6 +361,7 @@ pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp
         opened_at: now,
         updated_at: now,
         closed_at: None,
+        resume_key: None,
     };
     store::insert(&mut tx, &conversation).await?;
     store::add_showing(&mut tx, visitor, &flow.id, now).await?;
@@ -405,6 +433,9 @@ pub async fn say(
     if conversation.mode == Mode::Closed {
         return Err(Error::Closed);
     }
+    if is_said_again(&mut tx, &conversation, said, &digest, now).await? {
+        return Err(Error::MessageInvalid("you have just said this twice; we have read it".to_owned()));
+    }
     if !store::has_spoken(&mut tx, id).await? {
         // Only now has a conversation taken place; that a panel opened by itself says nothing about her.
         let (contact, visitor, flow) =
@@ -444,10 +475,44 @@ fn check_length(said: &Said) -> Result<(), Error> {
     if body::is_blank(&body::plain(text)) {
         return Err(Error::MessageInvalid("the message is empty".to_owned()));
     }
-    if text.chars().count() > MESSAGE_LENGTH {
-        return Err(Error::MessageInvalid(format!("at most {MESSAGE_LENGTH} characters")));
+    let count = text.chars().count();
+    if count > MESSAGE_LENGTH {
+        return Err(Error::MessageInvalid(format!(
+            "it has {count} characters, and {MESSAGE_LENGTH} fit into one message; send it in two"
+        )));
     }
     Ok(())
+}
+
+/// Whether a person would read the same words from her for the third time within [`SAME_MS`].
+async fn is_said_again(
+    q: &mut impl Queries,
+    conversation: &Conversation,
+    said: &Said,
+    digest: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let with_people = matches!(conversation.mode, Mode::Human | Mode::Waiting);
+    if !with_people || !matches!(said, Said::Text { .. }) {
+        return Ok(false);
+    }
+    let before = store::said_lately(q, conversation.id, now.plus_ms(-SAME_MS), SAME_MOST).await?;
+    let most = usize::try_from(SAME_MOST).unwrap_or(usize::MAX);
+    Ok(before.len() >= most && before.iter().all(|one| one.as_deref() == Some(digest)))
+}
+
+/// The page that its visitor is on now: the last one of her visit, if she has looked at others since it began.
+/// Nothing is known of whoever did not agree to be recognised, nor of the device on which it goes on by a link.
+///
+/// # Errors
+/// As the store says.
+pub async fn page_now(q: &mut impl Queries, conversation: &Conversation) -> storage::Result<Option<String>> {
+    if conversation.state.as_ref().is_some_and(|state| state.resumed) {
+        return Ok(None);
+    }
+    let visits = contacts::visits_of_device(q, conversation.visitor, 1).await?;
+    let latest = visits.first().and_then(|visit| visit.trail.last());
+    Ok(latest.filter(|step| step.at >= conversation.opened_at).map(|step| step.path.clone()))
 }
 
 /// Reads a conversation under its lock.
@@ -496,6 +561,7 @@ pub async fn accept(
         Mode::Closed => return Err(Error::Closed),
         Mode::Bot | Mode::Waiting => {
             conversation.agent = Some(agent.clone());
+            room.counts.wait("accepted", waiting_since(&conversation), now);
             let step = Step::Input(Input::AgentAccepted { agent: body::Face::of(&agent.name) });
             advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
             live::routing::accepted(&mut tx, id, now).await?;
@@ -620,6 +686,12 @@ async fn by_agent(
     tx.commit().await?;
     room.tell(&conversation).await;
     Ok(conversation)
+}
+
+/// Since when its visitor waits for a person.
+fn waiting_since(conversation: &Conversation) -> Option<Timestamp> {
+    let state = conversation.state.as_ref().filter(|_| conversation.mode == Mode::Waiting)?;
+    state.waiting_since
 }
 
 fn hers(conversation: &Conversation, agent: &Agent) -> Result<(), Error> {

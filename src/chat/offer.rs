@@ -10,6 +10,7 @@ use super::world::{self, Sight};
 use super::{Error, Room, Visit};
 use crate::base::ids::VisitorId;
 use crate::base::time::Timestamp;
+use crate::contacts::Trust;
 use crate::storage::db::Queries;
 
 /// A flow that wants to be opened.
@@ -93,7 +94,7 @@ pub(super) async fn named<'f>(
     let Some((flow, trigger)) = flows.find(name).and_then(|flow| Some((flow, flow.trigger.as_ref()?))) else {
         return Ok(None);
     };
-    if !trigger.pages.fits(&visit.page.url) {
+    if !visit.is_hosted && !trigger.pages.fits(&visit.page.url) {
         return Ok(None);
     }
     let Some(condition) = &trigger.condition else { return Ok(Some(flow)) };
@@ -103,7 +104,8 @@ pub(super) async fn named<'f>(
 }
 
 fn sight<'v>(visit: &'v Visit, visitor: VisitorId, online: &'v Crowd) -> Sight<'v> {
-    Sight { visitor, language: visit.language, zone: &visit.zone, page: &visit.page, online }
+    let (language, zone, page) = (visit.language, visit.zone.as_str(), &visit.page);
+    Sight { visitor, language, zone, page, path: None, most_trust: Trust::Authenticated, online }
 }
 
 /// The flows that listen to something and whose triggers fit, the highest priority first.

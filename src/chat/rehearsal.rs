@@ -334,6 +334,62 @@ mod tests {
         flow
     }
 
+    const MENU: &str = "flow: menu
+title: A menu
+languages: [en]
+trigger: {when: opened}
+defaults: {retries: 1, exhausted: passed, timeout: {after: 5m, goto: bye}}
+events: {human_requested: live, stop_requested: bye}
+steps:
+  pick:
+    ask: Which?
+    choices: {a: A, b: B}
+    goto: bye
+  passed: {say: \"I heard: {{#if chat.unheard}}{{chat.unheard}}{{/if}}\", goto: bye}
+  live:
+    switch: [{if: 'is_online(\"cs\")', goto: call}, {else: alone}]
+  call:
+    handoff: {team: cs, wait: 90s}
+    say: One moment.
+    outcomes: {booked: bye, returned: bye, closed: bye, unavailable: alone, expired: alone}
+  alone: {say: Nobody., goto: bye}
+  bye: {say: Bye., end: done}
+";
+
+    #[test]
+    fn words_that_no_question_took_can_be_read_and_are_no_template() {
+        let report = Report::new();
+        let flow = Flow::read(&yaml::parse("f.yaml", MENU, &report).unwrap(), &report).unwrap();
+        assert!(!report.has_errors(), "{}", report.text());
+        let (mut play, _) = Rehearsal::open(&flow, Scene::default(), None);
+        play.play(&says("my order {{vars.x}} is late")).unwrap();
+        let said = play.play(&says("hello?")).unwrap();
+        let heard = "I heard: my order {{vars.x}} is late\nhello?";
+        assert!(
+            said.iter().any(|out| matches!(&out.body, Body::Text { text, .. } if text == heard)),
+            "{said:?}"
+        );
+        let (mut play, _) = Rehearsal::open(&flow, Scene::default(), None);
+        for _ in 0..2 {
+            let _ = play.play(&says(&"é".repeat(900)));
+        }
+        assert_eq!(play.state.unheard.chars().count(), engine::UNHEARD_LENGTH, "the latest are kept");
+    }
+
+    #[test]
+    fn a_team_is_there_or_not_whoever_else_is() {
+        let report = Report::new();
+        let flow = Flow::read(&yaml::parse("f.yaml", MENU, &report).unwrap(), &report).unwrap();
+        let asks = |cs: u32| {
+            let scene = Scene { online: 2, teams: [("cs".to_owned(), cs)].into(), ..Scene::default() };
+            let (mut play, _) = Rehearsal::open(&flow, scene, None);
+            play.play(&Input::Said(Said::HumanRequested)).unwrap();
+            (play.state.phase == Phase::Waiting, play.state.team.clone())
+        };
+        assert_eq!(asks(1), (true, Some("cs".to_owned())));
+        assert_eq!(asks(0), (false, None));
+    }
+
     fn shipped() -> Vec<Flow> {
         [include_str!("../../bot-flows/webinar-recording.yaml"), include_str!("../../bot-flows/welcome.yaml")]
             .map(load)

@@ -13,7 +13,7 @@ use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, zone};
 use crate::bookings;
-use crate::contacts::{self, Contact};
+use crate::contacts::{self, Contact, Trust};
 use crate::segments;
 use crate::stages;
 use crate::storage::db::Queries;
@@ -25,6 +25,10 @@ pub(super) struct Sight<'a> {
     pub language: Language,
     pub zone: &'a str,
     pub page: &'a Page,
+    /// The path of the page that she is on now, if it is another.
+    pub path: Option<&'a str>,
+    /// How sure it can be at most who she is.
+    pub most_trust: Trust,
     /// Who of the company is there.
     pub online: &'a Crowd,
 }
@@ -37,14 +41,15 @@ pub(super) async fn see(
     now: Timestamp,
 ) -> Result<World, Error> {
     let holder = contacts::holder(q, sight.visitor).await?;
-    let trust = holder.as_ref().map_or(0, |(_, trust)| u8::try_from(trust.level()).unwrap_or(0));
+    let trust = holder.as_ref().map(|(_, trust)| (*trust).min(sight.most_trust));
+    let trust = trust.map_or(0, |trust| u8::try_from(trust.level()).unwrap_or(0));
     let mut facts = Context::new();
     facts
         .set("trust", trust)
         .set("team.online", sight.online.all)
         .set("visit.language", sight.language.code())
         .set("visit.returning", sight.page.returning)
-        .set("visit.path", sight.page.path())
+        .set("visit.path", sight.path.map_or_else(|| sight.page.path(), str::to_owned))
         .set("contact.has_email", holder.is_some());
     for (name, value) in sight.page.campaign() {
         facts.set(&format!("visit.{name}"), value);

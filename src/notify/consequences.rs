@@ -115,11 +115,7 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         }
         Event::FlowEvent { hook, .. } => {
             let told = Told { event: recorded.event.clone(), at: recorded.at };
-            plan.add(
-                &format!("webhook:{hook}"),
-                recorded.at,
-                Work::Webhook { hook: hook.clone(), told },
-            );
+            plan.add(&format!("webhook:{hook}"), recorded.at, Work::Webhook { hook: hook.clone(), told });
         }
         Event::TranscriptAsked { conversation, contact, up_to, by: _ } => {
             plan.mail(Mail::Transcript { contact: *contact, conversation: *conversation, up_to: *up_to });
@@ -284,44 +280,40 @@ impl Plan<'_> {
     /// Tells a line to whom a rule names.
     async fn follow(&mut self, tx: &mut Tx, rule: &Alert, notice: &Notice) -> Result<(), Error> {
         let (desk, at) = (self.desk, self.recorded.at);
-        {
-            {
-                for by in &rule.by {
-                    if let By::Hook(hook) = by {
-                        // One line for the room, however many people it is for.
-                        let work = Work::Hook { hook: hook.clone(), notice: notice.clone() };
-                        self.add_once(&format!("hook:{hook}"), at, work);
-                    }
-                }
-                for account in heard_by(tx, rule, notice).await? {
-                    if rule.by.contains(&By::Console) {
-                        let own = Notice { account: Some(account), ..notice.clone() };
-                        self.add_once(&format!("console:{account}"), at, Work::Console { notice: own });
-                    }
-                    if rule.by.contains(&By::Push) {
-                        let own = Notice { account: Some(account), ..notice.clone() };
-                        self.push(tx, Some(account), &own).await?;
-                    }
-                    if !rule.by.contains(&By::Mail) {
-                        continue;
-                    }
-                    let Some(digest) = rule.digest else {
-                        let mail = Mail::Alert { account, notice: notice.clone() };
-                        self.add_once(&format!("alert:{account}"), at, Work::Mail { mail });
-                        continue;
-                    };
-                    let zone = desk.rules.quiet.zone_of(zone_of(desk, tx, account).await?.as_ref());
-                    let due_at = digest.next(&zone, at);
-                    store::gather(tx, account, due_at, notice, at).await?;
-                    // The first of the hour tells all; the others find nothing left. None is lost, however late it was
-                    // gathered.
-                    self.add_once(
-                        &format!("digest:{account}"),
-                        due_at,
-                        Work::Mail { mail: Mail::Digest { account, due_at } },
-                    );
-                }
+        for by in &rule.by {
+            if let By::Hook(hook) = by {
+                // One line for the room, however many people it is for.
+                let work = Work::Hook { hook: hook.clone(), notice: notice.clone() };
+                self.add_once(&format!("hook:{hook}"), at, work);
             }
+        }
+        for account in heard_by(tx, rule, notice).await? {
+            if rule.by.contains(&By::Console) {
+                let own = Notice { account: Some(account), ..notice.clone() };
+                self.add_once(&format!("console:{account}"), at, Work::Console { notice: own });
+            }
+            if rule.by.contains(&By::Push) {
+                let own = Notice { account: Some(account), ..notice.clone() };
+                self.push(tx, Some(account), &own).await?;
+            }
+            if !rule.by.contains(&By::Mail) {
+                continue;
+            }
+            let Some(digest) = rule.digest else {
+                let mail = Mail::Alert { account, notice: notice.clone() };
+                self.add_once(&format!("alert:{account}"), at, Work::Mail { mail });
+                continue;
+            };
+            let zone = desk.rules.quiet.zone_of(zone_of(desk, tx, account).await?.as_ref());
+            let due_at = digest.next(&zone, at);
+            store::gather(tx, account, due_at, notice, at).await?;
+            // The first of the hour tells all; the others find nothing left. None is lost, however late it was
+            // gathered.
+            self.add_once(
+                &format!("digest:{account}"),
+                due_at,
+                Work::Mail { mail: Mail::Digest { account, due_at } },
+            );
         }
         Ok(())
     }

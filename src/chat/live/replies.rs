@@ -100,6 +100,8 @@ impl Replies {
             language: conversation.language,
             zone: &conversation.time_zone,
             page: &conversation.page,
+            path: None,
+            most_trust: conversation.most_trust(),
             online: &Crowd::default(),
         };
         let mut facts = world::see(q, room, &sight, now).await?.facts;

@@ -85,8 +85,7 @@ pub fn choose(
     if let Some(owner) = left().find(|one| Some(one.account) == owner && one.after == 0) {
         return Some((owner.account, Rule::Owner));
     }
-    let next =
-        left().min_by_key(|one| (one.after, !one.speaks, one.last_offered_at, one.account));
+    let next = left().min_by_key(|one| (one.after, !one.speaks, one.last_offered_at, one.account));
     next.map(|colleague| (colleague.account, Rule::Turn))
 }
 
@@ -261,7 +260,8 @@ mod tests {
     fn the_team_is_asked_before_the_one_that_stands_in_for_it() {
         let [cs, sales, owner] = [AccountId::new(), AccountId::new(), AccountId::new()];
         let stands_in = |account| Colleague { after: 1, ..colleague(account, None) };
-        let there = [stands_in(sales), stands_in(owner), Colleague { speaks: false, ..colleague(cs, Some(9)) }];
+        let there =
+            [stands_in(sales), stands_in(owner), Colleague { speaks: false, ..colleague(cs, Some(9)) }];
         assert_eq!(choose(Some(owner), &there, &[]), Some((cs, Rule::Turn)), "the owner sells");
         assert_eq!(choose(None, &there, &[cs, owner]), Some((sales, Rule::Turn)));
     }

@@ -34,6 +34,7 @@ impl Handoff {
         let text = run.render(&self.say);
         run.state.phase = Phase::Waiting;
         run.state.team = Some(self.team.value.clone());
+        run.state.waiting_since = Some(run.world.now);
         run.state.deadline = Some(run.world.now.plus_ms(self.wait_ms));
         run.effects.push(Effect::Handoff { team: self.team.value.clone() });
         run.bot(Body::text(text));

@@ -417,7 +417,7 @@ mod tests {
         let right = [
             ("LETTER", "faro-lead-idea"),
             ("TOPIC", "newsletter"),
-            ("TEAM", "cs"),
+            ("TEAM", "sdr"),
             ("RULE", "errands"),
             ("HOOK", "crm"),
             ("CROWD", "sdr"),
@@ -427,7 +427,8 @@ mod tests {
             let notify = "hooks:\n  - {name: crm, kind: webhook, url: 'https://crm.example/x', secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}\n  - {name: room, url: 'https://room.example/x'}\nrules:\n  - {name: errands, to: [theirs], by: [mail]}\n  - {on: [task_given], to: [theirs], by: [mail]}\n";
             sources.put(Kind::Notify, "notify.yaml".to_owned(), notify.to_owned());
             let flow = right.iter().fold(flow.to_owned(), |flow, (hole, name)| {
-                flow.replace(hole, if wrong == Some(*hole) { &name[1..] } else { name })
+                let name = if wrong == Some(*hole) { format!("{name}s") } else { (*name).to_owned() };
+                flow.replace(hole, &name)
             });
             sources.flows.push(("errand.yaml".to_owned(), flow));
             let report = Report::new();

@@ -113,7 +113,7 @@ fn config(folder: &str, port: &str) -> Config {
          [storage]\ndata = \"{folder}/data\"\n\
          [definitions]\n{definitions}mails = \"{root}/config/mails\"\nnurture = \"{root}/config/nurture\"\n\
          flows = \"{root}/bot-flows\"\n\
-         [chat]\nmessages_per_minute = 10000000\nmessages_burst = 10000000\n\
+         [chat]\nmessages_per_minute = 10000000\nmessages_burst = 10000000\nmessages_apart_ms = 0\n\
          [log]\nlevel = \"warn\"\n[[site]]\nkey = \"bench\"\nname = \"Bench\"\norigins = [\"https://faro.example\"]\n"
     );
     let file = format!("{folder}/embudo.toml");
@@ -253,6 +253,7 @@ async fn conversations(folder: &str, run: Run) -> Result<(Vec<Place>, Vec<Place>
             page: Page::default(),
             language: Language::En,
             zone: "Europe/Madrid".to_owned(),
+            is_hosted: false,
         };
         let opened = chat::open(&app.room, &visit, None, now).await.map_err(|error| told(&error))?;
         let id = opened.conversation.id;

@@ -15,7 +15,7 @@ use embudo::base::time::Timestamp;
 use embudo::chat::Flows;
 use embudo::chat::body::Said;
 use embudo::chat::check::Known;
-use embudo::chat::engine::{self, Input, Props, World};
+use embudo::chat::engine::{self, Crowd, Input, Props, World};
 use embudo::chat::text::Reader;
 
 // As the product.
@@ -116,7 +116,7 @@ fn world() -> World {
         facts,
         known: BTreeMap::new(),
         has_email: true,
-        online: [("sdr".to_owned(), 2)].into(),
+        online: Crowd { all: 2, ..Crowd::default() },
         recordings: BTreeMap::new(),
         props: Props::default(),
     }

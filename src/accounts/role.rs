@@ -70,7 +70,8 @@ impl Role {
     pub fn may(self, what: May) -> bool {
         match what {
             May::Look => true,
-            May::Chat | May::SetOutcome => matches!(self, Self::Admin | Self::Sdr | Self::Ae),
+            May::Chat => matches!(self, Self::Admin | Self::Sdr | Self::Ae | Self::Cs),
+            May::SetOutcome => matches!(self, Self::Admin | Self::Sdr | Self::Ae),
             May::Decide | May::Tend => self != Self::Viewer,
             May::Operate | May::Privacy => self == Self::Admin,
             May::Curate => matches!(self, Self::Admin | Self::Marketing),

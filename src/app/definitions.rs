@@ -183,7 +183,8 @@ impl Definitions {
                 .filter_map(|(kind, (path, text))| Some((*kind, yaml::parse(path, text, &quiet)?))),
         );
         let names = sources.names();
-        let known = docs.known(&names, sources.lock.clone());
+        let letters = references::letters(&sources.mails);
+        let known = docs.known(&names, letters, sources.lock.clone());
         let segment_ids = docs.declared(Kind::Segments, references::SEGMENTS);
         let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
         let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));
@@ -401,6 +402,49 @@ mod tests {
         assert_eq!(nameless, ["forms.yaml C128", "forms.yaml C128", "nurture/faro-leads.yaml M302"]);
         let renamed = after(Kind::Team, "id: discovery", "id: discover");
         assert_eq!(renamed, ["webinar-recording.yaml S510", "welcome.yaml S510"]);
+    }
+
+    #[test]
+    fn what_a_flow_has_done_by_names_of_other_files_is_looked_up_there() {
+        let flow = "flow: errand\ntitle: An errand\nlanguages: [en]\ntrigger: {when: api}\ndefaults: {timeout: {after: 5m, goto: bye}, exhausted: bye}\nevents: {human_requested: bye, stop_requested: bye}\nsteps:\n  \
+                    a: {do: mail.send, with: {letter: LETTER, topic: TOPIC}, outcomes: {error: b}}\n  \
+                    b: {do: task.give, with: {title: Call, team: TEAM}, outcomes: {error: c}}\n  \
+                    c: {do: team.notify, with: {rule: RULE}, outcomes: {error: d}}\n  \
+                    d: {do: webhook.send, with: {hook: HOOK, name: ran}, outcomes: {error: e}}\n  \
+                    e: {switch: [{if: 'is_online(\"CROWD\")', goto: hi}, {else: bye}]}\n  \
+                    hi: {say: Hi., goto: bye}\n  \
+                    bye: {say: Bye., end: done}\n";
+        let right = [
+            ("LETTER", "faro-lead-idea"),
+            ("TOPIC", "newsletter"),
+            ("TEAM", "sdr"),
+            ("RULE", "errands"),
+            ("HOOK", "crm"),
+            ("CROWD", "sdr"),
+        ];
+        let found = |wrong: Option<&str>| {
+            let mut sources = shipped();
+            let notify = "hooks:\n  - {name: crm, kind: webhook, url: 'https://crm.example/x', secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}\n  - {name: room, url: 'https://room.example/x'}\nrules:\n  - {name: errands, to: [theirs], by: [mail]}\n  - {on: [task_given], to: [theirs], by: [mail]}\n";
+            sources.put(Kind::Notify, "notify.yaml".to_owned(), notify.to_owned());
+            let flow = right.iter().fold(flow.to_owned(), |flow, (hole, name)| {
+                let name = if wrong == Some(*hole) { format!("{name}s") } else { (*name).to_owned() };
+                flow.replace(hole, &name)
+            });
+            sources.flows.push(("errand.yaml".to_owned(), flow));
+            let report = Report::new();
+            Definitions::read(&sources, &report);
+            let told = |d: &crate::base::diagnostic::Diagnostic| {
+                format!("{} {} {}", d.path, d.code, d.hint.clone().unwrap_or_default())
+            };
+            report.diagnostics().iter().map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(found(None), Vec::<String>::new());
+        for (hole, name) in right {
+            let told = found(Some(hole));
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].starts_with("errand.yaml S510"), "{told:?}");
+            assert!(told[0].contains(name), "a hint: {told:?}");
+        }
     }
 
     #[test]

@@ -182,6 +182,7 @@ impl App {
             lifecycle: desk.lifecycle.clone(),
             webinars: desk.webinars.clone(),
             bot: config.company.bot_name.clone(),
+            counts: Arc::default(),
         };
         let offers = Arc::new(Live::new(offers));
         let running = Arc::new(Running {

@@ -150,12 +150,12 @@ impl Docs {
     }
 
     /// What flows may name.
-    pub(super) fn known(&self, names: &Names, lock: Option<Lock>) -> Known {
+    pub(super) fn known(&self, names: &Names, letters: BTreeSet<String>, lock: Option<Lock>) -> Known {
         let recordings = self.declared(Kind::Webinars, RECORDINGS);
         let more = self.declared(Kind::Webinars, MORE_RECORDINGS);
         Known {
             meetings: self.declared(Kind::Team, MEETINGS),
-            teams: Some([TEAM.to_owned()].into()),
+            teams: self.teams(),
             recordings: recordings.zip(more).map(|(one, more)| &one | &more),
             silent: self.get(Kind::Webinars).map(silent).unwrap_or_default(),
             hours: self.declared(Kind::Team, &["opening_hours", "id"]),
@@ -165,8 +165,18 @@ impl Docs {
                 .map(|words| words.into_iter().map(str::to_owned).collect())
                 .or_else(|| keys_at(self.get(Kind::Lifecycle), "stages")),
             webinars: self.declared(Kind::Webinars, WEBINARS),
+            letters: Some(letters),
+            topics: self.declared(Kind::Topics, TOPICS),
+            rules: self.get(Kind::Notify).map(|doc| named(doc, &["rules", "name"])),
+            hooks: self.get(Kind::Notify).map(webhooks),
             lock,
         }
+    }
+
+    /// The teams that conversations can be handed to. A company that has written none down has one.
+    fn teams(&self) -> Option<BTreeSet<String>> {
+        let declared = self.declared(Kind::Team, &["teams", "id"])?;
+        Some(if declared.is_empty() { [TEAM.to_owned()].into() } else { declared })
     }
 
     /// Tells every name that is declared nowhere, every file that is not there, and names that stand for two things.
@@ -264,6 +274,23 @@ impl Docs {
 pub(super) fn letters(files: &[(String, String)]) -> BTreeSet<String> {
     let stem = |path: &str| Some(Path::new(path).file_stem()?.to_str()?.to_owned());
     files.iter().filter_map(|(path, _)| stem(path)).filter(|name| yaml::is_name(name)).collect()
+}
+
+/// The names that stand under a path; what has none is left out.
+fn named(doc: &Doc, path: &[&str]) -> BTreeSet<String> {
+    texts_at(doc, path).into_iter().map(|name| name.value).collect()
+}
+
+/// The programs among those that are written to.
+fn webhooks(doc: &Doc) -> BTreeSet<String> {
+    let quiet = Report::new();
+    let hooks = views_at(doc.view(&quiet), &["hooks"]).into_iter().flat_map(View::one_or_more);
+    let program = |view: View<'_>| {
+        let mut map = view.map()?;
+        let is_one = map.optional("kind").and_then(View::str).as_deref() == Some("webhook");
+        map.optional("name").and_then(View::str).filter(|_| is_one)
+    };
+    hooks.filter(|view| !view.is_null()).filter_map(program).collect()
 }
 
 /// The recordings that have no subtitles.

@@ -34,6 +34,8 @@ pub enum Purpose {
     Earlier,
     /// Take part in one conversation. Subject: the conversation's id.
     Conversation,
+    /// Go on with one conversation on another device. Subject: the conversation's id.
+    Resume,
     /// Ask for no more invitations. Subject: the purpose that is objected to.
     Objection,
     /// Confirm that somebody wants letters. Subject: the topics, with commas between.
@@ -64,6 +66,7 @@ impl Purpose {
             Self::Booking => "booking",
             Self::Earlier => "earlier",
             Self::Conversation => "conversation",
+            Self::Resume => "resume",
             Self::Objection => "objection",
             Self::Subscription => "subscription",
             Self::Unsubscribe => "unsubscribe",

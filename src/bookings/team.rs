@@ -254,6 +254,35 @@ pub struct Team {
     pub opening: Vec<Opening>,
     /// How calls are given to the reps.
     pub policy: Policy,
+    /// The teams that take chats, in the file's order.
+    pub groups: Vec<Group>,
+}
+
+/// A team that takes chats: people by their accounts or by what these may do. Without either it is everybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The name that flows hand over to.
+    pub id: String,
+    /// What people call it.
+    pub name: Localized,
+    /// The accounts of its people.
+    pub members: Vec<Email>,
+    /// Everybody whose account has one of these roles.
+    pub roles: Vec<crate::accounts::Role>,
+    /// The team that is asked where nobody of this one is there, or all have let it pass.
+    pub fallback: Option<String>,
+}
+
+impl Group {
+    /// Whether everybody belongs to it who takes chats.
+    pub fn is_everybody(&self) -> bool {
+        self.members.is_empty() && self.roles.is_empty()
+    }
+
+    /// Whether somebody belongs to it.
+    pub fn has(&self, account: &Email, role: crate::accounts::Role) -> bool {
+        self.is_everybody() || self.members.contains(account) || self.roles.contains(&role)
+    }
 }
 
 /// Business hours: several spans a day, holidays, and days that differ.
@@ -285,6 +314,15 @@ fn working(zone: &TimeZone, week: &Week, overrides: &BTreeMap<Date, Vec<Hours>>)
 }
 
 impl Team {
+    /// A team that takes chats and those that stand in for it, in the order in which they are asked; none if it is
+    /// declared nowhere.
+    pub fn group_and_fallbacks(&self, id: &str) -> impl Iterator<Item = &Group> {
+        let find = |id: &str| self.groups.iter().find(|group| group.id == id);
+        let next = move |group: &&Group| group.fallback.as_deref().and_then(find);
+        // No circle: the file is refused with one.
+        std::iter::successors(find(id), next)
+    }
+
     /// The meeting with this id.
     pub fn meeting(&self, id: &str) -> Option<&Meeting> {
         self.meetings.iter().find(|meeting| meeting.id == id)

@@ -13,6 +13,7 @@
 //! | B109 | a question that offers no answers, or answers where nothing is chosen |
 //! | B110 | a calendar of closed days that cannot be read, or that holds what is no closed day |
 //! | B111 | the address of a calendar feed that cannot be fetched |
+//! | B112 | a team that names somebody who is not there, or a team that stands in for itself |
 //! | S509 | business hours without hours or without a time zone |
 
 use std::collections::BTreeMap;
@@ -27,10 +28,12 @@ use super::calendars;
 use super::holidays;
 use super::limits::Limit;
 use super::meeting_file::{limit, meeting};
-use super::team::{Hours, Meeting, Opening, Rep, Role, Team, Week};
+use super::team::{Group, Hours, Meeting, Opening, Rep, Role, Team, Week};
+use crate::accounts;
 use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::language::Language;
+use crate::base::localized::Localized;
 use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, near_zone, zone};
 use crate::base::yaml::{self, Map, View, is_name};
 
@@ -80,12 +83,68 @@ impl Team {
                 opening.push(one);
             }
         }
+        let groups = map.optional("teams").map(|view| groups(view, &reps, &declared)).unwrap_or_default();
         map.finish();
         if report.has_errors() {
             return None;
         }
-        Some(Self { reps, meetings, opening, policy: policy? })
+        Some(Self { reps, meetings, opening, policy: policy?, groups })
     }
+}
+
+/// The teams that take chats.
+fn groups(view: View<'_>, reps: &[Rep], declared: &[String]) -> Vec<Group> {
+    let views = view.list().unwrap_or_default();
+    let mut groups: Vec<Group> = Vec::new();
+    let mut fallbacks: Vec<(String, View<'_>)> = Vec::new();
+    for view in &views {
+        let Some(mut map) = view.map() else { continue };
+        let id = map.required("id").and_then(|view| id(view, groups.iter().map(|group| group.id.as_str())));
+        let name = map.required("name").and_then(Localized::read);
+        let members = map.optional("members").map(View::one_or_more).unwrap_or_default();
+        let members = members.into_iter().filter_map(|view| member(view, reps, declared)).collect();
+        let roles = map.optional("roles").map(View::one_or_more).unwrap_or_default();
+        let role = |view: View<'_>| {
+            let words = ["admin", "sdr", "ae", "cs"];
+            view.one_of(&words).and_then(accounts::Role::of_word)
+        };
+        let roles = roles.into_iter().filter_map(role).collect();
+        let fallback = map.optional("fallback").and_then(|view| Some((view.str()?, view)));
+        map.finish();
+        let (Some(id), Some(name)) = (id, name) else { continue };
+        fallbacks.extend(fallback.clone().map(|(_, view)| (id.clone(), view)));
+        groups.push(Group { id, name, members, roles, fallback: fallback.map(|(name, _)| name) });
+    }
+    for (id, view) in fallbacks {
+        let next = |name: &str| groups.iter().find(|group| group.id == name)?.fallback.clone();
+        let Some(named) = view.str() else { continue };
+        if groups.iter().all(|group| group.id != named) {
+            view.error("B112", format!("there is no team \"{named}\""))
+                .did_you_mean(&named, groups.iter().map(|group| group.id.as_str()));
+        } else if std::iter::successors(Some(named), |name| next(name))
+            .take(groups.len() + 1)
+            .any(|name| name == id)
+        {
+            view.error("B112", format!("\"{id}\" would stand in for itself"))
+                .hint("leave the fallback of one of the teams out");
+        }
+    }
+    groups
+}
+
+/// Somebody of a team: a rep by her id, or the address of an account.
+fn member(view: View<'_>, reps: &[Rep], declared: &[String]) -> Option<Email> {
+    let named = view.str()?;
+    if named.contains('@') {
+        return email(view);
+    }
+    let found = reps.iter().find(|rep| rep.id == named).map(|rep| rep.account.clone());
+    // Whoever has a mistake in her own entry is told of there.
+    if found.is_none() && !declared.contains(&named) {
+        view.error("B112", format!("there is no rep \"{named}\""))
+            .did_you_mean(&named, declared.iter().map(String::as_str));
+    }
+    found
 }
 
 /// The closed days of a calendar file that lies beside the team's.
@@ -483,6 +542,45 @@ meetings:
     buffer_after: 5m
     reps: [mike]
 ";
+
+    #[test]
+    fn teams_that_take_chats_are_read_and_what_cannot_be_is_told() {
+        let with = |teams: &str| {
+            GOOD.replace("reps:\n  - id: mike\n", &format!("teams:\n{teams}reps:\n  - id: mike\n"))
+        };
+        let sound = with(
+            "  - {id: sdr, name: {en: Sales, es: Ventas}}\n  - {id: cs, name: {en: Care, es: Cuidado}, roles: [cs], \
+             members: [mike, ana@faro.example], fallback: sdr}\n",
+        );
+        let team = Team::parse("team.yaml", &sound, &Report::new()).expect("it is sound");
+        let asked: Vec<&str> = team.group_and_fallbacks("cs").map(|group| group.id.as_str()).collect();
+        assert_eq!(asked, ["cs", "sdr"]);
+        let mike = Email::parse("mike@faro.example").expect("an address");
+        let other = Email::parse("x@faro.example").expect("an address");
+        let has = |at: usize, who: &Email, role| team.groups[at].has(who, role);
+        assert!(has(0, &other, accounts::Role::Ae), "everybody");
+        assert!(has(1, &mike, accounts::Role::Sdr) && has(1, &other, accounts::Role::Cs));
+        assert!(!has(1, &other, accounts::Role::Sdr));
+
+        let name = "name: {en: A, es: A}";
+        for (teams, code) in [
+            (format!("  - {{id: cs, {name}, members: [mke]}}\n"), "B112"),
+            (format!("  - {{id: cs, {name}, fallback: sdr}}\n"), "B112"),
+            (format!("  - {{id: cs, {name}, fallback: cs}}\n"), "B112"),
+            (
+                format!("  - {{id: a, {name}, fallback: b}}\n  - {{id: b, {name}}}\n  - {{id: b, {name}}}\n"),
+                "B101",
+            ),
+            (format!("  - {{id: cs, {name}, roles: [viewer]}}\n"), "Y004"),
+        ] {
+            let told = notes(&with(&teams));
+            assert_eq!(told.len(), 1, "{teams}: {told:?}");
+            assert!(told[0].contains(code), "{teams}: {told:?}");
+        }
+        let circle =
+            with(&format!("  - {{id: a, {name}, fallback: b}}\n  - {{id: b, {name}, fallback: a}}\n"));
+        assert_eq!(notes(&circle).len(), 2, "each of them is told");
+    }
 
     fn notes(text: &str) -> Vec<String> {
         let report = Report::new();

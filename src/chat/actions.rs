@@ -1,4 +1,4 @@
-//! What a `do` step can have done: a closed list, one line each. `turn/acts.rs` carries them out.
+//! What a `do` step can have done: a closed list, one line each. `acts.rs` carries them out.
 
 /// An action that flows may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,16 @@ pub enum Takes {
     Stage,
     /// The id of a webinar.
     Webinar,
+    /// A letter of `config/mails`, by the name of its file.
+    Letter,
+    /// A topic of letters.
+    Topic,
+    /// A team that takes chats.
+    Team,
+    /// A rule of `config/notify.yaml` that has a name.
+    Rule,
+    /// A webhook of `config/notify.yaml`.
+    Hook,
 }
 
 impl Takes {
@@ -36,6 +46,11 @@ impl Takes {
             Takes::Text => "text",
             Takes::Stage => "stage",
             Takes::Webinar => "webinar",
+            Takes::Letter => "letter",
+            Takes::Topic => "topic",
+            Takes::Team => "team",
+            Takes::Rule => "rule",
+            Takes::Hook => "webhook",
         }
     }
 }
@@ -44,24 +59,24 @@ const fn required(name: &'static str, takes: Takes) -> Input {
     Input { name, takes, required: true }
 }
 
-const fn optional(name: &'static str) -> Input {
-    Input { name, takes: Takes::Text, required: false }
+const fn optional(name: &'static str, takes: Takes) -> Input {
+    Input { name, takes, required: false }
 }
 
 /// The action that moves a contact forward in the lifecycle.
 pub const PROMOTE: &str = "contact.set_stage";
 
-/// All actions. Each ends with `ok` or `error` and is done once for each `conversation:step:visit`.
-pub const ACTIONS: [Action; 4] = [
+/// All actions. Each ends with `ok` or `error` (nobody to do it for, or not allowed) and is done once for each `conversation:step:visit`.
+pub const ACTIONS: [Action; 8] = [
     Action {
         name: "call.request",
-        inputs: &[optional("note")],
+        inputs: &[optional("note", Takes::Text)],
         takes_pii: true,
         what: "asks the team to call the person back",
     },
     Action {
         name: PROMOTE,
-        inputs: &[required("stage", Takes::Stage), optional("reason")],
+        inputs: &[required("stage", Takes::Stage), optional("reason", Takes::Text)],
         takes_pii: false,
         what: "moves the contact forward to a stage; who is there already stays",
     },
@@ -70,6 +85,30 @@ pub const ACTIONS: [Action; 4] = [
         inputs: &[required("as", Takes::Text)],
         takes_pii: false,
         what: "notes something about the contact (`chat.marked`), for rules and segments",
+    },
+    Action {
+        name: "mail.send",
+        inputs: &[required("letter", Takes::Letter), required("topic", Takes::Topic)],
+        takes_pii: false,
+        what: "sends the contact a letter of `config/mails`, if she gets the letters of the topic",
+    },
+    Action {
+        name: "task.give",
+        inputs: &[required("title", Takes::Text), optional("team", Takes::Team)],
+        takes_pii: true,
+        what: "gives the contact's owner something to do; without one, somebody of the team in turn",
+    },
+    Action {
+        name: "team.notify",
+        inputs: &[required("rule", Takes::Rule)],
+        takes_pii: false,
+        what: "tells whom a rule of `config/notify.yaml` names, by its ways",
+    },
+    Action {
+        name: "webhook.send",
+        inputs: &[required("hook", Takes::Hook), required("name", Takes::Text)],
+        takes_pii: false,
+        what: "tells a webhook of `config/notify.yaml`, signed, what has happened",
     },
     Action {
         name: "webinar.register",

@@ -6,14 +6,22 @@ use serde_json::{Value as Json, json};
 
 use super::actions::PROMOTE;
 use super::engine::Input;
+use super::flows::TEAM;
 use super::live::left;
 use super::turn::Turning;
 use super::{Error, store};
-use crate::base::ids::ContactId;
+use crate::accounts::{self, Account, May};
+use crate::base::ids::{AccountId, ContactId};
+use crate::bookings::team::Group;
 use crate::contacts;
 use crate::events::{self, Event};
 use crate::stages::{self, Actor, Move};
+use crate::subscriptions;
+use crate::tasks::{self, NewTask};
 use crate::webinars;
+
+/// Longest title of a task that a flow gives, in characters.
+const TITLE_LENGTH: usize = 300;
 
 impl Turning<'_> {
     /// Does it, unless it was done: the key `conversation:step:visit` stands for it in the store, written in the
@@ -46,6 +54,21 @@ impl Turning<'_> {
             }
             (PROMOTE, Some(contact)) => self.promote(contact, text("stage"), text("reason")).await?,
             ("webinar.register", Some(contact)) => self.register(contact, text("webinar")).await?,
+            ("mail.send", Some(contact)) => self.mail(contact, text("letter"), text("topic")).await?,
+            ("task.give", Some(contact)) => self.give_task(contact, text("title"), text("team")).await?,
+            ("team.notify", contact) => {
+                let rule = text("rule").to_owned();
+                let event = Event::FlowNotice { conversation, contact, rule };
+                events::append(self.tx, &event, self.now).await?;
+                true
+            }
+            ("webhook.send", contact) => {
+                let (hook, name) = (text("hook").to_owned(), text("name").to_owned());
+                let flow = self.flow.id.clone();
+                let event = Event::FlowEvent { conversation, contact, hook, flow, name };
+                events::append(self.tx, &event, self.now).await?;
+                true
+            }
             // Nobody is known to do it for, or the registry knows it and this server does not.
             _ => false,
         };
@@ -87,6 +110,67 @@ impl Turning<'_> {
         }
     }
 
+    /// Has a letter sent to her. Whoever does not get the letters of its topic gets none of a flow either; it is asked
+    /// once more just before the letter leaves.
+    async fn mail(&mut self, contact: ContactId, letter: &str, topic: &str) -> Result<bool, Error> {
+        match subscriptions::wants(self.tx, contact, topic).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(subscriptions::Error::Store(error)) => return Err(error.into()),
+            Err(subscriptions::Error::Contact(error)) => return Err(error.into()),
+            Err(
+                subscriptions::Error::NoTopic
+                | subscriptions::Error::Link(_)
+                | subscriptions::Error::OtherDevice,
+            ) => return Ok(false),
+        }
+        let (letter, topic) = (letter.to_owned(), topic.to_owned());
+        let event = Event::FlowLetter { contact, conversation: self.conversation.id, letter, topic };
+        events::append(self.tx, &event, self.now).await?;
+        Ok(true)
+    }
+
+    /// Gives a task to whoever looks after her, else to somebody of the team.
+    async fn give_task(&mut self, contact: ContactId, title: &str, team: &str) -> Result<bool, Error> {
+        let accounts = accounts::list(self.tx).await?;
+        let works = |id: &AccountId| accounts.iter().any(|one| one.id == *id && one.disabled_at.is_none());
+        let owner = contacts::find(self.tx, contact).await?.and_then(|contact| contact.owner).filter(works);
+        let account = match owner {
+            Some(owner) => Some(owner),
+            None => self.in_turn(&accounts, team).await?,
+        };
+        let Some(account) = account else { return Ok(false) };
+        let title = one_line(title);
+        let kind = tasks::Kind::Other;
+        let task = NewTask { contact, account, kind, title: &title, due_at: None, by: None };
+        match tasks::give(self.tx, &self.room.lifecycle, &task, self.now).await {
+            Ok(_) => Ok(true),
+            Err(tasks::Error::Store(error)) => Err(error.into()),
+            Err(tasks::Error::Contact(error)) => Err(error.into()),
+            Err(
+                tasks::Error::Unknown
+                | tasks::Error::TooEarly { .. }
+                | tasks::Error::TitleInvalid
+                | tasks::Error::NoAccount,
+            ) => Ok(false),
+        }
+    }
+
+    /// Of a team, else of the one that stands in for it, whoever was given a task longest ago.
+    async fn in_turn(&mut self, accounts: &[Account], team: &str) -> Result<Option<AccountId>, Error> {
+        let last = tasks::last_given(self.tx).await?;
+        let team = if team.is_empty() { TEAM } else { team };
+        let groups: Vec<&Group> = self.room.team.group_and_fallbacks(team).collect();
+        let of_team = accounts.iter().filter_map(|one| {
+            let may = one.disabled_at.is_none() && one.role.may(May::Chat);
+            let after = groups.iter().position(|group| group.has(&one.email, one.role));
+            let after = if groups.is_empty() { Some(0) } else { after };
+            let at = last.iter().find(|(id, _)| *id == one.id).map(|(_, at)| *at);
+            after.filter(|_| may).map(|after| (after, at, one.id))
+        });
+        Ok(of_team.min().map(|(_, _, id)| id))
+    }
+
     async fn register(&mut self, contact: ContactId, webinar: &str) -> Result<bool, Error> {
         let Some(webinar) = self.room.webinars.find(webinar) else { return Ok(false) };
         let visitor = Some(self.conversation.visitor);
@@ -95,5 +179,28 @@ impl Turning<'_> {
             Err(webinars::Error::Over | webinars::Error::CalledOff) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// A text on one line, so long at most. What is left out is marked.
+fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= TITLE_LENGTH {
+        return line;
+    }
+    let kept: String = line.chars().take(TITLE_LENGTH - 1).collect();
+    format!("{kept}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_title_of_a_task_is_one_line_and_says_what_was_left_out() {
+        assert_eq!(one_line("Call\nher  back "), "Call her back");
+        let long = one_line(&"word ".repeat(100));
+        assert_eq!(long.chars().count(), TITLE_LENGTH);
+        assert!(long.ends_with('…'));
     }
 }

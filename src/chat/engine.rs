@@ -46,11 +46,27 @@ pub struct World {
     pub known: BTreeMap<String, Json>,
     /// Whether an e-mail address is known to book with.
     pub has_email: bool,
-    /// How many people of each team are there.
-    pub online: BTreeMap<String, u32>,
+    /// How many people of the company are there.
+    pub online: Crowd,
     /// Recordings that can be shown, by id.
     pub recordings: BTreeMap<String, Video>,
     pub props: Props,
+}
+
+/// How many people of the company take chats now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Crowd {
+    /// All of them.
+    pub all: u32,
+    /// Those whom a conversation for a team can be offered to: of the team, or of the one that stands in for it.
+    pub teams: BTreeMap<String, u32>,
+}
+
+impl Crowd {
+    /// Whom a conversation for a team can be offered to; a team that is declared nowhere is everybody.
+    pub fn of(&self, team: &str) -> u32 {
+        self.teams.get(team).copied().unwrap_or(self.all)
+    }
 }
 
 /// What chance depends on.
@@ -187,6 +203,9 @@ pub struct State {
     /// Which recording each `show` step showed.
     pub shown: BTreeMap<String, String>,
     pub agent: Option<String>,
+    /// The team that somebody was asked of.
+    #[serde(default)]
+    pub team: Option<String>,
     pub booking: Option<Booked>,
     /// She has asked for other times than those offered first.
     pub looked_on: bool,
@@ -201,6 +220,15 @@ pub struct State {
     /// How many more codes she has asked for at this step.
     #[serde(default)]
     pub codes_again: u32,
+    /// When she began to wait for a person.
+    #[serde(default)]
+    pub waiting_since: Option<Timestamp>,
+    /// It went on on another device by a link: nothing that is stored about a person is used any more.
+    #[serde(default)]
+    pub resumed: bool,
+    /// What she typed and no question took, the latest last; at most [`UNHEARD_LENGTH`] characters.
+    #[serde(default)]
+    pub unheard: String,
     /// How often the flow has gone on by time alone since anybody did something.
     #[serde(default)]
     pub alone: u32,
@@ -245,6 +273,8 @@ pub const STOP: &str = "stop_requested";
 
 /// So often a flow goes on by time alone; then nobody is there any more, and it ends as [`UNANSWERED`].
 pub const MOST_ALONE: u32 = 50;
+/// So much is kept of what no question took: the latest words.
+pub const UNHEARD_LENGTH: usize = 1_000;
 /// The end of a conversation whose visitor has long gone.
 pub const UNANSWERED: &str = "unanswered";
 
@@ -275,12 +305,16 @@ pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
         vars: JsonMap::new(),
         shown: BTreeMap::new(),
         agent: None,
+        team: None,
         booking: None,
         looked_on: false,
         email_given: false,
         recalled: Vec::new(),
         code_sent: false,
         codes_again: 0,
+        waiting_since: None,
+        resumed: false,
+        unheard: String::new(),
         alone: 0,
         outcome: None,
         path: Vec::new(),
@@ -600,6 +634,9 @@ impl<'a> Run<'a> {
         if let Some(agent) = &self.state.agent {
             values.set("agent.name", agent.clone());
         }
+        if !self.state.unheard.is_empty() {
+            values.set("chat.unheard", self.state.unheard.clone());
+        }
         values
     }
 
@@ -694,7 +731,18 @@ impl<'a> Run<'a> {
             Said::HumanRequested | Said::Slot { .. } => Body::HumanRequested,
         };
         self.visitor(typed);
+        self.overheard(said);
         self.reject(step, id, question, phrase)
+    }
+
+    /// Keeps words that no question took, so that the flow can pass them on. Of many the latest are kept.
+    pub fn overheard(&mut self, said: &Said) {
+        let (Said::Text { text } | Said::Answer { value: text, .. }) = said else { return };
+        let text = text.trim();
+        let before = std::mem::take(&mut self.state.unheard);
+        let all = if before.is_empty() { text.to_owned() } else { format!("{before}\n{text}") };
+        let over = all.chars().count().saturating_sub(UNHEARD_LENGTH);
+        self.state.unheard = all.chars().skip(over).collect();
     }
 
     /// Asks for another answer, or gives up after the last retry.

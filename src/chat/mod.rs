@@ -9,6 +9,7 @@ pub mod actions;
 mod acts;
 pub mod body;
 pub mod check;
+pub mod counts;
 pub mod effects;
 pub mod engine;
 pub mod flow;
@@ -22,6 +23,7 @@ pub mod pages;
 pub mod phrases;
 pub mod question;
 pub mod rehearsal;
+pub mod resume;
 pub mod schema;
 pub mod script;
 pub mod steps;
@@ -41,18 +43,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::body::{Author, Body, Mode, Said};
-use self::engine::{Input, Refused, State};
+use self::engine::{Crowd, Input, Refused, State};
 use self::flow::When;
 use self::flows::TEAM;
 use self::turn::{Cause, Step, Turning};
+use crate::accounts;
 use crate::base::coded::Coded;
 use crate::base::ids::{AccountId, ContactId, ConversationId, VisitorId};
 use crate::base::language::Language;
 use crate::base::live::Live;
 use crate::base::signing::{Keys, Purpose, TokenError};
 use crate::base::time::{DAY_MS, SECOND_MS, Timestamp, zone};
-use crate::bookings::{self, team::Team};
-use crate::contacts::{self, Consent};
+use crate::bookings::{
+    self,
+    team::{Group, Team},
+};
+use crate::contacts::{self, Consent, Trust};
 use crate::events::{self, Event};
 use crate::stages;
 use crate::storage::db::{Queries, Tx};
@@ -72,6 +78,9 @@ const TOKEN_MS: i64 = 30 * DAY_MS;
 pub const PRESENT_MS: i64 = 45 * SECOND_MS;
 /// Longest message, in characters.
 pub const MESSAGE_LENGTH: usize = 2_000;
+/// The same words so often in a row within [`SAME_MS`] are enough.
+const SAME_MOST: i64 = 2;
+const SAME_MS: i64 = 60 * SECOND_MS;
 /// Conversations that are woken in one go.
 const WAKE_AT_ONCE: i64 = 100;
 
@@ -86,6 +95,7 @@ pub struct Room {
     pub webinars: Arc<webinars::Definition>,
     /// The name the bot speaks under.
     pub bot: String,
+    pub counts: Arc<counts::Counts>,
 }
 
 /// The page a visitor is on.
@@ -125,6 +135,8 @@ pub struct Visit {
     pub page: Page,
     pub language: Language,
     pub zone: String,
+    /// She has come by an address of the chat's own: a flow's pages and how often it shows itself decide nothing.
+    pub is_hosted: bool,
 }
 
 /// Somebody of the company in a conversation.
@@ -158,12 +170,20 @@ pub struct Conversation {
     pub opened_at: Timestamp,
     pub updated_at: Timestamp,
     pub closed_at: Option<Timestamp>,
+    /// What the newest link carries by which it goes on elsewhere.
+    pub resume_key: Option<String>,
 }
 
 impl Conversation {
     /// The bus topic on which it is told that the log has grown.
     pub fn topic(id: ConversationId) -> String {
         format!("conversation:{id}")
+    }
+
+    /// How sure it can be at most who speaks in it.
+    fn most_trust(&self) -> Trust {
+        let is_resumed = self.state.as_ref().is_some_and(|state| state.resumed);
+        if is_resumed { resume::MOST_TRUST } else { Trust::Authenticated }
     }
 }
 
@@ -226,6 +246,9 @@ pub enum Error {
     /// The token does not open this conversation.
     #[error("the conversation's token is not valid")]
     TokenForged,
+    /// The link by which it would go on elsewhere was withdrawn, or is not the newest.
+    #[error("the link was withdrawn")]
+    LinkWithdrawn,
     /// It once did.
     #[error("the conversation's token has expired")]
     TokenExpired,
@@ -277,6 +300,7 @@ impl Coded for Error {
             Self::NotAllowed(_) => "chat.not_allowed",
             Self::MessageInvalid(_) => "chat.message_invalid",
             Self::NotConfirmed => "chat.not_confirmed",
+            Self::LinkWithdrawn => "token.revoked",
             Self::TokenForged => "token.forged",
             Self::TokenExpired => "token.expired",
             Self::Contact(error) => error.code(),
@@ -294,7 +318,7 @@ impl Coded for Error {
 /// # Errors
 /// [`Error::FlowUnknown`].
 pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp) -> Result<Opened, Error> {
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let visitor = visit.visitor.unwrap_or_else(VisitorId::new);
     let mut tx = room.stores.db.begin().await?;
     tx.lock(&format!("chat:{visitor}")).await?;
@@ -303,9 +327,16 @@ pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp
     }
     contacts::see_visitor(&mut tx, visitor, &visit.site, visit.consent, now).await?;
     let flows = room.flows.now();
-    let flow = match flow {
+    let named = match flow {
         Some(name) => offer::named(&mut tx, room, &flows, visit, visitor, name, now).await?,
-        None => offer::choose(&mut tx, room, &flows, visit, visitor, &When::Opened, now).await?,
+        None => None,
+    };
+    let flow = match named {
+        // A link in a mail must not lead to nothing because its flow is for others.
+        None if flow.is_none() || visit.is_hosted => {
+            offer::choose(&mut tx, room, &flows, visit, visitor, &When::Opened, now).await?
+        }
+        named => named,
     }
     .cloned()
     .ok_or(Error::FlowUnknown)?;
@@ -330,6 +361,7 @@ pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp
         opened_at: now,
         updated_at: now,
         closed_at: None,
+        resume_key: None,
     };
     store::insert(&mut tx, &conversation).await?;
     store::add_showing(&mut tx, visitor, &flow.id, now).await?;
@@ -389,7 +421,7 @@ pub async fn say(
 ) -> Result<Heard, Error> {
     check_length(said)?;
     let digest = log::digest(said);
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     if let Some((entry, before)) = store::by_client(&mut tx, id, client_id, &room.bot).await? {
@@ -400,6 +432,9 @@ pub async fn say(
     }
     if conversation.mode == Mode::Closed {
         return Err(Error::Closed);
+    }
+    if is_said_again(&mut tx, &conversation, said, &digest, now).await? {
+        return Err(Error::MessageInvalid("you have just said this twice; we have read it".to_owned()));
     }
     if !store::has_spoken(&mut tx, id).await? {
         // Only now has a conversation taken place; that a panel opened by itself says nothing about her.
@@ -440,10 +475,44 @@ fn check_length(said: &Said) -> Result<(), Error> {
     if body::is_blank(&body::plain(text)) {
         return Err(Error::MessageInvalid("the message is empty".to_owned()));
     }
-    if text.chars().count() > MESSAGE_LENGTH {
-        return Err(Error::MessageInvalid(format!("at most {MESSAGE_LENGTH} characters")));
+    let count = text.chars().count();
+    if count > MESSAGE_LENGTH {
+        return Err(Error::MessageInvalid(format!(
+            "it has {count} characters, and {MESSAGE_LENGTH} fit into one message; send it in two"
+        )));
     }
     Ok(())
+}
+
+/// Whether a person would read the same words from her for the third time within [`SAME_MS`].
+async fn is_said_again(
+    q: &mut impl Queries,
+    conversation: &Conversation,
+    said: &Said,
+    digest: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let with_people = matches!(conversation.mode, Mode::Human | Mode::Waiting);
+    if !with_people || !matches!(said, Said::Text { .. }) {
+        return Ok(false);
+    }
+    let before = store::said_lately(q, conversation.id, now.plus_ms(-SAME_MS), SAME_MOST).await?;
+    let most = usize::try_from(SAME_MOST).unwrap_or(usize::MAX);
+    Ok(before.len() >= most && before.iter().all(|one| one.as_deref() == Some(digest)))
+}
+
+/// The page that its visitor is on now: the last one of her visit, if she has looked at others since it began.
+/// Nothing is known of whoever did not agree to be recognised, nor of the device on which it goes on by a link.
+///
+/// # Errors
+/// As the store says.
+pub async fn page_now(q: &mut impl Queries, conversation: &Conversation) -> storage::Result<Option<String>> {
+    if conversation.state.as_ref().is_some_and(|state| state.resumed) {
+        return Ok(None);
+    }
+    let visits = contacts::visits_of_device(q, conversation.visitor, 1).await?;
+    let latest = visits.first().and_then(|visit| visit.trail.last());
+    Ok(latest.filter(|step| step.at >= conversation.opened_at).map(|step| step.path.clone()))
 }
 
 /// Reads a conversation under its lock.
@@ -459,7 +528,7 @@ async fn advance(
     conversation: &mut Conversation,
     step: Step,
     cause: Cause,
-    online: u32,
+    online: Crowd,
     now: Timestamp,
 ) -> Result<Vec<Entry>, Error> {
     let old_head = conversation.head;
@@ -481,7 +550,7 @@ pub async fn accept(
     agent: &Agent,
     now: Timestamp,
 ) -> Result<Conversation, Error> {
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     match conversation.mode {
@@ -492,6 +561,7 @@ pub async fn accept(
         Mode::Closed => return Err(Error::Closed),
         Mode::Bot | Mode::Waiting => {
             conversation.agent = Some(agent.clone());
+            room.counts.wait("accepted", waiting_since(&conversation), now);
             let step = Step::Input(Input::AgentAccepted { agent: body::Face::of(&agent.name) });
             advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
             live::routing::accepted(&mut tx, id, now).await?;
@@ -542,7 +612,7 @@ pub async fn agent_say(
         tx: &mut tx,
         conversation: &mut conversation,
         flow,
-        online: 0,
+        online: Crowd::default(),
         now,
         appended: Vec::new(),
     };
@@ -597,7 +667,7 @@ pub async fn agent_booked(
     let mut conversation = locked(tx, id).await?;
     hers(&conversation, agent)?;
     let step = Step::Input(Input::Booked(room.booked(booking, now)));
-    advance(room, tx, &mut conversation, step, Cause::default(), 0, now).await?;
+    advance(room, tx, &mut conversation, step, Cause::default(), Crowd::default(), now).await?;
     Ok(conversation)
 }
 
@@ -608,7 +678,7 @@ async fn by_agent(
     input: Input,
     now: Timestamp,
 ) -> Result<Conversation, Error> {
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     hers(&conversation, agent)?;
@@ -616,6 +686,12 @@ async fn by_agent(
     tx.commit().await?;
     room.tell(&conversation).await;
     Ok(conversation)
+}
+
+/// Since when its visitor waits for a person.
+fn waiting_since(conversation: &Conversation) -> Option<Timestamp> {
+    let state = conversation.state.as_ref().filter(|_| conversation.mode == Mode::Waiting)?;
+    state.waiting_since
 }
 
 fn hers(conversation: &Conversation, agent: &Agent) -> Result<(), Error> {
@@ -634,7 +710,7 @@ fn hers(conversation: &Conversation, agent: &Agent) -> Result<(), Error> {
 /// As the store says; conversations woken before stay woken.
 pub async fn wake_due(room: &Room, now: Timestamp) -> Result<usize, Error> {
     let due = store::due(&mut room.stores.db.read(), now, WAKE_AT_ONCE).await?;
-    let online = if due.is_empty() { 0 } else { room.online(now).await };
+    let online = if due.is_empty() { Crowd::default() } else { room.crowd(now).await };
     let mut woken = 0;
     for id in due {
         let mut tx = room.stores.db.begin().await?;
@@ -649,7 +725,7 @@ pub async fn wake_due(room: &Room, now: Timestamp) -> Result<usize, Error> {
             &mut conversation,
             Step::Input(Input::Tick),
             Cause::default(),
-            online,
+            online.clone(),
             now,
         )
         .await
@@ -681,7 +757,7 @@ pub async fn watched(
     ranges: &[(f64, f64)],
     now: Timestamp,
 ) -> Result<u8, Error> {
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     let watching =
@@ -708,7 +784,7 @@ pub async fn event(room: &Room, id: ConversationId, name: &str, now: Timestamp) 
     if !(1..=EVENT_LENGTH).contains(&name.chars().count()) {
         return Err(Error::MessageInvalid(format!("an event has a name of 1 to {EVENT_LENGTH} characters")));
     }
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     if conversation.mode != Mode::Bot {
@@ -806,11 +882,35 @@ pub async fn resume(
 }
 
 impl Room {
-    /// How many of the team are there.
+    /// How many of the company are there.
     pub async fn online(&self, now: Timestamp) -> u32 {
+        self.crowd(now).await.all
+    }
+
+    /// Who of the company is there, by team.
+    pub async fn crowd(&self, now: Timestamp) -> Crowd {
         // Without presence nobody is promised: the flow offers times instead.
-        let present = self.stores.hot.marked(&presence(TEAM), now).await.unwrap_or_default();
-        u32::try_from(present.len()).unwrap_or(u32::MAX)
+        self.of_teams(now).await.unwrap_or_default()
+    }
+
+    async fn of_teams(&self, now: Timestamp) -> storage::Result<Crowd> {
+        let count = |some: usize| u32::try_from(some).unwrap_or(u32::MAX);
+        let present = self.stores.hot.marked(&presence(TEAM), now).await?;
+        let mut crowd = Crowd { all: count(present.len()), ..Crowd::default() };
+        if present.is_empty() || self.team.groups.iter().all(Group::is_everybody) {
+            let of_group = |group: &Group| (group.id.clone(), crowd.all);
+            crowd.teams = self.team.groups.iter().map(of_group).collect();
+            return Ok(crowd);
+        }
+        let accounts = accounts::list(&mut self.stores.db.read()).await?;
+        let there: Vec<_> =
+            accounts.iter().filter(|account| present.contains(&account.id.to_string())).collect();
+        for group in &self.team.groups {
+            let of = |group: &Group| there.iter().filter(|one| group.has(&one.email, one.role)).count();
+            let found = self.team.group_and_fallbacks(&group.id).map(of).find(|some| *some > 0);
+            crowd.teams.insert(group.id.clone(), count(found.unwrap_or(0)));
+        }
+        Ok(crowd)
     }
 
     /// Somebody of the team is there for the next [`PRESENT_MS`].

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::engine::Crowd;
 use super::flow::{Flow, Moment, Trigger, When};
 use super::flows::Flows;
 use super::store;
@@ -9,6 +10,7 @@ use super::world::{self, Sight};
 use super::{Error, Room, Visit};
 use crate::base::ids::VisitorId;
 use crate::base::time::Timestamp;
+use crate::contacts::Trust;
 use crate::storage::db::Queries;
 
 /// A flow that wants to be opened.
@@ -92,22 +94,18 @@ pub(super) async fn named<'f>(
     let Some((flow, trigger)) = flows.find(name).and_then(|flow| Some((flow, flow.trigger.as_ref()?))) else {
         return Ok(None);
     };
-    if !trigger.pages.fits(&visit.page.url) {
+    if !visit.is_hosted && !trigger.pages.fits(&visit.page.url) {
         return Ok(None);
     }
     let Some(condition) = &trigger.condition else { return Ok(Some(flow)) };
-    let world = world::see(q, room, &sight(room, visit, visitor, now).await, now).await?;
+    let online = room.crowd(now).await;
+    let world = world::see(q, room, &sight(visit, visitor, &online), now).await?;
     Ok(condition.holds(&world.facts).then_some(flow))
 }
 
-async fn sight<'v>(room: &Room, visit: &'v Visit, visitor: VisitorId, now: Timestamp) -> Sight<'v> {
-    Sight {
-        visitor,
-        language: visit.language,
-        zone: &visit.zone,
-        page: &visit.page,
-        online: room.online(now).await,
-    }
+fn sight<'v>(visit: &'v Visit, visitor: VisitorId, online: &'v Crowd) -> Sight<'v> {
+    let (language, zone, page) = (visit.language, visit.zone.as_str(), &visit.page);
+    Sight { visitor, language, zone, page, path: None, most_trust: Trust::Authenticated, online }
 }
 
 /// The flows that listen to something and whose triggers fit, the highest priority first.
@@ -127,7 +125,8 @@ async fn fitting<'f>(
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let world = world::see(q, room, &sight(room, visit, visitor, now).await, now).await?;
+    let online = room.crowd(now).await;
+    let world = world::see(q, room, &sight(visit, visitor, &online), now).await?;
     let mut found = Vec::new();
     for (flow, trigger) in candidates {
         let holds = trigger.condition.as_ref().is_none_or(|condition| condition.holds(&world.facts));

@@ -12,7 +12,7 @@ use crate::base::time::{Timestamp, zone};
 
 use super::body::{self, Body, Booked, Face, Said, Slot, Video};
 use super::effects::Effect;
-use super::engine::{self, CONFIRMED, Input, Out, Passed, Phase, Props, Refused, State, Turn, World};
+use super::engine::{self, CONFIRMED, Crowd, Input, Out, Passed, Phase, Props, Refused, State, Turn, World};
 use super::flow::Flow;
 use super::symbols;
 use super::text::Reader;
@@ -28,6 +28,8 @@ pub struct Scene {
     pub known: BTreeMap<String, Json>,
     pub has_email: bool,
     pub online: u32,
+    /// Teams of which another number is there.
+    pub teams: BTreeMap<String, u32>,
     pub recordings: BTreeMap<String, Video>,
     pub slots: Vec<Timestamp>,
     /// Slots that turn out to be taken when somebody tries to book them.
@@ -51,6 +53,7 @@ impl Default for Scene {
             known: BTreeMap::new(),
             has_email: false,
             online: 0,
+            teams: BTreeMap::new(),
             recordings: BTreeMap::new(),
             slots: Vec::new(),
             taken: Vec::new(),
@@ -274,7 +277,16 @@ fn facts(scene: &Scene) -> Context {
         let told = named.get(&format!("hours.{name}")).and_then(Json::as_bool);
         Ok(Json::Bool(told.unwrap_or(is_open)))
     });
+    let online = online(scene);
+    facts.function(super::symbols::IS_ONLINE, move |arguments| {
+        let team = arguments.first().and_then(Json::as_str).unwrap_or_default();
+        Ok(Json::Bool(online.of(team) > 0))
+    });
     facts
+}
+
+fn online(scene: &Scene) -> Crowd {
+    Crowd { all: scene.online, teams: scene.teams.clone() }
 }
 
 pub fn world(scene: &Scene) -> World {
@@ -288,7 +300,7 @@ pub fn world(scene: &Scene) -> World {
         facts,
         known: scene.known.clone(),
         has_email: scene.has_email,
-        online: [("sdr".to_owned(), scene.online)].into(),
+        online: online(scene),
         recordings: scene.recordings.clone(),
         props: scene.props.clone(),
     }
@@ -320,6 +332,62 @@ mod tests {
         check::one(&flow, &known, &report);
         assert!(!report.has_errors(), "{}", report.text());
         flow
+    }
+
+    const MENU: &str = "flow: menu
+title: A menu
+languages: [en]
+trigger: {when: opened}
+defaults: {retries: 1, exhausted: passed, timeout: {after: 5m, goto: bye}}
+events: {human_requested: live, stop_requested: bye}
+steps:
+  pick:
+    ask: Which?
+    choices: {a: A, b: B}
+    goto: bye
+  passed: {say: \"I heard: {{#if chat.unheard}}{{chat.unheard}}{{/if}}\", goto: bye}
+  live:
+    switch: [{if: 'is_online(\"cs\")', goto: call}, {else: alone}]
+  call:
+    handoff: {team: cs, wait: 90s}
+    say: One moment.
+    outcomes: {booked: bye, returned: bye, closed: bye, unavailable: alone, expired: alone}
+  alone: {say: Nobody., goto: bye}
+  bye: {say: Bye., end: done}
+";
+
+    #[test]
+    fn words_that_no_question_took_can_be_read_and_are_no_template() {
+        let report = Report::new();
+        let flow = Flow::read(&yaml::parse("f.yaml", MENU, &report).unwrap(), &report).unwrap();
+        assert!(!report.has_errors(), "{}", report.text());
+        let (mut play, _) = Rehearsal::open(&flow, Scene::default(), None);
+        play.play(&says("my order {{vars.x}} is late")).unwrap();
+        let said = play.play(&says("hello?")).unwrap();
+        let heard = "I heard: my order {{vars.x}} is late\nhello?";
+        assert!(
+            said.iter().any(|out| matches!(&out.body, Body::Text { text, .. } if text == heard)),
+            "{said:?}"
+        );
+        let (mut play, _) = Rehearsal::open(&flow, Scene::default(), None);
+        for _ in 0..2 {
+            let _ = play.play(&says(&"é".repeat(900)));
+        }
+        assert_eq!(play.state.unheard.chars().count(), engine::UNHEARD_LENGTH, "the latest are kept");
+    }
+
+    #[test]
+    fn a_team_is_there_or_not_whoever_else_is() {
+        let report = Report::new();
+        let flow = Flow::read(&yaml::parse("f.yaml", MENU, &report).unwrap(), &report).unwrap();
+        let asks = |cs: u32| {
+            let scene = Scene { online: 2, teams: [("cs".to_owned(), cs)].into(), ..Scene::default() };
+            let (mut play, _) = Rehearsal::open(&flow, scene, None);
+            play.play(&Input::Said(Said::HumanRequested)).unwrap();
+            (play.state.phase == Phase::Waiting, play.state.team.clone())
+        };
+        assert_eq!(asks(1), (true, Some("cs".to_owned())));
+        assert_eq!(asks(0), (false, None));
     }
 
     fn shipped() -> Vec<Flow> {

@@ -135,7 +135,8 @@ pub(super) async fn save(
             sql!(
                 "update conversations
                  set visitor_id = $3, contact_id = $4, flow_version = $5, mode = $6, state = $7, head = $8,
-                     wake_at = $9, assigned_to = $10, outcome = $11, updated_at = $12, closed_at = $13
+                     wake_at = $9, assigned_to = $10, outcome = $11, updated_at = $12, closed_at = $13,
+                     team = $14, resume_key = $15
                  where id = $1 and head = $2"
             ),
             params![
@@ -152,6 +153,8 @@ pub(super) async fn save(
                 conversation.outcome.clone(),
                 now,
                 conversation.closed_at,
+                conversation.state.as_ref().and_then(|state| state.team.clone()),
+                conversation.resume_key.clone(),
             ],
         )
         .await?;
@@ -170,7 +173,7 @@ pub async fn find(q: &mut impl Queries, id: ConversationId) -> Result<Option<Con
         sql!(
             "select c.id, c.site, c.visitor_id, c.contact_id, c.flow, c.language, c.time_zone, c.page, c.mode, c.state,
                  c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
-                 c.opened_at, c.updated_at, c.closed_at
+                 c.opened_at, c.updated_at, c.closed_at, c.resume_key
              from conversations c left join accounts a on a.id = c.assigned_to
              where c.id = $1"
         ),
@@ -191,7 +194,7 @@ pub(super) async fn open_of(
         sql!(
             "select c.id, c.site, c.visitor_id, c.contact_id, c.flow, c.language, c.time_zone, c.page, c.mode, c.state,
                  c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
-                 c.opened_at, c.updated_at, c.closed_at
+                 c.opened_at, c.updated_at, c.closed_at, c.resume_key
              from conversations c left join accounts a on a.id = c.assigned_to
              where c.visitor_id = $1 and c.site = $2 and c.mode <> 'closed'
              order by c.opened_at desc limit 1"
@@ -212,7 +215,7 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
         sql!(
             "select c.id, c.site, c.visitor_id, c.contact_id, c.flow, c.language, c.time_zone, c.page, c.mode, c.state,
                  c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
-                 c.opened_at, c.updated_at, c.closed_at
+                 c.opened_at, c.updated_at, c.closed_at, c.resume_key
              from conversations c left join accounts a on a.id = c.assigned_to
              where c.contact_id in (select own_id from contact_ids where contact_id = $1)
              order by c.opened_at desc limit 50"
@@ -235,7 +238,7 @@ pub async fn inbox(q: &mut impl Queries, most: i64) -> Result<Vec<Conversation>>
         sql!(
             "select c.id, c.site, c.visitor_id, c.contact_id, c.flow, c.language, c.time_zone, c.page, c.mode, c.state,
                  c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
-                 c.opened_at, c.updated_at, c.closed_at
+                 c.opened_at, c.updated_at, c.closed_at, c.resume_key
              from conversations c left join accounts a on a.id = c.assigned_to
              order by case c.mode when 'waiting' then 0 when 'human' then 1 when 'bot' then 2 else 3 end,
                  c.updated_at desc
@@ -376,6 +379,26 @@ pub(super) async fn has_spoken(q: &mut impl Queries, conversation: ConversationI
         )
         .await?;
     Ok(row.is_some())
+}
+
+/// The digests of what the visitor said last, since a moment: so many at most, the latest first.
+pub(super) async fn said_lately(
+    q: &mut impl Queries,
+    conversation: ConversationId,
+    since: Timestamp,
+    most: i64,
+) -> Result<Vec<Option<String>>> {
+    q.query(
+        sql!(
+            "select body from messages where conversation_id = $1 and author = 'visitor' and at > $2
+             order by seq desc limit $3"
+        ),
+        params![conversation, since, most],
+    )
+    .await?
+    .iter()
+    .map(|row| Ok(row.json::<Kept>("body")?.said))
+    .collect()
 }
 
 /// Notes up to where somebody has read; whether that is further than before.
@@ -596,6 +619,7 @@ fn conversation_of(row: &Row) -> Result<Conversation> {
         opened_at: row.get("opened_at")?,
         updated_at: row.get("updated_at")?,
         closed_at: row.get("closed_at")?,
+        resume_key: row.get("resume_key")?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! A person of the team puts times into the chat; the visitor picks one, and it is booked.
 
 use super::body::{self, Author, Body, Said, Slot};
-use super::engine::Input;
+use super::engine::{Crowd, Input};
 use super::log::{self, Entry};
 use super::phrases::Phrase;
 use super::turn::{Cause, Step, Turning};
@@ -150,5 +150,5 @@ pub(super) async fn turning<'a>(
     now: Timestamp,
 ) -> Result<Turning<'a>, Error> {
     let flow = room.flows.of(tx, conversation, now).await?;
-    Ok(Turning { room, tx, conversation, flow, online: 0, now, appended: Vec::new() })
+    Ok(Turning { room, tx, conversation, flow, online: Crowd::default(), now, appended: Vec::new() })
 }

@@ -8,6 +8,12 @@ pub const ALWAYS: [&str; 3] = ["trust", "team.online", "visit.language"];
 /// The function that tells whether named business hours run now.
 pub const IS_OPEN: &str = "is_open";
 
+/// The function that tells whether a conversation for a team can be offered to somebody now.
+pub const IS_ONLINE: &str = "is_online";
+
+/// The words that no question took.
+pub const UNHEARD: &str = "chat.unheard";
+
 /// Whether a field tells something that is stored about a person, and so may be used only when it is certain
 /// that she is the one who sits there.
 pub fn is_personal(path: &str) -> bool {
@@ -46,10 +52,12 @@ pub fn common() -> Symbols {
         .field("hours.open", Type::Bool)
         .field("hours.opens_at", Type::Int)
         .function(IS_OPEN, vec![Type::String], Type::Bool)
+        .function(IS_ONLINE, vec![Type::String], Type::Bool)
         .field("booking.upcoming", Type::Bool)
         .field("booking.starts_at", Type::Int)
         .field("booking.with", Type::String)
         .field("agent.name", Type::String)
+        .field(UNHEARD, Type::String)
 }
 
 #[cfg(test)]

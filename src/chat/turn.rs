@@ -7,14 +7,14 @@ use serde_json::{Value as Json, json};
 
 use super::body::{Author, Body, Booked, Face, Mode, Slot};
 use super::effects::Effect;
-use super::engine::{self, Input, Out, Turn};
+use super::engine::{self, Crowd, Input, Out, Turn};
 use super::flow::Flow;
 use super::live::{rating, routing};
 use super::log::{Byline, Entry};
 use super::world::{self, Sight};
 use super::{Agent, Conversation, Error, Room, store};
 use crate::base::email::Email;
-use crate::base::ids::BookingId;
+use crate::base::ids::{AccountId, BookingId};
 use crate::base::time::{HOUR_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Booking, Desk, Holder, Pick, Said};
@@ -36,7 +36,7 @@ pub(super) struct Turning<'a> {
     pub tx: &'a mut Tx,
     pub conversation: &'a mut Conversation,
     pub flow: Arc<Flow>,
-    pub online: u32,
+    pub online: Crowd,
     pub now: Timestamp,
     pub appended: Vec<Entry>,
 }
@@ -51,6 +51,10 @@ impl Turning<'_> {
     /// Runs the engine until nothing more follows.
     pub async fn run(&mut self, step: Step, mut cause: Cause) -> Result<(), Error> {
         let was = self.conversation.mode;
+        let path = match step {
+            Step::Open => None,
+            Step::Input(_) => super::page_now(self.tx, self.conversation).await?,
+        };
         let mut steps = VecDeque::from([step]);
         while let Some(step) = steps.pop_front() {
             let sight = Sight {
@@ -58,7 +62,9 @@ impl Turning<'_> {
                 language: self.conversation.language,
                 zone: &self.conversation.time_zone,
                 page: &self.conversation.page,
-                online: self.online,
+                path: path.as_deref(),
+                most_trust: self.conversation.most_trust(),
+                online: &self.online,
             };
             let world = world::see(self.tx, self.room, &sight, self.now).await?;
             let Turn { state, mode, events, effects, wake_at, .. } = match (&step, &self.conversation.state) {
@@ -68,6 +74,7 @@ impl Turning<'_> {
             self.conversation.state = Some(state);
             self.conversation.mode = mode;
             self.conversation.wake_at = wake_at;
+            self.room.counts.turn(self.conversation);
             for Out { author, body } in events {
                 let message = match author {
                     Author::Visitor => cause.message.take(),
@@ -126,7 +133,8 @@ impl Turning<'_> {
         let (conversation, contact) = (self.conversation.id, self.conversation.contact);
         match effect {
             Effect::Identify { email } => {
-                self.identify(&email).await?;
+                let email = Email::parse(&email).map_err(|error| Error::MessageInvalid(error.to_string()))?;
+                self.identify(&email, None).await?;
                 Ok(None)
             }
             Effect::SaveField { name, value } => {
@@ -148,6 +156,8 @@ impl Turning<'_> {
                 Ok(None)
             }
             Effect::WithdrawHandoff => {
+                let since = self.conversation.state.as_ref().and_then(|state| state.waiting_since);
+                self.room.counts.wait("expired", since, self.now);
                 routing::withdraw(self.tx, conversation, self.now).await?;
                 let event = Event::HandoffExpired { conversation, contact };
                 events::append(self.tx, &event, self.now).await?;
@@ -169,11 +179,11 @@ impl Turning<'_> {
     }
 
     /// She typed an address: a claim, no more. If this device belongs to somebody else, a new epoch begins.
-    async fn identify(&mut self, email: &str) -> Result<(), Error> {
-        let email = Email::parse(email).map_err(|error| Error::MessageInvalid(error.to_string()))?;
+    /// `by`: somebody of the company has written it down for her.
+    pub async fn identify(&mut self, email: &Email, by: Option<AccountId>) -> Result<(), Error> {
         let known = contacts::visitor(self.tx, self.conversation.visitor).await?;
         let who = Identification {
-            email: &email,
+            email,
             visitor: Some(self.conversation.visitor),
             site: &self.conversation.site,
             trust: Trust::Claimed,
@@ -193,7 +203,8 @@ impl Turning<'_> {
         }
         let contact = identified.contact.id;
         let (visitor, id) = (Some(identified.visitor), self.conversation.id.to_string());
-        contacts::record(self.tx, Some(contact), visitor, "chat.identified", Some(&id), json!({}), self.now)
+        let props = by.map_or_else(|| json!({}), |by| json!({ "by": by }));
+        contacts::record(self.tx, Some(contact), visitor, "chat.identified", Some(&id), props, self.now)
             .await?;
         stages::evaluate(self.tx, &self.room.lifecycle, contact, self.now).await?;
         Ok(())
@@ -207,6 +218,7 @@ impl Turning<'_> {
         };
         let holder = contacts::visitor(self.tx, self.conversation.visitor).await?;
         let trust = holder.map_or(Trust::Claimed, |visitor| visitor.trust.max(Trust::Claimed));
+        let trust = trust.min(self.conversation.most_trust());
         contacts::set_field(self.tx, contact, name, &text, "chat", trust, self.now).await?;
         Ok(())
     }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::body::{Caption, Video};
-use super::engine::{CONFIRMED, Props, World};
-use super::flows::TEAM;
+use super::engine::{CONFIRMED, Crowd, Props, World};
 use super::text::Reader;
 use super::{Error, Page, Room, symbols};
 use crate::base::expr::Context;
@@ -14,7 +13,7 @@ use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, zone};
 use crate::bookings;
-use crate::contacts::{self, Contact};
+use crate::contacts::{self, Contact, Trust};
 use crate::segments;
 use crate::stages;
 use crate::storage::db::Queries;
@@ -26,8 +25,12 @@ pub(super) struct Sight<'a> {
     pub language: Language,
     pub zone: &'a str,
     pub page: &'a Page,
-    /// How many of the team are there.
-    pub online: u32,
+    /// The path of the page that she is on now, if it is another.
+    pub path: Option<&'a str>,
+    /// How sure it can be at most who she is.
+    pub most_trust: Trust,
+    /// Who of the company is there.
+    pub online: &'a Crowd,
 }
 
 /// The world as a visitor's flow may see it.
@@ -38,14 +41,15 @@ pub(super) async fn see(
     now: Timestamp,
 ) -> Result<World, Error> {
     let holder = contacts::holder(q, sight.visitor).await?;
-    let trust = holder.as_ref().map_or(0, |(_, trust)| u8::try_from(trust.level()).unwrap_or(0));
+    let trust = holder.as_ref().map(|(_, trust)| (*trust).min(sight.most_trust));
+    let trust = trust.map_or(0, |trust| u8::try_from(trust.level()).unwrap_or(0));
     let mut facts = Context::new();
     facts
         .set("trust", trust)
-        .set("team.online", sight.online)
+        .set("team.online", sight.online.all)
         .set("visit.language", sight.language.code())
         .set("visit.returning", sight.page.returning)
-        .set("visit.path", sight.page.path())
+        .set("visit.path", sight.path.map_or_else(|| sight.page.path(), str::to_owned))
         .set("contact.has_email", holder.is_some());
     for (name, value) in sight.page.campaign() {
         facts.set(&format!("visit.{name}"), value);
@@ -61,6 +65,13 @@ pub(super) async fn see(
             }
         },
     );
+    facts.function(symbols::IS_ONLINE, {
+        let online = sight.online.clone();
+        move |arguments| {
+            let team = arguments.first().and_then(Json::as_str).unwrap_or_default();
+            Ok(Json::Bool(online.of(team) > 0))
+        }
+    });
     let mut world = World {
         now,
         reader: Reader {
@@ -72,7 +83,7 @@ pub(super) async fn see(
         facts,
         known: BTreeMap::new(),
         has_email: holder.is_some(),
-        online: [(TEAM.to_owned(), sight.online)].into(),
+        online: sight.online.clone(),
         recordings: BTreeMap::new(),
         props: Props { seed: sight.visitor.to_string(), arms: BTreeMap::new() },
     };

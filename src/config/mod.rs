@@ -139,6 +139,7 @@ pub struct Calendars {
 pub struct Chat {
     pub messages_per_minute: u32,
     pub messages_burst: u32,
+    pub messages_apart_ms: u32,
     pub opened_per_minute: u32,
     pub opened_burst: u32,
 }

@@ -264,6 +264,9 @@ pub async fn plan(
         | Event::HandoffAccepted { .. }
         | Event::HandoffExpired { .. }
         | Event::QuestionLeft { .. }
+        | Event::FlowLetter { .. }
+        | Event::FlowNotice { .. }
+        | Event::FlowEvent { .. }
         | Event::TranscriptAsked { .. }
         | Event::ConversationClosed { .. }
         | Event::EndpointDisabled { .. }

@@ -102,6 +102,18 @@ pub enum Event {
     HandoffExpired { conversation: ConversationId, contact: Option<ContactId> },
     /// A visitor left a question, or asked to be called, when nobody was there.
     QuestionLeft { conversation: ConversationId, contact: Option<ContactId> },
+    /// A flow has a letter of a topic sent to a contact.
+    FlowLetter { contact: ContactId, conversation: ConversationId, letter: String, topic: String },
+    /// A flow has people of the company told, by a rule of `notify.yaml`.
+    FlowNotice { conversation: ConversationId, contact: Option<ContactId>, rule: String },
+    /// A flow tells one webhook what has happened, under a name that its author has chosen.
+    FlowEvent {
+        conversation: ConversationId,
+        contact: Option<ContactId>,
+        hook: String,
+        flow: String,
+        name: String,
+    },
     /// A conversation is wanted by mail, up to an entry of its log. `by` is who of the company asked for it.
     TranscriptAsked { conversation: ConversationId, contact: ContactId, up_to: i64, by: Option<AccountId> },
     /// A conversation is over.
@@ -157,6 +169,9 @@ impl Event {
             Self::HandoffAccepted { .. } => "handoff_accepted",
             Self::HandoffExpired { .. } => "handoff_expired",
             Self::QuestionLeft { .. } => "question_left",
+            Self::FlowLetter { .. } => "flow_letter",
+            Self::FlowNotice { .. } => "flow_notice",
+            Self::FlowEvent { .. } => "flow_event",
             Self::TranscriptAsked { .. } => "transcript_asked",
             Self::ConversationClosed { .. } => "conversation_closed",
             Self::BookingConfirmed { .. } => "booking_confirmed",
@@ -194,6 +209,7 @@ impl Event {
             | Self::WebinarMissed { contact, .. }
             | Self::WebinarMoved { contact, .. }
             | Self::WebinarCancelled { contact, .. }
+            | Self::FlowLetter { contact, .. }
             | Self::TranscriptAsked { contact, .. }
             | Self::BookingConfirmed { contact, .. }
             | Self::BookingRescheduled { contact, .. }
@@ -209,6 +225,8 @@ impl Event {
             | Self::HandoffRequested { contact, .. }
             | Self::HandoffOffered { contact, .. }
             | Self::QuestionLeft { contact, .. }
+            | Self::FlowNotice { contact, .. }
+            | Self::FlowEvent { contact, .. }
             | Self::HandoffAccepted { contact, .. }
             | Self::HandoffExpired { contact, .. }
             | Self::ConversationClosed { contact, .. } => *contact,

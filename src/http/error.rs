@@ -185,6 +185,12 @@ impl Problem {
         Self { code, detail: detail.into(), extras: Vec::new() }
     }
 
+    /// A body or a part of an address that could not be read. What the program that reads it says of itself is
+    /// nobody's business, and may repeat what was sent: whoever sends is told the place, and what is missing there.
+    pub fn unread(code: &'static str, error: &impl fmt::Display) -> Self {
+        Self::new(code, in_words(&error.to_string()))
+    }
+
     /// Adds a member to the document.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Json>) -> Self {
@@ -276,6 +282,30 @@ impl ResponseError for Problem {
     }
 }
 
+/// What a reader of JSON, of forms or of addresses complains of, in words that speak of what was sent.
+fn in_words(said: &str) -> String {
+    let named = |lead: &str| said.split_once(lead)?.1.split_once('`').map(|(name, _)| name.to_owned());
+    let place = said.rsplit_once(" at line ").and_then(|(_, place)| {
+        let (line, column) = place.split_once(" column ")?;
+        let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+        (is_number(line) && is_number(column)).then(|| format!(" (line {line}, column {column})"))
+    });
+    let place = place.unwrap_or_default();
+    if let Some(name) = named("missing field `") {
+        return format!("`{name}` is missing{place}.");
+    }
+    if let Some(name) = named("unknown field `") {
+        return format!("There is no `{name}` here{place}.");
+    }
+    if let Some(name) = named("unknown variant `") {
+        return format!("`{name}` is none of the words that can stand there{place}.");
+    }
+    if said.contains("invalid type") || said.contains("invalid value") || said.contains("invalid digit") {
+        return format!("A value is not of the kind that is wanted there{place}.");
+    }
+    format!("It cannot be read{place}. Look at the shape that is documented for this address.")
+}
+
 /// An answer in HTML.
 pub fn html(status: StatusCode, body: String) -> HttpResponse {
     HttpResponse::build(status).insert_header(ContentType::html()).body(body)
@@ -288,6 +318,29 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_names_every_code_once() {
         assert!(CODES.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_without_the_insides_of_who_reads() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Wanted {
+            #[expect(dead_code, reason = "only read")]
+            site: u8,
+        }
+        let told = |body: &str| {
+            let error = serde_json::from_str::<Wanted>(body).expect_err("it is wrong");
+            Problem::unread("request.malformed", &error).detail().to_owned()
+        };
+        assert!(told("{}").starts_with("`site` is missing (line 1, column"));
+        assert!(told("{\"site\":1,\"x\":2}").starts_with("There is no `x` here (line 1, column"));
+        let wrong = told("{\"site\":\"secret\"}");
+        assert!(wrong.starts_with("A value is not of the kind that is wanted there (line 1"), "{wrong}");
+        assert!(!wrong.contains("secret"), "nothing of what was sent");
+        assert!(told("nonsense").starts_with("It cannot be read (line 1, column"));
+        let digit = "Query deserialize error: invalid digit found in string";
+        assert_eq!(in_words(digit), "A value is not of the kind that is wanted there.");
+        assert!(!in_words("UUID parsing failed: invalid length").contains("UUID"));
     }
 
     #[test]

@@ -21,9 +21,9 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(
             web::resource("/api/v1/events")
                 .app_data(
-                    web::JsonConfig::default().limit(16 * 1024).error_handler(|error, _| {
-                        Problem::new("request.malformed", error.to_string()).into()
-                    }),
+                    web::JsonConfig::default()
+                        .limit(16 * 1024)
+                        .error_handler(|error, _| Problem::unread("request.malformed", &error).into()),
                 )
                 .route(web::post().to(tell)),
         )

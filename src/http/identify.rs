@@ -91,7 +91,7 @@ fn read(body: &[u8]) -> Result<Sent, Problem> {
     if body.len() > BODY_MOST {
         return Err(Problem::new("request.too_large", format!("At most {BODY_MOST} bytes.")));
     }
-    serde_json::from_slice(body).map_err(|error| Problem::new("request.malformed", error.to_string()))
+    serde_json::from_slice(body).map_err(|error| Problem::unread("request.malformed", &error))
 }
 
 fn coming<'a>(app: &'a Shared, request: &HttpRequest, sent: &'a Sent) -> Result<Coming<'a>, Problem> {

@@ -150,8 +150,8 @@ async fn told(
     let is_known: bool = given.as_bytes().ct_eq(secret.as_bytes()).into();
     let provider = providers::Provider::of_word(&provider).filter(|_| is_known && !secret.is_empty());
     let provider = provider.ok_or_else(super::not_found)?;
-    let told: Json = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+    let told: Json =
+        serde_json::from_slice(&body).map_err(|error| Problem::unread("request.malformed", &error))?;
     if !is_signed(&app, &request, provider, &told, &body).await {
         return Err(Problem::new("mail.signature_wrong", "The signature does not hold for this body."));
     }

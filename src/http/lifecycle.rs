@@ -260,7 +260,7 @@ async fn told_versions(app: Shared, request: HttpRequest) -> Result<HttpResponse
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a web::Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::new("request.malformed", error.to_string()))
+    serde_json::from_slice(body).map_err(|error| Problem::unread("request.malformed", &error))
 }
 
 /// Who approves, and which text.

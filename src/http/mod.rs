@@ -159,7 +159,7 @@ fn nothing_else(doors: &mut web::ServiceConfig) {
 }
 
 fn malformed(error: impl std::fmt::Display) -> actix_web::Error {
-    Problem::new("request.malformed", error.to_string()).into()
+    Problem::unread("request.malformed", &error).into()
 }
 
 /// A body that was refused before a handler saw it, as the document that every other error is.
@@ -169,7 +169,10 @@ fn unreadable(error: &actix_web::Error) -> Option<Problem> {
         PayloadError::Overflow => "request.too_large",
         _ => "request.malformed",
     };
-    Some(Problem::new(code, error.to_string()))
+    Some(match error {
+        PayloadError::Overflow => Problem::new(code, "Send less in one request."),
+        _ => Problem::unread(code, error),
+    })
 }
 
 fn not_found() -> Problem {

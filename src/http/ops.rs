@@ -75,6 +75,9 @@ async fn metrics(app: Shared, hub: web::Data<Hub>, request: HttpRequest) -> Resu
     text.family("embudo_chat_reads_total", "transport", help, &hub.counts.reads);
     #[allow(clippy::cast_precision_loss, reason = "the sockets are used up before")]
     text.gauge("embudo_chat_lines_open", "Readers of a conversation's log.", hub.open() as f64);
+    let help = "From an entry of a conversation's log to the moment at which a reader that waits is told it.";
+    text.histogram("embudo_chat_delivery_seconds", help, &hub.counts.lag);
+    tell_talks(&mut text, &app.room.counts);
     let help = "Messages that went out.";
     text.family("embudo_outbox_sent_total", "channel", help, &app.sent.sent);
     let help = "Tries of messages that failed and are followed by another.";
@@ -109,6 +112,28 @@ fn tell_depths(text: &mut Exposition, depths: &[Depth], now: Timestamp) {
     gauges("embudo_outbox_oldest_due_seconds", "How long the oldest message is due.", |depth, now| {
         depth.oldest_due.map_or(0.0, |at| now.since_ms(at) as f64 / 1_000.0)
     });
+}
+
+#[allow(clippy::cast_precision_loss, reason = "nobody talks so much, or waits for so long")]
+fn tell_talks(text: &mut Exposition, counts: &crate::chat::counts::Counts) {
+    let turns = counts.turns();
+    let labels = |(flow, version, outcome): &'_ (String, String, &'static str)| {
+        [("flow", flow.clone()), ("version", version.clone()), ("outcome", (*outcome).to_owned())]
+    };
+    let turns: Vec<_> = turns.iter().map(|(key, count)| (labels(key), *count as f64)).collect();
+    let rows = turns.iter().map(|(labels, count)| {
+        (labels.iter().map(|(label, word)| (*label, word.as_str())).collect(), *count)
+    });
+    let help =
+        "Turns of flows, by version and where they led; `unhandled` stays at 0 as long as the checks hold.";
+    text.counters("embudo_chat_turns_total", help, rows);
+    let waits = counts.waits();
+    let help = "Visitors who waited for a person, by how it ended.";
+    let rows = waits.iter().map(|(ended, waits)| (vec![("ended", *ended)], waits.count as f64));
+    text.counters("embudo_chat_waits_total", help, rows);
+    let help = "How long they waited in all.";
+    let rows = waits.iter().map(|(ended, waits)| (vec![("ended", *ended)], waits.total_ms as f64 / 1_000.0));
+    text.counters("embudo_chat_wait_seconds_total", help, rows);
 }
 
 /// Whether the one who connected may read the metrics without a key, and is not a proxy that asks for somebody else.

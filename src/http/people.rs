@@ -45,7 +45,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| Problem::new("request.malformed", error.to_string()))
+    serde_json::from_slice(body).map_err(|error| Problem::unread("request.malformed", &error))
 }
 
 fn id_of(text: &str) -> Result<ContactId, Problem> {

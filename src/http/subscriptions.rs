@@ -346,5 +346,5 @@ async fn release(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::new("request.malformed", error.to_string()))
+    serde_json::from_slice(body).map_err(|error| Problem::unread("request.malformed", &error))
 }

@@ -268,7 +268,7 @@ async fn call_off(
     let asked: CallingOff = if body.is_empty() {
         CallingOff::default()
     } else {
-        serde_json::from_slice(&body).map_err(|error| Problem::new("request.malformed", error.to_string()))?
+        serde_json::from_slice(&body).map_err(|error| Problem::unread("request.malformed", &error))?
     };
     let reason = asked.reason.map(|reason| reason.chars().take(REASON_MOST).collect::<String>());
     let mut tx = app.stores.db.begin().await?;

@@ -14,6 +14,8 @@ use crate::base::yaml;
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
+    /// What flows know it by (`do: team.notify`).
+    pub name: Option<String>,
     /// Kinds of console lines.
     pub on: Vec<&'static str>,
     pub to: Vec<Whom>,
@@ -117,7 +119,12 @@ impl Quiet {
 /// Reads one rule; `hooks` are the names of the chats.
 pub(super) fn alert(view: yaml::View<'_>, hooks: &[&str]) -> Option<Alert> {
     let mut map = view.map()?;
-    let on = map.required("on").map(yaml::View::one_or_more).unwrap_or_default();
+    let name = map
+        .optional("name")
+        .and_then(|view| view.parsed("a name", |text| yaml::is_name(text).then(|| text.to_owned())));
+    // What a flow tells by the rule's name needs no other occasion.
+    let on = if name.is_some() { map.optional("on") } else { map.required("on") };
+    let on = on.map(yaml::View::one_or_more).unwrap_or_default();
     let to = map.optional("to").map(yaml::View::one_or_more).unwrap_or_default();
     let by = map.required("by").map(yaml::View::one_or_more).unwrap_or_default();
     let digest = map.optional("digest").and_then(|view| view.one_of(&["hourly", "daily"]));
@@ -147,6 +154,7 @@ pub(super) fn alert(view: yaml::View<'_>, hooks: &[&str]) -> Option<Alert> {
         })
     };
     Some(Alert {
+        name,
         on: on.into_iter().filter_map(|view| view.one_of(KINDS)).collect(),
         to: to.into_iter().filter_map(whom).collect(),
         by: by.into_iter().filter_map(way).collect(),

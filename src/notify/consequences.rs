@@ -100,6 +100,26 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
             let notice = plan.of_chat(tx, "question_left", *conversation, *contact, owner).await?;
             plan.tell(Fact::Handoffs, notice);
         }
+        Event::FlowLetter { contact, letter, topic, conversation: _ } => {
+            let (contact, template, topic) = (*contact, letter.clone(), topic.clone());
+            plan.mail(Mail::FlowLetter { contact, template, topic });
+        }
+        Event::FlowNotice { conversation, contact, rule } => {
+            let owner = match contact {
+                Some(contact) => contacts::find(tx, *contact).await?.and_then(|contact| contact.owner),
+                None => None,
+            };
+            let mut notice = plan.of_chat(tx, "flow_notice", *conversation, *contact, owner).await?;
+            notice.note = Some(rule.clone());
+            // A rule that was taken out since is told to nobody.
+            for rule in desk.rules.alerts.iter().filter(|known| known.name.as_ref() == Some(rule)) {
+                plan.follow(tx, rule, &notice).await?;
+            }
+        }
+        Event::FlowEvent { hook, .. } => {
+            let told = Told { event: recorded.event.clone(), at: recorded.at };
+            plan.add(&format!("webhook:{hook}"), recorded.at, Work::Webhook { hook: hook.clone(), told });
+        }
         Event::TranscriptAsked { conversation, contact, up_to, by: _ } => {
             plan.mail(Mail::Transcript { contact: *contact, conversation: *conversation, up_to: *up_to });
         }
@@ -238,7 +258,7 @@ impl Plan<'_> {
 
     /// Who else hears of the lines that the console gets, each once by each way.
     async fn follow_rules(&mut self, tx: &mut Tx) -> Result<(), Error> {
-        let (desk, at) = (self.desk, self.recorded.at);
+        let desk = self.desk;
         let lines = self.planned.iter().filter_map(|planned| match &planned.work {
             Work::Console { notice } => Some(notice.clone()),
             Work::Mail { .. }
@@ -254,42 +274,49 @@ impl Plan<'_> {
         }
         for rule in &desk.rules.alerts {
             for notice in lines.iter().filter(|notice| rule.on.contains(&notice.kind.as_str())) {
-                for by in &rule.by {
-                    if let By::Hook(hook) = by {
-                        // One line for the room, however many people it is for.
-                        let work = Work::Hook { hook: hook.clone(), notice: notice.clone() };
-                        self.add_once(&format!("hook:{hook}"), at, work);
-                    }
-                }
-                for account in heard_by(tx, rule, notice).await? {
-                    if rule.by.contains(&By::Console) {
-                        let own = Notice { account: Some(account), ..notice.clone() };
-                        self.add_once(&format!("console:{account}"), at, Work::Console { notice: own });
-                    }
-                    if rule.by.contains(&By::Push) {
-                        let own = Notice { account: Some(account), ..notice.clone() };
-                        self.push(tx, Some(account), &own).await?;
-                    }
-                    if !rule.by.contains(&By::Mail) {
-                        continue;
-                    }
-                    let Some(digest) = rule.digest else {
-                        let mail = Mail::Alert { account, notice: notice.clone() };
-                        self.add_once(&format!("alert:{account}"), at, Work::Mail { mail });
-                        continue;
-                    };
-                    let zone = desk.rules.quiet.zone_of(zone_of(desk, tx, account).await?.as_ref());
-                    let due_at = digest.next(&zone, at);
-                    store::gather(tx, account, due_at, notice, at).await?;
-                    // The first of the hour tells all; the others find nothing left. None is lost, however late it was
-                    // gathered.
-                    self.add_once(
-                        &format!("digest:{account}"),
-                        due_at,
-                        Work::Mail { mail: Mail::Digest { account, due_at } },
-                    );
-                }
+                self.follow(tx, rule, notice).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Tells a line to whom a rule names.
+    async fn follow(&mut self, tx: &mut Tx, rule: &Alert, notice: &Notice) -> Result<(), Error> {
+        let (desk, at) = (self.desk, self.recorded.at);
+        for by in &rule.by {
+            if let By::Hook(hook) = by {
+                // One line for the room, however many people it is for.
+                let work = Work::Hook { hook: hook.clone(), notice: notice.clone() };
+                self.add_once(&format!("hook:{hook}"), at, work);
+            }
+        }
+        for account in heard_by(tx, rule, notice).await? {
+            if rule.by.contains(&By::Console) {
+                let own = Notice { account: Some(account), ..notice.clone() };
+                self.add_once(&format!("console:{account}"), at, Work::Console { notice: own });
+            }
+            if rule.by.contains(&By::Push) {
+                let own = Notice { account: Some(account), ..notice.clone() };
+                self.push(tx, Some(account), &own).await?;
+            }
+            if !rule.by.contains(&By::Mail) {
+                continue;
+            }
+            let Some(digest) = rule.digest else {
+                let mail = Mail::Alert { account, notice: notice.clone() };
+                self.add_once(&format!("alert:{account}"), at, Work::Mail { mail });
+                continue;
+            };
+            let zone = desk.rules.quiet.zone_of(zone_of(desk, tx, account).await?.as_ref());
+            let due_at = digest.next(&zone, at);
+            store::gather(tx, account, due_at, notice, at).await?;
+            // The first of the hour tells all; the others find nothing left. None is lost, however late it was
+            // gathered.
+            self.add_once(
+                &format!("digest:{account}"),
+                due_at,
+                Work::Mail { mail: Mail::Digest { account, due_at } },
+            );
         }
         Ok(())
     }

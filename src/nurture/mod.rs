@@ -248,6 +248,9 @@ pub async fn hear(
         | Event::HandoffRequested { .. }
         | Event::HandoffOffered { .. }
         | Event::QuestionLeft { .. }
+        | Event::FlowLetter { .. }
+        | Event::FlowNotice { .. }
+        | Event::FlowEvent { .. }
         | Event::TranscriptAsked { .. }
         | Event::HandoffAccepted { .. }
         | Event::HandoffExpired { .. }

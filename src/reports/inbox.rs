@@ -57,6 +57,8 @@ pub struct Thread {
     /// Empty while nobody knows the visitor.
     pub name: String,
     pub mode: String,
+    /// The team that somebody was asked of.
+    pub team: Option<String>,
     pub agent: Option<String>,
     /// The last words.
     pub last: Option<String>,
@@ -65,13 +67,14 @@ pub struct Thread {
     pub unread: i64,
 }
 
-/// The chats of a view: those that wait first, then the latest first.
+/// The chats of a view, of one team if one is named: those that wait first, then the latest first.
 ///
 /// # Errors
 /// As the store says.
 pub async fn threads(
     q: &mut impl Queries,
     view: View,
+    team: Option<&str>,
     reader: AccountId,
     now: Timestamp,
 ) -> Result<Vec<Thread>> {
@@ -88,7 +91,7 @@ pub async fn threads(
     let rows = q
         .query(
             sql!(
-                "select v.id, v.mode, v.updated_at, c.id as contact_id, c.email, c.first_name, c.last_name,
+                "select v.id, v.mode, v.team, v.updated_at, c.id as contact_id, c.email, c.first_name, c.last_name,
                      a.name as agent,
                      (select m.body from messages m where m.conversation_id = v.id and m.author <> 'system'
                       order by m.seq desc limit 1) as last,
@@ -98,13 +101,13 @@ pub async fn threads(
                  left join contacts c on c.id = v.contact_id
                  left join accounts a on a.id = v.assigned_to
                  where v.mode in ($1, $2, $3, $7) and (cast($4 as text) is null or v.assigned_to = $4)
-                     and v.updated_at >= $5
+                     and v.updated_at >= $5 and (cast($9 as text) is null or v.team = $9)
                      and (cast($8 as bigint) = 0 or exists (select 1 from chat_left l
                          where l.conversation_id = v.id and l.answered_at is null))
                  order by case v.mode when 'waiting' then 0 when 'human' then 1 else 2 end, v.updated_at desc
                  limit $6"
             ),
-            params![first, second, third, mine, since, MOST, fourth, i64::from(view == View::Left)],
+            params![first, second, third, mine, since, MOST, fourth, i64::from(view == View::Left), team.map(str::to_owned)],
         )
         .await?;
     rows.iter().map(thread_of).collect()
@@ -118,6 +121,7 @@ fn thread_of(row: &Row) -> Result<Thread> {
         id: row.get("id")?,
         contact_id: row.get("contact_id")?,
         name: name_of(row)?,
+        team: row.get("team")?,
         agent: row.get("agent")?,
         last: last.and_then(|body| serde_json::from_str(&body).ok()).and_then(|body| Line::of(body).text),
         updated_at: row.get("updated_at")?,

@@ -7,7 +7,7 @@ mod store;
 
 use serde::{Deserialize, Serialize};
 
-pub use store::{PERSONAL, find, of_contact};
+pub use store::{PERSONAL, find, last_given, of_contact};
 
 use crate::accounts;
 use crate::base::coded::Coded;

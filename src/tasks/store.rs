@@ -73,6 +73,18 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
     rows.iter().map(task_of).collect()
 }
 
+/// When each of the company's people was given a task last.
+///
+/// # Errors
+/// As the store says.
+pub async fn last_given(q: &mut impl Queries) -> Result<Vec<(AccountId, Timestamp)>> {
+    q.query(sql!("select account_id, max(given_at) as at from tasks group by account_id"), params![])
+        .await?
+        .iter()
+        .map(|row| Ok((row.get("account_id")?, row.get("at")?)))
+        .collect()
+}
+
 pub(super) async fn insert(tx: &mut Tx, new: &NewTask<'_>, now: Timestamp) -> Result<TaskId> {
     let id = TaskId::new();
     tx.execute(

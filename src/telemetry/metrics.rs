@@ -141,6 +141,21 @@ impl Exposition {
         }
     }
 
+    /// Counters by several labels. The values must hold no quotes, backslashes or line ends.
+    pub fn counters<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        rows: impl IntoIterator<Item = (Vec<(&'a str, &'a str)>, f64)>,
+    ) {
+        self.head(name, "counter", help);
+        for (labels, value) in rows {
+            let labels: Vec<String> =
+                labels.iter().map(|(label, word)| format!("{label}=\"{word}\"")).collect();
+            let _ = writeln!(self.0, "{name}{{{}}} {value}", labels.join(","));
+        }
+    }
+
     /// A histogram, in seconds.
     pub fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
         self.head(name, "histogram", help);

@@ -89,7 +89,7 @@ fn settings(folder: &Path, port: u16, storage: &str) -> String {
     format!(
         "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\nworkers = 1\n\
          secret = \"the secret of the tests, forty characters\"\n\
-         [chat]\nmessages_per_minute = 100000\nmessages_burst = 100000\nopened_per_minute = 1000\n\
+         [chat]\nmessages_apart_ms = 0\nmessages_per_minute = 100000\nmessages_burst = 100000\nopened_per_minute = 1000\n\
          [company]\nname = \"Librería Faro\"\nbot_name = \"Fari\"\n\
          [log]\nlevel = \"error\"\n\
          [definitions]\n{definitions}mails = {:?}\nnurture = {:?}\nflows = {:?}\n\

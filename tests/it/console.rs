@@ -132,6 +132,7 @@ async fn chat_of(app: &TestApp, visitor: VisitorId) -> ConversationId {
         page: Page { url: "https://faro.example/precios".to_owned(), ..Page::default() },
         language: Language::Es,
         zone: "America/Mexico_City".to_owned(),
+        is_hosted: false,
     };
     chat::open(&app.app.room, &visit, Some("welcome"), app.now()).await.expect("opened").conversation.id
 }

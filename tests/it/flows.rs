@@ -93,6 +93,7 @@ fn visit(visitor: VisitorId, path: &str) -> Visit {
         page: Page { url: format!("{SITE}{path}"), ..Page::default() },
         language: Language::En,
         zone: "Europe/Madrid".to_owned(),
+        is_hosted: false,
     }
 }
 

@@ -18,18 +18,21 @@ const KEY: &str = "a key of forty characters for these tests ok";
 const PASSWORD: &str = "a lighthouse at night";
 
 /// Somebody of the company with the console open.
-struct Colleague<'a> {
+pub(crate) struct Colleague<'a> {
     app: &'a TestApp,
-    id: AccountId,
-    client: Client,
+    pub(crate) id: AccountId,
+    pub(crate) client: Client,
     csrf: String,
 }
 
 impl<'a> Colleague<'a> {
-    async fn hire(app: &'a TestApp, name: &str) -> Self {
+    pub(crate) async fn hire(app: &'a TestApp, name: &str) -> Self {
+        Self::hire_as(app, name, Role::Sdr).await
+    }
+
+    pub(crate) async fn hire_as(app: &'a TestApp, name: &str, role: Role) -> Self {
         let email = format!("{}@faro.example", name.split(' ').next().unwrap().to_lowercase());
-        let new =
-            NewAccount { email: &email, name, role: Role::Sdr, language: Language::En, password: PASSWORD };
+        let new = NewAccount { email: &email, name, role, language: Language::En, password: PASSWORD };
         let mut tx = app.app.stores.db.begin().await.unwrap();
         let id = accounts::add(&mut tx, &new, app.now()).await.unwrap().id;
         tx.commit().await.unwrap();
@@ -43,18 +46,18 @@ impl<'a> Colleague<'a> {
         Self { app, id, csrf: csrf.to_owned(), client }
     }
 
-    async fn does(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn does(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let mut fields = fields.to_vec();
         fields.push(("csrf", &self.csrf));
         self.client.with("sec-fetch-site", "same-origin").submit(path, &fields).await
     }
 
     /// Does something in a chat.
-    async fn acts(&self, talk: &Widget, what: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn acts(&self, talk: &Widget, what: &str, fields: &[(&str, &str)]) -> Answer {
         self.does(&format!("/console/inbox/{}/{what}", talk.id), fields).await
     }
 
-    async fn goes_online(&self) {
+    pub(crate) async fn goes_online(&self) {
         self.does("/console/presence", &[("online", "1")]).await.expect(303);
     }
 
@@ -66,12 +69,12 @@ impl<'a> Colleague<'a> {
         self.does("/console/presence/beat", &[]).await.expect_json(200)
     }
 
-    async fn sees(&self, talk: &Widget) -> String {
+    pub(crate) async fn sees(&self, talk: &Widget) -> String {
         self.client.get(&format!("/console/inbox/{}", talk.id)).await.expect(200).body
     }
 
     /// The kinds of the lines that were written for her, or for everybody, in order.
-    async fn told(&self) -> Vec<String> {
+    pub(crate) async fn told(&self) -> Vec<String> {
         self.app.run_jobs().await;
         let rows = self.app.rows("select account_id, kind from notifications order by at, id").await;
         rows.iter()
@@ -84,21 +87,25 @@ impl<'a> Colleague<'a> {
 }
 
 /// A visitor with a conversation open.
-struct Widget {
-    client: Client,
-    id: String,
-    log: Vec<Value>,
+pub(crate) struct Widget {
+    pub(crate) client: Client,
+    pub(crate) id: String,
+    pub(crate) log: Vec<Value>,
     read: i64,
 }
 
 impl Widget {
-    async fn open(app: &TestApp, visitor: VisitorId, language: &str) -> Self {
+    pub(crate) async fn open(app: &TestApp, visitor: VisitorId, language: &str) -> Self {
         let coming = json!({
             "site": "faro", "visitor": visitor, "consent": "analytics", "flow": "welcome",
             "page": {"url": format!("{SITE}/pricing"), "title": "Prices"},
             "language": language, "zone": "Europe/Madrid",
         });
-        let opened = app.client.with("origin", SITE).post("/v1/chat", &coming).await;
+        Self::of(app, &coming).await
+    }
+
+    pub(crate) async fn of(app: &TestApp, coming: &Value) -> Self {
+        let opened = app.client.with("origin", SITE).post("/v1/chat", coming).await;
         assert!(matches!(opened.status, 200 | 201), "{}", opened.body);
         let opened = opened.json();
         let bearer = format!("Bearer {}", opened["token"].as_str().unwrap());
@@ -109,11 +116,11 @@ impl Widget {
         widget
     }
 
-    async fn post(&self, door: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, door: &str, body: &Value) -> Answer {
         self.client.post(&format!("/v1/chat/{}/{door}", self.id), body).await
     }
 
-    async fn catch_up(&mut self) -> Vec<Value> {
+    pub(crate) async fn catch_up(&mut self) -> Vec<Value> {
         let path = format!("/v1/chat/{}/events?after={}", self.id, self.log.len());
         let page = self.client.get(&path).await.expect_json(200);
         let fresh = page["events"].as_array().unwrap().clone();
@@ -122,21 +129,21 @@ impl Widget {
         fresh
     }
 
-    async fn says(&mut self, body: Value) -> Vec<Value> {
+    pub(crate) async fn says(&mut self, body: Value) -> Vec<Value> {
         self.post("messages", &json!({"client_id": new_key(), "body": body})).await.expect(201);
         self.catch_up().await
     }
 
-    async fn types(&mut self, text: &str) -> Vec<Value> {
+    pub(crate) async fn types(&mut self, text: &str) -> Vec<Value> {
         self.says(json!({"type": "text", "text": text})).await
     }
 
-    async fn wants_a_person(&mut self) -> Vec<Value> {
+    pub(crate) async fn wants_a_person(&mut self) -> Vec<Value> {
         self.says(json!({"type": "human_requested"})).await
     }
 
     /// Every text and word of the log, as a reader could find it.
-    async fn whole(&mut self) -> String {
+    pub(crate) async fn whole(&mut self) -> String {
         self.catch_up().await;
         serde_json::to_string(&self.log).unwrap()
     }
@@ -147,7 +154,7 @@ impl Widget {
     }
 }
 
-async fn app() -> TestApp {
+pub(crate) async fn app() -> TestApp {
     TestApp::start_with(|settings| {
         set(settings, "server", "workers", 2);
         set(settings, "api", "keys", vec![KEY]);
@@ -155,7 +162,7 @@ async fn app() -> TestApp {
     .await
 }
 
-async fn person(app: &TestApp, email: &str, trust: Trust) -> (ContactId, VisitorId) {
+pub(crate) async fn person(app: &TestApp, email: &str, trust: Trust) -> (ContactId, VisitorId) {
     let visitor = VisitorId::new();
     let mut tx = app.app.stores.db.begin().await.unwrap();
     let who = Identification {

@@ -44,6 +44,7 @@ mod letters;
 mod lifecycle;
 mod links;
 mod live_chat;
+mod live_teams;
 mod mail;
 mod nurture;
 mod openapi;

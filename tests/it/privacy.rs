@@ -86,6 +86,7 @@ async fn everywhere(app: &TestApp) -> Known {
         page: Page { url: "https://faro.example/precios".to_owned(), ..Page::default() },
         language: Language::Es,
         zone: "Europe/Madrid".to_owned(),
+        is_hosted: false,
     };
     chat_with(app, visit).await;
     consent(app, id, &ConsentEntry::of("marketing", "withdrawn")).await;

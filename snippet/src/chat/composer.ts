@@ -126,7 +126,6 @@ export class Composer {
     const values = {
       class: kind.look ? `field ${kind.look}` : 'field',
       placeholder: kind.placeholder,
-      maxlength: AT_MOST,
       inputmode: kind.inputmode,
       autocomplete: kind.autocomplete || 'off',
       name: kind.autocomplete || 'message',
@@ -162,6 +161,8 @@ export class Composer {
   private submit(): void {
     const text = this.field.value.trim();
     if (!text) return this.field.focus();
+    // Cut by the browser it would go without its end, and nobody would know.
+    if (text.length > AT_MOST) return this.explain(this.words.tooLong(text.length));
     this.field.value = '';
     this.explain('');
     this.changed();

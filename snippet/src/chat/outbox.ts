@@ -7,6 +7,9 @@ import type { Memory, Unsent } from './memory';
 import { backoff, pause } from './pause';
 import type { Said } from './wire';
 
+/** Between two messages. */
+const APART_MS = 300;
+
 export interface Clerk {
   /** The server has it. */
   sent(item: Unsent, taken: Taken): void;
@@ -63,6 +66,7 @@ export class Outbox {
         tries = 0;
         this.confirm(item.client_id);
         this.clerk.sent(item, taken);
+        await pause(APART_MS, this.stop.signal); // the server takes no more from one person
       } catch (problem) {
         if (this.stop.signal.aborted) return;
         if (problem instanceof Refused && problem.isGone) {

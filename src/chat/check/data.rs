@@ -8,6 +8,7 @@ use super::paths;
 use crate::chat::actions;
 use crate::chat::flow::{Flow, VarType};
 use crate::chat::steps::Verb;
+use crate::chat::symbols::UNHEARD;
 use crate::chat::text::Text;
 use crate::chat::words::Words;
 
@@ -99,8 +100,10 @@ pub fn private(flow: &Flow, report: &Report) {
             continue;
         };
         for text in act.with.values().flat_map(Words::versions) {
-            for name in text.holes().into_iter().filter_map(|path| path.strip_prefix("vars.")) {
-                if flow.vars.get(name).is_some_and(|var| var.pii) {
+            for path in text.holes() {
+                let name = path.strip_prefix("vars.").unwrap_or(path);
+                // Nobody knows what she typed where nothing asked for it.
+                if path == UNHEARD || (name != path && flow.vars.get(name).is_some_and(|var| var.pii)) {
                     report
                         .error(
                             &text.at,

@@ -28,6 +28,7 @@ fn known(lock: Option<Lock>) -> Known {
         stages: names(&["lead", "mql", "sql"]),
         webinars: names(&["reading"]),
         lock,
+        ..Known::default()
     }
 }
 

@@ -36,6 +36,14 @@ pub struct Known {
     pub hours: Option<BTreeSet<String>>,
     pub stages: Option<BTreeSet<String>>,
     pub webinars: Option<BTreeSet<String>>,
+    /// Letters of `config/mails`.
+    pub letters: Option<BTreeSet<String>>,
+    /// Topics of letters.
+    pub topics: Option<BTreeSet<String>>,
+    /// Rules of `config/notify.yaml` that have a name.
+    pub rules: Option<BTreeSet<String>>,
+    /// Webhooks of `config/notify.yaml`.
+    pub hooks: Option<BTreeSet<String>>,
     /// What the texts were when somebody last looked at their translations.
     pub lock: Option<Lock>,
 }
@@ -47,6 +55,11 @@ impl Known {
             super::actions::Takes::Text => None,
             super::actions::Takes::Stage => self.stages.as_ref(),
             super::actions::Takes::Webinar => self.webinars.as_ref(),
+            super::actions::Takes::Letter => self.letters.as_ref(),
+            super::actions::Takes::Topic => self.topics.as_ref(),
+            super::actions::Takes::Team => self.teams.as_ref(),
+            super::actions::Takes::Rule => self.rules.as_ref(),
+            super::actions::Takes::Hook => self.hooks.as_ref(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::chat::actions::{self, PROMOTE};
 use crate::chat::flow::{Destination, Flow, Outcome, When};
 use crate::chat::steps::show::HER_RECORDING;
 use crate::chat::steps::{Show, Verb, WaitFor};
-use crate::chat::symbols::IS_OPEN;
+use crate::chat::symbols::{IS_ONLINE, IS_OPEN};
 
 /// S507: a flow that offers itself says how often.
 pub fn trigger(flow: &Flow, report: &Report) {
@@ -33,16 +33,20 @@ pub fn names(flow: &Flow, known: &Known, report: &Report) {
                 .did_you_mean(name, all.iter().map(String::as_str));
         }
     };
-    let hours = |expr: &Expr, at: &Mark| {
-        let calls = expr.call_sites().iter().filter(|call| call.name == IS_OPEN);
-        for name in calls.filter_map(|call| call.arguments.first()?.as_deref()) {
-            unknown(at, "set of business hours", name, known.hours.as_ref());
+    let called = |expr: &Expr, at: &Mark| {
+        for call in expr.call_sites() {
+            let Some(name) = call.arguments.first().and_then(|name| name.as_deref()) else { continue };
+            if call.name == IS_OPEN {
+                unknown(at, "set of business hours", name, known.hours.as_ref());
+            } else if call.name == IS_ONLINE {
+                unknown(at, "team", name, known.teams.as_ref());
+            }
         }
     };
     if let Some(trigger) = &flow.trigger
         && let Some(condition) = &trigger.condition
     {
-        hours(condition, &trigger.at);
+        called(condition, &trigger.at);
     }
     for step in flow.own_steps() {
         match &step.verb {
@@ -65,7 +69,7 @@ pub fn names(flow: &Flow, known: &Known, report: &Report) {
                 }
             }
             Verb::Switch(switch) => {
-                switch.branches.iter().for_each(|(expr, target)| hours(expr, &target.at));
+                switch.branches.iter().for_each(|(expr, target)| called(expr, &target.at));
             }
             Verb::WaitFor(WaitFor::Video { step: shown, .. }) => {
                 let other = flow.step(&shown.step);

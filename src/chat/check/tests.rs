@@ -248,6 +248,17 @@ fn a_name_that_was_mistyped_hides_no_other_mistake() {
 }
 
 #[test]
+fn what_nobody_asked_for_goes_to_no_action_that_may_not_have_it() {
+    let flow = |action: &str| {
+        format!(
+            "flow: f\ntitle: F\nlanguages: [en]\nevents: {{human_requested: bye}}\ndefaults: {{exhausted: note, timeout: {{after: 5m, goto: bye}}}}\nsteps:\n  q: {{ask: What?, choices: {{a: A}}, goto: bye}}\n  note: {{do: {action}: \"{{{{#if chat.unheard}}}}{{{{chat.unheard}}}}{{{{/if}}}}\"}}, outcomes: {{error: bye}}}}\n  bye: {{say: Bye., end: bye}}\n"
+        )
+    };
+    assert_eq!(codes(&found(&flow("contact.mark, with: {as"))), ["D307"].into());
+    assert_eq!(found(&flow("call.request, with: {note")), Vec::<String>::new());
+}
+
+#[test]
 fn a_question_that_nobody_can_answer_is_told() {
     for (question, code) in [
         ("type: number, min: 10, max: 1", "Y004"),

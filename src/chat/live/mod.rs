@@ -1,6 +1,7 @@
 //! What people of the company do in a conversation, beside talking: being there, being asked in turn, passing it on,
 //! noting, answering with prepared words, sending it by mail; and what the visitor says about it afterwards.
 
+pub mod learnt;
 pub mod left;
 pub mod notes;
 pub mod presence;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::engine::Crowd;
 use super::super::symbols::{self, ALWAYS};
 use super::super::text::{Reader, Text};
 use super::super::world::{self, Sight};
@@ -99,7 +100,9 @@ impl Replies {
             language: conversation.language,
             zone: &conversation.time_zone,
             page: &conversation.page,
-            online: 0,
+            path: None,
+            most_trust: conversation.most_trust(),
+            online: &Crowd::default(),
         };
         let mut facts = world::see(q, room, &sight, now).await?.facts;
         facts.set("agent.name", agent);

@@ -11,8 +11,10 @@ use super::store;
 use crate::accounts::{self, May};
 use crate::base::ids::{AccountId, ConversationId};
 use crate::base::time::{SECOND_MS, Timestamp};
+use crate::bookings::team::Group;
 use crate::chat::body::Mode;
 use crate::chat::engine::Input;
+use crate::chat::flows::TEAM;
 use crate::contacts;
 use crate::events::{self, Event};
 use crate::storage::db::Tx;
@@ -65,24 +67,25 @@ impl Ending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colleague {
     pub account: AccountId,
+    /// How many teams are asked before hers: 0 is the one that is wanted.
+    pub after: usize,
     /// Whether she speaks the visitor's language.
     pub speaks: bool,
     pub last_offered_at: Option<Timestamp>,
 }
 
-/// Who is asked next: the owner if she is there; else, of those who speak the visitor's language if there are any,
-/// whoever was asked longest ago. Nobody is asked twice.
+/// Who is asked next: the owner if she is there and of the team; else, of the team before the one that stands in for it
+/// and of those who speak the visitor's language if there are any, whoever was asked longest ago. Nobody is asked twice.
 pub fn choose(
     owner: Option<AccountId>,
     there: &[Colleague],
     asked: &[AccountId],
 ) -> Option<(AccountId, Rule)> {
     let left = || there.iter().filter(|colleague| !asked.contains(&colleague.account));
-    if let Some(owner) = left().find(|colleague| Some(colleague.account) == owner) {
+    if let Some(owner) = left().find(|one| Some(one.account) == owner && one.after == 0) {
         return Some((owner.account, Rule::Owner));
     }
-    let next =
-        left().min_by_key(|colleague| (!colleague.speaks, colleague.last_offered_at, colleague.account));
+    let next = left().min_by_key(|one| (one.after, !one.speaks, one.last_offered_at, one.account));
     next.map(|colleague| (colleague.account, Rule::Turn))
 }
 
@@ -120,6 +123,8 @@ async fn ask_next(
         None => None,
     };
     let last: HashMap<AccountId, Timestamp> = store::last_offers(tx).await?.into_iter().collect();
+    let team = conversation.state.as_ref().and_then(|state| state.team.as_deref()).unwrap_or(TEAM);
+    let groups: Vec<&Group> = room.team.group_and_fallbacks(team).collect();
     let mut there = Vec::new();
     for id in room.there(now).await {
         let Some(account) = accounts::find(tx, id).await? else { continue };
@@ -129,7 +134,13 @@ async fn ask_next(
         let rep = room.team.rep_of_account(&account.email);
         // Whoever stands in no list of the team has said nothing about languages.
         let speaks = rep.is_none_or(|rep| rep.speaks(conversation.language));
-        there.push(Colleague { account: id, speaks, last_offered_at: last.get(&id).copied() });
+        // A team that is declared nowhere is everybody.
+        let after = match groups.iter().position(|group| group.has(&account.email, account.role)) {
+            Some(after) => after,
+            None if groups.is_empty() => 0,
+            None => continue,
+        };
+        there.push(Colleague { account: id, after, speaks, last_offered_at: last.get(&id).copied() });
     }
     let asked = store::asked(tx, conversation.id, round).await?;
     let next = choose(owner, &there, &asked);
@@ -189,7 +200,7 @@ pub async fn look_after(room: &Room, now: Timestamp) -> Result<usize, Error> {
 
 /// Gives a conversation back to its flow if whoever has it is not there any more.
 async fn go_on(room: &Room, id: ConversationId, now: Timestamp) -> Result<bool, Error> {
-    let online = room.online(now).await;
+    let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     let Some(agent) = conversation.agent.as_ref().filter(|_| conversation.mode == Mode::Human) else {
@@ -215,7 +226,7 @@ mod tests {
     use super::*;
 
     fn colleague(account: AccountId, asked_at: Option<i64>) -> Colleague {
-        Colleague { account, speaks: true, last_offered_at: asked_at.map(Timestamp) }
+        Colleague { account, after: 0, speaks: true, last_offered_at: asked_at.map(Timestamp) }
     }
 
     #[test]
@@ -243,6 +254,16 @@ mod tests {
         let there: Vec<Colleague> = people.iter().map(|account| colleague(*account, None)).collect();
         assert_eq!(choose(None, &there, &people), None);
         assert_eq!(choose(None, &[], &[]), None);
+    }
+
+    #[test]
+    fn the_team_is_asked_before_the_one_that_stands_in_for_it() {
+        let [cs, sales, owner] = [AccountId::new(), AccountId::new(), AccountId::new()];
+        let stands_in = |account| Colleague { after: 1, ..colleague(account, None) };
+        let there =
+            [stands_in(sales), stands_in(owner), Colleague { speaks: false, ..colleague(cs, Some(9)) }];
+        assert_eq!(choose(Some(owner), &there, &[]), Some((cs, Rule::Turn)), "the owner sells");
+        assert_eq!(choose(None, &there, &[cs, owner]), Some((sales, Rule::Turn)));
     }
 
     #[test]

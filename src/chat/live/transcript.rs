@@ -1,7 +1,8 @@
 //! A conversation by mail. It goes to the address of the contact and nowhere else: the visitor may ask for it on a device
-//! that is confirmed to be hers; below that, somebody of the company who talked with her decides, at her request.
+//! that is confirmed to be hers; below that, somebody of the company who talked with her decides, at her request. The mail
+//! of a conversation that is open has the link by which it goes on elsewhere (`chat/resume.rs`).
 
-use super::super::{Agent, Error, Room, locked};
+use super::super::{Agent, Error, Room, locked, resume, store as conversations};
 use super::store;
 use crate::base::ids::ConversationId;
 use crate::base::time::Timestamp;
@@ -26,7 +27,7 @@ pub enum By<'a> {
 /// visitor's and nobody vouches for it.
 pub async fn send(room: &Room, id: ConversationId, by: By<'_>, now: Timestamp) -> Result<(), Error> {
     let mut tx = room.stores.db.begin().await?;
-    let conversation = locked(&mut tx, id).await?;
+    let mut conversation = locked(&mut tx, id).await?;
     let holder = contacts::holder(&mut tx, conversation.visitor).await?;
     let account = match by {
         By::Visitor => {
@@ -49,6 +50,9 @@ pub async fn send(room: &Room, id: ConversationId, by: By<'_>, now: Timestamp) -
     }
     let event = Event::TranscriptAsked { conversation: id, contact, up_to: conversation.head, by: account };
     events::append(&mut tx, &event, now).await?;
+    let head = conversation.head;
+    resume::renew(&mut conversation);
+    conversations::save(&mut tx, &conversation, head, now).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -154,7 +154,7 @@ fn worlds(flow: &Flow, base: &Scene) -> Vec<(String, Scene)> {
     if has(|verb| matches!(verb, Verb::Handoff(_) | Verb::Switch(_))) {
         split(vec![
             ("somebody is there", Box::new(|s| s.online = s.online.max(1))),
-            ("nobody is there", Box::new(|s| s.online = 0)),
+            ("nobody is there", Box::new(|s| (s.online, s.teams) = (0, Default::default()))),
         ]);
     }
     if has(|verb| matches!(verb, Verb::Do(_))) {

@@ -30,6 +30,10 @@ pub(super) fn set_up(scene: &mut Scene, view: View<'_>) {
     if let Some(online) = map.optional("online").and_then(View::int) {
         scene.online = u32::try_from(online).unwrap_or(0);
     }
+    for (team, view) in map.optional("teams").and_then(View::map).map(|m| m.entries()).unwrap_or_default() {
+        let online = view.int().map(|online| u32::try_from(online).unwrap_or(0));
+        scene.teams.extend(online.map(|online| (team.value.clone(), online)));
+    }
     if let Some(code) = map.optional("code").and_then(View::str) {
         scene.code = code;
     }

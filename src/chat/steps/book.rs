@@ -127,6 +127,7 @@ impl Book {
             (Phase::Slots { .. }, Input::Said(said)) => {
                 run.for_question(said, &step.id)?;
                 run.echo(said)?;
+                run.overheard(said);
                 run.state.retries = run.state.retries.saturating_add(1);
                 if run.state.retries > run.flow.retries(step) {
                     return Ok(After::Outcome(Outcome::NoneFit));

@@ -28,11 +28,13 @@ impl Handoff {
     }
 
     pub fn enter(&self, run: &mut Run<'_>) -> After {
-        if run.world.online.get(&self.team.value).copied().unwrap_or(0) == 0 {
+        if run.world.online.of(&self.team.value) == 0 {
             return After::Outcome(Outcome::Unavailable);
         }
         let text = run.render(&self.say);
         run.state.phase = Phase::Waiting;
+        run.state.team = Some(self.team.value.clone());
+        run.state.waiting_since = Some(run.world.now);
         run.state.deadline = Some(run.world.now.plus_ms(self.wait_ms));
         run.effects.push(Effect::Handoff { team: self.team.value.clone() });
         run.bot(Body::text(text));

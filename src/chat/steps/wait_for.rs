@@ -78,6 +78,7 @@ impl WaitFor {
             (_, Input::Watched { .. } | Input::Event { .. }) => Ok(After::Stay),
             (_, Input::Said(said)) => {
                 run.echo(said)?;
+                run.overheard(said);
                 run.phrase(Phrase::StillHere);
                 Ok(After::Stay)
             }

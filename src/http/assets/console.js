@@ -9,6 +9,10 @@
   const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
   const here = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  /** More characters do not fit into one message, nor into a note. */
+  const LONGEST = 2000;
+  /** A message that takes longer is said to wait. */
+  const LATE_MS = 1500;
 
   /** Posts a form's fields and says whether it worked. */
   const post = (action, fields) =>
@@ -263,6 +267,10 @@
     const area = here("textarea", form);
     const text = area.value.trim();
     if (!text) return;
+    if (text.length > LONGEST) {
+      here("#say-problem").textContent = here("#say-problem").dataset.long;
+      return;
+    }
     const id = form.elements.client_id.value;
     form.elements.client_id.value = crypto.randomUUID();
     area.value = "";
@@ -272,7 +280,7 @@
     const conversation = here("#talk").dataset.conversation;
     const problem = here("#say-problem");
     problem.textContent = "";
-    const sent = await deliver(isNote ? form.dataset.note : form.action, { text, client_id: id });
+    const sent = await deliver(isNote ? form.dataset.note : form.action, { text, client_id: id }, () => delayed(pending, problem.dataset.waits));
     if (sent) {
       refresh([`conversation:${conversation}`]);
     } else {
@@ -286,17 +294,38 @@
   });
 
   /** Sends until the server has it, over the line or beside it: the client id makes a repetition harmless. */
-  async function deliver(action, fields) {
+  async function deliver(action, fields, late) {
+    // A socket that is cut says nothing for a while: whoever waits learns it sooner.
+    const timer = setTimeout(late, LATE_MS);
+    try {
+      return await tried(action, fields, late);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function tried(action, fields, late) {
     for (let attempt = 0; attempt < 4; attempt += 1) {
       try {
         // The line carries messages; a note goes to a door of its own and can never become one.
         const said = action.endsWith("/say") ? line.say(fields.client_id, fields.text) : null;
         return await (said ?? post(action, fields));
       } catch {
+        late();
         await new Promise((go) => setTimeout(go, 600 * 2 ** attempt));
       }
     }
     return false;
+  }
+
+  /** Says in words that it waits: paler alone tells nobody. */
+  function delayed(message, words) {
+    if (message.querySelector(".message-waits")) return;
+    const note = document.createElement("p");
+    note.className = "message-waits";
+    note.textContent = words;
+    message.append(note);
+    here("#talk-log").scrollTop = here("#talk-log").scrollHeight;
   }
 
   function pendingMessage(text, author) {

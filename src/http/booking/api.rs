@@ -137,10 +137,9 @@ async fn booked(
     // A page of somebody else's must not use up what its visitor may do here.
     ours(app, request)?;
     limit(app, proxies, request, now).await?;
-    let text =
-        std::str::from_utf8(body).map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+    let text = std::str::from_utf8(body).map_err(|error| Problem::unread("request.malformed", &error))?;
     let parsed: Body =
-        serde_json::from_str(text).map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| Problem::unread("request.malformed", &error))?;
     let site = site(app, request, parsed.site.as_deref())?;
     let email = Email::parse(&parsed.email).map_err(|error| {
         Problem::new("form.invalid", error.to_string()).with("fields", json!({ "email": error.to_string() }))

@@ -188,7 +188,7 @@ async fn asked<T: DeserializeOwned>(
     limit(app, proxies, request, now).await?;
     let body = if body.is_empty() { b"{}" } else { body };
     let parsed =
-        serde_json::from_slice(body).map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+        serde_json::from_slice(body).map_err(|error| Problem::unread("request.malformed", &error))?;
     Ok((now, parsed))
 }
 

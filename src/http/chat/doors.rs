@@ -12,7 +12,7 @@ use crate::base::language::Language;
 use crate::base::network::network_of;
 use crate::base::time::Timestamp;
 use crate::chat::body::{Author, Face, Said};
-use crate::chat::{self, Page, Visit};
+use crate::chat::{self, Page, Visit, resume};
 use crate::contacts::Consent;
 use crate::http::error::Problem;
 use crate::http::request::{Proxies, bearer, origin};
@@ -144,6 +144,10 @@ pub async fn say(
         let settings = &app.config.chat;
         let quota = Quota { per_minute: settings.messages_per_minute, burst: settings.messages_burst };
         app.stores.limits.check("chat.messages", &id.to_string(), quota, now).await?;
+        if let Some(per_minute) = 60_000_u32.checked_div(settings.messages_apart_ms) {
+            let pace = Quota { per_minute: per_minute.max(1), burst: 1 };
+            app.stores.limits.check("chat.pace", &id.to_string(), pace, now).await?;
+        }
         let message: Message = parsed(&body, "chat.message_invalid")?;
         // One way of writing it only: the same id in other letters would be another message.
         let is_id =
@@ -156,7 +160,10 @@ pub async fn say(
         let heard = chat::say(&app.room, id, &message.client_id, &message.body, now).await?;
         hub.counts.messages.add(if heard.is_repeated { "repeated" } else { "taken" }, 1);
         let mut response = if heard.is_repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
-        Ok(response.json(json!({ "event": heard.entry, "visitor": heard.visitor })))
+        // A device on which a mailed link was followed is not told whose the conversation is.
+        let is_hers = !resume::is_elsewhere(&app.room, bearer(&request).unwrap_or_default(), now);
+        let visitor = is_hers.then_some(heard.visitor);
+        Ok(response.json(json!({ "event": heard.entry, "visitor": visitor })))
     };
     let answer = answer.await;
     if answer.is_err() {
@@ -263,8 +270,16 @@ async fn coming(
         },
         language: Language::of_tag(&coming.language).unwrap_or(site.language),
         zone: coming.zone,
+        is_hosted: is_hosted(app, request, &coming.page.url),
     };
     Ok((visit, coming.flow, now))
+}
+
+/// Whether she has come by a page of the chat's own. The origin is the browser's word, the path is the page's.
+fn is_hosted(app: &Shared, request: &HttpRequest, page: &str) -> bool {
+    let is_ours = origin(request).is_some_and(|origin| origin == app.own_origin());
+    let path = url::Url::parse(page).map(|url| url.path().to_owned()).unwrap_or_default();
+    is_ours && (path == "/chat" || path.starts_with("/chat/"))
 }
 
 /// The conversation that the request's token opens.
@@ -277,7 +292,7 @@ pub fn guest(app: &Shared, request: &HttpRequest, id: &str) -> Result<(Conversat
 }
 
 pub fn parsed<T: DeserializeOwned>(body: &[u8], code: &'static str) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::new(code, error.to_string()))
+    serde_json::from_slice(body).map_err(|error| Problem::unread(code, &error))
 }
 
 /// An answer with what every answer of these doors carries.

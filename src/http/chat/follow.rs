@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::Hub;
+use super::{Counts, Hub};
 use crate::app::App;
 use crate::base::ids::ConversationId;
 use crate::chat::body::Author;
@@ -44,6 +44,9 @@ pub struct Following {
     is_behind: bool,
     /// The head is told next.
     must_beat: bool,
+    /// All that there was has been told: what comes now is news.
+    is_abreast: bool,
+    counts: Arc<Counts>,
 }
 
 impl Following {
@@ -61,6 +64,8 @@ impl Following {
             is_behind: true,
             // The head at once: a reader learns that the line works before anything has happened.
             must_beat: true,
+            is_abreast: false,
+            counts: hub.counts.clone(),
         }
     }
 
@@ -95,6 +100,10 @@ impl Following {
                 self.is_behind = is_whole_page;
                 if let Some(latest) = entries.last() {
                     self.last = latest.seq;
+                    if self.is_abreast {
+                        let lag_ms = self.app.clock.now().since_ms(latest.at).max(0);
+                        self.counts.lag.note(Duration::from_millis(u64::try_from(lag_ms).unwrap_or(0)));
+                    }
                     return Ok(Piece::Entries(entries));
                 }
             }
@@ -104,7 +113,7 @@ impl Following {
                     self.is_behind = true;
                     continue;
                 }
-                self.must_beat = false;
+                (self.must_beat, self.is_abreast) = (false, true);
                 self.beats_at = Instant::now() + self.beat;
                 return Ok(Piece::Head(head));
             }

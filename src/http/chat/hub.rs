@@ -8,7 +8,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use crate::base::ids::ConversationId;
 use crate::chat::Conversation;
 use crate::storage::bus::Bus;
-use crate::telemetry::metrics::Family;
+use crate::telemetry::metrics::{Family, Histogram};
 
 /// Wake-ups that a slow stream may have before it; who lags reads the log instead.
 const CAPACITY: usize = 8;
@@ -29,17 +29,20 @@ type Lines = Mutex<Topics>;
 /// What the chat's doors have done since the start.
 #[derive(Debug)]
 pub struct Counts {
-    /// Readings that began, by transport.
+    /// Readings that began, by transport; `refetch`: a reader that has missed something asks for it.
     pub reads: Family,
     /// Visitors' messages, by what became of them.
     pub messages: Family,
+    /// From an entry's time to the moment at which a reader that waits is told it.
+    pub lag: Histogram,
 }
 
 impl Default for Counts {
     fn default() -> Self {
         Self {
-            reads: Family::new(&["stream", "poll", "line"]),
+            reads: Family::new(&["stream", "poll", "refetch", "line"]),
             messages: Family::new(&["taken", "repeated", "refused"]),
+            lag: Histogram::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod after;
 mod doors;
 mod follow;
+mod hosted;
 mod hub;
 mod stream;
 
@@ -12,6 +13,7 @@ pub use hub::{Counts, Hub};
 use actix_web::web;
 
 use super::cors;
+use super::pages::reading;
 
 /// Largest body that these doors read: 2,000 characters of four bytes each, and what stands around them.
 const BODY_BYTES: usize = 16 * 1024;
@@ -23,6 +25,13 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         web::resource(path.to_owned()).app_data(web::PayloadConfig::new(BODY_BYTES)).route(preflight())
     };
     doors
+        .service(web::resource("/chat").route(reading().to(hosted::page)))
+        .service(web::resource("/chat/{flow}").route(reading().to(hosted::of_flow)))
+        .service(
+            web::resource("/chat/go/{token}")
+                .route(reading().to(hosted::ask))
+                .route(web::post().to(hosted::go_on)),
+        )
         .service(post("/v1/chat/trigger").route(web::post().to(doors::trigger)))
         .service(post("/v1/chat").route(web::post().to(doors::open)))
         .service(post("/v1/chat/{conversation}/messages").route(web::post().to(doors::say)))

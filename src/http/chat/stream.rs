@@ -67,8 +67,9 @@ pub async fn poll(
 ) -> HttpResponse {
     let answer = async {
         let mut following = reader(&app, &hub, &request, &id, &asked).await?;
-        hub.counts.reads.add("poll", 1);
         let wait = Duration::from_secs(asked.wait.unwrap_or(0).min(LONGEST_WAIT_S));
+        // Who does not wait for what comes has missed something, or reads what there is.
+        hub.counts.reads.add(if wait.is_zero() { "refetch" } else { "poll" }, 1);
         let (mut events, mut head, mut typing) = (Vec::new(), None, None);
         let until = Instant::now() + wait;
         // The first piece is read without waiting: what is there, or that there is nothing.

@@ -2,15 +2,19 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::frame::{Reader, see_done};
 use super::talk::{agent, back_to, conversation_of};
 use crate::base::ids::{AccountId, ConversationId, new_key};
 use crate::chat;
 use crate::chat::body::{Author, Mode};
+use crate::chat::live::learnt::{self, Learnt};
 use crate::chat::live::transcript::{self, By};
 use crate::chat::live::{left, notes, transfer as passing};
+use crate::chat::resume;
 use crate::http::error::Problem;
+use crate::privacy::audit;
 
 /// How far somebody has read, or that she leaves.
 #[derive(Deserialize)]
@@ -119,4 +123,48 @@ pub async fn answered(reader: Reader, path: web::Path<String>) -> Result<HttpRes
     let id = conversation_of(&path)?;
     left::answered(&reader.app.room, id, reader.account.id, reader.now).await?;
     Ok(see_done(&format!("/console/inbox/{id}"), "answered"))
+}
+
+/// What somebody has learnt of a stranger.
+#[derive(Deserialize)]
+pub struct Learning {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    first_name: String,
+    #[serde(default)]
+    last_name: String,
+}
+
+/// `POST /console/inbox/{conversation}/identity`: the address and the name that the visitor has told.
+pub async fn identity(
+    reader: Reader,
+    path: web::Path<String>,
+    told: web::Form<Learning>,
+) -> Result<HttpResponse, Problem> {
+    let id = conversation_of(&path)?;
+    let learnt = Learnt { email: &told.email, first_name: &told.first_name, last_name: &told.last_name };
+    let room = &reader.app.room;
+    let mut tx = reader.app.stores.db.begin().await?;
+    let contact = learnt::write_down(room, &mut tx, id, &agent(&reader), learnt, reader.now).await?;
+    let details = json!({ "conversation": id, "what": "identity" });
+    audit::note(
+        &mut tx,
+        audit::By::Account(reader.account.id),
+        audit::Act::Changed,
+        contact,
+        details,
+        reader.now,
+    )
+    .await?;
+    tx.commit().await?;
+    room.tell_of(id).await;
+    Ok(see_done(&format!("/console/inbox/{id}"), "identified"))
+}
+
+/// `POST /console/inbox/{conversation}/link`: the link that was mailed opens nothing any more.
+pub async fn withdraw_link(reader: Reader, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let id = conversation_of(&path)?;
+    resume::withdraw(&reader.app.room, id, reader.now).await?;
+    Ok(see_done(&format!("/console/inbox/{id}"), "link_withdrawn"))
 }

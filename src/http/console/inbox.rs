@@ -7,6 +7,7 @@ use super::context;
 use super::frame::Reader;
 use crate::accounts::{self, May};
 use crate::base::ids::{AccountId, ConversationId, new_key};
+use crate::bookings::team::Group;
 use crate::chat;
 use crate::chat::live::notes::{self, Note};
 use crate::chat::live::routing;
@@ -45,6 +46,13 @@ pub async fn show(reader: Reader, conversation: web::Path<String>) -> Result<Htt
         .collect();
     body["context"] = context::of(&reader, &talk, conversation.visitor).await?;
     body["conversation"] = conversation_of(&reader, talk).await?;
+    body["conversation"]["resumable"] = json!(conversation.resume_key.is_some());
+    if let Some(path) = chat::page_now(reads, &conversation).await? {
+        // Where she is, not where she was when it began.
+        let began = url::Url::parse(&conversation.page.url).ok();
+        let now = began.and_then(|began| began.join(&path).ok()).map_or(path, String::from);
+        body["conversation"]["page"] = json!(now);
+    }
     body["conversation"]["replies"] = json!(replies);
     reader.page("console/inbox", body).await
 }
@@ -53,21 +61,41 @@ async fn threads(reader: &Reader, current: Option<ConversationId>) -> Result<(Js
     let asked = reader.asked("view").and_then(|view| View::of_word(&view)).unwrap_or(View::Open);
     let reads = &mut reader.app.stores.db.read();
     let counts = inbox::counts(reads, reader.account.id).await?;
+    let groups = &reader.app.team.groups;
+    let team = reader.asked("team").filter(|team| groups.iter().any(|group| group.id == *team));
+    let online = reader.app.room.crowd(reader.now).await;
+    let teams: Vec<Json> = groups
+        .iter()
+        .filter(|_| groups.len() > 1)
+        .map(|group| {
+            let name = group.name.get(reader.account.language);
+            let is_current = team.as_ref() == Some(&group.id);
+            json!({ "id": group.id, "name": name, "online": online.of(&group.id), "current": is_current })
+        })
+        .collect();
     let views: Vec<Json> = View::ALL
         .into_iter()
         .map(|view| json!({ "name": view.word(), "count": counts.of(view), "current": view == asked }))
         .collect();
-    let threads: Vec<Json> = inbox::threads(reads, asked, reader.account.id, reader.now)
+    let threads: Vec<Json> = inbox::threads(reads, asked, team.as_deref(), reader.account.id, reader.now)
         .await?
         .into_iter()
         .map(|thread| {
             let is_current = current == Some(thread.id);
             let mut thread = json!(thread);
             thread["current"] = json!(is_current);
+            let of_team = |group: &&Group| groups.len() > 1 && thread["team"] == group.id.as_str();
+            let team_name = groups.iter().find(of_team).map(|group| group.name.get(reader.account.language));
+            thread["team_name"] = json!(team_name);
             thread
         })
         .collect();
-    Ok((json!({ "view": asked.word(), "views": views, "conversations": threads }), asked))
+    Ok((
+        json!({
+            "view": asked.word(), "views": views, "conversations": threads, "teams": teams, "team": team,
+        }),
+        asked,
+    ))
 }
 
 async fn conversation_of(reader: &Reader, talk: Talk) -> Result<Json, Problem> {

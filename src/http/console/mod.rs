@@ -106,6 +106,8 @@ pub const DOORS: &[Door] = &[
     post("/console/inbox/{conversation}/answered", May::Chat),
     post("/console/inbox/{conversation}/close", May::Chat),
     post("/console/inbox/{conversation}/hand-back", May::Chat),
+    post("/console/inbox/{conversation}/identity", May::Chat),
+    post("/console/inbox/{conversation}/link", May::Chat),
     post("/console/inbox/{conversation}/look", May::Chat),
     post("/console/inbox/{conversation}/note", May::Chat),
     post("/console/inbox/{conversation}/say", May::Chat),
@@ -236,6 +238,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/inbox/{conversation}/answered", web::post().to(desk::answered))
             .route("/inbox/{conversation}/close", web::post().to(talk::close))
             .route("/inbox/{conversation}/hand-back", web::post().to(talk::hand_back))
+            .route("/inbox/{conversation}/identity", web::post().to(desk::identity))
+            .route("/inbox/{conversation}/link", web::post().to(desk::withdraw_link))
             .route("/inbox/{conversation}/look", web::post().to(desk::look))
             .route("/inbox/{conversation}/note", web::post().to(desk::note))
             .route("/inbox/{conversation}/say", web::post().to(talk::say))
@@ -309,6 +313,8 @@ mod tests {
             "accept",
             "close",
             "hand-back",
+            "identity",
+            "link",
             "say",
             "answered",
             "look",

@@ -41,7 +41,7 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         attention.push(json!({ "kind": "flows", "count": 1, "tone": "bad", "href": null }));
     }
     let calls = calls::between(reads, &names, reader.day_of(now), now).await?;
-    let threads = inbox::threads(reads, inbox::View::Open, reader.account.id, now).await?;
+    let threads = inbox::threads(reads, inbox::View::Open, None, reader.account.id, now).await?;
     let waiting: Vec<Json> = threads
         .into_iter()
         .take(usize::try_from(MOST).unwrap_or(usize::MAX))

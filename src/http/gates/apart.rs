@@ -95,8 +95,8 @@ pub(super) async fn revoke(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
-    let asked: Revoking = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+    let asked: Revoking =
+        serde_json::from_slice(&body).map_err(|error| Problem::unread("request.malformed", &error))?;
     let now = app.clock.now();
     let mut tx = app.stores.db.begin().await?;
     match asked {

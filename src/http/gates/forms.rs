@@ -180,7 +180,7 @@ async fn taken(
         return Err(Problem::new("request.too_large", format!("At most {BODY_MOST} bytes.")));
     }
     let sent: Sent =
-        serde_json::from_slice(body).map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+        serde_json::from_slice(body).map_err(|error| Problem::unread("request.malformed", &error))?;
     let site = app.sites.find_for(&sent.site, origin(request), app.own_origin())?;
     let form = app.catalog.form(form)?;
     let language = Language::of_tag(&sent.language).unwrap_or(site.language);

@@ -91,8 +91,8 @@ pub(super) async fn seen(
     let now = app.clock.now();
     let showing = webinars::showing(&mut app.stores.db.read(), &app.webinars, &app.keys, &token, now).await?;
     app.stores.limits.check("watch", &showing.contact.to_string(), REPORTS, now).await?;
-    let seen: Seen = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new("request.malformed", error.to_string()))?;
+    let seen: Seen =
+        serde_json::from_slice(&body).map_err(|error| Problem::unread("request.malformed", &error))?;
     if showing.recordings.iter().all(|recording| recording.id != seen.recording) {
         return Err(webinars::Error::NoRecording.into());
     }

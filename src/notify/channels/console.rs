@@ -19,6 +19,7 @@ pub const KINDS: &[&str] = &[
     "calendar_stale",
     "customer_state_changed",
     "endpoint_disabled",
+    "flow_notice",
     "handoff_passed_on",
     "handoff_requested",
     "handover_given",

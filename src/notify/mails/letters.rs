@@ -51,11 +51,39 @@ pub(super) async fn letter(desk: &Desk, mail: &Mail, due: &Due, now: Timestamp) 
     if let Some(exit) = stop {
         return Ok(Draft::Unwanted(exit.words()));
     }
-    let Some(reader) = Reader::of(desk, due.contact).await? else { return Ok(Draft::CHANGED) };
-    if !desk.wording.suits(&due.mail, &reader.contact.stage) {
+    of_topic(desk, mail, due.contact, (&due.mail, &due.topic), false, now).await
+}
+
+/// One letter that a flow has sent; nothing if she gets the letters of its topic no more.
+pub(super) async fn of_flow(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    (template, topic): (&str, &str),
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let mut q = desk.stores.db.read();
+    if !subscriptions::wants(&mut q, contact, topic).await.map_err(unwritable)? {
+        return Ok(Draft::Unwanted("the reader does not get the letters of its topic"));
+    }
+    of_topic(desk, mail, contact, (template, topic), true, now).await
+}
+
+/// A letter of a topic, with what its texts may speak of. `may_be_prompt`: it follows on what she has just done.
+async fn of_topic(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    (template, topic): (&str, &str),
+    may_be_prompt: bool,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let mut q = desk.stores.db.read();
+    let Some(reader) = Reader::of(desk, contact).await? else { return Ok(Draft::CHANGED) };
+    if !desk.wording.suits(template, &reader.contact.stage) {
         return Ok(Draft::Unwanted(UNSUITED));
     }
-    let Some(topic) = desk.topics.find(&due.topic) else {
+    let Some(topic) = desk.topics.find(topic) else {
         return Ok(Draft::Unwanted("its topic stands in no file any more"));
     };
     let language = reader.language();
@@ -65,7 +93,7 @@ pub(super) async fn letter(desk: &Desk, mail: &Mail, due: &Due, now: Timestamp) 
     };
     let meeting = desk.team.meetings.first();
     let book = meeting.map(|meeting| desk.link(&format!("/book/{}?lang={}", meeting.id, language.code())));
-    let unsubscribe = subscriptions::unsubscribe_token(&desk.keys, due.contact, &due.topic, now);
+    let unsubscribe = subscriptions::unsubscribe_token(&desk.keys, contact, &topic.id, now);
     let tells = json!({
         "first_name": reader.contact.first_name,
         "company": company,
@@ -73,6 +101,6 @@ pub(super) async fn letter(desk: &Desk, mail: &Mail, due: &Due, now: Timestamp) 
         "book": book,
         "unsubscribe": desk.link(&format!("/u/{unsubscribe}?lang={}", language.code())),
     });
-    let kind = Kind::Letter { topic: Some(due.topic.clone()), may_be_prompt: false };
+    let kind = Kind::Letter { topic: Some(topic.id.clone()), may_be_prompt };
     ready(desk, mail, &reader, kind, now, tells, None)
 }

@@ -109,6 +109,8 @@ pub enum Mail {
     Survey { contact: ContactId, state: String, form: String },
     /// Do you want these letters?
     ConfirmSubscription { contact: ContactId, visitor: Option<VisitorId> },
+    /// A letter that a flow has sent.
+    FlowLetter { contact: ContactId, template: String, topic: String },
     /// A letter of a sequence.
     Letter {
         enrolment: EnrolmentId,
@@ -152,7 +154,7 @@ impl Mail {
             Self::TrafficSpike { .. } => "traffic_spike",
             Self::Survey { .. } => "survey",
             Self::ConfirmSubscription { .. } => "confirm_subscription",
-            Self::Letter { template, .. } => template,
+            Self::FlowLetter { template, .. } | Self::Letter { template, .. } => template,
         }
     }
 }
@@ -297,6 +299,9 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         Mail::Survey { contact, state, form } => survey::survey(desk, mail, *contact, state, form, now).await,
         Mail::ConfirmSubscription { contact, visitor } => {
             letters::confirm(desk, id, mail, *contact, *visitor, now).await
+        }
+        Mail::FlowLetter { contact, template, topic } => {
+            letters::of_flow(desk, mail, *contact, (template, topic), now).await
         }
         Mail::Letter { enrolment, contact, sequence, step, template, topic } => {
             let due = Due {

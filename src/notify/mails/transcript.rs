@@ -7,7 +7,7 @@ use crate::base::ids::{ContactId, ConversationId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::chat::body::{Author, Body};
-use crate::chat::{self, Entry};
+use crate::chat::{self, Entry, resume};
 use crate::notify::{Desk, Error};
 use crate::render::Zone;
 
@@ -42,7 +42,9 @@ pub(super) async fn transcript(
         .filter_map(|entry| line(entry, &you, &zone, talk.language))
         .collect();
     lines.drain(..lines.len().saturating_sub(LINES_MOST));
-    let tells = json!({ "opened_at": talk.opened_at, "lines": lines });
+    let link = resume::path(&desk.keys, &talk, now);
+    let link = link.map(|path| desk.link(&format!("{path}?lang={}", talk.language.code())));
+    let tells = json!({ "opened_at": talk.opened_at, "lines": lines, "link": link });
     ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }
 

@@ -50,6 +50,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(25, "traffic", include_str!("../migrations/0025_traffic.sql")),
     shared(26, "links mailed", include_str!("../migrations/0026_links_mailed.sql")),
     shared(27, "proofs, wishes, who said it", include_str!("../migrations/0027_identity.sql")),
+    shared(30, "chat teams", include_str!("../migrations/0030_chat_teams.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

@@ -301,6 +301,8 @@ async fn settings(url: &str, folder: &Path) -> Table {
     set(&mut settings, "server", "workers", 1);
     // Tests ask no name server but their own.
     set(&mut settings, "forms", "check_mail_servers", false);
+    // The clock of the tests stands between two messages.
+    set(&mut settings, "chat", "messages_apart_ms", 0);
     set(&mut settings, "storage", "data", data);
     for name in ["lifecycle", "forms", "content", "webinars", "team", "notify", "topics", "replies", "crm"] {
         set(&mut settings, "definitions", name, path(&format!("config/{name}.yaml")));

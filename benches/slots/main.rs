@@ -1,8 +1,10 @@
 //! What can be offered: 50 reps × 30 days are to take less than 5 ms on one core.
 //!
 //! `cargo bench --bench slots [-- --reps N --days N]`: calls of half an hour every quarter of an hour with five minutes
-//! around them, eight busy blocks a day and rep, reps in four zones. The median of 21 rounds.
+//! around them, eight busy blocks a day and rep, reps in four zones. The median of 21 rounds, which is added to
+//! `target/bench/slots.json` with the machine.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -10,6 +12,7 @@ use embudo::base::diagnostic::Report;
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use embudo::bookings::slots::{self, Busy, Span};
 use embudo::bookings::team::Team;
+use serde_json::{Value, json};
 
 // As the product.
 #[global_allocator]
@@ -46,10 +49,35 @@ fn main() -> ExitCode {
     }
     took_us.sort_unstable();
     let median = took_us.get(ROUNDS / 2).copied().unwrap_or_default();
-    println!(
-        "{reps} reps × {days} days: {starts} starts, {offers} offers, median {median} µs (wanted: 5000 for 50 × 30)"
+    let slowest = took_us.last().copied().unwrap_or_default();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let machine = format!("{cores} cores, load {}", load.split_whitespace().next().unwrap_or("?"));
+    let result = json!({
+        "case": "slots_pure", "reps": reps, "days": days, "starts": starts, "offers": offers, "rounds": ROUNDS,
+        "median_us": median, "slowest_us": slowest, "machine": machine,
+    });
+    println!("{result}");
+    eprintln!(
+        "{reps} reps × {days} days: {starts} starts, {offers} offers, median {median} µs, slowest {slowest} µs (wanted: 5000 \
+         for 50 × 30); {machine}"
     );
-    ExitCode::SUCCESS
+    match keep(&result) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("slots: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Adds a result to the file.
+fn keep(result: &Value) -> std::io::Result<()> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench");
+    std::fs::create_dir_all(folder)?;
+    let mut file =
+        std::fs::OpenOptions::new().create(true).append(true).open(format!("{folder}/slots.json"))?;
+    writeln!(file, "{result}")
 }
 
 fn file(reps: i64, days: i64) -> String {

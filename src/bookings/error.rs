@@ -63,6 +63,12 @@ pub enum Error {
     /// This person has as many calls ahead as one person may.
     #[error("you already have several calls ahead; move or cancel one of them")]
     TooMany,
+    /// As many calls were booked for this person within a day, or one was moved as often, as anybody means to.
+    #[error("too many changes for one person today; try again tomorrow, or answer the mail about the call")]
+    TooOften,
+    /// The link was made before the call was moved or called off: it shows the call and changes nothing.
+    #[error("this link is older than the last change of the call; use the one in the newest mail about it")]
+    LinkOld,
     /// The lifecycle refused what the booking makes of the contact.
     #[error(transparent)]
     Stage(stages::Error),
@@ -127,6 +133,8 @@ impl Coded for Error {
             Self::OutcomeTooEarly => "booking.outcome_too_early",
             Self::Changed => "booking.changed",
             Self::TooMany => "booking.too_many",
+            Self::TooOften => "booking.too_often",
+            Self::LinkOld => "booking.link_old",
             Self::Stage(error) => error.code(),
             Self::Store(error) => error.code(),
         }

@@ -7,9 +7,9 @@
 
 use icalendar::{Calendar, Component, Event, EventStatus, Property};
 
-use super::Booking;
 use super::calendars::feed::utc;
 use super::team::{Meeting, Rep};
+use super::{Booking, State};
 use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
@@ -53,6 +53,9 @@ pub struct Invite<'a> {
     pub organizer: &'a Email,
     /// The link by which it can be moved or cancelled; only in the visitor's copy.
     pub manage: Option<&'a str>,
+    /// Whether what the booker typed is repeated. Not to an address that anybody may have typed: whoever books in
+    /// somebody's name would have us write to her whatever he likes.
+    pub repeats: bool,
     /// The language of the copy.
     pub language: Language,
 }
@@ -72,7 +75,11 @@ impl Invite<'_> {
             .add_property("LOCATION", text(self.booking.location.as_deref().unwrap_or_default()))
             .add_property("ORGANIZER", format!("mailto:{}", self.organizer))
             .append_multi_property(attendee(&self.rep.name, &self.rep.email, "ACCEPTED"))
-            .append_multi_property(attendee(self.visitor.0, self.visitor.1, "ACCEPTED"))
+            .append_multi_property(attendee(
+                if self.repeats { self.visitor.0 } else { "" },
+                self.visitor.1,
+                "ACCEPTED",
+            ))
             .add_property("TRANSP", "OPAQUE");
         if let Some(companion) = self.companion {
             event.append_multi_property(attendee(&companion.name, &companion.email, "ACCEPTED"));
@@ -100,6 +107,7 @@ impl Invite<'_> {
             std::iter::once(self.rep).chain(self.companion).map(|rep| rep.name.as_str()).collect();
         let team = team.join(", ");
         match self.visitor.0.trim() {
+            _ if !self.repeats => format!("{title}: {team}"),
             "" => format!("{title}: {team}"),
             visitor => format!("{title}: {visitor} / {team}"),
         }
@@ -107,10 +115,11 @@ impl Invite<'_> {
 
     fn description(&self) -> String {
         let mut parts = vec![self.meeting.description.get(self.language).to_owned()];
-        if let Some(notes) = self.booking.notes.as_deref().filter(|notes| !notes.trim().is_empty()) {
+        let notes = self.booking.notes.as_deref().filter(|notes| self.repeats && !notes.trim().is_empty());
+        if let Some(notes) = notes {
             parts.push(notes.trim().to_owned());
         }
-        if let Some(manage) = self.manage {
+        if let Some(manage) = self.manage.filter(|_| self.booking.state == State::Confirmed) {
             let words = match self.language {
                 Language::En => "Change or cancel",
                 Language::Es => "Cambiar o cancelar",
@@ -192,6 +201,7 @@ mod tests {
             visitor: (name, &email),
             organizer: &organizer(),
             manage: Some("https://embudo.example/b/TOKEN"),
+            repeats: true,
             language: Language::Es,
         };
         invite.ics(method, Timestamp::from_jiff("2026-11-21T10:00:00Z".parse().expect("an instant")))
@@ -232,6 +242,27 @@ mod tests {
         assert!(file.lines().all(|line| line.len() <= 75 + 1), "folded at 75 octets: {file}");
         assert!(!file.replace("\r\n", "").contains(['\r', '\n']), "only CRLF");
         assert!(!file.contains("TZID") && !file.contains("VTIMEZONE"));
+    }
+
+    #[test]
+    fn an_address_that_anybody_may_have_typed_is_sent_nothing_that_he_typed() {
+        let mut booking = booking();
+        booking.notes = Some("Pay at once".to_owned());
+        let email = Email::parse("nikki@acme.example").expect("an address");
+        let invite = Invite {
+            booking: &booking,
+            meeting: &examples::meeting("Europe/Madrid"),
+            rep: &examples::rep("mike", "Europe/Madrid"),
+            companion: None,
+            visitor: ("The Treasury", &email),
+            organizer: &organizer(),
+            manage: Some("https://embudo.example/b/TOKEN"),
+            repeats: false,
+            language: Language::En,
+        };
+        let file = invite.ics(Method::Request, Timestamp(0)).replace("\r\n ", "");
+        assert!(!file.contains("Treasury") && !file.contains("Pay at once"), "{file}");
+        assert!(file.contains("mailto:nikki@acme.example"), "{file}");
     }
 
     #[test]

@@ -46,7 +46,7 @@ use crate::contacts;
 use crate::deals;
 use crate::events::{self, Event};
 use crate::stages;
-use crate::storage::db::{Queries, Tx};
+use crate::storage::db::{Queries, Reads, Tx};
 
 pub use self::booking::{Booking, Holder, Outcome, State, Time};
 pub use self::error::Error;
@@ -59,6 +59,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub const HOLD_MS: i64 = 5 * MINUTE_MS;
 /// How many calls one contact may have ahead; more is no longer an interested person.
 pub const MOST_AHEAD: i64 = 5;
+/// How many calls may be booked for one contact within 24 hours, those that were cancelled counted, and how often a visitor
+/// may move one: each sends her mail, and whoever types an address need not be its owner.
+pub const MOST_A_DAY: i64 = 6;
+const MOST_CHANGES: i64 = 12;
 /// Longest note, in characters; the rest is cut.
 const NOTES_LENGTH: usize = 2_000;
 
@@ -191,9 +195,9 @@ pub async fn look(q: &mut impl Queries, desk: Desk<'_>, pick: &Pick<'_>, now: Ti
 }
 
 /// The refusal of [`hold`], [`look`], [`book`] or [`confirm`] with the free times nearest to what was picked, if that helps.
-/// It takes long: the transaction that was refused is dropped before.
+/// It takes long, and so is never asked in a transaction: the one that was refused is dropped before.
 pub async fn nearest(
-    q: &mut impl Queries,
+    q: &mut Reads<'_>,
     desk: Desk<'_>,
     pick: &Pick<'_>,
     refused: Error,
@@ -208,7 +212,7 @@ pub async fn nearest(
 
 /// As [`nearest`], for a refused [`reschedule`]: the times to which the booking can move.
 pub async fn nearest_to_move(
-    q: &mut impl Queries,
+    q: &mut Reads<'_>,
     desk: Desk<'_>,
     id: BookingId,
     starts_at: Timestamp,
@@ -283,6 +287,7 @@ async fn settle(
 ) -> Result<Booking> {
     match held.state {
         State::Hold if held.hold_expires_at.is_none_or(|end| end <= now) => return Err(Error::HoldExpired),
+        State::Hold if held.created_at > now.plus_ms(store::AHEAD_MS) => return Err(Error::HoldExpired),
         State::Hold if held.starts_at <= now => return Err(Error::SlotPast),
         State::Hold => {}
         State::Confirmed if held.contact == Some(contact) => return Ok(held),
@@ -293,6 +298,9 @@ async fn settle(
     place::lock_contact(tx, contact).await?;
     if store::count_ahead(tx, contact, now).await? >= MOST_AHEAD {
         return Err(Error::TooMany);
+    }
+    if store::count_booked(tx, contact, now.plus_ms(-DAY_MS)).await? >= MOST_A_DAY {
+        return Err(Error::TooOften);
     }
     if held.contact != Some(contact)
         && let Some(meeting) = desk.team.meeting(&held.meeting)
@@ -334,12 +342,30 @@ async fn note(
     Ok(())
 }
 
-/// Moves a booking to another slot of the same rep ([`slots_to_move`]). Whoever loses the race for the new slot keeps
-/// the old one.
+/// Moves a booking to another slot of the same rep ([`slots_to_move`]), as its visitor wishes. Whoever loses the race for
+/// the new slot keeps the old one.
 ///
 /// # Errors
-/// [`Error::Unknown`], [`Error::AlreadyCancelled`], [`Error::Over`], and those of [`hold`].
+/// [`Error::Unknown`], [`Error::AlreadyCancelled`], [`Error::Over`], [`Error::TooOften`], and those of [`hold`].
 pub async fn reschedule(
+    tx: &mut Tx,
+    desk: Desk<'_>,
+    id: BookingId,
+    starts_at: Timestamp,
+    now: Timestamp,
+) -> Result<Booking> {
+    let old = changeable(tx, id, now).await?;
+    if old.starts_at != starts_at && old.sequence >= MOST_CHANGES {
+        return Err(Error::TooOften);
+    }
+    put_off(tx, desk, id, starts_at, now).await
+}
+
+/// As [`reschedule`], as a colleague wishes, and so as often as need be.
+///
+/// # Errors
+/// As [`reschedule`], but for [`Error::TooOften`].
+pub async fn put_off(
     tx: &mut Tx,
     desk: Desk<'_>,
     id: BookingId,
@@ -372,7 +398,7 @@ async fn move_to(tx: &mut Tx, desk: Desk<'_>, old: Booking, wish: &Wish, now: Ti
     Ok(moved)
 }
 
-/// Cancels a booking and frees its time.
+/// Cancels a booking, as its visitor wishes, and frees its time.
 ///
 /// # Errors
 /// [`Error::Unknown`], [`Error::AlreadyCancelled`], [`Error::Over`], [`Error::Changed`].
@@ -381,6 +407,30 @@ pub async fn cancel(
     desk: Desk<'_>,
     id: BookingId,
     reason: Option<&str>,
+    now: Timestamp,
+) -> Result<Booking> {
+    end(tx, desk, id, (reason, false), now).await
+}
+
+/// As [`cancel`], as a colleague wishes: the visitor reads the reason.
+///
+/// # Errors
+/// As [`cancel`].
+pub async fn call_off(
+    tx: &mut Tx,
+    desk: Desk<'_>,
+    id: BookingId,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<Booking> {
+    end(tx, desk, id, (reason, true), now).await
+}
+
+async fn end(
+    tx: &mut Tx,
+    desk: Desk<'_>,
+    id: BookingId,
+    (reason, by_us): (Option<&str>, bool),
     now: Timestamp,
 ) -> Result<Booking> {
     let old = mine(tx, id, now).await?;
@@ -395,7 +445,8 @@ pub async fn cancel(
     store::replace(tx, &old, &booking).await?;
     earlier::end(tx, id, now).await?;
     if let Some(contact) = booking.contact {
-        let event = Event::BookingCancelled { booking: booking.id, contact, sequence: booking.sequence };
+        let sequence = booking.sequence;
+        let event = Event::BookingCancelled { booking: booking.id, contact, sequence, by_us };
         events::append(tx, &event, now).await?;
         note(tx, desk, &booking, contact, "booking.cancelled", now).await?;
     }
@@ -404,10 +455,17 @@ pub async fn cancel(
 
 /// A booking that can be changed, under the lock of its contact: whoever changes it, or erases her, goes after the other.
 async fn mine(tx: &mut Tx, id: BookingId, now: Timestamp) -> Result<Booking> {
-    let found = changeable(tx, id, now).await?;
+    changeable(tx, id, now).await?;
+    locked(tx, id).await?;
+    changeable(tx, id, now).await
+}
+
+/// A booking under the lock of its contact, which everybody takes before the rows of her calls.
+async fn locked(tx: &mut Tx, id: BookingId) -> Result<Booking> {
+    let found = store::find(tx, id).await?.ok_or(Error::Unknown)?;
     let Some(contact) = found.contact else { return Ok(found) };
     place::lock_contact(tx, contact).await?;
-    changeable(tx, id, now).await
+    store::find(tx, id).await?.ok_or(Error::Unknown)
 }
 
 async fn changeable(tx: &mut Tx, id: BookingId, now: Timestamp) -> Result<Booking> {
@@ -452,7 +510,7 @@ pub async fn set_outcome(
     outcome: Outcome,
     now: Timestamp,
 ) -> Result<Booking> {
-    let old = store::find(tx, id).await?.ok_or(Error::Unknown)?;
+    let old = locked(tx, id).await?;
     match old.state {
         State::Confirmed if old.starts_at > now => return Err(Error::OutcomeTooEarly),
         State::Confirmed if old.outcome == Some(outcome) => return Ok(old),
@@ -591,12 +649,21 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
     Ok(store::of_contact(q, contact).await?)
 }
 
-/// Signs the address under which this booking can be seen, moved and cancelled: `/b/TOKEN`. It works until a day after
-/// the call.
+/// Signs the address under which this booking can be seen, and moved and cancelled as long as nobody has done either since:
+/// `/b/TOKEN`. It works until a day after the call.
 pub fn manage_path(keys: &Keys, booking: &Booking, now: Timestamp) -> String {
-    let mut claims = Keys::claims(booking.id.to_string(), now, booking.ends_at.plus_ms(DAY_MS));
+    let subject = format!("{} {}", booking.id, booking.sequence);
+    let mut claims = Keys::claims(subject, now, booking.ends_at.plus_ms(DAY_MS));
     claims.contact = booking.contact.map(|contact| contact.to_string());
     format!("/b/{}", keys.sign(Purpose::Booking, &claims))
+}
+
+/// The booking that a link names, and in which of its sequences; links of before this was said name none, and any.
+pub fn linked(subject: &str) -> Option<(BookingId, Option<i64>)> {
+    match subject.split_once(' ') {
+        Some((id, sequence)) => Some((BookingId::parse(id).ok()?, Some(sequence.parse().ok()?))),
+        None => Some((BookingId::parse(subject).ok()?, None)),
+    }
 }
 
 /// Bookings for the tests of this domain.
@@ -1034,7 +1101,9 @@ meetings:
         let token = path.strip_prefix("/b/").expect("a path");
         let end = booking.ends_at.plus_ms(DAY_MS);
         let claims = keys.verify(Purpose::Booking, token, end.plus_ms(-1)).expect("still good");
-        assert_eq!(claims.subject, booking.id.to_string());
+        assert_eq!(linked(&claims.subject), Some((booking.id, Some(booking.sequence))));
+        assert_eq!(linked(&booking.id.to_string()), Some((booking.id, None)), "a link of before");
+        assert_eq!(linked(&format!("{} x", booking.id)), None);
         assert!(keys.verify(Purpose::Booking, token, end).is_err());
     }
 }

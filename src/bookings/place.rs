@@ -112,9 +112,14 @@ pub async fn lock(tx: &mut Tx, rep: &str) -> Result<()> {
 }
 
 /// Waits until nobody else changes this contact. The same lock as that of a change of stage, and always taken before
-/// the reps': a booking ends with such a change.
+/// the reps': a booking ends with such a change. Of somebody who was merged into another contact it is that one's, too.
 pub async fn lock_contact(tx: &mut Tx, contact: ContactId) -> Result<()> {
-    Ok(tx.lock(&format!("contact:{contact}")).await?)
+    tx.lock(&format!("contact:{contact}")).await?;
+    let survivor = contacts::survivor(tx, contact).await?;
+    if survivor != contact {
+        tx.lock(&format!("contact:{survivor}")).await?;
+    }
+    Ok(())
 }
 
 /// Those who may be on one side of a meeting.

@@ -12,7 +12,7 @@ use super::slots::Span;
 use super::{Booking, Error, Holder, Outcome, State};
 use crate::base::email::Email;
 use crate::base::ids::{BookingId, ContactId};
-use crate::base::time::{DAY_MS, Timestamp};
+use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row, Tx};
 use crate::storage::personal::Personal;
@@ -199,6 +199,10 @@ pub async fn find(q: &mut impl Queries, id: BookingId) -> Result<Option<Booking>
     row.as_ref().map(booking).transpose()
 }
 
+/// How far ahead of this machine's clock that of another node may be. What was held later than that was held before the
+/// clock was put back: it has run out, or it would stand until the old time comes again.
+pub const AHEAD_MS: i64 = MINUTE_MS;
+
 /// What blocks somebody's calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocking {
@@ -223,9 +227,10 @@ pub async fn blocking(q: &mut impl Queries, span: Span, now: Timestamp) -> Resul
                      state
                  from bookings
                  where starts_at >= $1 and starts_at < $2
-                   and (state = 'confirmed' or (state = 'hold' and hold_expires_at > $3))"
+                   and (state = 'confirmed'
+                       or (state = 'hold' and hold_expires_at > $3 and created_at <= $4))"
             ),
-            params![span.from, span.to, now],
+            params![span.from, span.to, now, now.plus_ms(AHEAD_MS)],
         )
         .await?;
     let blocking = |row: &Row| -> Result<Blocking> {
@@ -328,9 +333,9 @@ pub async fn expire_holds_of(tx: &mut Tx, rep: &str, now: Timestamp) -> Result<u
         sql!(
             "update bookings
              set state = 'expired', updated_at = $2
-             where rep = $1 and state = 'hold' and hold_expires_at <= $2"
+             where rep = $1 and state = 'hold' and (hold_expires_at <= $2 or created_at > $3)"
         ),
-        params![rep, now],
+        params![rep, now, now.plus_ms(AHEAD_MS)],
     )
     .await
 }
@@ -342,10 +347,10 @@ pub async fn reps_with_old_holds(q: &mut impl Queries, now: Timestamp) -> Result
             sql!(
                 "select distinct rep
                  from bookings
-                 where state = 'hold' and hold_expires_at <= $1
+                 where state = 'hold' and (hold_expires_at <= $1 or created_at > $2)
                  order by rep"
             ),
-            params![now],
+            params![now, now.plus_ms(AHEAD_MS)],
         )
         .await?;
     rows.iter().map(|row| row.get("rep")).collect()
@@ -439,6 +444,22 @@ pub async fn count_ahead(q: &mut impl Queries, contact: ContactId, now: Timestam
         )
         .await?;
     row.map_or(Ok(0), |row| row.get("ahead"))
+}
+
+/// How many calls were booked for a contact since then, those included that were cancelled.
+pub async fn count_booked(q: &mut impl Queries, contact: ContactId, since: Timestamp) -> Result<i64> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select count(*) as booked
+                 from bookings
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                     and state in ('confirmed', 'cancelled') and created_at > $2"
+            ),
+            params![contact, since],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| row.get("booked"))
 }
 
 /// Makes the rep who logs in with this account the owner of a contact who has none.

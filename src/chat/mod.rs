@@ -19,6 +19,7 @@ pub mod link;
 pub mod live;
 pub mod log;
 pub mod offer;
+mod others;
 pub mod pages;
 pub mod phrases;
 pub mod question;
@@ -46,6 +47,7 @@ use self::body::{Author, Body, Mode, Said};
 use self::engine::{Crowd, Input, Refused, State};
 use self::flow::When;
 use self::flows::TEAM;
+use self::others::{Lost, Other, with_others};
 use self::turn::{Cause, Step, Turning};
 use crate::accounts;
 use crate::base::coded::Coded;
@@ -264,6 +266,9 @@ pub enum Error {
     /// About the lifecycle.
     #[error(transparent)]
     Stage(#[from] stages::Error),
+    /// A time that was picked in a turn is gone. The turn is taken anew with others, so that nobody is told this.
+    #[error("{}", .0.refused())]
+    Lost(Box<Lost>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] storage::Error),
@@ -307,6 +312,7 @@ impl Coded for Error {
             Self::Booking(error) => error.code(),
             Self::Webinar(error) => error.code(),
             Self::Stage(error) => error.code(),
+            Self::Lost(lost) => lost.refused().code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -318,6 +324,16 @@ impl Coded for Error {
 /// # Errors
 /// [`Error::FlowUnknown`].
 pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp) -> Result<Opened, Error> {
+    with_others!(room, now, |others| opening(room, visit, flow, others, now))
+}
+
+async fn opening(
+    room: &Room,
+    visit: &Visit,
+    flow: Option<&str>,
+    others: &[Other],
+    now: Timestamp,
+) -> Result<Opened, Error> {
     let online = room.crowd(now).await;
     let visitor = visit.visitor.unwrap_or_else(VisitorId::new);
     let mut tx = room.stores.db.begin().await?;
@@ -373,6 +389,7 @@ pub async fn open(room: &Room, visit: &Visit, flow: Option<&str>, now: Timestamp
         conversation: &mut conversation,
         flow,
         online,
+        others,
         now,
         appended: Vec::new(),
     };
@@ -420,6 +437,17 @@ pub async fn say(
     now: Timestamp,
 ) -> Result<Heard, Error> {
     check_length(said)?;
+    with_others!(room, now, |others| hear(room, id, client_id, said, others, now))
+}
+
+async fn hear(
+    room: &Room,
+    id: ConversationId,
+    client_id: &str,
+    said: &Said,
+    others: &[Other],
+    now: Timestamp,
+) -> Result<Heard, Error> {
     let digest = log::digest(said);
     let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
@@ -450,12 +478,12 @@ pub async fn say(
     let cause = Cause { message: Some((client_id.to_owned(), digest)) };
     let appended = match suggest::meeting_of(said) {
         Some(answer) if conversation.mode == Mode::Human => {
-            suggest::answered(room, &mut tx, &mut conversation, answer, cause, now).await?
+            suggest::answered(room, &mut tx, &mut conversation, answer, cause, others, now).await?
         }
         Some(_) => return Err(Error::QuestionOver),
         None => {
             let step = Step::Input(Input::Said(said.plain()));
-            advance(room, &mut tx, &mut conversation, step, cause, online, now).await?
+            advance(room, &mut tx, &mut conversation, step, cause, online, others, now).await?
         }
     };
     tx.commit().await?;
@@ -522,6 +550,7 @@ async fn locked(tx: &mut Tx, id: ConversationId) -> Result<Conversation, Error> 
 }
 
 /// Lets the flow go on, and writes the conversation back.
+#[allow(clippy::too_many_arguments, reason = "a turn consists of these")]
 async fn advance(
     room: &Room,
     tx: &mut Tx,
@@ -529,11 +558,12 @@ async fn advance(
     step: Step,
     cause: Cause,
     online: Crowd,
+    others: &[Other],
     now: Timestamp,
 ) -> Result<Vec<Entry>, Error> {
     let old_head = conversation.head;
     let flow = room.flows.of(tx, conversation, now).await?;
-    let mut turning = Turning { room, tx, conversation, flow, online, now, appended: Vec::new() };
+    let mut turning = Turning { room, tx, conversation, flow, online, others, now, appended: Vec::new() };
     turning.run(step, cause).await?;
     let appended = turning.appended;
     store::save(tx, conversation, old_head, now).await?;
@@ -563,7 +593,7 @@ pub async fn accept(
             conversation.agent = Some(agent.clone());
             room.counts.wait("accepted", waiting_since(&conversation), now);
             let step = Step::Input(Input::AgentAccepted { agent: body::Face::of(&agent.name) });
-            advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
+            advance(room, &mut tx, &mut conversation, step, Cause::default(), online, &[], now).await?;
             live::routing::accepted(&mut tx, id, now).await?;
         }
     }
@@ -613,6 +643,7 @@ pub async fn agent_say(
         conversation: &mut conversation,
         flow,
         online: Crowd::default(),
+        others: &[],
         now,
         appended: Vec::new(),
     };
@@ -636,7 +667,7 @@ pub async fn hand_back(
     agent: &Agent,
     now: Timestamp,
 ) -> Result<Conversation, Error> {
-    by_agent(room, id, agent, Input::AgentReturned, now).await
+    with_others!(room, now, |others| by_agent(room, id, agent, Input::AgentReturned, others, now))
 }
 
 /// Ends the conversation; the flow says goodbye.
@@ -649,7 +680,7 @@ pub async fn close(
     agent: &Agent,
     now: Timestamp,
 ) -> Result<Conversation, Error> {
-    by_agent(room, id, agent, Input::AgentClosed, now).await
+    with_others!(room, now, |others| by_agent(room, id, agent, Input::AgentClosed, others, now))
 }
 
 /// Tells the conversation of a call that its agent has booked for the visitor, in the caller's transaction.
@@ -667,7 +698,7 @@ pub async fn agent_booked(
     let mut conversation = locked(tx, id).await?;
     hers(&conversation, agent)?;
     let step = Step::Input(Input::Booked(room.booked(booking, now)));
-    advance(room, tx, &mut conversation, step, Cause::default(), Crowd::default(), now).await?;
+    advance(room, tx, &mut conversation, step, Cause::default(), Crowd::default(), &[], now).await?;
     Ok(conversation)
 }
 
@@ -676,13 +707,15 @@ async fn by_agent(
     id: ConversationId,
     agent: &Agent,
     input: Input,
+    others: &[Other],
     now: Timestamp,
 ) -> Result<Conversation, Error> {
     let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
     hers(&conversation, agent)?;
-    advance(room, &mut tx, &mut conversation, Step::Input(input), Cause::default(), online, now).await?;
+    advance(room, &mut tx, &mut conversation, Step::Input(input), Cause::default(), online, others, now)
+        .await?;
     tx.commit().await?;
     room.tell(&conversation).await;
     Ok(conversation)
@@ -713,37 +746,39 @@ pub async fn wake_due(room: &Room, now: Timestamp) -> Result<usize, Error> {
     let online = if due.is_empty() { Crowd::default() } else { room.crowd(now).await };
     let mut woken = 0;
     for id in due {
-        let mut tx = room.stores.db.begin().await?;
-        let mut conversation = locked(&mut tx, id).await?;
-        if conversation.wake_at.is_none_or(|at| at > now) {
-            continue;
-        }
-        let before = conversation.wake_at;
-        match advance(
-            room,
-            &mut tx,
-            &mut conversation,
-            Step::Input(Input::Tick),
-            Cause::default(),
-            online.clone(),
-            now,
-        )
-        .await
-        {
-            Ok(_) if conversation.wake_at != before => {}
-            // A conversation that cannot go on (its flow is gone) must not be woken for ever.
-            Ok(_) | Err(Error::FlowUnknown | Error::NotAllowed(_) | Error::Closed) => {
-                let head = conversation.head;
-                conversation.wake_at = None;
-                store::save(&mut tx, &conversation, head, now).await?;
-            }
-            Err(error) => return Err(error),
-        }
-        tx.commit().await?;
-        room.tell(&conversation).await;
-        woken += 1;
+        woken += usize::from(with_others!(room, now, |others| wake(room, id, online.clone(), others, now))?);
     }
     Ok(woken)
+}
+
+/// Wakes one conversation, unless that was done already.
+async fn wake(
+    room: &Room,
+    id: ConversationId,
+    online: Crowd,
+    others: &[Other],
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let mut tx = room.stores.db.begin().await?;
+    let mut conversation = locked(&mut tx, id).await?;
+    if conversation.wake_at.is_none_or(|at| at > now) {
+        return Ok(false);
+    }
+    let before = conversation.wake_at;
+    let step = Step::Input(Input::Tick);
+    match advance(room, &mut tx, &mut conversation, step, Cause::default(), online, others, now).await {
+        Ok(_) if conversation.wake_at != before => {}
+        // A conversation that cannot go on (its flow is gone) must not be woken for ever.
+        Ok(_) | Err(Error::FlowUnknown | Error::NotAllowed(_) | Error::Closed) => {
+            let head = conversation.head;
+            conversation.wake_at = None;
+            store::save(&mut tx, &conversation, head, now).await?;
+        }
+        Err(error) => return Err(error),
+    }
+    tx.commit().await?;
+    room.tell(&conversation).await;
+    Ok(true)
 }
 
 /// Adds what was seen of a recording, and tells the flow. Returns the whole percent seen so far.
@@ -757,6 +792,16 @@ pub async fn watched(
     ranges: &[(f64, f64)],
     now: Timestamp,
 ) -> Result<u8, Error> {
+    with_others!(room, now, |others| seen(room, id, (recording, ranges), others, now))
+}
+
+async fn seen(
+    room: &Room,
+    id: ConversationId,
+    (recording, ranges): (&str, &[(f64, f64)]),
+    others: &[Other],
+    now: Timestamp,
+) -> Result<u8, Error> {
     let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
@@ -766,7 +811,7 @@ pub async fn watched(
     let head = conversation.head;
     if conversation.mode == Mode::Bot {
         let step = Step::Input(Input::Watched { recording: recording.to_owned(), percent });
-        advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
+        advance(room, &mut tx, &mut conversation, step, Cause::default(), online, others, now).await?;
     }
     tx.commit().await?;
     if conversation.head != head {
@@ -784,6 +829,16 @@ pub async fn event(room: &Room, id: ConversationId, name: &str, now: Timestamp) 
     if !(1..=EVENT_LENGTH).contains(&name.chars().count()) {
         return Err(Error::MessageInvalid(format!("an event has a name of 1 to {EVENT_LENGTH} characters")));
     }
+    with_others!(room, now, |others| happened(room, id, name, others, now))
+}
+
+async fn happened(
+    room: &Room,
+    id: ConversationId,
+    name: &str,
+    others: &[Other],
+    now: Timestamp,
+) -> Result<(), Error> {
     let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
@@ -792,7 +847,7 @@ pub async fn event(room: &Room, id: ConversationId, name: &str, now: Timestamp) 
     }
     let head = conversation.head;
     let step = Step::Input(Input::Event { name: name.to_owned() });
-    advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await?;
+    advance(room, &mut tx, &mut conversation, step, Cause::default(), online, others, now).await?;
     tx.commit().await?;
     if conversation.head != head {
         room.tell(&conversation).await;

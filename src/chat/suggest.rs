@@ -3,8 +3,9 @@
 use super::body::{self, Author, Body, Said, Slot};
 use super::engine::{Crowd, Input};
 use super::log::{self, Entry};
+use super::others::Other;
 use super::phrases::Phrase;
-use super::turn::{Cause, Step, Turning};
+use super::turn::{Cause, Step, Turning, Wanted};
 use super::{Agent, Conversation, Error, Room, hers, locked, store};
 use crate::base::ids::ConversationId;
 use crate::base::time::{DAY_MS, Timestamp};
@@ -52,9 +53,10 @@ pub async fn agent_suggest(
         bookings::adopt(&mut tx, contact, &rep.account, now).await?;
     }
     let old_head = conversation.head;
-    let mut turning = turning(room, &mut tx, &mut conversation, now).await?;
+    let mut turning = turning(room, &mut tx, &mut conversation, &[], now).await?;
     let by = rep.map(|rep| rep.id.as_str());
-    let Input::Slots { slots, .. } = turning.slots(meeting, None, AHEAD_MS, SHOWN, by).await? else {
+    let wanted = Wanted { after: None, within_ms: AHEAD_MS, offer: SHOWN, by };
+    let Input::Slots { slots, .. } = turning.slots(meeting, wanted).await? else {
         return Err(Error::NotAllowed("there is no such kind of meeting"));
     };
     if slots.is_empty() {
@@ -91,12 +93,13 @@ pub(super) async fn answered(
     conversation: &mut Conversation,
     (meeting, starts_at): (&str, Option<Timestamp>),
     cause: Cause,
+    others: &[Other],
     now: Timestamp,
 ) -> Result<Vec<Entry>, Error> {
     let old_head = conversation.head;
     let agent = conversation.agent.clone();
     let language = conversation.language;
-    let mut turning = turning(room, tx, conversation, now).await?;
+    let mut turning = turning(room, tx, conversation, others, now).await?;
     let zone = Some(turning.conversation.time_zone.clone());
     let picked = Body::Slot {
         question: format!("{SUGGESTED}{meeting}"),
@@ -147,8 +150,9 @@ pub(super) async fn turning<'a>(
     room: &'a Room,
     tx: &'a mut Tx,
     conversation: &'a mut Conversation,
+    others: &'a [Other],
     now: Timestamp,
 ) -> Result<Turning<'a>, Error> {
     let flow = room.flows.of(tx, conversation, now).await?;
-    Ok(Turning { room, tx, conversation, flow, online: Crowd::default(), now, appended: Vec::new() })
+    Ok(Turning { room, tx, conversation, flow, online: Crowd::default(), others, now, appended: Vec::new() })
 }

@@ -11,17 +11,18 @@ use super::engine::{self, Crowd, Input, Out, Turn};
 use super::flow::Flow;
 use super::live::{rating, routing};
 use super::log::{Byline, Entry};
+use super::others::{Lost, Other, Seeker, instead_of};
 use super::world::{self, Sight};
 use super::{Agent, Conversation, Error, Room, store};
 use crate::base::email::Email;
 use crate::base::ids::{AccountId, BookingId};
 use crate::base::time::{HOUR_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
-use crate::bookings::{self, Booking, Desk, Holder, Pick, Said};
+use crate::bookings::{self, Booking, Desk, Said};
 use crate::contacts::{self, Consent, Identification, Trust, codes};
 use crate::events::{self, Event};
 use crate::stages;
-use crate::storage::db::Tx;
+use crate::storage::db::{Queries, Tx};
 
 /// What set a turn off.
 #[derive(Default)]
@@ -37,8 +38,21 @@ pub(super) struct Turning<'a> {
     pub conversation: &'a mut Conversation,
     pub flow: Arc<Flow>,
     pub online: Crowd,
+    /// What can be had instead of times that are gone. A turn in which another one is gone ends with [`Error::Lost`].
+    pub others: &'a [Other],
     pub now: Timestamp,
     pub appended: Vec<Entry>,
+}
+
+/// Which free times are wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub after: Option<Timestamp>,
+    pub within_ms: i64,
+    /// How many.
+    pub offer: usize,
+    /// Of this rep alone.
+    pub by: Option<&'a str>,
 }
 
 /// What the flow is told next.
@@ -164,7 +178,7 @@ impl Turning<'_> {
                 Ok(None)
             }
             Effect::OfferSlots { meeting, after, within_ms, offer } => {
-                self.slots(&meeting, after, within_ms, offer, None).await.map(Some)
+                self.slots(&meeting, Wanted { after, within_ms, offer, by: None }).await.map(Some)
             }
             Effect::Book { meeting, starts_at, .. } => self.book(&meeting, starts_at).await.map(Some),
             Effect::SendCode => self.send_code().await.map(Some),
@@ -223,86 +237,37 @@ impl Turning<'_> {
         Ok(())
     }
 
-    fn holder(&self) -> Holder {
-        Holder { visitor: Some(self.conversation.visitor), conversation: Some(self.conversation.id) }
-    }
-
-    /// Free times (of one rep, if one is named), spread so that a few of them show different parts of different days.
-    /// Times at which people sleep where the visitor is are offered only if there are no others.
-    pub async fn slots(
-        &mut self,
-        meeting: &str,
-        after: Option<Timestamp>,
-        within_ms: i64,
-        offer: usize,
-        by: Option<&str>,
-    ) -> Result<Input, Error> {
-        let Some(found) = self.room.team.meeting(meeting) else { return Ok(Input::NoSlots) };
-        let window = Span::new(self.now, self.now.plus_ms(within_ms));
-        let free = bookings::slots(
-            self.tx,
-            &self.room.team,
-            found,
-            window,
-            &self.holder(),
-            self.conversation.contact,
-            self.now,
-        )
-        .await?;
-        let free: Vec<Slot> = free
-            .iter()
-            .filter(|slot| by.is_none_or(|rep| slot.reps.iter().any(|free| free.id == rep)))
-            .map(|slot| Slot { starts_at: slot.starts_at, ends_at: slot.ends_at })
-            .filter(|slot| after.is_none_or(|after| slot.starts_at > after))
-            .collect();
-        let zone = &self.conversation.time_zone;
-        let awake: Vec<Slot> = free.iter().copied().filter(|slot| is_awake(slot.starts_at, zone)).collect();
-        let free = if awake.is_empty() { free } else { awake };
-        let slots =
-            if after.is_none() { spread(&free, offer) } else { free.iter().copied().take(offer).collect() };
-        let more = free.len() > slots.len();
-        Ok(Input::Slots { slots, more })
+    /// Free times, as [`free`] finds them.
+    pub async fn slots(&mut self, meeting: &str, wanted: Wanted<'_>) -> Result<Input, Error> {
+        let seeker = Seeker::of(self.conversation);
+        let found = free(self.tx, self.room, meeting, &seeker, wanted, self.now).await?;
+        Ok(found.map_or(Input::NoSlots, |(slots, more)| Input::Slots { slots, more }))
     }
 
     pub async fn book(&mut self, meeting: &str, starts_at: Timestamp) -> Result<Input, Error> {
         let Some(contact) = self.conversation.contact else { return Ok(Input::NoSlots) };
         let desk = Desk { team: &self.room.team, lifecycle: &self.room.lifecycle };
-        let pick = Pick {
-            meeting,
-            starts_at,
-            duration_ms: None,
-            time_zone: &self.conversation.time_zone,
-            language: self.conversation.language,
-            holder: self.holder(),
-            contact: Some(contact),
-        };
+        let seeker = Seeker::of(self.conversation);
         let need =
             self.conversation.state.as_ref().and_then(|state| state.vars.get("need")).and_then(Json::as_str);
         let said = Said { notes: need, answers: None };
-        let booked = match bookings::book(self.tx, desk, &pick, contact, &said, self.now).await {
-            // The other times are a part of what the chat answers in this same turn, and a turn is one transaction.
-            Err(refused) => Err(bookings::nearest(self.tx, desk, &pick, refused, self.now).await),
-            booked => booked,
+        let pick = seeker.pick(meeting, starts_at);
+        let refused = match bookings::book(self.tx, desk, &pick, contact, &said, self.now).await {
+            Ok(booking) => return Ok(Input::Booked(self.room.booked(&booking, self.now))),
+            Err(refused) => refused,
         };
-        match booked {
-            Ok(booking) => Ok(Input::Booked(self.room.booked(&booking, self.now))),
-            Err(bookings::Error::SlotTaken { alternatives } | bookings::Error::DayFull { alternatives }) => {
-                let alternatives = alternatives
-                    .iter()
-                    .map(|time| Slot { starts_at: time.starts_at, ends_at: time.ends_at })
-                    .collect();
-                Ok(Input::SlotTaken { alternatives })
+        let is_taken = match &refused {
+            bookings::Error::SlotTaken { .. } | bookings::Error::DayFull { .. } => true,
+            bookings::Error::SlotPast | bookings::Error::SlotTooSoon | bookings::Error::SlotUnknown => false,
+            bookings::Error::TooMany | bookings::Error::TooOften => {
+                return Ok(Input::NotBooked { alternatives: Vec::new() });
             }
-            Err(bookings::Error::SlotPast | bookings::Error::SlotTooSoon | bookings::Error::SlotUnknown) => {
-                let again = self.slots(meeting, None, 14 * 24 * HOUR_MS, 3, None).await?;
-                let alternatives = match again {
-                    Input::Slots { slots, .. } => slots,
-                    _ => Vec::new(),
-                };
-                Ok(Input::NotBooked { alternatives })
-            }
-            Err(bookings::Error::TooMany) => Ok(Input::NotBooked { alternatives: Vec::new() }),
-            Err(error) => Err(error.into()),
+            _ => return Err(refused.into()),
+        };
+        match instead_of(self.others, meeting, starts_at) {
+            Some(alternatives) if is_taken => Ok(Input::SlotTaken { alternatives }),
+            Some(alternatives) => Ok(Input::NotBooked { alternatives }),
+            None => Err(Error::Lost(Box::new(Lost::new(meeting, starts_at, seeker, refused)))),
         }
     }
 
@@ -329,6 +294,36 @@ impl Turning<'_> {
             Err(_) => Ok(Input::Failed),
         }
     }
+}
+
+/// Free times (of one rep, if one is named), spread so that a few of them show different parts of different days, and whether
+/// there are more; none if there is no such meeting. Times at which people sleep where the visitor is are offered only if
+/// there are no others.
+pub(super) async fn free(
+    q: &mut impl Queries,
+    room: &Room,
+    meeting: &str,
+    seeker: &Seeker,
+    wanted: Wanted<'_>,
+    now: Timestamp,
+) -> Result<Option<(Vec<Slot>, bool)>, Error> {
+    let Some(found) = room.team.meeting(meeting) else { return Ok(None) };
+    let Wanted { after, within_ms, offer, by } = wanted;
+    let window = Span::new(now, now.plus_ms(within_ms));
+    let free = bookings::slots(q, &room.team, found, window, &seeker.holder, seeker.contact, now).await?;
+    let free: Vec<Slot> = free
+        .iter()
+        .filter(|slot| by.is_none_or(|rep| slot.reps.iter().any(|free| free.id == rep)))
+        .map(|slot| Slot { starts_at: slot.starts_at, ends_at: slot.ends_at })
+        .filter(|slot| after.is_none_or(|after| slot.starts_at > after))
+        .collect();
+    let awake: Vec<Slot> =
+        free.iter().copied().filter(|slot| is_awake(slot.starts_at, &seeker.time_zone)).collect();
+    let free = if awake.is_empty() { free } else { awake };
+    let slots =
+        if after.is_none() { spread(&free, offer) } else { free.iter().copied().take(offer).collect() };
+    let more = free.len() > slots.len();
+    Ok(Some((slots, more)))
 }
 
 /// Times at least three hours apart first; what is missing then, in order.

@@ -49,6 +49,7 @@ pub struct Server {
     pub trusted_proxies: Vec<String>,
     pub client_address_header: Vec<String>,
     pub workers: usize,
+    pub head_timeout_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -124,6 +125,8 @@ pub struct Bookings {
     pub burst: u32,
     pub slots_per_minute: u32,
     pub slots_burst: u32,
+    pub holds_per_minute: u32,
+    pub holds_burst: u32,
     pub earlier_minutes: u32,
     pub earlier_per_day: u32,
 }

@@ -677,10 +677,35 @@ pub const CALLS: &str = "calls";
 /// Longest name, in characters.
 const NAME_MOST: usize = 120;
 
-/// A name as somebody else tells it (a site's token, a booking, a colleague): one line of plain text, however it came.
+/// A name as somebody else tells it (a site's token, a booking, a colleague): one line of plain text, however it came. It
+/// stands in mails to an address that anybody may have typed, so nothing stays in it that mail programs make a link of, or
+/// that turns what stands beside it round.
 pub fn name_of(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME_MOST).collect()
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !turns(*c)).collect();
+    let words: Vec<String> = line.replace("://", " ").split_whitespace().map(loosened).collect();
+    words.join(" ").chars().take(NAME_MOST).collect()
+}
+
+/// A word with a blank after each dot that could be one of an address: `shop. example`, `St. John`; not in initials.
+fn loosened(word: &str) -> String {
+    let mut loose = String::new();
+    let mut before = 0;
+    for (n, part) in word.split('.').enumerate() {
+        let begins = part.chars().take_while(|c| c.is_alphanumeric()).count();
+        if n > 0 {
+            loose.push_str(if before > 1 && begins > 1 { ". " } else { "." });
+        }
+        loose.push_str(part);
+        before = part.chars().rev().take_while(|c| c.is_alphanumeric()).count();
+    }
+    loose
+}
+
+/// Marks that change the direction of writing or are not seen (Unicode's `Bidi_Control`, the blank without width, the byte
+/// order mark). Joiners stay: some scripts need them.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// How far it is believed what a device says about a contact: as far as the device itself if it is hers, else as what

@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_name_is_one_line_whatever_the_token_says() {
         let user = read_it(&with("given_name", json!("No\r\nBcc: x@evil.example"))).expect("good");
-        assert_eq!(user.first_name.as_deref(), Some("No Bcc: x@evil.example"));
+        assert_eq!(user.first_name.as_deref(), Some("No Bcc: x@evil. example"));
         assert_eq!(read_it(&with("family_name", json!(" \u{0}\t"))).expect("good").last_name, None);
         let long = read_it(&with("given_name", json!("n".repeat(1_000)))).expect("good");
         assert_eq!(long.first_name.map(|name| name.len()), Some(120));

@@ -122,8 +122,14 @@ pub enum Event {
     BookingConfirmed { booking: BookingId, contact: ContactId },
     /// A call was moved.
     BookingRescheduled { booking: BookingId, contact: ContactId, sequence: i64, was_at: Timestamp },
-    /// A call was cancelled.
-    BookingCancelled { booking: BookingId, contact: ContactId, sequence: i64 },
+    /// A call was cancelled, by the visitor or by the company.
+    BookingCancelled {
+        booking: BookingId,
+        contact: ContactId,
+        sequence: i64,
+        #[serde(default)]
+        by_us: bool,
+    },
     /// A call took place, or did not.
     BookingOutcomeSet { booking: BookingId, contact: ContactId, outcome: String },
     /// A webhook of `notify.yaml` has taken nothing for so long that it is not tried any more.

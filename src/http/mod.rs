@@ -54,9 +54,18 @@ pub type Shared = web::Data<App>;
 const HEADERS: &[(&str, &str)] =
     &[("x-content-type-options", "nosniff"), ("referrer-policy", "strict-origin-when-cross-origin")];
 
-/// In which the head of a request must have come. Whoever is late is cut off without an answer that she can read, and when a
-/// crowd comes at once to a busy machine, a head may lie there for a while before a worker looks at it.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
+/// How many connections the system keeps that were made and not yet taken over. The standard library asks for 128: of a
+/// crowd that comes at once the others are not heard, and try again after one, three and seven seconds, while the time for
+/// their heads may run already. The system caps it (`net.core.somaxconn`).
+const BACKLOG: i32 = 4_096;
+
+/// Lets a crowd wait at `listener` until it is taken over.
+///
+/// # Errors
+/// If it cannot listen.
+pub fn make_room(listener: &TcpListener) -> std::io::Result<()> {
+    socket2::SockRef::from(listener).listen(BACKLOG)
+}
 
 /// Serves all doors on `listener` until the server is told to stop.
 ///
@@ -72,6 +81,8 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
         std::io::Error::new(std::io::ErrorKind::InvalidInput, problem)
     })?;
     let is_demo = app.config.is_demo;
+    let head_timeout = Duration::from_millis(app.config.server.head_timeout_ms);
+    make_room(&listener)?;
     let hub = web::Data::new(chat::Hub::start(&app.stores.bus));
     let shared = web::Data::from(app);
     let proxies = web::Data::new(proxies);
@@ -142,7 +153,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
     })
     .workers(workers)
     // Whoever has not sent a whole head by then is dropped; bodies of hits have a time of their own.
-    .client_request_timeout(HEAD_TIMEOUT)
+    .client_request_timeout(head_timeout)
     .shutdown_timeout(5)
     .disable_signals()
     .listen(listener)?

@@ -140,6 +140,7 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/notify/mails/snapshots");
         for name in [
             "booking_confirmed",
+            "booking_earlier",
             "confirm_code",
             "confirm_subscription",
             "traffic_week",

@@ -67,12 +67,13 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         Event::BookingRescheduled { booking, contact, sequence, was_at } => {
             plan.booked(tx, *booking, *contact, *sequence, Some(*was_at)).await?;
         }
-        Event::BookingCancelled { booking, contact, sequence } => {
-            plan.mail(Mail::BookingCancelled { booking: *booking, sequence: *sequence });
+        Event::BookingCancelled { booking, contact, sequence, by_us } => {
+            plan.mail(Mail::BookingCancelled { booking: *booking, sequence: *sequence, by_us: *by_us });
             plan.tell_team(tx, *booking, |is_companion| Mail::RepCancelled {
                 booking: *booking,
                 sequence: *sequence,
                 is_companion,
+                by_us: *by_us,
             })
             .await?;
             plan.write_call(tx, *booking).await?;
@@ -442,6 +443,12 @@ impl Plan<'_> {
             if at > self.recorded.at {
                 let mail = Mail::BookingReminder { booking, sequence };
                 self.add(&format!("remind:{before_ms}"), at, Work::Mail { mail });
+                for is_companion in [false, true].into_iter().take(1 + usize::from(known.companion.is_some()))
+                {
+                    let mail = Mail::RepReminder { booking, sequence, is_companion };
+                    let whom = if is_companion { "companion" } else { "rep" };
+                    self.add(&format!("remind:{before_ms}:{whom}"), at, Work::Mail { mail });
+                }
             }
         }
         self.write_call(tx, booking).await?;

@@ -97,7 +97,7 @@ pub async fn between(
 /// Which calls to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// Those that are not over, with today's from midnight on.
+    /// Those that are not over, with today's from midnight on; cancelled ones for a day.
     Upcoming,
     /// Those that are over and whose outcome nobody said.
     Open,
@@ -144,11 +144,12 @@ pub async fn list(
                      from bookings b
                      left join contacts c on c.id = b.contact_id
                      left join companies co on co.id = c.company_id
-                     where b.starts_at >= $1 and b.companion_of is null and (b.state in ('confirmed', 'cancelled')
+                     where b.starts_at >= $1 and b.companion_of is null and (b.state = 'confirmed'
+                         or (b.state = 'cancelled' and b.updated_at > $3)
                          or (b.state = 'hold' and b.hold_expires_at > $2))
                      order by b.starts_at, b.id limit 300"
                 ),
-                params![midnight, now],
+                params![midnight, now, now.plus_ms(-DAY_MS)],
             )
             .await?
         }

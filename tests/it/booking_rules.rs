@@ -35,6 +35,7 @@ async fn app(ana: &str, ben: &str, meeting: &str) -> TestApp {
         for key in ["per_minute", "burst", "slots_per_minute", "slots_burst"] {
             set(settings, "bookings", key, 1_000_000);
         }
+        set(settings, "server", "trusted_proxies", vec!["loopback"]);
         set(settings, "definitions", "team", file.display().to_string());
         // The sample company's flows book its own meetings.
         set(settings, "definitions", "flows", folder.path().join("flows").display().to_string());
@@ -303,20 +304,31 @@ async fn holding_moving_and_cancelling_may_be_repeated_with_their_key() {
         .expect_problem(422, "booking.idempotency_key_reused");
 
     let booked = book(&app, tuesday("12:00"), "nikki@acme.example").await.expect_json(201);
-    let token =
+    let first_token =
         booked["manage"].as_str().and_then(|path| path.strip_prefix("/b/")).expect("a path").to_owned();
     let (to, away) = (json!({ "starts_at": tuesday("14:00") }), json!({ "starts_at": tuesday("15:00") }));
-    let path = format!("/v1/bookings/{token}/move");
+    let path = format!("/v1/bookings/{first_token}/move");
     let moved = keyed("b").post(&path, &to).await.expect_json(200);
     assert_eq!((&moved["booking"], &moved["sequence"]), (&booked["booking"], &json!(1)));
-    keyed("c").post(&path, &away).await.expect(200);
+    // What was true when the first link was made is not true any more.
+    keyed("c").post(&path, &away).await.expect_problem(409, "booking.link_old");
+    let token =
+        |told: &Value| told["manage"].as_str().and_then(|path| path.strip_prefix("/b/")).map(str::to_owned);
+    let newer = token(&moved).expect("a path");
+    let again = format!("/v1/bookings/{newer}/move");
+    let again = keyed("c").post(&again, &away).await.expect_json(200);
+    let newest = token(&again).expect("a path");
     // Told late and twice: it says what it said, and does nothing again.
     assert_eq!(keyed("b").post(&path, &to).await.expect_json(200), moved);
     let rows = app.rows("select sequence, starts_at from bookings where state = 'confirmed'").await;
     assert_eq!(rows[0].get::<i64>("starts_at").expect("a time"), tuesday("15:00"));
     assert_eq!(rows[0].get::<i64>("sequence").expect("a number"), 2);
 
-    let path = format!("/v1/bookings/{token}/cancel");
+    for old in [&first_token, &newer] {
+        let path = format!("/v1/bookings/{old}/cancel");
+        app.post(&path, &json!({})).await.expect_problem(409, "booking.link_old");
+    }
+    let path = format!("/v1/bookings/{newest}/cancel");
     let gone = keyed("d").post(&path, &json!({ "reason": "ill" })).await.expect_json(200);
     assert_eq!(gone["state"], "cancelled");
     assert_eq!(keyed("d").post(&path, &json!({ "reason": "ill" })).await.expect_json(200), gone);
@@ -344,4 +356,215 @@ async fn a_page_that_comes_too_late_shows_the_nearest_free_times() {
     for clock in ["09:00", "09:30", "10:30"] {
         assert!(nearest.contains(&format!("value=\"{}\"", tuesday(clock))), "{clock}: {nearest}");
     }
+}
+
+// ---- who may change what, and how often -----------------------------------------------------------
+
+fn manage(told: &Value) -> String {
+    told["manage"].as_str().expect("a path").to_owned()
+}
+
+#[tokio::test]
+async fn a_link_of_before_a_change_shows_the_call_and_changes_nothing() {
+    let app = app("", "", PLAIN).await;
+    let old = manage(&book(&app, tuesday("10:00"), "nikki@acme.example").await.expect_json(201));
+    let at = tuesday("11:00").to_string();
+    let moved = app.client.submit(&format!("{old}/reschedule"), &[("starts_at", &at)]).await.expect(303);
+    let new = moved.header("location").split('?').next().expect("a path").to_owned();
+    assert_ne!(old, new);
+
+    let shown = app.get(&format!("{old}?lang=en")).await.expect(200).body;
+    assert!(shown.contains("11:00") && shown.contains("from before the last change"), "{shown}");
+    for deed in ["reschedule", "cancel", "wait"] {
+        assert!(!shown.contains(&format!("{old}/{deed}")), "{deed} is offered: {shown}");
+    }
+    let (away, en) = (tuesday("12:00").to_string(), ("lang", "en"));
+    for (deed, fields) in [
+        ("reschedule", vec![("starts_at", away.as_str()), en]),
+        ("cancel", vec![en]),
+        ("wait", vec![("day-1", "1"), ("from", "0"), ("to", "1440"), en]),
+    ] {
+        let refused = app.client.submit(&format!("{old}/{deed}"), &fields).await.expect(409).body;
+        assert!(refused.contains("from before the last change"), "{deed}: {refused}");
+    }
+    // The button pressed twice asks for what is so already.
+    app.client.submit(&format!("{old}/reschedule"), &[("starts_at", &at)]).await.expect(303);
+    let rows = app.rows("select state, starts_at, sequence from bookings").await;
+    assert_eq!(rows[0].get::<String>("state").expect("a text"), "confirmed");
+    assert_eq!(
+        (rows[0].get::<i64>("starts_at").expect("a time"), rows[0].get::<i64>("sequence").expect("a number")),
+        (tuesday("11:00"), 1)
+    );
+    assert!(app.get(&new).await.expect(200).body.contains(&format!("{new}/cancel")));
+    app.client.submit(&format!("{new}/cancel"), &[]).await.expect(303);
+}
+
+#[tokio::test]
+async fn nobody_is_written_to_without_end_by_somebody_who_books_and_cancels_in_her_name() {
+    let app = app("", "", PLAIN).await;
+    let mut answers = Vec::new();
+    for _ in 0..10 {
+        let answer = book(&app, tuesday("10:00"), "victim@acme.example").await;
+        answers.push(answer.status);
+        if answer.status == 201 {
+            app.client.submit(&format!("{}/cancel", manage(&answer.json())), &[]).await.expect(303);
+        } else {
+            answer.expect_problem(429, "booking.too_often");
+        }
+        app.run_jobs().await;
+    }
+    assert_eq!(answers, [201, 201, 201, 201, 201, 201, 429, 429, 429, 429]);
+    let mails = app.rows("select count(*) as n from mails where recipient like '%victim%'").await;
+    assert_eq!(mails[0].get::<i64>("n").expect("a number"), 12);
+    // Others may go on, and so may she a day later.
+    book(&app, tuesday("10:00"), "nikki@acme.example").await.expect(201);
+    app.later(24 * 3_600_000 + 1).await;
+    book(&app, on("2026-11-25", "10:00"), "victim@acme.example").await.expect(201);
+}
+
+#[tokio::test]
+async fn a_call_is_moved_a_dozen_times_by_its_link_and_no_more() {
+    let app = app("", "", PLAIN).await;
+    let mut link = manage(&book(&app, tuesday("09:00"), "nikki@acme.example").await.expect_json(201));
+    let mut statuses = Vec::new();
+    for n in 0..13 {
+        let at = (tuesday("09:30") + n % 2 * 1_800_000).to_string();
+        let answer = app.client.submit(&format!("{link}/reschedule"), &[("starts_at", &at)]).await;
+        statuses.push(answer.status);
+        if answer.status == 303 {
+            link = answer.header("location").split('?').next().expect("a path").to_owned();
+        }
+    }
+    assert_eq!(statuses, [[303; 12].as_slice(), &[429]].concat());
+    app.client.submit(&format!("{link}/cancel"), &[]).await.expect(303);
+}
+
+#[tokio::test]
+async fn one_address_keeps_a_handful_of_times_and_not_the_whole_calendar() {
+    let app = app("", "", PLAIN).await;
+    let mut statuses = Vec::new();
+    for n in 0..10 {
+        let wish = hold_wish(tuesday("09:00") + n * 1_800_000, None);
+        statuses.push(app.post("/v1/holds", &wish).await.status);
+    }
+    assert_eq!(statuses, [[201; 5], [429; 5]].concat());
+    let held = app.rows("select count(*) as n from bookings where state = 'hold'").await;
+    assert_eq!(held[0].get::<i64>("n").expect("a number"), 5);
+    // Elsewhere nobody notices, and a minute later there is room for one more.
+    book(&app, tuesday("14:00"), "nikki@acme.example").await.expect(201);
+    app.clock.advance(60_000);
+    app.post("/v1/holds", &hold_wish(tuesday("15:00"), None)).await.expect(201);
+    app.post("/v1/holds", &hold_wish(tuesday("15:30"), None)).await.expect(429);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_put_back_frees_what_was_kept_and_lets_people_book() {
+    let app = app("", "", PLAIN).await;
+    app.clock.advance(3_600_000);
+    let held = app.post("/v1/holds", &hold_wish(tuesday("10:00"), None)).await.expect_json(201);
+    for _ in 0..5 {
+        app.post("/v1/holds", &hold_wish(tuesday("11:00"), None)).await;
+    }
+    app.clock.advance(-3_600_000);
+    assert!(
+        starts(&app, "2026-11-24", "").await.contains(&tuesday("10:00")),
+        "it does not stand for an hour"
+    );
+    let mut wish = wish(tuesday("10:00"), "nikki@acme.example");
+    wish["hold"] = held["hold"].clone();
+    wish["visitor"] = held["visitor"].clone();
+    app.post("/v1/bookings", &wish).await.expect_problem(409, "booking.hold_expired");
+    book(&app, tuesday("10:00"), "paul@acme.example").await.expect(201);
+    let refused = app.post("/v1/holds", &hold_wish(tuesday("12:00"), None)).await.expect(429);
+    let wait: i64 = refused.header("retry-after").parse().expect("seconds");
+    assert!(wait <= 60, "{wait}");
+}
+
+#[tokio::test]
+async fn whoever_books_in_a_strangers_name_has_nothing_of_his_own_sent_to_her() {
+    let app = app("", "", PLAIN).await;
+    let mut wish = wish(tuesday("10:00"), "victim@acme.example");
+    wish["name"] = json!("Pay at https://evil.example/now \u{202e}www.evil.example The Treasury");
+    wish["notes"] = json!("Your account is closed, call 900 123 456");
+    app.post("/v1/bookings", &wish).await.expect(201);
+    app.run_jobs().await;
+    let mails = app.rows("select template, text_body, html_body, calendar from mails order by id").await;
+    let of = |name: &str| -> String {
+        let mail = mails.iter().find(|row| row.get::<String>("template").expect("a text") == name);
+        let mail = mail.unwrap_or_else(|| panic!("no {name}"));
+        let part = |column| mail.get::<Option<String>>(column).expect("a text").unwrap_or_default();
+        [part("text_body"), part("html_body"), part("calendar")].concat().replace("\r\n ", "")
+    };
+    let hers = of("booking_confirmed");
+    for typed in ["Treasury", "evil.example", "900 123", "account is closed"] {
+        assert!(!hers.contains(typed), "{typed}: {hers}");
+    }
+    let reps = of("rep_booked");
+    assert!(reps.contains("www. evil. example The Treasury") && reps.contains("900 123 456"), "{reps}");
+    assert!(!reps.contains("evil.example") && !reps.contains('\u{202e}'), "{reps}");
+}
+
+#[tokio::test]
+async fn the_keys_of_programs_that_name_no_visitor_are_each_programs_own() {
+    let app = app("", "", PLAIN).await;
+    let proxied = |address: &str| app.client.with("idempotency-key", "k1").with("x-forwarded-for", address);
+    let first = wish(tuesday("10:00"), "nikki@acme.example");
+    let booked = proxied("203.0.113.1").post("/v1/bookings", &first).await.expect_json(201);
+    assert_eq!(proxied("203.0.113.1").post("/v1/bookings", &first).await.expect_json(201), booked);
+    let other = wish(tuesday("11:00"), "paul@acme.example");
+    proxied("203.0.113.2").post("/v1/bookings", &other).await.expect(201);
+    proxied("203.0.113.1")
+        .post("/v1/bookings", &other)
+        .await
+        .expect_problem(422, "booking.idempotency_key_reused");
+}
+
+// ---- by a colleague -------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_colleague_moves_a_call_and_calls_it_off_and_the_visitor_is_told_who_did() {
+    let app = app("", "", PLAIN).await;
+    let old = manage(&book(&app, tuesday("10:00"), "nikki@acme.example").await.expect_json(201));
+    let agent = crate::console::agent(&app, embudo::accounts::Role::Sdr).await;
+    let viewer = crate::console::agent(&app, embudo::accounts::Role::Viewer).await;
+    let id: String = app.rows("select id from bookings").await[0].get("id").expect("an id");
+    let path = format!("/console/bookings/{id}");
+    assert!(agent.sees("/console/bookings").await.contains(&format!("href=\"{path}\"")));
+    assert!(!viewer.sees("/console/bookings").await.contains(&path), "who may not, is not led there");
+    viewer.get(&path).await.expect(403);
+
+    let page = agent.sees(&path).await;
+    let choice = |at: i64| format!("<option value=\"{at}\">");
+    assert!(page.contains(&choice(tuesday("11:00"))) && !page.contains(&choice(tuesday("10:00"))), "{page}");
+    let before = app.census().await;
+    agent.sees(&path).await;
+    assert_eq!(app.census().await, before);
+
+    let at = tuesday("11:00").to_string();
+    viewer.submits(&format!("{path}/move"), &[("starts_at", &at)]).await.expect(403);
+    agent.submits(&format!("{path}/move"), &[("starts_at", "")]).await.expect(422);
+    agent.submits(&format!("{path}/move"), &[("starts_at", &at)]).await.expect(303);
+    app.run_jobs().await;
+    let rows = app.rows("select starts_at, sequence from bookings").await;
+    assert_eq!(
+        (rows[0].get::<i64>("starts_at").expect("a time"), rows[0].get::<i64>("sequence").expect("a number")),
+        (tuesday("11:00"), 1)
+    );
+    app.client.submit(&format!("{old}/cancel"), &[]).await.expect(409);
+
+    agent.submits(&format!("{path}/cancel"), &[("reason", "Ana is ill.")]).await.expect(303);
+    app.run_jobs().await;
+    let page = agent.sees(&path).await;
+    assert!(page.contains("Cancelled") && !page.contains(&format!("{path}/cancel")), "{page}");
+    agent.submits(&format!("{path}/cancel"), &[]).await.expect(409);
+    let mails = app.rows("select template, text_body from mails order by id").await;
+    let text = |name: &str| -> Vec<String> {
+        let named = mails.iter().filter(|row| row.get::<String>("template").expect("a text") == name);
+        named.map(|row| row.get("text_body").expect("a text")).collect()
+    };
+    assert_eq!(text("booking_rescheduled").len(), 1);
+    let told = text("booking_cancelled");
+    assert!(told[0].contains("We had to cancel it") && told[0].contains("Ana is ill."), "{told:?}");
+    let rep = text("rep_cancelled");
+    assert!(rep[0].contains("is called off") && !rep[0].contains("Grant cancelled"), "{rep:?}");
 }

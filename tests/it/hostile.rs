@@ -214,3 +214,61 @@ async fn a_body_that_trickles_is_not_waited_for() {
     let counted = app.get("/metrics").await.expect(200).body;
     assert!(counted.contains("embudo_hits_dropped_total{reason=\"too_slow\"} 1"), "{counted}");
 }
+
+#[tokio::test]
+async fn half_a_head_is_not_waited_for() {
+    let app = TestApp::start_with(|settings| set(settings, "server", "head_timeout_ms", 300)).await;
+    let address = app.url.trim_start_matches("http://").to_owned();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(&address).expect("connected");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: faro.example\r\nx-slow: ").expect("sent");
+        let mut answer = String::new();
+        // The server closes the connection, or this would not end.
+        stream.read_to_string(&mut answer).expect("answered and closed");
+        answer
+    });
+    let answer = answer.await.expect("read");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    app.get("/health/live").await.expect(200);
+}
+
+#[test]
+fn a_crowd_finds_room_before_it_is_let_in() {
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("Linux");
+    let crowd = most.trim().parse::<usize>().expect("a number").min(1_000);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    embudo::http::make_room(&listener).expect("listens");
+    let address = listener.local_addr().expect("bound");
+    // Nobody takes them over: those for whom there is no room hear nothing at all.
+    let patience = Duration::from_millis(500);
+    let inside: Vec<_> = (0..crowd).map(|_| TcpStream::connect_timeout(&address, patience)).collect();
+    let outside = inside.iter().filter(|connected| connected.is_err()).count();
+    assert_eq!(outside, 0, "of {crowd}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_thousand_who_come_at_once_each_is_answered_and_nobody_is_cut_off() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let app = TestApp::start().await;
+    let address = app.url.trim_start_matches("http://").to_owned();
+    let tasks: Vec<_> = (0..1_000)
+        .map(|_| {
+            let address = address.clone();
+            tokio::spawn(async move {
+                let mut stream = tokio::net::TcpStream::connect(&address).await.expect("connected");
+                let head = format!(
+                    "GET /v1/slots?meeting=nothing HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+                );
+                stream.write_all(head.as_bytes()).await.expect("sent");
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await.expect("answered and closed");
+                answer
+            })
+        })
+        .collect();
+    for task in tasks {
+        let answer = task.await.expect("no panic");
+        assert!(answer.starts_with("HTTP/1.1 404 ") || answer.starts_with("HTTP/1.1 429 "), "{answer}");
+    }
+}

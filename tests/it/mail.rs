@@ -173,6 +173,8 @@ async fn reminders_go_out_once_before_the_call_and_none_for_a_call_that_was_canc
         mails.iter().filter(|mail| mail.text.contains("only a reminder")).count()
     };
     assert_eq!(reminders(NIKKI), 2, "a day and an hour before");
+    let of_rep = app.rows("select recipient from mails where template = 'rep_reminder'").await;
+    assert_eq!(of_rep.len(), 2, "and the colleague as often");
     assert_eq!(reminders("pam@acme.example"), 0);
 }
 

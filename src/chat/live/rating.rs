@@ -60,7 +60,7 @@ pub async fn rate(
     let account = conversation.agent.as_ref().map(|agent| agent.id);
     store::insert_rating(&mut tx, id, account, rating.score, comment, now).await?;
     let old_head = conversation.head;
-    let mut turning = suggest::turning(room, &mut tx, &mut conversation, now).await?;
+    let mut turning = suggest::turning(room, &mut tx, &mut conversation, &[], now).await?;
     let body = Body::Rated { score: rating.score, comment: comment.map(str::to_owned) };
     turning.append(Author::Visitor, body, None, None).await?;
     let entry = turning.appended.pop();

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::super::others::{Other, with_others};
 use super::super::turn::{Cause, Step};
 use super::super::{Conversation, Error, Room, advance, locked};
 use super::store;
@@ -193,13 +194,13 @@ pub async fn look_after(room: &Room, now: Timestamp) -> Result<usize, Error> {
         count += 1;
     }
     for id in store::unanswered(&mut room.stores.db.read(), now.plus_ms(-ANSWER_MS), AT_ONCE).await? {
-        count += usize::from(go_on(room, id, now).await?);
+        count += usize::from(with_others!(room, now, |others| go_on(room, id, others, now))?);
     }
     Ok(count)
 }
 
 /// Gives a conversation back to its flow if whoever has it is not there any more.
-async fn go_on(room: &Room, id: ConversationId, now: Timestamp) -> Result<bool, Error> {
+async fn go_on(room: &Room, id: ConversationId, others: &[Other], now: Timestamp) -> Result<bool, Error> {
     let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
@@ -210,7 +211,7 @@ async fn go_on(room: &Room, id: ConversationId, now: Timestamp) -> Result<bool, 
         return Ok(false);
     }
     let step = Step::Input(Input::AgentReturned);
-    match advance(room, &mut tx, &mut conversation, step, Cause::default(), online, now).await {
+    match advance(room, &mut tx, &mut conversation, step, Cause::default(), online, others, now).await {
         Ok(_) => {}
         // Its flow is gone: there is nothing that could go on.
         Err(Error::FlowUnknown) => return Ok(false),

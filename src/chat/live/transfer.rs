@@ -80,7 +80,7 @@ async fn hand_to(
         state.agent = Some(agent.name.clone());
     }
     let face = Face::of(&agent.name);
-    let mut turning: Turning<'_> = suggest::turning(room, tx, conversation, now).await?;
+    let mut turning: Turning<'_> = suggest::turning(room, tx, conversation, &[], now).await?;
     let joined = Body::Status { mode: Mode::Human, agent: Some(face), text: None };
     turning.append(Author::System, joined, None, None).await?;
     conversations::save(tx, conversation, old_head, now).await?;

@@ -1,7 +1,8 @@
 // The one script of the hosted pages. Everything works without it; with it,
 //  - forms carry the visitor of this browser, so that her earlier visits become hers,
 //  - the link in a mail is confirmed when it is opened on the device that asked for it,
-//  - times are shown in the zone of whoever reads them.
+//  - times are shown in the zone of whoever reads them,
+//  - what was typed stays when other days, another length or another zone are asked for.
 (function () {
   "use strict";
 
@@ -291,6 +292,44 @@
     });
   });
 
+  // ---- what was typed before other days, another length or another zone were asked for ----
+
+  var KEPT = "embudo.typed:" + location.pathname;
+
+  function typed() {
+    return Array.prototype.filter.call(document.querySelectorAll('form[method="post"] :is(input, select, textarea)[id]'), function (input) {
+      return input.type !== "hidden" && input.name !== "website";
+    });
+  }
+  function keep() {
+    var values = {};
+    typed().forEach(function (input) {
+      values[input.id] = input.value;
+    });
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify(values));
+    } catch (_) {
+      // Then she types it again.
+    }
+  }
+  if (document.querySelector(".slots, .slot-none")) {
+    try {
+      var values = JSON.parse(sessionStorage.getItem(KEPT) || "{}");
+      sessionStorage.removeItem(KEPT);
+      typed().forEach(function (input) {
+        if (!input.value && values[input.id]) input.value = values[input.id];
+      });
+    } catch (_) {
+      // Nothing was kept.
+    }
+    each(".slot-pages a, .lengths a", function (link) {
+      link.addEventListener("click", keep);
+    });
+    each(".slot-zone", function (form) {
+      form.addEventListener("submit", keep);
+    });
+  }
+
   // ---- times ----
 
   function written(at, options) {
@@ -329,6 +368,7 @@
   // With a script, choosing a zone is enough.
   each(".slot-zone select", function (select) {
     select.addEventListener("change", function () {
+      keep();
       select.form.submit();
     });
   });

@@ -154,7 +154,8 @@ async fn booked(
     })?;
     let scope = match parsed.visitor {
         Some(visitor) => format!("bookings:{visitor}"),
-        None => "bookings".to_owned(),
+        // Programs that have no visitor draw their keys each by itself.
+        None => format!("bookings:{}", proxies.client(request)),
     };
     let idempotency = idempotency(request, scope, text)?;
     let wanted = Wanted {

@@ -12,16 +12,17 @@ use serde_json::{Value as Json, json};
 use super::api::{idempotency, limit, ours};
 use super::book::{Answer, Refused, answered};
 use super::desk;
-use super::manage::opened;
+use super::manage::{Opened, opened};
 use crate::base::ids::{BookingId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::bookings::{self, Booking, Holder, Pick};
+use crate::bookings::{self, Booking, Holder, Pick, State};
 use crate::http::error::Problem;
 use crate::http::request::Proxies;
 use crate::http::{Shared, cors};
 use crate::storage::db::Tx;
 use crate::storage::idempotency::{self, Request};
+use crate::storage::limits::Quota;
 
 /// A time to be kept.
 #[derive(Debug, Deserialize)]
@@ -64,8 +65,13 @@ pub async fn hold(
 ) -> HttpResponse {
     let work = async {
         let (now, wanted): (_, Wanted) = asked(&app, &proxies, &request, &body).await?;
+        let settings = &app.config.bookings;
+        let quota = Quota { per_minute: settings.holds_per_minute, burst: settings.holds_burst };
+        app.stores.limits.check("holds", &proxies.client(&request).to_string(), quota, now).await?;
+        let client = proxies.client(&request);
+        let whose = wanted.visitor.map_or_else(|| client.to_string(), |visitor| visitor.to_string());
         let visitor = wanted.visitor.unwrap_or_else(VisitorId::new);
-        let repeat = repeatable(&request, "holds", wanted.visitor.map(|id| id.to_string()), &body)?;
+        let repeat = repeatable(&request, "holds", Some(whose), &body)?;
         let pick = Pick {
             meeting: &wanted.meeting,
             starts_at: Timestamp(wanted.starts_at),
@@ -127,10 +133,13 @@ pub async fn reschedule(
 ) -> HttpResponse {
     let work = async {
         let (now, to): (_, To) = asked(&app, &proxies, &request, &body).await?;
-        let booking = opened(&app, &token).await?;
+        let Opened { booking, is_current } = opened(&app, &token).await?;
         let repeat = repeatable(&request, "move", Some(booking.id.to_string()), &body)?;
         let to = Timestamp(to.starts_at);
         let moved = once(&app, repeat.as_ref(), now, async |tx| {
+            if !is_current && booking.starts_at != to {
+                return Err(bookings::Error::LinkOld.into());
+            }
             let moved = bookings::reschedule(tx, desk(&app), booking.id, to, now).await?;
             Ok(Answer { status: 200, body: told(&app, &moved, now).to_string() })
         })
@@ -156,9 +165,12 @@ pub async fn cancel(
 ) -> HttpResponse {
     let work = async {
         let (now, why): (_, Reason) = asked(&app, &proxies, &request, &body).await?;
-        let booking = opened(&app, &token).await?;
+        let Opened { booking, is_current } = opened(&app, &token).await?;
         let repeat = repeatable(&request, "cancel", Some(booking.id.to_string()), &body)?;
         once(&app, repeat.as_ref(), now, async |tx| {
+            if !is_current && booking.state == State::Confirmed {
+                return Err(bookings::Error::LinkOld.into());
+            }
             let gone = bookings::cancel(tx, desk(&app), booking.id, Some(&why.reason), now).await?;
             Ok(Answer { status: 200, body: told(&app, &gone, now).to_string() })
         })

@@ -14,7 +14,6 @@ use super::book::Refused;
 use super::page::{failed, nearest, refusal, status_of};
 use super::picker::{Looking, asked_zone, picker};
 use super::{desk, with_whom};
-use crate::base::ids::BookingId;
 use crate::base::language::Language;
 use crate::base::signing::{Purpose, TokenError};
 use crate::base::time::{Timestamp, zone};
@@ -65,6 +64,8 @@ impl Form {
 /// How the page is looked at.
 struct Look {
     token: String,
+    /// Whether the link can change the call.
+    is_current: bool,
     language: Language,
     zone: Option<String>,
     page: usize,
@@ -87,8 +88,8 @@ pub async fn show(
     token: web::Path<String>,
     asked: web::Query<Asked>,
 ) -> HttpResponse {
-    let booking = match opened(&app, &token).await {
-        Ok(booking) => booking,
+    let Opened { booking, is_current } = match opened(&app, &token).await {
+        Ok(opened) => opened,
         Err(problem) => return broken(&app, &problem, language(&request).unwrap_or_default()),
     };
     let is_never = asked.waits.as_deref() == Some("never");
@@ -101,6 +102,7 @@ pub async fn show(
     };
     let look = Look {
         token: token.into_inner(),
+        is_current,
         language: language_of(&request, &booking),
         zone: asked.zone.clone(),
         page: asked.page.unwrap_or(0),
@@ -226,13 +228,14 @@ async fn changed(
     act: impl AsyncFnOnce(&Booking, Timestamp) -> bookings::Result<String>,
 ) -> HttpResponse {
     let asked_language = Language::of_tag(&change.form.lang).or_else(|| language(change.request));
-    let booking = match opened(app, change.token).await {
-        Ok(booking) => booking,
+    let Opened { booking, is_current } = match opened(app, change.token).await {
+        Ok(opened) => opened,
         Err(problem) => return broken(app, &problem, asked_language.unwrap_or_default()),
     };
     let now = app.clock.now();
     let mut look = Look {
         token: change.token.to_owned(),
+        is_current,
         language: asked_language.unwrap_or(booking.language),
         zone: Some(change.form.shown_zone.clone()),
         page: 0,
@@ -251,7 +254,10 @@ async fn changed(
         look.error = Some("errors.too_often");
         return rendered(app, &booking, status_of(&problem), &look).await;
     }
-    match act(&booking, now).await {
+    // The same time once more, or cancelling what is cancelled, asks for nothing that is not so already.
+    let is_so = booking.state != State::Confirmed || look.picked == Some(booking.starts_at);
+    let done = if is_current || is_so { act(&booking, now).await } else { Err(bookings::Error::LinkOld) };
+    match done {
         Ok(address) => HttpResponse::SeeOther().insert_header((LOCATION, address)).finish(),
         Err(error) => {
             let refused = Refused::Booking(error);
@@ -259,18 +265,33 @@ async fn changed(
             look.alternatives = nearest(&refused);
             let status = status_of(&Problem::from(refused));
             // What it is now: perhaps somebody else has cancelled it meanwhile.
-            let booking = opened(app, change.token).await.unwrap_or(booking);
+            let booking = match opened(app, change.token).await {
+                Ok(opened) => {
+                    look.is_current = opened.is_current;
+                    opened.booking
+                }
+                Err(_) => booking,
+            };
             rendered(app, &booking, status, &look).await
         }
     }
 }
 
-pub async fn opened(app: &Shared, token: &str) -> Result<Booking, Problem> {
+/// What a link opens.
+pub struct Opened {
+    pub booking: Booking,
+    /// Whether it is the link of the call as it is: one of before shows it and changes nothing.
+    pub is_current: bool,
+}
+
+/// Opens a link.
+pub async fn opened(app: &Shared, token: &str) -> Result<Opened, Problem> {
     let claims = app.keys.verify(Purpose::Booking, token, app.clock.now())?;
-    let id = BookingId::parse(&claims.subject).map_err(|_| TokenError::Forged)?;
+    let (id, sequence) = bookings::linked(&claims.subject).ok_or(TokenError::Forged)?;
     let booking = bookings::find(&mut app.stores.db.read(), id).await?;
+    let is_current = sequence.is_none_or(|sequence| sequence == booking.sequence);
     match booking.state {
-        State::Confirmed | State::Cancelled => Ok(booking),
+        State::Confirmed | State::Cancelled => Ok(Opened { booking, is_current }),
         State::Hold | State::Expired => Err(bookings::Error::Unknown.into()),
     }
 }
@@ -294,7 +315,8 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         State::Cancelled | State::Hold | State::Expired => "cancelled",
     };
     let path = format!("/b/{}", look.token);
-    let picker = match meeting.filter(|_| standing == "upcoming") {
+    let can_change = standing == "upcoming" && look.is_current;
+    let picker = match meeting.filter(|_| can_change) {
         Some(meeting) => {
             let looking = Looking {
                 path: &path,
@@ -311,13 +333,15 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         }
         None => None,
     };
-    let wait = match standing {
-        "upcoming" => match earlier::waiting(&mut app.stores.db.read(), booking.id).await {
+    let wait = match can_change {
+        true => match earlier::waiting(&mut app.stores.db.read(), booking.id).await {
             Ok(waiting) => Some(waits(waiting.map(|waiting| waiting.hours), look.is_waiting)),
             Err(error) => return failed(app, &error.into(), look.language),
         },
-        _ => None,
+        false => None,
     };
+    let is_old = standing == "upcoming" && !look.is_current;
+    let news = look.news.or(is_old.then_some("errors.link_old")).filter(|_| look.error.is_none());
     let text = |key: &str| app.templates.texts().get(look.language, &format!("booking.{key}"), &[]);
     let location = booking.location.as_deref().unwrap_or_default();
     let frame = Frame::named(app, None, look.language, zone.iana_name().unwrap_or("UTC"));
@@ -325,6 +349,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         "path": path,
         "token": look.token,
         "is_upcoming": standing == "upcoming",
+        "can_change": can_change,
         "is_cancelled": standing == "cancelled",
         "meeting": {
             "id": booking.meeting,
@@ -342,7 +367,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         "is_moving": look.is_moving,
         "wait": wait,
         "can_book_again": meeting.is_some(),
-        "news": look.news.and_then(text),
+        "news": news.and_then(text),
         "error": look.error.and_then(text),
     });
     frame.page(status, "pages/booking", fields)

@@ -360,6 +360,8 @@ pub fn refusal(refused: &Refused) -> &'static str {
         "booking.day_full" => "errors.day_full",
         "booking.slot_unknown" | "booking.duration_unknown" => "errors.slot_unknown",
         "booking.too_many" => "errors.too_many",
+        "booking.too_often" => "errors.too_often_today",
+        "booking.link_old" => "errors.link_old",
         "booking.already_cancelled" => "errors.already_cancelled",
         "booking.over" => "errors.over",
         "booking.changed" => "errors.changed",

@@ -4,6 +4,7 @@
 //! `guard.rs` asks it before any handler runs, and refuses what did not come from a page of the session.
 
 mod addresses;
+mod booking;
 mod bookings;
 mod calendars;
 mod contact;
@@ -65,6 +66,9 @@ pub const DOORS: &[Door] = &[
     get("/console/addresses", May::Operate),
     get("/console/audit", May::Privacy),
     get("/console/bookings", May::Look),
+    get("/console/bookings/{booking}", May::SetOutcome),
+    post("/console/bookings/{booking}/cancel", May::SetOutcome),
+    post("/console/bookings/{booking}/move", May::SetOutcome),
     post("/console/bookings/{booking}/outcome", May::SetOutcome),
     get("/console/calendars", May::SetOutcome),
     post("/console/calendars/{rep}/connect", May::SetOutcome),
@@ -222,6 +226,9 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/addresses", web::get().to(addresses::show))
             .route("/audit", web::get().to(privacy::audit))
             .route("/bookings", web::get().to(bookings::show))
+            .route("/bookings/{booking}", web::get().to(booking::show))
+            .route("/bookings/{booking}/cancel", web::post().to(booking::cancel))
+            .route("/bookings/{booking}/move", web::post().to(booking::reschedule))
             .route("/bookings/{booking}/outcome", web::post().to(bookings::outcome))
             .route("/calendars", web::get().to(calendars::show))
             .route("/calendars/{rep}/connect", web::post().to(calendars::connect))

@@ -41,6 +41,8 @@ struct Call<'a> {
     companion: Option<&'a Rep>,
     reader: Reader,
     manage: String,
+    /// Whether it is certain that her address is hers: only then is she told what was typed.
+    is_hers: bool,
 }
 
 impl<'a> Call<'a> {
@@ -66,7 +68,9 @@ impl<'a> Call<'a> {
         let Some(reader) = Reader::of(desk, contact).await? else { return Ok(None) };
         let companion = booking.companion.as_deref().and_then(|id| desk.team.rep(id));
         let manage = desk.link(&bookings::manage_path(&desk.keys, &booking, booking.updated_at));
-        Ok(Some(Self { booking, meeting, rep, companion, reader, manage }))
+        let trust = contacts::trust_in(&mut desk.stores.db.read(), booking.visitor, contact).await;
+        let is_hers = trust.map_err(|error| Error::Unwritable(error.to_string()))?.may_see_stored();
+        Ok(Some(Self { booking, meeting, rep, companion, reader, manage, is_hers }))
     }
 
     fn ics(
@@ -87,6 +91,7 @@ impl<'a> Call<'a> {
             organizer: &desk.from,
             // The visitor's link changes the call: it is not the rep's to have.
             manage: is_for_visitor.then_some(self.manage.as_str()),
+            repeats: !is_for_visitor || self.is_hers,
             language,
         };
         (method.word(), invite.ics(method, now))
@@ -136,11 +141,12 @@ pub(super) async fn to_visitor(
     let language = call.booking.language;
     let mut tells = call.told(desk, language);
     tells["manage"] = json!(call.manage);
+    tells["notes"] = json!(call.booking.notes.as_ref().filter(|_| call.is_hers));
     tells["was_at"] = match mail {
         Mail::BookingRescheduled { was_at, .. } => json!(was_at),
         _ => Json::Null,
     };
-    tells["by_us"] = json!(false);
+    tells["by_us"] = json!(matches!(mail, Mail::BookingCancelled { by_us: true, .. }));
     tells["reason"] = json!(call.booking.cancel_reason);
     tells["again"] = json!(desk.link(&format!("/book/{}?lang={}", call.meeting.id, language.code())));
     let calendar = match mail {
@@ -208,6 +214,10 @@ pub(super) async fn to_rep(
     now: Timestamp,
 ) -> Result<Draft, Error> {
     let Some(call) = Call::find(desk, mail, id, sequence).await? else { return Ok(Draft::CHANGED) };
+    let is_reminder = matches!(mail, Mail::RepReminder { .. });
+    if is_reminder && call.booking.starts_at <= now {
+        return Ok(Draft::CHANGED);
+    }
     let (rep, other) = match (is_companion, call.companion) {
         (false, other) => (call.rep, other),
         (true, Some(companion)) => (companion, Some(call.rep)),
@@ -242,6 +252,7 @@ pub(super) async fn to_rep(
     tells["also"] = json!(other.map(|other| other.name.clone()));
     tells["why"] = json!(reason.map(|reason| why(&desk.templates, &desk.team, reason, language).text));
     tells["moved"] = json!(call.booking.sequence > 0);
+    tells["by_us"] = json!(matches!(mail, Mail::RepCancelled { by_us: true, .. }));
     tells["reason"] = json!(call.booking.cancel_reason);
     tells["contact"] = json!({
         "name": contact.display_name(), "email": contact.email.as_str(), "company": company,
@@ -273,7 +284,7 @@ pub(super) async fn to_rep(
         contact: None,
         written: compose(&desk.templates, &desk.wording, mail.name(), language, &context, &Dress::default())?,
         context,
-        calendar: Some(call.ics(desk, language, false, now)),
+        calendar: (!is_reminder).then(|| call.ics(desk, language, false, now)),
     })))
 }
 

@@ -66,7 +66,12 @@ pub enum Mail {
     /// The call was moved.
     BookingRescheduled { booking: BookingId, sequence: i64, was_at: Timestamp },
     /// The call is off.
-    BookingCancelled { booking: BookingId, sequence: i64 },
+    BookingCancelled {
+        booking: BookingId,
+        sequence: i64,
+        #[serde(default)]
+        by_us: bool,
+    },
     /// The call is near.
     BookingReminder { booking: BookingId, sequence: i64 },
     /// Nobody came to the call; here is how to take it up again.
@@ -82,12 +87,21 @@ pub enum Mail {
         #[serde(default)]
         is_companion: bool,
     },
+    /// To the same: the call is near.
+    RepReminder {
+        booking: BookingId,
+        sequence: i64,
+        #[serde(default)]
+        is_companion: bool,
+    },
     /// To the same: the call is off.
     RepCancelled {
         booking: BookingId,
         sequence: i64,
         #[serde(default)]
         is_companion: bool,
+        #[serde(default)]
+        by_us: bool,
     },
     /// The conversation that somebody asked to have by mail, up to an entry of its log.
     Transcript { contact: ContactId, conversation: ConversationId, up_to: i64 },
@@ -143,6 +157,7 @@ impl Mail {
             Self::BookingEarlier { .. } => "booking_earlier",
             Self::CalendarStale { .. } => "calendar_stale",
             Self::RepBooked { .. } => "rep_booked",
+            Self::RepReminder { .. } => "rep_reminder",
             Self::RepCancelled { .. } => "rep_cancelled",
             Self::Transcript { .. } => "transcript",
             Self::HandoverGiven { .. } => "handover_given",
@@ -271,7 +286,7 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         Mail::WebinarMissed { contact, webinar } => webinar::missed(desk, mail, *contact, webinar, now).await,
         Mail::BookingConfirmed { booking, sequence }
         | Mail::BookingRescheduled { booking, sequence, was_at: _ }
-        | Mail::BookingCancelled { booking, sequence }
+        | Mail::BookingCancelled { booking, sequence, .. }
         | Mail::BookingReminder { booking, sequence } => {
             booking::to_visitor(desk, mail, *booking, *sequence, now).await
         }
@@ -279,7 +294,8 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         Mail::BookingEarlier { offer } => booking::earlier(desk, mail, *offer, now).await,
         Mail::CalendarStale { calendar } => calendar::stale(desk, mail, *calendar, now).await,
         Mail::RepBooked { booking, sequence, is_companion }
-        | Mail::RepCancelled { booking, sequence, is_companion } => {
+        | Mail::RepReminder { booking, sequence, is_companion }
+        | Mail::RepCancelled { booking, sequence, is_companion, .. } => {
             booking::to_rep(desk, mail, (*booking, *sequence), *is_companion, now).await
         }
         Mail::Transcript { contact, conversation, up_to } => {

@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -42,13 +42,39 @@ impl std::ops::Add<Nanos> for Moment {
     }
 }
 
+/// A step back by less than this is two threads that looked at the clock one after the other.
+const STEP_MS: i64 = 1_000;
+
+/// Time that only goes on: where the clock of the machine is put back, it goes on from where it was, so that nobody waits
+/// for the old time to come again.
+#[derive(Debug, Default)]
+struct Hands {
+    /// The latest time that the machine's clock showed since it was put back the last time.
+    seen: AtomicI64,
+    /// By how much it was put back in all.
+    lost: AtomicI64,
+}
+
 #[derive(Debug, Clone, Default)]
-struct SetClock(Arc<std::sync::atomic::AtomicI64>);
+struct SetClock(Arc<Hands>);
+
+impl SetClock {
+    fn set(&self, now: i64) {
+        let Hands { seen, lost } = &*self.0;
+        let before = seen.load(Relaxed);
+        if before.saturating_sub(now) <= STEP_MS {
+            seen.fetch_max(now, Relaxed);
+        } else if seen.compare_exchange(before, now, Relaxed, Relaxed).is_ok() {
+            // One of those who see it notes it.
+            lost.fetch_add(before - now, Relaxed);
+        }
+    }
+}
 
 impl GovernorClock for SetClock {
     type Instant = Moment;
     fn now(&self) -> Moment {
-        Moment(self.0.load(std::sync::atomic::Ordering::Relaxed))
+        Moment(self.0.seen.load(Relaxed).saturating_add(self.0.lost.load(Relaxed)))
     }
 }
 
@@ -108,13 +134,13 @@ impl Local {
         quota: Quota,
         now: Timestamp,
     ) -> Result<(), TooMany> {
-        self.clock.0.store(now.as_ms(), Relaxed);
+        self.clock.set(now.as_ms());
         let bucket = buckets.get(name, quota, &self.clock);
         if self.checks.fetch_add(1, Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             bucket.retain_recent();
         }
         bucket.check_key(key).map_err(|refused| {
-            let wait = refused.wait_time_from(Moment(now.as_ms())).as_millis();
+            let wait = refused.wait_time_from(self.clock.now()).as_millis();
             TooMany { retry_after_ms: i64::try_from(wait).unwrap_or(i64::MAX).max(1) }
         })
     }

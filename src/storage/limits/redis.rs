@@ -10,11 +10,16 @@ use crate::base::time::Timestamp;
 use crate::storage::redis::{Redis, Script};
 
 /// GCRA: the record is the theoretical arrival time of the next request that would be one too many.
-/// KEYS[1]; ARGV: now, milliseconds per request, burst. Answers the wait in milliseconds, 0 if allowed.
+/// KEYS[1]; ARGV: now, milliseconds per request, burst. Answers the wait in milliseconds, 0 if allowed. A record further
+/// ahead than a full bucket is of a clock that was put back since: nobody waits for the old time to come again.
 static GCRA: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"local now, step, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
           local arrival = math.max(tonumber(redis.call('get', KEYS[1]) or 0), now)
+          if arrival > now + burst * step then
+            arrival = now + burst * step
+            redis.call('set', KEYS[1], arrival, 'px', math.ceil(burst * step) + 1000)
+          end
           local wait = arrival + step - burst * step - now
           if wait > 0 then return math.ceil(wait) end
           redis.call('set', KEYS[1], arrival + step, 'px', math.ceil(arrival + step - now) + 1000)

@@ -43,6 +43,25 @@ async fn a_burst_passes_and_the_next_one_is_told_how_long_to_wait() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_put_back_shuts_nobody_out() {
+    for (name, limits) in back_ends().await {
+        let start = now();
+        for _ in 0..3 {
+            limits.check("hit", "a", QUOTA, start).await.expect(name);
+        }
+        limits.check("hit", "a", QUOTA, start).await.expect_err(name);
+        for back_ms in [60 * MINUTE_MS, 24 * 60 * MINUTE_MS] {
+            let then = start.plus_ms(-back_ms);
+            let refused = limits.check("hit", "a", QUOTA, then).await.expect_err("still one too many");
+            assert!(refused.retry_after_ms <= 10 * SECOND_MS, "{name}: {refused:?}");
+            let after = then.plus_ms(refused.retry_after_ms);
+            limits.check("hit", "a", QUOTA, after).await.expect("after the wait");
+            limits.check("hit", "a", QUOTA, after).await.expect_err("but only one more");
+        }
+    }
+}
+
+#[tokio::test]
 async fn keys_and_buckets_are_counted_apart() {
     for (name, limits) in back_ends().await {
         let start = now();

@@ -322,6 +322,7 @@
     w: "/console/content",
     v: "/console/traffic",
     o: "/console/outbox",
+    s: "/console/settings",
     n: "/console/notifications",
   };
   let going = 0;

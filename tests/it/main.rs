@@ -5,6 +5,7 @@
 
 mod support;
 
+mod accounts;
 mod architecture;
 mod booking;
 mod booking_nodes;
@@ -48,6 +49,7 @@ mod people;
 mod privacy;
 mod push;
 mod reports;
+mod routes;
 mod segments;
 mod streams;
 mod team_meetings;

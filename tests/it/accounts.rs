@@ -455,6 +455,32 @@ async fn a_key_is_shown_once_does_what_it_may_ends_and_is_revoked() {
     }
 }
 
+#[tokio::test]
+async fn the_command_line_makes_and_revokes_a_key() {
+    let app = app().await;
+    let run = |arguments: &[&str]| {
+        let config = app.folder().join("embudo.toml");
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_embudo"))
+            .args(["--config", &config.display().to_string(), "key"])
+            .args(arguments)
+            .output()
+            .expect("it runs");
+        (done.status.success(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+    };
+    let (is_done, text) = run(&["create", "Warehouse", "--scope", "sales:read,traffic:read", "--days", "30"]);
+    assert!(is_done, "{text}");
+    let client = app.client.with("authorization", &format!("Bearer {}", text.trim()));
+    client.get("/api/v1/companies").await.expect(200);
+    client.get("/api/v1/outbox").await.expect_problem(403, "api.scope_missing");
+    let (is_done, list) = run(&["list"]);
+    assert!(is_done && list.contains("Warehouse") && !list.contains(text.trim()), "{list}");
+    let id = list.split('\t').next().expect("an id");
+    assert!(run(&["revoke", id]).0);
+    client.get("/api/v1/companies").await.expect_problem(401, "api.key_unknown");
+    let (is_done, wrong) = run(&["create", "x", "--scope", "sales:all"]);
+    assert!(!is_done && wrong.contains("choose among traffic:read"), "{wrong}");
+}
+
 // ---- what is looked at ----------------------------------------------------------------------------
 
 #[tokio::test]

@@ -233,7 +233,12 @@ async fn the_command_line_lets_somebody_in_and_out() {
     let (is_done, _, wrong) = run(&["add", "bea@faro.example", "--role", "boss"]);
     assert!(!is_done && wrong.contains("choose one of admin, marketing, sdr, ae, cs, viewer"), "{wrong}");
     assert!(run(&["list"]).1.contains("ana@faro.example\tae\tAna Ruiz\tactive"));
+    let (is_done, link, _) = run(&["link", "ana@faro.example"]);
+    let path = link.trim().strip_prefix(&app.url).expect("a link of this server");
+    assert!(is_done && app.get(path).await.expect(200).body.contains("ana@faro.example"));
+    assert!(!run(&["link", "nobody@faro.example"]).0);
     assert!(run(&["disable", "ana@faro.example"]).0);
+    assert!(!run(&["link", "ana@faro.example"]).0);
     app.client.submit("/console/login", &fields).await.expect(401);
 }
 

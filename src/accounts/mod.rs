@@ -1,23 +1,34 @@
 //! The people of the company: who may enter the console, and what each role may do there.
 //!
 //! A password is kept as an Argon2id hash, a session as the hash of its random token. A session ends after 8 hours
-//! without a request, after 7 days in any case, and when its account is disabled.
+//! without a request, after 7 days in any case, and when its account is disabled. Whoever has a second factor opens a
+//! session in two steps; between them stands a ticket, which is good for nothing else.
+//!
+//! [`people`] says who is let in, [`passwords`] how a password is set, [`factor`] what the second factor is, [`api_keys`]
+//! what programs may do.
 
+pub mod api_keys;
+pub mod factor;
 mod password;
+pub mod passwords;
+pub mod people;
 mod role;
 mod store;
+mod totp;
 
 use crate::base::coded::Coded;
 use crate::base::email::{Email, InvalidEmail};
 use crate::base::ids::AccountId;
 use crate::base::language::Language;
-use crate::base::signing::{random_text, sha256_hex};
+use crate::base::signing::{Keys, random_text, sha256_hex};
 use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::storage;
 use crate::storage::db::{Db, Tx};
 use crate::storage::limits::{Limits, Quota, TooMany};
 
+pub use api_keys::{ApiKey, Area, Scope, Scopes};
 pub use password::SHORTEST as SHORTEST_PASSWORD;
+pub use people::Member;
 pub use role::{May, Role};
 pub use store::{find, find_by_email, list};
 
@@ -31,6 +42,9 @@ const TOUCH_MS: i64 = MINUTE_MS;
 /// Tries to log in to one account, and from one network: the second is wider because offices share an address.
 const PER_ACCOUNT: Quota = Quota { per_minute: 5, burst: 8 };
 const PER_NETWORK: Quota = Quota { per_minute: 20, burst: 30 };
+/// Codes of the second factor that one account may try. Three of a million are right at any time: whoever tries for a whole
+/// day finds one in two hundred and thirty accounts.
+const PER_CODE: Quota = Quota { per_minute: 1, burst: 8 };
 
 /// Somebody who may enter the console.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +56,8 @@ pub struct Account {
     pub language: Language,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
+    /// Since when a code is asked for beside the password; none if it is not.
+    pub second_factor_since: Option<Timestamp>,
 }
 
 /// A session that is open.
@@ -82,6 +98,33 @@ pub enum Error {
     /// The password is too short to be safe.
     #[error("a password needs at least {SHORTEST_PASSWORD} characters")]
     PasswordShort,
+    /// The password that was typed to confirm something is not the account's.
+    #[error("that is not your password")]
+    PasswordWrong,
+    /// Nobody could let people in any more.
+    #[error("this is the last administrator who can log in; make somebody else one first")]
+    LastAdmin,
+    /// A link that sets a password was used, replaced by another password, or has run out.
+    #[error("this link was used already or has run out; ask for a new one")]
+    LinkOver,
+    /// The code is not the one of this moment, or was used already.
+    #[error("that code is wrong, or it was used already")]
+    CodeWrong,
+    /// The second factor is on already, or is not on.
+    #[error("the second factor is not in this state any more")]
+    FactorState,
+    /// The role demands a second factor.
+    #[error("your role needs a second factor; set it up under your account")]
+    FactorNeeded,
+    /// No session has this name.
+    #[error("this session is over already")]
+    SessionUnknown,
+    /// No key has this id, or it was revoked.
+    #[error("there is no such key, or it was revoked already")]
+    KeyUnknown,
+    /// A key cannot be like this.
+    #[error("a key needs a name and something that it may do")]
+    KeyInvalid,
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] storage::Error),
@@ -99,6 +142,15 @@ impl Coded for Error {
             Self::EmailTaken(_) => "account.email_taken",
             Self::InvalidEmail(_) => "account.email_invalid",
             Self::PasswordShort => "account.password_short",
+            Self::PasswordWrong => "account.password_wrong",
+            Self::LastAdmin => "account.last_admin",
+            Self::LinkOver => "account.link_over",
+            Self::CodeWrong => "account.code_wrong",
+            Self::FactorState => "account.second_factor_state",
+            Self::FactorNeeded => "account.second_factor_needed",
+            Self::SessionUnknown => "account.session_unknown",
+            Self::KeyUnknown => "api.key_not_found",
+            Self::KeyInvalid => "api.key_invalid",
             Self::Storage(error) => error.code(),
         }
     }
@@ -142,13 +194,15 @@ pub async fn add(tx: &mut Tx, new: &NewAccount<'_>, now: Timestamp) -> Result<Ac
         language: new.language,
         created_at: now,
         disabled_at: None,
+        second_factor_since: None,
     };
     let hash = password::hash(new.password.to_owned()).await;
     store::insert(tx, &account, &hash).await?;
     Ok(account)
 }
 
-/// Disables an account and ends its sessions.
+/// Disables an account and ends its sessions. Whoever sits at the server may do it to the last administrator, too: she can
+/// make another one.
 ///
 /// # Errors
 /// [`Error::Unknown`].
@@ -163,28 +217,60 @@ pub async fn disable(tx: &mut Tx, email: &str, now: Timestamp) -> Result<Account
     Ok(account)
 }
 
-/// What somebody typed to be let in, and from where.
+/// The browser in which somebody logs in.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The network of its address: the address without its last part.
+    pub network: &'a str,
+    /// What it says it is.
+    pub browser: &'a str,
+    pub system: &'a str,
+    /// The token of its former session, if it has one.
+    pub former: Option<&'a str>,
+}
+
+/// What somebody typed to be let in, and where.
 #[derive(Debug, Clone, Copy)]
 pub struct Login<'a> {
     pub email: &'a str,
     pub password: &'a str,
-    /// The network of the browser's address.
-    pub network: &'a str,
-    /// The token of the browser's former session, if it has one.
-    pub former: Option<&'a str>,
+    pub from: Origin<'a>,
 }
 
-/// Lets somebody in: checks the password, ends the browser's former session and opens a new one. Returns its token.
+/// What the right password leads to.
+#[derive(Debug, Clone)]
+pub enum Entered {
+    /// A session, by its token.
+    In(String),
+    /// The second step: what [`log_in_by_code`] wants beside the code.
+    Asked(String),
+}
+
+/// A session as its owner sees it in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// By which it is ended. Nobody gets into it by that.
+    pub id: String,
+    pub since: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub network: String,
+    pub browser: String,
+    pub system: String,
+}
+
+/// Lets somebody in: checks the password, ends the browser's former session and opens a new one, unless a second factor has
+/// to be shown before.
 ///
 /// # Errors
 /// [`Error::LoginFailed`], [`Error::TooMany`].
 pub async fn log_in(
     db: &Db,
     limits: &dyn Limits,
+    keys: &Keys,
     login: &Login<'_>,
     now: Timestamp,
-) -> Result<(Account, String)> {
-    limits.check("login_network", login.network, PER_NETWORK, now).await?;
+) -> Result<Entered> {
+    limits.check("login_network", login.from.network, PER_NETWORK, now).await?;
     let email = Email::parse(login.email).ok();
     if let Some(email) = &email {
         limits.check("login_account", email.as_str(), PER_ACCOUNT, now).await?;
@@ -193,21 +279,71 @@ pub async fn log_in(
         Some(email) => store::with_hash(&mut db.read(), email).await?,
         None => None,
     };
-    let (account, hash) = known.map_or((None, None), |(account, hash)| (Some(account), Some(hash)));
     // The same work for an unknown address, so that the time taken does not tell who has an account.
-    let is_right = password::verify(login.password.to_owned(), hash).await;
-    let account = account.filter(|account| is_right && account.disabled_at.is_none());
-    let account = account.ok_or(Error::LoginFailed)?;
-    let token = random_text(32);
+    let is_right = password::verify(login.password.to_owned(), known.as_ref().map(|(_, hash)| hash)).await;
+    let known = known.filter(|(account, _)| is_right && account.disabled_at.is_none());
+    let (account, hash) = known.ok_or(Error::LoginFailed)?;
+    if account.second_factor_since.is_some() {
+        return Ok(Entered::Asked(passwords::ticket(keys, account.id, &hash, now)));
+    }
+    open(db.begin().await?, account.id, &login.from, now).await.map(Entered::In)
+}
+
+/// Lets somebody in whose password was right: the code of the second factor, or a recovery code.
+///
+/// # Errors
+/// [`Error::LoginFailed`] for a ticket that is not ours or has run out, [`Error::CodeWrong`], [`Error::TooMany`].
+pub async fn log_in_by_code(
+    db: &Db,
+    limits: &dyn Limits,
+    keys: &Keys,
+    (ticket, code): (&str, &str),
+    from: &Origin<'_>,
+    now: Timestamp,
+) -> Result<String> {
+    limits.check("login_network", from.network, PER_NETWORK, now).await?;
+    let account = passwords::holder(&mut db.read(), keys, ticket, now).await?.ok_or(Error::LoginFailed)?;
+    limits.check("login_code", &account.id.to_string(), PER_CODE, now).await?;
     let mut tx = db.begin().await?;
-    if let Some(former) = login.former {
+    factor::spend(&mut tx, keys, account.id, code, now).await?;
+    open(tx, account.id, from, now).await
+}
+
+async fn open(mut tx: Tx, account: AccountId, from: &Origin<'_>, now: Timestamp) -> Result<String> {
+    let token = random_text(32);
+    if let Some(former) = from.former {
         store::end_session(&mut tx, &sha256_hex(former)).await?;
     }
     store::end_over(&mut tx, now, now.plus_ms(-IDLE_MS)).await?;
-    let expires = now.plus_ms(LIFETIME_MS);
-    store::open_session(&mut tx, &sha256_hex(&token), account.id, &random_text(24), now, expires).await?;
+    let (hash, csrf) = (sha256_hex(&token), random_text(24));
+    store::open_session(&mut tx, (&hash, &csrf), account, from, now, now.plus_ms(LIFETIME_MS)).await?;
     tx.commit().await?;
-    Ok((account, token))
+    Ok(token)
+}
+
+/// The open sessions of an account, the latest used first.
+///
+/// # Errors
+/// As the store says.
+pub async fn devices(db: &Db, account: AccountId, now: Timestamp) -> Result<Vec<Device>> {
+    Ok(store::devices(&mut db.read(), account, now, now.plus_ms(-IDLE_MS)).await?)
+}
+
+/// Ends one session of an account.
+///
+/// # Errors
+/// [`Error::SessionUnknown`].
+pub async fn end_device(tx: &mut Tx, account: AccountId, device: &str) -> Result<()> {
+    let is_ended = store::end_session_of(tx, account, device).await?;
+    if is_ended { Ok(()) } else { Err(Error::SessionUnknown) }
+}
+
+/// Ends all sessions of an account but that of a token; returns how many.
+///
+/// # Errors
+/// As the store says.
+pub async fn end_other_devices(tx: &mut Tx, account: AccountId, token: &str) -> Result<u64> {
+    Ok(store::end_other_sessions(tx, account, &sha256_hex(token)).await?)
 }
 
 /// The open session of a token.
@@ -276,8 +412,22 @@ mod tests {
     }
 
     async fn enter_with(db: &Db, limits: &Local, email: &str, password: &str) -> Result<String> {
-        let login = Login { email, password, network: "192.0.2.0/24", former: None };
-        log_in(db, limits, &login, NOW).await.map(|(_, token)| token)
+        let login = Login { email, password, from: Origin { former: None, ..HERE } };
+        token_of(log_in(db, limits, &keys(), &login, NOW).await)
+    }
+
+    const HERE: Origin<'static> =
+        Origin { network: "192.0.2.0/24", browser: "Firefox", system: "Linux", former: None };
+
+    fn keys() -> Keys {
+        Keys::new(&crate::base::secret::Secret::new("a secret of at least thirty-two characters"))
+    }
+
+    fn token_of(entered: Result<Entered>) -> Result<String> {
+        entered.map(|entered| match entered {
+            Entered::In(token) => token,
+            Entered::Asked(_) => panic!("no second factor is set up"),
+        })
     }
 
     async fn enter(db: &Db) -> String {
@@ -322,10 +472,10 @@ mod tests {
         let again = Login {
             email: "mike@faro.example",
             password: PASSWORD,
-            network: "192.0.2.0/24",
-            former: Some(&first),
+            from: Origin { former: Some(&first), ..HERE },
         };
-        let (_, second) = log_in(&db, &Local::default(), &again, NOW).await.expect("let in");
+        let entered = log_in(&db, &Local::default(), &keys(), &again, NOW).await;
+        let second = token_of(entered).expect("let in");
         assert_ne!(first, second);
         assert!(session(&db, &first, NOW).await.is_err());
         let open = session(&db, &second, NOW).await.expect("open");

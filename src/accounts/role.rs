@@ -43,6 +43,8 @@ pub enum May {
     Define,
     /// See how the server is set up.
     Operate,
+    /// Let people and programs in, say what they may do, and see them out.
+    Admit,
 }
 
 impl Role {
@@ -73,7 +75,7 @@ impl Role {
             May::Chat => matches!(self, Self::Admin | Self::Sdr | Self::Ae | Self::Cs),
             May::SetOutcome => matches!(self, Self::Admin | Self::Sdr | Self::Ae),
             May::Decide | May::Tend => self != Self::Viewer,
-            May::Operate | May::Privacy => self == Self::Admin,
+            May::Operate | May::Privacy | May::Admit => self == Self::Admin,
             May::Curate => matches!(self, Self::Admin | Self::Marketing),
             May::Define => matches!(self, Self::Admin | Self::Marketing | Self::Sdr | Self::Ae),
             May::ReadMails => matches!(self, Self::Admin | Self::Marketing | Self::Sdr),
@@ -100,5 +102,6 @@ mod tests {
     fn every_word_leads_back_to_its_role() {
         assert!(Role::ALL.into_iter().all(|role| Role::of_word(role.word()) == Some(role)));
         assert_eq!(Role::of_word("root"), None);
+        assert_eq!(Role::ALL.map(Role::word), crate::config::ROLES);
     }
 }

@@ -112,6 +112,8 @@ ids! {
     AccountId,
     /// One activity of a visitor or contact.
     ActivityId,
+    /// A key that a program sends.
+    ApiKeyId,
     /// A hold or booking; the same for life.
     BookingId,
     /// A calendar in which a rep is busy elsewhere.

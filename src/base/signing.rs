@@ -52,6 +52,11 @@ pub enum Purpose {
     CalendarFeed,
     /// See the traffic of one site. Subject: the id of the shared link.
     SharedTraffic,
+    /// Set the password of one account. Subject: the account and a digest of the password that it replaces, with a blank
+    /// between: it is good for one change.
+    Password,
+    /// Go on to the second step of a login. Subject: as of a password.
+    SecondStep,
 }
 
 impl Purpose {
@@ -75,6 +80,8 @@ impl Purpose {
             Self::FormNonce => "form",
             Self::CalendarFeed => "calendar",
             Self::SharedTraffic => "traffic",
+            Self::Password => "password",
+            Self::SecondStep => "second step",
         }
     }
 }

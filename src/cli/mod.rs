@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod flow;
 mod forms;
+mod key;
 mod lifecycle;
 mod mail;
 mod notify;
@@ -57,6 +58,8 @@ enum Command {
     Flow(flow::Arguments),
     /// Look at submissions that seem odd.
     Forms(forms::Arguments),
+    /// Keys for programs.
+    Key(key::Arguments),
     /// Explain the lifecycle.
     Lifecycle(lifecycle::Arguments),
     /// Who belongs to which segment.
@@ -95,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(own) => settings(arguments.config).and_then(|config| doctor::run(&own, &config)),
         Command::Flow(own) => settings(arguments.config).and_then(|config| flow::run(&own, &config)),
         Command::Forms(own) => settings(arguments.config).and_then(|config| forms::run(&own, &config)),
+        Command::Key(own) => settings(arguments.config).and_then(|config| key::run(own, &config)),
         Command::Lifecycle(own) => {
             settings(arguments.config).and_then(|config| lifecycle::run(&own, &config))
         }

@@ -1,11 +1,14 @@
-//! `embudo user add|list|disable`.
+//! `embudo user add|list|link|disable`.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::accounts::passwords::{self, RESET_MS};
 use crate::accounts::{self, NewAccount, Role, SHORTEST_PASSWORD};
+use crate::app::keys_of;
+use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::base::signing::random_text;
 use crate::config::Config;
@@ -38,6 +41,11 @@ enum What {
     },
     /// Show who may enter.
     List,
+    /// Print a link with which somebody sets a new password: it works for half an hour, and once.
+    Link {
+        /// The address they log in with.
+        email: String,
+    },
     /// Let somebody in no longer, and log them out.
     Disable {
         /// The address they log in with.
@@ -77,6 +85,19 @@ pub fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
                     let state = if account.disabled_at.is_some() { "disabled" } else { "active" };
                     println!("{}\t{}\t{}\t{state}", account.email, account.role.word(), account.name);
                 }
+            }
+            What::Link { email } => {
+                let known = Email::parse(&email).ok();
+                let known = match known {
+                    Some(email) => accounts::find_by_email(&mut stores.db.read(), &email).await?,
+                    None => None,
+                };
+                let account = known.ok_or_else(|| accounts::Error::Unknown(email.clone()))?;
+                let (keys, expires) = (keys_of(&config)?, now.plus_ms(RESET_MS));
+                let reads = &mut stores.db.read();
+                let token = passwords::link(reads, &keys, account.id, now, expires).await?;
+                let token = token.with_context(|| format!("the account of {email} is disabled"))?;
+                println!("{}/console/password?token={token}", config.server.public_url);
             }
             What::Disable { email } => {
                 let mut tx = stores.db.begin().await?;

@@ -17,6 +17,8 @@ const SECRET_LENGTH: usize = 32;
 const API_KEY_LENGTH: usize = 24;
 /// An address has at most 64 octets before the `@` (RFC 5321, 4.5.3.1.1); a plus and 48 digits of a token are ours.
 const BOUNCES_LENGTH: usize = 15;
+/// The words of the roles; a test of theirs holds them together.
+pub const ROLES: [&str; 6] = ["admin", "marketing", "sdr", "ae", "cs", "viewer"];
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 /// All that is wrong with the settings, as people read it.
@@ -112,6 +114,12 @@ fn impossible(config: &Config, layers: &Layers, report: &Report) {
                 let item = format!("{name}[{index}]");
                 wrong(if layers.knows(&item) { &item } else { name }, message);
             }
+        }
+    }
+    for role in &config.accounts.second_factor_for {
+        if !ROLES.contains(&role.as_str()) {
+            let message = format!("\"{role}\" is no role; choose among {}", ROLES.join(", "));
+            wrong("accounts.second_factor_for", message);
         }
     }
     let retention = &config.retention;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use load::{DEFAULT, Mistakes};
+pub use load::{DEFAULT, Mistakes, ROLES};
 
 use crate::base::language::Language;
 use crate::base::secret::Secret;
@@ -26,6 +26,7 @@ pub struct Config {
     pub calendars: Calendars,
     pub chat: Chat,
     pub mail: Mail,
+    pub accounts: Accounts,
     pub api: Api,
     pub retention: Retention,
     pub outbound: Outbound,
@@ -168,6 +169,19 @@ pub struct Dkim {
     pub rsa_key: Secret,
     pub ed25519_selector: String,
     pub ed25519_key: Secret,
+}
+
+/// Who enters the console, and how.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Accounts {
+    pub second_factor_for: Vec<String>,
+}
+
+impl Accounts {
+    /// Whether people of this role need a second factor.
+    pub fn demands_factor(&self, role: &str) -> bool {
+        self.second_factor_for.iter().any(|known| known == role)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

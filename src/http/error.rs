@@ -11,14 +11,23 @@ use crate::base::coded::Coded;
 
 /// One line a code: its status, and a title that is the same for every occurrence.
 pub const CODES: &[(&str, u16, &str)] = &[
+    ("account.code_wrong", 422, "The code is wrong or was used"),
     ("account.email_invalid", 422, "The address is not an e-mail address"),
     ("account.email_taken", 409, "There is an account with this address already"),
     ("account.forbidden", 403, "Your role may not do this"),
+    ("account.last_admin", 409, "Somebody must be able to let people in"),
+    ("account.link_over", 410, "The link was used or has run out"),
     ("account.login_failed", 401, "The address or the password is wrong"),
     ("account.not_logged_in", 401, "Log in first"),
     ("account.password_short", 422, "The password is too short"),
+    ("account.password_wrong", 422, "The password is wrong"),
+    ("account.second_factor_needed", 403, "The role needs a second factor"),
+    ("account.second_factor_state", 409, "The second factor is not in this state"),
+    ("account.session_unknown", 404, "There is no such session"),
     ("account.unknown", 404, "There is no such account"),
     ("activity.unknown", 404, "There is no such activity"),
+    ("api.key_invalid", 422, "A key cannot be like this"),
+    ("api.key_not_found", 404, "There is no such key"),
     ("api.key_unknown", 401, "The API key is missing or unknown"),
     ("api.scope_missing", 403, "The API key may not do this"),
     ("asset.unknown", 404, "There is no such file"),

@@ -1,6 +1,6 @@
 //! The doors. A handler extracts, makes one call into the domain, and renders.
 
-mod api;
+pub mod api;
 mod booking;
 mod collect;
 mod cors;
@@ -41,7 +41,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, Service};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
-use actix_web::middleware::Compress;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App as ActixApp, HttpResponse, HttpServer, ResponseError, web};
 
 use crate::app::App;
@@ -100,6 +100,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .configure(|doors| collect::hits(doors, &shared.config.collector.paths))
             .service(
                 web::scope("")
+                    .wrap(from_fn(api::guard))
                     .wrap(Compress::default())
                     .wrap_fn(|request, service| {
                         let answer = service.call(request);

@@ -1,15 +1,16 @@
 //! The operator's door: is it alive, is it ready, what was counted.
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use serde_json::json;
-use subtle::ConstantTimeEq;
 
 use super::Shared;
+use super::api::Granted;
 use super::chat::Hub;
 use super::error::Problem;
 use super::proxies::KNOWN;
-use super::request::bearer;
+use crate::accounts::{Area, Scope};
+use crate::app::App;
 use crate::base::network::Networks;
 use crate::base::time::Timestamp;
 use crate::jobs::queue::{self, Depth};
@@ -28,16 +29,37 @@ async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "live" }))
 }
 
+/// Whether the stores answer.
+pub struct Readiness {
+    pub database: bool,
+    pub hits: bool,
+    pub hot: bool,
+}
+
+impl Readiness {
+    /// Asks each of them.
+    pub async fn of(app: &App) -> Self {
+        Self {
+            database: app.stores.db.ping().await.is_ok(),
+            hits: app.stores.hits.ping().await.is_ok(),
+            hot: app.stores.hot.get("ready", app.clock.now()).await.is_ok(),
+        }
+    }
+
+    /// Whether all do.
+    pub fn is_ready(&self) -> bool {
+        self.database && self.hits && self.hot
+    }
+}
+
 /// The stores answer.
 async fn ready(app: Shared) -> HttpResponse {
-    let db = app.stores.db.ping().await;
-    let hits = app.stores.hits.ping().await;
-    let hot = app.stores.hot.get("ready", app.clock.now()).await;
-    let is_ready = db.is_ok() && hits.is_ok() && hot.is_ok();
+    let found = Readiness::of(&app).await;
+    let is_ready = found.is_ready();
     let word = |is_fine: bool| if is_fine { "ok" } else { "down" };
     let report = json!({
         "status": if is_ready { "ready" } else { "not ready" },
-        "database": word(db.is_ok()), "hits": word(hits.is_ok()), "hot": word(hot.is_ok()),
+        "database": word(found.database), "hits": word(found.hits), "hot": word(found.hot),
         "engine": app.stores.db.engine(),
         // The set that ran before still runs: ready all the same.
         "definitions": if app.fallback.is_some() { "kept" } else { "ok" },
@@ -51,7 +73,7 @@ async fn metrics(app: Shared, hub: web::Data<Hub>, request: HttpRequest) -> Resu
     if !app.config.telemetry.metrics {
         return Err(super::not_found());
     }
-    if !is_near(&app, &request) && !has_key(&app, &request) {
+    if !is_near(&app, &request) && !has_key(&request) {
         return Err(Problem::new("api.key_unknown", "Send one of `api.keys` as a bearer token."));
     }
     let counts = app.collector.counts();
@@ -143,7 +165,6 @@ fn is_near(app: &Shared, request: &HttpRequest) -> bool {
     !is_forwarded && request.peer_addr().is_some_and(|peer| near.contain(peer.ip()))
 }
 
-fn has_key(app: &Shared, request: &HttpRequest) -> bool {
-    let given = bearer(request).unwrap_or_default().as_bytes();
-    app.config.api.keys.iter().any(|key| bool::from(key.expose().as_bytes().ct_eq(given)))
+fn has_key(request: &HttpRequest) -> bool {
+    request.extensions().get::<Granted>().is_some_and(|granted| granted.0.allow(Scope::read(Area::Metrics)))
 }

@@ -413,6 +413,7 @@ async fn audited(
     authorised_for_people(&app, &request)?;
     let contact = asked.contact.as_deref().map(id_of).transpose()?;
     let before = Timestamp(asked.before.unwrap_or(i64::MAX));
-    let entries = audit::list(&mut app.stores.db.read(), contact, before, AUDIT_MOST).await?;
+    let filter = audit::Filter { contact, before, ..audit::Filter::default() };
+    let entries = audit::list(&mut app.stores.db.read(), &filter, AUDIT_MOST).await?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "entries": entries })))
 }

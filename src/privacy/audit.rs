@@ -52,6 +52,10 @@ pub enum Act {
 }
 
 impl Act {
+    /// Everything that is written down.
+    pub const ALL: [Self; 6] =
+        [Self::Saw, Self::Exported, Self::Erased, Self::Merged, Self::Unmerged, Self::Changed];
+
     /// The word in the table and in texts.
     pub fn word(self) -> &'static str {
         match self {
@@ -138,15 +142,29 @@ async fn look(db: &Db, by: By, contact: Option<ContactId>, details: &Json, now: 
     tx.commit().await
 }
 
-/// Entries before a moment, the latest first; of one contact, or of all.
+/// Which entries are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    pub contact: Option<ContactId>,
+    /// `account:ID`, `api`, `cli`, `rule` or `contact`.
+    pub actor: Option<String>,
+    pub action: Option<String>,
+    /// From this moment on.
+    pub from: Timestamp,
+    /// Before this moment.
+    pub before: Timestamp,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self { contact: None, actor: None, action: None, from: Timestamp(0), before: Timestamp(i64::MAX) }
+    }
+}
+
+/// The entries that are wanted, the latest first.
 ///
 /// # Errors
 /// As the store says.
-pub async fn list(
-    q: &mut impl Queries,
-    contact: Option<ContactId>,
-    before: Timestamp,
-    most: i64,
-) -> Result<Vec<Entry>> {
-    store::audit(q, contact, before, most).await
+pub async fn list(q: &mut impl Queries, filter: &Filter, most: i64) -> Result<Vec<Entry>> {
+    store::audit(q, filter, most).await
 }

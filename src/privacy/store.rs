@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::audit::Entry;
+use super::audit::{Entry, Filter};
 use super::erase::InCrm;
 use crate::base::ids::{ContactId, ConversationId, VisitorId, new_key};
 use crate::base::time::Timestamp;
@@ -45,6 +45,13 @@ pub const PERSONAL: &[Personal] = &[
     },
     Personal { table: "accounts", export: None, erase: None, because: "the company's own people" },
     Personal { table: "account_sessions", export: None, erase: None, because: "the company's own people" },
+    Personal {
+        table: "account_recovery_codes",
+        export: None,
+        erase: None,
+        because: "the company's own people",
+    },
+    Personal { table: "api_keys", export: None, erase: None, because: "the company's own programs" },
 ];
 
 /// A kind of rows with a life of its own.
@@ -263,12 +270,7 @@ pub(super) async fn has_list_since(
     Ok(row.is_some())
 }
 
-pub(super) async fn audit(
-    q: &mut impl Queries,
-    contact: Option<ContactId>,
-    before: Timestamp,
-    most: i64,
-) -> Result<Vec<Entry>> {
+pub(super) async fn audit(q: &mut impl Queries, filter: &Filter, most: i64) -> Result<Vec<Entry>> {
     let rows = q
         .query(
             sql!(
@@ -276,10 +278,19 @@ pub(super) async fn audit(
                  from audit u
                  left join accounts a on u.actor = 'account:' || a.id
                  left join contacts c on c.id = u.contact_id
-                 where (cast($1 as text) is null or u.contact_id = $1) and u.at < $2
+                 where (cast($1 as text) is null or u.contact_id = $1) and u.at < $2 and u.at >= $4
+                     and (cast($5 as text) is null or u.actor = $5)
+                     and (cast($6 as text) is null or u.action = $6)
                  order by u.at desc, u.id desc limit $3"
             ),
-            params![contact, before, most],
+            params![
+                filter.contact,
+                filter.before,
+                most,
+                filter.from,
+                filter.actor.as_deref(),
+                filter.action.as_deref(),
+            ],
         )
         .await?;
     rows.iter()

@@ -13,12 +13,12 @@ use serde_json::json;
 use crate::support::answer::{Answer, Client};
 use crate::support::app::{TestApp, set};
 
-const PASSWORD: &str = "a lighthouse at night";
+pub const PASSWORD: &str = "a lighthouse at night";
 
 /// Somebody who is logged in.
 pub struct Agent {
-    client: Client,
-    csrf: String,
+    pub client: Client,
+    pub csrf: String,
 }
 
 impl Agent {
@@ -44,7 +44,7 @@ async fn app() -> TestApp {
     TestApp::start_with(|settings| set(settings, "server", "workers", 2)).await
 }
 
-async fn hire(app: &TestApp, email: &str, role: Role, language: Language) {
+pub async fn hire(app: &TestApp, email: &str, role: Role, language: Language) {
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     let name = email.split('@').next().expect("a name");
     let new = NewAccount { email, name, role, language, password: PASSWORD };
@@ -52,7 +52,7 @@ async fn hire(app: &TestApp, email: &str, role: Role, language: Language) {
     tx.commit().await.expect("commits");
 }
 
-fn cookie_of(answer: &Answer) -> String {
+pub fn cookie_of(answer: &Answer) -> String {
     answer.header("set-cookie").split(';').next().expect("a cookie").to_owned()
 }
 
@@ -234,7 +234,12 @@ async fn the_command_line_lets_somebody_in_and_out() {
     let (is_done, _, wrong) = run(&["add", "bea@faro.example", "--role", "boss"]);
     assert!(!is_done && wrong.contains("choose one of admin, marketing, sdr, ae, cs, viewer"), "{wrong}");
     assert!(run(&["list"]).1.contains("ana@faro.example\tae\tAna Ruiz\tactive"));
+    let (is_done, link, _) = run(&["link", "ana@faro.example"]);
+    let path = link.trim().strip_prefix(&app.url).expect("a link of this server");
+    assert!(is_done && app.get(path).await.expect(200).body.contains("ana@faro.example"));
+    assert!(!run(&["link", "nobody@faro.example"]).0);
     assert!(run(&["disable", "ana@faro.example"]).0);
+    assert!(!run(&["link", "ana@faro.example"]).0);
     app.client.submit("/console/login", &fields).await.expect(401);
 }
 
@@ -319,6 +324,15 @@ async fn looking_changes_nothing() {
         format!("/console/inbox/{chat}"),
         "/console/outbox".to_owned(),
         "/console/addresses".to_owned(),
+        "/console/settings".to_owned(),
+        "/console/account".to_owned(),
+        "/console/account/second-factor".to_owned(),
+        "/console/accounts".to_owned(),
+        "/console/keys".to_owned(),
+        "/console/health".to_owned(),
+        "/console/retention".to_owned(),
+        "/console/sites".to_owned(),
+        "/console/audit".to_owned(),
         "/console/notifications".to_owned(),
         "/console/work".to_owned(),
         "/console/lifecycle".to_owned(),
@@ -350,6 +364,15 @@ async fn every_page_keeps_to_a_strict_policy_without_inline_code() {
         "/console/content".to_owned(),
         "/console/outbox".to_owned(),
         "/console/addresses".to_owned(),
+        "/console/settings".to_owned(),
+        "/console/account".to_owned(),
+        "/console/account/second-factor".to_owned(),
+        "/console/accounts".to_owned(),
+        "/console/keys".to_owned(),
+        "/console/health".to_owned(),
+        "/console/retention".to_owned(),
+        "/console/sites".to_owned(),
+        "/console/audit".to_owned(),
         "/console/notifications".to_owned(),
         "/console/work".to_owned(),
         "/console/lifecycle".to_owned(),

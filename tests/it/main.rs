@@ -5,6 +5,7 @@
 
 mod support;
 
+mod accounts;
 mod architecture;
 mod booking;
 mod booking_nodes;
@@ -54,6 +55,7 @@ mod preferences;
 mod privacy;
 mod push;
 mod reports;
+mod routes;
 mod segments;
 mod streams;
 mod team_meetings;

@@ -351,6 +351,7 @@
     w: "/console/content",
     v: "/console/traffic",
     o: "/console/outbox",
+    s: "/console/settings",
     n: "/console/notifications",
   };
   let going = 0;

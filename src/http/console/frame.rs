@@ -98,6 +98,14 @@ impl Reader {
         (midnight(date), midnight(date.tomorrow().unwrap_or(date)))
     }
 
+    /// The same of a day that is written as 2026-12-24; none if it is no day.
+    pub fn day_named(&self, text: &str) -> Option<(Timestamp, Timestamp)> {
+        let date = text.parse::<jiff::civil::Date>().ok()?;
+        let zone = zone(&self.zone()).unwrap_or(jiff::tz::TimeZone::UTC);
+        let midnight = |date| wall::instant(&zone, date, 0, wall::Edge::Start);
+        Some((midnight(date)?, midnight(date.tomorrow().ok()?)?))
+    }
+
     /// A parameter of the address; empty ones count as missing.
     pub fn asked(&self, name: &str) -> Option<String> {
         url::form_urlencoded::parse(self.request.query_string().as_bytes())
@@ -198,7 +206,9 @@ impl Reader {
     /// What was just done, said on the next page.
     fn flash(&self) -> Option<Json> {
         let done = self.asked("done")?;
-        let text = self.text(&format!("console.done.{done}"))?;
+        let text = self
+            .text(&format!("console.done.{done}"))
+            .or_else(|| self.text(&format!("settings.done.{done}")))?;
         Some(json!({ "tone": "good", "text": text }))
     }
 

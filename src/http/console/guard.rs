@@ -8,8 +8,8 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use subtle::ConstantTimeEq;
 
-use super::frame::{Reader, SESSION_COOKIES};
-use super::{DOORS, login};
+use super::frame::{Reader, SESSION_COOKIES, see};
+use super::{DOORS, login, password, settings};
 use crate::accounts::{self, Session};
 use crate::http::Shared;
 use crate::http::error::Problem;
@@ -27,6 +27,12 @@ const HEADERS: &[(&str, &str)] = &[
     ("cross-origin-opener-policy", "same-origin"),
     ("x-robots-tag", "noindex, nofollow"),
 ];
+
+/// What is open to whoever is not logged in. Their forms must come from a page of ours all the same.
+pub const OPEN: [&str; 4] = [login::PATH, login::CODE, password::FORGOT, password::PATH];
+
+/// What is open to whoever has to set up a second factor first: all that belongs to her own account.
+const OWN: &str = "/console/account";
 
 /// Lets a request through to its handler, or answers in its stead.
 pub async fn guard(
@@ -65,7 +71,7 @@ pub async fn guard(
 async fn check(request: &mut ServiceRequest) -> Result<(), Problem> {
     let app: Shared = request.app_data::<Shared>().cloned().ok_or_else(super::super::not_found)?;
     let pattern = request.match_pattern().unwrap_or_default();
-    if pattern == login::PATH {
+    if OPEN.contains(&pattern.as_str()) {
         return if request.method() == Method::POST { check_origin(request.request(), &app) } else { Ok(()) };
     }
     let token = session_token(request.request()).ok_or(accounts::Error::NotLoggedIn)?;
@@ -76,6 +82,14 @@ async fn check(request: &mut ServiceRequest) -> Result<(), Problem> {
     let door = door.ok_or_else(super::super::not_found)?;
     if !session.account.role.may(door.needs) {
         return Err(accounts::Error::Forbidden.into());
+    }
+    let account = &session.account;
+    let lacks_factor =
+        account.second_factor_since.is_none() && app.config.accounts.demands_factor(account.role.word());
+    let is_hers = door.path.starts_with(OWN) && !door.path.starts_with("/console/accounts")
+        || matches!(door.path, "/console/logout" | "/console/language");
+    if lacks_factor && !is_hers {
+        return Err(accounts::Error::FactorNeeded.into());
     }
     if door.method == Method::POST {
         check_origin(request.request(), &app)?;
@@ -138,6 +152,9 @@ async fn page_of(request: &HttpRequest, problem: &Problem) -> HttpResponse {
         || request.headers().contains_key("x-csrf-token");
     if problem.code() == "account.not_logged_in" && !is_script {
         return login::ask(request);
+    }
+    if problem.code() == "account.second_factor_needed" && !is_script {
+        return see(settings::account::FACTOR);
     }
     let session = request.extensions().get::<Session>().cloned();
     let (Some(app), Some(session)) = (request.app_data::<Shared>().cloned(), session) else {

@@ -2,14 +2,15 @@
 
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::StatusCode;
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{LOCATION, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::frame::{Reader, SESSION_COOKIES, address, inside, see};
 use super::guard::session_token;
-use crate::accounts::{self, LIFETIME_MS, Login};
+use super::push::AGENTS;
+use crate::accounts::{self, Entered, LIFETIME_MS, Login, Origin};
 use crate::base::coded::Coded;
 use crate::base::language::Language;
 use crate::base::network::network_of;
@@ -21,6 +22,8 @@ use crate::notify::push;
 
 /// The door that is open to everybody.
 pub const PATH: &str = "/console/login";
+/// Where the second step of a login leads.
+pub const CODE: &str = "/console/login/code";
 
 /// Sends whoever is not logged in to the login, and from there back to what they wanted to see.
 pub fn ask(request: &HttpRequest) -> HttpResponse {
@@ -37,7 +40,7 @@ pub async fn refuse(request: &HttpRequest, problem: &str) -> HttpResponse {
     let Some(app) = request.app_data::<Shared>() else {
         return Problem::new("csrf.failed", "Log in on this site's own page.").error_response();
     };
-    page(app, request, StatusCode::FORBIDDEN, Some(problem), "", "/console")
+    form(app, request, StatusCode::FORBIDDEN, Some(problem), "", "/console")
 }
 
 /// `GET /console/login`.
@@ -53,7 +56,7 @@ pub async fn show(app: Shared, request: HttpRequest) -> HttpResponse {
         return see("/console");
     }
     let problem = asked("problem").filter(|problem| problem == "expired");
-    page(&app, &request, StatusCode::OK, problem.as_deref(), "", &asked("next").unwrap_or_default())
+    form(&app, &request, StatusCode::OK, problem.as_deref(), "", &asked("next").unwrap_or_default())
 }
 
 /// What the login's form sends.
@@ -74,30 +77,111 @@ pub async fn enter(
     proxies: web::Data<Proxies>,
     typed: web::Form<Typed>,
 ) -> HttpResponse {
-    let former = session_token(&request);
-    let network = network_of(proxies.client(&request));
-    let login = Login {
-        email: &typed.email,
-        password: &typed.password,
-        network: &network,
-        former: former.as_deref(),
-    };
-    match accounts::log_in(&app.stores.db, &*app.stores.limits, &login, app.clock.now()).await {
-        Ok((_, token)) => {
-            let mut answer = see(&typed.next);
-            // A cookie is refused only if its name or value could not be written into a header.
-            let _ = answer.add_cookie(&cookie(&app, &token, Duration::milliseconds(LIFETIME_MS)));
-            answer
-        }
+    let browser = Browser::of(&request, &proxies);
+    let login = Login { email: &typed.email, password: &typed.password, from: browser.origin() };
+    let stores = &app.stores;
+    match accounts::log_in(&stores.db, &*stores.limits, &app.keys, &login, app.clock.now()).await {
+        Ok(Entered::In(token)) => enter_with(&app, &token, &typed.next),
+        Ok(Entered::Asked(ticket)) => second_step(&app, &request, StatusCode::OK, &ticket, &typed.next, None),
         Err(error) => {
             let (status, problem) = match error.code() {
                 "limit.too_many" => (StatusCode::TOO_MANY_REQUESTS, "limited"),
                 "account.login_failed" => (StatusCode::UNAUTHORIZED, "wrong"),
                 _ => return Problem::from(error).error_response(),
             };
-            page(&app, &request, status, Some(problem), &typed.email, &typed.next)
+            form(&app, &request, status, Some(problem), &typed.email, &typed.next)
         }
     }
+}
+
+fn enter_with(app: &Shared, token: &str, next: &str) -> HttpResponse {
+    let mut answer = see(next);
+    // A cookie is refused only if its name or value could not be written into a header.
+    let _ = answer.add_cookie(&cookie(app, token, Duration::milliseconds(LIFETIME_MS)));
+    answer
+}
+
+/// The browser that somebody logs in with.
+struct Browser {
+    network: String,
+    browser: String,
+    system: String,
+    former: Option<String>,
+}
+
+impl Browser {
+    fn of(request: &HttpRequest, proxies: &Proxies) -> Self {
+        let known = AGENTS.read(request::header(request, USER_AGENT));
+        Self {
+            network: network_of(proxies.client(request)),
+            browser: known.agent.browser.to_string(),
+            system: known.agent.os.to_string(),
+            former: session_token(request),
+        }
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            network: &self.network,
+            browser: &self.browser,
+            system: &self.system,
+            former: self.former.as_deref(),
+        }
+    }
+}
+
+/// What the second step's form sends.
+#[derive(Deserialize)]
+pub struct Shown {
+    #[serde(default)]
+    ticket: String,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /console/login/code`: the second step.
+pub async fn enter_by_code(
+    app: Shared,
+    request: HttpRequest,
+    proxies: web::Data<Proxies>,
+    shown: web::Form<Shown>,
+) -> HttpResponse {
+    let browser = Browser::of(&request, &proxies);
+    let (stores, both) = (&app.stores, (shown.ticket.as_str(), shown.code.as_str()));
+    let (limits, now) = (&*stores.limits, app.clock.now());
+    let entered = accounts::log_in_by_code(&stores.db, limits, &app.keys, both, &browser.origin(), now).await;
+    match entered {
+        Ok(token) => enter_with(&app, &token, &shown.next),
+        Err(error) => match error.code() {
+            "account.code_wrong" => {
+                let status = StatusCode::UNAUTHORIZED;
+                second_step(&app, &request, status, &shown.ticket, &shown.next, Some("code"))
+            }
+            "limit.too_many" => {
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                second_step(&app, &request, status, &shown.ticket, &shown.next, Some("limited"))
+            }
+            "account.login_failed" => {
+                form(&app, &request, StatusCode::UNAUTHORIZED, Some("expired"), "", &shown.next)
+            }
+            _ => Problem::from(error).error_response(),
+        },
+    }
+}
+
+fn second_step(
+    app: &Shared,
+    request: &HttpRequest,
+    status: StatusCode,
+    ticket: &str,
+    next: &str,
+    problem: Option<&str>,
+) -> HttpResponse {
+    let language = request::language(request).unwrap_or_default();
+    let context = json!({ "problem": problem, "ticket": ticket, "next": inside(next) });
+    page(app, language, status, "console/login_code", &context)
 }
 
 /// `POST /console/logout`.
@@ -146,7 +230,7 @@ fn cookie(app: &Shared, token: &str, age: Duration) -> Cookie<'static> {
         .finish()
 }
 
-fn page(
+fn form(
     app: &Shared,
     request: &HttpRequest,
     status: StatusCode,
@@ -155,11 +239,22 @@ fn page(
     next: &str,
 ) -> HttpResponse {
     let language = request::language(request).unwrap_or_default();
-    let context = json!({ "problem": problem, "email": email, "next": inside(next) });
-    match app.templates.render("console/login", language, &context) {
+    let context = json!({ "problem": problem, "done": null, "email": email, "next": inside(next) });
+    page(app, language, status, "console/login", &context)
+}
+
+/// A page for whoever is not logged in.
+pub fn page(
+    app: &Shared,
+    language: Language,
+    status: StatusCode,
+    template: &str,
+    context: &serde_json::Value,
+) -> HttpResponse {
+    match app.templates.render(template, language, context) {
         Ok(body) => html(status, body),
         Err(error) => {
-            tracing::error!(error = %error, "the login cannot be rendered");
+            tracing::error!(error = %error, page.template = template, "a page cannot be rendered");
             Problem::new("internal", "The page cannot be shown.").error_response()
         }
     }

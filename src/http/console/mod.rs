@@ -25,6 +25,7 @@ mod login;
 mod mails;
 mod notifications;
 mod outbox;
+mod password;
 mod people;
 mod pipeline;
 mod presence;
@@ -32,11 +33,14 @@ mod privacy;
 mod push;
 mod quarantine;
 mod replies;
+mod settings;
 mod talk;
 mod team;
 mod today;
 pub mod traffic;
 mod work;
+
+pub use guard::OPEN;
 
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
@@ -60,11 +64,28 @@ const fn post(path: &'static str, needs: May) -> Door {
     Door { method: Method::POST, path, needs }
 }
 
-/// Who may do what. Logging in is open to everybody and stands in `guard.rs`.
+/// Who may do what. What is open to everybody stands in `guard.rs`.
 pub const DOORS: &[Door] = &[
     get("/console", May::Look),
+    get("/console/account", May::Look),
+    post("/console/account/password", May::Look),
+    get("/console/account/second-factor", May::Look),
+    post("/console/account/second-factor", May::Look),
+    post("/console/account/second-factor/codes", May::Look),
+    post("/console/account/second-factor/confirm", May::Look),
+    post("/console/account/second-factor/off", May::Look),
+    post("/console/account/sessions/end", May::Look),
+    post("/console/account/sessions/{session}/end", May::Look),
+    get("/console/accounts", May::Admit),
+    post("/console/accounts", May::Admit),
+    post("/console/accounts/{account}/disable", May::Admit),
+    post("/console/accounts/{account}/enable", May::Admit),
+    post("/console/accounts/{account}/link", May::Admit),
+    post("/console/accounts/{account}/role", May::Admit),
+    post("/console/accounts/{account}/second-factor", May::Admit),
     get("/console/addresses", May::Operate),
     get("/console/audit", May::Privacy),
+    get("/console/audit.csv", May::Privacy),
     get("/console/bookings", May::Look),
     get("/console/bookings/{booking}", May::SetOutcome),
     post("/console/bookings/{booking}/cancel", May::SetOutcome),
@@ -104,6 +125,7 @@ pub const DOORS: &[Door] = &[
     post("/console/deals/{deal}/milestone", May::Decide),
     get("/console/events", May::Look),
     post("/console/handovers/{handover}/take", May::Decide),
+    get("/console/health", May::Operate),
     get("/console/inbox", May::Look),
     get("/console/inbox/{conversation}", May::Look),
     post("/console/inbox/{conversation}/accept", May::Chat),
@@ -119,6 +141,9 @@ pub const DOORS: &[Door] = &[
     post("/console/inbox/{conversation}/transcript", May::Chat),
     post("/console/inbox/{conversation}/transfer", May::Chat),
     post("/console/inbox/{conversation}/typing", May::Chat),
+    get("/console/keys", May::Admit),
+    post("/console/keys", May::Admit),
+    post("/console/keys/{key}/revoke", May::Admit),
     post("/console/language", May::Look),
     get("/console/lifecycle", May::Look),
     post("/console/lifecycle/activate", May::Define),
@@ -148,6 +173,9 @@ pub const DOORS: &[Door] = &[
     get("/console/quarantine", May::Curate),
     post("/console/quarantine/{submission}/delete", May::Curate),
     post("/console/quarantine/{submission}/release", May::Curate),
+    get("/console/retention", May::Privacy),
+    get("/console/settings", May::Look),
+    get("/console/sites", May::Operate),
     get("/console/replies", May::Look),
     post("/console/replies", May::Chat),
     post("/console/replies/{shortcut}/delete", May::Chat),
@@ -183,6 +211,11 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("", web::get().to(today::show))
             .route("/login", web::get().to(login::show))
             .route("/login", web::post().to(login::enter))
+            .route("/login/code", web::post().to(login::enter_by_code))
+            .route("/forgot", web::get().to(password::ask))
+            .route("/forgot", web::post().to(password::send))
+            .route("/password", web::get().to(password::show))
+            .route("/password", web::post().to(password::set))
             .route("/logout", web::post().to(login::leave))
             .route("/language", web::post().to(login::language))
             .route("/events", web::get().to(events::stream))
@@ -225,6 +258,30 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/pipeline", web::get().to(pipeline::show))
             .route("/addresses", web::get().to(addresses::show))
             .route("/audit", web::get().to(privacy::audit))
+            .route("/audit.csv", web::get().to(privacy::audit_csv))
+            .route("/account", web::get().to(settings::account::show))
+            .route("/account/password", web::post().to(settings::account::password))
+            .route("/account/second-factor", web::get().to(settings::account::second_factor))
+            .route("/account/second-factor", web::post().to(settings::account::begin_factor))
+            .route("/account/second-factor/codes", web::post().to(settings::account::renew_codes))
+            .route("/account/second-factor/confirm", web::post().to(settings::account::confirm_factor))
+            .route("/account/second-factor/off", web::post().to(settings::account::end_factor))
+            .route("/account/sessions/end", web::post().to(settings::account::end_others))
+            .route("/account/sessions/{session}/end", web::post().to(settings::account::end))
+            .route("/accounts", web::get().to(settings::accounts::show))
+            .route("/accounts", web::post().to(settings::accounts::invite))
+            .route("/accounts/{account}/disable", web::post().to(settings::accounts::disable))
+            .route("/accounts/{account}/enable", web::post().to(settings::accounts::enable))
+            .route("/accounts/{account}/link", web::post().to(settings::accounts::link))
+            .route("/accounts/{account}/role", web::post().to(settings::accounts::change_role))
+            .route("/accounts/{account}/second-factor", web::post().to(settings::accounts::forget_factor))
+            .route("/health", web::get().to(settings::health::show))
+            .route("/keys", web::get().to(settings::keys::show))
+            .route("/keys", web::post().to(settings::keys::make))
+            .route("/keys/{key}/revoke", web::post().to(settings::keys::revoke))
+            .route("/retention", web::get().to(settings::retention::show))
+            .route("/settings", web::get().to(settings::show))
+            .route("/sites", web::get().to(settings::sites::show))
             .route("/bookings", web::get().to(bookings::show))
             .route("/bookings/{booking}", web::get().to(booking::show))
             .route("/bookings/{booking}/cancel", web::post().to(booking::cancel))
@@ -344,6 +401,13 @@ mod tests {
             "refresh",
             "remove",
             "revoke",
+            "disable",
+            "enable",
+            "link",
+            "end",
+            "confirm",
+            "off",
+            "codes",
         ];
         for door in DOORS.iter().filter(|door| door.method == Method::GET) {
             let last = door.path.rsplit('/').next().unwrap();

@@ -5,15 +5,20 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, address};
+use crate::accounts;
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::contacts::{self, Contact};
 use crate::http::error::Problem;
 use crate::http::people as doors;
-use crate::privacy::{self, Erased, audit::By};
+use crate::privacy::audit::{Act, By, Filter};
+use crate::privacy::{self, Erased};
+use crate::reports::traffic::csv;
 
 /// Entries on one page of the audit.
 const PAGE: i64 = 100;
+/// Entries in one file of it.
+const CSV_MOST: i64 = 10_000;
 
 async fn known(reader: &Reader, contact: &str) -> Result<Contact, Problem> {
     let id = ContactId::parse(contact).map_err(|_| contacts::Error::Unknown)?;
@@ -74,15 +79,57 @@ async fn page(reader: &Reader, contact: &Contact, report: &Erased) -> Result<Htt
     reader.page("console/erase", body).await
 }
 
-/// `GET /console/audit?before=…`: who saw, exported, erased, merged or changed whom.
+/// What the address asks of the audit: `who`, `did`, `from` and `to` (days), `before` (ms).
+struct Sought {
+    filter: Filter,
+    who: Option<String>,
+    did: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl Sought {
+    fn read(reader: &Reader) -> Self {
+        let (who, did) = (reader.asked("who"), reader.asked("did"));
+        let did = did.filter(|word| Act::ALL.iter().any(|act| act.word() == word));
+        let (from, to) = (reader.asked("from"), reader.asked("to"));
+        // A day that is none counts as none given; the form shows what was understood.
+        let first = from.as_deref().and_then(|text| reader.day_named(text));
+        let last = to.as_deref().and_then(|text| reader.day_named(text));
+        let older = reader.asked("before").and_then(|ms| ms.parse().ok()).map(Timestamp);
+        let end = last.map(|(_, end)| end);
+        let before = older.into_iter().chain(end).min().unwrap_or(Timestamp(i64::MAX));
+        let filter = Filter {
+            contact: None,
+            actor: who.clone(),
+            action: did.clone(),
+            from: first.map_or(Timestamp(0), |(start, _)| start),
+            before,
+        };
+        Self { filter, who, did, from: from.filter(|_| first.is_some()), to: to.filter(|_| last.is_some()) }
+    }
+
+    fn address(&self, path: &str, before: Option<Timestamp>) -> String {
+        let before = before.map(|at| at.as_ms().to_string());
+        let parameters = [
+            ("who", self.who.clone()),
+            ("did", self.did.clone()),
+            ("from", self.from.clone()),
+            ("to", self.to.clone()),
+            ("before", before),
+        ];
+        address(path, &parameters)
+    }
+}
+
+/// `GET /console/audit`: who saw, exported, erased, merged or changed what.
 pub async fn audit(reader: Reader) -> Result<HttpResponse, Problem> {
-    let before = reader.asked("before").and_then(|ms| ms.parse().ok()).map_or(Timestamp(i64::MAX), Timestamp);
-    let entries = privacy::audit::list(&mut reader.app.stores.db.read(), None, before, PAGE).await?;
+    let sought = Sought::read(&reader);
+    let reads = &mut reader.app.stores.db.read();
+    let entries = privacy::audit::list(reads, &sought.filter, PAGE).await?;
     let is_full = i64::try_from(entries.len()) == Ok(PAGE);
-    let older = entries
-        .last()
-        .filter(|_| is_full)
-        .map(|last| address("/console/audit", &[("before", Some(last.at.as_ms().to_string()))]));
+    let older =
+        entries.last().filter(|_| is_full).map(|last| sought.address("/console/audit", Some(last.at)));
     let lines: Vec<Json> = entries
         .into_iter()
         .map(|entry| {
@@ -91,8 +138,58 @@ pub async fn audit(reader: Reader) -> Result<HttpResponse, Problem> {
                 "at": entry.at, "who": entry.name, "actor": kind, "action": entry.action,
                 "contact": entry.contact, "email": entry.email, "list": entry.details.get("list"),
                 "reply": entry.details.get("reply"), "crm": entry.details.get("crm"),
+                "what": entry.details.get("what"), "of": entry.details.get("of"),
             })
         })
         .collect();
-    reader.page("console/audit", json!({ "entries": lines, "older": older })).await
+    let mut people: Vec<Json> = accounts::list(reads)
+        .await?
+        .into_iter()
+        .map(|account| {
+            let word = By::Account(account.id).word();
+            json!({ "is_asked": sought.who.as_deref() == Some(word.as_str()), "word": word, "name": account.name })
+        })
+        .collect();
+    for by in [By::Api, By::Cli, By::Rule, By::Contact] {
+        let word = by.word();
+        let name = reader.text(&format!("console.audit.actor_{word}"));
+        people.push(
+            json!({ "is_asked": sought.who.as_deref() == Some(word.as_str()), "word": word, "name": name }),
+        );
+    }
+    let acts = Act::ALL
+        .map(|act| json!({ "word": act.word(), "is_asked": sought.did.as_deref() == Some(act.word()) }));
+    let body = json!({
+        "entries": lines, "older": older, "people": people, "acts": acts, "from": sought.from, "to": sought.to,
+        "csv": sought.address("/console/audit.csv", None),
+        "is_filtered": sought.filter != Filter::default(),
+    });
+    reader.page("console/audit", body).await
+}
+
+/// `GET /console/audit.csv`: the same, as a table for other programs.
+pub async fn audit_csv(reader: Reader) -> Result<HttpResponse, Problem> {
+    let sought = Sought::read(&reader);
+    let entries = privacy::audit::list(&mut reader.app.stores.db.read(), &sought.filter, CSV_MOST).await?;
+    let text =
+        |details: &Json, name: &str| details.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let rows = entries.into_iter().map(|entry| {
+        vec![
+            entry.at.to_string(),
+            entry.actor,
+            entry.name.unwrap_or_default(),
+            entry.action,
+            text(&entry.details, "what"),
+            text(&entry.details, "of"),
+            text(&entry.details, "list"),
+            text(&entry.details, "reply"),
+            entry.contact.map(|contact| contact.to_string()).unwrap_or_default(),
+            entry.email.unwrap_or_default(),
+        ]
+    });
+    let head = ["at", "actor", "name", "action", "what", "of", "list", "reply", "contact", "email"];
+    Ok(HttpResponse::Ok()
+        .content_type("text/csv; charset=utf-8")
+        .insert_header(("content-disposition", "attachment; filename=\"audit.csv\""))
+        .body(csv(&head, rows)))
 }

@@ -17,7 +17,8 @@ use crate::notify::push::{self, Error, Subscription, Wanted};
 use crate::notify::trial;
 use crate::render;
 
-static AGENTS: LazyLock<Agents> = LazyLock::new(Agents::default);
+/// What browsers say they are.
+pub(super) static AGENTS: LazyLock<Agents> = LazyLock::new(Agents::default);
 
 /// Where the devices are shown.
 const PATH: &str = "/console/notifications";

@@ -186,8 +186,8 @@ pub(in crate::notify) async fn send(
         None => "outbox",
     };
     let kept = match &ready.secret {
-        // The outbox page is the only place where it can be read.
-        Some(secret) if transport == "smtp" => &without(ready, secret),
+        // The outbox page is the only place where it can be read, but for what nobody there may read.
+        Some(secret) if transport == "smtp" || ready.is_hidden => &without(ready, secret),
         _ => ready,
     };
     store::keep_letter(&desk.stores.db, id, &message_id, kept, transport, now).await?;

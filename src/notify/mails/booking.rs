@@ -273,6 +273,7 @@ pub(super) async fn to_rep(
     let zone = rep.zone.iana_name().unwrap_or("UTC");
     let context = context(zone, &call.reader.site, now, tells);
     Ok(Draft::Ready(Box::new(Ready {
+        is_hidden: false,
         unsubscribe: None,
         secret: None,
         template: mail.name().to_owned(),

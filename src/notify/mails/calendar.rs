@@ -26,6 +26,7 @@ pub(super) async fn stale(desk: &Desk, mail: &Mail, id: CalendarId, now: Timesta
     let zone = rep.zone.iana_name().unwrap_or("UTC");
     let context = context(zone, &site_context(&desk.company, &desk.public_url), now, tells);
     Ok(Draft::Ready(Box::new(Ready {
+        is_hidden: false,
         unsubscribe: None,
         secret: None,
         template: mail.name().to_owned(),

@@ -1,5 +1,6 @@
 //! Every mail: to whom, in which language and zone, about what. The words stand beside in `NAME.yaml`.
 
+mod account;
 mod alert;
 mod booking;
 mod calendar;
@@ -111,6 +112,10 @@ pub enum Mail {
     TaskGiven { task: TaskId },
     /// To a colleague: nobody has responded, or taken somebody over, in time.
     ResponseLate { contact: ContactId, account: AccountId, stage: String, due_at: Timestamp },
+    /// To a colleague: come in, and set a password.
+    AccountInvitation { account: AccountId, asked_at: Timestamp },
+    /// To a colleague, or to nobody: set another password.
+    PasswordReset { account: AccountId, asked_at: Timestamp },
     /// To a colleague: a line of the console.
     Alert { account: AccountId, notice: Notice },
     /// To a colleague: the lines that were gathered for her until then.
@@ -163,6 +168,8 @@ impl Mail {
             Self::HandoverGiven { .. } => "handover_given",
             Self::TaskGiven { .. } => "task_given",
             Self::ResponseLate { .. } => "response_late",
+            Self::AccountInvitation { .. } => "account_invitation",
+            Self::PasswordReset { .. } => "password_reset",
             Self::Alert { .. } => "alert",
             Self::Digest { .. } => "digest",
             Self::TrafficWeek { .. } => "traffic_week",
@@ -216,8 +223,10 @@ pub(super) struct Ready {
     pub calendar: Option<(&'static str, String)>,
     /// Where one click stops mails of this kind (RFC 8058), if nobody asked for them.
     pub unsubscribe: Option<String>,
-    /// What must not be kept once it is sent: the code that proves an address.
+    /// What must not be kept once it is sent: the code that proves an address, the link that sets a password.
     pub secret: Option<String>,
+    /// Whether the secret is kept out of the outbox even if nothing leaves: it would let a colleague be another one.
+    pub is_hidden: bool,
 }
 
 impl Ready {
@@ -308,6 +317,12 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         Mail::ResponseLate { contact, account, stage, due_at } => {
             team::late(desk, mail, *contact, *account, (stage, *due_at), now).await
         }
+        Mail::AccountInvitation { account, asked_at } => {
+            account::invitation(desk, mail, *account, *asked_at, now).await
+        }
+        Mail::PasswordReset { account, asked_at } => {
+            account::reset(desk, mail, *account, *asked_at, now).await
+        }
         Mail::Alert { account, notice } => alert::alert(desk, mail, *account, notice, now).await,
         Mail::Digest { account, due_at } => alert::digest(desk, id, mail, *account, *due_at, now).await,
         Mail::TrafficWeek { account, week } => traffic::week(desk, mail, *account, week, now).await,
@@ -388,6 +403,7 @@ fn ready(
         Kind::Letter { .. } => Written { subject: String::new(), text: String::new(), html: String::new() },
     };
     Ok(Draft::Ready(Box::new(Ready {
+        is_hidden: false,
         unsubscribe,
         secret,
         template: mail.name().to_owned(),

@@ -134,6 +134,7 @@ pub(super) fn to(
     let context = context(zone, &site_context(&desk.company, &desk.public_url), now, tells);
     let language = colleague.language;
     Ok(Draft::Ready(Box::new(Ready {
+        is_hidden: false,
         unsubscribe: None,
         secret: None,
         template: mail.name().to_owned(),

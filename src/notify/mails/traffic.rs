@@ -143,6 +143,7 @@ fn to(
     let context = context(&site.time_zone, &site_of_mail, now, tells);
     let language = colleague.language;
     Ok(Draft::Ready(Box::new(Ready {
+        is_hidden: false,
         unsubscribe: None,
         secret: None,
         template: mail.name().to_owned(),

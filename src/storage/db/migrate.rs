@@ -51,6 +51,8 @@ pub const JOURNEY: &[Migration] = &[
     shared(26, "links mailed", include_str!("../migrations/0026_links_mailed.sql")),
     shared(27, "proofs, wishes, who said it", include_str!("../migrations/0027_identity.sql")),
     shared(30, "chat teams", include_str!("../migrations/0030_chat_teams.sql")),
+    shared(32, "accounts", include_str!("../migrations/0032_accounts.sql")),
+    shared(33, "keys for programs", include_str!("../migrations/0033_api_keys.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

@@ -203,6 +203,8 @@ const TABLES: &[&str] = &[
     "hits",
     "accounts",
     "account_sessions",
+    "account_recovery_codes",
+    "api_keys",
     "companies",
     "contacts",
     "contact_fields",

@@ -74,7 +74,9 @@ fn replace(
     text: &str,
 ) -> io::Result<Option<PathBuf>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().map_or_else(|| "lifecycle.yaml".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(|| "lifecycle.yaml".to_owned(), |name| name.to_string_lossy().into_owned());
     let kept = before.map(|before| {
         let hash = sha256_hex(before);
         let version = old.map_or_else(|| "before".to_owned(), |old| format!("v{}", old.version));
@@ -111,7 +113,8 @@ mod tests {
     use super::*;
 
     fn version(number: i64) -> Definition {
-        let text = include_str!("../../config/lifecycle.yaml").replace("version: 1\n", &format!("version: {number}\n"));
+        let text = include_str!("../../config/lifecycle.yaml")
+            .replace("version: 1\n", &format!("version: {number}\n"));
         let report = Report::new();
         Definition::parse("lifecycle.yaml", &text, &report).unwrap_or_else(|| panic!("{}", report.text()))
     }

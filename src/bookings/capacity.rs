@@ -159,7 +159,8 @@ mod tests {
         assert_eq!(week(&team(vec![day_only, few], meeting("UTC"))), 20 + 25);
         let all = Limits { all: Limit { day: None, week: Some(100) }, ..Limits::default() };
         let both = team(vec![mike.clone(), rep("lucia", "UTC")], Meeting { limits: all, ..meeting("UTC") });
-        let shares: Vec<u32> = Capacity::of(&both, Role::Sdr).reps.iter().map(|rep| rep.calls_per_week).collect();
+        let shares: Vec<u32> =
+            Capacity::of(&both, Role::Sdr).reps.iter().map(|rep| rep.calls_per_week).collect();
         assert_eq!(shares, [80, 20]);
     }
 

@@ -45,13 +45,21 @@ const FIELDS: &[(&str, Both)] = &[
 
 /// Fields that are so or not: what is said if they are, and if they are not.
 const FLAGS: &[(&str, Both, Both)] = &[
-    ("company.is_customer", ("the company is a customer", "la empresa es cliente"), ("the company is no customer", "la empresa no es cliente")),
+    (
+        "company.is_customer",
+        ("the company is a customer", "la empresa es cliente"),
+        ("the company is no customer", "la empresa no es cliente"),
+    ),
     (
         "contact.corporate_email",
         ("writes from a company address", "escribe desde un correo de empresa"),
         ("writes from a free address", "escribe desde un correo gratuito"),
     ),
-    ("identified", ("an e-mail address is known", "se conoce un correo"), ("no e-mail address is known", "no se conoce ningún correo")),
+    (
+        "identified",
+        ("an e-mail address is known", "se conoce un correo"),
+        ("no e-mail address is known", "no se conoce ningún correo"),
+    ),
 ];
 
 /// What somebody did, and did not do. The first form follows "has", too; in Spanish `no` before it says that it was not.
@@ -65,30 +73,70 @@ const DEEDS: &[(&str, Both, &str)] = &[
     ("call.held", ("talked on the telephone", "habló por teléfono"), "talk on the telephone"),
     ("call.requested", ("asked for a call", "pidió una llamada"), "ask for a call"),
     ("complaint", ("complained", "se quejó"), "complain"),
-    ("content.early", ("looked at something for beginners", "vio algo para empezar"), "look at something for beginners"),
-    ("content.late", ("looked at something near a decision", "vio algo cercano a la decisión"), "look at something near a decision"),
-    ("content.middle", ("looked at something for comparing", "vio algo para comparar"), "look at something for comparing"),
+    (
+        "content.early",
+        ("looked at something for beginners", "vio algo para empezar"),
+        "look at something for beginners",
+    ),
+    (
+        "content.late",
+        ("looked at something near a decision", "vio algo cercano a la decisión"),
+        "look at something near a decision",
+    ),
+    (
+        "content.middle",
+        ("looked at something for comparing", "vio algo para comparar"),
+        "look at something for comparing",
+    ),
     ("conversation.opened", ("talked in the chat", "habló en el chat"), "talk in the chat"),
     ("deal.lost", ("lost a deal with us", "perdió un trato con nosotros"), "lose a deal with us"),
     ("deal.won", ("signed a deal", "firmó un trato"), "sign a deal"),
     ("email.bounced", ("sent a mail back", "devolvió un correo"), "send a mail back"),
-    ("email.clicked", ("followed a link in a mail", "siguió un enlace de un correo"), "follow a link in a mail"),
-    ("email.hard_bounced", ("had no mailbox at this address", "tuvo un buzón inexistente"), "have no mailbox at this address"),
+    (
+        "email.clicked",
+        ("followed a link in a mail", "siguió un enlace de un correo"),
+        "follow a link in a mail",
+    ),
+    (
+        "email.hard_bounced",
+        ("had no mailbox at this address", "tuvo un buzón inexistente"),
+        "have no mailbox at this address",
+    ),
     ("email.replied", ("answered a mail", "respondió a un correo"), "answer a mail"),
     ("form.submitted", ("filled in a form", "rellenó un formulario"), "fill in a form"),
-    ("handoff.requested", ("asked for a person in the chat", "pidió una persona en el chat"), "ask for a person in the chat"),
-    ("interest.new_product", ("showed interest in something new", "mostró interés por algo nuevo"), "show interest in something new"),
+    (
+        "handoff.requested",
+        ("asked for a person in the chat", "pidió una persona en el chat"),
+        "ask for a person in the chat",
+    ),
+    (
+        "interest.new_product",
+        ("showed interest in something new", "mostró interés por algo nuevo"),
+        "show interest in something new",
+    ),
     ("page", ("looked at a page", "vio una página"), "look at a page"),
     ("purchase", ("bought", "compró"), "buy"),
     ("recording.watched", ("watched a recording", "vio una grabación"), "watch a recording"),
     ("refund", ("got money back", "recibió una devolución"), "get money back"),
     ("social.followed", ("followed us on a network", "nos siguió en una red"), "follow us on a network"),
-    ("subscription.confirmed", ("subscribed to letters", "se suscribió a las cartas"), "subscribe to letters"),
+    (
+        "subscription.confirmed",
+        ("subscribed to letters", "se suscribió a las cartas"),
+        "subscribe to letters",
+    ),
     ("visit", ("visited the site", "visitó la web"), "visit the site"),
     ("webinar.attended", ("attended a webinar", "asistió a un webinar"), "attend a webinar"),
-    ("webinar.cancelled", ("gave up a seat in a webinar", "dejó su plaza en un webinar"), "give up a seat in a webinar"),
+    (
+        "webinar.cancelled",
+        ("gave up a seat in a webinar", "dejó su plaza en un webinar"),
+        "give up a seat in a webinar",
+    ),
     ("webinar.no_show", ("missed a webinar", "se perdió un webinar"), "miss a webinar"),
-    ("webinar.registered", ("registered for a webinar", "se inscribió a un webinar"), "register for a webinar"),
+    (
+        "webinar.registered",
+        ("registered for a webinar", "se inscribió a un webinar"),
+        "register for a webinar",
+    ),
 ];
 
 /// Values that stand for something.
@@ -121,7 +169,10 @@ impl Words {
 
     /// A condition in words; as it is written if it says more than there are words for.
     pub fn condition(self, condition: &Condition) -> String {
-        condition.shape().and_then(|shape| self.said(&shape, false)).unwrap_or_else(|| condition.text().to_owned())
+        condition
+            .shape()
+            .and_then(|shape| self.said(&shape, false))
+            .unwrap_or_else(|| condition.text().to_owned())
     }
 
     /// What somebody did: "downloaded a file".
@@ -224,7 +275,9 @@ impl Words {
             None => {
                 let (name, of) = match kind.split_once('.') {
                     Some(("topic", topic)) => (topic.replace('_', " "), ("the topic", "el tema")),
-                    Some(("kind", sort)) => (sort.replace('_', " "), ("content of the kind", "contenido del tipo")),
+                    Some(("kind", sort)) => {
+                        (sort.replace('_', " "), ("content of the kind", "contenido del tipo"))
+                    }
                     _ => {
                         let past = self.pick(format!("“{kind}” happened"), format!("ocurrió «{kind}»"));
                         let base = format!("have “{kind}” happen");
@@ -295,7 +348,8 @@ impl Words {
         if let (Shape::Text(text), "==" | "!=") = (right, word)
             && text.is_empty()
         {
-            let (en, es) = if word == "==" { ("is not known", "no se conoce") } else { ("is known", "se conoce") };
+            let (en, es) =
+                if word == "==" { ("is not known", "no se conoce") } else { ("is known", "se conoce") };
             return Some(format!("{name} {}", self.word((en, es))));
         }
         let verb = match word {
@@ -317,7 +371,11 @@ impl Words {
         };
         if let (Shape::Field(list), "in" | "not in") = (right, word) {
             let list = list.strip_prefix('_')?;
-            let verb = if word == "in" { ("is in the list", "está en la lista") } else { ("is not in the list", "no está en la lista") };
+            let verb = if word == "in" {
+                ("is in the list", "está en la lista")
+            } else {
+                ("is not in the list", "no está en la lista")
+            };
             return Some(format!("{name} {} @{list}", self.word(verb)));
         }
         Some(format!("{name} {} {}", self.word(verb), self.value(path, right)?))
@@ -325,7 +383,9 @@ impl Words {
 
     /// How often, or for how long: `count("visit", "7d") >= 3`.
     fn often(self, name: &str, arguments: &[Shape], word: &str, right: &Shape) -> Option<String> {
-        let (Some(Shape::Text(kind)), Shape::Number(number)) = (arguments.first(), right) else { return None };
+        let (Some(Shape::Text(kind)), Shape::Number(number)) = (arguments.first(), right) else {
+            return None;
+        };
         let window = match arguments.get(1) {
             Some(Shape::Text(window)) => Some(window.as_str()),
             _ => None,
@@ -340,12 +400,15 @@ impl Words {
         };
         let how = self.word(how);
         let amount = match name {
-            "count" if (*number - 1.0).abs() < f64::EPSILON => self.pick(format!("{how} once"), format!("{how} una vez")),
+            "count" if (*number - 1.0).abs() < f64::EPSILON => {
+                self.pick(format!("{how} once"), format!("{how} una vez"))
+            }
             "count" => self.pick(format!("{how} {number} times"), format!("{how} {number} veces")),
             "seconds" => {
                 let minutes = number / 60.0;
                 let is_whole = minutes >= 1.0 && minutes.fract().abs() < f64::EPSILON;
-                let (length, en, es) = if is_whole { (minutes, "minutes", "minutos") } else { (*number, "seconds", "segundos") };
+                let (length, en, es) =
+                    if is_whole { (minutes, "minutes", "minutos") } else { (*number, "seconds", "segundos") };
                 self.pick(format!("for {how} {length} {en}"), format!("durante {how} {length} {es}"))
             }
             _ => return None,
@@ -375,7 +438,8 @@ impl Words {
             }
             Shape::Number(number) => format!("{number}"),
             Shape::List(values) => {
-                let values: Option<Vec<String>> = values.iter().map(|value| self.value(path, value)).collect();
+                let values: Option<Vec<String>> =
+                    values.iter().map(|value| self.value(path, value)).collect();
                 let values = values?;
                 let (last, first) = values.split_last()?;
                 match first {
@@ -383,7 +447,13 @@ impl Words {
                     first => format!("{} {} {last}", first.join(", "), self.word(("or", "o"))),
                 }
             }
-            Shape::All(_) | Shape::Any(_) | Shape::Between(..) | Shape::Bool(_) | Shape::Call(..) | Shape::Field(_) | Shape::Not(_) => {
+            Shape::All(_)
+            | Shape::Any(_)
+            | Shape::Between(..)
+            | Shape::Bool(_)
+            | Shape::Call(..)
+            | Shape::Field(_)
+            | Shape::Not(_) => {
                 return None;
             }
         })
@@ -428,7 +498,8 @@ mod tests {
         let mut map = doc.view(&report).map().expect("a map");
         let lists = map.required("lists").map(super::super::definition::lists).expect("lists").into();
         let view = map.required("if").expect("a condition");
-        let condition = Condition::read_with(view, symbols, &lists).unwrap_or_else(|| panic!("{}", report.text()));
+        let condition =
+            Condition::read_with(view, symbols, &lists).unwrap_or_else(|| panic!("{}", report.text()));
         (Words::of(Language::En).condition(&condition), Words::of(Language::Es).condition(&condition))
     }
 
@@ -496,12 +567,17 @@ mod tests {
                 "looked at the topic “prices” in the last 30 days",
                 "vio el tema «prices» en los últimos 30 días",
             ),
-            ("engagement_points + 1.0 > 3.0", "engagement_points + 1.0 > 3.0", "engagement_points + 1.0 > 3.0"),
+            (
+                "engagement_points + 1.0 > 3.0",
+                "engagement_points + 1.0 > 3.0",
+                "engagement_points + 1.0 > 3.0",
+            ),
         ];
         for (condition, en, es) in golden {
             assert_eq!(said(condition, Symbols::Stage), (en.to_owned(), es.to_owned()), "{condition}");
         }
-        let (en, es) = said("subject.contains(\"/pricing\") || subject.contains(\"/precios\")", Symbols::Activity);
+        let (en, es) =
+            said("subject.contains(\"/pricing\") || subject.contains(\"/precios\")", Symbols::Activity);
         assert_eq!(en, "what it is about contains “/pricing” or what it is about contains “/precios”");
         assert_eq!(es, "de qué trata contiene «/pricing» o de qué trata contiene «/precios»");
     }

@@ -151,11 +151,8 @@ pub async fn standings(q: &mut impl Queries) -> Result<BTreeMap<String, Standing
         .await?;
     rows.iter()
         .map(|row| {
-            let standing = Standing {
-                members: row.get("n")?,
-                came_at: row.get("came_at")?,
-                due_at: row.get("due_at")?,
-            };
+            let standing =
+                Standing { members: row.get("n")?, came_at: row.get("came_at")?, due_at: row.get("due_at")? };
             Ok((row.get("segment")?, standing))
         })
         .collect()
@@ -174,7 +171,11 @@ pub struct Came {
 ///
 /// # Errors
 /// As the store says.
-pub async fn changes_since(q: &mut impl Queries, since: Timestamp, most: i64) -> Result<BTreeMap<String, Came>> {
+pub async fn changes_since(
+    q: &mut impl Queries,
+    since: Timestamp,
+    most: i64,
+) -> Result<BTreeMap<String, Came>> {
     let rows = q
         .query(
             sql!(

@@ -346,17 +346,17 @@ pub async fn approve(
         "marketing" => role == Role::Marketing,
         _ => matches!(role, Role::Sdr | Role::Ae),
     };
-    let own = |side: &String| owner(side).is_some_and(|email| {
-        others.iter().any(|one| Some(one.id) == author && one.email == *email)
-    });
+    let own = |side: &String| {
+        owner(side)
+            .is_some_and(|email| others.iter().any(|one| Some(one.id) == author && one.email == *email))
+    };
     let is_alone = before.required.len() > 1 && before.required.iter().all(own);
     let left_to_others = |side: &String| {
         let writer = others.iter().find(|one| Some(one.id) == author);
         let is_hers = writer.is_some_and(|writer| by_role(writer.role, side));
-        let is_other = |one: &&Account| {
-            Some(one.id) != author && one.disabled_at.is_none() && by_role(one.role, side)
-        };
-        is_alone && !is_hers && others.iter().find(is_other).is_some()
+        let is_other =
+            |one: &Account| Some(one.id) != author && one.disabled_at.is_none() && by_role(one.role, side);
+        is_alone && !is_hers && others.iter().any(is_other)
     };
     let speaks_for = |side: &String| match owner(side) {
         Some(_) if left_to_others(side) => !is_author && by_role(account.role, side),

@@ -11,7 +11,7 @@ use embudo::stages::trial::kept::{self, Kind, Wanted};
 use embudo::{contacts, params, sql};
 use serde_json::Value;
 
-use crate::console::{Agent, agent};
+use crate::console::{Agent, agent, log_in};
 use crate::gates::{contact, submit, with_fixtures};
 use crate::support::answer::Answer;
 use crate::support::app::{TestApp, repository, set};
@@ -51,7 +51,8 @@ impl World {
     /// A stricter version: one webinar is not enough.
     fn second(&self) -> String {
         let strict = self.first.replace("version: 1\n", "version: 2\n");
-        strict.replace("event(\"webinar.registered\", \"90d\")", "count(\"webinar.registered\", \"90d\") >= 2")
+        strict
+            .replace("event(\"webinar.registered\", \"90d\")", "count(\"webinar.registered\", \"90d\") >= 2")
     }
 }
 
@@ -60,7 +61,14 @@ fn place(answer: &Answer) -> String {
 }
 
 async fn propose(who: &Agent, text: &str) -> String {
-    place(&who.submits("/console/lifecycle/propose", &[("text", text), ("note", "Stricter")]).await.expect(303))
+    place(
+        &who.submits("/console/lifecycle/propose", &[("text", text), ("note", "Stricter")]).await.expect(303),
+    )
+}
+
+/// Fields as they are sent.
+fn fields<'a>(of: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    of.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
 #[tokio::test]
@@ -78,7 +86,10 @@ async fn the_definition_is_told_in_the_words_of_both_teams_and_in_both_languages
     ] {
         assert!(page.contains(words), "{words} is missing in {page}");
     }
-    marta.submits("/console/language", &[("language", "es"), ("back", "/console/lifecycle")]).await.expect(303);
+    marta
+        .submits("/console/language", &[("language", "es"), ("back", "/console/lifecycle")])
+        .await
+        .expect(303);
     let page = marta.sees("/console/lifecycle").await;
     assert!(page.contains("El encaje es A o B y el interés es de nivel 2 o mejor"), "{page}");
 }
@@ -89,13 +100,15 @@ async fn mistakes_of_a_proposal_are_told_at_their_lines_and_the_text_stays() {
     let marta = agent(&world.app, Role::Marketing).await;
     let wrong = world.second().replace("owner: sdr\n", "owner: sdrs\n").replace("points: 25", "points: many");
     let line = 1 + wrong.lines().position(|line| line.contains("owner: sdrs")).expect("there");
-    let answer = marta.submits("/console/lifecycle/propose", &[("text", &wrong), ("note", "New <year>")]).await;
+    let answer =
+        marta.submits("/console/lifecycle/propose", &[("text", &wrong), ("note", "New <year>")]).await;
     let page = answer.expect(422).body;
     assert!(page.contains(&format!("Line {line}")), "{page}");
     assert!(page.contains("owner: sdrs") && page.contains("New &lt;year&gt;"), "{page}");
     assert!(page.matches("class=\"finding\"").count() >= 3, "all of them at once: {page}");
     // What other files name is told with their place.
-    let gone = world.second().replace("  - id: lead\n", "  - id: prospect2\n").replace("to: lead", "to: prospect2");
+    let gone =
+        world.second().replace("  - id: lead\n", "  - id: prospect2\n").replace("to: lead", "to: prospect2");
     let page = marta.submits("/console/lifecycle/propose", &[("text", &gone)]).await.expect(422).body;
     assert!(page.contains("segments.yaml:"), "{page}");
 }
@@ -104,14 +117,14 @@ async fn mistakes_of_a_proposal_are_told_at_their_lines_and_the_text_stays() {
 async fn a_version_is_compared_tried_in_the_background_approved_and_written_into_its_file() {
     let world = world(|text| text).await;
     let app = &world.app;
-    let marta = agent(app, Role::Marketing).await;
-    let mike = agent(app, Role::Sdr).await;
-    let cris = agent(app, Role::Cs).await;
     for email in ["nikki@acme.example", "pam@acme.example"] {
         submit(&app.visitor(), "webinar", email).await;
     }
     app.run_jobs().await;
     app.clock.advance(DAY_MS);
+    let marta = agent(app, Role::Marketing).await;
+    let mike = agent(app, Role::Sdr).await;
+    let cris = agent(app, Role::Cs).await;
     let second = world.second();
     let version = propose(&marta, &second).await;
     let hash = sha256_hex(&second);
@@ -124,10 +137,9 @@ async fn a_version_is_compared_tried_in_the_background_approved_and_written_into
 
     // Whoever may not define asks for nothing; whoever may is led to where the answer will be.
     let running = sha256_hex(&world.first);
-    let ask = |kind| [("hash", hash.clone()), ("against", running.clone()), ("kind", kind), ("days", "30".to_owned())];
-    fn fields(of: &[(&'static str, String); 4]) -> Vec<(&'static str, &str)> {
-        of.iter().map(|(name, value)| (*name, value.as_str())).collect()
-    }
+    let ask = |kind: String| {
+        [("hash", hash.clone()), ("against", running.clone()), ("kind", kind), ("days", "30".to_owned())]
+    };
     let backtest = ask("backtest".to_owned());
     cris.submits("/console/lifecycle/trials", &fields(&backtest)).await.expect(403);
     let wrong = [("hash", hash.as_str()), ("kind", "backtest"), ("days", "0")];
@@ -143,7 +155,9 @@ async fn a_version_is_compared_tried_in_the_background_approved_and_written_into
     let stages = app.rows("select count(*) as n from stage_intervals").await;
     app.run_jobs().await;
     let page = marta.sees(&tested).await;
-    for words in ["Does Marketing-qualified lead foretell Sales-accepted lead?", "2 would not be qualified any more"] {
+    for words in
+        ["Does Marketing-qualified lead foretell Sales-accepted lead?", "2 would not be qualified any more"]
+    {
         assert!(page.contains(words), "{words} is missing in {page}");
     }
     assert!(page.contains("nikki@acme.example") && page.contains("calls a week"), "{page}");
@@ -151,7 +165,10 @@ async fn a_version_is_compared_tried_in_the_background_approved_and_written_into
     assert!(page.contains("2 of 2 contacts would stand elsewhere"), "{page}");
     assert!(page.contains("Registered for a webinar") && page.contains("pam@acme.example"), "{page}");
     let page = marta.sees(&lift).await;
-    assert!(page.contains("Visited the site") && page.contains("too few") && page.contains("looks ahead"), "{page}");
+    assert!(
+        page.contains("Visited the site") && page.contains("too few") && page.contains("looks ahead"),
+        "{page}"
+    );
     assert!(marta.sees(&stopped).await.contains("Stopped"));
     assert!(marta.sees(&version).await.contains(&tested), "the version names its trials");
     marta.get("/console/lifecycle/trials/none").await.expect(404);
@@ -213,7 +230,10 @@ async fn a_file_that_cannot_be_written_is_told_with_what_to_do() {
     assert_eq!(world.app.app.lifecycle.version, 2, "it runs all the same");
     assert_eq!(std::fs::read_to_string(&world.file).expect("read"), world.first);
     let page = admin.sees("/console/lifecycle").await;
-    assert!(page.contains("still holds version 1") && page.contains(&world.file.display().to_string()), "{page}");
+    assert!(
+        page.contains("still holds version 1") && page.contains(&world.file.display().to_string()),
+        "{page}"
+    );
 }
 
 #[tokio::test]
@@ -247,7 +267,9 @@ async fn another_day_and_another_version_are_told_on_a_page_of_their_own() {
     app.run_jobs().await;
     let (nikki, _) = contact(app, "nikki@acme.example").await;
     let mut tx = app.app.stores.db.begin().await.expect("begins");
-    contacts::set_field(&mut tx, nikki, "country", "ES", "test", Trust::Claimed, app.now()).await.expect("set");
+    contacts::set_field(&mut tx, nikki, "country", "ES", "test", Trust::Claimed, app.now())
+        .await
+        .expect("set");
     tx.commit().await.expect("commits");
     let second = world.second();
     propose(&marta, &second).await;
@@ -257,7 +279,10 @@ async fn another_day_and_another_version_are_told_on_a_page_of_their_own() {
     let now = marta.sees(&page).await;
     assert!(now.contains("stage-mql") && now.contains("Country we deliver to"), "{now}");
     let later = marta.sees(&format!("{page}?at={}", day(200))).await;
-    assert!(later.contains("if nothing happens any more") && later.contains("What time alone does"), "{later}");
+    assert!(
+        later.contains("if nothing happens any more") && later.contains("What time alone does"),
+        "{later}"
+    );
     assert!(later.contains("as recorded"), "she is an MQL today, and a lead by then: {later}");
     let other = marta.sees(&format!("{page}?at={}&with={}", day(0), sha256_hex(&second))).await;
     let would = other.split("What version 2 alone would have done").nth(1).expect("the part");
@@ -285,9 +310,13 @@ async fn segments_are_told_in_words_with_size_changes_cost_and_when_time_alone_c
     assert!(page.contains("in the last 7 days") && page.contains("µs"), "{page}");
     assert!(marta.sees("/console/segments?costs=1").await.contains("Asked about up to 200 people now."));
     let members = marta.sees("/console/segments/readers").await;
-    assert!(members.contains("nikki@acme.example") && members.contains("time alone may change it"), "{members}");
+    assert!(
+        members.contains("nikki@acme.example") && members.contains("time alone may change it"),
+        "{members}"
+    );
     marta.get("/console/segments/nothing").await.expect(404);
     app.later(7 * DAY_MS).await;
+    let marta = log_in(app, "marketing@faro.example").await;
     let page = marta.sees("/console/segments").await;
     assert!(page.contains("−1"), "she went: {page}");
 }
@@ -308,7 +337,8 @@ async fn a_trial_whose_worker_died_is_taken_up_by_another() {
     let id = kept::begin(&mut tx, running, running, &wanted, None, app.now()).await.expect("begun");
     tx.commit().await.expect("commits");
     let mut tx = db.begin().await.expect("begins");
-    let held = sql!("update lifecycle_trials set state = 'running', runner = 'gone', alive_at = $2 where id = $1");
+    let held =
+        sql!("update lifecycle_trials set state = 'running', runner = 'gone', alive_at = $2 where id = $1");
     tx.execute(held, params![&id, app.now()]).await.expect("held");
     tx.commit().await.expect("commits");
     let state = async || kept::find(&mut db.read(), &id).await.expect("read").expect("there").state;

@@ -136,11 +136,8 @@ mod tests {
             shape("fit in [\"A\"] && !event(\"visit\") && known"),
             Some(Shape::All(vec![fit, Shape::Not(Box::new(event)), known]))
         );
-        let below = Shape::Between(
-            "<",
-            Box::new(Shape::Field("points".to_owned())),
-            Box::new(Shape::Number(-5.0)),
-        );
+        let below =
+            Shape::Between("<", Box::new(Shape::Field("points".to_owned())), Box::new(Shape::Number(-5.0)));
         assert_eq!(shape("points < -5"), Some(below));
         assert_eq!(shape("points + 1 > 3"), None, "sums are told as they are written");
     }

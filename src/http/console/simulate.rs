@@ -96,7 +96,8 @@ async fn simulated(
 
 /// The end of a day of the reader's; of today, now.
 fn moment(reader: &Reader, day: &str) -> Result<Timestamp, Problem> {
-    let wrong = || Problem::new("lifecycle.question_invalid", format!("`{day}` is no day: write 2026-11-01."));
+    let wrong =
+        || Problem::new("lifecycle.question_invalid", format!("`{day}` is no day: write 2026-11-01."));
     let date: Date = day.parse().map_err(|_| wrong())?;
     let zone = zone(&reader.zone()).unwrap_or(jiff::tz::TimeZone::UTC);
     let today = reader.now.to_jiff().to_zoned(zone.clone()).date();

@@ -316,7 +316,14 @@ impl Question for Differ {
         if let (Some((from, from_rule)), Some((to, to_rule))) = (stands(0), stands(1))
             && from != to
         {
-            self.changes.push(Change { contact: case.contact, email: case.email, from, from_rule, to, to_rule });
+            self.changes.push(Change {
+                contact: case.contact,
+                email: case.email,
+                from,
+                from_rule,
+                to,
+                to_rule,
+            });
         }
     }
 }

@@ -313,7 +313,8 @@ async fn answer(
     let model = read(db, running, &trial.hash).await?;
     let period = (trial.since, trial.until);
     let from = trial.since.plus_ms(-MEMORY_MS);
-    let no_stage = || Failed::Text(format!("the text has no stage `{}` or no stage `{}`", trial.stage, trial.outcome));
+    let no_stage =
+        || Failed::Text(format!("the text has no stage `{}` or no stage `{}`", trial.stage, trial.outcome));
     match trial.kind {
         Kind::Backtest => {
             let against = read(db, running, &trial.against).await?;

@@ -119,7 +119,8 @@ impl Lifter {
         let fit = scoring.fit.rules.iter().map(|rule| (&rule.id, &rule.label, rule.points));
         let engagement = scoring.engagement.rules.iter().map(|rule| (&rule.id, &rule.label, rule.points));
         let rules = fit.chain(engagement).zip(&self.counts).map(|((id, label, points), [without, with])| {
-            let Shares { n, of_won, of_not_won, lift, is_insufficient } = Shares::of([*without, *with], [not_won, won]);
+            let Shares { n, of_won, of_not_won, lift, is_insufficient } =
+                Shares::of([*without, *with], [not_won, won]);
             RuleLift {
                 rule: id.clone(),
                 label: label.clone(),

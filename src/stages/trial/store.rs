@@ -24,7 +24,17 @@ pub(super) async fn begin(
                  (id, kind, hash, against, since, until, stage, outcome, account_id, created_at, state)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $6, 'waiting')"
         ),
-        params![id, wanted.kind.word(), hash, against, wanted.since, now, &wanted.stage, &wanted.outcome, account],
+        params![
+            id,
+            wanted.kind.word(),
+            hash,
+            against,
+            wanted.since,
+            now,
+            &wanted.stage,
+            &wanted.outcome,
+            account
+        ],
     )
     .await?;
     Ok(())

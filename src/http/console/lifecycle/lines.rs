@@ -146,7 +146,8 @@ mod tests {
         };
         for (a, b) in [(1, 2), (3, 5), (8, 13), (21, 34)] {
             let (old, new) = (text(a), text(b));
-            let (old_lines, new_lines): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+            let (old_lines, new_lines): (Vec<&str>, Vec<&str>) =
+                (old.lines().collect(), new.lines().collect());
             let all = walk(&old_lines, &new_lines);
             let of = |not: Fate| -> Vec<&str> {
                 all.iter().filter(|line| line.fate != not).map(|line| line.text.as_str()).collect()

@@ -51,7 +51,8 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         if !standing.is_running && file.version >= app.lifecycle.version {
             waiting.push(told(&reader, &standing, None));
         } else if !standing.is_running {
-            behind = Some(json!({ "version": file.version, "path": app.running.file().display().to_string() }));
+            behind =
+                Some(json!({ "version": file.version, "path": app.running.file().display().to_string() }));
         }
     }
     let mut history: Vec<Json> = Vec::new();
@@ -151,9 +152,7 @@ pub async fn version(reader: Reader, hash: web::Path<String>) -> Result<HttpResp
     let standing = versions::standing(reads, &definition).await?;
     let proposal = proposals.iter().find(|proposal| proposal.hash == definition.hash);
     let proposal = match proposal {
-        Some(proposal) => {
-            Some((author(&reader, &proposal.actor).await?, proposal.note.clone(), proposal.at))
-        }
+        Some(proposal) => Some((author(&reader, &proposal.actor).await?, proposal.note.clone(), proposal.at)),
         None => None,
     };
     let mut others: Vec<(i64, String)> = vec![(running.version, running.hash.clone())];
@@ -171,7 +170,11 @@ pub async fn version(reader: Reader, hash: web::Path<String>) -> Result<HttpResp
             })
         })
         .collect();
-    let fits = if definition.hash == running.hash { Ok(()) } else { app.running.check(&definition.body).map(|_| ()) };
+    let fits = if definition.hash == running.hash {
+        Ok(())
+    } else {
+        app.running.check(&definition.body).map(|_| ())
+    };
     let language = reader.account.language;
     let stages: Vec<Json> = definition
         .stages

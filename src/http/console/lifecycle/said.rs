@@ -14,7 +14,8 @@ pub fn said(definition: &Definition, language: Language) -> Json {
     let words = Words::of(language);
     let stages: Vec<Json> = definition.stages.iter().map(|stage| told(definition, stage, language)).collect();
     let of = |is_marketing: bool| -> Vec<&Json> {
-        let is_of = |stage: &&Json| (stage.get("owner").and_then(Json::as_str) == Some("marketing")) == is_marketing;
+        let is_of =
+            |stage: &&Json| (stage.get("owner").and_then(Json::as_str) == Some("marketing")) == is_marketing;
         stages.iter().filter(is_of).collect()
     };
     let owner = |side: &str| definition.owners.get(side).map(ToString::to_string);
@@ -49,8 +50,11 @@ pub fn said(definition: &Definition, language: Language) -> Json {
             })
         })
         .collect();
-    let lists: Vec<Json> =
-        definition.lists.iter().map(|(name, texts)| json!({ "name": name, "texts": texts.join(", ") })).collect();
+    let lists: Vec<Json> = definition
+        .lists
+        .iter()
+        .map(|(name, texts)| json!({ "name": name, "texts": texts.join(", ") }))
+        .collect();
     json!({
         "sides": [
             { "side": "marketing", "owner": owner("marketing"), "stages": of(true) },
@@ -75,10 +79,9 @@ fn told(definition: &Definition, stage: &Stage, language: Language) -> Json {
     let leaves = stage.leave_below.as_ref().map(|leave| {
         json!({ "points": plain(leave.engagement_points), "after": words.length(leave.after_ms), "to": label(&leave.to) })
     });
-    let answer = stage
-        .sla
-        .as_ref()
-        .map(|sla| json!({ "within": words.length(sla.first_response_ms), "in_hours": sla.in_business_hours }));
+    let answer = stage.sla.as_ref().map(
+        |sla| json!({ "within": words.length(sla.first_response_ms), "in_hours": sla.in_business_hours }),
+    );
     let from: Vec<String> = stage.from.iter().map(|id| label(id)).collect();
     json!({
         "id": stage.id,
@@ -118,7 +121,8 @@ fn fit(definition: &Definition, language: Language) -> Json {
             "points": signed(rule.points),
         })
     });
-    let bands = ["A", "B", "C"].into_iter().zip(fit.grades).map(|(letter, least)| band(letter.to_owned(), least));
+    let bands =
+        ["A", "B", "C"].into_iter().zip(fit.grades).map(|(letter, least)| band(letter.to_owned(), least));
     json!({ "cap": plain(fit.cap), "rules": rules.collect::<Vec<_>>(), "bands": bands.collect::<Vec<_>>() })
 }
 
@@ -133,7 +137,8 @@ fn engagement(definition: &Definition, language: Language) -> Json {
             json!({ "label": group.label.get(language), "cap": plain(group.cap), "rules": rules })
         })
         .collect();
-    let bands = (1..=3).zip(engagement.levels).map(|(level, least): (i32, f64)| band(level.to_string(), least));
+    let bands =
+        (1..=3).zip(engagement.levels).map(|(level, least): (i32, f64)| band(level.to_string(), least));
     json!({
         "cap": plain(engagement.cap),
         "half_life": words.length(engagement.half_life_ms),
@@ -207,7 +212,10 @@ mod tests {
             }
         }
         let told = said(&definition, Language::En);
-        assert_eq!(told["sides"][0]["stages"][2]["enter"][1]["words"], "registered for a webinar in the last 90 days");
+        assert_eq!(
+            told["sides"][0]["stages"][2]["enter"][1]["words"],
+            "registered for a webinar in the last 90 days"
+        );
         assert_eq!(told["sides"][1]["stages"][0]["answer"]["within"], "15 minutes");
         assert_eq!(told["sides"][0]["stages"][2]["leaves"]["to"], "Lead");
         assert_eq!(told["back"][3]["from"], "Customer");

@@ -55,7 +55,8 @@ pub fn usual_stage(definition: &Definition, is_outcome: bool) -> String {
 pub async fn ask(reader: Reader, form: web::Form<Asked>) -> Result<HttpResponse, Problem> {
     let app = &reader.app;
     let invalid = |detail: &str| Problem::new("lifecycle.question_invalid", detail);
-    let kind = Kind::of_word(&form.kind).ok_or_else(|| invalid("A trial is a back-test, a diff or a lift."))?;
+    let kind =
+        Kind::of_word(&form.kind).ok_or_else(|| invalid("A trial is a back-test, a diff or a lift."))?;
     if !(1..=DAYS_MOST).contains(&form.days) {
         return Err(invalid(&format!("A trial looks back from 1 to {DAYS_MOST} days.")));
     }
@@ -123,7 +124,8 @@ pub async fn show(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
     let people = kept::people(reads, &trial.id).await?;
     if !people.is_empty() {
         let list = format!("trial:{}", trial.id);
-        audit::saw_list(&reader.app.stores.db, audit::By::Account(reader.account.id), &list, reader.now).await?;
+        audit::saw_list(&reader.app.stores.db, audit::By::Account(reader.account.id), &list, reader.now)
+            .await?;
     }
     let language = reader.account.language;
     let label = |definition: &Definition, id: &str| {

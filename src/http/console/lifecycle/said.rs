@@ -161,7 +161,7 @@ fn acted(rule: &EngagementRule, language: Language) -> Json {
         "rule": rule.id,
         "label": rule.label.get(language),
         "words": deed,
-        "each": is_each,
+        "is_each": is_each,
         "only_if": only_if,
         "points": signed(rule.points),
         "max_per_day": rule.max_per_day,

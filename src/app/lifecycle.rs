@@ -1,9 +1,11 @@
 //! The definitions that follow the lifecycle: replaced together, on every node, while all of them run.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::definitions::{Definitions, Kind, Sources};
+use super::lifecycle_file::{self, Written};
 use crate::base::diagnostic::{Diagnostic, Report};
 use crate::base::live::Live;
 use crate::config::Config;
@@ -49,6 +51,23 @@ impl Running {
                 Ok(Together { lifecycle, segments, offers })
             }
             _ => Err(report.diagnostics()),
+        }
+    }
+
+    /// The file of the lifecycle on this server.
+    pub fn file(&self) -> PathBuf {
+        self.config.path_of(&self.config.definitions.lifecycle)
+    }
+
+    /// Writes an activated version into the file of this server, so that the next start reads what runs; the text that
+    /// stood there is kept beside it.
+    pub async fn write(&self, definition: &stages::Definition) -> Written {
+        let (path, definition) = (self.file(), definition.clone());
+        let there = path.clone();
+        let writing = tokio::task::spawn_blocking(move || lifecycle_file::write(&path, &definition));
+        match writing.await {
+            Ok(written) => written,
+            Err(error) => Written::NotWritable { path: there, why: error.to_string() },
         }
     }
 

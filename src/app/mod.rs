@@ -4,6 +4,7 @@ mod definitions;
 mod flows;
 mod kept;
 mod lifecycle;
+mod lifecycle_file;
 mod references;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ pub use definitions::{Definitions, Kind, LOCK, Sources};
 pub use flows::Reloaded;
 pub use kept::Fallback;
 pub use lifecycle::Running;
+pub use lifecycle_file::Written;
 
 use crate::base::email::Email;
 use crate::base::live::Live;

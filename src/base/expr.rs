@@ -9,6 +9,7 @@
 //! absent: `has(contact.phone)` is false and every comparison with them makes the condition false.
 
 mod portable;
+mod shape;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,8 @@ use serde_json::Value as Json;
 
 use super::diagnostic::{Mark, Report};
 use super::native::{self, CallSite, Native};
+
+pub use shape::Shape;
 
 /// The type of a field or of a part of an expression.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,6 +13,7 @@ pub mod absence;
 pub mod assign;
 mod booking;
 pub mod calendars;
+pub mod capacity;
 pub mod earlier;
 mod error;
 mod holidays;

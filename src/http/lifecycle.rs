@@ -5,7 +5,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Shared;
@@ -18,6 +18,7 @@ use crate::base::email::Email;
 use crate::base::ids::ActivityId;
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::base::yaml;
+use crate::bookings::capacity::Loaded;
 use crate::contacts::{self, Contact};
 use crate::privacy::audit;
 use crate::scoring;
@@ -203,7 +204,8 @@ async fn backtest(
     let tester = Backtester::new(&model, &app.lifecycle, stage, outcome, (since, now));
     let tester = tester
         .ok_or_else(|| invalid(format!("The model has no stage `{stage}` or no stage `{outcome}`.")))?;
-    Ok(HttpResponse::Ok().json(ask(&app, tester, since).await?.finish()))
+    let told = ask(&app, tester, since).await?.finish();
+    Ok(HttpResponse::Ok().json(Loaded::new(told, &app.team)))
 }
 
 /// `POST /diff` with the new definition as YAML: who would stand elsewhere than under the one that runs.
@@ -306,7 +308,12 @@ async fn activate(app: Shared, request: HttpRequest, body: web::Bytes) -> Result
     let standing = versions::activate(&mut tx, &definition, reevaluate, &actor, app.clock.now()).await?;
     tx.commit().await?;
     app.running.take_up().await.map_err(cannot_take_up)?;
-    Ok(HttpResponse::Ok().json(standing))
+    let written = app.running.write(&definition).await;
+    let mut told = json!(standing);
+    if let Json::Object(told) = &mut told {
+        told.insert("file".to_owned(), json!(written.word()));
+    }
+    Ok(HttpResponse::Ok().json(told))
 }
 
 /// The definition of a hash: a proposal, or the file if it still is the text that was looked at.

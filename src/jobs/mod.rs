@@ -12,6 +12,7 @@ pub mod queue;
 mod schedule;
 mod send;
 mod traffic;
+mod trials;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,7 +94,11 @@ pub fn wake_on_news(stores: &Stores) {
 pub async fn run(worker: Worker, stop: watch::Receiver<bool>) {
     let worker = Arc::new(worker);
     // Side by side: a chore that takes long keeps no message waiting.
-    tokio::join!(do_chores(&worker, stop.clone()), send_on(&worker, stop));
+    tokio::join!(
+        do_chores(&worker, stop.clone()),
+        trials::work_on(&worker, stop.clone()),
+        send_on(&worker, stop)
+    );
 }
 
 async fn do_chores(worker: &Arc<Worker>, mut stop: watch::Receiver<bool>) {
@@ -164,6 +169,7 @@ pub async fn drain(worker: &Worker) -> anyhow::Result<()> {
         let mut everything = schedule::Schedule::default();
         let mut did_something = everything.run_all(&worker).await?;
         did_something |= dispatch::dispatch(&worker).await? > 0;
+        did_something |= trials::work(&worker).await?;
         did_something |= send::send_due(&worker).await? > 0;
         if !did_something {
             return Ok(());

@@ -12,7 +12,7 @@ use super::kinds;
 use super::score::{Grade, Level, Score};
 use super::tags;
 use crate::base::diagnostic::{Mark, Report};
-use crate::base::expr::{self, Context, Expr, Type};
+use crate::base::expr::{self, Context, Expr, Shape, Type};
 use crate::base::native::{CallSite, Val, World};
 use crate::base::time::Timestamp;
 use crate::base::yaml::{View, duration_ms};
@@ -252,6 +252,11 @@ impl Condition {
     /// The condition as it was written.
     pub fn text(&self) -> &str {
         &self.written
+    }
+
+    /// What it says, as a tree; nothing if it uses more of the language than can be put into words.
+    pub fn shape(&self) -> Option<Shape> {
+        self.expr.shape()
     }
 
     /// Whether it reads a field.

@@ -15,6 +15,7 @@ pub mod scorer;
 pub mod store;
 pub mod tags;
 pub mod titles;
+pub mod words;
 
 pub use definition::Definition;
 pub use facts::{Activity, BANT, Facts};

@@ -18,7 +18,10 @@ use serde::Serialize;
 
 pub use definition::{Changed, Definition, Segment};
 pub use evaluate::{Answer, Change, ask_about, evaluate, look_again, measure};
-pub use store::{Member, PERSONAL, fill_of, is_member, members, members_count, of_contact};
+pub use store::{
+    Came, Member, PERSONAL, Standing, changes_since, fill_of, is_member, members, members_count, of_contact,
+    standings,
+};
 
 /// What asking has cost since the program started, by segment.
 #[derive(Debug, Default)]

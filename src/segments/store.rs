@@ -123,6 +123,84 @@ pub async fn members_count(q: &mut impl Queries) -> Result<BTreeMap<String, i64>
     rows.iter().map(|row| Ok((row.get("segment")?, row.get("n")?))).collect()
 }
 
+/// How a segment stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How many belong.
+    pub members: i64,
+    /// When the latest of them came.
+    pub came_at: Option<Timestamp>,
+    /// When time alone may change somebody's answer next.
+    pub due_at: Option<Timestamp>,
+}
+
+/// How each segment stands that anybody belongs to, or will be looked at for.
+///
+/// # Errors
+/// As the store says.
+pub async fn standings(q: &mut impl Queries) -> Result<BTreeMap<String, Standing>> {
+    let rows = q
+        .query(
+            sql!(
+                "select segment, cast(sum(is_member) as bigint) as n, max(case when is_member = 1 then since end) as came_at,
+                     min(due_at) as due_at
+                 from segment_states group by segment"
+            ),
+            params![],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let standing =
+                Standing { members: row.get("n")?, came_at: row.get("came_at")?, due_at: row.get("due_at")? };
+            Ok((row.get("segment")?, standing))
+        })
+        .collect()
+}
+
+/// How many came to belong to a segment, and how many do no more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Came {
+    /// They came.
+    pub came: i64,
+    /// They went.
+    pub went: i64,
+}
+
+/// Who came and went since a moment, by segment; of very many changes the latest `most`.
+///
+/// # Errors
+/// As the store says.
+pub async fn changes_since(
+    q: &mut impl Queries,
+    since: Timestamp,
+    most: i64,
+) -> Result<BTreeMap<String, Came>> {
+    let rows = q
+        .query(
+            sql!(
+                "select kind, payload from events
+                 where kind in ('segment_entered', 'segment_left') and at >= $1
+                 order by at desc limit $2"
+            ),
+            params![since, most],
+        )
+        .await?;
+    let mut changes: BTreeMap<String, Came> = BTreeMap::new();
+    for row in &rows {
+        let payload: Option<serde_json::Value> = serde_json::from_str(&row.get::<String>("payload")?).ok();
+        let segment = payload.as_ref().and_then(|payload| payload.get("segment")?.as_str());
+        let Some(segment) = segment else { continue };
+        let change = changes.entry(segment.to_owned()).or_default();
+        if row.get::<String>("kind")? == "segment_entered" {
+            change.came += 1;
+        } else {
+            change.went += 1;
+        }
+    }
+    Ok(changes)
+}
+
 pub(super) async fn states(q: &mut impl Queries, contact: ContactId) -> Result<BTreeMap<String, State>> {
     let rows = q
         .query(

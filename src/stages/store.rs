@@ -51,6 +51,15 @@ pub const PERSONAL: &[Personal] = &[
         )),
         because: "only when she is to be looked at again",
     },
+    Personal {
+        table: "lifecycle_trial_people",
+        export: None,
+        erase: Some(sql!(
+            "delete from lifecycle_trial_people
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "what a definition that was only tried would have made of her",
+    },
 ];
 
 /// One interval of a contact's history.
@@ -492,6 +501,11 @@ pub(super) async fn drop_due(tx: &mut Tx, contact: ContactId, what: What) -> Res
     )
     .await?;
     Ok(())
+}
+
+pub(super) async fn text(q: &mut impl Queries, hash: &str) -> Result<Option<String>> {
+    let row = q.query_opt(sql!("select body from lifecycle_texts where hash = $1"), params![hash]).await?;
+    row.map(|row| row.get("body")).transpose()
 }
 
 pub(super) async fn keep_text(tx: &mut Tx, definition: &Definition, now: Timestamp) -> Result<()> {

@@ -10,9 +10,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Definition, Error, due, store};
-use crate::accounts::{Account, Role};
+use crate::accounts::{self, Account, Role};
 use crate::base::coded::Coded;
 use crate::base::diagnostic::Report;
+use crate::base::ids::AccountId;
 use crate::base::time::Timestamp;
 use crate::storage::db::{Db, Queries, Tx};
 
@@ -33,6 +34,12 @@ pub enum Refused {
         /// The sides that have not.
         missing: Vec<String>,
     },
+    /// Whoever wrote it would be the only one who has looked at it.
+    #[error("you wrote this version: somebody else approves it for {side}")]
+    AuthorAlone {
+        /// The side that is left.
+        side: String,
+    },
     /// The version runs already.
     #[error("this version is the one that runs")]
     Running,
@@ -46,6 +53,7 @@ impl Coded for Refused {
         match self {
             Self::NoSide { .. } => "lifecycle.no_side",
             Self::NotApproved { .. } => "lifecycle.not_approved",
+            Self::AuthorAlone { .. } => "lifecycle.author_alone",
             Self::Running => "lifecycle.running",
             Self::NumberTaken(_) => "lifecycle.number_taken",
         }
@@ -54,6 +62,7 @@ impl Coded for Refused {
     fn extras(&self) -> Vec<(&'static str, Value)> {
         match self {
             Self::NotApproved { missing } => vec![("missing", json!(missing))],
+            Self::AuthorAlone { side } => vec![("side", json!(side))],
             Self::NoSide { .. } | Self::Running | Self::NumberTaken(_) => Vec::new(),
         }
     }
@@ -247,6 +256,23 @@ pub async fn proposed(q: &mut impl Queries, hash: &str) -> Result<Option<Definit
     Ok(body.and_then(|body| Definition::parse("lifecycle.yaml", &body, &Report::new())))
 }
 
+/// Who proposed a text, if an account did.
+async fn author(q: &mut impl Queries, hash: &str) -> Result<Option<AccountId>, Error> {
+    let proposals = store::proposals(q).await?;
+    let found = proposals.into_iter().find(|(proposal, _)| proposal.hash == hash);
+    Ok(found.and_then(|(proposal, _)| proposal.actor.strip_prefix("account:")?.parse().ok()))
+}
+
+/// A text that was proposed, approved, tried or activated, whatever has become of it; nothing if this release cannot read
+/// it.
+///
+/// # Errors
+/// As the store says.
+pub async fn known(q: &mut impl Queries, hash: &str) -> Result<Option<Definition>, Error> {
+    let body = store::text(q, hash).await?;
+    Ok(body.and_then(|body| Definition::parse("lifecycle.yaml", &body, &Report::new())))
+}
+
 /// The version that was activated last, read again from its text.
 async fn active(q: &mut impl Queries) -> Result<Option<(Activation, Definition)>, Error> {
     let Some((activation, body)) = store::activations(q, 1).await?.into_iter().next() else {
@@ -311,14 +337,41 @@ pub async fn approve(
     let owner = |side: &String| {
         running.as_ref().and_then(|running| running.owners.get(side)).or_else(|| definition.owners.get(side))
     };
+    let others = accounts::list(tx).await?;
+    let author = author(tx, &definition.hash).await?;
+    let is_author = author == Some(account.id);
+    // Where one person answers for both sides and has written the text herself, the other side is for whoever else has the
+    // role, if anybody does: nobody passes a text alone.
+    let by_role = |role: Role, side: &str| match side {
+        "marketing" => role == Role::Marketing,
+        _ => matches!(role, Role::Sdr | Role::Ae),
+    };
+    let own = |side: &String| {
+        owner(side)
+            .is_some_and(|email| others.iter().any(|one| Some(one.id) == author && one.email == *email))
+    };
+    let is_alone = before.required.len() > 1 && before.required.iter().all(own);
+    let left_to_others = |side: &String| {
+        let writer = others.iter().find(|one| Some(one.id) == author);
+        let is_hers = writer.is_some_and(|writer| by_role(writer.role, side));
+        let is_other =
+            |one: &Account| Some(one.id) != author && one.disabled_at.is_none() && by_role(one.role, side);
+        is_alone && !is_hers && others.iter().any(is_other)
+    };
     let speaks_for = |side: &String| match owner(side) {
+        Some(_) if left_to_others(side) => !is_author && by_role(account.role, side),
         Some(email) => *email == account.email,
-        None => match side.as_str() {
-            "marketing" => account.role == Role::Marketing,
-            _ => matches!(account.role, Role::Sdr | Role::Ae),
-        },
+        None => by_role(account.role, side),
     };
     let sides: Vec<&String> = before.required.iter().filter(|side| speaks_for(side)).collect();
+    let left = before.missing.iter().find(|side| left_to_others(side));
+    // Once she has approved for her own side, only the other is left, which is not hers.
+    if is_author
+        && let Some(side) = left
+        && sides.iter().all(|side| !before.missing.contains(side))
+    {
+        return Err(Refused::AuthorAlone { side: side.clone() }.into());
+    }
     if sides.is_empty() || account.disabled_at.is_some() {
         return Err(Refused::NoSide { email: account.email.to_string(), sides: before.required }.into());
     }

@@ -336,7 +336,11 @@ async fn looking_changes_nothing() {
         "/console/notifications".to_owned(),
         "/console/work".to_owned(),
         "/console/lifecycle".to_owned(),
+        "/console/lifecycle/propose".to_owned(),
+        format!("/console/lifecycle/versions/{}", app.app.lifecycle.hash),
+        "/console/segments?costs=1".to_owned(),
         format!("/console/contacts/{nikki}/call"),
+        format!("/console/contacts/{nikki}/simulate"),
     ] {
         admin.get(&path).await.expect(200);
     }
@@ -376,7 +380,11 @@ async fn every_page_keeps_to_a_strict_policy_without_inline_code() {
         "/console/notifications".to_owned(),
         "/console/work".to_owned(),
         "/console/lifecycle".to_owned(),
+        "/console/lifecycle/propose".to_owned(),
+        format!("/console/lifecycle/versions/{}", app.app.lifecycle.hash),
+        "/console/segments".to_owned(),
         format!("/console/contacts/{nikki}/call"),
+        format!("/console/contacts/{nikki}/simulate"),
         "/console/nowhere".to_owned(),
     ];
     for path in pages {

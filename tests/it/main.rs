@@ -43,6 +43,7 @@ mod identity;
 mod language;
 mod letters;
 mod lifecycle;
+mod lifecycle_page;
 mod links;
 mod live_chat;
 mod live_teams;

@@ -16,6 +16,8 @@ use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
+use crate::bookings::capacity::Loaded;
+use crate::bookings::team::Team;
 use crate::config::Config;
 use crate::contacts::{self, Contact};
 use crate::privacy::audit;
@@ -198,7 +200,7 @@ async fn answer(command: &Command, config: &Config) -> anyhow::Result<()> {
             let tester = Backtester::new(&model, &running, stage, outcome, (since, desk.now));
             let tester = tester
                 .with_context(|| format!("the model has no stage `{stage}` or no stage `{outcome}`"))?;
-            let told = desk.ask(tester, since).await?.finish();
+            let told = Loaded::new(desk.ask(tester, since).await?.finish(), &desk.team()?);
             style.tell(&told, |language, paint| trials::backtest(&told, language, paint))
         }
         Command::Lift { since, outcome, style } => {
@@ -288,6 +290,13 @@ impl<'a> Desk<'a> {
         let report = Report::new();
         let read = Definitions::read(&Sources::of(self.config, &report), &report);
         read.lifecycle.with_context(|| report.text())
+    }
+
+    /// The team in the file.
+    fn team(&self) -> anyhow::Result<Team> {
+        let report = Report::new();
+        let read = Definitions::read(&Sources::of(self.config, &report), &report);
+        read.team.with_context(|| report.text())
     }
 
     /// The definition that runs.

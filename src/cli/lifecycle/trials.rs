@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::Paint;
 use crate::base::email::Email;
 use crate::base::language::Language;
-use crate::stages::trial::{Backtest, Change, Figures, Lift, Simulation};
+use crate::bookings::capacity::Loaded;
+use crate::stages::trial::{Change, Figures, Lift, Simulation};
 use crate::stages::versions::{self, Activation, Standing};
 use crate::stages::{Definition, Error};
 use crate::storage::db::Queries;
@@ -82,7 +83,8 @@ pub(super) fn simulation(
     out
 }
 
-pub(super) fn backtest(told: &Backtest, language: Language, paint: Paint) -> String {
+pub(super) fn backtest(loaded: &Loaded, language: Language, paint: Paint) -> String {
+    let told = &loaded.backtest;
     let mut out = String::new();
     let title = format!("{} as of {} to {}", told.qualified.to_uppercase(), told.since, told.until);
     let _ = writeln!(out, "{}", paint.bold(&title));
@@ -101,7 +103,15 @@ pub(super) fn backtest(told: &Backtest, language: Language, paint: Paint) -> Str
     row("a week, on average", &|f| f.mean_per_week.to_string());
     row("a week, at most", &|f| f.per_week.values().max().copied().unwrap_or(0).to_string());
     row("days ahead, median", &|f| number(f.median_lead_days));
+    let (ours, theirs) = (&loaded.model_load, &loaded.running_load);
+    table.row(["of what the SDRs can hold".to_owned(), percent(ours.share), percent(theirs.share)]);
+    table.row(["weeks with more".to_owned(), ours.weeks_above.to_string(), theirs.weeks_above.to_string()]);
     table.write(&mut out, paint);
+    let calls = loaded.capacity.calls_per_week;
+    let _ = writeln!(out, "\n{}", paint.bold(&format!("The SDRs can hold {calls} first calls a week")));
+    for share in &loaded.capacity.reps {
+        let _ = writeln!(out, "  {} {} {}", share.calls_per_week, share.name, paint.faint(&share.meeting));
+    }
     people(&mut out, "Would be qualified too", &told.entering, paint);
     people(&mut out, "Would not be qualified any more", &told.leaving, paint);
     if !told.refused.is_empty() {
@@ -153,6 +163,15 @@ pub(super) fn lift(told: &Lift, language: Language, paint: Paint) -> String {
         let (won, others) = (percent(rule.of_won), percent(rule.of_not_won));
         let label = format!("{}{ahead}", rule.label.get(language));
         table.row([rule.rule.clone(), rule.points.to_string(), rule.n.to_string(), won, others, lift, label]);
+    }
+    table.write(&mut out, paint);
+    let _ = writeln!(out);
+    let head = [("band", false), ("n", true), ("of the won", true), ("of the others", true), ("lift", true)];
+    let mut table = Table::new(&head);
+    for band in &told.bands {
+        let lift = if band.is_insufficient { "insufficient".to_owned() } else { number(band.lift) };
+        let name = format!("{} {}", band.axis, band.band);
+        table.row([name, band.n.to_string(), percent(band.of_won), percent(band.of_not_won), lift]);
     }
     table.write(&mut out, paint);
     out

@@ -414,6 +414,12 @@
       here("summary", menu).focus();
     }
   });
+  // A file that is chosen fills the field that it is for; what is sent is what stands there.
+  document.addEventListener("change", async (event) => {
+    const field = event.target.dataset?.fills && document.getElementById(event.target.dataset.fills);
+    const [file] = event.target.files ?? [];
+    if (field && file) field.value = await file.text();
+  });
   // A second press of the same button must not do the thing twice.
   document.addEventListener("submit", (event) => {
     const form = event.target;

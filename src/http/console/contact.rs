@@ -73,7 +73,7 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
     let body = json!({
         "booking_page": booking_page,
         "contact": head(&known, company.map(|company| company.name), owner.map(|owner| owner.name), fields),
-        "score": score(&reader, &explained),
+        "score": score(&reader.app.lifecycle, &explained),
         "consents": consents(reads, id).await?,
         "letters": super::contact_letters::of(&reader, reads, &known).await?,
         "team": super::contact_team::of(&reader, reads, &known).await?,
@@ -112,8 +112,9 @@ fn head(known: &Contact, company: Option<String>, owner: Option<String>, fields:
     })
 }
 
-pub fn score(reader: &Reader, explained: &Explanation) -> Json {
-    let definition = &reader.app.lifecycle.scoring;
+/// Both axes as bars.
+pub fn score(definition: &stages::Definition, explained: &Explanation) -> Json {
+    let definition = &definition.scoring;
     let share = |points: f64, cap: f64| whole(if cap > 0.0 { points * 100.0 / cap } else { 0.0 });
     let (fit, engagement) = (&explained.score.fit, &explained.score.engagement);
     json!({
@@ -197,7 +198,8 @@ fn moves(reader: &Reader, explained: &Explanation) -> Vec<Json> {
     moves
 }
 
-fn explanation(reader: &Reader, explained: &Explanation) -> Json {
+/// Why she stands there, row by row, and what is missing for the next stage.
+pub fn explanation(reader: &Reader, explained: &Explanation) -> Json {
     let language = reader.account.language;
     let stage = &explained.stage;
     let evidence: Vec<Json> = stage

@@ -77,7 +77,7 @@ pub async fn of(reader: &Reader, talk: &Talk, visitor: VisitorId) -> Result<Json
             "id": known.id, "name": known.display_name(), "email": known.email, "stage": known.stage,
             "company": company, "first_name": known.first_name, "last_name": known.last_name,
         },
-        "score": contact::score(reader, &explained),
+        "score": contact::score(&reader.app.lifecycle, &explained),
         "bant": { "complete": complete, "of": BANT.len(), "answers": bant },
         "answers": answers,
         "recent": timeline::lately(reads, &names, known.id, reader.now, LATELY).await?,

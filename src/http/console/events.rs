@@ -22,6 +22,7 @@ use crate::http::chat::{BEAT, Frame};
 use crate::http::error::Problem;
 use crate::notify;
 use crate::reports::traffic;
+use crate::stages::trial::kept;
 use crate::storage::bus::Wake;
 
 /// Lines that somebody has to hear of at once.
@@ -135,8 +136,8 @@ impl Page {
         if wake.topic == "notifications" {
             return self.news().await;
         }
-        if wake.topic == INBOX {
-            return vec![wake_of(INBOX)];
+        if wake.topic == INBOX || wake.topic.starts_with(kept::TOPIC) {
+            return vec![wake_of(&wake.topic)];
         }
         if let (Some(desk), Some(talk)) = (&self.desk, &self.talk)
             && *desk == wake.topic

@@ -33,7 +33,9 @@ mod privacy;
 mod push;
 mod quarantine;
 mod replies;
+mod segments;
 mod settings;
+mod simulate;
 mod talk;
 mod team;
 mod today;
@@ -112,6 +114,7 @@ pub const DOORS: &[Door] = &[
     post("/console/contacts/{contact}/merge", May::Tend),
     post("/console/contacts/{contact}/name", May::Chat),
     post("/console/contacts/{contact}/profiling", May::Tend),
+    get("/console/contacts/{contact}/simulate", May::Look),
     post("/console/contacts/{contact}/stage", May::Decide),
     post("/console/contacts/{contact}/company-suggestion", May::Tend),
     post("/console/contacts/{contact}/suggestion", May::Tend),
@@ -148,7 +151,13 @@ pub const DOORS: &[Door] = &[
     get("/console/lifecycle", May::Look),
     post("/console/lifecycle/activate", May::Define),
     post("/console/lifecycle/approve", May::Define),
+    get("/console/lifecycle/propose", May::Define),
     post("/console/lifecycle/propose", May::Define),
+    post("/console/lifecycle/trials", May::Define),
+    get("/console/lifecycle/trials/{trial}", May::Look),
+    post("/console/lifecycle/trials/{trial}/stop", May::Define),
+    get("/console/lifecycle/versions/{hash}", May::Look),
+    get("/console/lifecycle/versions/{hash}/text", May::Look),
     post("/console/lifecycle/withdraw", May::Define),
     get(line::PATH, May::Look),
     post("/console/logout", May::Look),
@@ -179,6 +188,8 @@ pub const DOORS: &[Door] = &[
     get("/console/replies", May::Look),
     post("/console/replies", May::Chat),
     post("/console/replies/{shortcut}/delete", May::Chat),
+    get("/console/segments", May::Look),
+    get("/console/segments/{segment}", May::Look),
     post("/console/webinars/{webinar}/cancel", May::Curate),
     post("/console/presence", May::Chat),
     post("/console/presence/beat", May::Chat),
@@ -233,7 +244,13 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/lifecycle", web::get().to(lifecycle::show))
             .route("/lifecycle/activate", web::post().to(lifecycle::activate))
             .route("/lifecycle/approve", web::post().to(lifecycle::approve))
+            .route("/lifecycle/propose", web::get().to(lifecycle::compose))
             .route("/lifecycle/propose", web::post().to(lifecycle::propose))
+            .route("/lifecycle/trials", web::post().to(lifecycle::ask))
+            .route("/lifecycle/trials/{trial}", web::get().to(lifecycle::trial))
+            .route("/lifecycle/trials/{trial}/stop", web::post().to(lifecycle::stop))
+            .route("/lifecycle/versions/{hash}", web::get().to(lifecycle::version))
+            .route("/lifecycle/versions/{hash}/text", web::get().to(lifecycle::text))
             .route("/lifecycle/withdraw", web::post().to(lifecycle::withdraw))
             .route("/tasks/{task}/done", web::post().to(work::done))
             .route("/team", web::get().to(team::show))
@@ -250,6 +267,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/contacts/{contact}/merge", web::post().to(people::merge_into))
             .route("/contacts/{contact}/name", web::post().to(contact::name))
             .route("/contacts/{contact}/profiling", web::post().to(people::profiling))
+            .route("/contacts/{contact}/simulate", web::get().to(simulate::show))
             .route("/contacts/{contact}/stage", web::post().to(contact::decide))
             .route("/contacts/{contact}/company-suggestion", web::post().to(people::company_suggestion))
             .route("/contacts/{contact}/suggestion", web::post().to(people::suggestion))
@@ -335,6 +353,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/replies", web::get().to(replies::show))
             .route("/replies", web::post().to(replies::write))
             .route("/replies/{shortcut}/delete", web::post().to(replies::forget))
+            .route("/segments", web::get().to(segments::list))
+            .route("/segments/{segment}", web::get().to(segments::members))
             .route("/webinars/{webinar}/cancel", web::post().to(content::call_off))
             .route("/traffic", web::get().to(traffic::show))
             .route("/traffic/by/{dimension}", web::get().to(traffic::by))
@@ -408,6 +428,9 @@ mod tests {
             "confirm",
             "off",
             "codes",
+            "stop",
+            "trials",
+            "withdraw",
         ];
         for door in DOORS.iter().filter(|door| door.method == Method::GET) {
             let last = door.path.rsplit('/').next().unwrap();

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Case, Leak, Model, Move, Question, without_leaks};
 use crate::base::email::Email;
+use crate::base::ids::ContactId;
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::scoring::History;
 use crate::stages::definition::Definition;
 
 /// How well a definition foretold who would be won, and how much work it would have made.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// Qualified before the outcome, and there was one.
     pub true_positives: usize,
@@ -56,6 +57,9 @@ pub struct Backtest {
     pub entering: Vec<Email>,
     /// Whom the running definition would have qualified and the model would not.
     pub leaving: Vec<Email>,
+    /// The contacts of `entering` and of `leaving`, in the same order.
+    #[serde(skip)]
+    pub contacts_moved: [Vec<ContactId>; 2],
     /// What the model names as evidence that can only be there after sales has begun to talk: it counted nothing.
     pub refused: Vec<Leak>,
 }
@@ -71,6 +75,7 @@ pub struct Backtester {
     contacts: usize,
     entering: Vec<Email>,
     leaving: Vec<Email>,
+    contacts_moved: [Vec<ContactId>; 2],
     refused: Vec<Leak>,
 }
 
@@ -106,6 +111,7 @@ impl Backtester {
             contacts: 0,
             entering: Vec::new(),
             leaving: Vec::new(),
+            contacts_moved: Default::default(),
             refused,
         })
     }
@@ -124,6 +130,7 @@ impl Backtester {
             running,
             entering: self.entering,
             leaving: self.leaving,
+            contacts_moved: self.contacts_moved,
             refused: self.refused,
         }
     }
@@ -189,8 +196,14 @@ impl Question for Backtester {
             }
         }
         match qualified {
-            [true, false] => self.entering.push(case.email),
-            [false, true] => self.leaving.push(case.email),
+            [true, false] => {
+                self.entering.push(case.email);
+                self.contacts_moved[0].push(case.contact);
+            }
+            [false, true] => {
+                self.leaving.push(case.email);
+                self.contacts_moved[1].push(case.contact);
+            }
             [true, true] | [false, false] => {}
         }
     }
@@ -250,6 +263,9 @@ impl Histories {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Who.
+    #[serde(skip)]
+    pub contact: ContactId,
+    /// Her address.
     pub email: Email,
     /// The stage under the old definition, and the rule that led there.
     pub from: String,
@@ -300,7 +316,14 @@ impl Question for Differ {
         if let (Some((from, from_rule)), Some((to, to_rule))) = (stands(0), stands(1))
             && from != to
         {
-            self.changes.push(Change { email: case.email, from, from_rule, to, to_rule });
+            self.changes.push(Change {
+                contact: case.contact,
+                email: case.email,
+                from,
+                from_rule,
+                to,
+                to_rule,
+            });
         }
     }
 }

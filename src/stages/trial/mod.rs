@@ -4,18 +4,21 @@
 //! is a line in a table. The same contacts give the same answer, however often they are asked.
 
 mod compare;
+pub mod kept;
 mod leaks;
 mod lift;
 mod replay;
+pub(super) mod store;
 
 use serde::Serialize;
 
 pub use compare::{Backtest, Backtester, Change, Differ, Figures};
 pub use leaks::{Because, Leak, without_leaks};
-pub use lift::{Lift, Lifter, RuleLift};
+pub use lift::{BandLift, Lift, Lifter, RuleLift};
 pub use replay::{Model, Move};
 
-use super::{Definition, Error, Explanation, explain_at, store};
+use super::store as lives;
+use super::{Definition, Error, Explanation, explain_at};
 use crate::base::email::Email;
 use crate::base::ids::ContactId;
 use crate::base::time::{DAY_MS, Timestamp};
@@ -105,12 +108,12 @@ pub async fn ask<Q: Question>(
     from: Timestamp,
     mut progress: impl FnMut(i64, i64) + Send,
 ) -> Result<Q, Error> {
-    let total = store::contact_count(&mut db.read()).await?;
+    let total = lives::contact_count(&mut db.read()).await?;
     let mut question = question;
     let (mut after, mut asked) = (ContactId::from_uuid(uuid::Uuid::nil()), 0);
     let mut words = contacts::Texts::default();
     loop {
-        let page = store::cases(&mut db.read(), after, PAGE).await?;
+        let page = lives::cases(&mut db.read(), after, PAGE).await?;
         let (Some(last), read) = (page.last().map(|case| case.contact), page.len()) else {
             return Ok(question);
         };
@@ -196,7 +199,7 @@ pub async fn simulate(
     }
     let explanation = explain_at(&mut db.read(), definition, contact, at).await?;
     let position = super::position(&mut db.read(), definition, contact, now).await?;
-    let mut case = store::case(&mut db.read(), contact).await?.ok_or(Error::NoContact)?;
+    let mut case = lives::case(&mut db.read(), contact).await?.ok_or(Error::NoContact)?;
     case.activities =
         scoring::store::activities(&mut db.read(), contact, now.plus_ms(-super::MEMORY_MS)).await?;
     case.learn_places();
@@ -206,6 +209,25 @@ pub async fn simulate(
     let moves = Model::new(definition.clone()).wait(&case, &history, position, begin, at);
     let stage = moves.last().map_or(stands, |last| last.to.clone());
     Ok(Simulation { explanation, moves, stage })
+}
+
+/// The moves that a definition would have made with a contact up to `at`, had it held all the time.
+///
+/// # Errors
+/// [`Error::NoContact`], or as the store says.
+pub async fn replayed(
+    db: &Db,
+    definition: &Definition,
+    contact: ContactId,
+    at: Timestamp,
+) -> Result<Vec<Move>, Error> {
+    let mut case = lives::case(&mut db.read(), contact).await?.ok_or(Error::NoContact)?;
+    let from = case.identified_at.min(at).plus_ms(-super::MEMORY_MS);
+    let all = scoring::store::activities(&mut db.read(), contact, from).await?;
+    case.activities = all.into_iter().filter(|activity| activity.at <= at).collect();
+    case.learn_places();
+    let history = definition.scoring.history(case.activities.clone());
+    Ok(Model::new(definition.clone()).replay(&case, &history, at))
 }
 
 /// Reads a moment: `2026-11-01`, `2026-11-01T09:00:00Z`, or a length of time from `now` as `+30d` or `-30d`.

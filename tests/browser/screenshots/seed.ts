@@ -171,7 +171,7 @@ async function oddities(embudo: Embudo, admin: Colleague, mike: Colleague, langu
     text_en: 'A pilot is one circle of twelve people for three months.\nYou pay it when you go on.', text_es: 'Un piloto es un círculo de doce personas durante tres meses.\nSe paga cuando seguís.',
   })
   await admin.send('/team/absences', { rep: 'lucia', from: '2026-12-14', to: '2026-12-18', delegate: 'mike', note: 'Feria de Guadalajara' })
-  const page = await admin.read('/lifecycle')
+  const page = await admin.read('/lifecycle/propose')
   const text = page.match(/<textarea id="text"[^>]*>([^]*?)<\/textarea>/)?.[1]
   if (!text) throw new Error('the page of the lifecycle shows no text to change')
   const plain = text.replaceAll('&quot;', '"').replaceAll('&#x27;', "'").replaceAll('&#39;', "'").replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&').replaceAll('&#x3D;', '=').replaceAll('&#x60;', '`')

@@ -149,6 +149,13 @@ level = "warn"
   /** The colleagues of the sample company, all with one password. */
   readonly people = { mike: 'mike@faro.example', yuri: 'yuri@faro.example', admin: 'admin@faro.example' }
 
+  /** Lets somebody into the console who is none of the demo's people. */
+  hire(email: string, name: string, role: string, password: string): void {
+    const settings = path.join(this.folder, 'demo/config/embudo.toml')
+    const add = ['user', 'add', email, '--name', name, '--role', role, '--password-stdin', '--config', settings]
+    execFileSync(program(), add, { cwd: root, input: `${password}\n` })
+  }
+
   /** The password that the demo prints. */
   get password(): string {
     const [, password] = /password {2,}(.+)/.exec(this.output()) ?? []

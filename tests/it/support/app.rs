@@ -216,6 +216,8 @@ const TABLES: &[&str] = &[
     "post_sale_intervals",
     "lifecycle_due",
     "lifecycle_activations",
+    "lifecycle_trials",
+    "lifecycle_trial_people",
     "form_submissions",
     "form_quarantine",
     "revoked_links",

@@ -49,6 +49,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(24, "push", include_str!("../migrations/0024_push.sql")),
     shared(25, "traffic", include_str!("../migrations/0025_traffic.sql")),
     shared(26, "links mailed", include_str!("../migrations/0026_links_mailed.sql")),
+    shared(29, "reports", include_str!("../migrations/0029_reports.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

@@ -321,6 +321,7 @@
     b: "/console/bookings",
     w: "/console/content",
     v: "/console/traffic",
+    r: "/console/reports",
     o: "/console/outbox",
     n: "/console/notifications",
   };

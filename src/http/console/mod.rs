@@ -31,6 +31,7 @@ mod privacy;
 mod push;
 mod quarantine;
 mod replies;
+mod reports;
 mod talk;
 mod team;
 mod today;
@@ -144,6 +145,8 @@ pub const DOORS: &[Door] = &[
     get("/console/replies", May::Look),
     post("/console/replies", May::Chat),
     post("/console/replies/{shortcut}/delete", May::Chat),
+    get("/console/reports", May::Look),
+    get("/console/reports/{report}", May::Look),
     post("/console/webinars/{webinar}/cancel", May::Curate),
     post("/console/presence", May::Chat),
     post("/console/presence/beat", May::Chat),
@@ -265,6 +268,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/replies", web::get().to(replies::show))
             .route("/replies", web::post().to(replies::write))
             .route("/replies/{shortcut}/delete", web::post().to(replies::forget))
+            .route("/reports", web::get().to(reports::list))
+            .route("/reports/{report}", web::get().to(reports::show))
             .route("/webinars/{webinar}/cancel", web::post().to(content::call_off))
             .route("/traffic", web::get().to(traffic::show))
             .route("/traffic/by/{dimension}", web::get().to(traffic::by))

@@ -24,7 +24,8 @@ pub async fn of_webinars(app: Shared, request: HttpRequest) -> Result<HttpRespon
     let told = webinars_told(&app, &asked, &only).await?;
     Ok(asked.answer("webinars", &told, || {
         let cells = |webinar: &str, numbers: &webinars::Numbers| {
-            let counts = [numbers.registered, numbers.attended, numbers.no_show, numbers.untold, numbers.viewers];
+            let counts =
+                [numbers.registered, numbers.attended, numbers.no_show, numbers.untold, numbers.viewers];
             let counts = counts.into_iter().chain(numbers.viewers_by_fifth).chain([numbers.booked]);
             let mut cells = vec![webinar.to_owned()];
             cells.extend(counts.map(|n| n.to_string()));
@@ -33,8 +34,20 @@ pub async fn of_webinars(app: Shared, request: HttpRequest) -> Result<HttpRespon
         };
         let rows = told.by_webinar.iter().map(|(webinar, numbers)| cells(webinar, numbers));
         let head = [
-            "webinar", "registered", "attended", "no_show", "untold", "viewers", "to_20", "to_40", "to_60",
-            "to_80", "to_100", "booked", "attendance", "booked_rate",
+            "webinar",
+            "registered",
+            "attended",
+            "no_show",
+            "untold",
+            "viewers",
+            "to_20",
+            "to_40",
+            "to_60",
+            "to_80",
+            "to_100",
+            "booked",
+            "attendance",
+            "booked_rate",
         ];
         (head.to_vec(), rows.chain([cells("total", &told.total)]).collect())
     }))
@@ -69,8 +82,7 @@ pub async fn of_content(app: Shared, request: HttpRequest) -> Result<HttpRespons
             cells
         };
         let rows = told.by_subject.iter().map(|(subject, numbers)| cells(subject, numbers));
-        let head =
-            ["subject", "uses", "unsure", "people", "viewers", "watched", "went_on", "went_on_rate"];
+        let head = ["subject", "uses", "unsure", "people", "viewers", "watched", "went_on", "went_on_rate"];
         (head.to_vec(), rows.chain([cells("total", &told.total)]).collect())
     }))
 }
@@ -137,8 +149,7 @@ pub async fn of_bookings(app: Shared, request: HttpRequest) -> Result<HttpRespon
     let told = bookings::bookings(&calls, &origins(q).await?);
     Ok(asked.answer("bookings", &told, || {
         let cells = |by: &str, key: &str, numbers: &bookings::Numbers| {
-            let counts =
-                [numbers.booked, numbers.held, numbers.no_show, numbers.cancelled, numbers.untold];
+            let counts = [numbers.booked, numbers.held, numbers.no_show, numbers.cancelled, numbers.untold];
             let mut cells = vec![by.to_owned(), key.to_owned()];
             cells.extend(counts.map(|n| n.to_string()));
             cells.push(perhaps(numbers.no_show_rate));
@@ -183,7 +194,15 @@ pub async fn of_mail(app: Shared, request: HttpRequest) -> Result<HttpResponse, 
         rows.extend(told.by_letter.iter().map(|(key, numbers)| cells("letter", key, numbers)));
         rows.extend(told.by_sequence.iter().map(|(key, numbers)| cells("sequence", key, numbers)));
         let head = [
-            "by", "key", "sent", "delivered", "clicked", "bounced", "unsubscribed", "complained", "click_rate",
+            "by",
+            "key",
+            "sent",
+            "delivered",
+            "clicked",
+            "bounced",
+            "unsubscribed",
+            "complained",
+            "click_rate",
         ];
         (head.to_vec(), rows)
     }))

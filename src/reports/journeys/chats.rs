@@ -129,7 +129,8 @@ pub fn chats(talks: &[Talk]) -> Report {
             of_step.reached += usize::from(!earlier.contains(step));
             match talk.path.get(at + 1) {
                 Some(next) => {
-                    let is_known = talk.path.windows(2).take(at).any(|pair| pair == [step.clone(), next.clone()]);
+                    let is_known =
+                        talk.path.windows(2).take(at).any(|pair| pair == [step.clone(), next.clone()]);
                     if !is_known {
                         *of_step.next.entry(next.clone()).or_default() += 1;
                     }

@@ -159,7 +159,8 @@ mod tests {
             at: Timestamp(at_days * DAY_MS),
         };
         let uses = [one(nikki, 1, true), one(nikki, 2, true), one(eva, 1, true), one(eva, 0, false)];
-        let watches = [59, 60, 100].map(|percent| Watch { recording: "short".to_owned(), contact: None, percent });
+        let watches =
+            [59, 60, 100].map(|percent| Watch { recording: "short".to_owned(), contact: None, percent });
         let told = content(&uses, &watches, &[reach(nikki, 30), reach(eva, 40)]);
         let guide = &told.by_subject["guide"];
         assert_eq!((guide.uses, guide.unsure, guide.people, guide.went_on), (3, 1, 2, 1));

@@ -90,7 +90,8 @@ pub async fn health(q: &mut impl Queries, span: Span, only: &Only, now: Timestam
     let mut sums = [0_i64; 5];
     for row in &rows {
         if only.has_perhaps(row.get::<Option<ContactId>>("contact_id")?) {
-            for (sum, name) in sums.iter_mut().zip(["n", "no_visit", "no_company", "no_consent", "is_double"]) {
+            for (sum, name) in sums.iter_mut().zip(["n", "no_visit", "no_company", "no_consent", "is_double"])
+            {
                 *sum += row.get::<i64>(name)?;
             }
         }

@@ -169,7 +169,10 @@ mod tests {
             complained: 0,
             clicked,
         };
-        let left = [Left { template: Some("tip".to_owned()), contact: None }, Left { template: None, contact: None }];
+        let left = [
+            Left { template: Some("tip".to_owned()), contact: None },
+            Left { template: None, contact: None },
+        ];
         let told = letters(
             &[sent("tip", 10, 2, 4), sent("offer", 6, 0, 3), sent("code", 3, 0, 0)],
             &left,

@@ -77,7 +77,8 @@ impl Filter {
     /// Whether it lets somebody through; owners and companies go by either of their names.
     fn lets_in(&self, person: &Person, origin: Option<&Origin>) -> bool {
         let wanted = self.value.to_lowercase();
-        let of_origin = |pick: fn(&Origin) -> &Option<String>| origin.and_then(|origin| pick(origin).as_deref());
+        let of_origin =
+            |pick: fn(&Origin) -> &Option<String>| origin.and_then(|origin| pick(origin).as_deref());
         let known: [Option<&str>; 2] = match self.by {
             By::Source => [of_origin(|origin| &origin.source), None],
             By::Campaign => [of_origin(|origin| &origin.campaign), None],
@@ -156,7 +157,8 @@ pub async fn origins(q: &mut impl Queries) -> Result<HashMap<ContactId, Origin>>
         let words = [row.get("channel")?, row.get("source")?, row.get("campaign")?, row.get("country")?];
         found.push((row.get("contact_id")?, words));
     }
-    let texts = hits::texts_of(q, found.iter().flat_map(|(_, words)| words.iter().copied().flatten())).await?;
+    let texts =
+        hits::texts_of(q, found.iter().flat_map(|(_, words)| words.iter().copied().flatten())).await?;
     let told = |word: Option<i64>| word.and_then(|word| texts.get(&word).cloned());
     let origins = found.into_iter().map(|(contact, [channel, source, campaign, country])| {
         let origin = Origin {
@@ -249,7 +251,9 @@ mod tests {
 
     #[test]
     fn a_filter_lets_in_those_of_whom_it_holds_and_its_opposite_the_others() {
-        assert!(lets_in("source:google") && lets_in("owner:mike garcía") && lets_in("owner:MIKE@faro.example"));
+        assert!(
+            lets_in("source:google") && lets_in("owner:mike garcía") && lets_in("owner:MIKE@faro.example")
+        );
         assert!(!lets_in("!source:google") && !lets_in("owner:ana") && !lets_in("company:acme.example"));
         assert!(lets_in("company:(none)") && lets_in("!company:acme.example") && lets_in("campaign:(none)"));
         assert!(!lets_in("source:(none)"));

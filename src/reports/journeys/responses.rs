@@ -80,8 +80,10 @@ pub async fn waits(q: &mut impl Queries, span: Span, promised_ms: Option<i64>) -
         .query(
             sql!(
                 "select m.conversation_id, a.name, m.at
-                 from messages m join accounts a on a.id = m.author_id
-                 where m.author = 'agent' and m.at >= $1 and m.at < $2
+                 from conversations t
+                 join messages m on m.conversation_id = t.id
+                 join accounts a on a.id = m.author_id
+                 where t.updated_at >= $1 and m.author = 'agent' and m.at >= $1 and m.at < $2
                  order by m.at, m.seq"
             ),
             params![span.from, span.to.plus_ms(AFTER_MS)],
@@ -119,7 +121,14 @@ pub async fn waits(q: &mut impl Queries, span: Span, promised_ms: Option<i64>) -
         let (answered_at, by) = answer.unzip();
         is_told.insert(conversation, answered_at);
         let due_at = promised_ms.map(|ms| asked_at.plus_ms(ms));
-        waits.push(Wait { kind: Kind::Chat, contact: row.get("contact_id")?, asked_at, due_at, answered_at, by });
+        waits.push(Wait {
+            kind: Kind::Chat,
+            contact: row.get("contact_id")?,
+            asked_at,
+            due_at,
+            answered_at,
+            by,
+        });
     }
     let given = q
         .query(

@@ -98,7 +98,8 @@ mod tests {
     #[test]
     fn days_fall_into_the_pieces_of_the_span_and_none_is_lost() {
         // Four days that begin at noon of day 10, in two pieces.
-        let span = Span { from: Timestamp(10 * DAY_MS + DAY_MS / 2), to: Timestamp(14 * DAY_MS + DAY_MS / 2) };
+        let span =
+            Span { from: Timestamp(10 * DAY_MS + DAY_MS / 2), to: Timestamp(14 * DAY_MS + DAY_MS / 2) };
         let day = |day: i64, n: i64| ("mail".to_owned(), day, n);
         let sparks = pieced(&[day(10, 1), day(11, 2), day(12, 4), day(13, 8), day(14, 16)], span, 2);
         assert_eq!(sparks["mail"], [7, 24]);

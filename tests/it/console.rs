@@ -321,6 +321,9 @@ async fn looking_changes_nothing() {
         "/console/notifications".to_owned(),
         "/console/work".to_owned(),
         "/console/lifecycle".to_owned(),
+        "/console/reports".to_owned(),
+        "/console/reports/funnel".to_owned(),
+        "/console/reports/bot".to_owned(),
         format!("/console/contacts/{nikki}/call"),
     ] {
         admin.get(&path).await.expect(200);
@@ -352,6 +355,9 @@ async fn every_page_keeps_to_a_strict_policy_without_inline_code() {
         "/console/notifications".to_owned(),
         "/console/work".to_owned(),
         "/console/lifecycle".to_owned(),
+        "/console/reports".to_owned(),
+        "/console/reports/funnel".to_owned(),
+        "/console/reports/bot".to_owned(),
         format!("/console/contacts/{nikki}/call"),
         "/console/nowhere".to_owned(),
     ];

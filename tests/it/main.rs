@@ -48,6 +48,7 @@ mod people;
 mod privacy;
 mod push;
 mod reports;
+mod reports_counted;
 mod segments;
 mod streams;
 mod team_meetings;

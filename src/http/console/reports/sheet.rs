@@ -39,6 +39,10 @@ impl Cell {
         Self::Share(None)
     }
 
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Share(None) | Self::Time(None) | Self::Money(None, _))
+    }
+
     /// As people read it.
     pub fn told(&self, language: Language) -> String {
         let none = || "–".to_owned();
@@ -275,7 +279,9 @@ impl Sheet {
 }
 
 fn drawn_card(card: &Card, language: Language) -> Json {
-    let change = card.before.as_ref().map(|before| {
+    // What there was nothing of is nothing to be held against.
+    let known = card.before.as_ref().filter(|before| !before.is_nothing() && !card.value.is_nothing());
+    let change = known.map(|before| {
         let (now, then) = (card.value.size(), before.size());
         let direction = if now > then {
             "up"
@@ -496,5 +502,7 @@ mod tests {
         assert_eq!(drawn_card(&card(More::Worse), Language::En)["change"]["tone"], "good");
         assert_eq!(drawn_card(&card(More::Better), Language::En)["change"]["tone"], "bad");
         assert_eq!(drawn_card(&card(More::Other), Language::En)["change"]["direction"], "down");
+        let first = Card { before: Some(Cell::Share(None)), ..card(More::Better) };
+        assert_eq!(drawn_card(&first, Language::En)["change"], Json::Null);
     }
 }

@@ -144,6 +144,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("push.unreachable", 422, "The push service may not be reached"),
     ("recording.unknown", 404, "There is no such recording"),
     ("report.question_invalid", 400, "The question cannot be understood"),
+    ("report.unknown", 404, "There is no such report"),
     ("request.encoding_unknown", 415, "The body is packed in an unknown way"),
     ("request.malformed", 400, "The request cannot be read"),
     ("request.not_found", 404, "There is nothing here"),

@@ -121,6 +121,13 @@ impl Sequences {
     pub fn all(&self) -> &[Sequence] {
         &self.0
     }
+
+    /// Each letter with the sequence that sends it; of several the last one.
+    pub fn letters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|sequence| {
+            sequence.steps.iter().map(|step| (step.mail.as_str(), sequence.id.as_str()))
+        })
+    }
 }
 
 /// The name of a sequence, whatever else is wrong with it.

@@ -295,6 +295,11 @@ impl Definition {
         self.stage(stage).map_or(stage, Stage::word)
     }
 
+    /// The time within which the first stage that promises one is responded to, in milliseconds.
+    pub fn promised_ms(&self) -> Option<i64> {
+        self.stages.iter().find_map(|stage| stage.sla.as_ref()).map(|sla| sla.first_response_ms)
+    }
+
     /// The first stage that sales looks after: before it nobody is to be called.
     pub fn first_of_sales(&self) -> Option<&Stage> {
         self.stages.iter().find(|stage| matches!(stage.owner.as_str(), "sdr" | "ae"))

@@ -57,6 +57,7 @@ mod privacy;
 mod push;
 mod reports;
 mod routes;
+mod reports_counted;
 mod segments;
 mod streams;
 mod team_meetings;

@@ -11,7 +11,7 @@ use crate::support::app::{TestApp, set};
 
 const KEY: &str = "the api key of the tests, long enough";
 
-async fn start() -> TestApp {
+pub async fn start() -> TestApp {
     TestApp::start_with(|settings| {
         with_fixtures(settings);
         set(settings, "api", "keys", vec![KEY]);
@@ -19,12 +19,12 @@ async fn start() -> TestApp {
     .await
 }
 
-async fn ask(app: &TestApp, question: &str) -> Answer {
+pub async fn ask(app: &TestApp, question: &str) -> Answer {
     let client = app.client.with("authorization", &format!("Bearer {KEY}"));
     client.get(&format!("/api/v1/reports/{question}")).await
 }
 
-async fn told(app: &TestApp, question: &str) -> Value {
+pub async fn told(app: &TestApp, question: &str) -> Value {
     ask(app, question).await.expect_json(200)
 }
 
@@ -42,7 +42,7 @@ async fn decide(app: &TestApp, contact: ContactId, what: (&str, &str), reason: O
 
 /// Three leads by three campaigns. Nikki registers for the webinar and is taken on a day later, Eva is sent back, Ana
 /// stays a lead.
-async fn story(app: &TestApp) {
+pub async fn story(app: &TestApp) {
     for (name, campaign) in [("nikki", "autumn"), ("eva", "spring"), ("ana", "autumn")] {
         let visitor = app.visitor();
         let way = format!("/?utm_source=ads&utm_medium=cpc&utm_campaign={campaign}");

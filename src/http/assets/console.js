@@ -350,6 +350,7 @@
     b: "/console/bookings",
     w: "/console/content",
     v: "/console/traffic",
+    r: "/console/reports",
     o: "/console/outbox",
     s: "/console/settings",
     n: "/console/notifications",

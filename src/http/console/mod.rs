@@ -36,6 +36,7 @@ mod replies;
 mod segments;
 mod settings;
 mod simulate;
+mod reports;
 mod talk;
 mod team;
 mod today;
@@ -190,6 +191,8 @@ pub const DOORS: &[Door] = &[
     post("/console/replies/{shortcut}/delete", May::Chat),
     get("/console/segments", May::Look),
     get("/console/segments/{segment}", May::Look),
+    get("/console/reports", May::Look),
+    get("/console/reports/{report}", May::Look),
     post("/console/webinars/{webinar}/cancel", May::Curate),
     post("/console/presence", May::Chat),
     post("/console/presence/beat", May::Chat),
@@ -355,6 +358,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/replies/{shortcut}/delete", web::post().to(replies::forget))
             .route("/segments", web::get().to(segments::list))
             .route("/segments/{segment}", web::get().to(segments::members))
+            .route("/reports", web::get().to(reports::list))
+            .route("/reports/{report}", web::get().to(reports::show))
             .route("/webinars/{webinar}/cancel", web::post().to(content::call_off))
             .route("/traffic", web::get().to(traffic::show))
             .route("/traffic/by/{dimension}", web::get().to(traffic::by))

@@ -1,6 +1,6 @@
 //! What brought those who reached a stage: one credit each, shared among the visits that came before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -130,9 +130,12 @@ pub async fn conversions(
     look_back_ms: i64,
 ) -> Result<Vec<Conversion>> {
     let mut conversions = Vec::new();
-    let first = |contact: ContactId, journey: i64, stage: &str| {
-        let is_it = |row: &&Reached| row.contact == contact && row.journey == journey && row.stage == stage;
-        reached.iter().find(is_it).map(|row| row.at)
+    let mut firsts: HashMap<(ContactId, i64, &str), Timestamp> = HashMap::new();
+    for row in reached {
+        firsts.entry((row.contact, row.journey, &row.stage)).or_insert(row.at);
+    }
+    let first = |contact: ContactId, journey: i64, stage: &'static str| {
+        firsts.get(&(contact, journey, stage)).copied()
     };
     for row in reached.iter().filter(|row| row.stage == stage && span.has(row.at)) {
         let visits = contacts::visits(q, row.contact, row.at.plus_ms(1), VISITS_MOST).await?;

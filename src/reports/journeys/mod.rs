@@ -5,15 +5,24 @@
 
 pub mod acceptance;
 pub mod attribution;
+pub mod bookings;
+pub mod chats;
 pub mod churn;
+pub mod content;
 pub mod costs;
 pub mod frequency;
 pub mod funnel;
+pub mod health;
+pub mod letters;
 pub mod losses;
+pub mod people;
+pub mod responses;
 pub mod shows;
+pub mod sparks;
 pub mod splits;
 pub mod talks;
 pub mod velocity;
+pub mod webinars;
 
 use serde::Serialize;
 

@@ -80,7 +80,7 @@ pub fn shows(calls: &[Call]) -> Report {
     for call in calls {
         let of_meeting = report.by_meeting.entry(call.meeting.clone()).or_default();
         let of_rep = report.by_rep.entry(call.rep.clone()).or_default();
-        let of_lead_time = report.by_lead_time.entry(lead_time(call)).or_default();
+        let of_lead_time = report.by_lead_time.entry(ahead(call.booked_at, call.starts_at)).or_default();
         for shows in [&mut report.total, of_meeting, of_rep, of_lead_time] {
             match call.is_held {
                 Some(true) => shows.held += 1,
@@ -93,8 +93,9 @@ pub fn shows(calls: &[Call]) -> Report {
     report
 }
 
-fn lead_time(call: &Call) -> &'static str {
-    match call.starts_at.since_ms(call.booked_at) / DAY_MS {
+/// How long ahead a call was booked, in words.
+pub(super) fn ahead(booked_at: Timestamp, starts_at: Timestamp) -> &'static str {
+    match starts_at.since_ms(booked_at) / DAY_MS {
         ..1 => "under_1_day",
         1..3 => "1_to_3_days",
         3..7 => "3_to_7_days",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Span, share};
+use crate::base::ids::ContactId;
 use crate::storage::Result;
 use crate::storage::db::Queries;
 use crate::{params, sql};
@@ -15,6 +16,8 @@ pub struct Through {
     pub flow: String,
     pub step: String,
     pub arm: String,
+    /// Who it was, if she is known.
+    pub contact: Option<ContactId>,
     /// She said something after it.
     pub has_answered: bool,
     /// A call came of the conversation.
@@ -60,12 +63,13 @@ pub async fn through(q: &mut impl Queries, span: Span, flow: Option<&str>) -> Re
     let rows = q
         .query(
             sql!(
-                "select a.flow, a.step, a.arm, c.outcome,
+                "select a.flow, a.step, a.arm, c.outcome, coalesce(k.merged_into, k.id) as contact_id,
                      (select count(*) from messages m where m.conversation_id = a.conversation_id
                          and m.author = 'visitor' and m.at >= a.at) as answers,
                      (select count(*) from bookings b where b.conversation_id = a.conversation_id
                          and b.companion_of is null and b.state in ('confirmed', 'cancelled')) as calls
                  from chat_arms a join conversations c on c.id = a.conversation_id
+                 left join contacts k on k.id = c.contact_id
                  where a.at >= $1 and a.at < $2 and ($3 = '' or a.flow = $3)
                  order by a.flow, a.step, a.arm"
             ),
@@ -78,6 +82,7 @@ pub async fn through(q: &mut impl Queries, span: Span, flow: Option<&str>) -> Re
                 flow: row.get("flow")?,
                 step: row.get("step")?,
                 arm: row.get("arm")?,
+                contact: row.get("contact_id")?,
                 has_answered: row.get::<i64>("answers")? > 0,
                 is_booked: row.get::<i64>("calls")? > 0,
                 outcome: row.get("outcome")?,
@@ -136,6 +141,7 @@ mod tests {
             flow: "welcome".to_owned(),
             step: "greeting".to_owned(),
             arm: arm.to_owned(),
+            contact: None,
             has_answered: is_booked,
             is_booked,
             outcome: outcome.map(str::to_owned),

@@ -77,7 +77,7 @@ impl Period {
     }
 
     /// From the first day's midnight to the last day's end in a zone.
-    fn instants(&self, zone: &TimeZone) -> (Timestamp, Timestamp) {
+    pub fn instants(&self, zone: &TimeZone) -> (Timestamp, Timestamp) {
         let midnight = |date: Date| {
             date.to_zoned(zone.clone()).map_or(Timestamp(day_number(date) * 24 * HOUR_MS), |midnight| {
                 Timestamp::from_jiff(midnight.timestamp())

@@ -51,6 +51,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(26, "links mailed", include_str!("../migrations/0026_links_mailed.sql")),
     shared(27, "proofs, wishes, who said it", include_str!("../migrations/0027_identity.sql")),
     shared(28, "lifecycle trials", include_str!("../migrations/0028_lifecycle_trials.sql")),
+    shared(29, "reports", include_str!("../migrations/0029_reports.sql")),
     shared(30, "chat teams", include_str!("../migrations/0030_chat_teams.sql")),
     shared(32, "accounts", include_str!("../migrations/0032_accounts.sql")),
     shared(33, "keys for programs", include_str!("../migrations/0033_api_keys.sql")),

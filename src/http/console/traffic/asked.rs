@@ -57,6 +57,22 @@ impl Range {
             Self::Own => "own",
         }
     }
+
+    /// Its days, seen from today; one's own are given.
+    pub fn period(self, today: Date, own: Option<Period>) -> Period {
+        let back = |days: i64| traffic::date_of(traffic::day_number(today) - days);
+        let (from, to) = match self {
+            Self::Today => (today, today),
+            Self::Yesterday => (back(1), back(1)),
+            Self::Week => (back(6), today),
+            Self::Month30 => (back(29), today),
+            Self::Quarter => (back(89), today),
+            Self::Month => (today.first_of_month(), today),
+            Self::Year => (today.first_of_year(), today),
+            Self::Own => return own.unwrap_or(Period { from: back(29), to: today }),
+        };
+        Period { from, to }
+    }
 }
 
 /// What the numbers are held against.
@@ -75,6 +91,15 @@ impl Compare {
             Self::Previous => "previous",
             Self::Year => "year",
             Self::None => "none",
+        }
+    }
+
+    /// The days that some are held against.
+    pub fn with(self, period: Period) -> Option<Period> {
+        match self {
+            Self::Previous => Some(period.previous()),
+            Self::Year => Some(period.year_before()),
+            Self::None => None,
         }
     }
 }
@@ -196,28 +221,12 @@ impl Asked {
 
     /// The days that are asked about.
     pub fn period(&self) -> Period {
-        let today = self.today;
-        let back = |days: i64| traffic::date_of(traffic::day_number(today) - days);
-        let (from, to) = match self.range {
-            Range::Today => (today, today),
-            Range::Yesterday => (back(1), back(1)),
-            Range::Week => (back(6), today),
-            Range::Month30 => (back(29), today),
-            Range::Quarter => (back(89), today),
-            Range::Month => (today.first_of_month(), today),
-            Range::Year => (today.first_of_year(), today),
-            Range::Own => return self.own.unwrap_or(Period { from: back(29), to: today }),
-        };
-        Period { from, to }
+        self.range.period(self.today, self.own)
     }
 
     /// The days that they are held against.
     pub fn compared(&self) -> Option<Period> {
-        match self.compare {
-            Compare::Previous => Some(self.period().previous()),
-            Compare::Year => Some(self.period().year_before()),
-            Compare::None => None,
-        }
+        self.compare.with(self.period())
     }
 
     /// Whether the last day is still going on.
@@ -312,7 +321,7 @@ impl Asked {
     }
 }
 
-fn day(text: &str) -> Result<Date, Problem> {
+pub fn day(text: &str) -> Result<Date, Problem> {
     text.parse().map_err(|_| invalid(format!("`{text}` is no day: write 2026-11-23.")))
 }
 

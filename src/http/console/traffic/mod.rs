@@ -1,7 +1,7 @@
 //! Traffic: how many come, from where, to what, and what they do. One address holds all that a page shows (`asked.rs`).
 
-mod asked;
-mod board;
+pub(super) mod asked;
+pub(super) mod board;
 mod by;
 mod chart;
 mod filtered;

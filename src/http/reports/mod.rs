@@ -1,5 +1,7 @@
 //! The doors of the reports about journeys: `GET /api/v1/reports/…`, as JSON or CSV. `docs/reports.md` tells what they say.
 
+mod counted;
+
 use std::collections::{BTreeMap, HashMap};
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -21,6 +23,7 @@ use crate::reports::journeys::costs::costs;
 use crate::reports::journeys::frequency::{self, frequency};
 use crate::reports::journeys::funnel::{self, Step, funnel, strangers};
 use crate::reports::journeys::losses;
+use crate::reports::journeys::people::{By, Filter};
 use crate::reports::journeys::shows::{self, shows};
 use crate::reports::journeys::splits::{splits, through};
 use crate::reports::journeys::talks::{self, talks};
@@ -32,6 +35,9 @@ use crate::reports::traffic::csv;
 const DAYS: i64 = 90;
 /// The longest time that can be asked for.
 const DAYS_MOST: i64 = 3_660;
+
+/// The parameter that narrows a report to some people; it can be said several times.
+const FILTER: &str = "filter";
 
 /// The states of those who are customers no more, unless something else is asked for.
 const GONE: [&str; 2] = ["churned", "do_not_pursue"];
@@ -50,7 +56,14 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/churn", web::get().to(churned))
             .route("/losses", web::get().to(lost))
             .route("/frequency", web::get().to(how_often))
-            .route("/talks", web::get().to(talked)),
+            .route("/talks", web::get().to(talked))
+            .route("/webinars", web::get().to(counted::of_webinars))
+            .route("/content", web::get().to(counted::of_content))
+            .route("/bot", web::get().to(counted::of_bot))
+            .route("/response", web::get().to(counted::of_response))
+            .route("/bookings", web::get().to(counted::of_bookings))
+            .route("/mail", web::get().to(counted::of_mail))
+            .route("/health", web::get().to(counted::of_health)),
     );
 }
 
@@ -61,6 +74,8 @@ struct Asked {
     span: Span,
     zone: TimeZone,
     is_csv: bool,
+    /// Only those of whom these hold.
+    filters: Vec<Filter>,
     others: HashMap<String, String>,
 }
 
@@ -69,9 +84,14 @@ impl Asked {
     fn read(app: &Shared, request: &HttpRequest, known: &[&str]) -> Result<Self, Problem> {
         authorised(app, request)?;
         let mut others: HashMap<String, String> = HashMap::new();
+        let mut filters = Vec::new();
         for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
             if !["from", "to", "zone", "format"].contains(&&*name) && !known.contains(&&*name) {
                 return Err(invalid(format!("`{name}` is not understood here.")));
+            }
+            if name == FILTER {
+                filters.push(filter(&value)?);
+                continue;
             }
             others.insert(name.into_owned(), value.into_owned());
         }
@@ -95,7 +115,7 @@ impl Asked {
         if from > to || span.to.since_ms(span.from) > DAYS_MOST * DAY_MS {
             return Err(invalid("`from` must not be after `to`, nor ten years before it."));
         }
-        Ok(Self { from, to, span, zone, is_csv, others })
+        Ok(Self { from, to, span, zone, is_csv, filters, others })
     }
 
     fn days(&self, name: &str, or: i64) -> Result<i64, Problem> {
@@ -128,6 +148,13 @@ impl Asked {
         }
         HttpResponse::Ok().json(document)
     }
+}
+
+fn filter(text: &str) -> Result<Filter, Problem> {
+    Filter::read(text).ok_or_else(|| {
+        let words: Vec<&str> = By::ALL.iter().map(|by| by.word()).collect();
+        invalid(format!("`{text}` is no filter: write one of {}, a colon and a value.", words.join(", ")))
+    })
 }
 
 fn plus(day: Date, days: i64) -> Date {

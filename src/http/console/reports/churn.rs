@@ -1,0 +1,65 @@
+//! Customers: those at the beginning, those of them who left, and those who were won back.
+
+use super::View;
+use super::sheet::{Bars, Card, Cell, Group, More, Picture, Row, Sheet, Table};
+use crate::http::error::Problem;
+use crate::reports::journeys::churn::{self, Churn, standings};
+
+/// The states of those who are customers no more.
+pub const GONE: [&str; 2] = ["churned", "do_not_pursue"];
+
+/// One of the numbers.
+type Pick = fn(&Churn) -> usize;
+
+pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
+    let (span, before) = view.spans();
+    let mut rows = standings(&mut view.reader.app.stores.db.read(), span.to).await?;
+    rows.retain(|row| view.only.has(row.contact));
+    let now = churn::churn(&GONE, span, &rows);
+    let then = before.map(|before| churn::churn(&GONE, before, &rows));
+    let numbers: [(&'static str, Pick); 5] = [
+        ("at_start", |told| told.at_start),
+        ("lost", |told| told.lost),
+        ("new", |told| told.new),
+        ("lost_of_new", |told| told.lost_of_new),
+        ("recovered", |told| told.recovered),
+    ];
+    let name = |word: &str| view.text(&format!("reports.column.{word}"));
+    let groups = numbers.iter().map(|(word, pick)| Group {
+        name: name(word),
+        cells: vec![Cell::count(pick(&now))],
+        before: then.as_ref().map(|then| Cell::count(pick(then))),
+    });
+    let rows = numbers.iter().map(|(word, pick)| {
+        Row::of(vec![
+            Cell::text(name(word)),
+            Cell::count(pick(&now)),
+            then.as_ref().map_or(Cell::nothing(), |then| Cell::count(pick(then))),
+        ])
+    });
+    let reasons = now.reasons.iter().map(|reason| {
+        let known = view.reader.text(&format!("console.reason.{}", reason.reason));
+        Row::of(vec![Cell::text(known.unwrap_or_else(|| reason.reason.clone())), Cell::count(reason.n)])
+    });
+    let card = |word, pick: fn(&Churn) -> Cell, more| Card {
+        word,
+        value: pick(&now),
+        before: then.as_ref().map(pick),
+        more,
+    };
+    Ok(Sheet {
+        is_empty: now.at_start == 0 && now.new == 0 && now.recovered == 0,
+        cards: vec![
+            card("at_start", |told| Cell::count(told.at_start), More::Better),
+            card("lost", |told| Cell::count(told.lost), More::Worse),
+            card("churn_rate", |told| Cell::Share(told.churn_rate), More::Worse),
+            card("recovery_rate", |told| Cell::Share(told.recovery_rate), More::Better),
+        ],
+        choices: Vec::new(),
+        picture: Picture::Bars(Bars { series: vec!["customers"], groups: groups.collect() }),
+        tables: vec![
+            Table { word: "customers", heads: vec!["customers", "now", "before"], rows: rows.collect() },
+            Table { word: "reasons", heads: vec!["reason", "times"], rows: reasons.collect() },
+        ],
+    })
+}

@@ -1,0 +1,43 @@
+//! How much of the data is there: what is missing of people, companies, events and calendars.
+
+use super::View;
+use super::sheet::{Bars, Card, Cell, Group, More, Picture, Row, Sheet, Table};
+use crate::http::error::Problem;
+use crate::reports::journeys::health;
+
+pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
+    let span = view.asked.span();
+    let q = &mut view.reader.app.stores.db.read();
+    let told = health::health(q, span, &view.only, view.reader.now).await?;
+    let name = |word: &str| view.text(&format!("reports.lack.{word}"));
+    let groups = told.all().into_iter().filter(|(_, lack)| lack.of > 0).map(|(word, lack)| Group {
+        name: name(word),
+        cells: vec![Cell::Share(lack.rate)],
+        before: None,
+    });
+    let rows = told.all().map(|(word, lack)| {
+        Row::of(vec![
+            Cell::text(name(word)),
+            Cell::Count(lack.lacking),
+            Cell::Count(lack.of),
+            Cell::Share(lack.rate),
+        ])
+    });
+    let card = |word, value| Card { word, value, before: None, more: More::Other };
+    Ok(Sheet {
+        is_empty: told.all().iter().all(|(_, lack)| lack.of == 0),
+        cards: vec![
+            card("contacts", Cell::Count(told.without_company.of)),
+            card("duplicates", Cell::Count(told.duplicates.lacking)),
+            card("unknown_companies", Cell::Count(told.unknown_companies.lacking)),
+            card("stale_calendars", Cell::Count(told.stale_calendars.lacking)),
+        ],
+        choices: Vec::new(),
+        picture: Picture::Bars(Bars { series: vec!["lacking_rate"], groups: groups.collect() }),
+        tables: vec![Table {
+            word: "lacks",
+            heads: vec!["lack", "lacking", "of", "rate"],
+            rows: rows.into(),
+        }],
+    })
+}

@@ -1,0 +1,159 @@
+//! How much of what reports are made of is there: people of whom something is missing, and what waits for somebody.
+
+use serde::Serialize;
+
+use super::people::Only;
+use super::{Span, share};
+use crate::base::ids::ContactId;
+use crate::base::time::{HOUR_MS, MINUTE_MS, Timestamp};
+use crate::storage::Result;
+use crate::storage::db::Queries;
+use crate::{params, sql};
+
+/// How many are wanting, of how many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Lack {
+    pub lacking: i64,
+    pub of: i64,
+    pub rate: Option<f64>,
+}
+
+impl Lack {
+    fn of(lacking: i64, of: i64) -> Self {
+        let count = |n: i64| usize::try_from(n).unwrap_or(0);
+        Self { lacking, of, rate: share(count(lacking), count(of)) }
+    }
+}
+
+/// The answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Health {
+    /// Contacts without any visit that was kept: what brought them is not known.
+    pub without_source: Lack,
+    pub without_company: Lack,
+    /// Contacts who have not said anything about any purpose.
+    pub without_consent: Lack,
+    /// Contacts whose address differs from another's only in dots or in a plus tag.
+    pub duplicates: Lack,
+    /// Companies with people, of which nothing but the domain is known.
+    pub unknown_companies: Lack,
+    /// Forms, downloads and recordings of the span that belong to no visit.
+    pub events_without_visit: Lack,
+    /// Calendars that are not believed any more.
+    pub stale_calendars: Lack,
+}
+
+impl Health {
+    /// Every lack with its word.
+    pub fn all(&self) -> [(&'static str, Lack); 7] {
+        [
+            ("without_source", self.without_source),
+            ("without_company", self.without_company),
+            ("without_consent", self.without_consent),
+            ("duplicates", self.duplicates),
+            ("unknown_companies", self.unknown_companies),
+            ("events_without_visit", self.events_without_visit),
+            ("stale_calendars", self.stale_calendars),
+        ]
+    }
+}
+
+/// Looks at everything as it stands now; the span is that of events. Companies and calendars are looked at as a whole.
+///
+/// # Errors
+/// As the store says.
+pub async fn health(q: &mut impl Queries, span: Span, only: &Only, now: Timestamp) -> Result<Health> {
+    let by_person = i64::from(!only.is_everybody());
+    let rows = q
+        .query(
+            sql!(
+                "select contact_id, count(*) as n, count(no_visit) as no_visit, count(no_company) as no_company,
+                     count(no_consent) as no_consent, count(is_double) as is_double
+                 from (
+                     select case when cast($1 as bigint) = 1 then c.id end as contact_id,
+                         case when not exists (select 1 from contact_ids i
+                             join visitors v on v.contact_id = i.own_id
+                             join visits s on s.visitor = v.id and s.consent > 0 and s.bot is null
+                             where i.contact_id = c.id) then 1 end as no_visit,
+                         case when c.company_id is null then 1 end as no_company,
+                         case when not exists (select 1 from contact_ids i
+                             join consents s on s.contact_id = i.own_id where i.contact_id = c.id) then 1 end as no_consent,
+                         case when exists (select 1 from contacts d where d.likeness = c.likeness and d.id <> c.id
+                             and d.merged_into is null) then 1 end as is_double
+                     from contacts c where c.merged_into is null
+                 ) as told
+                 group by contact_id"
+            ),
+            params![by_person],
+        )
+        .await?;
+    let mut sums = [0_i64; 5];
+    for row in &rows {
+        if only.has_perhaps(row.get::<Option<ContactId>>("contact_id")?) {
+            for (sum, name) in sums.iter_mut().zip(["n", "no_visit", "no_company", "no_consent", "is_double"])
+            {
+                *sum += row.get::<i64>(name)?;
+            }
+        }
+    }
+    let [people, no_visit, no_company, no_consent, is_double] = sums;
+    let events = q
+        .query(
+            sql!(
+                "select coalesce(c.merged_into, c.id) as contact_id,
+                     case when exists (select 1 from visits s where s.visitor = a.visitor_id
+                         and s.started_at <= a.at + $3 and s.last_at >= a.at - $4) then 0 else 1 end as is_lost
+                 from activities a
+                 left join visitors v on v.id = a.visitor_id
+                 left join contacts c on c.id = coalesce(a.contact_id, v.contact_id)
+                 where a.kind in ('asset.downloaded', 'form.submitted', 'recording.watched')
+                     and a.visitor_id is not null and a.at >= $1 and a.at < $2"
+            ),
+            params![span.from, span.to, MINUTE_MS, 30 * MINUTE_MS],
+        )
+        .await?;
+    let (mut lost, mut all) = (0, 0);
+    for row in &events {
+        if only.has_perhaps(row.get::<Option<ContactId>>("contact_id")?) {
+            all += 1;
+            lost += row.get::<i64>("is_lost")?;
+        }
+    }
+    let rest = q
+        .query_opt(
+            sql!(
+                "select
+                     (select count(*) from companies co
+                      where exists (select 1 from contacts c where c.company_id = co.id and c.merged_into is null)) as companies,
+                     (select count(*) from companies co
+                      where co.kind is null and co.employees is null and co.industry is null
+                          and exists (select 1 from contacts c where c.company_id = co.id and c.merged_into is null)) as unknown_companies,
+                     (select count(*) from calendars) as calendars,
+                     (select count(*) from calendars
+                      where good_until <= $1 and (fetched_at is not null or created_at <= $2)) as stale_calendars"
+            ),
+            params![now, now.plus_ms(-HOUR_MS)],
+        )
+        .await?;
+    let of = |name: &str| rest.as_ref().map_or(Ok(0), |row| row.get::<i64>(name));
+    Ok(Health {
+        without_source: Lack::of(no_visit, people),
+        without_company: Lack::of(no_company, people),
+        without_consent: Lack::of(no_consent, people),
+        duplicates: Lack::of(is_double, people),
+        unknown_companies: Lack::of(of("unknown_companies")?, of("companies")?),
+        events_without_visit: Lack::of(lost, all),
+        stale_calendars: Lack::of(of("stale_calendars")?, of("calendars")?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_nothing_is_no_rate() {
+        assert_eq!(Lack::of(0, 0).rate, None);
+        assert_eq!(Lack::of(1, 4).rate, Some(0.25));
+    }
+}

@@ -1,0 +1,229 @@
+//! How soon people of the company respond: to visitors who ask for a person in a chat, and to contacts who are handed over.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::velocity::Lengths;
+use super::{Span, share};
+use crate::base::ids::ContactId;
+use crate::base::time::{DAY_MS, Timestamp};
+use crate::storage::Result;
+use crate::storage::db::Queries;
+use crate::{params, sql};
+
+/// How long after the span an answer to a chat is looked for.
+const AFTER_MS: i64 = DAY_MS;
+
+/// What somebody waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A person in a chat.
+    Chat,
+    /// That a contact who was handed over is taken.
+    Handover,
+}
+
+impl Kind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Handover => "handover",
+        }
+    }
+}
+
+/// Somebody waited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    pub kind: Kind,
+    pub contact: Option<ContactId>,
+    pub asked_at: Timestamp,
+    /// By when an answer was promised.
+    pub due_at: Option<Timestamp>,
+    pub answered_at: Option<Timestamp>,
+    /// Who answered.
+    pub by: Option<String>,
+}
+
+/// One kind, or one colleague.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Numbers {
+    pub asked: usize,
+    pub answered: usize,
+    /// Until the answer, in milliseconds, of those that were answered; nearest rank.
+    pub after: Option<Lengths>,
+    /// Answered by when it was promised.
+    pub in_time: usize,
+    /// Of those that were answered, or whose time is over; nothing where nothing was promised.
+    pub in_time_rate: Option<f64>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Report {
+    pub by_kind: BTreeMap<&'static str, Numbers>,
+    /// By kind and colleague: who answered.
+    pub by_person: BTreeMap<&'static str, BTreeMap<String, Numbers>>,
+}
+
+/// Every chat in which a person was wanted, and every hand-over, in a span. `promised_ms` is the time that there is for
+/// the first word in a chat, by the clock on the wall.
+///
+/// # Errors
+/// As the store says.
+pub async fn waits(q: &mut impl Queries, span: Span, promised_ms: Option<i64>) -> Result<Vec<Wait>> {
+    let words = q
+        .query(
+            sql!(
+                "select m.conversation_id, a.name, m.at
+                 from conversations t
+                 join messages m on m.conversation_id = t.id
+                 join accounts a on a.id = m.author_id
+                 where t.updated_at >= $1 and m.author = 'agent' and m.at >= $1 and m.at < $2
+                 order by m.at, m.seq"
+            ),
+            params![span.from, span.to.plus_ms(AFTER_MS)],
+        )
+        .await?;
+    let mut said: HashMap<String, Vec<(Timestamp, String)>> = HashMap::new();
+    for row in &words {
+        said.entry(row.get("conversation_id")?).or_default().push((row.get("at")?, row.get("name")?));
+    }
+    let asked = q
+        .query(
+            sql!(
+                "select a.props, a.at, coalesce(c.merged_into, c.id) as contact_id
+                 from activities a
+                 left join visitors v on v.id = a.visitor_id
+                 left join contacts c on c.id = coalesce(a.contact_id, v.contact_id)
+                 where a.kind = 'handoff.requested' and a.at >= $1 and a.at < $2
+                 order by a.at, a.id"
+            ),
+            params![span.from, span.to],
+        )
+        .await?;
+    let mut waits: Vec<Wait> = Vec::new();
+    let mut is_told: HashMap<String, Option<Timestamp>> = HashMap::new();
+    for row in &asked {
+        let props: Json = row.json("props")?;
+        let conversation = props.get("conversation").and_then(Json::as_str).unwrap_or_default().to_owned();
+        let asked_at: Timestamp = row.get("at")?;
+        // Asking again before somebody answered is the same wait.
+        if is_told.get(&conversation).is_some_and(|answered| answered.is_none_or(|at| asked_at < at)) {
+            continue;
+        }
+        let answer =
+            said.get(&conversation).and_then(|said| said.iter().find(|(at, _)| *at >= asked_at)).cloned();
+        let (answered_at, by) = answer.unzip();
+        is_told.insert(conversation, answered_at);
+        let due_at = promised_ms.map(|ms| asked_at.plus_ms(ms));
+        waits.push(Wait {
+            kind: Kind::Chat,
+            contact: row.get("contact_id")?,
+            asked_at,
+            due_at,
+            answered_at,
+            by,
+        });
+    }
+    let given = q
+        .query(
+            sql!(
+                "select h.given_at, h.due_at, h.taken_at, a.name, coalesce(c.merged_into, c.id) as contact_id
+                 from handovers h
+                 join contacts c on c.id = h.contact_id
+                 left join accounts a on a.id = h.taken_by
+                 where h.given_at >= $1 and h.given_at < $2 and (h.taken_at is not null or h.ended_at is null)
+                 order by h.given_at, h.id"
+            ),
+            params![span.from, span.to],
+        )
+        .await?;
+    for row in &given {
+        waits.push(Wait {
+            kind: Kind::Handover,
+            contact: row.get("contact_id")?,
+            asked_at: row.get("given_at")?,
+            due_at: row.get("due_at")?,
+            answered_at: row.get("taken_at")?,
+            by: row.get("name")?,
+        });
+    }
+    Ok(waits)
+}
+
+/// Counts them.
+pub fn responses(waits: &[Wait], now: Timestamp) -> Report {
+    let mut report = Report::default();
+    for kind in [Kind::Chat, Kind::Handover] {
+        let of_kind: Vec<&Wait> = waits.iter().filter(|wait| wait.kind == kind).collect();
+        let mut of_person: BTreeMap<String, Vec<&Wait>> = BTreeMap::new();
+        for wait in &of_kind {
+            if let Some(by) = &wait.by {
+                of_person.entry(by.clone()).or_default().push(wait);
+            }
+        }
+        let people = of_person.into_iter().map(|(name, waits)| (name, numbers(&waits, now)));
+        report.by_person.insert(kind.word(), people.collect());
+        report.by_kind.insert(kind.word(), numbers(&of_kind, now));
+    }
+    report
+}
+
+fn numbers(waits: &[&Wait], now: Timestamp) -> Numbers {
+    let lengths = waits.iter().filter_map(|wait| wait.answered_at.map(|at| at.since_ms(wait.asked_at)));
+    let lengths: Vec<i64> = lengths.collect();
+    let (mut in_time, mut decided) = (0, 0);
+    for wait in waits {
+        let Some(due_at) = wait.due_at else { continue };
+        let is_in_time = wait.answered_at.is_some_and(|at| at <= due_at);
+        in_time += usize::from(is_in_time);
+        decided += usize::from(wait.answered_at.is_some() || due_at <= now);
+    }
+    Numbers {
+        asked: waits.len(),
+        answered: lengths.len(),
+        after: Lengths::of(lengths),
+        in_time,
+        in_time_rate: share(in_time, decided),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(kind: Kind, answered_at: Option<i64>, by: &str) -> Wait {
+        Wait {
+            kind,
+            contact: None,
+            asked_at: Timestamp(1_000),
+            due_at: Some(Timestamp(1_060)),
+            answered_at: answered_at.map(Timestamp),
+            by: answered_at.map(|_| by.to_owned()),
+        }
+    }
+
+    #[test]
+    fn of_four_two_were_answered_in_time_one_late_and_one_not_at_all() {
+        let waits = [
+            wait(Kind::Chat, Some(1_010), "Mike"),
+            wait(Kind::Chat, Some(1_060), "Mike"),
+            wait(Kind::Chat, Some(1_500), "Lucía"),
+            wait(Kind::Chat, None, ""),
+        ];
+        let told = responses(&waits, Timestamp(2_000));
+        let chat = &told.by_kind["chat"];
+        assert_eq!((chat.asked, chat.answered, chat.in_time, chat.in_time_rate), (4, 3, 2, Some(0.5)));
+        assert_eq!(chat.after.map(|after| (after.p50, after.p90)), Some((60, 500)));
+        assert_eq!(told.by_person["chat"]["Mike"].in_time_rate, Some(1.0));
+        assert_eq!(told.by_person["chat"]["Lucía"].in_time_rate, Some(0.0));
+        assert_eq!(told.by_kind["handover"], Numbers::default());
+        // Who may still answer in time is neither late nor in time.
+        assert_eq!(responses(&waits, Timestamp(1_050)).by_kind["chat"].in_time_rate, Some(0.6667));
+    }
+}

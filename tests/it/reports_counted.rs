@@ -1,0 +1,541 @@
+//! Reports that count: fixtures with numbers that a person can add up, what the doors and the pages tell of them.
+
+use embudo::accounts::Role;
+use embudo::base::ids::{ActivityId, BookingId, ContactId, ConversationId, VisitorId};
+use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use embudo::params;
+use embudo::storage::db::{Sql, Value as Bind};
+use serde_json::{Value, json};
+
+use crate::console::agent;
+use crate::gates::{contact, submit};
+use crate::reports::{ask, start, story, told};
+use crate::support::app::TestApp;
+
+const REPORTS: [&str; 12] = [
+    "funnel",
+    "velocity",
+    "attribution",
+    "acceptance",
+    "webinars",
+    "content",
+    "bot",
+    "response",
+    "bookings",
+    "churn",
+    "mail",
+    "health",
+];
+
+/// Writes a row as it stands.
+async fn row(app: &TestApp, text: &'static str, binds: &[Bind]) {
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    tx.execute(Sql(text), binds).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+    tx.commit().await.expect("commits");
+}
+
+struct Call<'a> {
+    rep: &'a str,
+    contact: Option<ContactId>,
+    conversation: Option<ConversationId>,
+    booked_at: Timestamp,
+    starts_at: Timestamp,
+    state: &'a str,
+    outcome: Option<&'a str>,
+}
+
+async fn call(app: &TestApp, call: &Call<'_>) {
+    let ends_at = call.starts_at.plus_ms(30 * MINUTE_MS);
+    row(
+        app,
+        "insert into bookings (id, meeting, rep, contact_id, conversation_id, starts_at, ends_at, block_from, block_to,
+             state, time_zone, language, outcome, created_at, updated_at)
+         values ($1, 'discovery', $2, $3, $4, $5, $6, $5, $6, $7, 'UTC', 'en', $8, $9, $9)",
+        params![
+            BookingId::new(), call.rep, call.contact, call.conversation, call.starts_at, ends_at, call.state,
+            call.outcome, call.booked_at
+        ],
+    )
+    .await;
+}
+
+async fn talk(
+    app: &TestApp,
+    contact: Option<ContactId>,
+    path: &[&str],
+    outcome: Option<&str>,
+) -> ConversationId {
+    let (id, now) = (ConversationId::new(), app.now());
+    let state = json!({ "path": path }).to_string();
+    let closed_at = outcome.map(|_| now);
+    row(
+        app,
+        "insert into conversations (id, site, visitor_id, contact_id, flow, language, time_zone, mode, state, outcome,
+             opened_at, updated_at, closed_at)
+         values ($1, 'faro', $2, $3, 'welcome', 'en', 'UTC', 'bot', $4, $5, $6, $6, $7)",
+        params![id, VisitorId::new(), contact, state, outcome, now, closed_at],
+    )
+    .await;
+    id
+}
+
+async fn message(
+    app: &TestApp,
+    conversation: ConversationId,
+    seq: i64,
+    author: &str,
+    by: Option<&str>,
+    at: Timestamp,
+) {
+    row(
+        app,
+        "insert into messages (conversation_id, seq, author, author_id, body, at) values ($1, $2, $3, $4, '{}', $5)",
+        params![conversation, seq, author, by, at],
+    )
+    .await;
+}
+
+async fn activity(app: &TestApp, contact: ContactId, kind: &str, subject: &str, props: Value, at: Timestamp) {
+    row(
+        app,
+        "insert into activities (id, contact_id, kind, subject, props, at) values ($1, $2, $3, $4, $5, $6)",
+        params![ActivityId::new(), contact, kind, subject, props.to_string(), at],
+    )
+    .await;
+}
+
+fn counts(told: &Value, names: &[&str]) -> Vec<i64> {
+    names.iter().map(|name| told[name].as_i64().unwrap_or_else(|| panic!("{name} in {told}"))).collect()
+}
+
+/// The text of a page without tags and with single blanks.
+fn words(html: &str) -> String {
+    let main = html.split_once("<main").map_or(html, |(_, main)| main);
+    let mut text = String::new();
+    for piece in main.split('<') {
+        text.push(' ');
+        text.push_str(piece.split_once('>').map_or(piece, |(_, rest)| rest));
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn has(text: &str, part: &str) {
+    assert!(text.contains(part), "`{part}` is not in: {text}");
+}
+
+/// The files that a page links to.
+fn files(page: &str) -> Vec<String> {
+    let links = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());
+    let links = links.map(|link| link.replace("&amp;", "&").replace("&#x3D;", "="));
+    links.filter(|link| link.contains("format=csv")).collect()
+}
+
+#[tokio::test]
+async fn every_report_tells_what_to_do_first_where_nothing_was_counted() {
+    let app = start().await;
+    let ana = agent(&app, Role::Viewer).await;
+    let list = words(&ana.sees("/console/reports").await);
+    has(&list, "Nothing yet");
+    for report in REPORTS {
+        let page = ana.sees(&format!("/console/reports/{report}")).await;
+        let text = words(&page);
+        has(&text, "Nothing in these days");
+        assert!(page.len() < 60 * 1024, "{report}: {}", page.len());
+        assert!(files(&page).is_empty(), "{report}");
+    }
+    ana.get("/console/reports/astrology").await.expect(404);
+    ana.get("/console/reports/funnel?filter=planet:Mars").await.expect(422);
+    app.get("/console/reports").await.expect(303);
+}
+
+#[tokio::test]
+async fn every_report_has_numbers_a_picture_tables_and_files_in_both_languages() {
+    let app = start().await;
+    story(&app).await;
+    let nobody = talk(&app, None, &["hello", "menu"], Some("abandoned")).await;
+    message(&app, nobody, 1, "visitor", None, app.now()).await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    activity(
+        &app,
+        nikki,
+        "handoff.requested",
+        "welcome",
+        json!({ "conversation": nobody.to_string() }),
+        app.now(),
+    )
+    .await;
+    activity(&app, nikki, "asset.downloaded", "guide", json!({}), app.now()).await;
+    let starts_at = app.now().plus_ms(-HOUR_MS);
+    let held = Call {
+        rep: "mike",
+        contact: Some(nikki),
+        conversation: None,
+        booked_at: starts_at.plus_ms(-2 * DAY_MS),
+        starts_at,
+        state: "confirmed",
+        outcome: Some("held"),
+    };
+    call(&app, &held).await;
+    row(
+        &app,
+        "insert into post_sale_intervals (id, contact_id, state, entered_at, actor, rule, lifecycle_hash, evidence)
+         values ('one', $1, 'active', $2, 'api', 'test', '', '{}')",
+        params![nikki, app.now().plus_ms(-HOUR_MS)],
+    )
+    .await;
+    let ana = agent(&app, Role::Viewer).await;
+    for language in ["en", "es"] {
+        ana.submits("/console/language", &[("language", language), ("back", "/console")]).await.expect(303);
+        let list = ana.sees("/console/reports").await;
+        assert!(list.contains("class=\"spark-bar\"") && list.len() < 60 * 1024, "{}", list.len());
+        for report in REPORTS {
+            let page = ana.sees(&format!("/console/reports/{report}")).await;
+            assert!(page.len() < 60 * 1024, "{report}: {}", page.len());
+            assert!(!page.contains("class=\"empty\""), "{report} is empty: {}", words(&page));
+            assert!(
+                page.contains("<svg class=\"hbar") || page.contains("class=\"heat\""),
+                "{report} has no picture"
+            );
+            assert!(page.contains("class=\"card-number\""), "{report}");
+            let files = files(&page);
+            assert!(!files.is_empty(), "{report}");
+            for file in files {
+                let answer = ana.get(&file).await.expect(200);
+                assert!(answer.header("content-type").starts_with("text/csv"), "{file}");
+                assert!(answer.header("content-disposition").contains(&format!("{report}-")), "{file}");
+            }
+        }
+    }
+    ana.get("/console/reports/funnel?format=csv&table=nirvana").await.expect(404);
+}
+
+#[tokio::test]
+async fn filters_stand_in_the_address_and_every_row_adds_one() {
+    let app = start().await;
+    story(&app).await;
+    let ana = agent(&app, Role::Viewer).await;
+    let page = ana.sees("/console/reports/funnel?by=campaign").await;
+    let text = words(&page);
+    has(&text, "Leads 3");
+    has(&text, "autumn 2 1 1 0");
+    has(&text, "spring 1 1 1 0");
+    assert!(
+        page.contains("filter=campaign%3Aautumn") || page.contains("filter&#x3D;campaign%3Aautumn"),
+        "{page}"
+    );
+    let text = words(&ana.sees("/console/reports/funnel?by=campaign&filter=campaign:autumn").await);
+    has(&text, "Leads 2");
+    has(&text, "Campaign is autumn");
+    let text = words(&ana.sees("/console/reports/funnel?filter=!campaign:autumn").await);
+    has(&text, "Leads 1");
+    let text = words(
+        &ana.sees("/console/reports/attribution?stage=lead&by=campaign&filter=company:acme.example").await,
+    );
+    has(&text, "Reached the stage 3");
+    has(&text, "autumn 2 2 2 2 2");
+    let text = words(
+        &ana.sees("/console/reports/funnel?filter_by=company&filter_not=1&filter_value=acme.example").await,
+    );
+    has(&text, "Take a filter away");
+    let text = words(&ana.sees("/console/reports/acceptance").await);
+    has(&text, "Handed over 2");
+    has(&text, "Sent back 1");
+    has(&text, "Not the right time 1");
+    let text = words(&ana.sees("/console/reports/velocity").await);
+    has(&text, "Arrived 2");
+}
+
+#[tokio::test]
+async fn a_campaign_that_looks_like_a_formula_is_a_text_in_the_file() {
+    let app = start().await;
+    let visitor = app.visitor();
+    visitor.visit("/?utm_source=ads&utm_campaign=%3D1%2B1").await;
+    app.later(HOUR_MS).await;
+    submit(&visitor, "white-paper", "eve@acme.example").await;
+    app.run_jobs().await;
+    let ana = agent(&app, Role::Viewer).await;
+    let path = "/console/reports/funnel?by=campaign&format=csv&table=sources";
+    has(&ana.get(path).await.expect(200).body, "\r\n'=1+1,1,0,0,0\r\n");
+}
+
+#[tokio::test]
+async fn one_no_show_of_two_known_calls_is_half_and_each_group_has_its_own() {
+    let app = start().await;
+    story(&app).await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let chat = talk(&app, Some(nikki), &["hello"], Some("booked")).await;
+    let at = |hours: i64| app.now().plus_ms(-hours * HOUR_MS);
+    let held = Call {
+        rep: "mike",
+        contact: Some(nikki),
+        conversation: Some(chat),
+        booked_at: at(7),
+        starts_at: at(6),
+        state: "confirmed",
+        outcome: Some("held"),
+    };
+    call(&app, &held).await;
+    call(
+        &app,
+        &Call { conversation: None, booked_at: at(100), starts_at: at(4), outcome: Some("no_show"), ..held },
+    )
+    .await;
+    call(&app, &Call { rep: "lucia", starts_at: at(3), state: "cancelled", outcome: None, ..held }).await;
+    call(&app, &Call { rep: "lucia", contact: None, starts_at: at(2), outcome: None, ..held }).await;
+    let told_of = told(&app, "bookings").await;
+    let names = ["booked", "held", "no_show", "cancelled", "untold"];
+    assert_eq!(counts(&told_of["total"], &names), [4, 1, 1, 1, 1]);
+    assert_eq!(told_of["total"]["no_show_rate"], json!(0.5));
+    assert_eq!(counts(&told_of["by_way"]["page"], &names), [1, 0, 1, 0, 0]);
+    assert_eq!(counts(&told_of["by_rep"]["lucia"], &names), [2, 0, 0, 1, 1]);
+    assert_eq!(counts(&told_of["by_channel"]["paid"], &names), [3, 1, 1, 1, 0]);
+    assert_eq!(counts(&told_of["by_lead_time"]["3_to_7_days"], &names), [1, 0, 1, 0, 0]);
+    let only = told(&app, "bookings?filter=company:acme.example").await;
+    assert_eq!(only["total"]["booked"], json!(3));
+    let file = ask(&app, "bookings?format=csv").await.expect(200).body;
+    has(&file, "by,key,booked,held,no_show,cancelled,untold,no_show_rate\r\ntotal,,4,1,1,1,1,0.5\r\n");
+    ask(&app, "bookings?filter=nobody").await.expect_problem(400, "report.question_invalid");
+}
+
+#[tokio::test]
+async fn webinars_tell_who_came_how_far_the_recording_was_watched_and_who_booked() {
+    let app = start().await;
+    story(&app).await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let (eva, _) = contact(&app, "eva@acme.example").await;
+    row(&app, "update webinar_registrations set state = 'attended' where contact_id = $1", params![nikki])
+        .await;
+    row(&app, "update webinar_registrations set state = 'no_show' where contact_id = $1", params![eva]).await;
+    let recording = &app.app.webinars.webinars[0].recordings[0].id;
+    for (viewer, contact, percent) in [("a", Some(nikki), 95), ("b", Some(eva), 15), ("c", None, 60)] {
+        row(
+            &app,
+            "insert into watches (recording, viewer, contact_id, ranges, seconds, percent, updated_at, begun_at)
+             values ($1, $2, $3, '[]', 1.5, $4, $5, $5)",
+            params![recording.as_str(), viewer, contact, percent, app.now()],
+        )
+        .await;
+    }
+    let booked = Call {
+        rep: "mike",
+        contact: Some(eva),
+        conversation: None,
+        booked_at: app.now(),
+        starts_at: app.now().plus_ms(DAY_MS),
+        state: "confirmed",
+        outcome: None,
+    };
+    call(&app, &booked).await;
+    app.clock.advance(MINUTE_MS);
+    let told = told(&app, "webinars").await;
+    let total = &told["total"];
+    assert_eq!(
+        counts(total, &["registered", "attended", "no_show", "untold", "viewers", "booked"]),
+        [2, 1, 1, 0, 3, 1]
+    );
+    assert_eq!((&total["viewers_by_fifth"], &total["booked_rate"]), (&json!([1, 0, 1, 0, 1]), &json!(0.5)));
+}
+
+#[tokio::test]
+async fn content_tells_who_went_on_and_what_perhaps_was_a_machine() {
+    let app = start().await;
+    story(&app).await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let (ana, _) = contact(&app, "ana@acme.example").await;
+    // Nikki became an MQL and an SQL after it, Ana stayed what she was.
+    let at = app.now().plus_ms(-40 * HOUR_MS);
+    activity(&app, nikki, "asset.downloaded", "golden", json!({}), at).await;
+    activity(&app, ana, "asset.downloaded", "golden", json!({}), at).await;
+    activity(&app, ana, "asset.fetched", "golden", json!({}), at).await;
+    let told = told(&app, "content").await;
+    let golden = &told["by_subject"]["golden"];
+    assert_eq!(counts(golden, &["uses", "unsure", "people", "went_on"]), [2, 1, 2, 1]);
+    assert_eq!(golden["went_on_rate"], json!(0.5));
+}
+
+#[tokio::test]
+async fn the_bot_tells_where_conversations_end_and_what_became_of_them() {
+    let app = start().await;
+    story(&app).await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let first = talk(&app, Some(nikki), &["hello", "menu", "book"], Some("booked")).await;
+    message(&app, first, 1, "visitor", None, app.now()).await;
+    let starts_at = app.now().plus_ms(DAY_MS);
+    let booked = Call {
+        rep: "mike",
+        contact: Some(nikki),
+        conversation: Some(first),
+        booked_at: app.now(),
+        starts_at,
+        state: "confirmed",
+        outcome: None,
+    };
+    call(&app, &booked).await;
+    talk(&app, None, &["hello", "menu"], Some("abandoned")).await;
+    talk(&app, None, &["hello"], Some("abandoned")).await;
+    talk(&app, None, &["hello"], None).await;
+    app.clock.advance(MINUTE_MS);
+    let told_of = told(&app, "bot").await;
+    let welcome = &told_of["by_flow"]["welcome"];
+    assert_eq!(counts(welcome, &["started", "answered", "booked"]), [4, 1, 1]);
+    assert_eq!(counts(&welcome["steps"]["hello"], &["reached", "ended", "open"]), [4, 1, 1]);
+    assert_eq!(counts(&welcome["steps"]["menu"], &["reached", "ended", "open"]), [2, 1, 0]);
+    assert_eq!(welcome["steps"]["hello"]["next"], json!({ "menu": 2 }));
+    assert_eq!(welcome["outcomes"], json!({ "abandoned": 2, "booked": 1 }));
+    let only = told(&app, "bot?filter=source:ads").await;
+    assert_eq!(only["total"]["started"], json!(1));
+    let ana = agent(&app, Role::Viewer).await;
+    let text = words(&ana.sees("/console/reports/bot").await);
+    has(&text, "4 · 1 ended (25%)");
+}
+
+#[tokio::test]
+async fn responses_are_measured_from_the_first_wish_to_the_first_word_of_a_person() {
+    let app = start().await;
+    story(&app).await;
+    agent(&app, Role::Sdr).await;
+    let accounts = app.rows("select id, name from accounts where role = 'sdr'").await;
+    let (sdr, name): (String, String) =
+        (accounts[0].get("id").expect("an id"), accounts[0].get("name").expect("a name"));
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let now = app.now();
+    let asked_at = now.plus_ms(-2 * HOUR_MS);
+    // Answered after two minutes, though asked for twice; answered after half an hour; never answered.
+    for (times, answered_after) in [(2, Some(2)), (1, Some(30)), (1, None)] {
+        let chat = talk(&app, Some(nikki), &["hello"], None).await;
+        for time in 0..times {
+            let at = asked_at.plus_ms(time * MINUTE_MS);
+            activity(
+                &app,
+                nikki,
+                "handoff.requested",
+                "welcome",
+                json!({ "conversation": chat.to_string() }),
+                at,
+            )
+            .await;
+        }
+        if let Some(minutes) = answered_after {
+            message(&app, chat, 1, "agent", Some(&sdr), asked_at.plus_ms(minutes * MINUTE_MS)).await;
+        }
+    }
+    row(&app, "delete from handovers", params![]).await;
+    for (id, taken_at, due_at) in [("a", Some(now), now), ("b", None, now.plus_ms(-HOUR_MS))] {
+        let by = taken_at.map(|_| sdr.clone());
+        let contact_of = if id == "a" { "nikki@acme.example" } else { "eva@acme.example" };
+        let (of, _) = contact(&app, contact_of).await;
+        row(
+            &app,
+            "insert into handovers (id, contact_id, role, stage, given_at, due_at, taken_at, taken_by)
+             values ($1, $2, 'sdr', 'mql', $3, $4, $5, $6)",
+            params![id, of, now.plus_ms(-3 * HOUR_MS), due_at, taken_at, by],
+        )
+        .await;
+    }
+    app.clock.advance(MINUTE_MS);
+    let told_of = told(&app, "response").await;
+    let chat = &told_of["by_kind"]["chat"];
+    assert_eq!(counts(chat, &["asked", "answered"]), [3, 2]);
+    assert_eq!(counts(&chat["after"], &["p50", "p90"]), [2 * MINUTE_MS, 30 * MINUTE_MS]);
+    assert_eq!(told_of["by_person"]["chat"][&name]["answered"], json!(2));
+    let handover = &told_of["by_kind"]["handover"];
+    assert_eq!(
+        (counts(handover, &["asked", "answered", "in_time"]), &handover["in_time_rate"]),
+        (vec![2, 1, 1], &json!(0.5))
+    );
+}
+
+#[tokio::test]
+async fn mails_tell_what_came_back_what_people_clicked_and_who_left() {
+    let app = start().await;
+    story(&app).await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let (ana, _) = contact(&app, "ana@acme.example").await;
+    let sent_at = app.now().plus_ms(-HOUR_MS);
+    for (id, of) in [("m1", nikki), ("m2", nikki), ("m3", ana), ("m4", ana)] {
+        row(
+            &app,
+            "insert into mails (id, message_id, template, recipient, contact_id, subject, text_body, html_body, transport,
+                 sent_at, topic)
+             values ($1, $1, 'golden', 'x@acme.example', $2, '', '', '', 'outbox', $3, 'newsletter')",
+            params![id, of, sent_at],
+        )
+        .await;
+    }
+    row(
+        &app,
+        "insert into mail_feedback (source, told_id, kind, address, mail_id, at)
+         values ('test', 'one', 'hard_bounce', 'digest', 'm4', $1)",
+        params![sent_at],
+    )
+    .await;
+    // Two clicks of a person in one mail are one mail that was clicked; a machine's is none.
+    for (id, mail, verdict) in [("c1", "m1", "human"), ("c2", "m1", "human"), ("c3", "m2", "machine")] {
+        row(
+            &app,
+            "insert into mail_clicks (id, mail_id, contact_id, link, address, at, signs, verdict, reasons)
+             values ($1, $2, $3, 0, '', $4, '{}', $5, '[]')",
+            params![id, mail, nikki, sent_at, verdict],
+        )
+        .await;
+    }
+    activity(&app, ana, "subscription.ended", "newsletter", json!({}), app.now().plus_ms(-MINUTE_MS)).await;
+    let told_of = told(&app, "mail").await;
+    let golden = &told_of["by_letter"]["golden"];
+    let names = ["sent", "bounced", "delivered", "clicked", "unsubscribed", "complained"];
+    assert_eq!(counts(golden, &names), [4, 1, 3, 1, 1, 0]);
+    assert_eq!(golden["click_rate"], json!(0.3333));
+    let only = told(&app, "mail?filter=campaign:autumn&filter=!source:bing").await;
+    assert_eq!(only["by_letter"]["golden"]["sent"], json!(4), "both came by it");
+    let none = told(&app, "mail?filter=campaign:spring").await;
+    assert_eq!(none["by_letter"]["golden"], Value::Null);
+}
+
+#[tokio::test]
+async fn health_tells_what_is_missing_of_whom() {
+    let app = start().await;
+    story(&app).await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let now = app.now();
+    for (id, email) in [
+        ("0197a2b4-0000-7000-8000-00000000aa01", "jo.hn@other.example"),
+        ("0197a2b4-0000-7000-8000-00000000aa02", "john+1@other.example"),
+    ] {
+        row(
+            &app,
+            "insert into contacts (id, email, stage, stage_since, created_at, updated_at, last_seen_at, likeness)
+             values ($1, $2, 'lead', $3, $3, $3, $3, 'john@other.example')",
+            params![id, email, now],
+        )
+        .await;
+    }
+    for (id, good_until) in [("k1", now.plus_ms(HOUR_MS)), ("k2", now.plus_ms(-HOUR_MS))] {
+        row(
+            &app,
+            "insert into calendars (id, rep, kind, origin, sealed_url, url_digest, host, fetched_at, good_until, created_at)
+             values ($1, 'mike', 'ics', 'file', '', $1, 'cal.example', $2, $3, $2)",
+            params![id, now.plus_ms(-2 * HOUR_MS), good_until],
+        )
+        .await;
+    }
+    // She watched on a device that no visit is known of.
+    row(
+        &app,
+        "insert into activities (id, contact_id, visitor_id, kind, subject, props, at)
+         values ($1, $2, $3, 'recording.watched', 'short', '{}', $4)",
+        params![ActivityId::new(), nikki, VisitorId::new(), now.plus_ms(-MINUTE_MS)],
+    )
+    .await;
+    let told_of = told(&app, "health").await;
+    let lack = |name: &str| counts(&told_of[name], &["lacking", "of"]);
+    assert_eq!(lack("without_source"), [2, 5]);
+    assert_eq!(lack("without_company"), [2, 5]);
+    assert_eq!(lack("duplicates"), [2, 5]);
+    assert_eq!(lack("stale_calendars"), [1, 2]);
+    assert_eq!(lack("unknown_companies"), [1, 1]);
+    // Five forms that were sent an hour after the visit, and what she watched.
+    assert_eq!(lack("events_without_visit"), [6, 6]);
+    assert_eq!(told_of["duplicates"]["rate"], json!(0.4));
+    let only = told(&app, "health?filter=company:acme.example").await;
+    assert_eq!(counts(&only["without_company"], &["lacking", "of"]), [0, 3]);
+}

@@ -151,7 +151,8 @@ impl Turning<'_> {
                 tasks::Error::Unknown
                 | tasks::Error::TooEarly { .. }
                 | tasks::Error::TitleInvalid
-                | tasks::Error::NoAccount,
+                | tasks::Error::NoAccount
+                | tasks::Error::Unwanted,
             ) => Ok(false),
         }
     }

@@ -46,7 +46,7 @@ pub async fn write_down(
         }
         state.email_given = true;
     }
-    let mut turning = suggest::turning(room, tx, &mut conversation, now).await?;
+    let mut turning = suggest::turning(room, tx, &mut conversation, &[], now).await?;
     turning.identify(&email, Some(agent.id)).await?;
     let contact = conversation.contact.ok_or(Error::NotAllowed("the address cannot be kept"))?;
     for (field, value) in [("first_name", learnt.first_name), ("last_name", learnt.last_name)] {

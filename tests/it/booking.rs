@@ -371,6 +371,7 @@ async fn booking_moving_and_cancelling_all_at_once_never_fails_and_never_overlap
                 match answer.status {
                     201 => link = answer.json()["manage"].as_str().map(str::to_owned),
                     303 if step % 3 == 2 => link = None,
+                    303 => link = answer.header("location").split('?').next().map(str::to_owned),
                     _ => {}
                 }
             }

@@ -186,7 +186,8 @@ async fn a_full_day_is_offered_to_nobody_and_says_so_with_other_times() {
     // Her own call may move within its own day and week: it does not stand in its own way.
     let link = nikki["manage"].as_str().expect("a path");
     let at = tuesday("15:00").to_string();
-    app.client.submit(&format!("{link}/reschedule"), &[("starts_at", &at)]).await.expect(303);
+    let moved = app.client.submit(&format!("{link}/reschedule"), &[("starts_at", &at)]).await.expect(303);
+    let link = moved.header("location").split('?').next().expect("a path");
     app.client.submit(&format!("{link}/cancel"), &[]).await.expect(303);
     assert_eq!(starts(&app, "2026-11-24", "").await.len(), 16);
 }
@@ -415,7 +416,8 @@ async fn nobody_is_written_to_without_end_by_somebody_who_books_and_cancels_in_h
     }
     assert_eq!(answers, [201, 201, 201, 201, 201, 201, 429, 429, 429, 429]);
     let mails = app.rows("select count(*) as n from mails where recipient like '%victim%'").await;
-    assert_eq!(mails[0].get::<i64>("n").expect("a number"), 12);
+    // The confirmations were dropped: the calls were off before they were written.
+    assert_eq!(mails[0].get::<i64>("n").expect("a number"), 6);
     // Others may go on, and so may she a day later.
     book(&app, tuesday("10:00"), "nikki@acme.example").await.expect(201);
     app.later(24 * 3_600_000 + 1).await;
@@ -477,7 +479,7 @@ async fn a_clock_that_is_put_back_frees_what_was_kept_and_lets_people_book() {
     book(&app, tuesday("10:00"), "paul@acme.example").await.expect(201);
     let refused = app.post("/v1/holds", &hold_wish(tuesday("12:00"), None)).await.expect(429);
     let wait: i64 = refused.header("retry-after").parse().expect("seconds");
-    assert!(wait <= 60, "{wait}");
+    assert!(wait <= 61, "a minute, rounded up, and not the hour: {wait}");
 }
 
 #[tokio::test]

@@ -217,7 +217,7 @@ async fn a_body_that_trickles_is_not_waited_for() {
 
 #[tokio::test]
 async fn half_a_head_is_not_waited_for() {
-    let app = TestApp::start_with(|settings| set(settings, "server", "head_timeout_ms", 300)).await;
+    let app = TestApp::start_with(|settings| set(settings, "server", "head_timeout_ms", 1_500)).await;
     let address = app.url.trim_start_matches("http://").to_owned();
     let answer = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(&address).expect("connected");

@@ -113,7 +113,8 @@ async fn only_times_at_which_both_are_free_are_offered_and_both_are_taken_and_gi
     assert!(page.contains("Ana Ruiz and Yuri Gil"), "{page}");
 
     let at = tuesday("14:00").to_string();
-    app.client.submit(&format!("{link}/reschedule"), &[("starts_at", &at)]).await.expect(303);
+    let moved = app.client.submit(&format!("{link}/reschedule"), &[("starts_at", &at)]).await.expect(303);
+    let link = moved.header("location").split('?').next().expect("a path");
     assert_eq!(rows(&app).await, ["ana confirmed 840", "yuri confirmed 840", "yuri confirmed 900"]);
     book(&app, "alone", tuesday("16:30"), "third@acme.example").await.expect_json(201);
     app.client.submit(&format!("{link}/cancel"), &[]).await.expect(303);

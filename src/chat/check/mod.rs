@@ -8,7 +8,7 @@ pub mod codes;
 mod data;
 pub mod examples;
 mod graph;
-mod paths;
+pub mod paths;
 mod published;
 mod sense;
 mod texts;

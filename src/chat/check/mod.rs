@@ -99,6 +99,13 @@ pub fn inherited(flows: &[Flow], report: &Report) {
     }
 }
 
+/// S512: a flow that has no test at all.
+pub fn without_tests(flow: &Flow, report: &Report) {
+    report
+        .warning(&flow.at, "S512", format!("the flow \"{}\" has no test", flow.id))
+        .hint(format!("write one into tests/{}.yaml: `flow: {}` and `tests`", flow.id, flow.id));
+}
+
 /// S512: steps that no test of the flow reaches, and ways out that none takes.
 pub fn untested(covered: &Covered<'_>, report: &Report) {
     for step in &covered.missed_steps {

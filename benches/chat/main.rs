@@ -1,8 +1,10 @@
 //! The chat's lines: what ten thousand idle streams cost, and how soon a message is with its readers beside them.
 //!
-//! `cargo bench --bench chat -- [--streams N] [--talks N] [--per-second N] [--seconds N]`. Two servers, one after the
-//! other, in processes of their own: an empty actix handler that passes on what it gets and keeps nothing (`raw`), and
-//! the product on SQLite, where a message is answered when it is on disk. Messages leave at fixed times, whatever the
+//! `cargo bench --bench chat -- [--streams N] [--talks N] [--per-second N] [--seconds N]`. Three servers, one after the
+//! other, in processes of their own: an empty actix handler that passes on what it gets and keeps nothing (`raw`), the
+//! product on SQLite where a person has each talk (`product`) and a message is answered when it is on disk, and the same
+//! where each message is an answer to a flow, which asks again (`bot`: a turn of the engine with its state and what the
+//! bot says, in one transaction). Messages leave at fixed times, whatever the
 //! server does meanwhile, and the time counts from then until a reader has it. A message that a reader does not get, or
 //! gets twice, fails the run.
 
@@ -44,6 +46,30 @@ struct Run {
 
 /// A stream to be opened: its path and the token for it.
 type Place = (String, String);
+
+/// A flow that asks the same again and again.
+const ROUND: &str = "flow: round
+title: Round and round
+languages: [en]
+trigger: {when: opened}
+vars: {mood: {type: enum, values: [good, bad], save: true}}
+defaults: {exhausted: bye, timeout: {after: 30m, goto: bye}}
+events: {human_requested: bye}
+steps:
+  mood: {ask: How are you?, var: mood, choices: {good: Good, bad: Bad}}
+  by: {switch: [{if: vars.mood == \"good\", goto: good}, {else: mood}]}
+  good: {say: I am glad to hear that., goto: mood}
+  bye: {say: Goodbye., end: done}
+";
+
+/// What is said in the conversations that are talked in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    /// Words, to a person.
+    Words,
+    /// Answers, to the flow.
+    Answers,
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -112,12 +138,14 @@ fn config(folder: &str, port: &str) -> Config {
          secret = \"the secret of the load runs, forty characters\"\n\
          [storage]\ndata = \"{folder}/data\"\n\
          [definitions]\n{definitions}mails = \"{root}/config/mails\"\nnurture = \"{root}/config/nurture\"\n\
-         flows = \"{root}/bot-flows\"\n\
+         flows = \"{folder}/flows\"\n\
          [chat]\nmessages_per_minute = 10000000\nmessages_burst = 10000000\nmessages_apart_ms = 0\n\
          [log]\nlevel = \"warn\"\n[[site]]\nkey = \"bench\"\nname = \"Bench\"\norigins = [\"https://faro.example\"]\n"
     );
     let file = format!("{folder}/embudo.toml");
     std::fs::write(&file, settings).expect("written");
+    std::fs::create_dir_all(format!("{folder}/flows")).expect("a folder");
+    std::fs::write(format!("{folder}/flows/round.yaml"), ROUND).expect("written");
     Config::load(Some(Path::new(&file)), std::iter::empty()).expect("valid settings")
 }
 
@@ -222,8 +250,15 @@ impl Server {
 
 // --- the conversations -----------------------------------------------------------------------------
 
-/// Conversations in the product's store: those that are talked in, each with a person, and then the idle ones.
-async fn conversations(folder: &str, run: Run) -> Result<(Vec<Place>, Vec<Place>), String> {
+/// Conversations in the product's store: those in which a person has the word, those in which the flow has it, and the
+/// idle ones.
+struct Conversations {
+    with_person: Vec<Place>,
+    with_bot: Vec<Place>,
+    idle: Vec<Place>,
+}
+
+async fn conversations(folder: &str, run: Run) -> Result<Conversations, String> {
     let told = |error: &dyn std::fmt::Display| error.to_string();
     let app = App::build(config(folder, "1"), Clock::system()).await.map_err(|error| format!("{error:#}"))?;
     let now = app.clock.now();
@@ -243,9 +278,9 @@ async fn conversations(folder: &str, run: Run) -> Result<(Vec<Place>, Vec<Place>
         let claims = Keys::claims(id.to_string(), now, now.plus_ms(DAY_MS));
         (format!("/v1/chat/{id}"), app.keys.sign(Purpose::Conversation, &claims))
     };
-    let mut talks = Vec::new();
+    let (mut with_person, mut with_bot) = (Vec::new(), Vec::new());
     let mut one = None;
-    for _ in 0..run.talks {
+    for n in 0..run.talks.saturating_mul(2) {
         let visit = Visit {
             site: "bench".to_owned(),
             visitor: Some(VisitorId::new()),
@@ -257,9 +292,13 @@ async fn conversations(folder: &str, run: Run) -> Result<(Vec<Place>, Vec<Place>
         };
         let opened = chat::open(&app.room, &visit, None, now).await.map_err(|error| told(&error))?;
         let id = opened.conversation.id;
+        if n % 2 == 1 {
+            with_bot.push(place(id));
+            continue;
+        }
         one = Some(id);
         chat::accept(&app.room, id, &mike, now).await.map_err(|error| told(&error))?;
-        talks.push(place(id));
+        with_person.push(place(id));
     }
     // The idle ones are copies of one of them, written at once.
     let one = one.ok_or("there is nothing to talk in")?;
@@ -284,7 +323,7 @@ async fn conversations(folder: &str, run: Run) -> Result<(Vec<Place>, Vec<Place>
         idle.push(place(id));
     }
     tx.commit().await.map_err(|error| told(&error))?;
-    Ok((talks, idle))
+    Ok(Conversations { with_person, with_bot, idle })
 }
 
 // --- the load --------------------------------------------------------------------------------------
@@ -364,7 +403,13 @@ struct Figures {
     doubled: usize,
 }
 
-async fn load(server: &Server, talks: &[Place], idle: &[Place], run: Run) -> Result<Figures, String> {
+async fn load(
+    server: &Server,
+    talks: &[Place],
+    idle: &[Place],
+    run: Run,
+    says: Says,
+) -> Result<Figures, String> {
     let told = Arc::new(Mutex::new(Told::default()));
     // The first hundred make whatever is made once.
     listen_all(server.port, talks, Some(&told)).await?;
@@ -381,21 +426,25 @@ async fn load(server: &Server, talks: &[Place], idle: &[Place], run: Run) -> Res
     let http = reqwest::Client::builder().no_proxy().build().map_err(|error| error.to_string())?;
     let total = run.per_second.saturating_mul(run.seconds);
     let start = tokio::time::Instant::now() + Duration::from_millis(200);
-    let mut says = Vec::new();
+    let mut sending = Vec::new();
     for n in 0..total {
         let leaves = start + Duration::from_secs(1) * n / run.per_second.max(1);
         tokio::time::sleep_until(leaves).await;
         let (path, token) = talks[usize::try_from(n).unwrap_or(0) % talks.len()].clone();
         let id = new_key();
         told.lock().expect("nobody panics in here").left.insert(id.clone(), leaves.into_std());
-        let body = json!({"client_id": id, "body": {"type": "text", "text": format!("message {n}, as people write")}});
+        let said = match says {
+            Says::Words => json!({"type": "text", "text": format!("message {n}, as people write")}),
+            Says::Answers => json!({"type": "choice", "question": "mood", "choice": "good"}),
+        };
+        let body = json!({"client_id": id, "body": said});
         let url = format!("http://127.0.0.1:{}{path}/messages", server.port);
         let say = http.post(url).bearer_auth(token).body(body.to_string()).send();
-        says.push(tokio::spawn(async move { say.await.is_ok_and(|answer| answer.status() == 201) }));
+        sending.push(tokio::spawn(async move { say.await.is_ok_and(|answer| answer.status() == 201) }));
     }
-    let sent = says.len();
+    let sent = sending.len();
     let mut refused = 0;
-    for say in says {
+    for say in sending {
         refused += usize::from(!say.await.unwrap_or(false));
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -419,7 +468,8 @@ async fn load(server: &Server, talks: &[Place], idle: &[Place], run: Run) -> Res
 async fn measure(run: Run) -> Result<ExitCode, String> {
     let folder = tempfile::tempdir_in(concat!(env!("CARGO_MANIFEST_DIR"), "/target"));
     let folder = folder.map_err(|error| error.to_string())?;
-    let (talks, idle) = conversations(&folder.path().display().to_string(), run).await?;
+    let Conversations { with_person, with_bot, idle } =
+        conversations(&folder.path().display().to_string(), run).await?;
     let machine = machine();
     println!(
         "{machine}; {} streams, {} messages a second for {} s",
@@ -428,9 +478,14 @@ async fn measure(run: Run) -> Result<ExitCode, String> {
     println!("case      KiB/stream  idle CPU  p50 ms  p99 ms  most ms  sent  refused  lost  doubled");
     let mut rows = Vec::new();
     let mut is_kept = true;
-    for case in ["raw", "product"] {
+    let cases = [
+        ("raw", &with_person, Says::Words),
+        ("product", &with_person, Says::Words),
+        ("bot", &with_bot, Says::Answers),
+    ];
+    for (case, talks, says) in cases {
         let server = Server::start(case, folder.path())?;
-        let f = load(&server, &talks, &idle, run).await?;
+        let f = load(&server, talks, &idle, run, says).await?;
         println!(
             "{case:8}  {:10.1}  {:7.1}%  {:6.1}  {:6.1}  {:7.1}  {}  {}  {}  {}",
             f.kib_per_stream,

@@ -1,7 +1,8 @@
 //! The flow language: a turn of the engine, which is pure, and the check of many flows.
 //!
 //! `cargo bench --bench flow -- turn [--turns N] | check [--flows N] [--steps N]`. The flows are made up the same way
-//! every time, in two languages, with conditions, forms and holes; both marks are of one core.
+//! every time, in two languages, with conditions, forms and holes; both marks are of one core. Prints the machine and the
+//! median of five rounds, and writes `target/bench/flow-CASE.json`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,12 +18,14 @@ use embudo::chat::body::Said;
 use embudo::chat::check::Known;
 use embudo::chat::engine::{self, Crowd, Input, Props, World};
 use embudo::chat::text::Reader;
+use serde_json::{Value, json};
 
 // As the product.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const ROUNDS: usize = 21;
+/// Rounds of which the median counts, after one that warms.
+const ROUNDS: usize = 5;
 /// A block of made-up steps: they lead on to the next block.
 const BLOCK: usize = 5;
 
@@ -33,9 +36,10 @@ fn main() -> ExitCode {
         let at = words.iter().position(|word| *word == name);
         at.and_then(|at| words.get(at + 1)).and_then(|text| text.parse().ok()).unwrap_or(or)
     };
-    match words.first() {
-        Some(&"turn") => turn(number("--turns", 10_000)),
-        Some(&"check") => check(number("--flows", 200), number("--steps", 50)),
+    println!("{}", machine());
+    let (case, rows) = match words.first() {
+        Some(&"turn") => ("turn", turn(number("--turns", 10_000))),
+        Some(&"check") => ("check", check(number("--flows", 200), number("--steps", 50))),
         _ => {
             eprintln!(
                 "cargo bench --bench flow -- turn [--turns N]\n\
@@ -43,8 +47,31 @@ fn main() -> ExitCode {
             );
             return ExitCode::from(2);
         }
+    };
+    written(case, &rows)
+}
+
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZeroUsize::get);
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        info.lines().find_map(|line| line.strip_prefix("model name")).and_then(|line| line.split_once(": "));
+    format!("{cores} cores of {}", model.map_or("an unknown machine", |(_, name)| name))
+}
+
+/// Writes what was measured for programs.
+fn written(case: &str, rows: &[Value]) -> ExitCode {
+    let result =
+        json!({ "bench": "flow", "case": case, "machine": machine(), "rounds": ROUNDS, "rows": rows });
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench");
+    let file = format!("{folder}/flow-{case}.json");
+    match std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&file, format!("{result:#}\n"))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{file}: {problem}");
+            ExitCode::FAILURE
+        }
     }
-    ExitCode::SUCCESS
 }
 
 /// A flow of so many steps: blocks of a text, a question with choices, a switch, a form and another text.
@@ -123,16 +150,17 @@ fn world() -> World {
 }
 
 /// One answer: the choice is taken, a condition decided, the next question asked.
-fn turn(turns: usize) {
+fn turn(turns: usize) -> Vec<Value> {
     let flows = read(&[flow(0, 50)]);
     let flow = flows.all().first().expect("a flow");
     let world = world();
     let begun = engine::open(flow, &world).state;
     let choice = Input::Said(Said::Choice { question: "size_0".to_owned(), choice: "large".to_owned() });
     let wrong = Input::Said(Said::Text { text: "what do you mean?".to_owned() });
+    let mut rows = Vec::new();
     for (what, input) in [("an answer", &choice), ("a wrong answer", &wrong)] {
         let mut took: Vec<f64> = Vec::new();
-        for _ in 0..ROUNDS {
+        for _ in 0..=ROUNDS {
             let start = Instant::now();
             for _ in 0..turns {
                 let turn = engine::turn(flow, &begun, input, &world).expect("a turn");
@@ -142,26 +170,30 @@ fn turn(turns: usize) {
                 start.elapsed().as_secs_f64() * 1e6 / f64::from(u32::try_from(turns).unwrap_or(u32::MAX)),
             );
         }
-        tell(what, &mut took, "µs", 50.0);
+        rows.push(tell(what, &mut took, "µs", 50.0));
     }
+    rows
 }
 
 /// Reading, checking and linking, as `embudo check` does it.
-fn check(flows: usize, steps: usize) {
+fn check(flows: usize, steps: usize) -> Vec<Value> {
     let files: Vec<(String, String)> = (0..flows).map(|number| flow(number, steps)).collect();
     let mut took: Vec<f64> = Vec::new();
     let mut found = 0;
-    for _ in 0..ROUNDS.min(7) {
+    for _ in 0..=ROUNDS {
         let start = Instant::now();
         found = read(&files).all().iter().map(|flow| flow.steps.len()).sum();
         took.push(start.elapsed().as_secs_f64() * 1_000.0);
     }
-    tell(&format!("{flows} flows, {found} steps"), &mut took, "ms", 1_000.0);
+    vec![tell(&format!("{flows} flows, {found} steps"), &mut took, "ms", 1_000.0)]
 }
 
-fn tell(what: &str, took: &mut [f64], unit: &str, mark: f64) {
+/// The first round only warms.
+fn tell(what: &str, took: &mut [f64], unit: &str, mark: f64) -> Value {
+    let took = took.get_mut(1..).unwrap_or_default();
     took.sort_by(f64::total_cmp);
     let median = took.get(took.len() / 2).copied().unwrap_or_default();
     let (least, most) = (took.first().copied().unwrap_or_default(), took.last().copied().unwrap_or_default());
     println!("{what}: median {median:.2} {unit} [{least:.2}–{most:.2}], the mark is {mark} {unit}");
+    json!({ "what": what, "unit": unit, "median": median, "least": least, "most": most, "mark": mark })
 }

@@ -47,7 +47,7 @@ pub struct CallSite {
 #[derive(Debug, Clone)]
 pub struct Native(Node);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 enum Node {
     Bool(bool),
     Int(i64),
@@ -100,6 +100,12 @@ impl Native {
     /// Whether the condition can hold at all where these fields have these values, whatever else is so.
     pub fn could_hold(&self, known: &dyn Fn(&str) -> Option<Val<'static>>) -> bool {
         could_be(&self.0, true, known)
+    }
+
+    /// Whether the other condition certainly holds wherever this one does: by the numbers that a field is compared with,
+    /// or because it is the same. False says nothing.
+    pub fn implies(&self, other: &Native) -> bool {
+        implies(&self.0, &other.0)
     }
 
     /// Whether a condition that does not hold may come to hold by waiting alone, when what is asked of the past only
@@ -313,6 +319,95 @@ fn float(n: i64) -> f64 {
     n as f64
 }
 
+/// Whether `then` holds wherever `node` does. What holds could be evaluated, so no field is missing.
+fn implies(node: &Node, then: &Node) -> bool {
+    match (node, then) {
+        (_, Node::Bool(true)) => true,
+        (_, Node::Both(left, right)) => implies(node, left) && implies(node, right),
+        (Node::Either(left, right), _) => implies(left, then) && implies(right, then),
+        (_, Node::Either(left, right)) if implies(node, left) || implies(node, right) => true,
+        (Node::Both(left, right), _) => implies(left, then) || implies(right, then),
+        // Calls are numbered in each condition anew: the same number is not the same call.
+        _ if asks(node) || asks(then) => false,
+        _ => {
+            node == then || ranges(node).zip(ranges(then)).is_some_and(|(one, other)| lies_within(one, other))
+        }
+    }
+}
+
+/// Whether a call stands in it.
+fn asks(node: &Node) -> bool {
+    match node {
+        Node::Call(_) => true,
+        Node::Not(inner)
+        | Node::InTexts(inner, _)
+        | Node::InList(inner, _)
+        | Node::Contains(inner, _)
+        | Node::StartsWith(inner, _)
+        | Node::EndsWith(inner, _) => asks(inner),
+        Node::Both(left, right) | Node::Either(left, right) | Node::Compare(_, left, right) => {
+            asks(left) || asks(right)
+        }
+        Node::Bool(_) | Node::Int(_) | Node::Float(_) | Node::Text(_) | Node::Field(_) => false,
+    }
+}
+
+/// A field and the number that it is compared with, the field on the left.
+fn ranges(node: &Node) -> Option<(&str, Comparison, f64)> {
+    /// Whole numbers up to here are exact as decimals.
+    const EXACT: i64 = 1 << 53;
+    let number = |node: &Node| match node {
+        Node::Int(n) if (-EXACT..=EXACT).contains(n) => Some(float(*n)),
+        Node::Float(n) => Some(*n),
+        _ => None,
+    };
+    let Node::Compare(how, left, right) = node else { return None };
+    match (&**left, &**right) {
+        (Node::Field(path), other) => Some((path, *how, number(other)?)),
+        (other, Node::Field(path)) => {
+            let turned = match how {
+                Comparison::Less => Comparison::Greater,
+                Comparison::LessOrEqual => Comparison::GreaterOrEqual,
+                Comparison::Greater => Comparison::Less,
+                Comparison::GreaterOrEqual => Comparison::LessOrEqual,
+                same @ (Comparison::Equal | Comparison::Unequal) => *same,
+            };
+            Some((path, turned, number(other)?))
+        }
+        _ => None,
+    }
+}
+
+/// Whether every number of the first range lies in the second one, for the same field. `!=` holds for what is no number,
+/// too, and lies in nothing but itself.
+fn lies_within(one: (&str, Comparison, f64), other: (&str, Comparison, f64)) -> bool {
+    use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, Unequal};
+    let ((field, how, n), (same, then, bound)) = (one, other);
+    if field != same {
+        return false;
+    }
+    match (how, then) {
+        (Equal, Equal) | (Unequal, Unequal) => n == bound,
+        (Equal, Unequal) => n != bound,
+        (Equal | Greater, Greater) => {
+            if how == Equal {
+                n > bound
+            } else {
+                n >= bound
+            }
+        }
+        (Equal | Greater | GreaterOrEqual, GreaterOrEqual) | (Greater, Unequal) => n >= bound,
+        (GreaterOrEqual, Greater | Unequal) => n > bound,
+        (Equal, Less) => n < bound,
+        (Less, Less | Unequal) | (Equal | Less | LessOrEqual, LessOrEqual) => n <= bound,
+        (LessOrEqual, Less | Unequal) => n < bound,
+        (Unequal, _) | (_, Equal) => false,
+        (Greater | GreaterOrEqual, Less | LessOrEqual) | (Less | LessOrEqual, Greater | GreaterOrEqual) => {
+            false
+        }
+    }
+}
+
 /// Whether a part can come out as `wanted` when some calls say no or nought, and anything else may be anything.
 fn can_be(node: &Node, wanted: bool, is_never: &dyn Fn(usize) -> bool) -> bool {
     match node {
@@ -495,6 +590,37 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever one condition is said to imply holds wherever it does.
+        #[test]
+        fn what_is_implied_holds_wherever_that_does_which_implies_it(
+            parts in prop::collection::vec((0_usize..2, 0_usize..6, 0_i64..4, any::<bool>()), 2..5),
+            join in any::<bool>(),
+            n in prop::option::of(-1_i64..6),
+            points in prop::option::of(-1.0..6.0_f64),
+        ) {
+            let written: Vec<String> = parts
+                .iter()
+                .map(|(field, how, number, turned)| {
+                    let (field, number) = match field {
+                        0 => ("n", number.to_string()),
+                        _ => ("engagement_points", format!("{number}.0")),
+                    };
+                    let how = ["==", "!=", "<", "<=", ">", ">="][*how];
+                    if *turned { format!("{number} {how} {field}") } else { format!("{field} {how} {number}") }
+                })
+                .collect();
+            let (first, others) = written.split_first().expect("two at least");
+            let (one, other) = (expr(first), expr(&others.join(if join { " && " } else { " || " })));
+            let (one, other) = (one.native().expect("simple"), other.native().expect("simple"));
+            let mut fields = BTreeMap::new();
+            fields.extend(n.map(|n| ("n".to_owned(), Json::from(n))));
+            fields.extend(points.map(|points| ("engagement_points".to_owned(), Json::from(points))));
+            let values = Values { fields, list: Vec::new(), calls: Vec::new() };
+            for (one, other) in [(one, other), (other, one)] {
+                prop_assert!(!one.implies(other) || !one.holds(&values) || other.holds(&values), "{written:?}");
+            }
+        }
+
         /// The tree answers as the interpreter does, whatever is asked and whatever is known.
         #[test]
         fn it_answers_as_the_interpreter_does(

@@ -16,6 +16,7 @@
 //! assert!(report.is_clean());
 //! ```
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
@@ -63,6 +64,8 @@ pub struct Text {
 pub struct Doc {
     pub path: Arc<str>,
     pub root: Node,
+    /// Keys without quotes that [mean yes or no](is_yes_or_no) to other programs.
+    pub traps: Vec<Spanned<String>>,
 }
 
 impl Doc {
@@ -77,15 +80,22 @@ impl Doc {
 pub fn parse(path: &str, text: &str, report: &Report) -> Option<Doc> {
     report.source(path, text);
     let path: Arc<str> = path.into();
-    let builder = Builder { path: path.clone(), lines: text.lines().collect(), report };
+    let builder =
+        Builder { path: path.clone(), lines: text.lines().collect(), report, traps: RefCell::default() };
     let root = builder.run(text)?;
-    Some(Doc { path, root })
+    Some(Doc { path, root, traps: builder.traps.into_inner() })
+}
+
+/// Whether a word without quotes is no text but yes or no in YAML 1.1, which many programs still read.
+pub fn is_yes_or_no(word: &str) -> bool {
+    ["yes", "no", "on", "off", "y", "n"].contains(&word.to_ascii_lowercase().as_str())
 }
 
 struct Builder<'a> {
     path: Arc<str>,
     lines: Vec<&'a str>,
     report: &'a Report,
+    traps: RefCell<Vec<Spanned<String>>>,
 }
 
 /// A list or map that is not closed yet.
@@ -194,7 +204,14 @@ impl Builder<'_> {
 
     fn key(&self, node: Node) -> Spanned<String> {
         match node.kind {
-            Kind::Scalar(text) => Spanned { value: text.text, at: node.at },
+            Kind::Scalar(text) => {
+                let is_trap = !text.quoted && is_yes_or_no(&text.text);
+                let key = Spanned { value: text.text, at: node.at };
+                if is_trap {
+                    self.traps.borrow_mut().push(key.clone());
+                }
+                key
+            }
             Kind::List(_) | Kind::Map(_) => {
                 self.report
                     .error(&node.at, "Y001", "a key must be a single word")
@@ -589,6 +606,14 @@ mod tests {
                 )
             })
             .collect()
+    }
+
+    #[test]
+    fn keys_that_mean_yes_or_no_to_other_programs_are_noted_unless_in_quotes() {
+        let report = Report::new();
+        let doc = parse("t.yaml", "on: a\n\"no\": b\nnone: {Yes: c, 'off': d}\n", &report).unwrap();
+        let traps: Vec<(&str, u32)> = doc.traps.iter().map(|key| (key.value.as_str(), key.at.line)).collect();
+        assert_eq!(traps, [("on", 1), ("Yes", 3)]);
     }
 
     #[test]

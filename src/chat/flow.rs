@@ -435,6 +435,15 @@ impl Flow {
         }
         load.translations.report_unused(report);
         map.finish();
+        for key in &doc.traps {
+            report
+                .warning(
+                    &key.at,
+                    "Y102",
+                    format!("other programs do not read the key `{}` as a text", key.value),
+                )
+                .hint(format!("put it in quotes: \"{}\"", key.value));
+        }
         let mut canonical = Sha256::new();
         canon(&doc.root, &mut canonical);
         let version = canonical.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -516,7 +525,19 @@ fn vars(map: Map<'_>) -> BTreeMap<String, Var> {
     for (key, view) in map.entries() {
         let Some(mut var) = view.map() else { continue };
         let of = var.required("type").and_then(|v| v.one_of(&TYPES));
-        let values = var.optional("values").map(View::strings).unwrap_or_default();
+        let values = var.optional("values");
+        for view in values.filter(|view| view.is_list()).and_then(View::list).unwrap_or_default() {
+            if let Some(text) = view.text().filter(|text| !text.quoted && yaml::is_yes_or_no(&text.text)) {
+                view.report
+                    .warning(
+                        view.at(),
+                        "Y102",
+                        format!("other programs do not read the value `{}` as a text", text.text),
+                    )
+                    .hint(format!("put it in quotes: \"{}\"", text.text));
+            }
+        }
+        let values = values.map(View::strings).unwrap_or_default();
         let save = var.optional("save").and_then(View::bool).unwrap_or(false);
         // An address or a number is always about a person.
         let is_contact = matches!(of, Some("email" | "phone"));

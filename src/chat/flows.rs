@@ -146,6 +146,10 @@ impl Flows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::MINUTE_MS;
+    use crate::chat::effects::Effect;
+    use crate::chat::rehearsal::{Rehearsal, Scene, says};
+    use crate::chat::script::{Explore, explore};
 
     #[test]
     fn a_company_without_flows_has_a_chat_all_the_same() {
@@ -153,5 +157,27 @@ mod tests {
         assert_eq!(flows.on(&When::Opened).map(|flow| flow.id.as_str()).collect::<Vec<_>>(), ["live_chat"]);
         let again = flows.clone().with_live_chat(&mut Vec::new());
         assert_eq!(again.all().len(), flows.all().len(), "what answers already is left alone");
+    }
+
+    #[test]
+    fn the_built_in_chat_passes_every_question_on_before_it_asks_for_an_address() {
+        let flows = Flows::default().with_live_chat(&mut Vec::new());
+        let flow = flows.find("live_chat").expect("it is built in");
+        for language in flow.languages.clone() {
+            let scene = Scene { language, ..Scene::default() };
+            let found = explore(flow, &scene, None, &Explore::default());
+            assert!(found.findings.is_empty(), "{:#?}", found.findings);
+            let (mut play, _) = Rehearsal::open(flow, scene, None);
+            play.play(&says("Do you ship to Chile?")).expect("she is heard");
+            assert_eq!(play.state.step, "ask_email");
+            let given = play.effects.iter().find_map(|effect| match effect {
+                Effect::Do { action, with, .. } if action == "call.request" => with.get("note"),
+                _ => None,
+            });
+            assert_eq!(given.map(String::as_str), Some("Do you ship to Chile?"));
+            // Without an address it ends as left all the same.
+            play.advance(30 * MINUTE_MS);
+            assert_eq!(play.state.outcome.as_deref(), Some("question_left"));
+        }
     }
 }

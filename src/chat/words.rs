@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::diagnostic::Report;
 use crate::base::expr::{Context, Symbols};
 use crate::base::language::Language;
-use crate::base::yaml::{Map, Spanned, View};
+use crate::base::yaml::{Map, Spanned, View, is_yes_or_no};
 
 use super::flow::{Var, VarType};
 use super::text::{Reader, Text};
@@ -213,11 +213,10 @@ fn said(view: View<'_>) -> Option<String> {
 
 /// What YAML 1.1 takes for yes or no, a number in base 60, or a number that loses its last zero.
 fn is_ambiguous(text: &str) -> bool {
-    const WORDS: [&str; 6] = ["yes", "no", "on", "off", "y", "n"];
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_base_60 = text.split_once(':').is_some_and(|(a, b)| digits(a) && digits(b) && b.len() == 2);
     let loses_zero = text.split_once('.').is_some_and(|(a, b)| digits(a) && digits(b) && b.ends_with('0'));
-    WORDS.contains(&text.to_ascii_lowercase().as_str()) || is_base_60 || loses_zero
+    is_yes_or_no(text) || is_base_60 || loses_zero
 }
 
 /// One translated text of a language, and whether it was asked for.

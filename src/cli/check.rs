@@ -14,7 +14,7 @@ use crate::app::{Definitions, Kind, LOCK, Sources};
 use crate::base::diagnostic::{Diagnostic, Mark, Report, Severity, nearest};
 use crate::base::time::Clock;
 use crate::base::yaml::{self, Doc, View};
-use crate::chat::check::{against, codes, examples, lock_of, untested};
+use crate::chat::check::{against, codes, examples, lock_of, untested, without_tests};
 use crate::chat::engine::State;
 use crate::chat::flow::Flow;
 use crate::chat::script::{Coverage, Suite};
@@ -108,7 +108,12 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
         [] => BTreeSet::new(),
         _ => given.iter().map(|(path, _)| path.clone()).collect(),
     };
-    let flows = check(&mut sources, given, today, &report);
+    // A flow that is named alone is tested by files that nobody named.
+    let mut beside = Vec::new();
+    if let (false, Some(config)) = (arguments.paths.is_empty(), &config) {
+        beside = tests_beside(&given, &config.path_of(&config.definitions.flows));
+    }
+    let flows = check(&mut sources, given, &tested(&beside), today, &report);
     if let (true, Some(config), Some(flows)) = (arguments.lock, &config, &flows) {
         let path = config.path_of(&config.definitions.flows).join(LOCK);
         let lock = lock_of(flows.all().iter().map(AsRef::as_ref));
@@ -219,15 +224,17 @@ pub(super) fn gather(path: &Path, report: &Report, into: &mut Vec<(String, Strin
         }
         return;
     }
-    match std::fs::read_to_string(path) {
-        Ok(text) => into.push((path.display().to_string(), text)),
-        Err(error) => {
-            let at = Mark::file(path.display().to_string());
-            report.error(&at, "Y001", format!("the file cannot be read: {error}")).done();
-            // So that the finding is told although nothing else can be said of the file.
-            into.push((path.display().to_string(), String::new()));
+    let text = std::fs::read_to_string(path);
+    let at = Mark::file(path.display().to_string());
+    match &text {
+        Ok(text) if text.is_empty() => {
+            report.error(&at, "Y001", "the file is empty").hint("write something into it, or take it away");
         }
+        Ok(_) => {}
+        Err(error) => report.error(&at, "Y001", format!("the file cannot be read: {error}")).done(),
     }
+    // So that the finding is told although nothing else can be said of the file.
+    into.push((path.display().to_string(), text.unwrap_or_default()));
 }
 
 /// What a file is about, by the keys at its top.
@@ -282,8 +289,38 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
     Some(found)
 }
 
-/// Checks the sources with the given files in the places of those of their kind.
-fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, report: &Report) -> Option<Flows> {
+/// The files of tests that lie where flows have theirs: with those of the settings, and beside the given ones.
+fn tests_beside(given: &[(String, String)], flows: &Path) -> Vec<(String, String)> {
+    let own = given.iter().filter_map(|(path, _)| Path::new(path).parent());
+    let folders: BTreeSet<PathBuf> = own.chain([flows]).map(|folder| folder.join("tests")).collect();
+    let mut found = Vec::new();
+    for folder in folders.iter().filter(|folder| folder.is_dir()) {
+        gather(folder, &Report::new(), &mut found);
+    }
+    found
+}
+
+/// The flows that files of tests are about.
+fn tested(files: &[(String, String)]) -> BTreeSet<String> {
+    let quiet = Report::new();
+    let named = |(path, text): &(String, String)| {
+        let doc = yaml::parse(path, text, &quiet)?;
+        let mut map = doc.view(&quiet).map()?;
+        if map.has("tests") { map.optional("flow")?.str() } else { None }
+    };
+    files.iter().filter_map(named).collect()
+}
+
+/// Checks the sources with the given files in the places of those of their kind. `tested`: flows that have tests which
+/// are not among the given files.
+fn check(
+    sources: &mut Sources,
+    given: Vec<(String, String)>,
+    tested: &BTreeSet<String>,
+    today: Date,
+    report: &Report,
+) -> Option<Flows> {
+    let mut tested = tested.clone();
     let mut flows = Vec::new();
     let mut suites = Vec::new();
     for (path, text) in given.into_iter().filter(|(_, text)| !text.is_empty()) {
@@ -310,6 +347,7 @@ fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, repor
         let suite = Suite::read(&doc, &own);
         let mut map = doc.view(&own).map();
         let named = map.as_mut().and_then(|map| map.optional("flow")).and_then(View::spanned);
+        tested.extend(named.as_ref().map(|named| named.value.clone()));
         if let Some(named) = named.filter(|named| !known.is_empty() && !known.contains(&named.value)) {
             own.error(&named.at, "S510", format!("there is no flow \"{}\"", named.value))
                 .did_you_mean(&named.value, known.iter().map(String::as_str));
@@ -329,6 +367,9 @@ fn check(sources: &mut Sources, given: Vec<(String, String)>, today: Date, repor
             untested(&reached.of(flow), report);
         }
     }
+    // What answers where a company has written nothing stands in no file of hers.
+    let own = read.flows.iter().flat_map(|flows| flows.all()).filter(|flow| known.contains(&flow.id));
+    own.filter(|flow| !tested.contains(&flow.id)).for_each(|flow| without_tests(flow, report));
     read.flows
 }
 
@@ -411,7 +452,13 @@ mod tests {
         let files: Vec<_> =
             files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         let report = Report::new();
-        check(&mut Sources::default(), files, "2027-01-01".parse().expect("a date"), &report);
+        check(
+            &mut Sources::default(),
+            files,
+            &BTreeSet::new(),
+            "2027-01-01".parse().expect("a date"),
+            &report,
+        );
         report.diagnostics().into_iter().map(|d| format!("{}:{} {}", d.path, d.line, d.code)).collect()
     }
 
@@ -440,6 +487,34 @@ mod tests {
         let line = 1 + text.lines().position(|line| line.starts_with("review_by")).expect("it stands there");
         assert_eq!(codes(&[("lifecycle.yaml", &text)]), [format!("lifecycle.yaml:{line} L110")]);
         assert!(codes(&[("lifecycle.yaml", include_str!("../../config/lifecycle.yaml"))]).is_empty());
+    }
+
+    const SMALL: &str =
+        "flow: small\ntitle: Small\nlanguages: [en]\nsteps:\n  hello: {say: Hello., end: greeted}\n";
+
+    #[test]
+    fn a_flow_without_any_test_is_told_unless_its_tests_lie_where_tests_do() {
+        assert_eq!(codes(&[("small.yaml", SMALL)]), ["small.yaml:1 S512"]);
+        let test = "flow: small\ntests:\n  - test: it greets\n    script:\n      - bot: Hello.\n      - bot: {end: greeted}\n";
+        assert!(codes(&[("small.yaml", SMALL), ("t.yaml", test)]).is_empty());
+        let folder = tempfile::tempdir().expect("a folder");
+        let flow = folder.path().join("small.yaml");
+        std::fs::create_dir(folder.path().join("tests")).expect("a folder");
+        std::fs::write(folder.path().join("tests/small.yaml"), test).expect("written");
+        let given = [(flow.display().to_string(), SMALL.to_owned())];
+        assert_eq!(tested(&tests_beside(&given, Path::new("nowhere"))), BTreeSet::from(["small".to_owned()]));
+    }
+
+    #[test]
+    fn an_empty_file_is_a_finding() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("empty.yaml");
+        std::fs::write(&path, "").expect("written");
+        let (report, mut given) = (Report::new(), Vec::new());
+        gather(&path, &report, &mut given);
+        let found: Vec<_> = report.diagnostics().into_iter().map(|d| (d.code, d.path)).collect();
+        assert_eq!(found, [("Y001", path.display().to_string())]);
+        assert_eq!(given.len(), 1, "so that it is told where files are named");
     }
 
     #[test]

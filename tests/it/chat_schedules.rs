@@ -9,27 +9,18 @@
 #![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use embudo::app::App;
 use embudo::base::ids::{AccountId, ConversationId, VisitorId, new_key};
 use embudo::chat::body::{Author, Said};
 use embudo::chat::{self, Agent};
-use embudo::http::chat::{Following, Hub};
-use embudo::storage::bus::{Bus, Wake};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
 use tokio::time::timeout;
 
 use crate::support::answer::Client;
 use crate::support::app::{SITE, TestApp, set};
+use crate::support::faults::{Dice, Node, Tab, killed};
 use crate::support::stores::{Mix, mix};
 
 /// How many schedules are played.
@@ -38,119 +29,11 @@ const SCHEDULES: u64 = 1_000;
 /// Conversations that go on at the same time, so that they also get into one another's way.
 const AT_ONCE: usize = 8;
 
-/// A small generator of numbers; the same seed gives the same schedule.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(sides).unwrap()).unwrap()
-    }
-}
-
 /// What waits to be sent, one thing at a time and in order, under an id that stays.
 #[derive(Default)]
 struct Outbox {
     waiting: VecDeque<(String, Value)>,
     accepted: Vec<String>,
-}
-
-/// A node as its readers know it: its wake-ups come by a bus that loses some and doubles others.
-struct Node {
-    app: Arc<App>,
-    client: Client,
-    hub: Hub,
-    bus: Arc<Lossy>,
-}
-
-struct Lossy {
-    out: broadcast::Sender<Wake>,
-    is_away: AtomicBool,
-}
-
-#[async_trait]
-impl Bus for Lossy {
-    async fn publish(&self, _: &str, _: &str) {}
-
-    fn subscribe(&self) -> broadcast::Receiver<Wake> {
-        self.out.subscribe()
-    }
-}
-
-impl Node {
-    fn of(test: &TestApp, seed: u64) -> Self {
-        let bus = Arc::new(Lossy { out: broadcast::channel(1_024).0, is_away: AtomicBool::new(false) });
-        let as_bus: Arc<dyn Bus> = bus.clone();
-        let hub = Hub::start(&as_bus);
-        let (mut wakes, lossy, mut dice) = (test.app.stores.bus.subscribe(), bus.clone(), Dice::new(seed));
-        tokio::spawn(async move {
-            while let Ok(wake) = wakes.recv().await {
-                let times =
-                    if lossy.is_away.load(Ordering::Relaxed) { 0 } else { [0, 1, 1, 2][dice.roll(4)] };
-                for _ in 0..times {
-                    let _ = lossy.out.send(wake.clone());
-                }
-            }
-        });
-        Self { app: test.app.clone(), client: test.client.clone(), hub, bus }
-    }
-}
-
-/// Lets something go on a few steps and then drops it, as when the process dies. None: it was not finished.
-async fn killed<F: Future>(after: usize, future: F) -> Option<F::Output> {
-    let (mut future, mut left) = (pin!(future), after);
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
-}
-
-/// A client that reads: what it has shown, and what is still on its way to it.
-struct Tab {
-    side: Author,
-    log: Vec<Value>,
-    following: Following,
-    /// Frames that have left the server, by name; they arrive in any order, or not.
-    on_the_way: Vec<(&'static str, Value)>,
-    /// The line is half open: the server writes, and nothing arrives.
-    is_half_open: bool,
-}
-
-impl Tab {
-    fn last(&self) -> usize {
-        self.log.len()
-    }
-
-    /// The client's rule: only the next number is taken, lower ones are dropped; false where there is a gap.
-    fn take(&mut self, event: &Value) -> bool {
-        let seq = usize::try_from(event["seq"].as_i64().unwrap()).unwrap();
-        if seq == self.last() + 1 {
-            self.log.push(event.clone());
-        }
-        seq <= self.last()
-    }
-
-    /// What the server has to say now leaves it; the network does what it likes with it.
-    async fn pump(&mut self, dice: &mut Dice) {
-        for _ in 0..20 {
-            let Ok(piece) = timeout(Duration::from_millis(3), self.following.next()).await else { return };
-            for frame in piece.unwrap().frames() {
-                let data: Value = serde_json::from_str(frame.data.get()).unwrap();
-                let times = if self.is_half_open { 0 } else { [0, 1, 1, 1, 1, 2][dice.roll(6)] };
-                self.on_the_way.extend(std::iter::repeat_n((frame.name, data), times));
-            }
-        }
-    }
 }
 
 struct Stage<'a> {
@@ -178,16 +61,8 @@ impl Stage<'_> {
         self.nodes[node].client.with("origin", SITE).with("authorization", &format!("Bearer {}", self.token))
     }
 
-    fn follow(&self, node: usize, side: Author, after: usize) -> Following {
-        let Node { app, hub, .. } = &self.nodes[node];
-        let after = i64::try_from(after).unwrap();
-        let beat = Duration::from_millis(40);
-        Following::new(app.clone(), hub, self.conversation(), side, after).with_beat(beat)
-    }
-
     fn open_tab(&self, node: usize, side: Author) -> Tab {
-        let following = self.follow(node, side, 0);
-        Tab { side, log: Vec::new(), following, on_the_way: Vec::new(), is_half_open: false }
+        Tab::open(&self.nodes[node], self.conversation(), side)
     }
 
     /// Tries to send what waits first. `fate`: how the network treats it.
@@ -273,24 +148,13 @@ impl Stage<'_> {
 
     /// One frame arrives, perhaps after younger ones.
     async fn arrive(&mut self, tab: usize, dice: &mut Dice) {
-        let on_the_way = &mut self.tabs[tab].on_the_way;
-        if on_the_way.is_empty() {
-            return;
-        }
-        let (name, data) = on_the_way.remove(dice.roll(on_the_way.len()));
-        let lacks = match name {
-            "event" => !self.tabs[tab].take(&data),
-            _ => data["head"].as_u64().unwrap_or_default() > u64::try_from(self.tabs[tab].last()).unwrap(),
-        };
-        if lacks {
+        if self.tabs[tab].arrive(dice) {
             self.catch_up(tab, dice.roll(2)).await;
         }
     }
 
     fn reconnect(&mut self, tab: usize, node: usize) {
-        let following = self.follow(node, self.tabs[tab].side, self.tabs[tab].last());
-        self.tabs[tab].following = following;
-        self.tabs[tab].is_half_open = false;
+        self.tabs[tab].reconnect(&self.nodes[node]);
     }
 
     async fn step(&mut self, dice: &mut Dice, n: usize) {
@@ -324,8 +188,7 @@ impl Stage<'_> {
             // A reload: it shows nothing yet.
             14 => self.tabs[tab] = self.open_tab(dice.roll(2), self.tabs[tab].side),
             15 => {
-                let bus = &self.nodes[dice.roll(2)].bus;
-                bus.is_away.store(fate < 4, Ordering::Relaxed);
+                self.nodes[dice.roll(2)].bus_is_away(fate < 4);
             }
             16 => {
                 // The same conversation under a new token.

@@ -3,19 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::time::Duration;
 
 use embudo::accounts::{self, NewAccount, Role};
 use embudo::base::ids::{ConversationId, VisitorId, new_key};
 use embudo::base::language::Language;
 use embudo::chat::{self, Agent};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::answer::Client;
+use crate::support::answer::{Client, Frames, frames};
 use crate::support::app::{SITE, TestApp, set};
 use crate::support::socket::Socket;
 use crate::support::stores::{Mix, mix};
@@ -186,33 +185,6 @@ enum Transport {
 }
 
 const ALL: [Transport; 3] = [Transport::Stream, Transport::Poll, Transport::Line];
-
-type Frames = Pin<Box<dyn Stream<Item = (String, Value)>>>;
-
-/// The frames of an event stream.
-fn frames(answer: reqwest::Response) -> Frames {
-    let blocks = stream::unfold((answer, String::new()), |(mut answer, mut rest)| async move {
-        loop {
-            if let Some((block, after)) = rest.split_once("\n\n") {
-                let (block, after) = (block.to_owned(), after.to_owned());
-                return Some((block, (answer, after)));
-            }
-            let chunk = answer.chunk().await.ok()??;
-            rest.push_str(std::str::from_utf8(&chunk).expect("text"));
-        }
-    });
-    Box::pin(blocks.map(|block| {
-        let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
-        let data: Value = serde_json::from_str(field("data: ").expect("data")).expect("JSON");
-        let id = field("id: ").map(|id| id.parse::<i64>().expect("a number"));
-        assert_eq!(
-            id,
-            data["seq"].as_i64(),
-            "the number of an entry, and of nothing else, is the block's id"
-        );
-        (field("event: ").expect("a name").to_owned(), data)
-    }))
-}
 
 /// A reader of the log.
 enum Ear {

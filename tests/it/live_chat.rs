@@ -315,7 +315,7 @@ async fn nobody_there_leaves_a_question_that_stands_in_the_inbox_until_it_is_ans
 }
 
 #[tokio::test]
-async fn a_company_without_flows_has_a_live_chat_and_a_form_when_nobody_is_there() {
+async fn a_company_without_flows_has_a_live_chat_that_passes_a_question_on_before_it_asks_for_an_address() {
     let empty = tempfile::TempDir::new().unwrap();
     let flows = empty.path().display().to_string();
     let app = TestApp::start_with(|settings| {
@@ -324,22 +324,45 @@ async fn a_company_without_flows_has_a_live_chat_and_a_form_when_nobody_is_there
     })
     .await;
     let ana = Colleague::hire(&app, "Ana Ruiz").await;
-    let coming = json!({
-        "site": "faro", "visitor": VisitorId::new(), "consent": "analytics",
-        "page": {"url": format!("{SITE}/"), "title": ""}, "language": "es", "zone": "Europe/Madrid",
-    });
-    let opened = app.client.with("origin", SITE).post("/v1/chat", &coming).await.expect_json(201);
-    let bearer = format!("Bearer {}", opened["token"].as_str().unwrap());
-    let client = app.client.with("origin", SITE).with("authorization", &bearer);
-    let id = opened["conversation"].as_str().unwrap().to_owned();
-    let mut nikki = Widget { client, id, log: Vec::new(), read: 0 };
+    let open = async |language: &str| {
+        let coming = json!({
+            "site": "faro", "visitor": VisitorId::new(), "consent": "analytics",
+            "page": {"url": format!("{SITE}/"), "title": ""}, "language": language, "zone": "Europe/Madrid",
+        });
+        let opened = app.client.with("origin", SITE).post("/v1/chat", &coming).await.expect_json(201);
+        let bearer = format!("Bearer {}", opened["token"].as_str().unwrap());
+        let client = app.client.with("origin", SITE).with("authorization", &bearer);
+        Widget { client, id: opened["conversation"].as_str().unwrap().to_owned(), log: Vec::new(), read: 0 }
+    };
+    let left = async || ana.client.get("/console/inbox?view=left").await.expect(200).body;
+
+    let mut nikki = open("es").await;
     assert_eq!(nikki.last().await["text"], "Hola. ¿En qué te podemos ayudar?");
     nikki.types("¿Enviáis a Chile?").await;
-    assert_eq!(nikki.last().await["input"]["kind"], "email", "nobody is there");
+    assert!(nikki.whole().await.contains("he pasado al equipo lo que has escrito"), "nobody is there");
+    assert_eq!(ana.told().await, ["question_left"], "before she has left an address");
+    assert!(left().await.contains(&nikki.id));
+    assert_eq!(nikki.last().await["input"]["kind"], "email");
     nikki.types("nikki@acme.example").await;
-    assert!(nikki.whole().await.contains("Gracias, la tenemos"));
-    assert_eq!(ana.told().await, ["question_left"]);
+    assert!(nikki.whole().await.contains("Gracias, lo tenemos"));
+    assert_eq!(ana.told().await, ["question_left"], "once");
     assert!(ana.sees(&nikki).await.contains("¿Enviáis a Chile?"));
+
+    // Whoever leaves no address has left her question all the same.
+    let mut ben = open("en").await;
+    ben.types("Do you ship to Peru?").await;
+    app.later(30 * MINUTE_MS).await;
+    assert!(ben.whole().await.contains("Your message stays with us"));
+    assert_eq!(ben.last().await, json!({"type": "end", "outcome": "question_left"}));
+    assert!(left().await.contains(&ben.id) && ana.sees(&ben).await.contains("Do you ship to Peru?"));
+
+    // Whoever asks for a person before she has said anything is asked what it is about.
+    let mut cleo = open("en").await;
+    cleo.says(json!({"type": "human_requested"})).await;
+    assert_eq!(cleo.last().await["text"], "Nobody can join us right now. What may I pass on?");
+    assert!(!left().await.contains(&cleo.id));
+    cleo.types("An order has not come").await;
+    assert!(left().await.contains(&cleo.id));
 }
 
 // ---- passing on -----------------------------------------------------------------------------------

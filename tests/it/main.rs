@@ -18,6 +18,7 @@ mod chat_hostile;
 mod chat_nodes;
 mod chat_schedules;
 mod chat_transports;
+mod chat_turns;
 mod cluster;
 mod collector;
 mod commands;

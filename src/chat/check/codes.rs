@@ -65,7 +65,8 @@ codes! {
     /// A text that other programs read as something else
     ///
     /// `no`, `on`, `10:30` and `1.10` are texts here, but for many programs that read YAML they are `false`, `true`, 630
-    /// and 1.1. In quotes they are texts for everybody.
+    /// and 1.1. In quotes they are texts for everybody. The same goes for keys, such as a step `on:` or a choice `no:`,
+    /// and for values of variables.
     Y102,
     /// Tabs, or an odd number of spaces
     ///
@@ -145,7 +146,8 @@ codes! {
     G210,
     /// A branch that is never taken
     ///
-    /// A branch above it is always taken before, or its condition can never hold.
+    /// A branch above it is always taken before, or its condition can never hold. `n > 10` leaves nothing for `n > 20`
+    /// below it: put the narrower condition above the wider one.
     G211,
     /// All ways out lead to the same step
     ///
@@ -301,6 +303,7 @@ codes! {
     S511,
     /// A step that no test reaches
     ///
-    /// The flow has tests, and none of them comes here: nobody knows whether it does what it should.
+    /// The flow has tests, and none of them comes here: nobody knows whether it does what it should. A flow that has no
+    /// test at all is told once. Tests are files with `flow` and `tests`, beside the flows in `tests/`.
     S512,
 }

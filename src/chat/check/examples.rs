@@ -75,10 +75,16 @@ pub fn findings(example: &str) -> Report {
     }
     let flows: Vec<Arc<Flow>> = flows.into_iter().map(Arc::new).collect();
     for doc in &suites {
-        let (Some(suite), Some(flow)) = (Suite::read(doc, &report), flows.first()) else { continue };
-        let mut coverage = Coverage::default();
-        suite.tests.iter().for_each(|test| coverage.add(&test.play(flow, &flows)));
-        super::untested(&coverage.of(flow), &report);
+        let Some(suite) = Suite::read(doc, &report) else { continue };
+        for flow in &flows {
+            if flow.id != suite.flow.value {
+                super::without_tests(flow, &report);
+                continue;
+            }
+            let mut coverage = Coverage::default();
+            suite.tests.iter().for_each(|test| coverage.add(&test.play(flow, &flows)));
+            super::untested(&coverage.of(flow), &report);
+        }
     }
     report
 }

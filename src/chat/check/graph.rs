@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::diagnostic::{Report, nearest};
+use crate::base::expr::Expr;
 
 use super::by_id;
 use crate::chat::flow::{Destination, Flow, Next, Outcome, Step, Target};
@@ -161,27 +162,38 @@ fn falls_off(flow: &Flow) -> Option<&Step> {
     (last.next == Next::Below && last.verb.main().is_some_and(goes_on)).then_some(last)
 }
 
+/// Whether the first condition certainly holds wherever the second one does.
+fn covers(above: &Expr, below: &Expr) -> bool {
+    let is_same = matches!(above.text().trim(), "true") || above.text().trim() == below.text().trim();
+    is_same || above.native().zip(below.native()).is_some_and(|(above, below)| below.implies(above))
+}
+
 /// G211: branches of a switch that are never taken. G212: choices that make no difference.
 pub fn branches(flow: &Flow, report: &Report) {
     for step in flow.own_steps() {
         if let Verb::Switch(switch) = &step.verb {
-            let mut before: Vec<&str> = Vec::new();
-            for (expr, target) in &switch.branches {
+            for (index, (expr, target)) in switch.branches.iter().enumerate() {
                 let text = expr.text().trim();
                 if text == "false" {
                     report
                         .error(&target.at, "G211", "this branch is never taken: its condition is `false`")
                         .hint("take the branch out");
-                } else if before.contains(&"true") || before.contains(&text) {
-                    report
-                        .error(
-                            &target.at,
-                            "G211",
-                            "this branch is never taken: one above it always is before",
-                        )
-                        .hint("take it out, or put it above the other");
+                    continue;
                 }
-                before.push(text);
+                let mut above = switch.branches.iter().take(index).map(|(above, _)| above);
+                if let Some(above) = above.find(|above| covers(above, expr)) {
+                    let is_same = matches!(above.text().trim(), "true") || above.text().trim() == text;
+                    let message = match is_same {
+                        true => "this branch is never taken: one above it always is before".to_owned(),
+                        false => {
+                            format!(
+                                "this branch is never taken: where it holds, `{}` above does",
+                                above.text().trim()
+                            )
+                        }
+                    };
+                    report.error(&target.at, "G211", message).hint("take it out, or put it above the other");
+                }
             }
         }
         let to: Vec<&Target> = match &step.verb {

@@ -8,7 +8,7 @@ pub mod codes;
 mod data;
 pub mod examples;
 mod graph;
-mod paths;
+pub mod paths;
 mod published;
 mod sense;
 mod texts;
@@ -110,6 +110,13 @@ pub fn inherited(flows: &[Flow], report: &Report) {
     for flow in brought {
         graph::outcomes(flow, |step| step.within.is_some(), graph::Strict::Yes, report);
     }
+}
+
+/// S512: a flow that has no test at all.
+pub fn without_tests(flow: &Flow, report: &Report) {
+    report
+        .warning(&flow.at, "S512", format!("the flow \"{}\" has no test", flow.id))
+        .hint(format!("write one into tests/{}.yaml: `flow: {}` and `tests`", flow.id, flow.id));
 }
 
 /// S512: steps that no test of the flow reaches, and ways out that none takes.

@@ -275,3 +275,49 @@ fn a_question_that_nobody_can_answer_is_told() {
     }
     assert!(codes(&after("say: Goodbye.", "say: \"\"")).contains("Y004"));
 }
+
+/// The codes of a flow whose one switch has these conditions.
+fn of_branches(conditions: &[&str]) -> BTreeSet<String> {
+    let branches: String =
+        conditions.iter().map(|one| format!("      - {{if: '{one}', goto: bye}}\n")).collect();
+    let text = format!(
+        "flow: f\ntitle: F\nlanguages: [en]\nvars: {{people: {{type: number, save: true}}}}\nevents: {{human_requested: bye}}\ndefaults: {{exhausted: bye, timeout: {{after: 5m, goto: bye}}}}\nsteps:\n  q: {{ask: How many?, var: people}}\n  by:\n    switch:\n{branches}      - {{else: other}}\n  other: {{say: Other., end: other}}\n  bye: {{say: Bye., end: bye}}\n"
+    );
+    found(&text).iter().filter_map(|note| note.split(' ').nth(1)).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_branch_that_a_wider_one_above_it_leaves_nothing_for_is_told() {
+    for shadowed in [
+        ["vars.people > 10.0", "vars.people > 20.0"],
+        ["vars.people >= 10.0", "vars.people == 10.0"],
+        ["vars.people < 5.5", "vars.people < 5.0 && team.online > 0"],
+        ["vars.people > 10.0 || team.online > 0", "20.0 < vars.people"],
+        ["team.online > 1", "team.online > 4 && vars.people > 3.0"],
+        ["vars.people != 3.0", "vars.people > 3.0"],
+    ] {
+        assert_eq!(of_branches(&shadowed), ["G211".to_owned()].into(), "{shadowed:?}");
+    }
+    for both in [
+        ["vars.people > 20.0", "vars.people > 10.0"],
+        ["vars.people > 10.0", "vars.people >= 10.0"],
+        ["vars.people > 10.0", "vars.people < 20.0"],
+        ["vars.people > 10.0 && team.online > 0", "vars.people > 20.0"],
+        ["vars.people > 10.0", "vars.people > 20.0 || team.online > 0"],
+        ["team.online > 10", "vars.people > 20.0"],
+        ["!(vars.people > 10.0)", "vars.people > 20.0"],
+        ["is_open(\"a\")", "is_open(\"b\")"],
+    ] {
+        assert!(!of_branches(&both).contains("G211"), "{both:?}");
+    }
+}
+
+#[test]
+fn ids_that_other_programs_read_as_yes_or_no_are_told_unless_in_quotes() {
+    let notes = after("choices: {small: Small, large:", "choices: {small: Small, no: No one, large:");
+    assert!(codes(&notes).contains("Y102"), "{notes:?}");
+    let notes = after("choices: {small: Small, large:", "choices: {small: Small, \"no\": No one, large:");
+    assert!(!codes(&notes).contains("Y102"), "{notes:?}");
+    assert!(codes(&after("values: [small, large]", "values: [small, large, off]")).contains("Y102"));
+    assert!(!codes(&after("values: [small, large]", "values: [small, large, 'off']")).contains("Y102"));
+}

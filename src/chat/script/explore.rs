@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
+use super::reads::Reads;
 use crate::base::language::Language;
 use crate::base::time::DAY_MS;
 use crate::base::yaml::{Map, View};
@@ -82,11 +83,15 @@ const PLACES: usize = 3_000;
 
 /// Walks every way through a flow.
 pub fn explore(flow: &Flow, scene: &Scene, start: Option<&str>, how: &Explore) -> Explored {
+    explore_by(flow, &Reads::of(flow), scene, start, how)
+}
+
+fn explore_by(flow: &Flow, reads: &Reads<'_>, scene: &Scene, start: Option<&str>, how: &Explore) -> Explored {
     let mut found = Explored::default();
     let worlds = worlds(flow, scene);
     found.worlds = worlds.len();
     for (name, scene) in &worlds {
-        World::walk(flow, scene.clone(), start, name, &mut found);
+        World::walk(flow, reads, scene.clone(), start, name, &mut found);
     }
     if worlds.is_empty() {
         let what = "the flow's trigger never holds in this scene".to_owned();
@@ -342,15 +347,18 @@ fn answers(play: &Rehearsal<'_>, question: &str) -> Vec<(String, Input)> {
 }
 
 /// What tells two places of a conversation apart, as far as it changes what can come next.
-fn place(play: &Rehearsal<'_>, read: &[String]) -> String {
+fn place(play: &Rehearsal<'_>, reads: &Reads<'_>) -> String {
     let state = &play.state;
     let phase = match &state.phase {
         Phase::Form { open, at } => format!("form {at} of {}", open.join(",")),
         Phase::Slots { more, .. } => format!("slots {more} {}", play.offered().len()),
         other => format!("{other:?}"),
     };
-    let vars: Vec<String> =
-        read.iter().filter_map(|name| Some(format!("{name}={}", state.vars.get(name)?))).collect();
+    let vars: Vec<String> = reads
+        .from(&state.step)
+        .filter(|_| state.phase != Phase::Ended)
+        .filter_map(|name| Some(format!("{name}={}", state.vars.get(name)?)))
+        .collect();
     format!(
         "{}|{phase}|{}|{}|{}|{}|{:?}|{}",
         state.step,
@@ -361,17 +369,6 @@ fn place(play: &Rehearsal<'_>, read: &[String]) -> String {
         state.shown,
         state.booking.is_some(),
     )
-}
-
-/// The variables that conditions of the flow read.
-fn read_by_conditions(flow: &Flow) -> Vec<String> {
-    let texts = flow.steps.iter().flat_map(|step| match &step.verb {
-        Verb::Switch(switch) => switch.branches.iter().map(|(expr, _)| expr.text().to_owned()).collect(),
-        _ => Vec::new(),
-    });
-    let texts: Vec<String> = texts.collect();
-    let is_read = |name: &&String| texts.iter().any(|text| text.contains(&format!("vars.{name}")));
-    flow.vars.keys().filter(is_read).cloned().collect()
 }
 
 /// All places of one world.
@@ -391,15 +388,21 @@ struct Place<'f> {
 }
 
 impl<'f> World<'f> {
-    fn walk(flow: &'f Flow, scene: Scene, start: Option<&str>, name: &'f str, found: &mut Explored) {
-        let read = read_by_conditions(flow);
+    fn walk(
+        flow: &'f Flow,
+        reads: &Reads<'_>,
+        scene: Scene,
+        start: Option<&str>,
+        name: &'f str,
+        found: &mut Explored,
+    ) {
         let mut world = World { name, places: Vec::new(), known: BTreeMap::new() };
         let (mut play, events) = Rehearsal::open(flow, scene, start);
         found.passed.extend(std::mem::take(&mut play.passed));
         for what in faults(&play, None, &events) {
             found.note(what, name, vec!["the beginning".to_owned()]);
         }
-        world.add(play, None, &read);
+        world.add(play, None, reads);
         let mut open = VecDeque::from([0]);
         while let Some(at) = open.pop_front() {
             let Some(play) = world.places.get(at).map(|place| place.play.clone()) else { continue };
@@ -411,7 +414,7 @@ impl<'f> World<'f> {
                 for what in faults(&next, Some(&play), &events) {
                     found.note(what, name, world.way(at, &label));
                 }
-                let key = place(&next, &read);
+                let key = place(&next, reads);
                 let to = match world.known.get(&key) {
                     Some(to) => *to,
                     None if world.places.len() >= PLACES => {
@@ -420,7 +423,7 @@ impl<'f> World<'f> {
                         continue;
                     }
                     None => {
-                        let to = world.add(next, Some((at, label.clone())), &read);
+                        let to = world.add(next, Some((at, label.clone())), reads);
                         open.push_back(to);
                         to
                     }
@@ -439,9 +442,9 @@ impl<'f> World<'f> {
         world.left_alone(found);
     }
 
-    fn add(&mut self, play: Rehearsal<'f>, from: Option<(usize, String)>, read: &[String]) -> usize {
+    fn add(&mut self, play: Rehearsal<'f>, from: Option<(usize, String)>, reads: &Reads<'_>) -> usize {
         let index = self.places.len();
-        self.known.insert(place(&play, read), index);
+        self.known.insert(place(&play, reads), index);
         self.places.push(Place { play, from, to: Vec::new(), waits_to: None });
         index
     }
@@ -688,6 +691,44 @@ mod tests {
         let walk = |seed| found(steps, &Explore { walks: 50, seed, ..Explore::default() }).turns;
         assert_eq!(walk(7), walk(7));
         assert_ne!(walk(7), walk(8));
+    }
+
+    #[test]
+    fn what_nothing_reads_any_more_keeps_no_places_apart_and_nothing_less_is_found() {
+        let file = |path: &str, text: &str| (path.to_owned(), text.to_owned());
+        let files = [
+            file("talk-or-book.yaml", include_str!("../../../bot-flows/talk-or-book.yaml")),
+            file("leave-message.yaml", include_str!("../../../bot-flows/leave-message.yaml")),
+            file("customer-care.yaml", include_str!("../../../bot-flows/customer-care.yaml")),
+            file(
+                "sizes.yaml",
+                "flow: sizes\ntitle: Sizes\nlanguages: [en]\nvars: {size: {type: enum, values: [a, b, c]}, \
+                 mood: {type: enum, values: [d, e, f]}}\nevents: {human_requested: bye}\ndefaults: {exhausted: round, \
+                 timeout: {after: 5m, goto: bye}}\nsteps:\n  size: {ask: Size?, var: size, choices: {a: A, b: B, c: C}}\n  \
+                 mood: {ask: Mood?, var: mood, choices: {d: D, e: E, f: F}}\n  by_size: {switch: [{if: vars.size == \
+                 \"a\", goto: left}, {else: right}]}\n  left: {ask: Left?, goto: by_mood}\n  right: {ask: Right?}\n  \
+                 by_mood: {switch: [{if: vars.mood == \"e\", goto: size}, {else: more}]}\n  more: {ask: More?}\n  \
+                 round: {say: Again., goto: round}\n  bye: {say: Bye., end: done}\n",
+            ),
+        ];
+        let report = Report::new();
+        let docs: Vec<_> = files.iter().filter_map(|(path, text)| yaml::parse(path, text, &report)).collect();
+        let mut flows: Vec<Flow> = docs.iter().filter_map(|doc| Flow::read(doc, &report)).collect();
+        crate::chat::link::all(&mut flows, &report);
+        for flow in &flows {
+            let scene = Scene { online: 1, ..Scene::default() };
+            let how = Explore { every_exit: true, ..Explore::default() };
+            let few = explore_by(flow, &Reads::of(flow), &scene, None, &how);
+            let many = explore_by(flow, &Reads::all(flow), &scene, None, &how);
+            assert_eq!(few.passed, many.passed, "{}", flow.id);
+            assert_eq!(few.findings, many.findings, "{}", flow.id);
+            assert_eq!(few.ends, many.ends, "{}: the shortest ways", flow.id);
+            assert!(few.places <= many.places, "{}", flow.id);
+            if flow.id == "sizes" {
+                assert!(!few.findings.is_empty(), "its circle is found");
+                assert!(few.places < many.places, "{} of {}", few.places, many.places);
+            }
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod coverage;
 mod explore;
 mod lines;
 mod play;
+mod reads;
 mod scene;
 mod transcript;
 mod update;

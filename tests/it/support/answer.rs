@@ -1,5 +1,8 @@
 //! A small HTTP client that speaks as a page of the site does, and keeps the whole answer.
 
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt, stream};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, redirect};
 use serde_json::Value;
@@ -108,4 +111,32 @@ impl Answer {
         }
         document
     }
+}
+
+/// The frames of an event stream, by name.
+pub type Frames = Pin<Box<dyn Stream<Item = (String, Value)>>>;
+
+/// Reads an event stream.
+pub fn frames(answer: reqwest::Response) -> Frames {
+    let blocks = stream::unfold((answer, String::new()), |(mut answer, mut rest)| async move {
+        loop {
+            if let Some((block, after)) = rest.split_once("\n\n") {
+                let (block, after) = (block.to_owned(), after.to_owned());
+                return Some((block, (answer, after)));
+            }
+            let chunk = answer.chunk().await.ok()??;
+            rest.push_str(std::str::from_utf8(&chunk).expect("text"));
+        }
+    });
+    Box::pin(blocks.map(|block| {
+        let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
+        let data: Value = serde_json::from_str(field("data: ").expect("data")).expect("JSON");
+        let id = field("id: ").map(|id| id.parse::<i64>().expect("a number"));
+        assert_eq!(
+            id,
+            data["seq"].as_i64(),
+            "the number of an entry, and of nothing else, is the block's id"
+        );
+        (field("event: ").expect("a name").to_owned(), data)
+    }))
 }

@@ -124,9 +124,9 @@ impl Sequences {
 
     /// Each letter with the sequence that sends it; of several the last one.
     pub fn letters(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().flat_map(|sequence| {
-            sequence.steps.iter().map(|step| (step.mail.as_str(), sequence.id.as_str()))
-        })
+        self.0
+            .iter()
+            .flat_map(|sequence| sequence.steps.iter().map(|step| (step.mail.as_str(), sequence.id.as_str())))
     }
 }
 

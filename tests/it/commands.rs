@@ -181,6 +181,9 @@ fn check_tells_a_translation_that_has_not_followed_until_somebody_looks() {
     let flow = "flow: hello\ntitle: Hello\nlanguages: [en, es]\nsteps:\n  hello: {say: Good day., end: greeted}\n\
                 translations:\n  es:\n    hello.say: Buenas.\n";
     std::fs::write(folder.path().join("bot-flows/hello.yaml"), flow).expect("written");
+    let test = "flow: hello\ntests:\n  - test: it greets\n    script:\n      - bot: {contains: Good}\n      \
+                - bot: {end: greeted}\n";
+    std::fs::write(folder.path().join("bot-flows/tests/hello.yaml"), test).expect("written");
     let (sound, text) = embudo(folder.path(), &["check", "--lock"]);
     assert!(sound && text.contains("nothing is wrong"), "{text}");
     let stale = |text: &str| text.lines().filter(|line| line.contains("T402")).count();

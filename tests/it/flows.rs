@@ -189,10 +189,10 @@ async fn a_node_that_has_not_loaded_the_new_flows_yet_goes_on_with_them_from_the
     shop.app.clock.advance(1_000);
     shop.change(
         "welcome.yaml",
-        "      no: {label: \"No, thank you\", goto: bye}",
-        "      no: {label: \"No, thank you\", goto: bye}\n      enough: {label: Enough, goto: bye}",
+        "      \"no\": {label: \"No, thank you\", goto: bye}",
+        "      \"no\": {label: \"No, thank you\", goto: bye}\n      enough: {label: Enough, goto: bye}",
     );
-    shop.change("welcome.yaml", "no: \"No, gracias\"}", "no: \"No, gracias\", enough: Basta}");
+    shop.change("welcome.yaml", "\"no\": \"No, gracias\"}", "\"no\": \"No, gracias\", enough: Basta}");
     assert_eq!(shop.reload().await, Reloaded::Replaced);
     let open = shop.open("welcome").await;
     shop.say(shop.room(), open, choose("menu", "webinars")).await;

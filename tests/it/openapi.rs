@@ -10,7 +10,7 @@ use crate::support::app::TestApp;
 use crate::support::sources::sources;
 
 /// Doors that others call because we told them to, or that belong to pages of ours: nobody writes a program for them.
-const NOT_FOR_PROGRAMS: [&str; 9] = [
+const NOT_FOR_PROGRAMS: [&str; 10] = [
     "/v1/chat/{conversation}/event",
     "/v1/chat/{conversation}/rating",
     "/v1/chat/{conversation}/read",
@@ -18,6 +18,7 @@ const NOT_FOR_PROGRAMS: [&str; 9] = [
     "/v1/chat/{conversation}/typing",
     "/v1/chat/{conversation}/watch",
     "/v1/confirm",
+    "/v1/confirm/answer",
     "/v1/crm/{crm}/{secret}",
     "/v1/mail/{provider}/{secret}",
 ];
@@ -122,9 +123,11 @@ async fn what_the_document_says_of_errors_is_the_table_of_codes() {
     };
     let lost = of("/api/v1/deals/{deal}/lost", "post");
     let statuses: Vec<&str> = lost.keys().map(String::as_str).collect();
-    assert_eq!(statuses, ["200", "400", "401", "404", "409", "413", "422", "503"]);
+    assert_eq!(statuses, ["200", "400", "401", "403", "404", "409", "413", "422", "503"]);
     assert!(lost["404"].contains("deal.unknown") && lost["409"].contains("deal.closed"));
     let erase = of("/api/v1/contacts/{contact}/erase", "post");
     assert!(erase["403"].contains("api.scope_missing"));
+    let scope = &document["paths"]["/api/v1/contacts/{contact}/erase"]["post"]["x-scope"];
+    assert_eq!(scope, "people:write");
     assert!(!of("/v1/slots", "get").contains_key("401"));
 }

@@ -13,6 +13,7 @@ use actix_web::{HttpResponse, Responder};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value as Json, json};
 
+use super::api::{DOORS, Door};
 use super::error::CODES;
 use super::pages::reading;
 
@@ -66,18 +67,23 @@ pub fn document() -> Json {
     }
     let everywhere = whole["security"].clone();
     for (path, item) in whole["paths"].as_object_mut().into_iter().flatten() {
-        for operation in operations(item) {
+        for (method, operation) in operations(item) {
             write_out_errors(path, operation, &everywhere);
+            let is_this =
+                |door: &&Door| door.path == path && door.method.as_str().eq_ignore_ascii_case(method);
+            if let Some(door) = DOORS.iter().find(is_this) {
+                operation.insert("x-scope".to_owned(), json!(door.needs.word()));
+            }
         }
     }
     whole
 }
 
-fn operations(path: &mut Json) -> impl Iterator<Item = &mut Map<String, Json>> {
+/// What a path can be asked to do, with the method.
+fn operations(path: &mut Json) -> impl Iterator<Item = (&String, &mut Map<String, Json>)> {
     let members = path.as_object_mut().into_iter().flatten();
-    members
-        .filter(|(name, _)| METHODS.contains(&name.as_str()))
-        .filter_map(|(_, value)| value.as_object_mut())
+    let members = members.filter(|(name, _)| METHODS.contains(&name.as_str()));
+    members.filter_map(|(name, value)| Some((name, value.as_object_mut()?)))
 }
 
 /// Puts the members of `part` into `whole`, those of mappings into the mappings that are there.
@@ -139,11 +145,8 @@ fn common(path: &str, operation: &Map<String, Json>, everywhere: &Json) -> Vec<&
     let security = operation.get("security").unwrap_or(everywhere);
     let asks_for =
         |scheme: &str| security.as_array().into_iter().flatten().any(|choice| choice.get(scheme).is_some());
-    if asks_for("key") || asks_for("people_key") {
-        codes.push("api.key_unknown");
-    }
-    if asks_for("people_key") {
-        codes.push("api.scope_missing");
+    if asks_for("key") {
+        codes.extend(["api.key_unknown", "api.scope_missing"]);
     }
     if path.contains('{') {
         codes.push("request.not_found");
@@ -186,7 +189,7 @@ mod tests {
             let mut part = json_of(&Yaml::load_from_str(part).expect("YAML")[0]);
             let paths = part.get_mut("paths").and_then(Json::as_object_mut).into_iter().flatten();
             for (path, item) in paths {
-                for operation in operations(item) {
+                for (_, operation) in operations(item) {
                     let errors = operation.get("errors").and_then(Json::as_array);
                     for code in errors.unwrap_or_else(|| panic!("{path} names no `errors`")) {
                         asked += 1;
@@ -224,7 +227,7 @@ mod tests {
         }
         let mut names = BTreeSet::new();
         for item in document["paths"].as_object_mut().expect("paths").values_mut() {
-            for operation in operations(item) {
+            for (_, operation) in operations(item) {
                 let name = operation["operationId"].as_str().expect("a name").to_owned();
                 assert!(
                     operation["responses"].as_object().is_some_and(|answers| answers.len() > 1),

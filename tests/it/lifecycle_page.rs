@@ -251,7 +251,7 @@ async fn whoever_answers_for_both_sides_does_not_pass_her_own_text_alone() {
     let chosen = [("hash", hash.as_str())];
     marta.submits("/console/lifecycle/approve", &chosen).await.expect(303);
     let refused = marta.submits("/console/lifecycle/approve", &chosen).await.expect(403);
-    assert!(refused.body.contains("somebody else approves it for sales"), "{}", refused.body);
+    assert!(refused.body.contains("Somebody else approves for the other side"), "{}", refused.body);
     mike.submits("/console/lifecycle/approve", &chosen).await.expect(303);
     let activate = [("hash", hash.as_str()), ("re_evaluate", "new-events-only")];
     marta.submits("/console/lifecycle/activate", &activate).await.expect(303);

@@ -105,10 +105,25 @@ pub enum Event {
     ConversationClosed { conversation: ConversationId, contact: Option<ContactId> },
     /// A call is booked.
     BookingConfirmed { booking: BookingId, contact: ContactId },
-    /// A call was moved.
-    BookingRescheduled { booking: BookingId, contact: ContactId, sequence: i64, was_at: Timestamp },
-    /// A call was cancelled.
-    BookingCancelled { booking: BookingId, contact: ContactId, sequence: i64 },
+    /// A call was moved, or passed on to another rep, who had it before then; by the visitor, or by us.
+    BookingRescheduled {
+        booking: BookingId,
+        contact: ContactId,
+        sequence: i64,
+        was_at: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was_rep: Option<String>,
+        #[serde(default)]
+        by_us: bool,
+    },
+    /// A call was cancelled, by the visitor or by us.
+    BookingCancelled {
+        booking: BookingId,
+        contact: ContactId,
+        sequence: i64,
+        #[serde(default)]
+        by_us: bool,
+    },
     /// A call took place, or did not.
     BookingOutcomeSet { booking: BookingId, contact: ContactId, outcome: String },
     /// A webhook of `notify.yaml` has taken nothing for so long that it is not tried any more.

@@ -21,6 +21,7 @@ mod cluster;
 mod collector;
 mod commands;
 mod console;
+mod console_bookings;
 mod console_traffic;
 mod content;
 mod contracts;

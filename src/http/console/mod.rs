@@ -4,6 +4,7 @@
 //! `guard.rs` asks it before any handler runs, and refuses what did not come from a page of the session.
 
 mod addresses;
+mod booking;
 mod bookings;
 mod calendars;
 mod contact;
@@ -35,6 +36,7 @@ mod talk;
 mod team;
 mod today;
 pub mod traffic;
+mod week;
 mod work;
 
 use actix_web::http::Method;
@@ -65,7 +67,14 @@ pub const DOORS: &[Door] = &[
     get("/console/addresses", May::Operate),
     get("/console/audit", May::Privacy),
     get("/console/bookings", May::Look),
+    get("/console/bookings/calendar", May::Look),
+    get("/console/bookings/new", May::SetOutcome),
+    post("/console/bookings/new", May::SetOutcome),
+    get("/console/bookings/{booking}", May::Look),
+    post("/console/bookings/{booking}/cancel", May::SetOutcome),
+    post("/console/bookings/{booking}/move", May::SetOutcome),
     post("/console/bookings/{booking}/outcome", May::SetOutcome),
+    post("/console/bookings/{booking}/reassign", May::SetOutcome),
     get("/console/calendars", May::SetOutcome),
     post("/console/calendars/{rep}/connect", May::SetOutcome),
     post("/console/calendars/{rep}/feed", May::SetOutcome),
@@ -218,6 +227,14 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/addresses", web::get().to(addresses::show))
             .route("/audit", web::get().to(privacy::audit))
             .route("/bookings", web::get().to(bookings::show))
+            .route("/bookings/calendar", web::get().to(week::show))
+            .route("/bookings/new", web::get().to(booking::ask))
+            .route("/bookings/new", web::post().to(booking::make))
+            // After the two, each of which would be taken for a call.
+            .route("/bookings/{booking}", web::get().to(booking::show))
+            .route("/bookings/{booking}/cancel", web::post().to(booking::cancel))
+            .route("/bookings/{booking}/move", web::post().to(booking::reschedule))
+            .route("/bookings/{booking}/reassign", web::post().to(booking::reassign))
             .route("/bookings/{booking}/outcome", web::post().to(bookings::outcome))
             .route("/calendars", web::get().to(calendars::show))
             .route("/calendars/{rep}/connect", web::post().to(calendars::connect))
@@ -303,6 +320,8 @@ mod tests {
     fn whatever_changes_something_is_a_post() {
         let changing = [
             "outcome",
+            "move",
+            "reassign",
             "stage",
             "accept",
             "close",

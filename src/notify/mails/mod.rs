@@ -62,9 +62,22 @@ pub enum Mail {
     /// The call is booked.
     BookingConfirmed { booking: BookingId, sequence: i64 },
     /// The call was moved.
-    BookingRescheduled { booking: BookingId, sequence: i64, was_at: Timestamp },
+    BookingRescheduled {
+        booking: BookingId,
+        sequence: i64,
+        was_at: Timestamp,
+        #[serde(default)]
+        was_rep: Option<String>,
+        #[serde(default)]
+        by_us: bool,
+    },
     /// The call is off.
-    BookingCancelled { booking: BookingId, sequence: i64 },
+    BookingCancelled {
+        booking: BookingId,
+        sequence: i64,
+        #[serde(default)]
+        by_us: bool,
+    },
     /// The call is near.
     BookingReminder { booking: BookingId, sequence: i64 },
     /// Nobody came to the call; here is how to take it up again.
@@ -86,7 +99,11 @@ pub enum Mail {
         sequence: i64,
         #[serde(default)]
         is_companion: bool,
+        #[serde(default)]
+        by_us: bool,
     },
+    /// To the rep who had a call that somebody else has now.
+    RepReplaced { booking: BookingId, sequence: i64, former: String },
     /// The conversation that somebody asked to have by mail, up to an entry of its log.
     Transcript { contact: ContactId, conversation: ConversationId, up_to: i64 },
     /// To a colleague: somebody is handed over to her.
@@ -139,6 +156,7 @@ impl Mail {
             Self::CalendarStale { .. } => "calendar_stale",
             Self::RepBooked { .. } => "rep_booked",
             Self::RepCancelled { .. } => "rep_cancelled",
+            Self::RepReplaced { .. } => "rep_replaced",
             Self::Transcript { .. } => "transcript",
             Self::HandoverGiven { .. } => "handover_given",
             Self::TaskGiven { .. } => "task_given",
@@ -262,8 +280,8 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         }
         Mail::WebinarMissed { contact, webinar } => webinar::missed(desk, mail, *contact, webinar, now).await,
         Mail::BookingConfirmed { booking, sequence }
-        | Mail::BookingRescheduled { booking, sequence, was_at: _ }
-        | Mail::BookingCancelled { booking, sequence }
+        | Mail::BookingRescheduled { booking, sequence, was_at: _, was_rep: _, by_us: _ }
+        | Mail::BookingCancelled { booking, sequence, by_us: _ }
         | Mail::BookingReminder { booking, sequence } => {
             booking::to_visitor(desk, mail, *booking, *sequence, now).await
         }
@@ -271,8 +289,11 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         Mail::BookingEarlier { offer } => booking::earlier(desk, mail, *offer, now).await,
         Mail::CalendarStale { calendar } => calendar::stale(desk, mail, *calendar, now).await,
         Mail::RepBooked { booking, sequence, is_companion }
-        | Mail::RepCancelled { booking, sequence, is_companion } => {
+        | Mail::RepCancelled { booking, sequence, is_companion, by_us: _ } => {
             booking::to_rep(desk, mail, (*booking, *sequence), *is_companion, now).await
+        }
+        Mail::RepReplaced { booking, sequence, former } => {
+            booking::to_former(desk, mail, (*booking, *sequence), former, now).await
         }
         Mail::Transcript { contact, conversation, up_to } => {
             transcript::transcript(desk, mail, *contact, *conversation, *up_to, now).await

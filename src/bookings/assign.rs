@@ -120,11 +120,13 @@ pub enum Rule {
     LongestAgo,
     /// All else equal: the first id.
     Id,
+    /// A colleague chose the rep.
+    Chosen,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SameRep,
         Self::Owner,
         Self::StandIn,
@@ -135,6 +137,7 @@ impl Rule {
         Self::Priority,
         Self::LongestAgo,
         Self::Id,
+        Self::Chosen,
     ];
 
     /// As it stands in the table and in the texts.
@@ -150,6 +153,7 @@ impl Rule {
             Self::Priority => "priority",
             Self::LongestAgo => "longest_ago",
             Self::Id => "id",
+            Self::Chosen => "chosen",
         }
     }
 }
@@ -225,6 +229,9 @@ pub struct Reason {
     /// The contact's owner, if somebody else got the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<PassedOver>,
+    /// What the colleague said who chose the rep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Why the one who is there, too, if there are two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub companion: Option<Box<Reason>>,
@@ -288,7 +295,7 @@ pub fn reason(
     };
     let candidates =
         best.into_iter().chain(others).map(|rep| candidate(rep, standings, preference)).collect();
-    Reason { rule, candidates, owner: None, companion: None }
+    Reason { rule, candidates, owner: None, note: None, companion: None }
 }
 
 fn candidate(rep: &Rep, standings: &HashMap<String, Standing>, preference: &Preference<'_>) -> Candidate {

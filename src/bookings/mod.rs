@@ -12,6 +12,7 @@
 pub mod absence;
 pub mod assign;
 mod booking;
+pub mod by_team;
 pub mod calendars;
 pub mod capacity;
 pub mod earlier;
@@ -384,15 +385,28 @@ pub async fn put_off(
 /// Moves a booking to where somebody wishes it, and lets go what she holds for it.
 async fn move_to(tx: &mut Tx, desk: Desk<'_>, old: Booking, wish: &Wish, now: Timestamp) -> Result<Booking> {
     let meeting = desk.team.meeting(&old.meeting).ok_or(Error::MeetingUnknown)?;
-    let meeting = &meeting.as_long_as(old.ends_at.since_ms(old.starts_at));
+    let meeting = meeting.as_long_as(old.ends_at.since_ms(old.starts_at));
+    shift(tx, desk, (&meeting, wish), old, false, now).await
+}
+
+/// The same with the meeting as whoever moves it may use it, and who that is.
+async fn shift(
+    tx: &mut Tx,
+    desk: Desk<'_>,
+    (meeting, wish): (&Meeting, &Wish),
+    old: Booking,
+    by_us: bool,
+    now: Timestamp,
+) -> Result<Booking> {
     let (was_at, left, kept) = (old.starts_at, old.block, Kept::of(&old));
     let moved = place::place(tx, desk.team, meeting, wish, Target::Move(old), now).await?;
     for rep in std::iter::once(&kept.rep).chain(&kept.companion) {
         store::earlier::note_freed(tx, rep, left, now).await?;
     }
     if let Some(contact) = moved.contact {
-        let event =
-            Event::BookingRescheduled { booking: moved.id, contact, sequence: moved.sequence, was_at };
+        let (booking, sequence) = (moved.id, moved.sequence);
+        let was_rep = (moved.rep != kept.rep).then_some(kept.rep);
+        let event = Event::BookingRescheduled { booking, contact, sequence, was_at, was_rep, by_us };
         events::append(tx, &event, now).await?;
         note(tx, desk, &moved, contact, "booking.rescheduled", now).await?;
     }
@@ -410,31 +424,18 @@ pub async fn cancel(
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<Booking> {
-    end(tx, desk, id, (reason, false), now).await
-}
-
-/// As [`cancel`], as a colleague wishes: the visitor reads the reason.
-///
-/// # Errors
-/// As [`cancel`].
-pub async fn call_off(
-    tx: &mut Tx,
-    desk: Desk<'_>,
-    id: BookingId,
-    reason: Option<&str>,
-    now: Timestamp,
-) -> Result<Booking> {
-    end(tx, desk, id, (reason, true), now).await
-}
-
-async fn end(
-    tx: &mut Tx,
-    desk: Desk<'_>,
-    id: BookingId,
-    (reason, by_us): (Option<&str>, bool),
-    now: Timestamp,
-) -> Result<Booking> {
     let old = mine(tx, id, now).await?;
+    call_off(tx, desk, old, reason, false, now).await
+}
+
+async fn call_off(
+    tx: &mut Tx,
+    desk: Desk<'_>,
+    old: Booking,
+    reason: Option<&str>,
+    by_us: bool,
+    now: Timestamp,
+) -> Result<Booking> {
     let reason = reason.map(|text| text.trim().chars().take(NOTES_LENGTH).collect::<String>());
     let booking = Booking {
         state: State::Cancelled,
@@ -444,7 +445,7 @@ async fn end(
         ..old.clone()
     };
     store::replace(tx, &old, &booking).await?;
-    earlier::end(tx, id, now).await?;
+    earlier::end(tx, booking.id, now).await?;
     if let Some(contact) = booking.contact {
         let sequence = booking.sequence;
         let event = Event::BookingCancelled { booking: booking.id, contact, sequence, by_us };

@@ -36,6 +36,8 @@ pub struct Wish {
     pub language: Language,
     /// Those who have it now, when it is moved.
     pub keep: Option<Kept>,
+    /// Set where a colleague chose the rep; the words are her reason, perhaps empty.
+    pub chosen: Option<String>,
     /// The call in whose place it would come: it still blocks its time, and is not counted against the limits.
     pub instead_of: Option<BookingId>,
 }
@@ -62,6 +64,7 @@ impl Wish {
             contact: pick.contact,
             language: pick.language,
             keep: None,
+            chosen: None,
             instead_of: None,
         }
     }
@@ -74,6 +77,7 @@ impl Wish {
             contact,
             language: Language::default(),
             keep: None,
+            chosen: None,
             instead_of: None,
         }
     }
@@ -332,9 +336,20 @@ pub async fn free_for<'t>(
     window: Span,
     now: Timestamp,
 ) -> Result<Vec<Slot<'t>>> {
-    let wish = Wish::moving(booking);
+    free_kept(q, team, meeting, (&Wish::moving(booking), Some(booking)), window, now).await
+}
+
+/// The times that those have whom the wish keeps to, the booking that moves not counted.
+pub async fn free_kept<'t>(
+    q: &mut impl Queries,
+    team: &'t Team,
+    meeting: &Meeting,
+    (wish, moving): (&Wish, Option<&Booking>),
+    window: Span,
+    now: Timestamp,
+) -> Result<Vec<Slot<'t>>> {
     let roster = Roster::of(q, team, meeting, wish.keep.as_ref(), now).await?;
-    let calendars = roster.look(q, meeting, window, &wish, Some(booking), now).await?;
+    let calendars = roster.look(q, meeting, window, wish, moving, now).await?;
     Ok(roster.free(meeting, &roster.first.reps, &calendars, window, now))
 }
 
@@ -451,6 +466,10 @@ pub async fn place(
     let ranking = assign::ranked(&free.reps, &standings, &preference);
     for rep in &ranking {
         let mut reason = assign::reason(rep, &ranking, &standings, &preference);
+        if let Some(words) = &wish.chosen {
+            reason.rule = assign::Rule::Chosen;
+            reason.note = Some(words.clone()).filter(|words| !words.is_empty());
+        }
         if let Some(owner) = owner.filter(|owner| owner.id != rep.id && wish.keep.is_none()) {
             let why = passed_over(tx, &roster, team, meeting, owner, wish, now).await?;
             reason.owner = Some(PassedOver { rep: owner.id.clone(), why });
@@ -593,6 +612,6 @@ async fn write(tx: &mut Tx, target: &Target, booking: &Booking) -> Result<bool> 
 }
 
 /// The window that holds one start.
-fn at(starts_at: Timestamp) -> Span {
+pub fn at(starts_at: Timestamp) -> Span {
     Span::new(starts_at, starts_at.plus_ms(1))
 }

@@ -120,9 +120,18 @@ pub enum Event {
     ConversationClosed { conversation: ConversationId, contact: Option<ContactId> },
     /// A call is booked.
     BookingConfirmed { booking: BookingId, contact: ContactId },
-    /// A call was moved.
-    BookingRescheduled { booking: BookingId, contact: ContactId, sequence: i64, was_at: Timestamp },
-    /// A call was cancelled, by the visitor or by the company.
+    /// A call was moved, or passed on to another rep, who had it before then; by the visitor, or by us.
+    BookingRescheduled {
+        booking: BookingId,
+        contact: ContactId,
+        sequence: i64,
+        was_at: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was_rep: Option<String>,
+        #[serde(default)]
+        by_us: bool,
+    },
+    /// A call was cancelled, by the visitor or by us.
     BookingCancelled {
         booking: BookingId,
         contact: ContactId,

@@ -64,20 +64,23 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
             }
         }
         Event::BookingConfirmed { booking, contact } => plan.booked(tx, *booking, *contact, 0, None).await?,
-        Event::BookingRescheduled { booking, contact, sequence, was_at } => {
-            plan.booked(tx, *booking, *contact, *sequence, Some(*was_at)).await?;
+        Event::BookingRescheduled { booking, contact, sequence, was_at, was_rep, by_us } => {
+            let change = Change { was_at: *was_at, was_rep: was_rep.as_deref(), by_us: *by_us };
+            plan.booked(tx, *booking, *contact, *sequence, Some(change)).await?;
         }
         Event::BookingCancelled { booking, contact, sequence, by_us } => {
-            plan.mail(Mail::BookingCancelled { booking: *booking, sequence: *sequence, by_us: *by_us });
+            let (sequence, by_us) = (*sequence, *by_us);
+            plan.mail(Mail::BookingCancelled { booking: *booking, sequence, by_us });
             plan.tell_team(tx, *booking, |is_companion| Mail::RepCancelled {
                 booking: *booking,
-                sequence: *sequence,
+                sequence,
                 is_companion,
-                by_us: *by_us,
+                by_us,
             })
             .await?;
             plan.write_call(tx, *booking).await?;
-            plan.tell_of_booking(tx, *booking, *contact, "booking_cancelled").await?;
+            let kind = if by_us { "booking_cancelled_by_us" } else { "booking_cancelled" };
+            plan.tell_of_booking(tx, *booking, *contact, kind).await?;
         }
         Event::HandoffRequested { conversation, contact } => {
             // Who is asked in the console is told by facts of their own.
@@ -214,6 +217,15 @@ pub async fn mail_link(
     store::note_link_mailed(tx, contact, &asset.id, at, a_day_ago).await?;
     let mail = Mail::AssetLink { contact, asset: asset.id.clone(), visitor };
     Ok(Some(Planned { key, at, work: Work::Mail { mail } }))
+}
+
+/// What became of a call.
+#[derive(Clone, Copy)]
+struct Change<'a> {
+    was_at: Timestamp,
+    /// Who had it, if somebody else has it now.
+    was_rep: Option<&'a str>,
+    by_us: bool,
 }
 
 struct Plan<'a> {
@@ -428,12 +440,14 @@ impl Plan<'_> {
         booking: BookingId,
         contact: ContactId,
         sequence: i64,
-        was_at: Option<Timestamp>,
+        change: Option<Change<'_>>,
     ) -> Result<(), Error> {
         let known = bookings::find(tx, booking).await.map_err(unwritable)?;
-        let is_moved = was_at.is_some();
-        self.mail(match was_at {
-            Some(was_at) => Mail::BookingRescheduled { booking, sequence, was_at },
+        self.mail(match change {
+            Some(Change { was_at, was_rep, by_us }) => {
+                let was_rep = was_rep.map(str::to_owned);
+                Mail::BookingRescheduled { booking, sequence, was_at, was_rep, by_us }
+            }
             None => Mail::BookingConfirmed { booking, sequence },
         });
         self.tell_team(tx, booking, |is_companion| Mail::RepBooked { booking, sequence, is_companion })
@@ -452,8 +466,66 @@ impl Plan<'_> {
             }
         }
         self.write_call(tx, booking).await?;
-        let kind = if is_moved { "booking_rescheduled" } else { "booking_confirmed" };
+        if let Some(was_rep) = change.and_then(|change| change.was_rep) {
+            self.tell_former(tx, booking, contact, sequence, was_rep).await?;
+        }
+        let kind = match change {
+            None => "booking_confirmed",
+            Some(Change { was_rep: Some(_), .. }) => "booking_passed_on",
+            Some(Change { by_us: true, .. }) => "booking_moved_by_us",
+            Some(_) => "booking_rescheduled",
+        };
         self.tell_of_booking(tx, booking, contact, kind).await
+    }
+
+    /// Tells whoever had a call that somebody else has it now, and takes it out of her calendar.
+    async fn tell_former(
+        &mut self,
+        tx: &mut Tx,
+        booking: BookingId,
+        contact: ContactId,
+        sequence: i64,
+        former: &str,
+    ) -> Result<(), Error> {
+        let Some(rep) = self.desk.team.rep(former) else { return Ok(()) };
+        self.mail(Mail::RepReplaced { booking, sequence, former: former.to_owned() });
+        let Some(account) = store::account_of(tx, &rep.account).await? else { return Ok(()) };
+        let Some(mut notice) = self.of_booking(tx, booking, contact, "booking_given_away").await? else {
+            return Ok(());
+        };
+        notice.account = Some(account);
+        notice.zone = rep.zone.iana_name().unwrap_or("UTC").to_owned();
+        self.add("console:former", self.recorded.at, Work::Console { notice });
+        Ok(())
+    }
+
+    /// The line about a call, for the rep who holds it.
+    async fn of_booking(
+        &self,
+        tx: &mut Tx,
+        booking: BookingId,
+        contact: ContactId,
+        kind: &str,
+    ) -> Result<Option<Notice>, Error> {
+        let booking = bookings::find(tx, booking).await.map_err(unwritable)?;
+        let Some(contact) = contacts::find(tx, contact).await? else { return Ok(None) };
+        let rep = self.desk.team.rep(&booking.rep);
+        let account = match rep {
+            Some(rep) => store::account_of(tx, &rep.account).await?,
+            None => None,
+        };
+        Ok(Some(Notice {
+            kind: kind.to_owned(),
+            account,
+            who: contact.display_name(),
+            company: company_name(tx, &contact).await?,
+            rep: rep.map(|rep| rep.name.clone()),
+            starts_at: Some(booking.starts_at),
+            zone: rep.and_then(|rep| rep.zone.iana_name()).unwrap_or("UTC").to_owned(),
+            link: format!("/console/contacts/{}", contact.id),
+            state: None,
+            note: None,
+        }))
     }
 
     /// A mail to everybody of the team who is there.
@@ -520,29 +592,12 @@ impl Plan<'_> {
         contact: ContactId,
         kind: &str,
     ) -> Result<(), Error> {
+        let Some(notice) = self.of_booking(tx, booking, contact, kind).await? else { return Ok(()) };
         let booking = bookings::find(tx, booking).await.map_err(unwritable)?;
-        let Some(contact) = contacts::find(tx, contact).await? else { return Ok(()) };
-        let rep = self.desk.team.rep(&booking.rep);
-        let account = match rep {
-            Some(rep) => store::account_of(tx, &rep.account).await?,
-            None => None,
-        };
         let companion = booking.companion.as_deref().and_then(|id| self.desk.team.rep(id));
         let companions = match companion {
             Some(rep) => store::account_of(tx, &rep.account).await?,
             None => None,
-        };
-        let notice = Notice {
-            kind: kind.to_owned(),
-            account,
-            who: contact.display_name(),
-            company: company_name(tx, &contact).await?,
-            rep: rep.map(|rep| rep.name.clone()),
-            starts_at: Some(booking.starts_at),
-            zone: rep.and_then(|rep| rep.zone.iana_name()).unwrap_or("UTC").to_owned(),
-            link: format!("/console/contacts/{}", contact.id),
-            state: None,
-            note: None,
         };
         if let (Some(rep), Some(account)) = (companion, companions) {
             let zone = rep.zone.iana_name().unwrap_or("UTC").to_owned();

@@ -34,6 +34,8 @@ pub enum ByMail {
 const PUSHED: &[&str] = &[
     "booking_cancelled",
     "booking_confirmed",
+    "booking_given_away",
+    "booking_passed_on",
     "booking_rescheduled",
     "calendar_stale",
     "handoff_passed_on",

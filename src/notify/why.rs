@@ -28,6 +28,8 @@ pub fn why(templates: &Templates, team: &Team, reason: &Reason, language: Langua
     if let Some(passed) = &reason.owner {
         sentences.push(text(&format!("owner_{}", passed.why.word()), &[("owner", owner)]));
     }
+    // What a colleague wrote is no text of ours: it is put beside it as it is.
+    sentences.extend(reason.note.clone());
     let input = |candidate: &Candidate| {
         let standing = &candidate.standing;
         text(
@@ -72,7 +74,13 @@ mod tests {
             for rule in Rule::ALL {
                 for not in [WhyNot::Away, WhyNot::Busy, WhyNot::NoneWithin, WhyNot::OtherMeetings] {
                     let owner = Some(PassedOver { rep: "ben".to_owned(), why: not });
-                    let reason = Reason { rule, candidates: vec![candidate.clone()], owner, companion: None };
+                    let reason = Reason {
+                        rule,
+                        candidates: vec![candidate.clone()],
+                        owner,
+                        note: None,
+                        companion: None,
+                    };
                     let told = why(&templates, &Team::default(), &reason, language);
                     assert!(told.text.contains("ben"), "{rule:?} {not:?}: {}", told.text);
                     assert!(
@@ -84,6 +92,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(seen.len(), 2 * 10 * 4, "no two read alike");
+        assert_eq!(seen.len(), 2 * 11 * 4, "no two read alike");
     }
 }

@@ -1,10 +1,10 @@
-//! Calls: today's, those ahead, those without outcome, those that are over.
+//! Calls: today's, those ahead, those without outcome, those that are over, those that are off; and those of a calendar.
 
 use serde::Serialize;
 
-use super::{Names, name_of};
+use super::{Extent, Names, name_of};
 use crate::base::ids::{BookingId, ContactId};
-use crate::base::time::{DAY_MS, Timestamp};
+use crate::base::time::Timestamp;
 use crate::bookings::assign::Reason;
 use crate::bookings::questions::Answers;
 use crate::storage::Result;
@@ -25,6 +25,9 @@ pub struct Call {
     pub rep: String,
     /// Who else of the team is there.
     pub companion: Option<String>,
+    /// The ids of the two.
+    #[serde(skip)]
+    pub held_by: Vec<String>,
     /// `hold`, `confirmed` or `cancelled`.
     pub state: String,
     pub outcome: Option<String>,
@@ -46,6 +49,7 @@ pub struct Call {
 
 fn call_of(row: &Row, names: &Names<'_>, now: Timestamp) -> Result<Call> {
     let starts_at: Timestamp = row.get("starts_at")?;
+    let (rep, companion): (String, Option<String>) = (row.get("rep")?, row.get("companion")?);
     Ok(Call {
         id: row.get("id")?,
         starts_at,
@@ -54,8 +58,9 @@ fn call_of(row: &Row, names: &Names<'_>, now: Timestamp) -> Result<Call> {
         name: name_of(row)?,
         company: row.get("company")?,
         stage: row.get("stage")?,
-        rep: names.rep(&row.get::<String>("rep")?),
-        companion: row.get::<Option<String>>("companion")?.map(|id| names.rep(&id)),
+        rep: names.rep(&rep),
+        companion: companion.as_deref().map(|id| names.rep(id)),
+        held_by: std::iter::once(rep).chain(companion).collect(),
         state: row.get("state")?,
         outcome: row.get("outcome")?,
         past: starts_at <= now,
@@ -94,20 +99,54 @@ pub async fn between(
     rows.iter().map(|row| call_of(row, names, now)).collect()
 }
 
+/// The confirmed calls and the holds that block somebody's calendar and touch `[from, to)`, earliest first.
+///
+/// # Errors
+/// As the store says.
+pub async fn of_calendar(
+    q: &mut impl Queries,
+    names: &Names<'_>,
+    (from, to): (Timestamp, Timestamp),
+    now: Timestamp,
+) -> Result<Vec<Call>> {
+    let rows = q
+        .query(
+            sql!(
+                "select b.id, b.starts_at, b.ends_at, b.rep, b.companion, b.state, b.outcome, b.time_zone, b.meeting,
+                     b.notes, b.answers, b.assignment, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
+                 from bookings b
+                 left join contacts c on c.id = b.contact_id
+                 left join companies co on co.id = c.company_id
+                 where b.companion_of is null and b.starts_at < $2 and b.ends_at > $1
+                     and (b.state = 'confirmed' or (b.state = 'hold' and b.hold_expires_at > $3))
+                 order by b.starts_at, b.id
+                 limit 2000"
+            ),
+            params![from, to, now],
+        )
+        .await?;
+    rows.iter().map(|row| call_of(row, names, now)).collect()
+}
+
+/// How many calls a page of a list has.
+const SIZE: i64 = 50;
+
 /// Which calls to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// Those that are not over, with today's from midnight on; cancelled ones for a day.
+    /// Those that will take place, with today's from midnight on.
     Upcoming,
     /// Those that are over and whose outcome nobody said.
     Open,
     /// Those that are over.
     Past,
+    /// Those that were cancelled.
+    Cancelled,
 }
 
 impl View {
     /// Every view, in the order in which they are offered.
-    pub const ALL: [Self; 3] = [Self::Upcoming, Self::Open, Self::Past];
+    pub const ALL: [Self; 4] = [Self::Upcoming, Self::Open, Self::Past, Self::Cancelled];
 
     /// Its name in addresses and texts.
     pub fn word(self) -> &'static str {
@@ -115,6 +154,7 @@ impl View {
             Self::Upcoming => "upcoming",
             Self::Open => "open",
             Self::Past => "past",
+            Self::Cancelled => "cancelled",
         }
     }
 
@@ -124,17 +164,18 @@ impl View {
     }
 }
 
-/// The calls of a view: those ahead in order, the others the latest first.
+/// A page of a view, from 1: those ahead in order, the others the latest first.
 ///
 /// # Errors
 /// As the store says.
 pub async fn list(
     q: &mut impl Queries,
     names: &Names<'_>,
-    view: View,
+    (view, page): (View, i64),
     midnight: Timestamp,
     now: Timestamp,
-) -> Result<Vec<Call>> {
+) -> Result<(Vec<Call>, Extent)> {
+    let skipped = (page - 1) * SIZE;
     let rows = match view {
         View::Upcoming => {
             q.query(
@@ -144,12 +185,11 @@ pub async fn list(
                      from bookings b
                      left join contacts c on c.id = b.contact_id
                      left join companies co on co.id = c.company_id
-                     where b.starts_at >= $1 and b.companion_of is null and (b.state = 'confirmed'
-                         or (b.state = 'cancelled' and b.updated_at > $3)
-                         or (b.state = 'hold' and b.hold_expires_at > $2))
-                     order by b.starts_at, b.id limit 300"
+                     where b.state = 'confirmed' and b.companion_of is null and b.starts_at >= $1
+                     order by b.starts_at, b.id
+                     limit $2 offset $3"
                 ),
-                params![midnight, now, now.plus_ms(-DAY_MS)],
+                params![midnight, SIZE, skipped],
             )
             .await?
         }
@@ -162,9 +202,10 @@ pub async fn list(
                      left join contacts c on c.id = b.contact_id
                      left join companies co on co.id = c.company_id
                      where b.state = 'confirmed' and b.companion_of is null and b.outcome is null and b.starts_at <= $1
-                     order by b.starts_at desc, b.id limit 300"
+                     order by b.starts_at desc, b.id
+                     limit $2 offset $3"
                 ),
-                params![now],
+                params![now, SIZE, skipped],
             )
             .await?
         }
@@ -176,16 +217,52 @@ pub async fn list(
                      from bookings b
                      left join contacts c on c.id = b.contact_id
                      left join companies co on co.id = c.company_id
-                     where b.state in ('confirmed', 'cancelled') and b.companion_of is null and b.starts_at <= $1
-                         and b.starts_at > $2
-                     order by b.starts_at desc, b.id limit 300"
+                     where b.state = 'confirmed' and b.companion_of is null and b.starts_at <= $1
+                     order by b.starts_at desc, b.id
+                     limit $2 offset $3"
                 ),
-                params![now, now.plus_ms(-90 * DAY_MS)],
+                params![now, SIZE, skipped],
+            )
+            .await?
+        }
+        View::Cancelled => {
+            q.query(
+                sql!(
+                    "select b.id, b.starts_at, b.ends_at, b.rep, b.companion, b.state, b.outcome, b.time_zone, b.meeting,
+                         b.notes, b.answers, b.assignment, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, co.name as company
+                     from bookings b
+                     left join contacts c on c.id = b.contact_id
+                     left join companies co on co.id = c.company_id
+                     where b.state = 'cancelled' and b.contact_id is not null and b.companion_of is null and b.updated_at <= $1
+                     order by b.starts_at desc, b.id
+                     limit $2 offset $3"
+                ),
+                params![now, SIZE, skipped],
             )
             .await?
         }
     };
-    rows.iter().map(|row| call_of(row, names, now)).collect()
+    let total = q
+        .query_opt(
+            sql!(
+                "select
+                     (select count(*) from bookings
+                      where state = 'confirmed' and companion_of is null and starts_at >= $1) as upcoming,
+                     (select count(*) from bookings
+                      where state = 'confirmed' and companion_of is null and outcome is null and starts_at <= $2) as open,
+                     (select count(*) from bookings
+                      where state = 'confirmed' and companion_of is null and starts_at <= $2) as past,
+                     (select count(*) from bookings
+                      where state = 'cancelled' and contact_id is not null and companion_of is null
+                          and updated_at <= $2) as cancelled"
+            ),
+            params![midnight, now],
+        )
+        .await?;
+    let total: i64 = total.map_or(Ok(0), |row| row.get(view.word()))?;
+    let calls = rows.iter().map(|row| call_of(row, names, now)).collect::<Result<Vec<Call>>>()?;
+    let extent = Extent::of(page, SIZE, calls.len(), total);
+    Ok((calls, extent))
 }
 
 /// How many calls lie ahead, and how many are over without an outcome.

@@ -24,6 +24,7 @@ mod collector;
 mod commands;
 mod consents;
 mod console;
+mod console_bookings;
 mod console_traffic;
 mod content;
 mod contracts;

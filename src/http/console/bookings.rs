@@ -1,4 +1,4 @@
-//! Calls by day, and how they went.
+//! Calls in lists by day, and how they went. `week.rs` shows them in a calendar, `booking.rs` one of them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::frame::{Reader, see_done};
+use super::frame::{Reader, address, pages, see_done};
 use crate::base::ids::BookingId;
 use crate::base::language::Language;
 use crate::bookings::earlier::{self, Answer, Waiting};
@@ -15,31 +15,44 @@ use crate::http::error::Problem;
 use crate::notify::why::why;
 use crate::reports::calls::{self, Call, View};
 
-/// `GET /console/bookings?view=upcoming|open|past`.
+/// `GET /console/bookings?view=upcoming|open|past|cancelled&page=…`.
 pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let asked = reader.asked("view").and_then(|view| View::of_word(&view)).unwrap_or(View::Upcoming);
     let reads = &mut reader.app.stores.db.read();
-    let (ahead, open) = calls::counts(reads, reader.now).await?;
-    let views: Vec<Json> = View::ALL
-        .into_iter()
-        .map(|view| {
-            let count = match view {
-                View::Upcoming => ahead,
-                View::Open => open,
-                View::Past => 0,
-            };
-            json!({ "name": view.word(), "count": count, "current": view == asked })
-        })
-        .collect();
+    let views = views(&reader, Some(asked)).await?;
     let (midnight, _) = reader.day_of(reader.now);
-    let calls = calls::list(reads, &reader.names(), asked, midnight, reader.now).await?;
+    let page = (asked, reader.asked_page());
+    let (calls, extent) = calls::list(reads, &reader.names(), page, midnight, reader.now).await?;
     let mut waits = BTreeMap::new();
     for waiting in earlier::queue(reads, reader.now).await? {
         let offers = earlier::offers_of(reads, waiting.booking).await?;
         waits.insert(waiting.booking, told_waiting(&reader, &waiting, &offers));
     }
-    let body = json!({ "view": asked.word(), "views": views, "days": by_day(&reader, calls, &waits) });
+    let of_page = |page: i64| {
+        address(
+            "/console/bookings",
+            &[("view", Some(asked.word().to_owned())), ("page", Some(page.to_string()))],
+        )
+    };
+    let body = json!({
+        "view": asked.word(), "views": views, "days": by_day(&reader, calls, &waits),
+        "pages": pages(extent, of_page),
+    });
     reader.page("console/bookings", body).await
+}
+
+/// The lists, with how many calls ask for something, and which of them is looked at.
+pub async fn views(reader: &Reader, asked: Option<View>) -> Result<Vec<Json>, Problem> {
+    let (ahead, open) = calls::counts(&mut reader.app.stores.db.read(), reader.now).await?;
+    let told = |view: View| {
+        let count = match view {
+            View::Upcoming => ahead,
+            View::Open => open,
+            View::Past | View::Cancelled => 0,
+        };
+        json!({ "name": view.word(), "count": count, "current": Some(view) == asked })
+    };
+    Ok(View::ALL.into_iter().map(told).collect())
 }
 
 /// How a call waits for an earlier time, and what it was offered.

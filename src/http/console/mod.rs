@@ -41,6 +41,7 @@ mod talk;
 mod team;
 mod today;
 pub mod traffic;
+mod week;
 mod work;
 
 pub use guard::OPEN;
@@ -90,10 +91,14 @@ pub const DOORS: &[Door] = &[
     get("/console/audit", May::Privacy),
     get("/console/audit.csv", May::Privacy),
     get("/console/bookings", May::Look),
-    get("/console/bookings/{booking}", May::SetOutcome),
+    get("/console/bookings/calendar", May::Look),
+    get("/console/bookings/new", May::SetOutcome),
+    post("/console/bookings/new", May::SetOutcome),
+    get("/console/bookings/{booking}", May::Look),
     post("/console/bookings/{booking}/cancel", May::SetOutcome),
     post("/console/bookings/{booking}/move", May::SetOutcome),
     post("/console/bookings/{booking}/outcome", May::SetOutcome),
+    post("/console/bookings/{booking}/reassign", May::SetOutcome),
     get("/console/calendars", May::SetOutcome),
     post("/console/calendars/{rep}/connect", May::SetOutcome),
     post("/console/calendars/{rep}/feed", May::SetOutcome),
@@ -304,9 +309,14 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/settings", web::get().to(settings::show))
             .route("/sites", web::get().to(settings::sites::show))
             .route("/bookings", web::get().to(bookings::show))
+            .route("/bookings/calendar", web::get().to(week::show))
+            .route("/bookings/new", web::get().to(booking::ask))
+            .route("/bookings/new", web::post().to(booking::make))
+            // After the two, each of which would be taken for a call.
             .route("/bookings/{booking}", web::get().to(booking::show))
             .route("/bookings/{booking}/cancel", web::post().to(booking::cancel))
             .route("/bookings/{booking}/move", web::post().to(booking::reschedule))
+            .route("/bookings/{booking}/reassign", web::post().to(booking::reassign))
             .route("/bookings/{booking}/outcome", web::post().to(bookings::outcome))
             .route("/calendars", web::get().to(calendars::show))
             .route("/calendars/{rep}/connect", web::post().to(calendars::connect))
@@ -398,6 +408,8 @@ mod tests {
     fn whatever_changes_something_is_a_post() {
         let changing = [
             "outcome",
+            "move",
+            "reassign",
             "stage",
             "accept",
             "close",

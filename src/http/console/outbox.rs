@@ -26,17 +26,25 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     let (mails, total) = outbox::list(&mut reader.app.stores.db.read(), page).await?;
     let extent = Extent::of(page, PAGE, mails.len(), total);
     let queue = outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?;
-    let of = |states: &[&str]| queue.iter().filter(|job| states.contains(&job.state)).collect::<Vec<_>>();
+    let asked = reader.asked("queue");
+    let of = |name: &str, states: &[&str]| {
+        let mut jobs: Vec<_> = queue.iter().filter(|job| states.contains(&job.state)).collect();
+        let count = jobs.len();
+        let is_whole = count <= FIRST || asked.as_deref() == Some(name);
+        jobs.truncate(if is_whole { count } else { FIRST });
+        let all = (!is_whole).then(|| address(PATH, &[("queue", Some(name.to_owned()))]));
+        json!({ "name": name, "count": count, "jobs": jobs, "all": all })
+    };
     let body = json!({
         "captured": reader.app.config.mail.smtp.is_empty(),
         "mails": mails,
         "targets": targets(&reader).await?,
         // What a person has to look at, and what only takes its time.
         "queues": [
-            { "name": "dead", "jobs": of(&["dead"]) },
-            { "name": "failing", "jobs": of(&["failing"]) },
-            { "name": "waiting", "jobs": of(&["waiting", "running"]) },
-            { "name": "dropped", "jobs": of(&["dropped"]) },
+            of("dead", &["dead"]),
+            of("failing", &["failing"]),
+            of("waiting", &["waiting", "running"]),
+            of("dropped", &["dropped"]),
         ],
         "pages": pages(extent, |page| address("/console/outbox", &[("page", Some(page.to_string()))])),
     });
@@ -45,6 +53,8 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
 
 /// The page itself.
 const PATH: &str = "/console/outbox";
+/// How many lines of a queue are shown at first.
+const FIRST: usize = 10;
 
 /// Where messages go, how each does, and what lies before it: the mails, the chats and programs of notify.yaml, and whatever
 /// else there is something for.

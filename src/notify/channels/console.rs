@@ -14,7 +14,11 @@ use crate::render::Zone;
 pub const KINDS: &[&str] = &[
     "bant_completed",
     "booking_cancelled",
+    "booking_cancelled_by_us",
     "booking_confirmed",
+    "booking_given_away",
+    "booking_moved_by_us",
+    "booking_passed_on",
     "booking_rescheduled",
     "calendar_stale",
     "customer_state_changed",

@@ -142,11 +142,15 @@ pub(super) async fn to_visitor(
     let mut tells = call.told(desk, language);
     tells["manage"] = json!(call.manage);
     tells["notes"] = json!(call.booking.notes.as_ref().filter(|_| call.is_hers));
-    tells["was_at"] = match mail {
-        Mail::BookingRescheduled { was_at, .. } => json!(was_at),
-        _ => Json::Null,
+    (tells["was_at"], tells["was_with"]) = match mail {
+        Mail::BookingRescheduled { was_at, was_rep, .. } => {
+            let was_with = was_rep.as_deref().and_then(|id| desk.team.rep(id));
+            (json!(was_at), json!(was_with.map(|rep| rep.name.clone())))
+        }
+        _ => (Json::Null, Json::Null),
     };
-    tells["by_us"] = json!(matches!(mail, Mail::BookingCancelled { by_us: true, .. }));
+    tells["has_new_time"] = json!(tells["was_at"] != json!(call.booking.starts_at));
+    tells["by_us"] = json!(is_by_us(mail));
     tells["reason"] = json!(call.booking.cancel_reason);
     tells["again"] = json!(desk.link(&format!("/book/{}?lang={}", call.meeting.id, language.code())));
     let calendar = match mail {
@@ -206,6 +210,69 @@ pub(super) async fn earlier(desk: &Desk, mail: &Mail, id: EarlierId, now: Timest
     ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }
 
+/// Whether the company did what the mail tells of.
+fn is_by_us(mail: &Mail) -> bool {
+    matches!(
+        mail,
+        Mail::BookingRescheduled { by_us: true, .. }
+            | Mail::BookingCancelled { by_us: true, .. }
+            | Mail::RepCancelled { by_us: true, .. }
+    )
+}
+
+/// To the rep who had the call: who has it now. The entry in her calendar is withdrawn; everybody else's stays.
+pub(super) async fn to_former(
+    desk: &Desk,
+    mail: &Mail,
+    (id, sequence): (BookingId, i64),
+    former: &str,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let Some(former) = desk.team.rep(former) else { return Ok(Draft::CHANGED) };
+    let call = Call::now(desk, id).await?;
+    // Whatever became of it later: it is not hers, unless it was given back.
+    let call = call.filter(|call| call.booking.sequence >= sequence && call.rep.id != former.id);
+    let Some(call) = call else { return Ok(Draft::CHANGED) };
+    let mut q = desk.stores.db.read();
+    let language = match store::account_of(&mut q, &former.account).await? {
+        Some(account) => store::language_of(&mut q, account).await?,
+        None => former.languages.first().copied().unwrap_or_default(),
+    };
+    let contact = &call.reader.contact;
+    let name = contact.display_name();
+    let mut tells = call.told(desk, language);
+    tells["contact"] = json!({ "name": name });
+    tells["reason"] = json!(call.booking.assignment.as_ref().and_then(|reason| reason.note.clone()));
+    tells["link"] = json!(desk.link(&format!("/console/contacts/{}", contact.id)));
+    let zone = former.zone.iana_name().unwrap_or("UTC");
+    let context = context(zone, &call.reader.site, now, tells);
+    let off = Booking { state: State::Cancelled, ..call.booking.clone() };
+    let invite = Invite {
+        booking: &off,
+        meeting: call.meeting,
+        rep: former,
+        companion: None,
+        visitor: (&name, &contact.email),
+        organizer: &desk.from,
+        manage: None,
+        language,
+    };
+    Ok(Draft::Ready(Box::new(Ready {
+        unsubscribe: None,
+        secret: None,
+        template: mail.name().to_owned(),
+        kind: Kind::Answer,
+        language,
+        to: former.email.clone(),
+        to_name: former.name.clone(),
+        from_name: call.reader.company.clone(),
+        contact: None,
+        written: compose(&desk.templates, &desk.wording, mail.name(), language, &context, &Dress::default())?,
+        context,
+        calendar: Some((Method::Cancel.word(), invite.ics(Method::Cancel, now))),
+    })))
+}
+
 pub(super) async fn to_rep(
     desk: &Desk,
     mail: &Mail,
@@ -252,8 +319,8 @@ pub(super) async fn to_rep(
     tells["also"] = json!(other.map(|other| other.name.clone()));
     tells["why"] = json!(reason.map(|reason| why(&desk.templates, &desk.team, reason, language).text));
     tells["moved"] = json!(call.booking.sequence > 0);
-    tells["by_us"] = json!(matches!(mail, Mail::RepCancelled { by_us: true, .. }));
     tells["reason"] = json!(call.booking.cancel_reason);
+    tells["by_us"] = json!(is_by_us(mail));
     tells["contact"] = json!({
         "name": contact.display_name(), "email": contact.email.as_str(), "company": company,
         "phone": field("phone"), "stage": stage.unwrap_or_else(|| contact.stage.clone()),

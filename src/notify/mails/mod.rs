@@ -65,7 +65,15 @@ pub enum Mail {
     /// The call is booked.
     BookingConfirmed { booking: BookingId, sequence: i64 },
     /// The call was moved.
-    BookingRescheduled { booking: BookingId, sequence: i64, was_at: Timestamp },
+    BookingRescheduled {
+        booking: BookingId,
+        sequence: i64,
+        was_at: Timestamp,
+        #[serde(default)]
+        was_rep: Option<String>,
+        #[serde(default)]
+        by_us: bool,
+    },
     /// The call is off.
     BookingCancelled {
         booking: BookingId,
@@ -104,6 +112,8 @@ pub enum Mail {
         #[serde(default)]
         by_us: bool,
     },
+    /// To the rep who had a call that somebody else has now.
+    RepReplaced { booking: BookingId, sequence: i64, former: String },
     /// The conversation that somebody asked to have by mail, up to an entry of its log.
     Transcript { contact: ContactId, conversation: ConversationId, up_to: i64 },
     /// To a colleague: somebody is handed over to her.
@@ -164,6 +174,7 @@ impl Mail {
             Self::RepBooked { .. } => "rep_booked",
             Self::RepReminder { .. } => "rep_reminder",
             Self::RepCancelled { .. } => "rep_cancelled",
+            Self::RepReplaced { .. } => "rep_replaced",
             Self::Transcript { .. } => "transcript",
             Self::HandoverGiven { .. } => "handover_given",
             Self::TaskGiven { .. } => "task_given",
@@ -294,8 +305,8 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         }
         Mail::WebinarMissed { contact, webinar } => webinar::missed(desk, mail, *contact, webinar, now).await,
         Mail::BookingConfirmed { booking, sequence }
-        | Mail::BookingRescheduled { booking, sequence, was_at: _ }
-        | Mail::BookingCancelled { booking, sequence, .. }
+        | Mail::BookingRescheduled { booking, sequence, was_at: _, was_rep: _, by_us: _ }
+        | Mail::BookingCancelled { booking, sequence, by_us: _ }
         | Mail::BookingReminder { booking, sequence } => {
             booking::to_visitor(desk, mail, *booking, *sequence, now).await
         }
@@ -304,8 +315,11 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         Mail::CalendarStale { calendar } => calendar::stale(desk, mail, *calendar, now).await,
         Mail::RepBooked { booking, sequence, is_companion }
         | Mail::RepReminder { booking, sequence, is_companion }
-        | Mail::RepCancelled { booking, sequence, is_companion, .. } => {
+        | Mail::RepCancelled { booking, sequence, is_companion, by_us: _ } => {
             booking::to_rep(desk, mail, (*booking, *sequence), *is_companion, now).await
+        }
+        Mail::RepReplaced { booking, sequence, former } => {
+            booking::to_former(desk, mail, (*booking, *sequence), former, now).await
         }
         Mail::Transcript { contact, conversation, up_to } => {
             transcript::transcript(desk, mail, *contact, *conversation, *up_to, now).await

@@ -255,11 +255,13 @@ pub(super) async fn to_former(
         visitor: (&name, &contact.email),
         organizer: &desk.from,
         manage: None,
+        repeats: true,
         language,
     };
     Ok(Draft::Ready(Box::new(Ready {
         unsubscribe: None,
         secret: None,
+        is_hidden: false,
         template: mail.name().to_owned(),
         kind: Kind::Answer,
         language,

@@ -107,9 +107,9 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         .filter(|date| is_shown(&looking, &found, *date, today))
         .map(|date| day(&reader, &looking, &found, (date, today), (from, to)))
         .collect();
-    let spans = [true, false].map(|week| {
-        json!({ "name": span(week), "href": link(span(week), on, &who), "current": week == is_week })
-    });
+    let spans = [true, false].map(
+        |week| json!({ "name": span(week), "href": link(span(week), on, &who), "current": week == is_week }),
+    );
     let body = json!({
         "spans": spans,
         "views": views(&reader, None).await?,

@@ -219,7 +219,12 @@ pub async fn compose(reader: Reader) -> Result<HttpResponse, Problem> {
         None => reader.app.lifecycle.body.clone(),
     };
     let next = reader.app.lifecycle.version + 1;
-    reader.page("console/lifecycle_propose", json!({ "text": body, "note": "", "next": next, "findings": null })).await
+    reader
+        .page(
+            "console/lifecycle_propose",
+            json!({ "text": body, "note": "", "next": next, "findings": null }),
+        )
+        .await
 }
 
 /// A text that is to run.

@@ -258,7 +258,7 @@ pub(super) async fn look(names: &Names, domain: &str, relay: Option<&str>, addre
         return wrong(format!("the record of {domain} cannot be used: {why}"))
             .advised("mend it, or leave terms away");
     }
-    if verdicts.iter().any(|verdict| *verdict == Verdict::Named('+')) {
+    if verdicts.contains(&Verdict::Named('+')) {
         return Finding::new(
             "SPF",
             State::Good,
@@ -289,7 +289,7 @@ fn with(record: &str, senders: &str) -> String {
         bare == "all" || bare.starts_with("redirect=")
     };
     let words: Vec<&str> = record.split_ascii_whitespace().collect();
-    let at = words.iter().position(|word| is_end(&word)).unwrap_or(words.len());
+    let at = words.iter().position(|word| is_end(word)).unwrap_or(words.len());
     let (before, after) = words.split_at_checked(at).unwrap_or((&words, &[]));
     [before, &[senders], after].concat().join(" ")
 }

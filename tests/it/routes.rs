@@ -15,6 +15,8 @@ use crate::support::sources::sources;
 
 /// A route: `GET`, and its path with holes in braces that have no names.
 type Route = (String, String);
+/// What a page says of each: the path as it is written there, and the cells behind it.
+type Told = BTreeMap<Route, (String, Vec<String>)>;
 
 /// A hole has another name in the table than in the router now and then.
 fn bare(path: &str) -> String {
@@ -54,7 +56,7 @@ fn mounted(folder: &str, start: &str) -> BTreeSet<Route> {
 }
 
 /// The rows of a page's table: each a route and the cells behind it.
-fn table(page: &str) -> (Vec<String>, BTreeMap<Route, (String, Vec<String>)>) {
+fn table(page: &str) -> (Vec<String>, Told) {
     let text = std::fs::read_to_string(repository(page)).expect("the page is there");
     let cells = |line: &str| -> Vec<String> {
         line.trim()
@@ -76,7 +78,7 @@ fn table(page: &str) -> (Vec<String>, BTreeMap<Route, (String, Vec<String>)>) {
     (cells(head)[2..].to_vec(), rows.collect())
 }
 
-fn differ(page: &str, mounted: &BTreeSet<Route>, told: &BTreeMap<Route, (String, Vec<String>)>) {
+fn differ(page: &str, mounted: &BTreeSet<Route>, told: &Told) {
     let untold: Vec<&Route> = mounted.iter().filter(|route| !told.contains_key(*route)).collect();
     let gone: Vec<&Route> = told.keys().filter(|route| !mounted.contains(*route)).collect();
     assert!(untold.is_empty(), "routes that {page} does not name: {untold:#?}");

@@ -289,7 +289,7 @@ fn with(record: &str, senders: &str) -> String {
         bare == "all" || bare.starts_with("redirect=")
     };
     let words: Vec<&str> = record.split_ascii_whitespace().collect();
-    let at = words.iter().position(|word| is_end(word)).unwrap_or(words.len());
+    let at = words.iter().position(is_end).unwrap_or(words.len());
     let (before, after) = words.split_at_checked(at).unwrap_or((&words, &[]));
     [before, &[senders], after].concat().join(" ")
 }

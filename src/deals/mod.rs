@@ -471,6 +471,12 @@ pub async fn lose(
 
 /// The deal, locked, if it is not what it is to become.
 async fn begin_to_close(tx: &mut Tx, id: DealId, to: Status) -> Result<Option<Deal>, Error> {
+    // People before their deal, and in one order: after a meeting somebody has her lock and asks for that of her deals.
+    let mut people: Vec<_> = store::people(tx, id).await?.into_iter().map(|person| person.contact).collect();
+    people.sort_unstable();
+    for contact in people {
+        tx.lock(&format!("contact:{contact}")).await?;
+    }
     tx.lock(&format!("deal:{id}")).await?;
     let deal = store::find(tx, id).await?.ok_or(Error::Unknown)?;
     match deal.status {

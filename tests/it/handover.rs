@@ -384,6 +384,31 @@ async fn meetings_that_were_held_bring_her_open_deals_on() {
 }
 
 #[tokio::test]
+async fn a_deal_is_won_while_its_meeting_is_written_down_and_neither_waits_for_ever() {
+    let app = start().await;
+    hire(&app, "yuri", Role::Ae).await;
+    let nikki = mql(&app, NIKKI).await;
+    let found = api(&app).get("/api/v1/companies?q=acme").await.expect_json(200);
+    let booking = book(&app, "demo", nikki).await;
+    app.clock.advance(booking.starts_at.plus_ms(HOUR_MS).since_ms(app.now()));
+    let findings = format!("/api/v1/bookings/{}/findings", booking.id);
+    let say = async |outcome: &str| send(&app, &findings, json!({"outcome": outcome})).await;
+    for round in 0..8 {
+        let body = json!({"company": found["companies"][0]["id"], "name": format!("Round {round}")});
+        let deal = send(&app, "/api/v1/deals", body).await.expect_json(201);
+        let id = deal["deal"]["id"].as_str().expect("an id").to_owned();
+        let put = Some(("application/json", json!({"role": "champion"}).to_string().into_bytes()));
+        let path = format!("/api/v1/deals/{id}/people/{nikki}");
+        api(&app).send(Method::PUT, &path, put).await.expect(200);
+        say("no_show").await.expect(200);
+        let won = format!("/api/v1/deals/{id}/won");
+        let (held, won) = tokio::join!(say("held"), send(&app, &won, json!({})));
+        held.expect(200);
+        assert_eq!(won.expect_json(200)["deal"]["status"], "won");
+    }
+}
+
+#[tokio::test]
 async fn a_merged_contacts_letters_follow_and_undoing_gives_them_back() {
     let app = start().await;
     let (nikki, home) = (mql(&app, NIKKI).await, mql(&app, "nikki@home.example").await);

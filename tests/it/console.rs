@@ -3,7 +3,7 @@
 use embudo::accounts::{self, NewAccount, Role};
 use embudo::base::ids::{BookingId, ContactId, ConversationId, VisitorId};
 use embudo::base::language::Language;
-use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use embudo::base::time::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use embudo::bookings::{self, Desk, Holder, Pick};
 use embudo::chat::{self, Page, Visit};
 use embudo::contacts::{self, Consent, Identification, Trust};
@@ -210,7 +210,8 @@ async fn a_session_ends_after_eight_idle_hours() {
 
 #[tokio::test]
 async fn the_command_line_lets_somebody_in_and_out() {
-    let app = app().await;
+    // The command looks at the machine's clock, so the server does, too.
+    let app = TestApp::start_at(Clock::system(), |settings| set(settings, "server", "workers", 2)).await;
     let run = |arguments: &[&str]| {
         let config = app.folder().join("embudo.toml");
         let done = std::process::Command::new(env!("CARGO_BIN_EXE_embudo"))

@@ -295,7 +295,7 @@ async fn who_said_what_of_a_company_is_known_and_what_is_believed_less_waits_for
     assert_eq!(said(&told, "suggestions", "employees"), Some(waits));
 
     let judge = async |name: &str, accept: bool| {
-        api(&app).post(&format!("{path}/suggestions/{name}"), &json!({"accept": accept})).await
+        send(&app, Method::POST, &format!("{path}/suggestions/{name}"), json!({"accept": accept})).await
     };
     judge("shoes", true).await.expect_problem(404, "contact.nothing_suggested");
     judge("employees", false).await.expect(204);

@@ -403,7 +403,8 @@ async fn whoever_called_a_mail_spam_is_shown_without_letters_and_may_take_one_up
         .expect("noted");
     tx.commit().await.expect("committed");
     let page = app.get(&path).await.expect(200).body;
-    assert!(!page.contains("\"newsletter\" checked") && !page.contains("\"yes\" checked"), "{page}");
+    let asked = "name=\"invitations\" value=\"yes\" checked";
+    assert!(!page.contains("\"newsletter\" checked") && !page.contains(asked), "{page}");
     app.client.submit(&path, &[("topic", "newsletter"), ("do", "save")]).await.expect(200);
     assert_eq!(blocks(&app, NIKKI, LETTER).await, None);
     assert_eq!(blocks(&app, NIKKI, INVITATION).await, Some(Reason::Unsubscribed));

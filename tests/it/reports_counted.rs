@@ -154,6 +154,10 @@ async fn every_report_has_numbers_a_picture_tables_and_files_in_both_languages()
     story(&app).await;
     let nobody = talk(&app, None, &["hello", "menu"], Some("abandoned")).await;
     message(&app, nobody, 1, "visitor", None, app.now()).await;
+    agent(&app, Role::Sdr).await;
+    let mike: String =
+        app.rows("select id from accounts where role = 'sdr'").await[0].get("id").expect("an id");
+    message(&app, nobody, 2, "agent", Some(&mike), app.now()).await;
     let (nikki, _) = contact(&app, "nikki@acme.example").await;
     activity(
         &app,

@@ -164,8 +164,9 @@ async fn page_of(request: &HttpRequest, problem: &Problem) -> HttpResponse {
         };
     };
     let what = match (problem.code(), problem.status_code()) {
-        ("account.forbidden", _) => "forbidden",
         ("csrf.failed", _) => "stale",
+        ("lifecycle.author_alone", _) => "author_alone",
+        (_, StatusCode::FORBIDDEN) => "forbidden",
         (_, StatusCode::NOT_FOUND) => "not_found",
         (_, StatusCode::CONFLICT) => "conflict",
         (_, StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST) => "invalid",

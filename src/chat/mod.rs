@@ -343,14 +343,15 @@ async fn opening(
     }
     contacts::see_visitor(&mut tx, visitor, &visit.site, visit.consent, now).await?;
     let flows = room.flows.now();
+    let coming = offer::Coming { visit, visitor, online: &online };
     let named = match flow {
-        Some(name) => offer::named(&mut tx, room, &flows, visit, visitor, name, now).await?,
+        Some(name) => offer::named(&mut tx, room, &flows, coming, name, now).await?,
         None => None,
     };
     let flow = match named {
         // A link in a mail must not lead to nothing because its flow is for others.
         None if flow.is_none() || visit.is_hosted => {
-            offer::choose(&mut tx, room, &flows, visit, visitor, &When::Opened, now).await?
+            offer::choose(&mut tx, room, &flows, coming, &When::Opened, now).await?
         }
         named => named,
     }
@@ -942,7 +943,8 @@ impl Room {
         self.crowd(now).await.all
     }
 
-    /// Who of the company is there, by team.
+    /// Who of the company is there, by team. Asked before a transaction begins: it takes a connection of its own, and
+    /// whoever has one and waits for another keeps both from everybody.
     pub async fn crowd(&self, now: Timestamp) -> Crowd {
         // Without presence nobody is promised: the flow offers times instead.
         self.of_teams(now).await.unwrap_or_default()

@@ -28,6 +28,14 @@ pub struct Offered {
 /// Flows that one page is offered at most.
 const AT_MOST: usize = 8;
 
+/// Who comes to a page, and who of the company is there then.
+#[derive(Clone, Copy)]
+pub(super) struct Coming<'v> {
+    pub visit: &'v Visit,
+    pub visitor: VisitorId,
+    pub online: &'v Crowd,
+}
+
 /// The flows that fit this page, the highest priority first; the page opens the one whose moment comes first. Nothing
 /// is offered to a device that may not be recognised, nor where a conversation is open already.
 ///
@@ -35,6 +43,8 @@ const AT_MOST: usize = 8;
 /// As the store says.
 pub async fn offer(room: &Room, visit: &Visit, now: Timestamp) -> Result<Vec<Offered>, Error> {
     let Some(visitor) = visit.visitor else { return Ok(Vec::new()) };
+    let online = room.crowd(now).await;
+    let coming = Coming { visit, visitor, online: &online };
     let mut q = room.stores.db.read();
     if store::open_of(&mut q, visitor, &visit.site).await?.is_some() {
         return Ok(Vec::new());
@@ -43,7 +53,7 @@ pub async fn offer(room: &Room, visit: &Visit, now: Timestamp) -> Result<Vec<Off
     let mut offered: Vec<Offered> = Vec::new();
     let mut at_once = None;
     let flows = room.flows.now();
-    for (flow, trigger) in fitting(&mut q, room, &flows, visit, visitor, of_pages, now).await? {
+    for (flow, trigger) in fitting(&mut q, room, &flows, coming, of_pages, now).await? {
         let event = match &trigger.when {
             When::Event(name) => Some(name.clone()),
             When::PageView | When::Opened | When::Api => None,
@@ -70,12 +80,11 @@ pub(super) async fn choose<'f>(
     q: &mut impl Queries,
     room: &Room,
     flows: &'f Flows,
-    visit: &Visit,
-    visitor: VisitorId,
+    coming: Coming<'_>,
     when: &When,
     now: Timestamp,
 ) -> Result<Option<&'f Arc<Flow>>, Error> {
-    let found = fitting(q, room, flows, visit, visitor, |own| own == when, now).await?;
+    let found = fitting(q, room, flows, coming, |own| own == when, now).await?;
     Ok(found.first().map(|(flow, _)| *flow))
 }
 
@@ -86,24 +95,22 @@ pub(super) async fn named<'f>(
     q: &mut impl Queries,
     room: &Room,
     flows: &'f Flows,
-    visit: &Visit,
-    visitor: VisitorId,
+    coming: Coming<'_>,
     name: &str,
     now: Timestamp,
 ) -> Result<Option<&'f Arc<Flow>>, Error> {
     let Some((flow, trigger)) = flows.find(name).and_then(|flow| Some((flow, flow.trigger.as_ref()?))) else {
         return Ok(None);
     };
-    if !visit.is_hosted && !trigger.pages.fits(&visit.page.url) {
+    if !coming.visit.is_hosted && !trigger.pages.fits(&coming.visit.page.url) {
         return Ok(None);
     }
     let Some(condition) = &trigger.condition else { return Ok(Some(flow)) };
-    let online = room.crowd(now).await;
-    let world = world::see(q, room, &sight(visit, visitor, &online), now).await?;
+    let world = world::see(q, room, &sight(coming), now).await?;
     Ok(condition.holds(&world.facts).then_some(flow))
 }
 
-fn sight<'v>(visit: &'v Visit, visitor: VisitorId, online: &'v Crowd) -> Sight<'v> {
+fn sight(Coming { visit, visitor, online }: Coming<'_>) -> Sight<'_> {
     let (language, zone, page) = (visit.language, visit.zone.as_str(), &visit.page);
     Sight { visitor, language, zone, page, path: None, most_trust: Trust::Authenticated, online }
 }
@@ -113,24 +120,22 @@ async fn fitting<'f>(
     q: &mut impl Queries,
     room: &Room,
     flows: &'f Flows,
-    visit: &Visit,
-    visitor: VisitorId,
+    coming: Coming<'_>,
     listens: impl Fn(&When) -> bool,
     now: Timestamp,
 ) -> Result<Vec<(&'f Arc<Flow>, &'f Trigger)>, Error> {
     let triggers = flows.all().iter().filter_map(|flow| Some((flow, flow.trigger.as_ref()?)));
     let candidates: Vec<_> = triggers
-        .filter(|(_, trigger)| listens(&trigger.when) && trigger.pages.fits(&visit.page.url))
+        .filter(|(_, trigger)| listens(&trigger.when) && trigger.pages.fits(&coming.visit.page.url))
         .collect();
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let online = room.crowd(now).await;
-    let world = world::see(q, room, &sight(visit, visitor, &online), now).await?;
+    let world = world::see(q, room, &sight(coming), now).await?;
     let mut found = Vec::new();
     for (flow, trigger) in candidates {
         let holds = trigger.condition.as_ref().is_none_or(|condition| condition.holds(&world.facts));
-        if holds && may_show(trigger, &store::showings(q, visitor, &flow.id).await?, now) {
+        if holds && may_show(trigger, &store::showings(q, coming.visitor, &flow.id).await?, now) {
             found.push((flow, trigger));
         }
     }

@@ -361,6 +361,36 @@ async fn an_address_typed_in_the_chat_opens_neither_a_name_nor_an_earlier_talk()
 }
 
 #[actix_web::test]
+async fn whoever_has_the_only_connection_needs_no_other() {
+    let app = TestApp::start_with(|settings| {
+        set(settings, "storage", "postgres_pool", 1);
+        set(settings, "chat", "messages_burst", 100);
+    })
+    .await;
+    let mike = agent(&app, "Mike").await;
+    let talk = async || {
+        let mut widget = Widget::open(&app, None, None).await;
+        widget.choose("call").await;
+        widget.text(&format!("{}@example.com", new_key())).await;
+        let slots = widget.slots();
+        widget.pick(slots[0]).await;
+        let path = widget.path("messages");
+        let person = json!({"client_id": new_key(), "body": {"type": "human_requested"}});
+        let answer = widget.client.post(&path, &person).await;
+        assert!(answer.status < 500, "{}", answer.body);
+        if let Ok(id) = ConversationId::parse(&widget.id) {
+            let _ = chat::accept(&app.app.room, id, &mike, app.now()).await;
+        }
+    };
+    // All at once: each has a transaction open while the others wait for theirs.
+    let talks = futures_util::future::join_all((0..4).map(|_| talk()));
+    tokio::time::timeout(std::time::Duration::from_secs(25), talks).await.expect("nobody waits for herself");
+    app.run_jobs().await;
+    app.post("/v1/chat/trigger", &coming(None, None)).await.expect(204);
+    app.get("/v1/slots?meeting=discovery").await.expect(200);
+}
+
+#[actix_web::test]
 async fn a_stranger_books_with_an_address_of_her_own() {
     let app = TestApp::start().await;
     let mut widget = Widget::open(&app, None, None).await;

@@ -2,9 +2,10 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use futures_util::pin_mut;
 use tokio::sync::Notify;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
@@ -14,6 +15,9 @@ use tokio_postgres::{NoTls, Statement};
 use super::bulk::{Bulk, Kind, Known, Rows};
 use super::{Migration, Row, Sql, Value, dialect, migrate};
 use crate::storage::{Error, Result};
+
+/// How long somebody waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A handle to one server.
 #[derive(Clone)]
@@ -31,6 +35,9 @@ impl Postgres {
             Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let pool = Pool::builder(manager)
             .max_size(pool_size)
+            .runtime(Runtime::Tokio1)
+            // Longer than any queue that moves: whoever waits for so long waits for herself, and is told to come again.
+            .wait_timeout(Some(PATIENCE))
             .build()
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         let postgres = Self { pool, bell: Arc::default() };

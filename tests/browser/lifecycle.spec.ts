@@ -76,7 +76,7 @@ for (const language of ['en', 'es'] as const) {
   test(`marketing finds why, changes the definition, tries it, sales approves it, and it runs (${language}) @pictures`, async ({ sharing: embudo, browser }) => {
     const words = WORDS[language]
     const email = `nikki.${language}@acme.example`
-    embudo.hire('marta@faro.example', 'Marta Soler', 'marketing', PASSWORD)
+    embudo.hire('irene@faro.example', 'Irene Sanz', 'marketing', PASSWORD)
     embudo.hire('pablo@faro.example', 'Pablo Ruiz', 'sdr', PASSWORD)
     await embudo.opens()
     const nikki = await Visitor.on(embudo, await device(browser, language), language)
@@ -87,7 +87,7 @@ for (const language of ['en', 'es'] as const) {
     await nikki.page.getByRole('button', { name: nikki.words.saveSeat }).click()
     await expect(nikki.page.getByRole('heading', { name: nikki.words.seatSaved })).toBeVisible()
 
-    const marta = await Console.logIn(embudo, await device(browser, language), 'marta@faro.example', PASSWORD)
+    const marta = await Console.logIn(embudo, await device(browser, language), 'irene@faro.example', PASSWORD)
     await marta.speak(language)
     const { page } = marta
 
@@ -153,7 +153,7 @@ for (const language of ['en', 'es'] as const) {
     await test.step('marketing approves, sales approves, and it runs', async () => {
       await marta.go(version)
       await page.getByRole('button', { name: words.approve }).click()
-      await expect(page.getByText('marta@faro.example')).toBeVisible()
+      await expect(page.getByText('irene@faro.example')).toBeVisible()
       const pablo = await Console.logIn(embudo, await device(browser, language), 'pablo@faro.example', PASSWORD)
       await pablo.speak(language)
       await pablo.go(version)

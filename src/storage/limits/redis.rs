@@ -9,20 +9,25 @@ use super::{Limits, Local, Quota, TooMany};
 use crate::base::time::Timestamp;
 use crate::storage::redis::{Redis, Script};
 
-/// GCRA: the record is the theoretical arrival time of the next request that would be one too many.
-/// KEYS[1]; ARGV: now, milliseconds per request, burst. Answers the wait in milliseconds, 0 if allowed. A record further
-/// ahead than a full bucket is of a clock that was put back since: nobody waits for the old time to come again.
+/// GCRA: the record is the theoretical arrival time of the next request that would be one too many, and when that was
+/// worked out. KEYS[1]; ARGV: now, milliseconds per request, burst. Answers the wait in milliseconds, 0 if allowed. If the
+/// record was made later than now, the clock was put back since (a second is what nodes may differ by): it goes on from
+/// where it was, and nobody waits for the old time to come again.
 static GCRA: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"local now, step, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-          local arrival = math.max(tonumber(redis.call('get', KEYS[1]) or 0), now)
-          if arrival > now + burst * step then
-            arrival = now + burst * step
-            redis.call('set', KEYS[1], arrival, 'px', math.ceil(burst * step) + 1000)
-          end
+          local arrival, seen = string.match(redis.call('get', KEYS[1]) or '0:0', '^([^:]+):?(.*)$')
+          arrival, seen = tonumber(arrival), tonumber(seen) or 0
+          local is_back = seen > now + 1000
+          if is_back then arrival = now + arrival - seen end
+          arrival = math.min(math.max(arrival, now), now + burst * step)
           local wait = arrival + step - burst * step - now
+          if wait <= 0 then arrival = arrival + step end
+          if wait <= 0 or is_back then
+            local record = string.format('%.17g:%.17g', arrival, now)
+            redis.call('set', KEYS[1], record, 'px', math.ceil(arrival - now) + 1000)
+          end
           if wait > 0 then return math.ceil(wait) end
-          redis.call('set', KEYS[1], arrival + step, 'px', math.ceil(arrival + step - now) + 1000)
           return 0",
     )
 });

@@ -153,7 +153,7 @@ for (const language of ['en', 'es'] as const) {
     await test.step('marketing approves, sales approves, and it runs', async () => {
       await marta.go(version)
       await page.getByRole('button', { name: words.approve }).click()
-      await expect(page.getByText('irene@faro.example')).toBeVisible()
+      await expect(page.getByRole('main').getByText('irene@faro.example')).toBeVisible()
       const pablo = await Console.logIn(embudo, await device(browser, language), 'pablo@faro.example', PASSWORD)
       await pablo.speak(language)
       await pablo.go(version)

@@ -84,6 +84,11 @@
     return refreshing;
   }
 
+  // Long work: the line may have told of its end before it stood, so that the page looks by itself, too.
+  setInterval(() => {
+    if (document.visibilityState === "visible") refresh(all("[data-goes-on]").flatMap((part) => part.dataset.live.split(" ")));
+  }, 2000);
+
   /** Puts the new part in the old one's place; the focus, what is typed and what is opened stay. */
   function swap(part, fresh) {
     const next = part.id && fresh.getElementById(part.id);

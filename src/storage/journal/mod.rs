@@ -32,6 +32,12 @@ const LENGTH: usize = 4;
 const MANY: u32 = 16;
 /// How often it is looked meanwhile whether they have come.
 const GATHER_STEP: Duration = Duration::from_micros(100);
+/// From so many groups on that nobody has carried elsewhere yet, the writer gives way to whoever carries them.
+const BEHIND: i64 = 2_000;
+/// How long it rests before a group when twice as many wait; twice as long at three times as many, and so on.
+const REST: Duration = Duration::from_millis(1);
+/// The longest rest: also while nothing is carried at all, records are taken and groups only grow larger.
+const LONGEST_REST: Duration = Duration::from_millis(8);
 
 struct Entry {
     bytes: Vec<u8>,
@@ -138,7 +144,7 @@ impl Journal {
 
     /// Groups that are written and that nobody has asked to read on from yet.
     pub fn waiting(&self) -> i64 {
-        (self.progress.written() - self.progress.done.load(Ordering::Relaxed)).max(0)
+        self.progress.waiting()
     }
 
     /// The groups after `seq`, in order, until about `most` records have been gathered.
@@ -192,6 +198,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 fn write(mut writer: Writer, gather: Duration, mut waiting: mpsc::Receiver<Entry>, written: &Notify) {
     let (mut group, mut records, mut done) = (Vec::new(), 0_u32, Vec::new());
     while let Some(first) = waiting.blocking_recv() {
+        let rest = rest(writer.progress.waiting());
+        if !rest.is_zero() {
+            std::thread::sleep(rest);
+        }
         // More records to a flush means less to do for each: as many as the last time are waited for, if they were many.
         let until = Instant::now() + gather;
         while records >= MANY && waiting.len() + 1 < as_length(records) && Instant::now() < until {
@@ -220,6 +230,14 @@ fn write(mut writer: Writer, gather: Duration, mut waiting: mpsc::Receiver<Entry
             written.notify_one();
         }
     }
+}
+
+/// How long the writer rests before the next group while so many wait. Whoever appends is answered later by that much,
+/// and the cores that it leaves go to whoever carries groups elsewhere: taking cannot run away from carrying for long.
+fn rest(waiting: i64) -> Duration {
+    let beyond = u32::try_from((waiting - BEHIND).max(0)).unwrap_or(u32::MAX);
+    let behind = u32::try_from(BEHIND).unwrap_or(u32::MAX);
+    (REST.saturating_mul(beyond) / behind).min(LONGEST_REST)
 }
 
 /// Writes groups into the newest segment.
@@ -278,6 +296,10 @@ struct Progress {
 impl Progress {
     fn written(&self) -> i64 {
         self.written.load(Ordering::Acquire)
+    }
+
+    fn waiting(&self) -> i64 {
+        (self.written() - self.done.load(Ordering::Relaxed)).max(0)
     }
 
     /// Notes the next group; whether it was that.
@@ -376,6 +398,13 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_writer_gives_way_when_much_waits_and_never_stops() {
+        assert_eq!([0, BEHIND].map(rest), [Duration::ZERO; 2]);
+        assert_eq!([2, 3].map(|times| rest(times * BEHIND)), [REST, 2 * REST]);
+        assert_eq!([100 * BEHIND, i64::MAX].map(rest), [LONGEST_REST; 2]);
+    }
 
     #[tokio::test]
     async fn what_was_appended_is_read_in_order_and_survives_the_process() {

@@ -154,7 +154,7 @@ impl Server {
 
     async fn free(&self) -> anyhow::Result<Vec<i64>> {
         let to = NOW.plus_ms(31 * DAY_MS);
-        let url = format!("{}/v1/slots?meeting=call&to={to}", self.url);
+        let url = format!("{}/v1/slots?meeting=call&to={}", self.url, to.0);
         let body: Value =
             serde_json::from_str(&self.http.get(url).send().await?.error_for_status()?.text().await?)?;
         let slots = body["slots"].as_array().cloned().unwrap_or_default();
@@ -353,7 +353,9 @@ async fn slots(requests: usize, rounds: usize) -> anyhow::Result<()> {
 
 async fn book(requests: usize, rounds: usize) -> anyhow::Result<()> {
     let servers = [Server::start(50, 30, Outside::Well).await?, Server::start(50, 30, Outside::Down).await?];
-    let starts = [servers[0].free().await?, servers[1].free().await?];
+    let mut starts = [servers[0].free().await?, servers[1].free().await?];
+    // The clock goes on meanwhile, and the first of them come too near.
+    starts.iter_mut().for_each(|starts| starts.retain(|at| *at > NOW.plus_ms(DAY_MS).0));
     let mut p50s: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
     let mut p99s: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
     let mut refused = 0;

@@ -242,9 +242,10 @@ async fn store_in(folder: &Path, contacts: i64, activities: i64) -> Db {
             live(&mut tx, number, activities).await;
         }
         tx.commit().await.expect("commits");
-        eprint!("\r{first} of {contacts} lives written");
+        if first % 10_000 == 0 && contacts > 1_000 {
+            eprintln!("{first} of {contacts} lives written");
+        }
     }
-    eprintln!();
     db
 }
 

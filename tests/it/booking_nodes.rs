@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::answer::Client;
 use crate::support::app::{SITE, repository};
+use crate::support::port;
 use crate::support::stores::{Mix, fresh_postgres, mix};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_embudo");
@@ -38,7 +38,7 @@ impl Drop for Server {
 impl Server {
     async fn start(postgres: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = port::free();
         let config = folder.path().join("embudo.toml");
         std::fs::write(&config, settings(folder.path(), port, postgres)).unwrap();
         let mut command = Command::new(PROGRAM);

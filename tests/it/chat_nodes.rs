@@ -3,7 +3,7 @@
 //! Redis, which is restarted, too.
 #![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::support::app::{SITE, repository};
+use crate::support::port;
 use crate::support::redis::OwnRedis;
 use crate::support::stores::{Mix, fresh_postgres, mix};
 
@@ -36,7 +37,7 @@ struct Server {
 
 impl Server {
     fn start(folder: Arc<TempDir>, storage: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = port::free();
         std::fs::write(folder.path().join("embudo.toml"), settings(folder.path(), port, storage)).unwrap();
         let child = spawn(folder.path());
         Self { folder, port, child }

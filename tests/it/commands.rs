@@ -1,10 +1,12 @@
 //! The program itself, as people start it.
 
 use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::support::port;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_embudo");
 
@@ -16,7 +18,7 @@ struct Demo {
 
 impl Demo {
     fn start(folder: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+        let port = port::free();
         let child =
             command(folder, port).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("started");
         Self { child, port }
@@ -102,7 +104,7 @@ fn the_demo_answers_and_its_folder_is_taken_once() {
     // A figure to be looked at, not a verdict: how long it takes depends on what else the machine does.
     println!("the first start took {first:?}");
 
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+    let free = port::free();
     let settings = std::fs::read_to_string(folder.path().join("config/embudo.toml")).expect("written");
     let second = command(folder.path(), free).output().expect("run");
     assert!(!second.status.success());

@@ -7,6 +7,7 @@ use embudo::notify::dkim::{Kind, newborn};
 
 use crate::support::dns::{NameServer, Zone};
 use crate::support::inbox::Inbox;
+use crate::support::port;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_embudo");
 const PASSWORD: &str = "correct-horse-battery";
@@ -85,9 +86,8 @@ async fn what_is_wrong_is_told_with_the_record_that_mends_it_and_no_secret() {
     std::fs::write(folder.path().join("key.pem"), key.expose()).expect("written");
     let record = newborn::record_of(Kind::Ed25519, &key, "embudo-ed", "faro.example").expect("a record");
     let names = NameServer::start(WRONG).await;
-    // Nobody listens there: a port that was free a moment ago.
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+    // Nobody listens there.
+    let port = port::free();
     let mail = format!(
         "smtp = \"smtp://mike:{PASSWORD}@127.0.0.1:{port}\"\nbounces = \"bounce@faro.example\"\n[mail.dkim]\ned25519_key = \"key.pem\"\n"
     );

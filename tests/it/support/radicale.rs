@@ -1,6 +1,6 @@
 //! A real CalDAV server (Radicale) with one user, which a test can take down and bring back.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, StatusCode};
 
 use super::inbox::python;
+use super::port;
 
 pub const USER: &str = "mike";
 pub const PASSWORD: &str = "pa55-of-the-calendar";
@@ -24,7 +25,7 @@ pub struct Radicale {
 impl Radicale {
     /// Starts a server that keeps its calendars below `folder`, with one empty calendar.
     pub async fn start(folder: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+        let port = port::free();
         let users = folder.join("radicale-users");
         std::fs::write(&users, format!("{USER}:{PASSWORD}\n")).expect("written");
         let config = folder.join("radicale.conf");

@@ -1,11 +1,13 @@
 //! Redis servers of a test's own, alone or as a cluster, that it may stop, break and empty.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use super::port;
 
 /// How long servers may take to start or to agree.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,7 +26,7 @@ impl OwnRedis {
     pub fn start(arguments: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let port = free_port();
+        let port = port::free();
         let child = spawn(port, folder.path(), &arguments);
         let server = Self { port, folder, arguments, child };
         server.is_up();
@@ -148,18 +150,6 @@ fn spawn(port: u16, folder: &Path, arguments: &[String]) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("redis-server; `scripts/test` installs it")
-}
-
-/// A port that nobody has; the nodes of a cluster speak to one another on the one 10,000 above it.
-fn free_port() -> u16 {
-    let ports = std::iter::repeat_with(|| {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.local_addr().expect("a bound address").port()
-    });
-    ports
-        .take(1_000)
-        .find(|port| *port < 55_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok())
-        .expect("two free ports")
 }
 
 fn wait(what: &str, mut is_so: impl FnMut() -> bool) {

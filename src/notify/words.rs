@@ -23,6 +23,8 @@ struct Examples;
 /// What one mail says in one language; every string is a Handlebars text.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Words {
+    /// What the team calls the mail; no template.
+    pub name: Option<String>,
     pub subject: String,
     pub preheader: String,
     pub heading: String,
@@ -102,6 +104,11 @@ impl Wording {
             Language::En => &entry.en,
             Language::Es => &entry.es,
         })
+    }
+
+    /// What the team calls a mail: as its file says, else by the file's name.
+    pub fn title(&self, name: &str, language: Language) -> String {
+        self.get(name, language).and_then(|words| words.name.clone()).unwrap_or_else(|| name.to_owned())
     }
 
     /// Calls the stages of letters by their names where a file has aliases.
@@ -228,6 +235,7 @@ fn words_of(view: View<'_>, check: &dyn Fn(View<'_>, Hole)) -> Option<Words> {
         })
     };
     let string = |view: Option<View<'_>>| checked(view, Hole::Text);
+    let name = map.optional("name").and_then(View::str);
     let subject = string(map.required("subject"));
     let preheader = string(map.required("preheader"));
     let heading = string(map.required("heading"));
@@ -258,6 +266,7 @@ fn words_of(view: View<'_>, check: &dyn Fn(View<'_>, Hole)) -> Option<Words> {
         None => None,
     };
     Some(Words {
+        name,
         subject: subject?,
         preheader: preheader?,
         heading: heading?,
@@ -307,6 +316,16 @@ es:
         let read = Wording::read(&[(path.to_owned(), text.to_owned())], &templates, &report);
         assert_eq!(read.is_none(), report.has_errors());
         report.diagnostics().iter().map(|d| format!("{}:{} {}", d.line, d.col, d.code)).collect()
+    }
+
+    #[test]
+    fn every_mail_of_the_product_has_a_name_in_both_languages_and_a_letter_may_have_one() {
+        let wording = Wording::built_in();
+        for (name, _) in wording.names() {
+            let titles = [Language::En, Language::Es].map(|language| wording.title(name, language));
+            assert!(titles.iter().all(|title| title != name) && titles[0] != titles[1], "{name}: {titles:?}");
+        }
+        assert_eq!(wording.title("an-idea", Language::En), "an-idea");
     }
 
     #[test]

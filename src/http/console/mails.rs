@@ -14,8 +14,9 @@ use crate::notify::preview::{Preview, preview};
 pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     let mut mails = Vec::new();
     for (name, is_own) in reader.app.desk.wording.names() {
-        let shown = of(&reader, name, reader.account.language)?;
-        mails.push(json!({ "name": name, "own": is_own, "subject": shown.subject }));
+        let language = reader.account.language;
+        let (shown, title) = (of(&reader, name, language)?, reader.app.desk.wording.title(name, language));
+        mails.push(json!({ "name": name, "title": title, "own": is_own, "subject": shown.subject }));
     }
     // The company's own come first: those are the ones that somebody works on.
     mails.sort_by_key(|mail| mail.get("own").and_then(Json::as_bool));

@@ -25,7 +25,10 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     let page = reader.asked_page();
     let (mails, total) = outbox::list(&mut reader.app.stores.db.read(), page).await?;
     let extent = Extent::of(page, PAGE, mails.len(), total);
-    let queue = outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?;
+    let mut queue = outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?;
+    for job in &mut queue {
+        job.what = reader.app.desk.wording.title(&job.what, reader.account.language);
+    }
     let asked = reader.asked("queue");
     let of = |name: &str, states: &[&str]| {
         let mut jobs: Vec<_> = queue.iter().filter(|job| states.contains(&job.state)).collect();

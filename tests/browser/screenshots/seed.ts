@@ -202,7 +202,7 @@ async function question(embudo: Embudo, browser: Browser, language: Language, te
   await chat.write(es ? '¿Hacéis factura desde México?' : 'Do you send invoices from Mexico?')
   await chat.panel.locator('form.composer input[type=email]').fill('quique@papelera-norte.example')
   await page.keyboard.press('Enter')
-  await chat.says(es ? 'la tenemos' : 'we have it')
+  await chat.says(es ? 'lo tenemos' : 'we have it')
   tell('a question was left in the chat')
 }
 

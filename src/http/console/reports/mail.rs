@@ -23,7 +23,10 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         told
     };
     let (by_letter, by_sequence) = (sorted(&now.by_letter), sorted(&now.by_sequence));
-    let letter = |name: &str| if name == NONE { view.text("reports.none") } else { name.to_owned() };
+    let language = view.reader.account.language;
+    let wording = &view.reader.app.desk.wording;
+    let letter =
+        |name: &str| if name == NONE { view.text("reports.none") } else { wording.title(name, language) };
     let rows = |told: &[(String, Numbers)], name: &dyn Fn(&str) -> String| -> Vec<Row> {
         let rows = told.iter().map(|(key, numbers)| {
             let counts = [numbers.sent, numbers.delivered, numbers.clicked];

@@ -41,12 +41,18 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         .iter()
         .map(|depth| {
             json!({
-                "channel": depth.channel, "due": depth.due, "later": depth.later, "dead": depth.dead,
+                "channel": word_of(&depth.channel), "due": depth.due, "later": depth.later, "dead": depth.dead,
                 "oldest_due": depth.oldest_due,
             })
         })
         .collect();
+    let disk = disk(&storage.data);
+    let is_full = disk.as_ref().is_some_and(|disk| disk["is_little"] == true);
+    let waits_for_somebody = depths.iter().any(|depth| depth.dead > 0)
+        || of("stale_calendars") + of("failing_calendars") > 0
+        || is_full;
     let body = json!({
+        "waits_for_somebody": waits_for_somebody,
         "is_ready": found.is_ready(),
         "stores": stores,
         "channels": channels,
@@ -57,10 +63,18 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         "version": env!("CARGO_PKG_VERSION"),
         "lifecycle": app.lifecycle.version,
         "memory_mib": resident_bytes().map(|bytes| bytes / MEBIBYTE),
-        "disk": disk(&storage.data),
+        "disk": disk,
         "public_url": app.own_origin(),
     });
     reader.page("console/health", body).await
+}
+
+/// The word that the texts have for a channel.
+fn word_of(channel: &str) -> &str {
+    match channel {
+        "calendar" | "console" | "crm" | "hook" | "mail" | "push" | "webhook" => channel,
+        _ => "other",
+    }
 }
 
 /// How much room the data folder's disk has, in mebibytes; none if the system does not say.

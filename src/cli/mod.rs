@@ -1,5 +1,6 @@
 //! The commands: one file each, one line here.
 
+mod backup;
 mod campaign;
 mod check;
 mod contact;
@@ -66,6 +67,8 @@ enum Command {
     Segment(segment::Arguments),
     /// What is offered, and codes that are used.
     Offer(offer::Arguments),
+    /// Copy what the data folder holds, while the server goes on.
+    Backup(backup::Arguments),
     /// What campaigns cost.
     Campaign(campaign::Arguments),
     /// Look at mails, and take what comes back of them.
@@ -104,6 +107,7 @@ pub fn run() -> ExitCode {
         }
         Command::Segment(own) => settings(arguments.config).and_then(|config| segment::run(&own, &config)),
         Command::Offer(own) => settings(arguments.config).and_then(|config| offer::run(&own, &config)),
+        Command::Backup(own) => settings(arguments.config).and_then(|config| backup::run(&own, &config)),
         Command::Campaign(own) => settings(arguments.config).and_then(|config| campaign::run(&own, &config)),
         Command::Mail(own) => settings(arguments.config).and_then(|config| mail::run(&own, &config)),
         Command::Notify(own) => settings(arguments.config).and_then(|config| notify::run(&own, &config)),

@@ -5,6 +5,7 @@
 
 pub mod bulk;
 
+mod copy;
 mod dialect;
 mod migrate;
 mod postgres;
@@ -16,6 +17,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use copy::copy;
 pub use migrate::{HITS, JOURNEY, Migration};
 pub use row::{FromValue, Row};
 use tokio::sync::Notify;

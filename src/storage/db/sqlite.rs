@@ -16,6 +16,8 @@ use super::{Migration, Row, Sql, Value, dialect, migrate};
 use crate::storage::{Error, Result};
 
 const READERS: usize = 4;
+/// How long a connection waits for others that write.
+pub(super) const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
 const STATEMENT_CACHE: usize = 256;
 const WRITER_CACHE_KIB: i64 = 32_768;
 
@@ -244,7 +246,7 @@ fn open(path: &Path, is_reader: bool) -> Result<Connection> {
         };
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY)?;
     if !is_reader {
         // The ends of several indexes and what is being changed have to stay in memory, or every row reads pages again.
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;

@@ -172,13 +172,6 @@ async fn she_takes_her_conversation_along_and_nobody_becomes_her_by_it() {
     let door = |name: &str| format!("/v1/chat/{}/{name}", talk.id);
     let log = phone.get(&door("events?after=0")).await.expect_json(200);
     assert!(serde_json::to_string(&log).unwrap().contains("¿Cuánto cuesta?"));
-    let taken = phone.post(&door("messages"), &text("Desde el tren")).await.expect_json(201);
-    assert_eq!(taken["visitor"], Value::Null, "the device becomes nobody's");
-    let reads = &mut app.app.stores.db.read();
-    let id = embudo::base::ids::ConversationId::parse(&talk.id).unwrap();
-    let state = embudo::chat::find(reads, id).await.unwrap().unwrap().state.unwrap();
-    assert!(state.resumed, "from now on nothing that is stored of anybody is used");
-
     // A device that came by a link makes none, and takes none away.
     tells(
         phone.post(&door("link"), &json!({})).await,
@@ -189,6 +182,13 @@ async fn she_takes_her_conversation_along_and_nobody_becomes_her_by_it() {
     let taken = phone.post(&door("link"), &json!({"wanted": false})).await;
     taken.expect_problem(403, "chat.not_confirmed");
     app.client.get(&link).await.expect(200);
+
+    let taken = phone.post(&door("messages"), &text("Desde el tren")).await.expect_json(201);
+    assert_eq!(taken["visitor"], Value::Null, "the device becomes nobody's");
+    let reads = &mut app.app.stores.db.read();
+    let id = embudo::base::ids::ConversationId::parse(&talk.id).unwrap();
+    let state = embudo::chat::find(reads, id).await.unwrap().unwrap().state.unwrap();
+    assert!(state.resumed, "from now on nothing that is stored of anybody is used");
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! The chat's lines: what ten thousand idle streams cost, and how soon a message is with its readers beside them.
 //!
-//! `cargo bench --bench chat -- [--streams N] [--talks N] [--per-second N] [--seconds N]`. Three servers, one after the
+//! `cargo bench --bench chat -- [--streams N] [--talks N] [--per-second N] [--seconds N] [--rounds N]`. Three servers, one after the
 //! other, in processes of their own: an empty actix handler that passes on what it gets and keeps nothing (`raw`), the
 //! product on SQLite where a person has each talk (`product`) and a message is answered when it is on disk, and the same
 //! where each message is an answer to a flow, which asks again (`bot`: a turn of the engine with its state and what the
 //! bot says, in one transaction). Messages leave at fixed times, whatever the
-//! server does meanwhile, and the time counts from then until a reader has it. A message that a reader does not get, or
-//! gets twice, fails the run.
+//! server does meanwhile, and the time counts from then until a reader has it. There are five rounds of messages with each
+//! server; what is told is the median of the rounds, with the least and the most. A message that a reader does not get, or
+//! gets twice, fails the run. Prints the machine, and writes `target/bench/chat.json`.
 
 use std::collections::HashMap;
 use std::net::{TcpListener, TcpStream};
@@ -42,6 +43,7 @@ struct Run {
     talks: usize,
     per_second: u32,
     seconds: u32,
+    rounds: usize,
 }
 
 /// A stream to be opened: its path and the token for it.
@@ -89,7 +91,8 @@ fn main() -> ExitCode {
         streams: wanted,
         talks: usize::try_from(number("--talks", 100)).unwrap_or(100),
         per_second: number("--per-second", 500),
-        seconds: number("--seconds", 20),
+        seconds: number("--seconds", 10),
+        rounds: usize::try_from(number("--rounds", 5).max(1)).unwrap_or(5),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match runtime.expect("a runtime").block_on(measure(run)) {
@@ -391,11 +394,37 @@ async fn listen_all(port: u16, places: &[Place], told: Option<&Arc<Mutex<Told>>>
     Ok(())
 }
 
+/// One figure of several rounds.
+struct Spread {
+    median: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Spread {
+    fn of(mut rounds: Vec<f64>) -> Self {
+        rounds.sort_by(f64::total_cmp);
+        let at = |place: usize| rounds.get(place).copied().unwrap_or(f64::NAN);
+        let last = rounds.len().saturating_sub(1);
+        Self { median: at(rounds.len() / 2), least: at(0), most: at(last) }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({ "median": self.median, "least": self.least, "most": self.most })
+    }
+}
+
+impl std::fmt::Display for Spread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.1} [{:.1}–{:.1}]", self.median, self.least, self.most)
+    }
+}
+
 struct Figures {
     kib_per_stream: f64,
     idle_cpu: f64,
-    p50_ms: f64,
-    p99_ms: f64,
+    p50_ms: Spread,
+    p99_ms: Spread,
     most_ms: f64,
     sent: usize,
     refused: usize,
@@ -424,6 +453,43 @@ async fn load(
     let kib_per_stream = (server.resident_kib() - before) / f64::from(count);
 
     let http = reqwest::Client::builder().no_proxy().build().map_err(|error| error.to_string())?;
+    let (mut p50s, mut p99s, mut most_ms) = (Vec::new(), Vec::new(), 0.0_f64);
+    let (mut sent, mut refused, mut arrived) = (0, 0, 0);
+    for _ in 0..run.rounds {
+        let (said, not_taken) = round(server, talks, run, says, &told, &http).await;
+        let mut times = std::mem::take(&mut told.lock().expect("nobody panics in here").times);
+        times.sort_by(f64::total_cmp);
+        let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or(f64::NAN);
+        p50s.push(at(50));
+        p99s.push(at(99));
+        most_ms = most_ms.max(times.last().copied().unwrap_or(f64::NAN));
+        sent += said;
+        refused += not_taken;
+        arrived += times.len();
+    }
+    let doubled = told.lock().expect("nobody panics in here").doubled;
+    Ok(Figures {
+        kib_per_stream,
+        idle_cpu,
+        p50_ms: Spread::of(p50s),
+        p99_ms: Spread::of(p99s),
+        most_ms,
+        sent,
+        refused,
+        lost: (sent - refused).saturating_sub(arrived),
+        doubled,
+    })
+}
+
+/// Sends for so many seconds, and waits until everything should have arrived. Returns how many were sent, and refused.
+async fn round(
+    server: &Server,
+    talks: &[Place],
+    run: Run,
+    says: Says,
+    told: &Mutex<Told>,
+    http: &reqwest::Client,
+) -> (usize, usize) {
     let total = run.per_second.saturating_mul(run.seconds);
     let start = tokio::time::Instant::now() + Duration::from_millis(200);
     let mut sending = Vec::new();
@@ -448,21 +514,7 @@ async fn load(
         refused += usize::from(!say.await.unwrap_or(false));
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let told = told.lock().expect("nobody panics in here");
-    let mut times = told.times.clone();
-    times.sort_by(f64::total_cmp);
-    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or(f64::NAN);
-    Ok(Figures {
-        kib_per_stream,
-        idle_cpu,
-        p50_ms: at(50),
-        p99_ms: at(99),
-        most_ms: times.last().copied().unwrap_or(f64::NAN),
-        sent,
-        refused,
-        lost: (sent - refused).saturating_sub(times.len()),
-        doubled: told.doubled,
-    })
+    (sent, refused)
 }
 
 async fn measure(run: Run) -> Result<ExitCode, String> {
@@ -472,10 +524,12 @@ async fn measure(run: Run) -> Result<ExitCode, String> {
         conversations(&folder.path().display().to_string(), run).await?;
     let machine = machine();
     println!(
-        "{machine}; {} streams, {} messages a second for {} s",
-        run.streams, run.per_second, run.seconds
+        "{machine}; {} streams, {} messages a second for {} s, {} rounds: median [least–most]",
+        run.streams, run.per_second, run.seconds, run.rounds
     );
-    println!("case      KiB/stream  idle CPU  p50 ms  p99 ms  most ms  sent  refused  lost  doubled");
+    println!(
+        "case      KiB/stream  idle CPU  p50 ms           p99 ms           most ms  sent  refused  lost  doubled"
+    );
     let mut rows = Vec::new();
     let mut is_kept = true;
     let cases = [
@@ -487,11 +541,11 @@ async fn measure(run: Run) -> Result<ExitCode, String> {
         let server = Server::start(case, folder.path())?;
         let f = load(&server, talks, &idle, run, says).await?;
         println!(
-            "{case:8}  {:10.1}  {:7.1}%  {:6.1}  {:6.1}  {:7.1}  {}  {}  {}  {}",
+            "{case:8}  {:10.1}  {:7.1}%  {:15}  {:15}  {:7.1}  {}  {}  {}  {}",
             f.kib_per_stream,
             f.idle_cpu * 100.0,
-            f.p50_ms,
-            f.p99_ms,
+            f.p50_ms.to_string(),
+            f.p99_ms.to_string(),
             f.most_ms,
             f.sent,
             f.refused,
@@ -500,14 +554,14 @@ async fn measure(run: Run) -> Result<ExitCode, String> {
         );
         is_kept &= f.lost == 0 && f.doubled == 0 && f.refused == 0;
         rows.push(json!({
-            "case": case, "kib_per_stream": f.kib_per_stream, "idle_cpu": f.idle_cpu, "p50_ms": f.p50_ms,
-            "p99_ms": f.p99_ms, "most_ms": f.most_ms, "sent": f.sent, "refused": f.refused, "lost": f.lost,
+            "case": case, "kib_per_stream": f.kib_per_stream, "idle_cpu": f.idle_cpu,
+            "p50_ms": f.p50_ms.json(), "p99_ms": f.p99_ms.json(), "most_ms": f.most_ms, "sent": f.sent, "refused": f.refused, "lost": f.lost,
             "doubled": f.doubled,
         }));
     }
     let result = json!({
         "bench": "chat", "machine": machine, "streams": run.streams, "talks": run.talks,
-        "per_second": run.per_second, "seconds": run.seconds, "rows": rows,
+        "per_second": run.per_second, "seconds": run.seconds, "rounds": run.rounds, "rows": rows,
     });
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/chat.json");
     std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench"))

@@ -164,6 +164,8 @@ describe('how it opens', () => {
     await until('the page view', () => server.hits.length);
     await page.waitForTimeout(200);
     assert.ok(!server.requests.some(({ path }) => /chat/.test(path)));
+    const launcher = page.locator('embudo-chat button');
+    assert.equal(await launcher.getAttribute('aria-expanded'), 'false', 'that it opens something is said before that is there');
   });
 
   test('a flow opens it by itself, and leaves the focus where it is', async (t) => {

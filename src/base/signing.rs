@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ids::VisitorId;
+use super::language::Language;
 use super::secret::Secret;
 use super::time::Timestamp;
 
@@ -99,6 +100,9 @@ pub struct Claims {
     /// device's id itself stands in no link, for links are forwarded, and whoever has the id passes for the device.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub visitor: Option<String>,
+    /// The language in which its bearer is spoken to, if that is known.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// From this moment on it is worthless.
     #[serde(rename = "e")]
     pub expires: Timestamp,
@@ -148,6 +152,7 @@ impl Keys {
             subject: subject.into(),
             contact: None,
             visitor: None,
+            language: None,
             expires,
             issued,
             nonce: random_text(12),

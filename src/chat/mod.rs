@@ -242,6 +242,15 @@ pub enum Error {
     /// The message cannot be taken as it is.
     #[error("{0}")]
     MessageInvalid(String),
+    /// The message has no words.
+    #[error("the message is empty")]
+    MessageEmpty,
+    /// The message has so many characters, and [`MESSAGE_LENGTH`] fit.
+    #[error("it has {0} characters, and {MESSAGE_LENGTH} fit into one message; send it in two")]
+    MessageLong(usize),
+    /// The same words for the third time in a row.
+    #[error("you have just said this twice; we have read it")]
+    SaidAgain,
     /// It is not certain that the address is this visitor's.
     #[error("it is not certain that the address is yours")]
     NotConfirmed,
@@ -303,7 +312,9 @@ impl Coded for Error {
             Self::SequenceUnknown => "chat.sequence_unknown",
             Self::Closed => "chat.closed",
             Self::NotAllowed(_) => "chat.not_allowed",
-            Self::MessageInvalid(_) => "chat.message_invalid",
+            Self::MessageInvalid(_) | Self::MessageEmpty | Self::MessageLong(_) | Self::SaidAgain => {
+                "chat.message_invalid"
+            }
             Self::NotConfirmed => "chat.not_confirmed",
             Self::LinkWithdrawn => "token.revoked",
             Self::TokenForged => "token.forged",
@@ -314,6 +325,20 @@ impl Coded for Error {
             Self::Stage(error) => error.code(),
             Self::Lost(lost) => lost.refused().code(),
             Self::Store(error) => error.code(),
+        }
+    }
+
+    fn extras(&self) -> Vec<(&'static str, serde_json::Value)> {
+        match self {
+            Self::MessageEmpty => vec![("reason", json!("empty"))],
+            Self::MessageLong(characters) => vec![
+                ("reason", json!("long")),
+                ("characters", json!(characters)),
+                ("most", json!(MESSAGE_LENGTH)),
+            ],
+            Self::SaidAgain => vec![("reason", json!("again"))],
+            Self::Booking(error) => error.extras(),
+            _ => Vec::new(),
         }
     }
 }
@@ -411,6 +436,7 @@ async fn opened(
 ) -> Result<Opened, Error> {
     let mut claims = Keys::claims(conversation.id.to_string(), now, now.plus_ms(TOKEN_MS));
     claims.visitor = Some(conversation.visitor.to_string());
+    claims.language = Some(conversation.language);
     let token = room.keys.sign(Purpose::Conversation, &claims);
     let holder = contacts::holder(tx, conversation.visitor).await?;
     let is_known = holder.is_some_and(|(_, trust)| trust.may_see_stored());
@@ -463,7 +489,7 @@ async fn hear(
         return Err(Error::Closed);
     }
     if is_said_again(&mut tx, &conversation, said, &digest, now).await? {
-        return Err(Error::MessageInvalid("you have just said this twice; we have read it".to_owned()));
+        return Err(Error::SaidAgain);
     }
     if !store::has_spoken(&mut tx, id).await? {
         // Only now has a conversation taken place; that a panel opened by itself says nothing about her.
@@ -502,15 +528,10 @@ fn check_length(said: &Said) -> Result<(), Error> {
         Said::Slot { .. } | Said::HumanRequested | Said::StopRequested => return Ok(()),
     };
     if body::is_blank(&body::plain(text)) {
-        return Err(Error::MessageInvalid("the message is empty".to_owned()));
+        return Err(Error::MessageEmpty);
     }
     let count = text.chars().count();
-    if count > MESSAGE_LENGTH {
-        return Err(Error::MessageInvalid(format!(
-            "it has {count} characters, and {MESSAGE_LENGTH} fit into one message; send it in two"
-        )));
-    }
-    Ok(())
+    if count > MESSAGE_LENGTH { Err(Error::MessageLong(count)) } else { Ok(()) }
 }
 
 /// Whether a person would read the same words from her for the third time within [`SAME_MS`].
@@ -876,12 +897,18 @@ pub async fn transcript(
     }
 }
 
-/// Notes up to where somebody has read.
+/// Notes up to where somebody has read. A number that the log does not have was read in another log: in the one that stood
+/// here before the store was put back, or in somebody's imagination.
 ///
 /// # Errors
-/// As the store says.
+/// [`Error::SequenceUnknown`], [`Error::Unknown`].
 pub async fn read(room: &Room, id: ConversationId, reader: Author, seq: i64) -> Result<(), Error> {
     let mut tx = room.stores.db.begin().await?;
+    // The head only grows: whoever has just read the newest entry is not refused by a transaction that is younger.
+    let head = store::head(&mut tx, id, reader).await?.ok_or(Error::Unknown)?.head;
+    if !(0..=head).contains(&seq) {
+        return Err(Error::SequenceUnknown);
+    }
     let is_new = store::set_read(&mut tx, id, reader, seq).await?;
     tx.commit().await?;
     if is_new {

@@ -1,10 +1,12 @@
-//! A conversation goes on on another device, by a link that stands in a mail to its visitor.
+//! A conversation goes on on another device, by a link: one that stands in a mail to its visitor, or one that she takes along
+//! from the device on which she talks.
 //!
-//! The link travels only with the transcript, so it tells whoever opens it nothing that the mail has not told. Opening it
-//! shows a page; her press on its button is what opens the conversation there. Whoever goes on by a link is at most
-//! [`Trust::Clicked`]: nothing that is stored about a person is used from then on. That device is told no visitor's id, so
-//! it becomes nobody's. Each new link makes the one before worthless; somebody of the company can withdraw it; it ends
-//! with the conversation.
+//! The link in a mail travels only with the transcript, so it tells whoever opens it nothing that the mail has not told; the
+//! one that she takes along tells nothing that she does not read on the same screen. Opening it shows a page; her press on
+//! its button is what opens the conversation there. Whoever goes on by a link is at most [`Trust::Clicked`]: nothing that is
+//! stored about a person is used from then on. That device is told no visitor's id, so it becomes nobody's, and it makes no
+//! links of its own. Each new link makes the one before worthless; she and the company can withdraw it; it ends with the
+//! conversation.
 
 use super::body::Mode;
 use super::{Conversation, Error, Opened, Room, TOKEN_MS, locked, store};
@@ -30,6 +32,47 @@ pub fn path(keys: &Keys, conversation: &Conversation, now: Timestamp) -> Option<
     let mut claims = Keys::claims(conversation.id.to_string(), now, now.plus_ms(LINK_MS));
     claims.nonce = conversation.resume_key.clone().filter(|_| conversation.mode != Mode::Closed)?;
     Some(format!("/chat/go/{}", keys.sign(Purpose::Resume, &claims)))
+}
+
+/// A link for whoever talks, to take along. The one before opens nothing any more.
+///
+/// # Errors
+/// [`Error::Closed`], and [`Error::NotConfirmed`] on a device on which a link was followed.
+pub async fn take_along(
+    room: &Room,
+    id: ConversationId,
+    token: &str,
+    now: Timestamp,
+) -> Result<(String, Timestamp), Error> {
+    renewable(room, token, now)?;
+    let mut tx = room.stores.db.begin().await?;
+    let mut conversation = locked(&mut tx, id).await?;
+    renew(&mut conversation);
+    let path = path(&room.keys, &conversation, now).ok_or(Error::Closed)?;
+    let head = conversation.head;
+    store::save(&mut tx, &conversation, head, now).await?;
+    tx.commit().await?;
+    Ok((path, now.plus_ms(LINK_MS)))
+}
+
+/// Makes the link worthless that its visitor has taken along, or was sent. Nothing happens where there is none.
+///
+/// # Errors
+/// [`Error::NotConfirmed`] on a device on which a link was followed.
+pub async fn take_back(room: &Room, id: ConversationId, token: &str, now: Timestamp) -> Result<(), Error> {
+    renewable(room, token, now)?;
+    match withdraw(room, id, now).await {
+        Ok(()) | Err(Error::NotAllowed(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Links are made where the conversation began: a forwarded one would else live on by its own copies.
+///
+/// # Errors
+/// [`Error::NotConfirmed`] on a device on which a link was followed.
+fn renewable(room: &Room, token: &str, now: Timestamp) -> Result<(), Error> {
+    if is_elsewhere(room, token, now) { Err(Error::NotConfirmed) } else { Ok(()) }
 }
 
 /// The conversation that a link leads to. Reads only.
@@ -67,7 +110,8 @@ pub async fn go_on(room: &Room, token: &str, now: Timestamp) -> Result<Opened, E
     store::save(&mut tx, &conversation, head, now).await?;
     tx.commit().await?;
     // Without the visitor's id: this device is not hers because she reads her mail on it.
-    let claims = Keys::claims(id.to_string(), now, now.plus_ms(TOKEN_MS));
+    let mut claims = Keys::claims(id.to_string(), now, now.plus_ms(TOKEN_MS));
+    claims.language = Some(conversation.language);
     let token = room.keys.sign(Purpose::Conversation, &claims);
     Ok(Opened { conversation, token, is_new: false, is_known: false })
 }

@@ -217,6 +217,19 @@ impl Problem {
         Self { code: self.code, detail: self.detail.clone(), extras: self.extras.clone() }
     }
 
+    /// The same problem in other words: those of whoever reads it.
+    #[must_use]
+    pub fn saying(mut self, detail: String) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// A member of the document as a text has it in a hole.
+    pub fn extra(&self, name: &str) -> Option<String> {
+        let (_, value) = self.extras.iter().find(|(known, _)| *known == name)?;
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         self.code

@@ -3,7 +3,7 @@
 //!
 //! | helper | gives |
 //! |---|---|
-//! | `t "key" name=value … [default=value]` | the text of a key with its holes filled; `n=` chooses the plural |
+//! | `t "key" name=value … [default=id]` | the text of a key with its holes filled; `n=` chooses the plural; an id without a text is read with blanks |
 //! | `date at`, `short_date at`, `weekday_date at` | "21 November 2026", "21 Nov", "Saturday 21 November" |
 //! | `time at`, `datetime at`, `short_datetime at` | "20:45", "21 November 2026, 20:45", "21 Nov, 20:45" |
 //! | `zone_label at`, `machine at` | "Madrid (UTC+1)", "2026-11-21T20:45:00+01:00" |
@@ -166,10 +166,18 @@ fn translate(h: &Helper<'_>, ctx: &Context, texts: &Texts) -> Result<Value, Rend
     if let Some(found) = texts.get(language, &key, &values) {
         return Ok(found.into());
     }
-    match h.hash_get("default") {
-        Some(default) => Ok(default.value().clone()),
+    match h.hash_get("default").map(|default| default.value()) {
+        Some(Value::String(id)) => Ok(in_words(id).into()),
+        Some(default) => Ok(default.clone()),
         None => Err(wrong(format!("there is no text `{key}`"))),
     }
+}
+
+/// An id as it is read where nobody has given it words: `no_budget` is "no budget". Other texts stay as they are.
+pub fn in_words(id: &str) -> String {
+    let is_id =
+        id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '/' | '-'));
+    if is_id { id.replace('_', " ").replace('/', " · ") } else { id.to_owned() }
 }
 
 fn language(ctx: &Context) -> Language {

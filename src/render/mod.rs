@@ -16,7 +16,7 @@ mod texts;
 
 pub use dates::{Zone, duration};
 pub use files::{Asset, asset};
-pub use helpers::number;
+pub use helpers::{in_words, number};
 pub use texts::Texts;
 
 use std::sync::{Arc, LazyLock};

@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use crate::base::language::Language;
 use crate::bookings::team::Team;
+use crate::chat::Running;
 use crate::gates::Catalog;
 use crate::nurture::Sequences;
 use crate::stages;
@@ -40,6 +41,7 @@ pub struct Names<'a> {
     pub lifecycle: &'a stages::Definition,
     pub topics: &'a Topics,
     pub sequences: &'a Sequences,
+    pub flows: &'a Running,
 }
 
 impl Names<'_> {
@@ -66,6 +68,11 @@ impl Names<'_> {
     /// What letters are called.
     pub fn topic(&self, id: &str) -> String {
         self.topics.name(id, self.language).to_owned()
+    }
+
+    /// A flow's title.
+    pub fn flow(&self, id: &str) -> String {
+        self.flows.now().find(id).map_or_else(|| id.to_owned(), |flow| flow.title.clone())
     }
 
     /// A sequence's name.

@@ -92,7 +92,7 @@ pub async fn timeline(
         activities(q, names, contact, before).await?,
         watches(q, names, contact, before).await?,
         mails(q, contact, before).await?,
-        chats(q, contact, before).await?,
+        chats(q, names, contact, before).await?,
         intervals(q, names, contact, before).await?,
         consents(q, contact, before).await?,
     ];
@@ -271,7 +271,12 @@ async fn mails(q: &mut impl Queries, contact: ContactId, before: Timestamp) -> R
     entries.collect()
 }
 
-async fn chats(q: &mut impl Queries, contact: ContactId, before: Timestamp) -> Result<Vec<Entry>> {
+async fn chats(
+    q: &mut impl Queries,
+    names: &Names<'_>,
+    contact: ContactId,
+    before: Timestamp,
+) -> Result<Vec<Entry>> {
     let rows = q
         .query(
             sql!(
@@ -291,7 +296,7 @@ async fn chats(q: &mut impl Queries, contact: ContactId, before: Timestamp) -> R
             at: row.get("opened_at")?,
             what: What::Chat {
                 id: row.get("id")?,
-                flow: row.get("flow")?,
+                flow: row.get::<Option<String>>("flow")?.map(|flow| names.flow(&flow)),
                 mode: row.get("mode")?,
                 outcome: row.get("outcome")?,
                 messages: row.get("head")?,

@@ -88,6 +88,7 @@ impl Share {
             subject: self.id.to_string(),
             contact: None,
             visitor: None,
+            language: None,
             expires: self.expires_at.unwrap_or(NEVER),
             issued: self.created_at,
             nonce: self.nonce.clone(),

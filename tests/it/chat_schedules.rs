@@ -4,8 +4,8 @@
 //! Each schedule is drawn from a seed. Two nodes share one store (on SQLite they are one process that listens to the bus
 //! twice). Requests get lost on the way there or back, arrive twice, at both nodes at once, or find a node that dies in
 //! the middle of the turn; what readers are told is lost, doubled, late and out of order; lines are half open; the bus
-//! loses wake-ups or is away; tabs are reloaded and readers change nodes; people step in and out. A failing seed is
-//! named, and can be played again alone: SCHEDULE=17.
+//! loses wake-ups or is away; tabs are reloaded and readers change nodes; people step in and out; every eighth schedule
+//! ends in a call: one booking, one message to her, one line of the log. A failing seed is named, and can be played again alone: SCHEDULE=17.
 #![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
 use std::collections::VecDeque;
@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use embudo::base::ids::{AccountId, ConversationId, VisitorId, new_key};
 use embudo::chat::body::{Author, Said};
+use embudo::chat::live::learnt::{self, Learnt};
 use embudo::chat::{self, Agent};
+use embudo::storage::db::Queries;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -28,6 +30,9 @@ const SCHEDULES: u64 = 1_000;
 
 /// Conversations that go on at the same time, so that they also get into one another's way.
 const AT_ONCE: usize = 8;
+
+/// Of so many schedules one ends in a call: Mike offers times, and she takes one.
+const TO_A_CALL: u64 = 8;
 
 /// What waits to be sent, one thing at a time and in order, under an id that stays.
 #[derive(Default)]
@@ -209,8 +214,8 @@ impl Stage<'_> {
         }
     }
 
-    /// The network is well again: everything is sent and read. Then every client shows the same log.
-    async fn settle(&mut self, dice: &mut Dice) -> Result<(), String> {
+    /// The network is well again: everything is sent.
+    async fn send_all(&mut self, dice: &mut Dice) -> Result<(), String> {
         while !self.outbox.waiting.is_empty() {
             self.send(7, dice).await;
         }
@@ -222,6 +227,81 @@ impl Stage<'_> {
         while !self.agent_outbox.waiting.is_empty() {
             self.agent_send(7, dice).await;
         }
+        Ok(())
+    }
+
+    /// Mike learns who she is and offers times, and she takes one. His offer and her answer die, come twice and get lost.
+    async fn ends_in_a_call(&mut self, address: &str, dice: &mut Dice) -> Result<(), String> {
+        self.send_all(dice).await?;
+        let id = self.conversation();
+        let app = self.nodes[0].app.clone();
+        let (room, now) = (&app.room, app.clock.now());
+        let told = |error: chat::Error| error.to_string();
+        chat::accept(room, id, self.mike, now).await.map_err(told)?;
+        let learnt = Learnt { email: address, first_name: "", last_name: "" };
+        let mut tx = app.stores.db.begin().await.map_err(|error| error.to_string())?;
+        learnt::write_down(room, &mut tx, id, self.mike, learnt, now).await.map_err(told)?;
+        tx.commit().await.map_err(|error| error.to_string())?;
+        let offer = new_key();
+        loop {
+            let room = &self.nodes[dice.roll(2)].app.room;
+            let offered = chat::agent_suggest(room, id, self.mike, &offer, "These?", "discovery", now);
+            let steps = if dice.roll(3) == 0 { 1 + dice.roll(40) } else { usize::MAX };
+            if let Some(offered) = killed(steps, offered).await {
+                offered.map_err(told)?;
+                break;
+            }
+        }
+        self.agent_outbox.accepted.push(offer);
+        // Somebody may be faster: then others are offered.
+        for _ in 0..20 {
+            let head = usize::try_from(self.page(0, 0).await["head"].as_i64().unwrap()).unwrap();
+            let mut read = self.open_tab(0, Author::Visitor);
+            while read.last() < head {
+                let page = self.page(1, read.last()).await;
+                if !page["events"].as_array().unwrap().iter().all(|event| read.take(event)) {
+                    return Err(format!("the log has a gap: {page:#}"));
+                }
+            }
+            if read.log.iter().any(|event| event["body"]["type"] == "booked") {
+                return Ok(());
+            }
+            let asked = read.log.iter().rev().find(|event| event["body"]["input"]["kind"] == "slot");
+            let body = &asked.ok_or("no times are offered")?["body"];
+            let slots = body["input"]["slots"].as_array().unwrap();
+            let slot = &slots[dice.roll(slots.len())]["starts_at"];
+            let answer = json!({"type": "slot", "question": body["question"], "starts_at": slot});
+            self.outbox.waiting.push_back((new_key(), answer));
+            while !self.outbox.waiting.is_empty() {
+                let fate = dice.roll(8);
+                self.send(fate, dice).await;
+            }
+        }
+        Err("she is offered times, and none is hers".to_owned())
+    }
+
+    /// One call, one fact of which she is told, and one line of the log that says so.
+    async fn judge_call(&self, log: &[Value]) -> Result<(), String> {
+        let said = log.iter().filter(|event| event["body"]["type"] == "booked").count();
+        let failed = |error: embudo::storage::Error| error.to_string();
+        let mut db = self.nodes[0].app.stores.db.read();
+        let bookings = embudo::sql!("select id, state from bookings where conversation_id = $1");
+        let calls = db.query(bookings, embudo::params![self.conversation()]).await.map_err(failed)?;
+        let [call] = calls.as_slice() else { return Err(format!("there are {} calls", calls.len())) };
+        let (call, state): (String, String) =
+            (call.get("id").map_err(failed)?, call.get("state").map_err(failed)?);
+        let events =
+            embudo::sql!("select id from events where kind = 'booking_confirmed' and payload like $1");
+        let told = db.query(events, embudo::params![format!("%{call}%")]).await.map_err(failed)?.len();
+        match (said, state.as_str(), told) {
+            (1, "confirmed", 1) => Ok(()),
+            (said, state, told) => Err(format!("said {said} times, the call is {state}, told {told} times")),
+        }
+    }
+
+    /// The network is well again: everything is sent and read. Then every client shows the same log, which is given back.
+    async fn settle(&mut self, dice: &mut Dice) -> Result<Vec<Value>, String> {
+        self.send_all(dice).await?;
         let mut fresh = self.open_tab(0, Author::Visitor);
         let head = usize::try_from(self.page(0, 0).await["head"].as_i64().unwrap()).unwrap();
         while fresh.last() < head {
@@ -250,11 +330,12 @@ impl Stage<'_> {
             if let Some(now) = event["body"]["mode"].as_str() {
                 mode = now.to_owned();
             }
-            if event["author"]["kind"] == "bot" && mode == "human" {
+            // That a call is booked is said in the bot's name, whoever has offered the times.
+            if event["author"]["kind"] == "bot" && mode == "human" && event["body"]["type"] != "booked" {
                 return Err(format!("the bot spoke while a person did: {event}"));
             }
         }
-        Ok(())
+        Ok(fresh.log)
     }
 
     /// The client comes back where it was, by nothing but what the server tells it.
@@ -312,7 +393,7 @@ async fn whatever_the_network_does_and_whichever_node_dies_every_message_is_ther
     let mike = Agent { id: AccountId::new(), name: "Mike".to_owned() };
     let hire = embudo::sql!(
         "insert into accounts (id, email, name, role, password_hash, created_at)
-         values ($1, 'mike@faro.example', 'Mike', 'sdr', '', 0)"
+         values ($1, 'mike.chat@faro.example', 'Mike', 'sdr', '', 0)"
     );
     first.app.stores.db.execute(hire, embudo::params![mike.id]).await.unwrap();
     first.app.room.present(mike.id, first.now()).await.unwrap();
@@ -321,6 +402,16 @@ async fn whatever_the_network_does_and_whichever_node_dies_every_message_is_ther
     let played = stream::iter(seeds).map(|seed| play(&nodes, &mike, seed)).buffer_unordered(AT_ONCE);
     let said: usize = played.fold(0, |sum, said| async move { sum + said }).await;
     assert!(only.is_some() || said > 4_000, "the schedules say too little: {said}");
+    // What the facts of the calls bring about: each is one mail.
+    first.run_jobs().await;
+    let count = async |what| first.rows(what).await[0].get::<i64>("n").unwrap();
+    let calls =
+        "select count(*) as n from bookings where state = 'confirmed' and conversation_id is not null";
+    let calls = count(calls).await;
+    let mails = count("select count(*) as n from mails where template = 'booking_confirmed'").await;
+    println!("{said} messages, {calls} calls, {mails} confirmations");
+    assert_eq!(calls, mails);
+    assert!(only.is_some() || calls >= i64::try_from(SCHEDULES / 10).unwrap(), "few calls: {calls}");
 }
 
 /// Plays one schedule; returns how many messages were accepted in it.
@@ -351,6 +442,14 @@ async fn play(nodes: &[Node; 2], mike: &Agent, seed: u64) -> usize {
         // A few wrong answers in a row lead the flow on, and it may end: bring Mike back before that.
         let _ = chat::accept(&app.room, stage.conversation(), mike, app.clock.now()).await;
     }
-    stage.settle(&mut dice).await.unwrap_or_else(|wrong| panic!("SCHEDULE={seed}: {wrong}"));
+    let wants_a_call = seed.is_multiple_of(TO_A_CALL);
+    let played = async {
+        if wants_a_call {
+            stage.ends_in_a_call(&format!("reader{seed}@acme.example"), &mut dice).await?;
+        }
+        let log = stage.settle(&mut dice).await?;
+        if wants_a_call { stage.judge_call(&log).await } else { Ok(()) }
+    };
+    played.await.unwrap_or_else(|wrong| panic!("SCHEDULE={seed}: {wrong}"));
     stage.outbox.accepted.len() + stage.agent_outbox.accepted.len()
 }

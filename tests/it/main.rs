@@ -17,6 +17,7 @@ mod calendars;
 mod chat;
 mod chat_hostile;
 mod chat_nodes;
+mod chat_refusals;
 mod chat_schedules;
 mod chat_transports;
 mod chat_turns;

@@ -10,5 +10,8 @@ const { root, isNew } = place();
 if (isNew) {
   dress(root, style);
   follow(root.host as HTMLElement, widgetTheme());
-  root.querySelector('button')!.onclick = () => window.embudo!('chat', 'open');
+  const button = root.querySelector('button')!;
+  // What it opens is said from the beginning; chat.js goes on with it.
+  button.setAttribute('aria-expanded', 'false');
+  button.onclick = () => window.embudo!('chat', 'open');
 }

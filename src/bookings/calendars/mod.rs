@@ -430,6 +430,7 @@ pub async fn feed_path(q: &mut impl Queries, keys: &Keys, rep: &str) -> storage:
             subject: rep.to_owned(),
             contact: None,
             visitor: None,
+            language: None,
             expires,
             issued: created_at,
             nonce,

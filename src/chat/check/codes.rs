@@ -147,7 +147,8 @@ codes! {
     /// A branch that is never taken
     ///
     /// A branch above it is always taken before, or its condition can never hold. `n > 10` leaves nothing for `n > 20`
-    /// below it: put the narrower condition above the wider one.
+    /// below it: put the narrower condition above the wider one. The same condition twice, `false`, and what stands below
+    /// `true` are errors; a wider condition above a narrower one is a warning, and the flow runs.
     G211,
     /// All ways out lead to the same step
     ///

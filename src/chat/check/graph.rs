@@ -183,16 +183,17 @@ pub fn branches(flow: &Flow, report: &Report) {
                 let mut above = switch.branches.iter().take(index).map(|(above, _)| above);
                 if let Some(above) = above.find(|above| covers(above, expr)) {
                     let is_same = matches!(above.text().trim(), "true") || above.text().trim() == text;
-                    let message = match is_same {
-                        true => "this branch is never taken: one above it always is before".to_owned(),
-                        false => {
-                            format!(
-                                "this branch is never taken: where it holds, `{}` above does",
-                                above.text().trim()
-                            )
-                        }
+                    let noted = if is_same {
+                        let message = "this branch is never taken: one above it always is before";
+                        report.error(&target.at, "G211", message)
+                    } else {
+                        // The flow does what it says and loses nobody: no flow that runs is sent away for it.
+                        let above = above.text().trim();
+                        let message =
+                            format!("this branch is never taken: where it holds, `{above}` above does");
+                        report.warning(&target.at, "G211", message)
                     };
-                    report.error(&target.at, "G211", message).hint("take it out, or put it above the other");
+                    noted.hint("take it out, or put it above the other");
                 }
             }
         }

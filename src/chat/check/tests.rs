@@ -57,8 +57,7 @@ fn known() -> Known {
     }
 }
 
-/// The findings of a text, as `line:col CODE hint`.
-fn found(text: &str) -> Vec<String> {
+fn checked(text: &str) -> Report {
     let report = Report::new();
     if let Some(doc) = yaml::parse("f.yaml", text, &report)
         && let Some(flow) = Flow::read(&doc, &report)
@@ -66,6 +65,11 @@ fn found(text: &str) -> Vec<String> {
         all(&[flow], &known(), &report);
     }
     report
+}
+
+/// The findings of a text, as `line:col CODE hint`.
+fn found(text: &str) -> Vec<String> {
+    checked(text)
         .diagnostics()
         .into_iter()
         .map(|d| {
@@ -276,14 +280,15 @@ fn a_question_that_nobody_can_answer_is_told() {
     assert!(codes(&after("say: Goodbye.", "say: \"\"")).contains("Y004"));
 }
 
-/// The codes of a flow whose one switch has these conditions.
-fn of_branches(conditions: &[&str]) -> BTreeSet<String> {
+/// What is found in a flow whose one switch has these conditions: how bad it is, and its code.
+fn of_branches(conditions: &[&str]) -> BTreeSet<(String, String)> {
     let branches: String =
         conditions.iter().map(|one| format!("      - {{if: '{one}', goto: bye}}\n")).collect();
     let text = format!(
         "flow: f\ntitle: F\nlanguages: [en]\nvars: {{people: {{type: number, save: true}}}}\nevents: {{human_requested: bye}}\ndefaults: {{exhausted: bye, timeout: {{after: 5m, goto: bye}}}}\nsteps:\n  q: {{ask: How many?, var: people}}\n  by:\n    switch:\n{branches}      - {{else: other}}\n  other: {{say: Other., end: other}}\n  bye: {{say: Bye., end: bye}}\n"
     );
-    found(&text).iter().filter_map(|note| note.split(' ').nth(1)).map(str::to_owned).collect()
+    let found = checked(&text).diagnostics().into_iter();
+    found.map(|one| (one.severity.word().to_owned(), one.code.to_owned())).collect()
 }
 
 #[test]
@@ -296,7 +301,14 @@ fn a_branch_that_a_wider_one_above_it_leaves_nothing_for_is_told() {
         ["team.online > 1", "team.online > 4 && vars.people > 3.0"],
         ["vars.people != 3.0", "vars.people > 3.0"],
     ] {
-        assert_eq!(of_branches(&shadowed), ["G211".to_owned()].into(), "{shadowed:?}");
+        assert_eq!(
+            of_branches(&shadowed),
+            [("warning".to_owned(), "G211".to_owned())].into(),
+            "{shadowed:?}"
+        );
+    }
+    for dead in [["vars.people > 10.0", "vars.people > 10.0"], ["true", "vars.people > 10.0"]] {
+        assert_eq!(of_branches(&dead), [("error".to_owned(), "G211".to_owned())].into(), "{dead:?}");
     }
     for both in [
         ["vars.people > 20.0", "vars.people > 10.0"],
@@ -308,7 +320,7 @@ fn a_branch_that_a_wider_one_above_it_leaves_nothing_for_is_told() {
         ["!(vars.people > 10.0)", "vars.people > 20.0"],
         ["is_open(\"a\")", "is_open(\"b\")"],
     ] {
-        assert!(!of_branches(&both).contains("G211"), "{both:?}");
+        assert!(of_branches(&both).iter().all(|(_, code)| code != "G211"), "{both:?}");
     }
 }
 

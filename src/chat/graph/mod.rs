@@ -187,7 +187,7 @@ impl<'l> Label<'l> {
 }
 
 /// A text without the signs of its holes: `Hello{{#if name}}, {{name}}{{/if}}` reads `Hello, name`.
-fn told(text: &str) -> String {
+pub fn told(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {

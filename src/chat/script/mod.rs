@@ -277,7 +277,7 @@ mod tests {
                 "7: expected \"Hello.\", came \"Bye.\"",
                 "8: nobody expected the end (done)",
                 "9: expected the end (done), nothing came",
-                "10: expected the end \"other\", it stands at bye (Some(\"done\"))",
+                "10: expected the end \"other\", it ended as \"done\" at bye",
             ]
         );
     }

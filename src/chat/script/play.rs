@@ -320,9 +320,12 @@ impl Expect {
         if let Some(end) = &self.end
             && state.outcome.as_deref() != Some(&end.value)
         {
-            let (step, outcome) = (&state.step, &state.outcome);
-            let message = format!("expected the end \"{}\", it stands at {step} ({outcome:?})", end.value);
-            fail(&end.at, message);
+            let step = &state.step;
+            let came = match &state.outcome {
+                Some(outcome) => format!("it ended as \"{outcome}\" at {step}"),
+                None => format!("it is not over and stands at {step}"),
+            };
+            fail(&end.at, format!("expected the end \"{}\", {came}", end.value));
         }
         if let Some(at) = &self.at
             && state.step != at.value

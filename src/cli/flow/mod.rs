@@ -123,7 +123,11 @@ fn flows(config: &Config) -> anyhow::Result<Flows> {
 fn named<'f>(flows: &'f Flows, name: &str) -> anyhow::Result<&'f Flow> {
     let all: Vec<&str> = flows.all().iter().map(|flow| flow.id.as_str()).collect();
     let found = flows.find(name).map(AsRef::as_ref);
-    found.with_context(|| format!("there is no flow \"{name}\"; there is {}", all.join(", ")))
+    let others = match all.as_slice() {
+        [] => "there are none in the folder of `definitions.flows`".to_owned(),
+        some => format!("there is {}", some.join(", ")),
+    };
+    found.with_context(|| format!("there is no flow \"{name}\"; {others}"))
 }
 
 /// Somebody for whom every flow has something to say.

@@ -1,12 +1,12 @@
 //! What visitors do.
 
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-use super::Hub;
+use super::{Hub, refusal};
 use crate::base::ids::{ConversationId, VisitorId};
 use crate::base::language::Language;
 use crate::base::network::network_of;
@@ -81,7 +81,7 @@ pub async fn trigger(
         let offers: Vec<Json> = offers.iter().map(offered).collect();
         Ok(HttpResponse::Ok().json(json!({ "offers": offers })))
     };
-    finished(&app, &request, answer.await)
+    begun(&app, &request, &body, answer.await)
 }
 
 /// A flow and the moment for which it waits. Where nothing else is waited for there is always a time.
@@ -128,7 +128,7 @@ pub async fn open(
             "known": opened.is_known,
         })))
     };
-    finished(&app, &request, answer.await)
+    begun(&app, &request, &body, answer.await)
 }
 
 /// `POST /v1/chat/{conversation}/messages`.
@@ -295,9 +295,33 @@ pub fn parsed<T: DeserializeOwned>(body: &[u8], code: &'static str) -> Result<T,
     serde_json::from_slice(body).map_err(|error| Problem::unread(code, &error))
 }
 
-/// An answer with what every answer of these doors carries.
+/// An answer with what every answer of these doors carries; a refusal is said to whoever talks.
 pub fn finished(app: &Shared, request: &HttpRequest, answer: Result<HttpResponse, Problem>) -> HttpResponse {
-    let mut response = answer.unwrap_or_else(|problem| problem.error_response());
+    said(app, request, answer, || refusal::language(app, request))
+}
+
+/// The same for doors that ask for no token yet: what she sends says in which language.
+fn begun(
+    app: &Shared,
+    request: &HttpRequest,
+    body: &[u8],
+    answer: Result<HttpResponse, Problem>,
+) -> HttpResponse {
+    said(app, request, answer, || refusal::language_of(app, request, body))
+}
+
+fn said(
+    app: &Shared,
+    request: &HttpRequest,
+    answer: Result<HttpResponse, Problem>,
+    language: impl FnOnce() -> Language,
+) -> HttpResponse {
+    let mut response = answer.unwrap_or_else(|problem| {
+        let language = language();
+        let mut refused = refusal::told(app, language, problem).error_response();
+        refused.headers_mut().insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.code()));
+        refused
+    });
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     cors::sites(app, request, response.headers_mut());
     response

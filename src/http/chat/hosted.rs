@@ -13,14 +13,14 @@ use crate::http::{Shared, not_found};
 /// `GET /chat`: whoever answers when the chat is opened.
 pub(super) async fn page(app: Shared, request: HttpRequest) -> HttpResponse {
     let frame = Frame::of(&app, &request, None);
-    room(&frame, json!({}))
+    room(&app, &frame, json!({}))
 }
 
 /// `GET /chat/{flow}`: with a flow of choice, if it is one for her.
 pub(super) async fn of_flow(app: Shared, request: HttpRequest, flow: web::Path<String>) -> HttpResponse {
     let frame = Frame::of(&app, &request, None);
     match app.room.flows.now().find(&flow).filter(|flow| flow.trigger.is_some()) {
-        Some(flow) => room(&frame, json!({ "flow": flow.id })),
+        Some(flow) => room(&app, &frame, json!({ "flow": flow.id })),
         None => frame.problem(&not_found()),
     }
 }
@@ -52,9 +52,9 @@ pub(super) async fn go_on(app: Shared, request: HttpRequest, token: web::Path<St
             );
             let kept = json!({
                 "conversation": conversation.id, "token": opened.token, "open": true,
-                "language": conversation.language,
+                "language": conversation.language, "elsewhere": true,
             });
-            room(&frame, json!({ "kept": kept.to_string() }))
+            room(&app, &frame, json!({ "kept": kept.to_string() }))
         }
         Err(error) => refused(&frame, error),
     }
@@ -69,9 +69,13 @@ fn refused(frame: &Frame<'_>, error: chat::Error) -> HttpResponse {
     }
 }
 
-fn room(frame: &Frame<'_>, more: Json) -> HttpResponse {
+fn room(app: &Shared, frame: &Frame<'_>, more: Json) -> HttpResponse {
     let Some(site) = frame.site else { return frame.problem(&not_found()) };
-    let mut fields = json!({ "key": site.key, "flow": null, "kept": null });
+    // Whoever has no JavaScript cannot chat; a call can be booked without it.
+    let call = app.team.meetings.first();
+    let call =
+        call.map(|meeting| format!("/book/{}?site={}&lang={}", meeting.id, site.key, frame.language.code()));
+    let mut fields = json!({ "key": site.key, "flow": null, "kept": null, "call": call });
     if let (Json::Object(fields), Json::Object(more)) = (&mut fields, more) {
         fields.extend(more);
     }

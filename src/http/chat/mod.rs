@@ -5,6 +5,7 @@ mod doors;
 mod follow;
 mod hosted;
 mod hub;
+mod refusal;
 mod stream;
 
 pub use follow::{BEAT, Following, Frame, Piece};
@@ -41,6 +42,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(post("/v1/chat/{conversation}/read").route(web::post().to(doors::read)))
         .service(post("/v1/chat/{conversation}/rating").route(web::post().to(after::rate)))
         .service(post("/v1/chat/{conversation}/transcript").route(web::post().to(after::transcript)))
+        .service(post("/v1/chat/{conversation}/link").route(web::post().to(after::link)))
         .service(post("/v1/chat/{conversation}/events").route(web::get().to(stream::poll)))
         .service(post("/v1/chat/{conversation}/stream").route(web::get().to(stream::open)));
 }

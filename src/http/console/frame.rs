@@ -18,6 +18,7 @@ use crate::http::Shared;
 use crate::http::error::{Problem, html};
 use crate::http::request;
 use crate::notify;
+use crate::render::in_words;
 use crate::reports::{Extent, Names, inbox};
 
 /// The session's cookie: the first on a server that is reached by https, the second on one that is not.
@@ -70,6 +71,7 @@ impl Reader {
             lifecycle: &self.app.lifecycle,
             topics: &self.app.desk.topics,
             sequences: &self.app.desk.sequences,
+            flows: &self.app.room.flows,
         }
     }
 
@@ -215,6 +217,11 @@ impl Reader {
     /// A text in the reader's language.
     pub fn text(&self, key: &str) -> Option<String> {
         self.app.templates.texts().get(self.account.language, key, &[])
+    }
+
+    /// The word for an id under a key; an id that nobody has given words is read as one.
+    pub fn word(&self, key: &str, id: &str) -> String {
+        self.text(&format!("{key}.{id}")).unwrap_or_else(|| in_words(id))
     }
 
     /// A text in some language, its holes filled.

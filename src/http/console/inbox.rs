@@ -207,7 +207,8 @@ fn said(reader: &Reader, message: &Message) -> Json {
     let line = &message.line;
     let key = |name: &str| format!("console.inbox.{name}");
     let name = || [("name", line.text.clone().unwrap_or_default())];
-    let outcome = || [("outcome", line.text.clone().unwrap_or_default())];
+    let word = |outcome: &str| reader.word("console.chat_outcome", outcome);
+    let outcome = || [("outcome", line.text.as_deref().map(word).unwrap_or_default())];
     let (note, text) = match (line.status, line.note) {
         (Some(status), _) => {
             let status = if status == "human" && line.text.is_none() { "someone" } else { status };

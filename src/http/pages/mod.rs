@@ -10,7 +10,7 @@ use super::error::{Problem, html};
 use super::request;
 use crate::base::language::Language;
 use crate::base::time::zone;
-use crate::render;
+use crate::render::{self, Texts};
 use crate::sites::Site;
 
 /// Mounts the files that hosted pages and the console link to.
@@ -148,12 +148,9 @@ impl<'a> Frame<'a> {
         (of("title"), of("text"))
     }
 
-    /// How long to wait, in words: seconds, or minutes where they are many.
+    /// How long to wait, in words.
     pub fn wait_of(&self, problem: &Problem) -> Option<String> {
-        let wait_s = problem.wait_s()?;
-        let (key, n) = if wait_s < 90 { ("seconds", wait_s) } else { ("minutes", (wait_s + 59) / 60) };
-        let key = format!("problems.{key}");
-        self.app.templates.texts().get(self.language, &key, &[("n", n.to_string())])
+        wait_of(self.app.templates.texts(), self.language, problem)
     }
 
     /// What a problem says to people, for a page that shows it beside what was typed.
@@ -185,6 +182,13 @@ impl<'a> Frame<'a> {
         let robots = actix_web::http::header::HeaderName::from_static("x-robots-tag");
         headers.insert(robots, actix_web::http::header::HeaderValue::from_static("noindex, nofollow"));
     }
+}
+
+/// How long to wait before it is worth trying again, in words: seconds, or minutes where they are many.
+pub fn wait_of(texts: &Texts, language: Language, problem: &Problem) -> Option<String> {
+    let wait_s = problem.wait_s()?;
+    let (key, n) = if wait_s < 90 { ("seconds", wait_s) } else { ("minutes", (wait_s + 59) / 60) };
+    texts.get(language, &format!("problems.{key}"), &[("n", n.to_string())])
 }
 
 fn or_null(text: &str) -> Option<&str> {

@@ -123,6 +123,23 @@ test('pages/booking-unfolded', async ({ studio, language }) => {
   await studio.shoot(page, 'pages/booking-unfolded')
 })
 
+// ---- the chat -------------------------------------------------------------------------------------
+
+test('pages/chat', async ({ studio, language }) => {
+  const page = await studio.open(in_(language, '/chat/welcome'))
+  const panel = page.locator('embudo-chat #panel')
+  await expect(panel.locator('.choices').getByRole('button').first()).toBeVisible()
+  await studio.shoot(page, 'pages/chat', { fullPage: false })
+  await page.locator('[data-along]').click()
+  await expect(page.locator('.chat-dialog input')).toHaveValue(/\/chat\/go\//)
+  await studio.shoot(page, 'pages/chat-along', { fullPage: false })
+  const link = await page.locator('.chat-dialog input').inputValue()
+  await page.locator('[data-along-close]').click()
+  await panel.locator('.head .tool').last().click()
+  await studio.shoot(page, 'pages/chat-away')
+  await studio.shoot(await studio.open(in_(language, new URL(link).pathname)), 'pages/chat-resume')
+})
+
 // ---- what went wrong ------------------------------------------------------------------------------
 
 for (const [name, path] of [['not-found', '/f/nothing'], ['link-unknown', '/b/not-a-token'], ['link-unknown-file', '/d/not-a-token']] as const) {

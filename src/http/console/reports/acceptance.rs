@@ -38,8 +38,8 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         ])
     });
     let reasons = now.reasons.iter().map(|reason| {
-        let known = view.reader.text(&format!("console.reason.{}", reason.reason));
-        Row::of(vec![Cell::text(known.unwrap_or_else(|| reason.reason.clone())), Cell::count(reason.n)])
+        let word = view.reader.word("console.reason", &reason.reason);
+        Row::of(vec![Cell::text(word), Cell::count(reason.n)])
     });
     let card = |word, pick: fn(&Acceptance) -> Cell, more| Card {
         word,

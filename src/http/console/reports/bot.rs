@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::View;
 use super::sheet::{Card, Cell, More, Picture, Row, Sheet, Step, Table};
 use crate::chat::flow::Flow;
-use crate::chat::graph::Graph;
+use crate::chat::graph::{self, Graph};
 use crate::http::error::Problem;
+use crate::render::in_words;
 use crate::reports::journeys::Span;
 use crate::reports::journeys::chats::{self, Numbers, Report};
 use crate::reports::journeys::splits;
@@ -47,7 +48,9 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
     let ends = now.by_flow.get(chosen).map(|flow| &flow.numbers.outcomes).into_iter().flatten();
     let mut ends: Vec<(&String, &usize)> = ends.collect();
     ends.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
-    let ends = ends.into_iter().map(|(outcome, n)| Row::of(vec![Cell::text(outcome), Cell::count(*n)]));
+    let ends = ends.into_iter().map(|(outcome, n)| {
+        Row::of(vec![Cell::text(view.reader.word("console.chat_outcome", outcome)), Cell::count(*n)])
+    });
     let mut tables = vec![
         Table {
             word: "flows",
@@ -65,7 +68,7 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         Table {
             word: "steps",
             heads: vec!["step", "reached", "ended", "lost_rate", "waiting"],
-            rows: step_rows(&steps),
+            rows: step_rows(view, flows.find(chosen).map(AsRef::as_ref), &steps),
         },
         Table { word: "outcomes", heads: vec!["outcome", "conversations"], rows: ends.collect() },
     ];
@@ -100,14 +103,24 @@ async fn told(view: &View<'_>, span: Span) -> Result<Report, Problem> {
     Ok(chats::chats(&talks))
 }
 
-fn step_rows(steps: &BTreeMap<String, chats::Step>) -> Vec<Row> {
+/// What a step is called: what it says, else its id as it is read.
+fn name_of(view: &View<'_>, flow: Option<&Flow>, id: &str) -> String {
+    let step = flow.and_then(|flow| flow.steps.iter().find(|step| step.id == id));
+    let words = step.and_then(|step| {
+        let words = step.verb.words();
+        words.first().map(|words| graph::told(words.plain(view.language())))
+    });
+    words.filter(|words| !words.is_empty()).unwrap_or_else(|| in_words(id))
+}
+
+fn step_rows(view: &View<'_>, flow: Option<&Flow>, steps: &BTreeMap<String, chats::Step>) -> Vec<Row> {
     let mut steps: Vec<(&String, &chats::Step)> = steps.iter().collect();
     steps.sort_by_key(|(_, step)| std::cmp::Reverse(step.reached));
     let rows = steps.into_iter().map(|(name, step)| {
         #[allow(clippy::cast_precision_loss, reason = "conversations are counted")]
         let lost = (step.reached > 0).then(|| step.ended as f64 / step.reached as f64);
         Row::of(vec![
-            Cell::text(name),
+            Cell::text(name_of(view, flow, name)),
             Cell::count(step.reached),
             Cell::count(step.ended),
             Cell::Share(lost),
@@ -132,16 +145,12 @@ fn drawn(view: &View<'_>, flow: Option<&Flow>, steps: &BTreeMap<String, chats::S
     order.extend(others.into_iter().map(|(id, _)| id));
     order.truncate(DRAWN);
     let place = |id: &str| order.iter().position(|known| *known == id);
-    let words = |id: &str| {
-        let node = graph.nodes.iter().find(|node| node.id == id);
-        node.map(|node| node.words.clone()).unwrap_or_default()
-    };
     let drawn = order.iter().filter_map(|id| {
         let step = steps.get(*id)?;
         let next = step.next.iter().filter_map(|(id, n)| place(id).map(|place| (place, *n)));
         Some(Step {
-            name: (*id).to_owned(),
-            words: words(id),
+            name: name_of(view, flow, id),
+            id: (*id).to_owned(),
             reached: step.reached,
             ended: step.ended,
             next: next.collect(),
@@ -157,7 +166,9 @@ async fn tried(view: &View<'_>, span: Span) -> Result<Option<Table>, Problem> {
     let told = splits::splits(&through);
     let arms =
         told.splits.iter().flat_map(|split| split.arms.iter().map(move |(name, arm)| (split, name, arm)));
+    let flows = view.reader.app.room.flows.now();
     let rows = arms.map(|(split, name, arm)| {
+        let step = name_of(view, flows.find(&split.flow).map(AsRef::as_ref), &split.step);
         let between = arm.booked_between.map_or_else(
             || "–".to_owned(),
             |(least, most)| {
@@ -166,7 +177,7 @@ async fn tried(view: &View<'_>, span: Span) -> Result<Option<Table>, Problem> {
             },
         );
         Row::of(vec![
-            Cell::text(format!("{} · {} · {name}", split.flow, split.step)),
+            Cell::text(format!("{} · {} · {}", view.reader.names().flow(&split.flow), step, in_words(name))),
             Cell::count(arm.conversations),
             Cell::count(arm.answered),
             Cell::count(arm.booked),

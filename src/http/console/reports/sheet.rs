@@ -188,8 +188,10 @@ pub struct HeatCell {
 
 /// A step of a flow in the order in which it is drawn.
 pub struct Step {
+    /// What it says, or what it is.
     pub name: String,
-    pub words: String,
+    /// What it is called in the flow's file.
+    pub id: String,
     pub reached: usize,
     pub ended: usize,
     /// Where conversations went on to, by place, and how many.
@@ -430,7 +432,7 @@ fn drawn_flow(steps: &[Step], language: Language) -> Json {
         json!({
             "y": px(middle(at)),
             "name": step.name,
-            "words": step.words,
+            "id": step.id,
             "reached": number(count(step.reached), language),
             "width": px(share_of(count(step.reached), count(most))),
             "lost_width": px(share_of(count(step.ended), count(most))),

@@ -327,7 +327,7 @@ pub fn read(text: &str) -> Result<List, Error> {
         if record.iter().all(str::is_empty) {
             continue;
         }
-        let at = record.position().map_or(0, |place| i64::try_from(place.line()).unwrap_or(i64::MAX));
+        let at = record.position().map_or(0, |place| line_of(text, place));
         let cells: Vec<String> =
             record.iter().take(MOST_COLUMNS).map(|cell| bare(cell).into_owned()).collect();
         match head {
@@ -353,6 +353,14 @@ pub fn read(text: &str) -> Result<List, Error> {
         mapping.push(target.filter(|target| !mapping.contains(&Some(*target))));
     }
     Ok(List { head, mapping, lines })
+}
+
+/// The line on which a record begins. The reader tells where it stood before: ends of lines and empty lines come first.
+fn line_of(text: &str, place: &csv::Position) -> i64 {
+    let from = usize::try_from(place.byte()).unwrap_or(usize::MAX);
+    let before = text.bytes().skip(from).take_while(|byte| matches!(byte, b'\n' | b'\r'));
+    let passed = before.filter(|byte| *byte == b'\n').count();
+    i64::try_from(place.line()).unwrap_or(i64::MAX).saturating_add(i64::try_from(passed).unwrap_or(0))
 }
 
 /// A cell without the mark that keeps spreadsheets from running it: our own files have it.

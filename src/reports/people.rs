@@ -1,7 +1,8 @@
 //! The list of contacts: searched, filtered, sorted, in pages that begin where the one before ended.
 //!
 //! A search that few answer to is read whole by its rarest word and sorted here; everything else walks along an index and
-//! stops when the page is full (docs/decisions/0026). Each statement takes the same conditions under the same numbers.
+//! stops when the page is full (docs/decisions/0026). Each statement takes the same conditions under the same numbers; who
+//! was merged and when somebody was seen is asked so that SQLite takes the index of the order, and not one of those.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -22,8 +23,10 @@ use crate::{params, sql};
 pub const PAGE: usize = 50;
 /// Nobody is counted beyond this: it is "more than".
 pub const COUNTED_MOST: i64 = 10_000;
-/// Those whom one word finds are read whole, if they are no more.
-const READ_WHOLE_MOST: i64 = COUNTED_MOST;
+/// The same where each has to be looked at to be counted.
+const LOOKED_AT_MOST: i64 = 1_000;
+/// What one word finds is read whole, if it stands in no more rows. Somebody has several words that begin alike.
+const READ_WHOLE_MOST: i64 = 20_000;
 /// What stands for nobody as an owner.
 pub const NO_OWNER: &str = "-";
 
@@ -342,7 +345,7 @@ async fn read_whole(q: &mut impl Queries, search: &Search, by: &By) -> Result<Ve
                      union
                      select k.id from contacts k where k.company_id = $22) as n
                  join contacts c on c.id = n.id
-                 where c.merged_into is null
+                 where coalesce(c.merged_into, '') = ''
                      and (cast($1 as text) is null or c.stage = $1)
                      and (cast($2 as text) is null or coalesce(c.owner_id, '-') = $2)
                      and (cast($3 as text) is null or exists (
@@ -365,7 +368,7 @@ async fn read_whole(q: &mut impl Queries, search: &Search, by: &By) -> Result<Ve
                          select d.contact_id from words w join visits s on s.campaign = w.id
                              join visitors d on d.id = s.visitor
                          where w.text = $9 and s.consent > 0))
-                     and c.last_seen_at >= $10 and c.last_seen_at < $11
+                     and c.last_seen_at + 0 >= $10 and c.last_seen_at + 0 < $11
                      and (cast($12 as text) is null
                          or exists (select 1 from contact_words w
                              where w.contact_id = c.id and w.word >= $12 and w.word < $13)
@@ -399,7 +402,7 @@ async fn walk_by_seen(q: &mut impl Queries, binds: &[Value]) -> Result<Vec<Row>>
         sql!(
             "select c.id, c.last_seen_at, c.created_at, c.sort_name
                  from contacts c
-                 where c.merged_into is null
+                 where coalesce(c.merged_into, '') = ''
                      and (cast($1 as text) is null or c.stage = $1)
                      and (cast($2 as text) is null or coalesce(c.owner_id, '-') = $2)
                      and (cast($3 as text) is null or exists (
@@ -422,7 +425,7 @@ async fn walk_by_seen(q: &mut impl Queries, binds: &[Value]) -> Result<Vec<Row>>
                          select d.contact_id from words w join visits s on s.campaign = w.id
                              join visitors d on d.id = s.visitor
                          where w.text = $9 and s.consent > 0))
-                     and c.last_seen_at >= $10 and c.last_seen_at < $11
+                     and c.last_seen_at + 0 >= $10 and c.last_seen_at + 0 < $11
                      and (cast($12 as text) is null
                          or exists (select 1 from contact_words w
                              where w.contact_id = c.id and w.word >= $12 and w.word < $13)
@@ -457,7 +460,7 @@ async fn walk_by_created(q: &mut impl Queries, binds: &[Value]) -> Result<Vec<Ro
         sql!(
             "select c.id, c.last_seen_at, c.created_at, c.sort_name
                  from contacts c
-                 where c.merged_into is null
+                 where coalesce(c.merged_into, '') = ''
                      and (cast($1 as text) is null or c.stage = $1)
                      and (cast($2 as text) is null or coalesce(c.owner_id, '-') = $2)
                      and (cast($3 as text) is null or exists (
@@ -480,7 +483,7 @@ async fn walk_by_created(q: &mut impl Queries, binds: &[Value]) -> Result<Vec<Ro
                          select d.contact_id from words w join visits s on s.campaign = w.id
                              join visitors d on d.id = s.visitor
                          where w.text = $9 and s.consent > 0))
-                     and c.last_seen_at >= $10 and c.last_seen_at < $11
+                     and c.last_seen_at + 0 >= $10 and c.last_seen_at + 0 < $11
                      and (cast($12 as text) is null
                          or exists (select 1 from contact_words w
                              where w.contact_id = c.id and w.word >= $12 and w.word < $13)
@@ -515,7 +518,7 @@ async fn walk_by_name(q: &mut impl Queries, binds: &[Value]) -> Result<Vec<Row>>
         sql!(
             "select c.id, c.last_seen_at, c.created_at, c.sort_name
                  from contacts c
-                 where c.merged_into is null
+                 where coalesce(c.merged_into, '') = ''
                      and (cast($1 as text) is null or c.stage = $1)
                      and (cast($2 as text) is null or coalesce(c.owner_id, '-') = $2)
                      and (cast($3 as text) is null or exists (
@@ -538,7 +541,7 @@ async fn walk_by_name(q: &mut impl Queries, binds: &[Value]) -> Result<Vec<Row>>
                          select d.contact_id from words w join visits s on s.campaign = w.id
                              join visitors d on d.id = s.visitor
                          where w.text = $9 and s.consent > 0))
-                     and c.last_seen_at >= $10 and c.last_seen_at < $11
+                     and c.last_seen_at + 0 >= $10 and c.last_seen_at + 0 < $11
                      and (cast($12 as text) is null
                          or exists (select 1 from contact_words w
                              where w.contact_id = c.id and w.word >= $12 and w.word < $13)
@@ -567,7 +570,7 @@ async fn walk_by_name(q: &mut impl Queries, binds: &[Value]) -> Result<Vec<Row>>
     .await
 }
 
-/// How many are found; [`COUNTED_MOST`] is as far as anybody counts.
+/// How many are found; [`COUNTED_MOST`] is as far as anybody counts, and less far where that takes long.
 ///
 /// # Errors
 /// As the store says.
@@ -575,15 +578,16 @@ pub async fn count(q: &mut impl Queries, search: &Search, found: &Found) -> Resu
     if let Some(count) = found.count {
         return Ok(count);
     }
+    let most = if search.is_everybody() { COUNTED_MOST } else { LOOKED_AT_MOST };
     let mut binds = search.binds();
-    binds.push(Value::Int(COUNTED_MOST + 1));
+    binds.push(Value::Int(most + 1));
     let row = q
         .query_opt(
             sql!(
                 "select count(*) as n from (
                      select c.id
                      from contacts c
-                 where c.merged_into is null
+                 where coalesce(c.merged_into, '') = ''
                      and (cast($1 as text) is null or c.stage = $1)
                      and (cast($2 as text) is null or coalesce(c.owner_id, '-') = $2)
                      and (cast($3 as text) is null or exists (
@@ -606,7 +610,7 @@ pub async fn count(q: &mut impl Queries, search: &Search, found: &Found) -> Resu
                          select d.contact_id from words w join visits s on s.campaign = w.id
                              join visitors d on d.id = s.visitor
                          where w.text = $9 and s.consent > 0))
-                     and c.last_seen_at >= $10 and c.last_seen_at < $11
+                     and c.last_seen_at + 0 >= $10 and c.last_seen_at + 0 < $11
                      and (cast($12 as text) is null
                          or exists (select 1 from contact_words w
                              where w.contact_id = c.id and w.word >= $12 and w.word < $13)
@@ -633,7 +637,7 @@ pub async fn count(q: &mut impl Queries, search: &Search, found: &Found) -> Resu
         )
         .await?;
     let n: i64 = row.map_or(Ok(0), |row| row.get("n"))?;
-    Ok(Count { n: n.min(COUNTED_MOST), is_more: n > COUNTED_MOST })
+    Ok(Count { n: n.min(most), is_more: n > most })
 }
 
 /// One row of the list.
@@ -712,7 +716,7 @@ pub async fn rows(q: &mut impl Queries, ids: &[ContactId]) -> Result<Vec<Person>
 pub async fn by_stage(q: &mut impl Queries) -> Result<Vec<(String, i64)>> {
     let rows = q
         .query(
-            sql!("select stage, count(*) as n from contacts where merged_into is null group by stage"),
+            sql!("select stage, count(*) as n from contacts where coalesce(merged_into, '') = '' group by stage"),
             params![],
         )
         .await?;

@@ -321,7 +321,7 @@ async fn people_who_came_before_there_were_words_are_found_after_a_while() {
 #[tokio::test]
 async fn everybody_who_is_found_is_given_to_somebody_and_taken_back_within_a_minute() {
     let app = TestApp::start().await;
-    let mike = agent(&app, Role::Sdr).await;
+    hire(&app, "sdr@faro.example", Role::Sdr, Language::En).await;
     hire(&app, "yuri@faro.example", Role::Ae, Language::En).await;
     let accounts = embudo::accounts::list(&mut app.app.stores.db.read()).await.expect("read");
     let of = |email: &str| accounts.iter().find(|it| it.email.as_str() == email).expect("hired").id;
@@ -333,6 +333,8 @@ async fn everybody_who_is_found_is_given_to_somebody_and_taken_back_within_a_min
     for n in 0..600 {
         known(&app, &format!("p{n}@many.example"), &[]).await;
     }
+    // After all of these minutes.
+    let mike = log_in(&app, "sdr@faro.example").await;
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     contacts::assign(&mut tx, ana, own).await.expect("assigned");
     tx.commit().await.expect("commits");

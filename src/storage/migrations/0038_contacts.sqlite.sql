@@ -23,11 +23,10 @@ create index company_words_word on company_words (word, company_id);
 create index contacts_unindexed on contacts (id) where is_indexed = 0;
 create index companies_unindexed on companies (id) where is_indexed = 0;
 create index companies_by_name on companies (sort_name, id);
--- Whoever was merged into another stands in no list.
-create index contacts_by_seen on contacts (last_seen_at, id) where merged_into is null;
-create index contacts_by_created on contacts (created_at, id) where merged_into is null;
-create index contacts_by_name on contacts (sort_name, id) where merged_into is null;
-create index contacts_by_stage on contacts (stage) where merged_into is null;
+create index contacts_by_seen on contacts (last_seen_at, id);
+create index contacts_by_created on contacts (created_at, id);
+create index contacts_by_name on contacts (sort_name, id);
+create index contacts_by_stage on contacts (stage, merged_into);
 
 -- Ways to look at the list of contacts that somebody saved: what stands in the address after the `?`.
 create table contact_views (

@@ -111,16 +111,20 @@ fn asked_clear(asked: &Asked) -> Vec<(&'static str, Option<String>)> {
 /// The stages as chips; how many stand in each is told where everybody is shown.
 async fn stages(reader: &Reader, asked: &Asked) -> Result<Vec<Json>, Problem> {
     let lifecycle = &reader.app.lifecycle;
-    let by_stage = people::by_stage(&mut reader.app.stores.db.read()).await?;
-    let count_of = |stage: &str| by_stage.iter().find(|(known, _)| known == stage).map_or(0, |(_, n)| *n);
     let mut others = asked.search.clone();
     others.stage = None;
+    // Counting them takes longer than finding somebody.
     let is_counted = others.is_everybody();
+    let by_stage = match is_counted {
+        true => people::by_stage(&mut reader.app.stores.db.read()).await?,
+        false => Vec::new(),
+    };
+    let count_of = |stage: &str| by_stage.iter().find(|(known, _)| known == stage).map_or(0, |(_, n)| *n);
     let in_order = lifecycle.stages.iter().map(|stage| stage.id.as_str());
     let beyond = by_stage.iter().map(|(stage, _)| stage.as_str());
     Ok(in_order
         .chain(beyond.filter(|stage| lifecycle.stage(stage).is_none()))
-        .filter(|stage| count_of(stage) > 0 || asked.search.stage.as_deref() == Some(*stage))
+        .filter(|stage| !is_counted || count_of(stage) > 0 || asked.search.stage.as_deref() == Some(*stage))
         .map(|stage| {
             json!({
                 "stage": stage,

@@ -112,6 +112,8 @@ ids! {
     AccountId,
     /// One activity of a visitor or contact.
     ActivityId,
+    /// Something that is done to everybody whom a search finds.
+    ActId,
     /// A key that a program sends.
     ApiKeyId,
     /// A hold or booking; the same for life.
@@ -142,6 +144,8 @@ ids! {
     HandoverId,
     /// One reported page view or event; drawn by the client.
     HitId,
+    /// A list of contacts that somebody brings.
+    ImportId,
     /// A piece of work in the durable queue.
     JobId,
     /// A mail that was or is to be sent.
@@ -158,6 +162,8 @@ ids! {
     SubmissionId,
     /// Something that somebody of the company is to do.
     TaskId,
+    /// A way to look at the list of contacts that somebody saved.
+    ViewId,
     /// One device epoch: a browser as long as one person uses it.
     VisitorId,
 }

@@ -5,6 +5,7 @@ pub mod consent;
 pub mod diagnostic;
 pub mod email;
 pub mod expr;
+pub mod fold;
 pub mod ids;
 pub mod language;
 pub mod live;

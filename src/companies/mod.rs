@@ -4,6 +4,7 @@
 //! value never replaces a stronger one.
 
 mod store;
+pub mod words;
 
 use serde::Serialize;
 
@@ -211,6 +212,9 @@ pub async fn set_field(tx: &mut Tx, company: CompanyId, told: &Told<'_>, now: Ti
     }
     store::put_field(tx, company, &told, now).await?;
     store::mirror(tx, company, name, value).await?;
+    if name == Name::Name {
+        words::index(tx, company).await?;
+    }
     if suggestion(tx, company, name).await?.is_some_and(|waiting| waiting.value == value) {
         store::drop_suggestion(tx, company, name).await?;
     }
@@ -229,6 +233,9 @@ pub async fn accept(tx: &mut Tx, company: CompanyId, name: Name, now: Timestamp)
     let told = Told { name, value, source, trust, contact: waiting.contact };
     store::put_field(tx, company, &told, now).await?;
     store::mirror(tx, company, name, value).await?;
+    if name == Name::Name {
+        words::index(tx, company).await?;
+    }
     store::drop_suggestion(tx, company, name).await?;
     Ok(true)
 }

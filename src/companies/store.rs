@@ -1,5 +1,7 @@
 //! The tables of companies.
 
+use std::collections::BTreeSet;
+
 use super::{Company, Field, Name, Told, head_count};
 use crate::base::ids::CompanyId;
 use crate::base::time::Timestamp;
@@ -63,17 +65,61 @@ pub async fn list(q: &mut impl Queries, text: &str, from: i64, most: i64) -> Res
 /// # Errors
 /// As the store says.
 pub async fn of_domain(tx: &mut Tx, domain: &str, now: Timestamp) -> Result<CompanyId> {
-    let name = super::name_guessed(domain);
-    tx.execute(
-        sql!(
-            "insert into companies (id, domain, name, created_at) values ($1, $2, $3, $4)
-             on conflict (domain) do nothing"
-        ),
-        params![CompanyId::new(), domain, name, now],
-    )
-    .await?;
+    let (id, name) = (CompanyId::new(), super::name_guessed(domain));
+    let made = tx
+        .execute(
+            sql!(
+                "insert into companies (id, domain, name, created_at) values ($1, $2, $3, $4)
+                 on conflict (domain) do nothing"
+            ),
+            params![id, domain, name, now],
+        )
+        .await?;
+    if made > 0 {
+        super::words::index(tx, id).await?;
+        return Ok(id);
+    }
     let row = tx.query_opt(sql!("select id from companies where domain = $1"), params![domain]).await?;
     row.ok_or_else(|| Error::Engine("a company vanished while it was made".to_owned()))?.get("id")
+}
+
+pub(super) async fn unindexed(q: &mut impl Queries, most: i64) -> Result<Vec<CompanyId>> {
+    let rows = q
+        .query(sql!("select id from companies where is_indexed = 0 order by id limit $1"), params![most])
+        .await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// Writes down what has changed and nothing else.
+pub(super) async fn write_words(
+    tx: &mut Tx,
+    company: CompanyId,
+    sort_name: &str,
+    words: &BTreeSet<String>,
+) -> Result<()> {
+    let rows =
+        tx.query(sql!("select word from company_words where company_id = $1"), params![company]).await?;
+    let known: BTreeSet<String> = rows.iter().map(|row| row.get("word")).collect::<Result<_>>()?;
+    for gone in known.difference(words) {
+        tx.execute(
+            sql!("delete from company_words where company_id = $1 and word = $2"),
+            params![company, gone],
+        )
+        .await?;
+    }
+    for word in words.difference(&known) {
+        tx.execute(
+            sql!("insert into company_words (company_id, word) values ($1, $2) on conflict do nothing"),
+            params![company, word],
+        )
+        .await?;
+    }
+    tx.execute(
+        sql!("update companies set sort_name = $2, is_indexed = 1 where id = $1"),
+        params![company, sort_name],
+    )
+    .await?;
+    Ok(())
 }
 
 fn field_of(row: &Row) -> Result<Field> {

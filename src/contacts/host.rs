@@ -4,7 +4,7 @@
 //! taken for one person: the second waits (`contested`) until somebody of the company says so, and sees nothing meanwhile.
 
 use super::token::HostUser;
-use super::{Error, Identification, Identified, bind, identify, set_field, store, survivor};
+use super::{Error, Identification, Identified, bind, identify, set_field, store, survivor, words};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::Timestamp;
 use crate::contacts::Trust;
@@ -42,6 +42,7 @@ pub async fn vouch(
             if store::find_by_email(tx, &user.email).await?.is_none() {
                 // She has another address there now. An address that is another contact's stays with that one.
                 store::identity::add_address(tx, contact.id, &user.email, "host", now).await?;
+                words::index(tx, contact.id).await?;
             }
             bind(tx, who, contact, false, now).await?
         }
@@ -112,6 +113,7 @@ pub async fn add_address(
         return Ok(known.id == survivor(tx, contact).await?);
     }
     store::identity::add_address(tx, contact, email, "person", now).await?;
+    words::index(tx, contact).await?;
     Ok(true)
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contact, Error as ContactError, Field, Trust, marks, store};
+use super::{Contact, Error as ContactError, Field, Trust, marks, store, words};
 use crate::base::coded::Coded;
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
@@ -229,6 +229,7 @@ pub async fn merge(
     }
     store::merges::insert(tx, survivor, merged, actor, &changes, now).await?;
     reroot(tx, merged, survivor, now).await?;
+    words::index(tx, survivor).await?;
     events::append(tx, &Event::ContactsMerged { contact: survivor, merged }, now).await?;
     marks::mark(tx, merged, marks::EVERYTHING, now).await?;
     marks::mark(tx, survivor, marks::EVERYTHING, now).await?;
@@ -304,6 +305,8 @@ pub async fn unmerge(tx: &mut Tx, merged: ContactId, actor: &str, now: Timestamp
     }
     store::merges::undo(tx, &found.id, actor, now).await?;
     reroot(tx, merged, merged, now).await?;
+    words::index(tx, survivor).await?;
+    words::index(tx, merged).await?;
     events::append(tx, &Event::ContactsUnmerged { contact: survivor, merged }, now).await?;
     marks::mark(tx, merged, marks::EVERYTHING, now).await?;
     marks::mark(tx, survivor, marks::EVERYTHING, now).await?;

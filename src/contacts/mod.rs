@@ -4,14 +4,18 @@
 //! device makes another person and another device epoch; two addresses are never merged by themselves; a weakly trusted
 //! value never replaces a stronger one.
 
+pub mod acts;
 pub mod codes;
 pub mod duplicates;
 pub mod host;
+pub mod import;
 pub mod ledger;
 pub mod marks;
 pub mod merge;
 mod store;
 pub mod token;
+pub mod views;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -272,7 +276,9 @@ async fn find_or_make(
         true => None,
         false => Some(companies::of_domain(tx, who.email.domain(), now).await?),
     };
-    Ok((store::insert(tx, who, company, now).await?, true))
+    let contact = store::insert(tx, who, company, now).await?;
+    words::index(tx, contact.id).await?;
+    Ok((contact, true))
 }
 
 /// Raises the trust in a device that is bound to this contact. A device bound to somebody else, or to nobody, stays as it
@@ -351,6 +357,9 @@ async fn set(tx: &mut Tx, id: ContactId, told: &Fact<'_>, now: Timestamp) -> Res
     store::put_field(tx, id, name, value, source, trust, is_current, now).await?;
     if is_current {
         store::mirror_field(tx, id, name, Some(value), now).await?;
+        if words::is_searched(name) {
+            words::index(tx, id).await?;
+        }
         marks::mark(tx, id, marks::FACTS, now).await?;
         tell_company(tx, id, name, value, source, trust, now).await?;
     }
@@ -464,6 +473,9 @@ pub async fn accept_suggestion(
     store::put_field(tx, contact, name, &waiting.value, "console", trust, true, now).await?;
     store::mirror_field(tx, contact, name, Some(&waiting.value), now).await?;
     store::drop_suggestion(tx, contact, name).await?;
+    if words::is_searched(name) {
+        words::index(tx, contact).await?;
+    }
     marks::mark(tx, contact, marks::FACTS, now).await?;
     tell_company(tx, contact, name, &waiting.value, "console", trust, now).await?;
     Ok(true)

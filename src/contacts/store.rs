@@ -1,7 +1,11 @@
 //! The tables of people, devices, facts and consents.
 
+pub(super) mod acts;
 pub(super) mod identity;
+pub(super) mod imports;
 pub(super) mod merges;
+pub(super) mod views;
+pub(super) mod words;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -164,6 +168,47 @@ pub const PERSONAL: &[Personal] = &[
             "delete from visitors where contact_id in (select own_id from contact_ids where contact_id = $1)"
         )),
         because: "",
+    },
+    Personal {
+        table: "contact_act_people",
+        export: None,
+        erase: Some(sql!(
+            "delete from contact_act_people
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "who looked after her before, for as long as it can be undone",
+    },
+    Personal {
+        table: "contact_import_lines",
+        export: None,
+        erase: Some(sql!(
+            "delete from contact_import_lines where email in (
+                 select email from contacts where id in (select own_id from contact_ids where contact_id = $1)
+                 union
+                 select email from contact_emails
+                 where contact_id in (select own_id from contact_ids where contact_id = $1))"
+        )),
+        because: "lines of a list that waits to be read; what was read of it is exported as facts",
+    },
+    Personal {
+        table: "contact_imports",
+        export: None,
+        erase: None,
+        because: "what a list's columns are called, and how many stood in it",
+    },
+    Personal {
+        table: "contact_views",
+        export: None,
+        erase: None,
+        because: "ways of the company's own people to look at the list",
+    },
+    Personal {
+        table: "contact_words",
+        export: None,
+        erase: Some(sql!(
+            "delete from contact_words where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "the words of what is exported elsewhere",
     },
     Personal {
         table: "contacts",

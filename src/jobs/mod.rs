@@ -4,6 +4,7 @@
 //! work rings ([`Tx::ring`](crate::storage::db::Tx::ring)), the bus carries it to every node ([`wake_on_news`]), and as a
 //! safety net it looks by itself once a second. [`drain`] does everything that is due now, for tests and for the end.
 
+mod acts;
 pub mod calendars;
 mod dispatch;
 mod earlier;

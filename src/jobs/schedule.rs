@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Worker, calendars, earlier, letters, queue, traffic};
+use super::{Worker, acts, calendars, earlier, letters, queue, traffic};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
 use crate::{
-    bookings, chat, contacts, gates, handovers, ingest, privacy, segments, sessions, stages, subscriptions,
-    webinars,
+    bookings, chat, companies, contacts, gates, handovers, ingest, privacy, segments, sessions, stages,
+    subscriptions, webinars,
 };
 
 /// Something that is done again and again; answers whether there was anything to do.
@@ -45,6 +45,21 @@ const CHORES: &[Chore] = &[
         name: "look_again_at_people",
         every_ms: SECOND_MS / 2,
         run: |worker, now| Box::pin(look_again_at_people(worker, now)),
+    },
+    Chore {
+        name: "write_down_words",
+        every_ms: SECOND_MS / 2,
+        run: |worker, now| Box::pin(write_down_words(worker, now)),
+    },
+    Chore {
+        name: "go_on_with_acts",
+        every_ms: SECOND_MS / 4,
+        run: |worker, now| Box::pin(acts::go_on(worker, now)),
+    },
+    Chore {
+        name: "take_lists_over",
+        every_ms: SECOND_MS / 4,
+        run: |worker, now| Box::pin(take_lists_over(worker, now)),
     },
     Chore {
         name: "hand_letters_over",
@@ -216,6 +231,17 @@ async fn look_again_at_people(worker: &Worker, now: Timestamp) -> anyhow::Result
     let desk = &worker.desk;
     let costs = &desk.segment_costs;
     Ok(segments::look_again(&desk.stores.db, &desk.lifecycle, &desk.segments, costs, now).await?)
+}
+
+/// For those who came before there was a search by words.
+async fn write_down_words(worker: &Worker, _now: Timestamp) -> anyhow::Result<bool> {
+    let db = &worker.desk.stores.db;
+    Ok(companies::words::index_rest(db).await? || contacts::words::index_rest(db).await?)
+}
+
+async fn take_lists_over(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let desk = &worker.desk;
+    Ok(contacts::import::work(&desk.stores.db, gates::is_country, now).await?.is_some())
 }
 
 async fn hand_letters_over(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -110,6 +110,14 @@ pub async fn changed(tx: &mut Tx, by: By, details: Json, now: Timestamp) -> Resu
     store::insert_audit(tx, &by.word(), Act::Changed.word(), None, &details, now).await
 }
 
+/// Writes down that a whole list was given out: the details say which, and how many stood in it.
+///
+/// # Errors
+/// As the store says.
+pub async fn exported_list(tx: &mut Tx, by: By, details: Json, now: Timestamp) -> Result<()> {
+    store::insert_audit(tx, &by.word(), Act::Exported.word(), None, &details, now).await
+}
+
 /// Writes down that somebody looked at a contact, wherever that was; once an hour, however often the page is loaded.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 
 pub mod attention;
 pub mod calls;
+pub mod companies;
 pub mod content;
 pub mod fresh;
 pub mod inbox;
@@ -128,12 +129,6 @@ fn name_of(row: &Row) -> Result<String> {
     Ok(row.get::<Option<String>>("email")?.unwrap_or_default())
 }
 
-/// A search text as a `like` pattern: found anywhere, wildcards taken literally (`escape '!'`).
-fn pattern(text: &str) -> String {
-    let escaped = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
-    format!("%{escaped}%")
-}
-
 /// A text with `*` for anything as a `like` pattern; everything else is taken literally (`escape '!'`).
 fn pattern_of(text: &str) -> String {
     text.replace('!', "!!").replace('%', "!%").replace('_', "!_").replace('*', "%")
@@ -142,11 +137,6 @@ fn pattern_of(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_search_for_a_percent_sign_finds_percent_signs() {
-        assert_eq!(pattern("100%_A!"), "%100!%!_a!!%");
-    }
 
     #[test]
     fn a_page_knows_its_place() {

@@ -11,7 +11,7 @@ pub mod store;
 pub mod suppression;
 pub mod topics;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use frequency::Frequency;
@@ -41,7 +41,7 @@ const ASK_PAUSE_MS: i64 = 10 * MINUTE_MS;
 const ASK_MOST: usize = 5;
 
 /// How far a subscription has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Somebody typed the address; its owner has not said anything.

@@ -23,7 +23,7 @@ for (const language of ['en', 'es'] as Language[]) {
 
     await test.step('from the page of a contact', async () => {
       await admin.go('/contacts')
-      await page.getByRole('table').getByRole('link').first().click()
+      await page.locator('.cell-main a').first().click()
       await page.getByRole('link', { name: words.fresh }).click()
       await page.locator('#new-rep').selectOption('mike')
       await page.locator('#new-meeting').selectOption('discovery')

@@ -7,6 +7,7 @@ use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use embudo::bookings::{self, Desk, Holder, Pick};
 use embudo::contacts::{self, Trust};
 use embudo::handovers::{self, Handover};
+use embudo::reports::people;
 use embudo::stages::{self, Actor, Decision};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -331,11 +332,11 @@ async fn a_telephone_call_is_noted_answers_the_clock_and_fills_in_when_they_want
     assert!(person.activities.iter().any(|activity| activity.kind == "call.held"));
     // What hurts and whom they look at is found again by the search.
     for text in ["finishes the", "lecturama"] {
-        let search =
-            embudo::reports::people::Search { text: Some(text.to_owned()), page: 1, ..Default::default() };
-        let found =
-            embudo::reports::people::people(&mut app.app.stores.db.read(), &search).await.expect("searched");
-        assert_eq!(found.len(), 1, "{text}");
+        let sought = Some(embudo::contacts::words::Sought::read(text));
+        let search = people::Search { text: sought, ..Default::default() };
+        let reads = &mut app.app.stores.db.read();
+        let found = people::find(reads, &search, people::Order::Seen, None, 9).await.expect("searched");
+        assert_eq!(found.ids.len(), 1, "{text}");
     }
 }
 

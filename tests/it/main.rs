@@ -28,6 +28,8 @@ mod consents;
 mod console;
 mod console_bookings;
 mod console_traffic;
+mod contacts_import;
+mod contacts_list;
 mod content;
 mod contracts;
 mod crm;

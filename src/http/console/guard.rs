@@ -9,7 +9,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use subtle::ConstantTimeEq;
 
 use super::frame::{Reader, SESSION_COOKIES, see};
-use super::{DOORS, login, password, settings};
+use super::{DOORS, contacts, login, password, settings};
 use crate::accounts::{self, Session};
 use crate::http::Shared;
 use crate::http::error::Problem;
@@ -93,7 +93,7 @@ async fn check(request: &mut ServiceRequest) -> Result<(), Problem> {
     }
     if door.method == Method::POST {
         check_origin(request.request(), &app)?;
-        check_token(request, &session).await?;
+        check_token(request, &session, door.path).await?;
     }
     Ok(())
 }
@@ -130,13 +130,17 @@ fn is_host_of(origin: &str, host: &str) -> bool {
 }
 
 /// The form's or the header's token must be the session's.
-async fn check_token(request: &mut ServiceRequest, session: &Session) -> Result<(), Problem> {
+async fn check_token(request: &mut ServiceRequest, session: &Session, door: &str) -> Result<(), Problem> {
     let mut given = request::header(request.request(), HeaderName::from_static("x-csrf-token")).to_owned();
     if given.is_empty() {
-        let body = request
-            .extract::<web::Bytes>()
-            .await
-            .map_err(|_| Problem::new("request.malformed", "The form is too large or broken off."))?;
+        let broken = || Problem::new("request.malformed", "The form is too large or broken off.");
+        let body = match contacts::longest_form(door) {
+            Some(most) => {
+                let payload = request.extract::<web::Payload>().await.map_err(|_| broken())?;
+                payload.to_bytes_limited(most).await.map_err(|_| broken())?.map_err(|_| broken())?
+            }
+            None => request.extract::<web::Bytes>().await.map_err(|_| broken())?,
+        };
         let field = url::form_urlencoded::parse(&body).find(|(name, _)| name == "csrf");
         given = field.map(|(_, value)| value.into_owned()).unwrap_or_default();
         request.set_payload(Payload::from(body));

@@ -7,6 +7,7 @@ mod addresses;
 mod booking;
 mod bookings;
 mod calendars;
+mod companies;
 mod contact;
 mod contact_letters;
 mod contact_team;
@@ -104,7 +105,23 @@ pub const DOORS: &[Door] = &[
     post("/console/calendars/{rep}/feed", May::SetOutcome),
     post("/console/calendars/{rep}/{calendar}/refresh", May::SetOutcome),
     post("/console/calendars/{rep}/{calendar}/remove", May::SetOutcome),
+    get("/console/companies", May::Look),
+    get("/console/companies/{company}", May::Look),
+    post("/console/companies/{company}/suggestion", May::Tend),
     get("/console/contacts", May::Look),
+    post("/console/contacts/acts", May::Tend),
+    get("/console/contacts/acts/{act}", May::Tend),
+    post("/console/contacts/acts/{act}/undo", May::Tend),
+    post("/console/contacts/columns", May::Look),
+    post("/console/contacts/export", May::Privacy),
+    get("/console/contacts/imports", May::Curate),
+    post("/console/contacts/imports", May::Curate),
+    get("/console/contacts/imports/{import}", May::Curate),
+    post("/console/contacts/imports/{import}/begin", May::Curate),
+    get("/console/contacts/imports/{import}/refused.csv", May::Curate),
+    post("/console/contacts/imports/{import}/stop", May::Curate),
+    post("/console/contacts/views", May::Look),
+    post("/console/contacts/views/{view}/delete", May::Look),
     get("/console/contacts/{contact}", May::Look),
     post("/console/contacts/{contact}/address", May::Tend),
     post("/console/contacts/{contact}/answers", May::Decide),
@@ -239,7 +256,23 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/language", web::post().to(login::language))
             .route("/events", web::get().to(events::stream))
             .route("/line", web::get().to(line::open))
+            .route("/companies", web::get().to(companies::list))
+            .route("/companies/{company}", web::get().to(companies::show))
+            .route("/companies/{company}/suggestion", web::post().to(companies::judge))
             .route("/contacts", web::get().to(contacts::show))
+            .route("/contacts/acts", web::post().to(contacts::acts::give))
+            .route("/contacts/acts/{act}", web::get().to(contacts::acts::show))
+            .route("/contacts/acts/{act}/undo", web::post().to(contacts::acts::undo))
+            .route("/contacts/columns", web::post().to(contacts::columns))
+            .route("/contacts/export", web::post().to(contacts::export))
+            .route("/contacts/imports", web::get().to(contacts::imports::choose))
+            .route("/contacts/imports", web::post().to(contacts::imports::bring))
+            .route("/contacts/imports/{import}", web::get().to(contacts::imports::show))
+            .route("/contacts/imports/{import}/begin", web::post().to(contacts::imports::begin))
+            .route("/contacts/imports/{import}/refused.csv", web::get().to(contacts::imports::refused))
+            .route("/contacts/imports/{import}/stop", web::post().to(contacts::imports::stop))
+            .route("/contacts/views", web::post().to(contacts::save))
+            .route("/contacts/views/{view}/delete", web::post().to(contacts::remove))
             .route("/contacts/{contact}", web::get().to(contact::show))
             .route("/contacts/{contact}/address", web::post().to(people::address))
             .route("/contacts/{contact}/answers", web::post().to(contact_team::learn))

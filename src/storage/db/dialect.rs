@@ -1,9 +1,23 @@
 //! The few words in which the engines differ.
 
+/// `{each $1}`: the entries of a list that is bound as JSON, as rows with the column `value`.
+const EACH: &str = "{each ";
+
+fn each(text: &str, before: &str, after: &str) -> String {
+    let mut parts = text.split(EACH);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (bind, rest) = part.split_once('}').unwrap_or((part, ""));
+        out.extend([before, bind, after, rest]);
+    }
+    out
+}
+
 /// The text as SQLite takes it: numbered binds `?1`, no row locks (there is one writer).
 pub(super) fn sqlite(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut letters = text.replace("{skip_locked}", "").chars().collect::<Vec<_>>().into_iter().peekable();
+    let text = each(&text.replace("{skip_locked}", ""), "json_each(", ")");
+    let mut letters = text.chars().collect::<Vec<_>>().into_iter().peekable();
     let mut in_quotes = false;
     while let Some(letter) = letters.next() {
         in_quotes ^= letter == '\'';
@@ -15,7 +29,8 @@ pub(super) fn sqlite(text: &str) -> String {
 
 /// The text as PostgreSQL takes it.
 pub(super) fn postgres(text: &str) -> String {
-    text.replace("{skip_locked}", "for update skip locked")
+    let text = text.replace("{skip_locked}", "for update skip locked");
+    each(&text, "json_array_elements_text(cast(cast(", " as text) as json))")
 }
 
 #[cfg(test)]
@@ -25,6 +40,14 @@ mod tests {
     #[test]
     fn binds_are_numbered_and_quoted_dollars_stay() {
         assert_eq!(sqlite("select $2, '$1', $1 {skip_locked}"), "select ?2, '$1', ?1 ");
+        assert_eq!(
+            sqlite("where id in (select value from {each $2}) x"),
+            "where id in (select value from json_each(?2)) x"
+        );
+        assert_eq!(
+            postgres("in (select value from {each $2})"),
+            "in (select value from json_array_elements_text(cast(cast($2 as text) as json)))"
+        );
         assert_eq!(postgres("select $1 {skip_locked}"), "select $1 for update skip locked");
     }
 }

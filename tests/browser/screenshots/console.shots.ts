@@ -7,6 +7,8 @@ const PAGES: [name: string, path: string, who?: 'admin' | 'mike' | 'yuri'][] = [
   ['today', ''],
   ['contacts', '/contacts'],
   ['contacts-stage', '/contacts?stage=customer'],
+  ['contacts-filtered', '/contacts?owner=-&seen=30&sort=name'],
+  ['contacts-imports', '/contacts/imports'],
   ['contacts-none-found', '/contacts?q=nobody-has-this-name'],
   ['work', '/work', 'mike'],
   ['work-all', '/work?view=all&tasks=all'],

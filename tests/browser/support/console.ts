@@ -98,7 +98,7 @@ export class Console {
   /** Opens the contact with this address by searching for it. */
   async openContact(email: string): Promise<Contact> {
     await this.go(`/contacts?q=${encodeURIComponent(email)}`)
-    await this.page.getByRole('table').getByRole('link').first().click()
+    await this.page.locator('.cell-main a').first().click()
     await expect(this.page.locator('#contact')).toContainText(email)
     return new Contact(this.page)
   }

@@ -245,7 +245,9 @@ async fn published_keys_of_both_kinds_are_found_and_everything_else_in_their_pla
 const RELAY: (&str, Zone) = ("smtp.relay.example", Zone::A([9, 9, 9, 25]));
 
 /// What the DNS says, and of which finding that is which verdict, with words of its line.
-const JUDGED: &[(&[(&str, Zone)], &str, &str, &str)] = &[
+type Judged = (&'static [(&'static str, Zone)], &'static str, &'static str, &'static str);
+
+const JUDGED: &[Judged] = &[
     (
         &[("_dmarc.faro.example", Zone::Txt("v=DMARC1; p=reject; rua=mailto:d@faro.example"))],
         "DMARC",

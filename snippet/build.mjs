@@ -39,7 +39,7 @@ async function bundle(entry) {
     target,
     tsconfigRaw: { compilerOptions: { alwaysStrict: false } },
     plugins: [css],
-    // Names that end in `_` never leave their file: they may become one letter.
+    // Names that end in `_` never leave the script: they may become one letter.
     mangleProps: /[a-z]_$/,
     legalComments: 'none',
   });

@@ -15,7 +15,11 @@
 
   function answer(level) {
     bar.hidden = true;
-    if (typeof window.embudo === "function") window.embudo("consent", level);
+    var words = [].map.call(bar.querySelectorAll("h2, p"), function (part) {
+      return part.textContent.trim();
+    });
+    var asked = { text: words.join(" "), text_id: "faro-banner", language: document.documentElement.lang };
+    if (typeof window.embudo === "function") window.embudo("consent", level, asked);
   }
 
   bar.querySelector("[data-accept]").addEventListener("click", function () {

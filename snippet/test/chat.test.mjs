@@ -503,6 +503,70 @@ describe('nothing is lost and nothing comes twice', () => {
   });
 });
 
+describe('a link from a mail was opened here', () => {
+  const whose = { who: 'n•••@o•••', mark: '0123456789abcdef' };
+  const other = '0199bbbb-0000-7000-8000-000000000002';
+
+  test('she is asked above the talk, says yes, and the talk goes on', async (t) => {
+    const { server, page, open, choose, chat, log } = await stage(t, { whose, answered: {} });
+    await open();
+    const bar = chat.locator('.whose');
+    await bar.getByText('Are you n•••@o•••?').waitFor();
+    assert.ok(!(await log.innerText()).includes('n•••'), 'it stands in no log');
+    const before = await storage(page);
+    await choose('Yes, that is me');
+    await bar.getByText('Thank you. That is noted.').waitFor();
+    assert.ok(await page.evaluate(() => !!document.activeElement?.shadowRoot?.activeElement), 'the focus stays in the panel');
+    assert.deepEqual(server.answers, ['yes']);
+    assert.equal(server.conversations.size, 1);
+    assert.equal((await storage(page))['embudo.visitor'], before['embudo.visitor']);
+    await choose('Watch now');
+    await page.reload();
+    await log.locator('.bubble').first().waitFor();
+    assert.equal(await bar.innerText(), '', 'it is asked once');
+  });
+
+  test('a no lets go: another visitor, the same talk, and this person is never asked again', async (t) => {
+    const { server, page, open, choose, chat, log } = await stage(t, { lang: 'es', whose, answered: { visitor: other } });
+    await open();
+    await chat.getByText('¿Eres n•••@o•••?').waitFor();
+    await choose('No');
+    await chat.getByText('Gracias. Queda anotado.').waitFor();
+    await until('another visitor', async () => (await storage(page))['embudo.visitor'] === other);
+    assert.deepEqual(server.answers, ['no']);
+    assert.equal(server.conversations.size, 1);
+    server.whose = whose;
+    await page.reload();
+    await log.locator('.bubble').first().waitFor();
+    assert.equal(await chat.locator('.whose').innerText(), '');
+    server.whose = { ...whose, mark: 'fedcba9876543210' };
+    await page.reload();
+    await chat.getByText('¿Eres n•••@o•••?').waitFor();
+  });
+
+  test('where the talk is another person’s, a new one begins as the visitor of the answer', async (t) => {
+    const { server, page, open, choose, chat, log } = await stage(t, { whose, answered: { visitor: other, goes_on: false } });
+    await open();
+    await choose('Watch now');
+    await choose('Yes, that is me');
+    await until('a second conversation', () => server.conversations.size === 2);
+    await chat.getByRole('button', { name: 'Watch now' }).waitFor();
+    assert.equal(server.newest.visitor, other);
+    assert.equal((await storage(page))['embudo.visitor'], other);
+    assert.equal(await log.locator('.ours').count(), 0, 'nothing of the other talk is left');
+  });
+
+  test('an answer that does not arrive leaves the chat as it is', async (t) => {
+    const { server, open, choose, chat, say, log } = await stage(t, { whose });
+    await open();
+    server.fail('/whose', 409);
+    await choose('Yes, that is me');
+    await until('no question', async () => !(await chat.locator('.whose').innerText()));
+    await say('Hello');
+    await log.getByText('Hello').waitFor();
+  });
+});
+
 describe('the recording', () => {
   test('is reported as what was really seen', async (t) => {
     const { server, open, choose, chat } = await stage(t);

@@ -351,5 +351,14 @@ describe('links in mails', () => {
     await until('the page view', () => named(server, 'page').length);
     assert.equal(page.url(), `${server.origin}/`);
     assert.deepEqual(server.confirms, []);
+    // It waits for consent, as long as the page lives, and is told once.
+    const asked = { text: 'May we remember this browser?', text_id: 'banner', language: 'en' };
+    await page.evaluate((asked) => embudo('consent', 'analytics', asked), asked);
+    await page.evaluate(() => embudo('consent', 'full'));
+    await until('the answers', () => named(server, 'consent').length === 2);
+    const [first, second] = named(server, 'consent');
+    assert.deepEqual(server.confirms, [{ token: 'TOKEN', visitor: first.visitor }]);
+    assert.deepEqual(first.props, { to: 'analytics', ...asked }, 'what was asked goes with the answer');
+    assert.deepEqual(second.props, { to: 'full' });
   });
 });

@@ -25,6 +25,8 @@ pub enum Purpose {
     Watch,
     /// Go on with a link that has run out since. Subject: the link's nonce.
     Playback,
+    /// Come from a mail, or from the page that it led to, to a page of the site. Subject: that of the link, or the mail.
+    Passage,
     /// Register for one webinar. Subject: the webinar's id.
     Webinar,
     /// Cancel one's place in one webinar. Subject: the webinar's id.
@@ -67,6 +69,7 @@ impl Purpose {
             Self::Recording => "recording",
             Self::Watch => "watch",
             Self::Playback => "playback",
+            Self::Passage => "passage",
             Self::Webinar => "webinar",
             Self::Place => "place",
             Self::Booking => "booking",

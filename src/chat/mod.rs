@@ -35,6 +35,7 @@ pub mod text;
 pub mod trigger;
 mod turn;
 pub mod versions;
+pub mod whose;
 pub mod words;
 mod world;
 

@@ -15,7 +15,7 @@ use super::others::{Lost, Other, Seeker, instead_of};
 use super::world::{self, Sight};
 use super::{Agent, Conversation, Error, Room, store};
 use crate::base::email::Email;
-use crate::base::ids::{AccountId, BookingId};
+use crate::base::ids::{AccountId, BookingId, ContactId};
 use crate::base::time::{HOUR_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Booking, Desk, Said};
@@ -206,21 +206,26 @@ impl Turning<'_> {
             time_zone: Some(&self.conversation.time_zone),
         };
         let identified = contacts::identify(self.tx, &who, self.now).await?;
-        self.conversation.contact = Some(identified.contact.id);
         self.conversation.visitor = identified.visitor;
-        // What she said before we knew who she is belongs to her now.
+        let contact = identified.contact.id;
+        self.belongs_to(contact).await?;
+        let (visitor, id) = (Some(identified.visitor), self.conversation.id.to_string());
+        let props = by.map_or_else(|| json!({}), |by| json!({ "by": by }));
+        contacts::record(self.tx, Some(contact), visitor, "chat.identified", Some(&id), props, self.now)
+            .await?;
+        stages::evaluate(self.tx, &self.room.lifecycle, contact, self.now).await?;
+        Ok(())
+    }
+
+    /// From now on the conversation is hers, and so is what she said in it before we knew who she is.
+    pub async fn belongs_to(&mut self, contact: ContactId) -> Result<(), Error> {
+        self.conversation.contact = Some(contact);
         let vars = self.conversation.state.as_ref().map(|state| state.vars.clone()).unwrap_or_default();
         for (name, value) in &vars {
             if self.flow.vars.get(name).is_some_and(|var| var.save) {
                 self.save_field(name, value).await?;
             }
         }
-        let contact = identified.contact.id;
-        let (visitor, id) = (Some(identified.visitor), self.conversation.id.to_string());
-        let props = by.map_or_else(|| json!({}), |by| json!({ "by": by }));
-        contacts::record(self.tx, Some(contact), visitor, "chat.identified", Some(&id), props, self.now)
-            .await?;
-        stages::evaluate(self.tx, &self.room.lifecycle, contact, self.now).await?;
         Ok(())
     }
 

@@ -23,7 +23,7 @@ use serde_json::Value as Json;
 use crate::base::coded::Coded;
 pub use crate::base::consent::Consent;
 use crate::base::email::Email;
-use crate::base::ids::{AccountId, ActivityId, CompanyId, ContactId, SessionId, VisitorId};
+use crate::base::ids::{AccountId, ActivityId, CompanyId, ContactId, HitId, SessionId, VisitorId, new_key};
 use crate::base::language::Language;
 use crate::base::time::{MINUTE_MS, Timestamp};
 pub use crate::base::trust::Trust;
@@ -616,7 +616,7 @@ pub async fn record_consent(
     now: Timestamp,
 ) -> storage::Result<()> {
     let entry = ConsentEntry { text, page, ..ConsentEntry::of(purpose, action) };
-    store::insert_consent(tx, contact, visitor, &entry, now).await
+    store::insert_consent(tx, &new_key(), contact, visitor, &entry, now).await
 }
 
 /// What is written into the consent ledger.
@@ -655,7 +655,21 @@ pub async fn note_consent(
     entry: &ConsentEntry<'_>,
     now: Timestamp,
 ) -> storage::Result<()> {
-    store::insert_consent(tx, contact, visitor, entry, now).await
+    store::insert_consent(tx, &new_key(), contact, visitor, entry, now).await
+}
+
+/// Writes down what a device answered to a page's own question for consent, once for each hit that tells it.
+///
+/// # Errors
+/// As the store says.
+pub async fn note_answer(
+    tx: &mut Tx,
+    hit: HitId,
+    visitor: VisitorId,
+    entry: &ConsentEntry<'_>,
+    at: Timestamp,
+) -> storage::Result<()> {
+    store::insert_consent(tx, &hit.to_string(), None, Some(visitor), entry, at).await
 }
 
 /// Whether somebody objects to being profiled (GDPR, article 21).

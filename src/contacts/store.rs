@@ -16,7 +16,7 @@ use super::{
     Visitor,
 };
 use crate::base::email::Email;
-use crate::base::ids::{ActivityId, CompanyId, ContactId, VisitorId, new_key};
+use crate::base::ids::{ActivityId, CompanyId, ContactId, VisitorId};
 use crate::base::language::Language;
 use crate::base::signing::sha256_hex;
 use crate::base::time::Timestamp;
@@ -922,8 +922,10 @@ async fn consent_text(
     Ok(key)
 }
 
+/// Under an id that stands there already nothing is written.
 pub(super) async fn insert_consent(
     tx: &mut Tx,
+    id: &str,
     contact: Option<ContactId>,
     visitor: Option<VisitorId>,
     entry: &ConsentEntry<'_>,
@@ -937,10 +939,11 @@ pub(super) async fn insert_consent(
         sql!(
             "insert into consents (id, contact_id, visitor_id, purpose, action, text_hash, form, page, mail_id, network,
                  user_agent, at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             on conflict (id) do nothing"
         ),
         params![
-            new_key(),
+            id,
             contact,
             visitor,
             entry.purpose,

@@ -4,6 +4,7 @@
 //! their very text, the submission is kept, and the lifecycle is asked. What follows (mails, notifications) reads the
 //! appended fact.
 
+pub mod asked;
 pub mod attribution;
 pub mod content;
 pub mod form;
@@ -21,8 +22,8 @@ pub use screen::{Exchanges, Screen};
 pub use store::{PERSONAL, SubmissionRecord, latest_submission, submission};
 pub use submit::{Showing, Submission, Submitted, check_nonce, known_fields, nonce, submit};
 pub use unlock::{
-    Device, Fetched, Opened, Unlocked, answered, confirm, inline_link, mailed_link, pass, revoke, revoke_all,
-    revoked, unlock, verify,
+    Device, Fetched, Opened, Question, Unlocked, answered, confirm, inline_link, mailed_link, pass, passage,
+    revoke, revoke_all, revoked, unlock, verify,
 };
 
 use crate::base::coded::Coded;

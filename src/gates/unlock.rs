@@ -4,13 +4,14 @@
 //! to whoever sent the form and proves nothing; a *mailed* link proves that somebody reads the mailbox, and carries the
 //! device that asked for it. Only a mailed link can raise trust, and only on a device that is the contact's already.
 
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Asset, Catalog, Error, store};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::signing::{Claims, Keys, Purpose, TokenError};
 use crate::base::time::{HOUR_MS, Timestamp};
-use crate::contacts::{self, Consent, Identification, Trust};
+use crate::contacts::{self, Consent, Contact, Identification, Trust};
 use crate::stages;
 use crate::storage::db::{Queries, Tx};
 
@@ -18,8 +19,21 @@ use crate::storage::db::{Queries, Tx};
 const NO_DEVICE: &str = "-";
 
 /// The links that we mail and that `confirm` understands.
-const MAILED: [Purpose; 5] =
-    [Purpose::Asset, Purpose::Webinar, Purpose::Booking, Purpose::Recording, Purpose::Watch];
+const MAILED: [Purpose; 6] = [
+    Purpose::Asset,
+    Purpose::Webinar,
+    Purpose::Booking,
+    Purpose::Recording,
+    Purpose::Watch,
+    Purpose::Passage,
+];
+
+/// How long somebody may take from a mail to the page of the site that it leads to, and to her consent there.
+const PASSAGE_MS: i64 = HOUR_MS;
+
+/// The parameter by which a page of the site is told that somebody comes from a mail; the snippet takes it out of the
+/// address and tells it to `POST /v1/confirm`.
+pub const PASSAGE: &str = "embudo_t";
 
 /// A link that holds.
 #[derive(Debug, Clone)]
@@ -58,6 +72,22 @@ pub fn as_mailed(keys: &Keys, mut claims: Claims, contact: ContactId, visitor: O
     claims.contact = Some(contact.to_string());
     claims.visitor = Some(device.unwrap_or_else(|| NO_DEVICE.to_owned()));
     claims
+}
+
+/// What a page that was opened by a mailed link gives along to a page of the site, which keeps a visitor of its own: there,
+/// too, it may be the device that asked. None for a link that proves nothing. It opens nothing, and is soon worthless.
+pub fn passage(keys: &Keys, token: &str, now: Timestamp) -> Option<String> {
+    let claims = MAILED.into_iter().find_map(|purpose| keys.verify(purpose, token, now).ok())?;
+    claims.visitor.is_some().then(|| {
+        let expires = claims.expires.min(now.plus_ms(PASSAGE_MS));
+        keys.sign(Purpose::Passage, &Claims { expires, ..claims })
+    })
+}
+
+/// What a link of a letter gives along. Letters are asked for on no device.
+pub fn passage_of_letter(keys: &Keys, mail: &str, contact: ContactId, now: Timestamp) -> String {
+    let claims = Keys::claims(mail, now, now.plus_ms(PASSAGE_MS));
+    keys.sign(Purpose::Passage, &as_mailed(keys, claims, contact, None))
 }
 
 /// How long somebody who began to read or to watch may go on, although the link itself has run out.
@@ -183,18 +213,30 @@ pub async fn downloaded(
     Ok(())
 }
 
+/// Whether it is she who sits there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Question {
+    /// Her address, so that only she recognises it.
+    pub who: String,
+    /// Stands for her among the answers that a browser remembers; it tells nothing.
+    pub mark: String,
+}
+
+impl Question {
+    fn about(keys: &Keys, contact: &Contact) -> Self {
+        let digest = keys.digest("asked whether she is", &[&contact.id.to_string()]);
+        let mark = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Self { who: contact.email.masked(), mark }
+    }
+}
+
 /// What opening a mailed link on a device came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
     /// The device is the contact's, and how sure that is now.
     Hers(Trust),
     /// The device is nobody's, or somebody else's: it may be asked whether she sits there.
-    Asks {
-        /// Her address, so that only she recognises it.
-        who: String,
-        /// Stands for her among the answers that a browser remembers; it tells nothing.
-        mark: String,
-    },
+    Asks(Question),
     /// The link proves nothing.
     Nothing,
 }
@@ -243,10 +285,32 @@ pub async fn confirm(
     if let Some(trust) = contacts::raise_trust(tx, visitor, contact, trust, now).await? {
         return Ok(Opened::Hers(trust));
     }
-    let Some(known) = contacts::find(tx, contact).await? else { return Ok(Opened::Nothing) };
-    let digest = keys.digest("asked whether she is", &[&known.id.to_string()]);
-    let mark = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    Ok(Opened::Asks { who: known.email.masked(), mark })
+    let known = contacts::find(tx, contact).await?;
+    Ok(known.map_or(Opened::Nothing, |known| Opened::Asks(Question::about(keys, &known))))
+}
+
+/// What a device is to be asked on which a link was opened; nothing once it is hers, or the link does not hold any more.
+///
+/// # Errors
+/// As the store says.
+pub async fn question(
+    q: &mut impl Queries,
+    keys: &Keys,
+    token: &str,
+    visitor: VisitorId,
+    now: Timestamp,
+) -> Result<Option<Question>, Error> {
+    let contact = match opened(q, keys, token, now).await {
+        Ok((contact, Some(_))) => contact,
+        Ok((_, None)) | Err(Error::LinkUnknown | Error::LinkExpired(_) | Error::LinkRevoked(_)) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(known) = contacts::find(q, contact).await? else { return Ok(None) };
+    let holder = contacts::holder(q, visitor).await?;
+    let is_hers = holder.is_some_and(|(holder, _)| holder.id == known.id);
+    Ok((!is_hers).then(|| Question::about(keys, &known)))
 }
 
 /// The device on which somebody answers.

@@ -43,6 +43,8 @@ use crate::base::time::Timestamp;
 pub const PAGE: &str = "page";
 /// The name of the hit that tells how long a page was really looked at.
 pub const ENGAGEMENT: &str = "engagement";
+/// The name of the hit by which the tracker tells that a visitor has answered the question for consent.
+pub const CONSENT: &str = "consent";
 
 /// One reported page view or event.
 #[derive(Debug, Clone, PartialEq)]

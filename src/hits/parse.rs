@@ -17,6 +17,8 @@ const NAME_MOST: usize = 120;
 const TITLE_MOST: usize = 300;
 const PROPS_MOST: usize = 30;
 const PROP_VALUE_MOST: usize = 500;
+/// Longest text of a question for consent: its very words are kept.
+const CONSENT_TEXT_MOST: usize = 4_000;
 /// A page cannot have been looked at for longer than this between two reports.
 const ENGAGED_MOST_MS: i64 = DAY_MS;
 
@@ -161,6 +163,7 @@ fn hit(raw: Raw<'_>, now: Timestamp) -> Result<Hit, Error> {
     if props.len() > PROPS_MOST {
         return Err(Error::Field { field: "props", problem: "must have at most 30 members" });
     }
+    let text_most = if name.trim() == super::CONSENT { CONSENT_TEXT_MOST } else { PROP_VALUE_MOST };
     // A hit waits in a client's queue for a page or two; whoever says more has a wrong clock.
     let said_ms = raw.age_ms.map_or(0, whole);
     let age_ms = said_ms.clamp(0, DAY_MS);
@@ -186,7 +189,7 @@ fn hit(raw: Raw<'_>, now: Timestamp) -> Result<Hit, Error> {
         engaged_ms: raw.engaged_ms.map_or(0, whole).clamp(0, ENGAGED_MOST_MS),
         scroll: raw.scroll.map_or(0, whole).clamp(0, 100),
         is_automated: raw.bot.is_some_and(|mark| !mark.0.is_empty()),
-        props: Json::Object(props.into_iter().filter_map(prop).collect()),
+        props: Json::Object(props.into_iter().filter_map(|told| prop(told, text_most)).collect()),
     })
 }
 
@@ -209,10 +212,10 @@ fn clean(text: &str, most: usize) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(most).collect::<String>().trim().to_owned()
 }
 
-fn prop((name, value): (String, Json)) -> Option<(String, Json)> {
+fn prop((name, value): (String, Json), most: usize) -> Option<(String, Json)> {
     let name = clean(&name, NAME_MOST);
     let value = match value {
-        Json::String(text) => Json::String(clean(&text, PROP_VALUE_MOST)),
+        Json::String(text) => Json::String(clean(&text, most)),
         value @ (Json::Bool(_) | Json::Number(_)) => value,
         // Lists and objects cannot be counted by value.
         Json::Null | Json::Array(_) | Json::Object(_) => return None,

@@ -13,6 +13,7 @@ use super::pages::{Frame, reading};
 use super::request::header;
 use crate::base::ids::{ClickId, ContactId};
 use crate::base::signing::{Purpose, TokenError};
+use crate::gates::unlock;
 use crate::notify::feedback::{self, Heard, providers};
 use crate::nurture;
 use crate::nurture::State;
@@ -71,7 +72,7 @@ async fn followed(app: &Shared, request: &HttpRequest, token: &str) -> Result<St
     let signs = clicks::signs(is_head, has_fetch_metadata, header(request, USER_AGENT));
     let click = noted(app, mail, contact, (number, address), signs).await;
     // A store that is away must not keep a reader from what she wants to read.
-    Ok(click.map_or_else(|| address.to_owned(), |click| landing(app, address, click)))
+    Ok(click.map_or_else(|| address.to_owned(), |click| landing(app, address, click, mail, contact)))
 }
 
 async fn noted(
@@ -96,14 +97,16 @@ async fn noted(
     }
 }
 
-/// The address with the click's id, if the page there can tell us what became of it: if it is a site's of ours.
-fn landing(app: &Shared, address: &str, click: ClickId) -> String {
+/// The address with the click's id and whom the letter was sent to, if the page there can tell us what became of it: if it
+/// is a site's of ours.
+fn landing(app: &Shared, address: &str, click: ClickId, mail: &str, contact: ContactId) -> String {
     let Ok(mut url) = url::Url::parse(address) else { return address.to_owned() };
     let origin = url.origin().ascii_serialization();
     if !app.sites.all().any(|site| site.allows_origin(&origin)) {
         return address.to_owned();
     }
-    url.query_pairs_mut().append_pair(CLICK, &click.to_string());
+    let passage = unlock::passage_of_letter(&app.keys, mail, contact, app.clock.now());
+    url.query_pairs_mut().append_pair(CLICK, &click.to_string()).append_pair(unlock::PASSAGE, &passage);
     url.to_string()
 }
 

@@ -52,6 +52,10 @@ async fn show(app: Shared, request: HttpRequest, webinar: web::Path<String>) -> 
     let now = app.clock.now();
     // An invitation that does not hold any more is no obstacle: she types her address like everybody else.
     let token = token.filter(|token| webinars::invited(&app.keys, webinar, token, now).is_ok());
+    let frame = match &token {
+        Some(token) => frame.mailed(token),
+        None => frame,
+    };
     page(&app, &frame, StatusCode::OK, webinar, token.as_deref(), &Typed::new(), &BTreeMap::new(), None).await
 }
 

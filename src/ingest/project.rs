@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::store;
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::Timestamp;
-use crate::contacts::{self, Consent, marks};
+use crate::contacts::{self, Consent, ConsentEntry, marks};
 use crate::hits::{self, Line, Words};
 use crate::scoring::kinds::may_page_tell;
 use crate::storage::db::Tx;
@@ -16,8 +16,6 @@ use crate::storage::{Result, Stores};
 
 /// The cursor's name.
 const CURSOR: &str = "journey";
-/// The name of the hit by which the tracker tells that a visitor has answered the question for consent.
-const CONSENT: &str = "consent";
 
 /// How far the rows have been projected.
 ///
@@ -117,11 +115,11 @@ fn consent_of(number: i64) -> Consent {
 async fn apply(tx: &mut Tx, stores: &Stores, words: &Words, line: &Line) -> Result<()> {
     let name = words.text(&stores.hits, line.name).await?;
     let path = words.text(&stores.hits, line.path).await?;
-    if &*name == CONSENT {
+    if &*name == hits::CONSENT {
         // An entry of the ledger and not something that was done. Whoever says no sends no identifier to write it under.
-        let (visitor, page) = (Some(line.visitor), Some(&*path));
-        return contacts::record_consent(tx, None, visitor, "analytics", "granted", None, page, line.at)
-            .await;
+        // The collector's door has written it with what proves it, unless the store was away just then.
+        let entry = ConsentEntry { page: Some(&*path), ..ConsentEntry::of("analytics", "granted") };
+        return contacts::note_answer(tx, line.id, line.visitor, &entry, line.at).await;
     }
     // Scoring reads what people did; a machine's visit is nobody's interest. And an event of a page's own must not pass for
     // one of ours, or of the company's programs: nobody books a call, or buys, by a line of script.

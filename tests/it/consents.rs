@@ -182,3 +182,67 @@ async fn her_own_clicks_are_proved_and_what_a_program_says_is_not_hers() {
     let told = ledger(&app, NIKKI).await;
     assert_eq!(told.last().map(|entry| (entry.1.as_str(), entry.2.clone())), Some(("withdrawn", None)));
 }
+
+#[tokio::test]
+async fn the_answer_to_a_banner_of_the_site_is_proved_like_the_box_of_a_form() {
+    let app = app().await;
+    let nikki = app.visitor();
+    let mut hit = nikki.hit("/precios");
+    hit["name"] = json!("consent");
+    hit["language"] = json!("en-GB");
+    let words =
+        format!("¿Podemos recordar este navegador? {}", "Nos ayuda a ver qué páginas gustan. ".repeat(30));
+    let words = words.trim();
+    hit["props"] = json!({"to": "analytics", "text": words, "text_id": "faro-banner", "language": "es-ES"});
+    let client = from(&app.client.with("origin", SITE), "203.0.113.77");
+    // Sent again, because the answer got lost: one entry all the same.
+    client.post("/v1/hit", &hit).await.expect(202);
+    client.post("/v1/hit", &hit).await.expect(202);
+    app.run_jobs().await;
+    let mut sent = nikki.fill("better-work", json!({ "email": NIKKI })).await;
+    sent["agreed"] = json!(["privacy"]);
+    nikki.post("/v1/forms/better-work", &sent).await.expect(200);
+
+    let (id, _) = contact(&app, NIKKI).await;
+    let all = contacts::consents(&mut app.app.stores.db.read(), id).await.expect("read");
+    let told: Vec<_> = all.iter().filter(|entry| entry.purpose == "analytics").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let entry = told[0];
+    assert_eq!((entry.action.as_str(), entry.page.as_deref()), ("granted", Some("/precios")));
+    assert_eq!(entry.network.as_deref(), Some("203.0.113.0/24"));
+    assert_eq!(entry.user_agent.as_deref(), Some(BROWSER));
+    assert_eq!(entry.text.as_deref(), Some(words), "the very words, and not only their beginning");
+    assert_eq!((entry.text_id.as_deref(), entry.version), (Some("faro-banner"), Some(1)));
+    assert_eq!(
+        entry.language,
+        Some(embudo::base::language::Language::Es),
+        "of the words, not of the browser"
+    );
+    assert_eq!(entry.hash.as_deref(), Some(embudo::base::signing::sha256_hex(words).as_str()));
+    // The words are nothing to count by, and the address is kept nowhere.
+    let lines = embudo::hits::lines_after(&app.app.stores.hits, 0, 100).await.expect("read");
+    let props: Vec<String> = lines.into_iter().filter_map(|line| line.props).collect();
+    assert!(props.iter().all(|props| !props.contains("recordar")), "{props:?}");
+    assert!(props.iter().any(|props| props.contains("analytics")), "{props:?}");
+}
+
+#[tokio::test]
+async fn an_answer_without_words_is_proved_by_where_it_came_from_and_a_no_leaves_no_entry() {
+    let app = app().await;
+    let nikki = app.visitor();
+    let client = from(&app.client.with("origin", SITE), "198.51.100.9");
+    let mut hit = nikki.hit("/");
+    hit["name"] = json!("consent");
+    hit["props"] = json!({"to": "analytics"});
+    client.post("/v1/hit", &hit).await.expect(202);
+    let mut no = app.visitor().hit("/");
+    no["name"] = json!("consent");
+    no["consent"] = json!("none");
+    no["props"] = json!({"to": "none", "text": "May we?"});
+    client.post("/v1/hit", &no).await.expect(202);
+    app.run_jobs().await;
+    let rows = app.rows("select network, text_hash from consents").await;
+    assert_eq!(rows.len(), 1, "whoever says no is not written down");
+    assert_eq!(rows[0].get::<String>("network").expect("a network"), "198.51.100.0/24");
+    assert_eq!(rows[0].get::<Option<String>>("text_hash").expect("read"), None);
+}

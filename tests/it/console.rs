@@ -776,7 +776,7 @@ async fn what_was_said_of_her_company_and_how_she_agreed_stand_on_her_page() {
         "203.0.113.0/24",
         "Mozilla/5.0 &lt;Firefox&gt;",
         "Quiero la carta mensual.",
-        "version 1",
+        "Spanish, version 1",
         "better-work",
         "left empty",
         "Said of the company, waits for you",

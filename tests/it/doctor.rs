@@ -182,3 +182,104 @@ async fn the_record_of_spf_is_followed_to_the_mail_server() {
     assert_eq!((state(&text, "SPF"), state(&text, "PTR")), ("weak", "weak"), "{text}");
     assert!(text.contains("\"v=spf1 mx a:smtp.other.example ~all\""), "{text}");
 }
+
+/// What `embudo doctor email` says of a sender whose records are these.
+async fn told_of(folder: &Path, zones: &'static [(&'static str, Zone)], mail: &str) -> String {
+    let names = NameServer::start(zones).await;
+    write(folder, mail, &names.address.to_string());
+    told(&doctor(folder, &[]).await)
+}
+
+fn leaked(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn published_keys_of_both_kinds_are_found_and_everything_else_in_their_place_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut ours = Vec::new();
+    for (kind, selector, file) in
+        [(Kind::Rsa, "embudo", "rsa.pem"), (Kind::Ed25519, "embudo-ed", "ed25519.pem")]
+    {
+        let key = newborn::make(kind).expect("a key");
+        std::fs::write(folder.path().join(file), key.expose()).expect("written");
+        ours.push(newborn::record_of(kind, &key, selector, "faro.example").expect("a record"));
+    }
+    let (rsa, ed25519) = (ours[0].value.clone(), ours[1].value.clone());
+    assert!(rsa.len() > 255, "a key that stands in several strings");
+    let inbox = Inbox::start(folder.path());
+    let mail = format!(
+        "smtp = \"smtp+plain://127.0.0.1:{}\"\n[mail.dkim]\nrsa_key = \"rsa.pem\"\ned25519_key = \"ed25519.pem\"\n",
+        inbox.port
+    );
+    let spread = rsa.replace("p=", " p = ").replace(';', " ;");
+    // What the RSA key's name holds, its verdict, and a word of the line.
+    let cases: [(Zone, &str, &str); 6] = [
+        (Zone::Txt(leaked(rsa.clone())), "ok", "has the key"),
+        (Zone::Txt(leaked(spread)), "ok", "has the key"),
+        (Zone::Txt("v=DKIM1; k=rsa; p="), "wrong", "was taken back"),
+        (Zone::Txt(leaked(rsa[..rsa.len() - 4].to_owned())), "wrong", "another key"),
+        (Zone::Nothing, "wrong", "has no record"),
+        (Zone::Broken, "unknown", "could not ask"),
+    ];
+    for (zone, verdict, word) in cases {
+        let zones: &'static [(&'static str, Zone)] = Box::leak(Box::new([
+            ("embudo._domainkey.faro.example", zone),
+            ("embudo-ed._domainkey.faro.example", Zone::Txt(leaked(ed25519.clone()))),
+        ]));
+        let text = told_of(folder.path(), zones, &mail).await;
+        let of = |name: &str| {
+            let found = text.lines().find(|line| line.contains(" DKIM ") && line.contains(name));
+            found.unwrap_or_else(|| panic!("nothing on {name}:\n{text}"))
+        };
+        let line = of("embudo._domainkey.faro.example");
+        assert!(line.starts_with(verdict) && line.contains(word), "{verdict}, {word}:\n{text}");
+        assert!(of("embudo-ed._domainkey.faro.example").starts_with("ok"), "{text}");
+        // What mends it stands below, in strings that a zone file can hold.
+        let mended = text.contains(&ours[0].in_zone_file());
+        assert_eq!(mended, verdict == "wrong", "{text}");
+    }
+}
+
+/// A mail server that others see.
+const RELAY: (&str, Zone) = ("smtp.relay.example", Zone::A([9, 9, 9, 25]));
+
+/// What the DNS says, and of which finding that is which verdict, with words of its line.
+type Judged = (&'static [(&'static str, Zone)], &'static str, &'static str, &'static str);
+
+const JUDGED: &[Judged] = &[
+    (
+        &[("_dmarc.faro.example", Zone::Txt("v=DMARC1; p=reject; rua=mailto:d@faro.example"))],
+        "DMARC",
+        "ok",
+        "p=reject",
+    ),
+    (&[("_dmarc.faro.example", Zone::Txt("v=DMARC1; p=sometimes"))], "DMARC", "wrong", "p=sometimes"),
+    (&[("_dmarc.faro.example", Zone::Txt("some other text"))], "DMARC", "wrong", "has no record"),
+    (&[("_dmarc.faro.example", Zone::Broken)], "DMARC", "unknown", "could not ask"),
+    (&[("faro.example", Zone::Txt("v=spf1 ip4:9.9.9.25 -all")), RELAY], "SPF", "ok", "smtp.relay.example"),
+    (&[("faro.example", Zone::Txt("v=spf1 ip4:9.9.9.26 -all")), RELAY], "SPF", "weak", "does not name"),
+    (
+        &[("faro.example", Zone::Txt("v=spf1 include:_spf.gone.example -all")), RELAY],
+        "SPF",
+        "wrong",
+        "cannot be used",
+    ),
+    (&[("faro.example", Zone::Txt("v=spf1 ñ -all")), RELAY], "SPF", "wrong", "is no term"),
+    (&[("faro.example", Zone::Txt("no policy of this kind")), RELAY], "SPF", "wrong", "does not say"),
+    (&[("faro.example", Zone::NullMx)], "MX", "wrong", "takes no mail"),
+    (&[("faro.example", Zone::Mx("mx.faro.example"))], "MX", "ok", "mx.faro.example"),
+    (&[("faro.example", Zone::Nothing)], "MX", "weak", "has no MX record"),
+    (&[RELAY, ("25.9.9.9.in-addr.arpa", Zone::Ptr("elsewhere.example"))], "PTR", "weak", "leads elsewhere"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_spf_dmarc_mail_servers_and_addresses_are_each_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mail = "smtp = \"smtp://smtp.relay.example\"\npatience_s = 1\n";
+    for (zones, what, verdict, word) in JUDGED {
+        let text = told_of(folder.path(), zones, mail).await;
+        assert_eq!(state(&text, what), *verdict, "{zones:?}:\n{text}");
+        assert!(line(&text, what).contains(word), "{word}:\n{text}");
+    }
+}

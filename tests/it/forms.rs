@@ -485,3 +485,28 @@ async fn the_command_line_lists_lets_in_and_throws_away() {
     assert_eq!(contact(&app, "pam@acme.example").await.1, "lead");
     assert_eq!(run(&["list"]), (true, "nothing is set apart\n".to_owned()));
 }
+
+#[tokio::test]
+async fn the_companys_form_about_what_matters_asks_one_thing_at_a_time_and_keeps_each() {
+    let app = TestApp::start().await;
+    let mut nikki = app.visitor();
+    let email = "nikki@acme.example";
+    let said =
+        [("want", "A library for 300 people"), ("need", "Time to read"), ("value", "Straight answers")];
+    for (name, answer) in said {
+        assert_eq!(asked(&app, "about-you", &nikki.id).await, ["email", name]);
+        let path = format!("/v1/forms/about-you?site=faro&visitor={}", nikki.id);
+        let shown = app.client.with("origin", SITE).get(&path).await.expect_json(200);
+        let mut sent = body(&nikki, "about-you", json!({"email": email, name: answer})).await;
+        sent["nonce"] = shown["nonce"].clone();
+        let answer = nikki.post("/v1/forms/about-you", &sent).await.expect_json(200);
+        nikki.id = answer["visitor"].as_str().expect("an id").to_owned();
+        let (id, _) = contact(&app, email).await;
+        trust(&app, &nikki.id, id, Trust::Confirmed).await;
+    }
+    assert_eq!(asked(&app, "about-you", &nikki.id).await, ["email"], "everything is known");
+    let known = fields(&app, email).await;
+    for (name, answer) in said {
+        assert!(known.contains(&(name.to_owned(), answer.to_owned())), "{name}: {known:?}");
+    }
+}

@@ -482,7 +482,7 @@ async fn a_recording_is_played_in_ranges_and_only_by_its_link() {
 async fn a_page_of_another_origin_cannot_confirm_for_somebody() {
     let app = app_with_files().await;
     let body = json!({"token": "x", "visitor": VisitorId::new()});
-    let stranger = app.client.with("origin", SITE);
+    let stranger = app.client.with("origin", "https://elsewhere.example");
     stranger.post("/v1/confirm", &body).await.expect_problem(403, "site.foreign_origin");
     app.post("/v1/confirm", &body).await.expect_problem(404, "token.forged");
     app.post("/v1/confirm", &json!({"token": "x", "visitor": "me"}))

@@ -7,6 +7,7 @@ mod support;
 
 mod accounts;
 mod architecture;
+mod asked;
 mod backup;
 mod booking;
 mod booking_nodes;

@@ -10,12 +10,13 @@ use crate::support::app::TestApp;
 use crate::support::sources::sources;
 
 /// Doors that others call because we told them to, or that belong to pages of ours: nobody writes a program for them.
-const NOT_FOR_PROGRAMS: [&str; 9] = [
+const NOT_FOR_PROGRAMS: [&str; 10] = [
     "/v1/chat/{conversation}/event",
     "/v1/chat/{conversation}/rating",
     "/v1/chat/{conversation}/transcript",
     "/v1/chat/{conversation}/typing",
     "/v1/chat/{conversation}/watch",
+    "/v1/chat/{conversation}/whose",
     "/v1/confirm",
     "/v1/confirm/answer",
     "/v1/crm/{crm}/{secret}",

@@ -1,7 +1,7 @@
 // The server's chat doors. Every call is short but the stream; every refusal has a status and a stable code.
 
 import type { Host } from '../shared/host';
-import type { Event, Said, Started } from './wire';
+import type { Asked, Event, Said, Started } from './wire';
 
 export class Refused extends Error {
   constructor(
@@ -64,7 +64,7 @@ export class Door {
   ) {}
 
   /** The log after `after`, which was written `at`; the server may wait `wait` seconds for something to come. */
-  async events(after: number, wait: number, signal: AbortSignal, at = 0, read = 0): Promise<{ events: Event[]; head: number; read?: number; typing?: { who: string; name: string } }> {
+  async events(after: number, wait: number, signal: AbortSignal, at = 0, read = 0): Promise<{ events: Event[]; head: number; read?: number; typing?: { who: string; name: string }; ask?: Asked }> {
     return (await this.call(`/events?${place(after, at)}&wait=${wait}&read=${read}`, { signal }, CALL_MS + wait * 1000)).json();
   }
 
@@ -79,6 +79,11 @@ export class Door {
   /** Seconds that were seen since the last report. Outlives the page. */
   watch(recording: string, ranges: [number, number][], duration_s: number): Promise<{ percent: number }> {
     return this.post('/watch', { recording, ranges, duration_s }, true);
+  }
+
+  /** Whether it is she whom the link was mailed to. Who is not goes on as another visitor; `goes_on`: in this talk. */
+  whose(answer: 'yes' | 'no'): Promise<{ visitor: string; goes_on: boolean }> {
+    return this.post('/whose', { answer });
   }
 
   tell(name: string): Promise<unknown> {

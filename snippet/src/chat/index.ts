@@ -2,7 +2,7 @@
 
 import { complain, guarded, h } from '../shared/dom';
 import type { ChatDoor, Host, Opening } from '../shared/host';
-import { write } from '../shared/store';
+import { read, write } from '../shared/store';
 import { uuid7 } from '../shared/uuid7';
 import { markRead, satisfaction } from './after';
 import { answers } from './answers';
@@ -21,7 +21,7 @@ import { Talk } from './talk';
 import { ownZone } from './time';
 import { video } from './video';
 import { type Words, wordsFor } from './words';
-import type { Ask, Event, Mode, Person, Said, Started } from './wire';
+import type { Ask, Asked, Event, Mode, Person, Said, Started } from './wire';
 
 /** Closed by the visitor: nothing opens by itself for the rest of the visit. */
 const QUIET_MS = 30 * 60_000;
@@ -55,27 +55,27 @@ class Chat implements ChatDoor {
 
   /** Events that were heard and wait for their turn to be shown. */
   private queue: Event[] = [];
-  private isShowing = false;
-  private paced_ms = 0;
-  private typingTimer = 0;
-  private hiddenTimer = 0;
-  private typedAt = 0;
-  private readAt = 0;
+  private isShowing_ = false;
+  private paced_ms_ = 0;
+  private typingTimer_ = 0;
+  private hiddenTimer_ = 0;
+  private typedAt_ = 0;
+  private readAt_ = 0;
   /** Up to where somebody of the company has read, and the last that the visitor said. */
-  private readTo = 0;
-  private saidLast = 0;
+  private readTo_ = 0;
+  private saidLast_ = 0;
   private unread = 0;
-  private isConnected = true;
-  private isStarting = false;
-  private hasResent = false;
+  private isConnected_ = true;
+  private isStarting_ = false;
+  private hasResent_ = false;
   /** The zone of the last times that were offered. */
   zone = ownZone();
   /** The question whose answers stand there to be clicked. */
-  private offered: Ask | null = null;
-  private latest: { person: Person; isHuman: boolean; text: string } | null = null;
-  private starts = 0;
-  private failures = 0;
-  private againTimer = 0;
+  private offered_: Ask | null = null;
+  private latest_: { person: Person; isHuman: boolean; text: string } | null = null;
+  private starts_ = 0;
+  private failures_ = 0;
+  private againTimer_ = 0;
   /** Counts conversations: what belongs to an earlier one is not applied. */
   private turn = 0;
 
@@ -112,9 +112,9 @@ class Chat implements ChatDoor {
     document.addEventListener('visibilitychange', () => {
       back();
       // A page in the background needs no line of its own, unless a person is about to answer.
-      clearTimeout(this.hiddenTimer);
+      clearTimeout(this.hiddenTimer_);
       if (document.visibilityState === 'visible' || this.talk.mode === 'human' || this.talk.mode === 'waiting') return;
-      this.hiddenTimer = setTimeout(() => this.line?.close(), HIDDEN_MS);
+      this.hiddenTimer_ = setTimeout(() => this.line?.close(), HIDDEN_MS);
     });
     addEventListener(
       'storage',
@@ -130,7 +130,7 @@ class Chat implements ChatDoor {
     const wasClosed = !!kept.closed_at && Date.now() - kept.closed_at < QUIET_MS;
     if (quiet && flow && (this.shell.isOpen || wasClosed)) return;
     // On a phone the panel would hide the page that the visitor just came for: a card says it instead.
-    if (!quiet || (show && !this.shell.isPhone)) this.shell.open(quiet);
+    if (!quiet || (show && !this.shell.isPhone_)) this.shell.open(quiet);
     if (flow ? !this.door || this.talk.isEnded : !this.door) {
       if (!flow && kept.conversation && kept.token) this.attach(kept.conversation, kept.token);
       else void this.begin(flow);
@@ -147,7 +147,7 @@ class Chat implements ChatDoor {
   }
 
   reset(): void {
-    this.detach();
+    this.detach_();
     this.memory.clear();
     this.clear();
     this.shell.unread(0);
@@ -163,7 +163,7 @@ class Chat implements ChatDoor {
   /** What was done in another tab holds in this one: another talk, what was read, that it was put away. */
   private follow(): void {
     const { memory, shell } = this;
-    const { seen = 0, closed_at = 0 } = memory.reread();
+    const { seen = 0, closed_at = 0 } = memory.reread_();
     const { kept } = memory;
     if (this.door && kept.token && kept.conversation !== this.door.conversation) return this.attach(kept.conversation!, kept.token);
     if (kept.seen! > seen && kept.seen! >= (this.line?.last || 0)) shell.unread((this.unread = 0));
@@ -182,13 +182,13 @@ class Chat implements ChatDoor {
       items.push({ label: words.human, path: icons.person, act: () => this.say({ type: 'human_requested' }, words.human) });
     }
     // Only whose address it certainly is may have it sent there.
-    if (this.door && this.memory.kept.known && this.saidLast) {
+    if (this.door && this.memory.kept.known && this.saidLast_) {
       items.push({ label: words.transcript, path: icons.file, act: () => this.transcript() });
     }
-    if (!this.shell.isPhone) {
+    if (!this.shell.isPhone_) {
       items.push({
-        label: this.shell.isLarge ? words.smaller : words.larger,
-        path: this.shell.isLarge ? icons.shrink : icons.grow,
+        label: this.shell.isLarge_ ? words.smaller : words.larger,
+        path: this.shell.isLarge_ ? icons.shrink : icons.grow,
         act: () => this.shell.grow(),
       });
     }
@@ -199,6 +199,10 @@ class Chat implements ChatDoor {
   /** "Not you?": nothing of the person before is left in this browser, and the talk begins anew. */
   private forget(): void {
     this.host.reset();
+    this.anew();
+  }
+
+  private anew(): void {
     this.shell.open(false);
     void this.begin(null);
   }
@@ -206,8 +210,8 @@ class Chat implements ChatDoor {
   // --- a conversation begins and ends -----------------------------------------------------------
 
   private async begin(flow: string | null): Promise<void> {
-    if (this.isStarting) return;
-    this.isStarting = true;
+    if (this.isStarting_) return;
+    this.isStarting_ = true;
     const turn = this.turn;
     const slow = setTimeout(() => this.shell.tell(this.words.connecting), 300);
     try {
@@ -218,18 +222,18 @@ class Chat implements ChatDoor {
       if (turn === this.turn) this.failed(problem, flow);
     } finally {
       clearTimeout(slow);
-      this.isStarting = false;
+      this.isStarting_ = false;
       this.shell.tell('');
     }
   }
 
   private started(started: Started): void {
-    this.isConnected = true;
-    this.failures = 0;
+    this.isConnected_ = true;
+    this.failures_ = 0;
     const { conversation, token, visitor, mode, agent = null, bot = null, known } = started;
     const { memory, shell } = this;
     const isOther = conversation !== memory.kept.conversation;
-    this.recognise(visitor);
+    this.recognise_(visitor);
     this.language = started.language || this.language;
     this.words = wordsFor(this.language);
     this.bot = bot || this.bot;
@@ -239,8 +243,8 @@ class Chat implements ChatDoor {
     } else memory.keep(kept);
     // What was said elsewhere and never arrived goes to this conversation; answers to old questions do not.
     for (const item of memory.unsent.filter((item) => item.conversation !== conversation)) {
-      memory.dropUnsent(item.client_id);
-      if (!('question' in item.body)) memory.addUnsent({ ...item, conversation });
+      memory.dropUnsent_(item.client_id);
+      if (!('question' in item.body)) memory.addUnsent_({ ...item, conversation });
     }
     shell.speak(this.words, this.language);
     this.attach(conversation, token);
@@ -250,13 +254,13 @@ class Chat implements ChatDoor {
   }
 
   /** From now on this browser is who the server says, as far as it may remember that. */
-  private recognise(visitor: string): void {
+  private recognise_(visitor: string): void {
     this.host.known = visitor;
     if (this.host.consent() !== 'none') write('visitor', visitor);
   }
 
   private attach(conversation: string, token: string): void {
-    this.detach();
+    this.detach_();
     // What she is just typing is still hers to send.
     const { draft } = this.composer;
     this.clear();
@@ -272,9 +276,10 @@ class Chat implements ChatDoor {
       heard: here((events, isOld) => this.took(events, isOld)),
       typing: here((who, name) => this.types(who, name)),
       read: here((seq) => {
-        this.readTo = seq;
-        this.tellRead();
+        this.readTo_ = seq;
+        this.tellRead_();
       }),
+      asked: here((asked) => this.asked(asked)),
       connected: here((isConnected) => this.connected(isConnected)),
       gone,
       restored: here(() => {
@@ -286,7 +291,7 @@ class Chat implements ChatDoor {
     this.outbox = new Outbox(door, this.memory, {
       sent: here((_, { event, visitor }) => {
         this.connected(true);
-        if (visitor) this.recognise(visitor);
+        if (visitor) this.recognise_(visitor);
         if (event && this.line && !this.line.take(event)) void this.line.catchUp().catch(complain);
       }),
       delayed: here(({ client_id }) => this.bubbles.delay(client_id)),
@@ -296,7 +301,35 @@ class Chat implements ChatDoor {
     this.line.open();
   }
 
-  private detach(): void {
+  /** A link from a mail was opened here: only her own yes makes this browser hers. */
+  private asked({ who, mark }: Asked): void {
+    const { words, shell } = this;
+    if (read('not') === mark) return;
+    const { turn } = this;
+    const button = (answer: 'yes' | 'no') =>
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'link',
+          onclick: async () => {
+            shell.ask_();
+            shell.hold();
+            const { visitor, goes_on } = await this.door!.whose(answer);
+            if (answer === 'no') write('not', mark);
+            if (turn !== this.turn) return;
+            if (!goes_on) this.host.reset();
+            this.recognise_(visitor);
+            if (!goes_on) this.anew();
+            shell.ask_(words.noted);
+          },
+        },
+        words[answer],
+      );
+    shell.ask_(words.areYou(who), button('yes'), button('no'));
+  }
+
+  private detach_(): void {
     this.turn++;
     this.line?.close();
     this.outbox?.close();
@@ -305,39 +338,39 @@ class Chat implements ChatDoor {
 
   /** The server does not know this conversation any more: begin anew, but not for ever. */
   private gone(): void {
-    this.detach();
+    this.detach_();
     this.memory.keep({ token: undefined });
-    if (this.starts++ < NEW_STARTS && (this.shell.isOpen || this.memory.unsent.length)) void this.begin(null);
+    if (this.starts_++ < NEW_STARTS && (this.shell.isOpen || this.memory.unsent.length)) void this.begin(null);
     else this.clear();
   }
 
   private failed(problem: unknown, flow: string | null): void {
-    this.isConnected = false;
+    this.isConnected_ = false;
     this.header();
     const { words, shell } = this;
     const isFinal = problem instanceof Refused && problem.isFinal;
     const why = (problem instanceof Refused && problem.status < 500 && problem.detail) || words.failed;
     const again = () => {
-      if (this.isStarting || this.door) return;
-      if (shell.clearTray()) shell.hold();
+      if (this.isStarting_ || this.door) return;
+      if (shell.clearTray_()) shell.hold();
       return this.begin(flow);
     };
     const button = h('button', { type: 'button', class: 'button', onclick: again }, words.retry);
     shell.tray.replaceChildren(h('div', { class: 'card failed' }, h('p', null, why), !isFinal && h('p', { class: 'kept' }, this.away()), button));
     shell.follow(true);
     // It also tries by itself, ever more seldom; what was refused for good is only asked again by her.
-    clearTimeout(this.againTimer);
-    if (!isFinal) this.againTimer = setTimeout(guarded(again), RETRY_MS + ((problem instanceof Refused && problem.wait_ms) || backoff(this.failures++)));
+    clearTimeout(this.againTimer_);
+    if (!isFinal) this.againTimer_ = setTimeout(guarded(again), RETRY_MS + ((problem instanceof Refused && problem.wait_ms) || backoff(this.failures_++)));
   }
 
   private clear(): void {
     this.talk = new Talk();
-    this.hasResent = false;
-    this.latest = null;
-    this.readTo = this.saidLast = 0;
+    this.hasResent_ = false;
+    this.latest_ = null;
+    this.readTo_ = this.saidLast_ = 0;
     this.queue = [];
     this.unread = 0;
-    this.paced_ms = 0;
+    this.paced_ms_ = 0;
     this.bubbles = new Bubbles(this.shell.log, this.host, this.words, this.language);
     this.bubbles.clear();
     this.composer = new Composer(
@@ -345,20 +378,21 @@ class Chat implements ChatDoor {
       (text) => this.write(text),
       () => this.typing(),
     );
-    const heldFocus = this.shell.holdsFocus;
+    const heldFocus = this.shell.holdsFocus_;
     this.shell.foot.replaceChildren(this.composer.element);
     this.shell.tray.replaceChildren();
     this.shell.wait(false);
     this.shell.tell('');
+    this.shell.ask_();
     if (heldFocus) this.shell.focus();
     this.header();
     const notYou = h('button', { type: 'button', class: 'link', onclick: () => this.forget() }, this.words.notYou);
-    if (this.isKnown) this.shell.introduce(notYou);
-    else this.shell.introduce();
+    if (this.isKnown_) this.shell.introduce_(notYou);
+    else this.shell.introduce_();
   }
 
   /** Only who is recognised can be taken for somebody else. A visitor id tells when it was made (UUIDv7). */
-  private get isKnown(): boolean {
+  private get isKnown_(): boolean {
     const { visitor } = this.host.sender(this.language);
     if (!visitor) return false;
     return this.memory.kept.known ?? Date.now() - parseInt(visitor.replace('-', '').slice(0, 12), 16) > QUIET_MS;
@@ -375,9 +409,9 @@ class Chat implements ChatDoor {
   }
 
   /** After a reload: what was said and not confirmed is shown again and goes on its way. */
-  private resend(): void {
-    if (this.hasResent) return;
-    this.hasResent = true;
+  private resend_(): void {
+    if (this.hasResent_) return;
+    this.hasResent_ = true;
     const { conversation } = this.memory.kept;
     for (const item of this.memory.unsent) {
       if (item.conversation === conversation) this.bubbles.ours(item.shown, item.at, item.client_id);
@@ -387,8 +421,8 @@ class Chat implements ChatDoor {
   }
 
   private async play(): Promise<void> {
-    if (this.isShowing) return;
-    this.isShowing = true;
+    if (this.isShowing_) return;
+    this.isShowing_ = true;
     const turn = this.turn;
     try {
       while (this.queue.length && turn === this.turn) {
@@ -397,9 +431,9 @@ class Chat implements ChatDoor {
         const wanted = 'typing_ms' in body ? body.typing_ms : null;
         if (isBubble && this.shell.isSeen && !calm.matches) {
           // As long as the flow says; else one bubble after the other, and all of them soon.
-          const wait = Math.min(wanted ?? Math.min(A_BUBBLE_MS, TYPING_MS - this.paced_ms), LONGEST_MS);
+          const wait = Math.min(wanted ?? Math.min(A_BUBBLE_MS, TYPING_MS - this.paced_ms_), LONGEST_MS);
           if (wait > 0) {
-            if (wanted == null) this.paced_ms += wait;
+            if (wanted == null) this.paced_ms_ += wait;
             this.shell.wait(true);
             await pause(wait);
           }
@@ -408,14 +442,14 @@ class Chat implements ChatDoor {
         if (turn === this.turn && this.queue.length) this.show(this.queue.shift()!);
       }
     } finally {
-      this.isShowing = false;
+      this.isShowing_ = false;
       if (turn === this.turn) this.settle(false);
     }
   }
 
   private hurry(): void {
     while (this.queue.length) this.show(this.queue.shift()!);
-    this.paced_ms = 0;
+    this.paced_ms_ = 0;
   }
 
   private show(event: Event): void {
@@ -426,7 +460,7 @@ class Chat implements ChatDoor {
     talk.take(event);
     if (author.kind !== 'visitor') this.shell.wait(false);
     if (author.kind === 'visitor') {
-      this.saidLast = event.seq;
+      this.saidLast_ = event.seq;
       if (!bubbles.confirm(event.client_id)) {
         const text = spoken(body, this);
         if (text) bubbles.ours(text, event.at);
@@ -448,7 +482,7 @@ class Chat implements ChatDoor {
         words,
         (recording, ranges, duration_s) => door!.watch(recording, ranges, duration_s),
         () => this.shell.grow(),
-        () => this.shell.isLarge,
+        () => this.shell.isLarge_,
       );
       bubbles.theirs(event, person, card, true);
     } else if (body.type === 'status') this.status(body.mode, before.mode, talk.agent || before.agent, body.text);
@@ -467,21 +501,21 @@ class Chat implements ChatDoor {
     // An answer that is on its way is an answer.
     const isAnswered = ({ body }: Unsent) => 'question' in body && body.question === talk.ask?.question;
     const ask = this.memory.unsent.some(isAnswered) ? null : talk.ask;
-    this.paced_ms = 0;
+    this.paced_ms_ = 0;
     this.header();
-    const heldFocus = shell.holdsFocus;
+    const heldFocus = shell.holdsFocus_;
     // What she has begun to pick or to fill in stays as it is when something else is said.
-    const isSame = talk.howWasIt
+    const isSame = talk.howWasIt_
       ? shell.tray.querySelector('.rate-question')
-      : ask && ask === this.offered && shell.tray.firstChild;
+      : ask && ask === this.offered_ && shell.tray.firstChild;
     const tray = isSame
       ? (shell.tray.firstElementChild as HTMLElement)
-      : talk.howWasIt
-        ? satisfaction(talk.howWasIt, words, (score, comment) => this.rate(score, comment))
+      : talk.howWasIt_
+        ? satisfaction(talk.howWasIt_, words, (score, comment) => this.rate(score, comment))
         : ask && answers(ask, words, this.language, (said, shown) => this.say(said, shown));
     if (!isSame) shell.tray.replaceChildren(...(tray ? [tray] : []));
-    this.offered = talk.howWasIt ? null : ask;
-    this.tellRead();
+    this.offered_ = talk.howWasIt_ ? null : ask;
+    this.tellRead_();
     if (talk.isEnded) {
       const again = h('button', { type: 'button', class: 'button', onclick: () => this.again() }, words.again);
       if (!shell.foot.querySelector('.ended')) {
@@ -492,19 +526,19 @@ class Chat implements ChatDoor {
       this.composer.fit(ask);
       this.composer.explain(talk.problem);
       if (talk.problem) {
-        this.composer.restore(this.lastAnswer);
-        this.lastAnswer = '';
+        this.composer.restore(this.lastAnswer_);
+        this.lastAnswer_ = '';
       }
     }
-    if (heldFocus && (!isOld || (shell.isAwaited && tray)) && !isSame) {
-      shell.isAwaited = false;
+    if (heldFocus && (!isOld || (shell.isAwaited_ && tray)) && !isSame) {
+      shell.isAwaited_ = false;
       // A keyboard is led to the answers; a question for words, asked of somebody who is here, finds the line ready.
-      if (tray ? shell.byKeyboard : ask) shell.focus();
-      else if (!shell.holdsFocus) shell.hold();
+      if (tray ? shell.byKeyboard_ : ask) shell.focus();
+      else if (!shell.holdsFocus_) shell.hold();
     }
     shell.follow(isOld);
-    if (this.latest && !shell.isOpen) shell.tease(this.latest.person, this.latest.isHuman, this.latest.text);
-    this.latest = null;
+    if (this.latest_ && !shell.isOpen) shell.tease(this.latest_.person, this.latest_.isHuman, this.latest_.text);
+    this.latest_ = null;
     this.seen();
   }
 
@@ -520,9 +554,9 @@ class Chat implements ChatDoor {
     }
   }
 
-  private tellRead(): void {
-    const { talk, readTo, saidLast, words } = this;
-    markRead(this.shell.log, talk.mode === 'human' && saidLast && readTo >= saidLast ? words.read : '');
+  private tellRead_(): void {
+    const { talk, readTo_, saidLast_, words } = this;
+    markRead(this.shell.log, talk.mode === 'human' && saidLast_ && readTo_ >= saidLast_ ? words.read : '');
   }
 
   private transcript(): void {
@@ -534,11 +568,10 @@ class Chat implements ChatDoor {
   }
 
   private again(): void {
-    this.detach();
+    this.detach_();
     this.memory.begin({});
     this.clear();
-    this.shell.open(false);
-    void this.begin(null);
+    this.anew();
   }
 
   private count({ seq, at, author, body }: Event, person: Person): void {
@@ -547,7 +580,7 @@ class Chat implements ChatDoor {
     if (!text) return;
     this.shell.unread(++this.unread);
     // What stood there when the visitor closed the panel is not held up to her again.
-    if (at > (this.memory.kept.closed_at || 0)) this.latest = { person, isHuman: author.kind === 'agent', text };
+    if (at > (this.memory.kept.closed_at || 0)) this.latest_ = { person, isHuman: author.kind === 'agent', text };
   }
 
   /** The visitor looks: nothing is unread any more. */
@@ -559,8 +592,8 @@ class Chat implements ChatDoor {
     if (last <= (this.memory.kept.seen || 0)) return;
     this.memory.keep({ seen: last });
     // Only a person wants to know; and not every single line.
-    if (this.talk.mode === 'human' && Date.now() - this.readAt > 1000) {
-      this.readAt = Date.now();
+    if (this.talk.mode === 'human' && Date.now() - this.readAt_ > 1000) {
+      this.readAt_ = Date.now();
       this.door?.read(last).catch(complain);
     }
   }
@@ -570,8 +603,8 @@ class Chat implements ChatDoor {
     if (!isAgent && calm.matches) return;
     this.shell.wait(true);
     if (isAgent && name) this.header(this.words.typing(name));
-    clearTimeout(this.typingTimer);
-    this.typingTimer = setTimeout(
+    clearTimeout(this.typingTimer_);
+    this.typingTimer_ = setTimeout(
       () => {
         this.shell.wait(false);
         this.header();
@@ -582,12 +615,12 @@ class Chat implements ChatDoor {
 
   private connected(isConnected: boolean): void {
     if (!this.door) return;
-    this.isConnected = isConnected && navigator.onLine;
-    this.shell.tell(this.isConnected ? '' : this.away());
+    this.isConnected_ = isConnected && navigator.onLine;
+    this.shell.tell(this.isConnected_ ? '' : this.away());
     this.header();
-    if (!this.isConnected) return;
-    this.starts = 0;
-    this.resend();
+    if (!this.isConnected_) return;
+    this.starts_ = 0;
+    this.resend_();
   }
 
   /** What is amiss, and what becomes of what is written meanwhile: without consent nothing outlives the page. */
@@ -601,7 +634,7 @@ class Chat implements ChatDoor {
     const isHuman = talk.mode === 'human' && !!talk.agent;
     const state =
       typing ||
-      (!this.isConnected
+      (!this.isConnected_
         ? words.offlineState
         : talk.isEnded
         ? words.closedState
@@ -610,19 +643,19 @@ class Chat implements ChatDoor {
           : isHuman
             ? words.humanState
             : words.botState);
-    const tone = talk.isEnded || !this.isConnected ? 'gone' : talk.mode === 'waiting' ? 'warn' : 'good';
+    const tone = talk.isEnded || !this.isConnected_ ? 'gone' : talk.mode === 'waiting' ? 'warn' : 'good';
     shell.head(isHuman ? talk.agent! : this.bot, isHuman, state, tone);
   }
 
   // --- what goes out ---------------------------------------------------------------------------
 
-  private lastAnswer = '';
+  private lastAnswer_ = '';
 
   private write(text: string): void {
     const { ask } = this.talk;
     const kind = ask?.input.kind;
     if (ask && kind !== 'choice' && kind !== 'slot') {
-      this.lastAnswer = text;
+      this.lastAnswer_ = text;
       // The digits prove an address: nobody needs to read them once more.
       this.say({ type: 'answer', question: ask.question, value: text }, kind === 'code' ? text.replace(/./g, '•') : text);
     } else this.say({ type: 'text', text }, text);
@@ -630,22 +663,22 @@ class Chat implements ChatDoor {
 
   private say(said: Said, shown: string): void {
     this.hurry();
-    this.typedAt = 0; // what is typed next is told at once
+    this.typedAt_ = 0; // what is typed next is told at once
     const { memory, outbox, bubbles, shell } = this;
     if (!outbox) {
       // Not connected yet: it waits for a conversation.
       const item = { client_id: uuid7(), conversation: '', body: said, shown, at: Date.now() };
-      memory.addUnsent(item);
+      memory.addUnsent_(item);
       bubbles.ours(shown, item.at, item.client_id);
       bubbles.delay(item.client_id);
       shell.follow(true);
-      if (!this.isStarting) void this.begin(null);
+      if (!this.isStarting_) void this.begin(null);
       return;
     }
     const item = outbox.add(said, shown);
     bubbles.ours(shown, item.at, item.client_id);
     // The button that was pressed is gone; the focus must not fall out of the panel with it.
-    if ('question' in said && shell.clearTray()) shell.hold();
+    if ('question' in said && shell.clearTray_()) shell.hold();
     shell.follow(true);
     if (this.talk.mode === 'bot' && !calm.matches) this.types('bot', '');
   }
@@ -661,8 +694,8 @@ class Chat implements ChatDoor {
   }
 
   private typing(): void {
-    if (this.talk.mode !== 'human' || Date.now() - this.typedAt < 3000) return;
-    this.typedAt = Date.now();
+    if (this.talk.mode !== 'human' || Date.now() - this.typedAt_ < 3000) return;
+    this.typedAt_ = Date.now();
     this.door?.typing().catch(() => {});
   }
 }

@@ -3,7 +3,7 @@
 import { type Door, Refused } from './door';
 import { backoff, pause } from './pause';
 import { alone, type News, type Place, type Share, type Tab } from './tabs';
-import type { Event } from './wire';
+import type { Asked, Event } from './wire';
 
 /** The server beats every 15 s. Two beats missed and some: nobody is there. */
 const SILENCE_MS = 35_000;
@@ -17,6 +17,8 @@ export interface Listener {
   typing(who: string, name: string): void;
   /** Up to where the other side has read. */
   read(seq: number): void;
+  /** The server wants to know who sits here. */
+  asked(asked: Asked): void;
   /** Whether the server answers. */
   connected(isConnected: boolean): void;
   /** The conversation is not there any more. */
@@ -31,13 +33,13 @@ export class Line implements Tab {
   private at = 0;
   private stop: AbortController | null = null;
   private place: Place | null = null;
-  private mustPoll = false;
+  private mustPoll_ = false;
   /** Up to where the other side has read, as far as is known here. */
-  private readTo = 0;
-  private heardAt = 0;
+  private readTo_ = 0;
+  private heardAt_ = 0;
   private silence = 0;
   /** This tab listens for the others. */
-  private isLeading = false;
+  private isLeading_ = false;
 
   constructor(
     private door: Door,
@@ -48,10 +50,10 @@ export class Line implements Tab {
   open(): void {
     if (this.stop) {
       // A line that should have beaten by now is asked to prove that it lives.
-      if (Date.now() - this.heardAt < 20_000) return;
+      if (Date.now() - this.heardAt_ < 20_000) return;
       this.close();
     }
-    this.heardAt = Date.now();
+    this.heardAt_ = Date.now();
     const { signal } = (this.stop = new AbortController());
     this.place = this.share(`embudo.chat.${this.door.conversation}`, signal, this);
   }
@@ -75,12 +77,12 @@ export class Line implements Tab {
   told({ events, head, read, typing, connected }: News): void {
     const signal = this.stop?.signal;
     if (!signal) return;
-    this.heardAt = Date.now();
-    if (!this.isLeading) this.expect();
+    this.heardAt_ = Date.now();
+    if (!this.isLeading_) this.expect();
     if (connected !== undefined) this.listener.connected(connected);
     if (typing) this.listener.typing(...typing);
     if (read) this.listener.read(read);
-    if (events) this.takeAll(events, false);
+    if (events) this.takeAll_(events, false);
     const known = Math.max(head || 0, events?.[events.length - 1]?.seq || 0);
     if (known > this.last) void this.persist(signal, () => this.catchUp(signal));
   }
@@ -88,13 +90,13 @@ export class Line implements Tab {
   /** Whoever listens for this tab has to say something soon. */
   private expect(): void {
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.place?.takeOver(), SILENCE_MS);
+    this.silence = setTimeout(() => this.place?.takeOver_(), SILENCE_MS);
   }
 
   /** Takes one event from wherever it came. False: something before it is missing. */
   take(event: Event): boolean {
     if (event.seq > this.last + 1) return false;
-    this.takeAll([event], false);
+    this.takeAll_([event], false);
     return true;
   }
 
@@ -102,25 +104,26 @@ export class Line implements Tab {
   async catchUp(signal: AbortSignal = this.stop?.signal ?? new AbortController().signal): Promise<void> {
     const isOld = this.last === 0;
     for (;;) {
-      const { events, head, read } = await this.door.events(this.last, 0, signal, this.at);
+      const { events, head, read, ask } = await this.door.events(this.last, 0, signal, this.at);
       if (signal.aborted) return;
-      this.wasRead(read);
+      this.wasRead_(read);
+      if (ask) this.listener.asked(ask);
       const before = this.last;
-      this.takeAll(events, isOld);
+      this.takeAll_(events, isOld);
       this.place?.tell({ head });
       if (this.last >= head || this.last === before) return;
     }
   }
 
   /** The other side has read up to here; 0 or nothing says that it is not known. */
-  private wasRead(read = 0): void {
+  private wasRead_(read = 0): void {
     if (!read) return;
-    this.readTo = read;
+    this.readTo_ = read;
     this.listener.read(read);
-    if (this.isLeading) this.place?.tell({ read });
+    if (this.isLeading_) this.place?.tell({ read });
   }
 
-  private takeAll(events: Event[], isOld: boolean): void {
+  private takeAll_(events: Event[], isOld: boolean): void {
     const fresh: Event[] = [];
     for (const event of events) {
       if (event.seq !== this.last + 1) continue;
@@ -133,15 +136,15 @@ export class Line implements Tab {
 
   async lead(signal: AbortSignal): Promise<void> {
     clearTimeout(this.silence);
-    this.isLeading = true;
-    signal.addEventListener('abort', () => (this.isLeading = false));
+    this.isLeading_ = true;
+    signal.addEventListener('abort', () => (this.isLeading_ = false));
     while (!signal.aborted) {
       await this.persist(signal, async () => {
         await this.catchUp(signal);
         if (signal.aborted) return;
         this.connected(true);
-        this.heardAt = Date.now();
-        if (this.mustPoll) await this.poll(signal);
+        this.heardAt_ = Date.now();
+        if (this.mustPoll_) await this.poll(signal);
         else await this.listen(signal);
       });
       // A stream that ends by itself is a server that restarts: the others come back now, too.
@@ -152,7 +155,7 @@ export class Line implements Tab {
   /** Does it again until it is done, with pauses that grow while the server is away. */
   private async persist(signal: AbortSignal, act: () => Promise<void>): Promise<void> {
     for (let tries = 0; !signal.aborted; ) {
-      const before = this.heardAt;
+      const before = this.heardAt_;
       try {
         return await act();
       } catch (problem) {
@@ -163,7 +166,7 @@ export class Line implements Tab {
         }
         this.connected(false);
         // It was there meanwhile: the pauses begin anew.
-        if (this.heardAt !== before) tries = 0;
+        if (this.heardAt_ !== before) tries = 0;
         await pause(problem instanceof Refused && problem.wait_ms ? problem.wait_ms : backoff(tries++), signal);
       }
     }
@@ -171,16 +174,16 @@ export class Line implements Tab {
 
   private connected(isConnected: boolean): void {
     this.listener.connected(isConnected);
-    if (this.isLeading) this.place?.tell({ connected: isConnected });
+    if (this.isLeading_) this.place?.tell({ connected: isConnected });
   }
 
   private async poll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const { events, head, read, typing } = await this.door.events(this.last, POLL_S, signal, this.at, this.readTo);
+      const { events, head, read, typing } = await this.door.events(this.last, POLL_S, signal, this.at, this.readTo_);
       if (signal.aborted) return;
-      this.wasRead(read);
-      this.heardAt = Date.now();
-      this.takeAll(events, false);
+      this.wasRead_(read);
+      this.heardAt_ = Date.now();
+      this.takeAll_(events, false);
       this.place?.tell({ events, head });
       if (typing) this.types(typing);
     }
@@ -196,7 +199,7 @@ export class Line implements Tab {
       const answer = await this.door.stream(this.last, stop.signal, this.at);
       const reader = answer.body?.getReader?.();
       if (!reader || !/event-stream/.test(answer.headers.get('content-type') || '')) {
-        this.mustPoll = true;
+        this.mustPoll_ = true;
         return end();
       }
       const decoder = new TextDecoder();
@@ -204,7 +207,7 @@ export class Line implements Tab {
         const { done, value } = await reader.read();
         if (done) return;
         hasHeard = true;
-        this.heardAt = Date.now();
+        this.heardAt_ = Date.now();
         clearTimeout(timer);
         timer = setTimeout(end, SILENCE_MS);
         const blocks = (rest + decoder.decode(value, { stream: true })).split(/\r?\n\r?\n/);
@@ -215,7 +218,7 @@ export class Line implements Tab {
       // Silence is not an error: the loop asks what was missed. A stream that never said a word is held back by
       // something on the way, so from now on we poll.
       if (outer.aborted || !stop.signal.aborted) throw problem;
-      if (!hasHeard) this.mustPoll = true;
+      if (!hasHeard) this.mustPoll_ = true;
     } finally {
       clearTimeout(timer);
       outer.removeEventListener('abort', end);
@@ -239,7 +242,7 @@ export class Line implements Tab {
       this.place?.tell({ events: [data] });
     }
     if (name === 'head') {
-      this.wasRead(data.read);
+      this.wasRead_(data.read);
       if (data.head > this.last) await this.catchUp(signal);
       this.place?.tell({ head: data.head });
     }

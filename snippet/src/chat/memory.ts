@@ -59,18 +59,18 @@ export class Memory {
   }
 
   /** Reads again what another tab wrote; gives back what was known until now. */
-  reread(): Kept {
+  reread_(): Kept {
     const before = this.kept;
     this.kept = { ...before, ...parse<Kept>(read('chat'), {}) };
     return before;
   }
 
-  addUnsent(item: Unsent): void {
+  addUnsent_(item: Unsent): void {
     this.unsent.push(item);
     this.write('outbox', [...this.written(), item]);
   }
 
-  dropUnsent(client_id: string): void {
+  dropUnsent_(client_id: string): void {
     const others = (item: Unsent) => item.client_id !== client_id;
     this.unsent = this.unsent.filter(others);
     // Another tab may have written meanwhile: only this one item is ours to take away.

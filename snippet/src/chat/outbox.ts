@@ -33,7 +33,7 @@ export class Outbox {
 
   add(body: Said, shown: string): Unsent {
     const item = { client_id: uuid7(), conversation: this.door.conversation, body, shown, at: Date.now() };
-    this.memory.addUnsent(item);
+    this.memory.addUnsent_(item);
     void this.run();
     return item;
   }
@@ -51,7 +51,7 @@ export class Outbox {
 
   /** The log shows that the server has it, whatever became of the answer. */
   confirm(client_id: string): void {
-    if (this.memory.unsent.some((item) => item.client_id === client_id)) this.memory.dropUnsent(client_id);
+    if (this.memory.unsent.some((item) => item.client_id === client_id)) this.memory.dropUnsent_(client_id);
   }
 
   private async run(): Promise<void> {

@@ -34,18 +34,19 @@ export class Shell {
   readonly tray = h('div', { class: 'tray' });
   readonly foot = h('div', { class: 'foot' });
   /** Whether the last thing done was done by keyboard: only then may the focus be led. */
-  byKeyboard = false;
+  byKeyboard_ = false;
   /** Just opened by keyboard: the first answers that come may have the focus, until another key is pressed. */
-  isAwaited = false;
+  isAwaited_ = false;
 
   private readonly intro = h('div', { class: 'intro' });
   private readonly dots = h('div', { class: 'dots', hidden: true, 'aria-hidden': 'true' }, h('i'), h('i'), h('i'));
   private readonly notice = h('p', { class: 'notice', role: 'status' });
+  private readonly whose_ = h('div', { class: 'whose', role: 'status' });
   private readonly scroll = h('div', { class: 'scroll', tabindex: 0, role: 'group' }, this.intro, this.log, this.dots, this.tray);
   private readonly who = h('div', { class: 'head-who' });
-  private readonly menuButton: HTMLButtonElement;
-  private readonly menuList = h('div', { class: 'menu', hidden: true });
-  private readonly closeButton: HTMLButtonElement;
+  private readonly menuButton_: HTMLButtonElement;
+  private readonly menuList_ = h('div', { class: 'menu', hidden: true });
+  private readonly closeButton_: HTMLButtonElement;
   private readonly panel: HTMLElement;
   private readonly launcher: HTMLButtonElement;
   private readonly badge = h('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
@@ -77,34 +78,35 @@ export class Shell {
     this.launcher.onclick = () => steward.wanted();
     this.launcher.append(this.badge);
 
-    this.menuButton = h(
+    this.menuButton_ = h(
       'button',
-      { type: 'button', class: 'tool', 'aria-expanded': 'false', 'aria-controls': 'menu', onclick: () => this.menu(!!this.menuList.hidden) },
+      { type: 'button', class: 'tool', 'aria-expanded': 'false', 'aria-controls': 'menu', onclick: () => this.menu(!!this.menuList_.hidden) },
       icon(icons.more, 'more'),
     );
-    this.menuList.id = 'menu';
-    this.closeButton = h('button', { type: 'button', class: 'tool', onclick: () => this.close(true) }, icon(icons.down));
+    this.menuList_.id = 'menu';
+    this.closeButton_ = h('button', { type: 'button', class: 'tool', onclick: () => this.close(true) }, icon(icons.down));
     this.panel = h(
       'section',
       { id: 'panel', class: 'panel', hidden: true, tabindex: -1, role: 'region' },
-      h('div', { class: 'head' }, this.who, this.menuButton, this.closeButton, this.menuList),
+      h('div', { class: 'head' }, this.who, this.menuButton_, this.closeButton_, this.menuList_),
       this.notice,
+      this.whose_,
       this.scroll,
       this.foot,
     );
     this.panel.addEventListener('keydown', (event) => this.keys(event));
     this.panel.addEventListener('click', (event) => {
-      if (!this.menuList.hidden && !event.composedPath().includes(this.menuButton)) this.menu(false);
+      if (!this.menuList_.hidden && !event.composedPath().includes(this.menuButton_)) this.menu(false);
     });
     this.root.addEventListener(
       'keydown',
       () => {
-        this.byKeyboard = true;
-        this.isAwaited = false;
+        this.byKeyboard_ = true;
+        this.isAwaited_ = false;
       },
       true,
     );
-    this.root.addEventListener('pointerdown', () => (this.byKeyboard = false), true);
+    this.root.addEventListener('pointerdown', () => (this.byKeyboard_ = false), true);
     this.scroll.addEventListener('scroll', () => {
       const { scrollTop, scrollHeight, clientHeight } = this.scroll;
       this.isAtEnd = scrollHeight - scrollTop - clientHeight < 60;
@@ -130,8 +132,8 @@ export class Shell {
     this.log.setAttribute('aria-label', words.messages);
     this.scroll.setAttribute('aria-label', words.conversation);
     for (const [button, label] of [
-      [this.menuButton, words.menu],
-      [this.closeButton, words.close],
+      [this.menuButton_, words.menu],
+      [this.closeButton_, words.close],
     ] as const) {
       button.setAttribute('aria-label', label);
       button.title = label;
@@ -146,13 +148,13 @@ export class Shell {
     return this.isOpen && document.visibilityState === 'visible';
   }
 
-  get isPhone(): boolean {
+  get isPhone_(): boolean {
     return PHONE.matches;
   }
 
   open(quiet: boolean): void {
     // The key that opened it may have been pressed before this script was there.
-    if (this.launcher.matches(':focus-visible')) this.byKeyboard = true;
+    if (this.launcher.matches(':focus-visible')) this.byKeyboard_ = true;
     this.hush();
     if (!this.isOpen) {
       this.panel.hidden = false;
@@ -163,7 +165,7 @@ export class Shell {
       this.steward.opened();
     }
     if (quiet) return;
-    this.isAwaited = this.byKeyboard;
+    this.isAwaited_ = this.byKeyboard_;
     this.focus();
   }
 
@@ -181,7 +183,7 @@ export class Shell {
 
   /** Keeps the focus in the panel when what held it went away; a keyboard is led on. */
   hold(): void {
-    if (this.byKeyboard) this.focus();
+    if (this.byKeyboard_) this.focus();
     else this.panel.focus({ preventScroll: true });
   }
 
@@ -190,17 +192,17 @@ export class Shell {
     const first = this.tray.querySelector<HTMLElement>('button, input:checked, input');
     const line = this.foot.querySelector<HTMLElement>('.field, .button');
     // On a touch screen a focused field brings up the keyboard and hides what is to be read.
-    const next = first ? this.byKeyboard && first : !isTouch.matches && line;
+    const next = first ? this.byKeyboard_ && first : !isTouch.matches && line;
     (next || this.panel).focus({ preventScroll: true });
   }
 
   /** Whether the focus stands in the panel. */
-  get holdsFocus(): boolean {
+  get holdsFocus_(): boolean {
     return this.panel.contains(this.root.activeElement);
   }
 
   /** Takes away what was offered. True: the focus stood in it and needs a new place. */
-  clearTray(): boolean {
+  clearTray_(): boolean {
     const hadFocus = this.tray.contains(this.root.activeElement);
     this.tray.replaceChildren();
     return hadFocus;
@@ -219,8 +221,13 @@ export class Shell {
     );
   }
 
-  introduce(...content: (Node | string)[]): void {
+  introduce_(...content: (Node | string)[]): void {
     this.intro.replaceChildren(...content);
+  }
+
+  /** A question about who sits here, above the talk; nothing takes it away. */
+  ask_(...content: (Node | string)[]): void {
+    this.whose_.replaceChildren(...content);
   }
 
   tell(notice: string): void {
@@ -284,7 +291,7 @@ export class Shell {
     this.follow();
   }
 
-  get isLarge(): boolean {
+  get isLarge_(): boolean {
     return this.place.hasAttribute('data-large');
   }
 
@@ -294,29 +301,29 @@ export class Shell {
   }
 
   private menu(show: boolean): void {
-    if (this.menuList.hidden === !show) return;
-    this.menuList.hidden = !show;
-    this.menuButton.setAttribute('aria-expanded', `${show}`);
+    if (this.menuList_.hidden === !show) return;
+    this.menuList_.hidden = !show;
+    this.menuButton_.setAttribute('aria-expanded', `${show}`);
     if (!show) {
-      if (this.menuList.contains(this.root.activeElement)) this.menuButton.focus();
+      if (this.menuList_.contains(this.root.activeElement)) this.menuButton_.focus();
       return;
     }
-    this.menuList.replaceChildren(
+    this.menuList_.replaceChildren(
       ...this.steward.menu().map(({ label, path, act }) => h('button', { type: 'button', onclick: act }, icon(path), label)),
     );
-    if (this.byKeyboard) this.menuList.querySelector('button')?.focus();
+    if (this.byKeyboard_) this.menuList_.querySelector('button')?.focus();
   }
 
   private keys(event: KeyboardEvent): void {
     if (event.key === 'Escape') {
       event.stopPropagation();
-      if (!this.menuList.hidden) {
+      if (!this.menuList_.hidden) {
         this.menu(false);
-        this.menuButton.focus();
+        this.menuButton_.focus();
       } else this.close(true);
     }
     // Full screen is modal: the page behind cannot be seen, so Tab must not go there.
-    if (event.key === 'Tab' && this.isPhone) {
+    if (event.key === 'Tab' && this.isPhone_) {
       const all = Array.from(this.panel.querySelectorAll<HTMLElement>('button, a[href], input, textarea, video, [tabindex="0"]')).filter(
         (element) => element.getClientRects().length > 0,
       );
@@ -330,7 +337,7 @@ export class Shell {
 
   /** Full screen on a phone: what the keyboard leaves of the screen, and the page behind stands still. */
   private fit(): void {
-    const isFull = this.isOpen && this.isPhone;
+    const isFull = this.isOpen && this.isPhone_;
     const page = document.documentElement;
     this.panel.setAttribute('role', isFull ? 'dialog' : 'region');
     if (isFull) this.panel.setAttribute('aria-modal', 'true');

@@ -28,7 +28,7 @@ export interface Place {
   /** To the other tabs, from the one that listens. */
   tell(news: News): void;
   /** Whoever listens has been silent for too long: it is frozen, or its promise is broken. */
-  takeOver(): void;
+  takeOver_(): void;
 }
 
 /** Finds a tab its place until the signal says stop. */
@@ -37,7 +37,7 @@ export type Share = (name: string, signal: AbortSignal, tab: Tab) => Place;
 /** For a browser that cannot share, or does not have to: every tab listens for itself. */
 export const alone: Share = (_, signal, tab) => {
   void tab.lead(signal);
-  return { tell() {}, takeOver() {} };
+  return { tell() {}, takeOver_() {} };
 };
 
 export const share: Share = (name, signal, tab) => {
@@ -84,6 +84,6 @@ export const share: Share = (name, signal, tab) => {
     tell(news) {
       if (!signal.aborted) channel.postMessage(news);
     },
-    takeOver: () => void hold({ steal: true }),
+    takeOver_: () => void hold({ steal: true }),
   };
 };

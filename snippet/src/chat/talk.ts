@@ -11,7 +11,7 @@ export class Talk {
   problem = '';
   isEnded = false;
   /** Asks how it was, until that is answered. */
-  howWasIt = '';
+  howWasIt_ = '';
   /** The question that was answered last. */
   answered: Ask | null = null;
 
@@ -45,10 +45,10 @@ export class Talk {
         this.isEnded = true;
         return;
       case 'satisfaction':
-        this.howWasIt = body.text;
+        this.howWasIt_ = body.text;
         return;
       case 'rated':
-        this.howWasIt = '';
+        this.howWasIt_ = '';
         return;
       case 'text':
       case 'video':

@@ -122,6 +122,14 @@ export interface Event {
   body: Body;
 }
 
+/** A link that was mailed to somebody was opened in this browser: is it she who sits here? */
+export interface Asked {
+  /** Her address, of which only the first letters can be read. */
+  who: string;
+  /** Stands for her in this browser's memory; it tells nothing. */
+  mark: string;
+}
+
 /** What the visitor sends. */
 export type Said =
   | { type: 'text'; text: string }

@@ -13,6 +13,15 @@ import { follow, look } from './pages';
 
 Object.assign(host, { api, language, sender, consent, agree, reset: forget, post, page, launch });
 
+// A link in a mail brings a token. Nobody but a visitor can be known again: it waits for consent, as long as the page lives.
+let token: string | null;
+const arrive = () => {
+  const { visitor } = sender('');
+  if (!token || !visitor) return;
+  post('/v1/confirm', { token, visitor }).catch(say);
+  token = '';
+};
+
 // What `embudo(…)` understands.
 const commands: Record<string, (given?: any, more?: any) => unknown> = {
   event: hit,
@@ -32,10 +41,12 @@ const commands: Record<string, (given?: any, more?: any) => unknown> = {
     else say('not sent: no consent');
   },
   reset: forget,
-  consent(to) {
+  // What was asked may be told with the answer: `{ text, text_id }`, as proof.
+  consent(to, asked) {
     const before = consent();
     if (to) agree(to);
-    if (consent() != before) hit('consent', { to });
+    if (consent() != before) hit('consent', { to, ...asked });
+    arrive();
     return consent();
   },
   optout(yes) {
@@ -57,14 +68,13 @@ const moved = () => {
 };
 
 const start = () => {
-  // A link in a mail brings a token: it is spent at once, and the address is made clean before anybody counts it.
+  // The address is made clean before anybody counts it.
   const url = new URL(location.href);
-  const token = url.searchParams.get('embudo_t');
+  token = url.searchParams.get('embudo_t');
   if (token) {
     url.searchParams.delete('embudo_t');
     history.replaceState(history.state, '', url);
-    const { visitor } = sender('');
-    if (visitor) post('/v1/confirm', { token, visitor }).catch(say); // nobody else can be confirmed
+    arrive();
   }
   const early = window.embudo?.q || [];
   (window.embudo = run as Embudo).host = host;

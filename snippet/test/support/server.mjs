@@ -132,6 +132,10 @@ class Story {
   /** What the page told of. */
   told = [];
   transcripts = 0;
+  /** What the chat is told to ask, until it is answered; then the visitor of the answer, and whether the talk is theirs. */
+  whose = null;
+  answered = {};
+  answers = [];
   conversations = new Map();
   pages = new Map();
   /** Requests to be failed: `{ match, status, times }`; status 0 cuts the connection. */
@@ -336,7 +340,7 @@ class Story {
       }
       const { typing } = conversation;
       conversation.typing = undefined;
-      return send(200, { events: conversation.events.slice(after, after + 100), head: conversation.events.length, typing });
+      return send(200, { events: conversation.events.slice(after, after + 100), head: conversation.events.length, typing, ...(this.whose && !after ? { ask: this.whose } : {}) });
     }
     if (door === 'stream') {
       if (!this.canStream) return send(200, { sorry: 'no stream here' });
@@ -370,6 +374,11 @@ class Story {
       return send(201, { event: this.append(conversation, { kind: 'visitor' }, { type: 'rated', score, comment }) });
     }
     if (door === 'transcript') this.transcripts++;
+    if (door === 'whose') {
+      this.answers.push(JSON.parse(text).answer);
+      this.whose = null;
+      return send(200, { visitor: conversation.visitor, trust: 'clicked', goes_on: true, ...this.answered });
+    }
     send(200, {});
   }
 

@@ -12,7 +12,7 @@ use crate::base::language::Language;
 use crate::base::network::network_of;
 use crate::base::time::Timestamp;
 use crate::chat::body::{Author, Face, Said};
-use crate::chat::{self, Page, Visit, resume};
+use crate::chat::{self, Page, Visit, resume, whose};
 use crate::contacts::Consent;
 use crate::http::error::Problem;
 use crate::http::request::{Proxies, bearer, origin};
@@ -58,6 +58,18 @@ struct Seen {
 #[derive(Deserialize)]
 struct Told {
     name: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    answer: YesOrNo,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum YesOrNo {
+    Yes,
+    No,
 }
 
 #[derive(Deserialize)]
@@ -161,8 +173,7 @@ pub async fn say(
         hub.counts.messages.add(if heard.is_repeated { "repeated" } else { "taken" }, 1);
         let mut response = if heard.is_repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
         // A device on which a mailed link was followed is not told whose the conversation is.
-        let is_hers = !resume::is_elsewhere(&app.room, bearer(&request).unwrap_or_default(), now);
-        let visitor = is_hers.then_some(heard.visitor);
+        let visitor = (!is_elsewhere(&app, &request, now)).then_some(heard.visitor);
         Ok(response.json(json!({ "event": heard.entry, "visitor": visitor })))
     };
     let answer = answer.await;
@@ -217,6 +228,29 @@ pub async fn typing(app: Shared, request: HttpRequest, id: web::Path<String>) ->
         app.stores.limits.check("chat.typing", &id.to_string(), quota, now).await?;
         app.room.typing(id, Author::Visitor, "").await;
         Ok(HttpResponse::NoContent().finish())
+    };
+    finished(&app, &request, answer.await)
+}
+
+/// `POST /v1/chat/{conversation}/whose`: whether it is she whom a link was mailed to that was opened on this device.
+pub async fn answer(
+    app: Shared,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let answer = async {
+        let (id, now) = guest(&app, &request, &id)?;
+        let quota = Quota { per_minute: 10, burst: 5 };
+        app.stores.limits.check("chat.whose", &id.to_string(), quota, now).await?;
+        let Answer { answer } = parsed(&body, "request.malformed")?;
+        if is_elsewhere(&app, &request, now) {
+            return Err(chat::Error::QuestionOver.into());
+        }
+        let told = whose::answer(&app.room, id, answer == YesOrNo::Yes, now).await?;
+        Ok(HttpResponse::Ok().json(json!({
+            "visitor": told.visitor, "trust": told.trust, "goes_on": told.goes_on,
+        })))
     };
     finished(&app, &request, answer.await)
 }
@@ -289,6 +323,11 @@ pub fn guest(app: &Shared, request: &HttpRequest, id: &str) -> Result<(Conversat
     let token = bearer(request).ok_or_else(|| Problem::from(chat::Error::TokenForged))?;
     chat::authorize(&app.room, id, token, now)?;
     Ok((id, now))
+}
+
+/// Whether the request comes from a device on which a mailed link to the conversation was followed.
+pub fn is_elsewhere(app: &Shared, request: &HttpRequest, now: Timestamp) -> bool {
+    resume::is_elsewhere(&app.room, bearer(request).unwrap_or_default(), now)
 }
 
 pub fn parsed<T: DeserializeOwned>(body: &[u8], code: &'static str) -> Result<T, Problem> {

@@ -40,6 +40,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(post("/v1/chat/{conversation}/event").route(web::post().to(doors::event)))
         .service(post("/v1/chat/{conversation}/typing").route(web::post().to(doors::typing)))
         .service(post("/v1/chat/{conversation}/read").route(web::post().to(doors::read)))
+        .service(post("/v1/chat/{conversation}/whose").route(web::post().to(doors::answer)))
         .service(post("/v1/chat/{conversation}/rating").route(web::post().to(after::rate)))
         .service(post("/v1/chat/{conversation}/transcript").route(web::post().to(after::transcript)))
         .service(post("/v1/chat/{conversation}/link").route(web::post().to(after::link)))

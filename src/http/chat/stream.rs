@@ -11,11 +11,11 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::Hub;
-use super::doors::{finished, guest};
+use super::doors::{finished, guest, is_elsewhere};
 use super::follow::{Following, Frame, Piece};
 use crate::base::time::Timestamp;
-use crate::chat;
 use crate::chat::body::Author;
+use crate::chat::{self, whose};
 use crate::http::error::Problem;
 use crate::http::request::header;
 use crate::http::{Shared, cors};
@@ -57,7 +57,8 @@ async fn reader(
 }
 
 /// `GET /v1/chat/{conversation}/events?after=SEQ&at=TIME&wait=25&read=SEQ`: what the log has after an entry, waiting for
-/// it if need be. It is answered at once, too, when the other side has read on or types.
+/// it if need be. It is answered at once, too, when the other side has read on or types. From the beginning it also says
+/// what somebody is to be asked who came by a mailed link.
 pub async fn poll(
     app: Shared,
     hub: web::Data<Hub>,
@@ -102,8 +103,15 @@ pub async fn poll(
             _ => chat::head(reads, following.conversation(), Author::Visitor).await?,
         };
         let mut page = json!({ "events": events, "head": head.head, "read": head.read });
-        if let (Some(page), Some(typing)) = (page.as_object_mut(), typing) {
-            page.insert("typing".to_owned(), typing);
+        // Whoever reads from the beginning has just come.
+        let has_come = asked.after.unwrap_or(0) == 0 && !is_elsewhere(&app, &request, app.clock.now());
+        let question = match has_come {
+            true => whose::question(&app.room, following.conversation(), app.clock.now()).await?,
+            false => None,
+        };
+        if let Some(page) = page.as_object_mut() {
+            page.extend(typing.map(|typing| ("typing".to_owned(), typing)));
+            page.extend(question.map(|question| ("ask".to_owned(), json!(question))));
         }
         Ok(HttpResponse::Ok().json(page))
     };

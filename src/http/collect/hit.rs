@@ -11,6 +11,8 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::{FutureExt, StreamExt};
 
+use super::consent;
+use crate::contacts::Seen;
 use crate::hits::{self, Dropped, Manner};
 use crate::http::error::Problem;
 use crate::http::request::{Proxies, header, origin};
@@ -120,7 +122,7 @@ async fn taken(
     app.stores.limits.check_address("hits", address, quota, now).await?;
     let body = read(body, settings.body_bytes, Duration::from_millis(settings.body_timeout_ms)).await?;
     let body = hits::unpacked(&body, header(request, CONTENT_ENCODING), settings.body_bytes)?;
-    let hits = hits::parse(&body, settings.batch, now)?;
+    let mut hits = hits::parse(&body, settings.batch, now)?;
     for hit in &hits {
         let site = app.sites.find_for(&hit.site, origin(request), app.own_origin())?;
         if !site.allows_origin(hit.url.origin()) && hit.url.origin() != app.own_origin() {
@@ -134,6 +136,10 @@ async fn taken(
         .filter_map(|hit| Some((letters::click_of(hit.url.query()?)?, hit.engaged_ms)))
         .collect();
     let sender = Sender { address, user_agent: header(request, USER_AGENT), manner: manner(request) };
+    let answers = consent::taken_out(app, &mut hits);
+    if !answers.is_empty() {
+        consent::note(app, &answers, &Seen::of(address, header(request, USER_AGENT))).await;
+    }
     let taken = app.collector.take(hits, sender, now).await?;
     if taken.bot_reason.is_none() {
         for (click, engaged_ms) in clicks {

@@ -1,5 +1,6 @@
 //! The site's door: the scripts that pages load, and the hits that they report.
 
+mod consent;
 mod hit;
 mod scripts;
 

@@ -168,8 +168,8 @@ async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Json>,
             "purpose": record.purpose, "action": record.action, "at": record.at,
             "waits": record.is_yes() && waits(&record.purpose),
             "proof": has_proof.then(|| json!({
-                "text": record.text, "version": record.version, "form": record.form, "page": record.page,
-                "network": record.network, "user_agent": record.user_agent,
+                "text": record.text, "version": record.version, "language": record.language,
+                "form": record.form, "page": record.page, "network": record.network, "user_agent": record.user_agent,
             })),
         })
     });

@@ -33,7 +33,7 @@ async fn unlocked<'a>(
 
 /// `GET /d/{token}`: the page of a file. Changes nothing: mail scanners open links too.
 pub(super) async fn landing(app: Shared, request: HttpRequest, token: web::Path<String>) -> HttpResponse {
-    let frame = Frame::of(&app, &request, None);
+    let frame = Frame::of(&app, &request, None).mailed(&token);
     match unlocked(&app, &request, &token).await {
         Ok(unlocked) => {
             let asset = unlocked.asset;

@@ -43,7 +43,11 @@ pub fn routes(doors: &mut web::ServiceConfig) {
                 .route(web::post().to(files::download)),
         )
         .service(web::resource("/d/{token}").route(reading().to(files::landing)))
-        .route("/v1/confirm", web::post().to(opened::confirm))
+        .service(
+            web::resource("/v1/confirm")
+                .route(web::post().to(opened::confirm))
+                .route(web::method(actix_web::http::Method::OPTIONS).to(cors::preflight)),
+        )
         .route("/v1/confirm/answer", web::post().to(opened::answer))
         .service(web::resource("/r/{token}").route(reading().to(recordings::play)))
         .service(web::resource("/r/{token}/poster").route(reading().to(recordings::poster)))

@@ -22,7 +22,7 @@ const RANGES: usize = 200;
 
 /// `GET /watch/{token}`: the players. Changes nothing: mail scanners open links too.
 pub(super) async fn show(app: Shared, request: HttpRequest, token: web::Path<String>) -> HttpResponse {
-    let frame = Frame::of(&app, &request, None);
+    let frame = Frame::of(&app, &request, None).mailed(&token);
     let now = app.clock.now();
     let q = &mut app.stores.db.read();
     let showing = match webinars::showing(q, &app.webinars, &app.keys, &token, now).await {

@@ -10,6 +10,7 @@ use super::error::{Problem, html};
 use super::request;
 use crate::base::language::Language;
 use crate::base::time::zone;
+use crate::gates;
 use crate::render::{self, Texts};
 use crate::sites::Site;
 
@@ -41,6 +42,8 @@ pub struct Frame<'a> {
     pub language: Language,
     /// The zone in which it shows times.
     pub zone: String,
+    /// What the way from here to the site's own pages carries, if a mail led here.
+    passage: Option<String>,
 }
 
 impl<'a> Frame<'a> {
@@ -63,13 +66,35 @@ impl<'a> Frame<'a> {
             site,
             language: language.unwrap_or_default(),
             zone: asked.unwrap_or_else(of_site).to_owned(),
+            passage: None,
         }
     }
 
     /// The frame for the site of this key (else the first one) in a language, with times in a zone.
     pub fn named(app: &'a Shared, key: Option<&str>, language: Language, zone: &str) -> Self {
         let site = key.and_then(|key| app.sites.find(key).ok()).or_else(|| app.sites.all().next());
-        Self { app, site, language, zone: zone.to_owned() }
+        Self { app, site, language, zone: zone.to_owned(), passage: None }
+    }
+
+    /// The frame of a page that a mailed link led to.
+    #[must_use]
+    pub fn mailed(mut self, token: &str) -> Self {
+        self.passage = gates::passage(&self.app.keys, token, self.app.clock.now());
+        self
+    }
+
+    /// The site's own pages. Elsewhere the browser keeps another visitor than here, who may be the one that asked for the
+    /// mail: then the way there says so.
+    fn home(&self) -> String {
+        let home = self.site.map_or("/", Site::home);
+        let elsewhere = url::Url::parse(home).ok().filter(|_| home != self.app.own_origin());
+        match (&self.passage, elsewhere) {
+            (Some(passage), Some(mut address)) => {
+                address.query_pairs_mut().append_pair(gates::unlock::PASSAGE, passage);
+                address.to_string()
+            }
+            (Some(_) | None, _) => home.to_owned(),
+        }
     }
 
     /// The page of a template; `fields` are those that only this page has.
@@ -78,7 +103,7 @@ impl<'a> Frame<'a> {
             "zone": self.zone,
             "site": {
                 "name": self.site.map_or(self.app.config.company.name.as_str(), |site| site.name.as_str()),
-                "home": self.site.map_or("/", Site::home),
+                "home": self.home(),
                 "logo": self.site.and_then(|site| or_null(&site.logo_url)),
                 "stylesheet": self.site.and_then(|site| or_null(&site.stylesheet_url)),
                 "privacy": self.site.and_then(|site| or_null(&site.privacy_url)),

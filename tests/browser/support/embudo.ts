@@ -66,6 +66,16 @@ export class Embudo {
     return embudo
   }
 
+  /** One server beside a site that stands elsewhere: pages of another origin, to which the server's own are foreign. */
+  static async startBeside(site: string, environment: Record<string, string> = {}): Promise<Embudo> {
+    const { folder, mail } = await Embudo.surroundings()
+    const port = await freePort()
+    const embudo = new Embudo(`http://localhost:${port}`, mail, folder)
+    embudo.settle(path.join(folder, 'demo'), port, site)
+    await embudo.run(port, environment)
+    return embudo
+  }
+
   /** Several servers on the same stores, and one address for them. */
   static async startTogether(count: number, environment: Record<string, string>): Promise<Embudo> {
     const { folder, mail } = await Embudo.surroundings()
@@ -87,7 +97,7 @@ export class Embudo {
   }
 
   /** Writes the settings of a node; the demo leaves them as they are. */
-  private settle(folder: string, port: number): void {
+  private settle(folder: string, port: number, site = this.url): void {
     mkdirSync(path.join(folder, 'config'), { recursive: true })
     mkdirSync(path.join(folder, 'data'), { recursive: true })
     const settings = `
@@ -108,7 +118,7 @@ from = "hola@faro.example"
 [[site]]
 key = "faro"
 name = "Librería Faro"
-origins = ["${this.url}"]
+origins = ["${site}"]
 language = "en"
 time_zone = "Europe/Madrid"
 [log]

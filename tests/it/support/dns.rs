@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::UdpSocket;
 
 /// What stands in the zone for a domain.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Zone {
     /// A mail server.
     Mx(&'static str),

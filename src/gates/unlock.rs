@@ -18,8 +18,16 @@ use crate::storage::db::{Queries, Tx};
 const NO_DEVICE: &str = "-";
 
 /// The links that we mail and that `confirm` understands.
-const MAILED: [Purpose; 5] =
-    [Purpose::Asset, Purpose::Webinar, Purpose::Booking, Purpose::Recording, Purpose::Watch];
+const MAILED: [Purpose; 8] = [
+    Purpose::Asset,
+    Purpose::Webinar,
+    Purpose::Booking,
+    Purpose::BookingView,
+    Purpose::BookingMove,
+    Purpose::BookingCancel,
+    Purpose::Recording,
+    Purpose::Watch,
+];
 
 /// A link that holds.
 #[derive(Debug, Clone)]

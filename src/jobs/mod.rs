@@ -8,6 +8,7 @@ pub mod calendars;
 mod dispatch;
 mod earlier;
 mod letters;
+mod openings;
 pub mod queue;
 mod schedule;
 mod send;

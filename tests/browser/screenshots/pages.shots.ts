@@ -123,6 +123,12 @@ test('pages/booking-unfolded', async ({ studio, language }) => {
   await studio.shoot(page, 'pages/booking-unfolded')
 })
 
+for (const name of ['seen', 'cancel']) {
+  test(`pages/booking-${name}`, async ({ studio, language }) => {
+    await studio.shoot(await studio.open(in_(language, studio.world().known[`link booking ${name}`]!)), `pages/booking-${name}`)
+  })
+}
+
 // ---- what went wrong ------------------------------------------------------------------------------
 
 for (const [name, path] of [['not-found', '/f/nothing'], ['link-unknown', '/b/not-a-token'], ['link-unknown-file', '/d/not-a-token']] as const) {

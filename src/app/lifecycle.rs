@@ -8,6 +8,8 @@ use super::definitions::{Definitions, Kind, Sources};
 use super::lifecycle_file::{self, Written};
 use crate::base::diagnostic::{Diagnostic, Report};
 use crate::base::live::Live;
+use crate::bookings::own_week;
+use crate::bookings::team::Team;
 use crate::config::Config;
 use crate::stages::versions;
 use crate::storage::Stores;
@@ -23,6 +25,7 @@ pub struct Running {
     pub(super) lifecycle: Arc<Live<stages::Definition>>,
     pub(super) segments: Arc<Live<segments::Definition>>,
     pub(super) offers: Arc<Live<offers::Definition>>,
+    pub(super) team: Arc<Team>,
 }
 
 /// What was read together.
@@ -97,7 +100,7 @@ impl Running {
         Ok(true)
     }
 
-    /// Looks for another version as long as somebody uses this one.
+    /// Looks for another version, and for the weeks that reps wrote, as long as somebody uses this one.
     pub(super) fn follow(running: &Arc<Self>) {
         let running: Weak<Self> = Arc::downgrade(running);
         tokio::spawn(async move {
@@ -105,11 +108,17 @@ impl Running {
             loop {
                 tokio::time::sleep(LOOK_EVERY).await;
                 let Some(running) = running.upgrade() else { return };
-                if let Err(error) = running.take_up().await {
+                let looked = match running.take_up().await {
+                    Ok(_) => own_week::refresh(&mut running.stores.db.read(), &running.team)
+                        .await
+                        .map_err(Into::into),
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = looked {
                     // Told once, not every five seconds.
                     let text = error.to_string();
                     if text != told {
-                        tracing::error!(error = %error, "another version of the lifecycle cannot be taken up");
+                        tracing::error!(error = %error, "what was changed on another node cannot be taken up");
                         told = text;
                     }
                 }

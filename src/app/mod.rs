@@ -24,8 +24,8 @@ use crate::base::network::Networks;
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
 use crate::base::time::{Clock, MINUTE_MS};
-use crate::bookings::earlier;
 use crate::bookings::team::Team;
+use crate::bookings::{earlier, own_week};
 use crate::chat::live::replies::Replies;
 use crate::chat::{self, Room};
 use crate::config::Config;
@@ -193,7 +193,9 @@ impl App {
             lifecycle: desk.lifecycle.clone(),
             segments: desk.segments.clone(),
             offers: offers.clone(),
+            team: desk.team.clone(),
         });
+        own_week::refresh(&mut stores.db.read(), &desk.team).await?;
         Running::follow(&running);
         jobs::wake_on_news(&stores);
         Ok(Self {

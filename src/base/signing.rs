@@ -31,8 +31,14 @@ pub enum Purpose {
     Webinar,
     /// Cancel one's place in one webinar. Subject: the webinar's id.
     Place,
-    /// View, move or cancel one booking. Subject: the booking's id.
+    /// View, move or cancel one booking. Subject: the booking's id and its sequence, with a blank between.
     Booking,
+    /// View one booking. Subject: as of [`Purpose::Booking`].
+    BookingView,
+    /// View and move one booking. Subject: as of [`Purpose::Booking`].
+    BookingMove,
+    /// View and cancel one booking. Subject: as of [`Purpose::Booking`].
+    BookingCancel,
     /// Take, or decline, an earlier time for one booking. Subject: the offer's id.
     Earlier,
     /// Take part in one conversation. Subject: the conversation's id.
@@ -73,6 +79,9 @@ impl Purpose {
             Self::Webinar => "webinar",
             Self::Place => "place",
             Self::Booking => "booking",
+            Self::BookingView => "booking view",
+            Self::BookingMove => "booking move",
+            Self::BookingCancel => "booking cancel",
             Self::Earlier => "earlier",
             Self::Conversation => "conversation",
             Self::Resume => "resume",

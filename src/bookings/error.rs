@@ -57,6 +57,9 @@ pub enum Error {
     /// The call has not begun, so that nobody can say how it went.
     #[error("this call has not begun yet")]
     OutcomeTooEarly,
+    /// How it went was said too long ago to be taken back.
+    #[error("how the call went can be taken back within a minute; say it anew instead")]
+    OutcomeKept,
     /// Somebody else changed it at the same moment.
     #[error("this call was changed at the same moment; look at it again")]
     Changed,
@@ -69,6 +72,11 @@ pub enum Error {
     /// The link was made before the call was moved or called off: it shows the call and changes nothing.
     #[error("this link is older than the last change of the call; use the one in the newest mail about it")]
     LinkOld,
+    /// The link is one to look at the call with, or for another deed.
+    #[error(
+        "this link is not meant for that; the mail about the call has one for moving and one for cancelling it"
+    )]
+    LinkOther,
     /// The lifecycle refused what the booking makes of the contact.
     #[error(transparent)]
     Stage(stages::Error),
@@ -131,10 +139,12 @@ impl Coded for Error {
             Self::AlreadyCancelled => "booking.already_cancelled",
             Self::Over => "booking.over",
             Self::OutcomeTooEarly => "booking.outcome_too_early",
+            Self::OutcomeKept => "booking.outcome_kept",
             Self::Changed => "booking.changed",
             Self::TooMany => "booking.too_many",
             Self::TooOften => "booking.too_often",
             Self::LinkOld => "booking.link_old",
+            Self::LinkOther => "booking.link_other",
             Self::Stage(error) => error.code(),
             Self::Store(error) => error.code(),
         }

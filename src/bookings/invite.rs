@@ -51,8 +51,8 @@ pub struct Invite<'a> {
     pub visitor: (&'a str, &'a Email),
     /// The service's mailbox, which sends the mail too.
     pub organizer: &'a Email,
-    /// The link by which it can be moved or cancelled; only in the visitor's copy.
-    pub manage: Option<&'a str>,
+    /// The link by which it can be seen, and not changed; only in the visitor's copy.
+    pub view: Option<&'a str>,
     /// Whether what the booker typed is repeated. Not to an address that anybody may have typed: whoever books in
     /// somebody's name would have us write to her whatever he likes.
     pub repeats: bool,
@@ -84,21 +84,14 @@ impl Invite<'_> {
         if let Some(companion) = self.companion {
             event.append_multi_property(attendee(&companion.name, &companion.email, "ACCEPTED"));
         }
-        if let Some(manage) = self.manage {
-            event.add_property("URL", manage);
+        if let Some(view) = self.view {
+            event.add_property("URL", view);
         }
         event.status(match method {
             Method::Request => EventStatus::Confirmed,
             Method::Cancel => EventStatus::Cancelled,
         });
-        let mut calendar = Calendar::empty();
-        calendar
-            .append_property(Property::new("VERSION", "2.0"))
-            .append_property(Property::new("PRODID", "-//Embudo//Bookings//EN"))
-            .append_property(Property::new("CALSCALE", "GREGORIAN"))
-            .append_property(Property::new("METHOD", method.word()))
-            .push(event.done());
-        calendar.to_string()
+        calendar(method.word(), &mut event).to_string()
     }
 
     fn summary(&self) -> String {
@@ -119,15 +112,77 @@ impl Invite<'_> {
         if let Some(notes) = notes {
             parts.push(notes.trim().to_owned());
         }
-        if let Some(manage) = self.manage.filter(|_| self.booking.state == State::Confirmed) {
-            let words = match self.language {
-                Language::En => "Change or cancel",
-                Language::Es => "Cambiar o cancelar",
+        if let Some(view) = self.view {
+            let words = match (self.language, self.booking.state == State::Confirmed) {
+                (Language::En, true) => "See the call. The mail about it has the links to move or cancel it",
+                (Language::En, false) => "This call was cancelled",
+                (Language::Es, true) => {
+                    "Ver la llamada. El correo sobre ella tiene los enlaces para moverla o cancelarla"
+                }
+                (Language::Es, false) => "Esta llamada se canceló",
             };
-            parts.push(format!("{words}: {manage}"));
+            parts.push(format!("{words}: {view}"));
         }
         parts.join("\n\n")
     }
+}
+
+/// A call as an entry for whoever looks at its page: the same UID as the invitation's, so that there are not two of it, and
+/// nobody's name or address but the team's, for a link to look at a call may be forwarded.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// What is booked.
+    pub booking: &'a Booking,
+    /// What it is called.
+    pub title: &'a str,
+    /// With whom of the team.
+    pub with: &'a str,
+    /// The link by which it can be seen.
+    pub view: &'a str,
+    /// The service's mailbox.
+    pub organizer: &'a Email,
+}
+
+impl Entry<'_> {
+    /// What it is called, and with whom it is.
+    pub fn summary(&self) -> String {
+        if self.with.is_empty() { self.title.to_owned() } else { format!("{}: {}", self.title, self.with) }
+    }
+
+    /// The first and the last moment, as calendars write them: `20261123T080000Z` (RFC 5545, 3.3.5, form 2).
+    pub fn span(&self) -> (String, String) {
+        (utc(self.booking.starts_at), utc(self.booking.ends_at))
+    }
+
+    /// The file's text, with CRLF and folded lines.
+    pub fn ics(&self, now: Timestamp) -> String {
+        let (from, to) = self.span();
+        let mut event = Event::new();
+        event
+            .uid(&uid(self.booking, self.organizer))
+            .add_property("DTSTAMP", utc(now))
+            .add_property("DTSTART", from)
+            .add_property("DTEND", to)
+            .add_property("SEQUENCE", self.booking.sequence.to_string())
+            .add_property("SUMMARY", text(&self.summary()))
+            .add_property("DESCRIPTION", text(self.view))
+            .add_property("LOCATION", text(self.booking.location.as_deref().unwrap_or_default()))
+            .add_property("TRANSP", "OPAQUE")
+            .add_property("URL", self.view)
+            .status(EventStatus::Confirmed);
+        calendar("PUBLISH", &mut event).to_string()
+    }
+}
+
+fn calendar(method: &str, event: &mut Event) -> Calendar {
+    let mut calendar = Calendar::empty();
+    calendar
+        .append_property(Property::new("VERSION", "2.0"))
+        .append_property(Property::new("PRODID", "-//Embudo//Bookings//EN"))
+        .append_property(Property::new("CALSCALE", "GREGORIAN"))
+        .append_property(Property::new("METHOD", method))
+        .push(event.done());
+    calendar
 }
 
 /// The event's name in every calendar it ever gets into; the same for the booking's life.
@@ -200,7 +255,7 @@ mod tests {
             companion,
             visitor: (name, &email),
             organizer: &organizer(),
-            manage: Some("https://embudo.example/b/TOKEN"),
+            view: Some("https://embudo.example/b/TOKEN"),
             repeats: true,
             language: Language::Es,
         };
@@ -256,7 +311,7 @@ mod tests {
             companion: None,
             visitor: ("The Treasury", &email),
             organizer: &organizer(),
-            manage: Some("https://embudo.example/b/TOKEN"),
+            view: Some("https://embudo.example/b/TOKEN"),
             repeats: false,
             language: Language::En,
         };
@@ -284,6 +339,41 @@ mod tests {
         assert!(cancel.contains("\r\nMETHOD:CANCEL\r\n"));
         assert_eq!(value(&cancel, "STATUS"), "CANCELLED");
         assert_eq!(value(&cancel, "UID"), value(&file("Nikki", "", Method::Request), "UID"));
+    }
+
+    #[test]
+    fn the_entry_of_the_page_is_the_same_event_and_names_nobody_who_booked() {
+        let mut booking = booking();
+        booking.notes = Some("Between us".to_owned());
+        let view = "https://embudo.example/b/TOKEN";
+        let entry = Entry { booking: &booking, title: "Call", with: "Mike", view, organizer: &organizer() }
+            .ics(Timestamp(0));
+        assert_eq!(value(&entry, "UID"), value(&file("Nikki", "", Method::Request), "UID"));
+        assert_eq!((value(&entry, "SUMMARY").as_str(), value(&entry, "URL").as_str()), ("Call: Mike", view));
+        assert!(entry.contains("\r\nMETHOD:PUBLISH\r\n"), "{entry}");
+        assert!(!entry.contains("ATTENDEE") && !entry.contains("Between us"), "{entry}");
+    }
+
+    #[test]
+    fn what_changes_a_call_is_not_in_its_entry_and_a_withdrawn_one_offers_nothing() {
+        let asked = file("Nikki", "", Method::Request).replace("\r\n ", "");
+        assert!(!asked.contains("Cambiar o cancelar") && asked.contains("Ver la llamada"), "{asked}");
+        let mut off = booking();
+        off.state = State::Cancelled;
+        let email = Email::parse("nikki@acme.example").expect("an address");
+        let invite = Invite {
+            booking: &off,
+            meeting: &examples::meeting("Europe/Madrid"),
+            rep: &examples::rep("mike", "Europe/Madrid"),
+            companion: None,
+            visitor: ("Nikki", &email),
+            organizer: &organizer(),
+            view: Some("https://embudo.example/b/TOKEN"),
+            repeats: true,
+            language: Language::En,
+        };
+        let withdrawn = invite.ics(Method::Cancel, Timestamp(0)).replace("\r\n ", "");
+        assert!(!withdrawn.contains("move or cancel") && withdrawn.contains("was cancelled"), "{withdrawn}");
     }
 
     #[test]

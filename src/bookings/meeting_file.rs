@@ -204,7 +204,7 @@ fn limits(view: View<'_>) -> Option<Limits> {
 /// The word for a call by telephone, or a text or link that can be filled in.
 fn place(view: View<'_>) -> Option<(Localized, bool)> {
     if view.text().is_some_and(|text| text.text == "telephone") {
-        return Some((Localized::new("By telephone", "Por teléfono"), true));
+        return Some((Localized::new("by telephone", "por teléfono"), true));
     }
     let place = Localized::read(view)?;
     for language in crate::base::language::Language::ALL {

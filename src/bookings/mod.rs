@@ -20,8 +20,11 @@ mod error;
 mod holidays;
 pub mod invite;
 pub mod limits;
+mod link;
 mod location;
 mod meeting_file;
+pub mod openings;
+pub mod own_week;
 mod place;
 pub mod questions;
 mod rotation;
@@ -42,7 +45,6 @@ use self::team::{Meeting, Team};
 use crate::base::email::Email;
 use crate::base::ids::{AbsenceId, BookingId, ContactId};
 use crate::base::language::Language;
-use crate::base::signing::{Keys, Purpose};
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp, zone};
 use crate::contacts;
 use crate::deals;
@@ -52,6 +54,7 @@ use crate::storage::db::{Queries, Reads, Tx};
 
 pub use self::booking::{Booking, Holder, Outcome, State, Time};
 pub use self::error::Error;
+pub use self::link::{Link, Linked, read as read_link};
 pub use self::store::{PERSONAL, cancel_ahead};
 
 /// The answer of everything that touches a booking.
@@ -535,6 +538,42 @@ pub async fn set_outcome(
     Ok(booking)
 }
 
+/// How long what was said of a call can be taken back.
+pub const TAKE_BACK_MS: i64 = MINUTE_MS;
+
+/// Takes back how a call went, while the finger is still on the button: its history and its rep's turn are as they were. What
+/// followed from it meanwhile, a stage or a deal that was brought on, stays. Taking back what nobody said changes nothing.
+///
+/// # Errors
+/// [`Error::Unknown`], [`Error::OutcomeKept`] after [`TAKE_BACK_MS`], [`Error::AlreadyCancelled`], [`Error::Changed`].
+pub async fn take_outcome_back(
+    tx: &mut Tx,
+    desk: Desk<'_>,
+    id: BookingId,
+    now: Timestamp,
+) -> Result<Booking> {
+    let old = locked(tx, id).await?;
+    match old.state {
+        State::Confirmed => {}
+        State::Cancelled => return Err(Error::AlreadyCancelled),
+        State::Hold | State::Expired => return Err(Error::Unknown),
+    }
+    let (Some(outcome), Some(said_at)) = (old.outcome, old.outcome_at) else { return Ok(old) };
+    if now.since_ms(said_at) > TAKE_BACK_MS {
+        return Err(Error::OutcomeKept);
+    }
+    let booking = Booking { outcome: None, outcome_at: None, updated_at: now, ..old.clone() };
+    store::replace(tx, &old, &booking).await?;
+    if let Some(contact) = booking.contact {
+        let kind = format!("booking.{}", outcome.word());
+        contacts::take_back(tx, contact, &kind, &booking.id.to_string(), said_at).await?;
+        let outcome = "open".to_owned();
+        events::append(tx, &Event::BookingOutcomeSet { booking: booking.id, contact, outcome }, now).await?;
+        stages::evaluate(tx, desk.lifecycle, contact, now).await?;
+    }
+    Ok(booking)
+}
+
 /// Why a deal was not brought on: only the store can fail where nobody asks for anything impossible.
 fn of_deal(error: deals::Error) -> Error {
     match error {
@@ -649,23 +688,6 @@ pub async fn between(q: &mut impl Queries, span: Span) -> Result<Vec<Booking>> {
 /// [`Error::Store`].
 pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Booking>> {
     Ok(store::of_contact(q, contact).await?)
-}
-
-/// Signs the address under which this booking can be seen, and moved and cancelled as long as nobody has done either since:
-/// `/b/TOKEN`. It works until a day after the call.
-pub fn manage_path(keys: &Keys, booking: &Booking, now: Timestamp) -> String {
-    let subject = format!("{} {}", booking.id, booking.sequence);
-    let mut claims = Keys::claims(subject, now, booking.ends_at.plus_ms(DAY_MS));
-    claims.contact = booking.contact.map(|contact| contact.to_string());
-    format!("/b/{}", keys.sign(Purpose::Booking, &claims))
-}
-
-/// The booking that a link names, and in which of its sequences; links of before this was said name none, and any.
-pub fn linked(subject: &str) -> Option<(BookingId, Option<i64>)> {
-    match subject.split_once(' ') {
-        Some((id, sequence)) => Some((BookingId::parse(id).ok()?, Some(sequence.parse().ok()?))),
-        None => Some((BookingId::parse(subject).ok()?, None)),
-    }
 }
 
 /// Bookings for the tests of this domain.
@@ -1086,6 +1108,56 @@ meetings:
     }
 
     #[tokio::test]
+    async fn a_time_that_is_only_held_moves_nobodys_turn() {
+        let world = world().await;
+        let me = visitor();
+        let first = world.hold(me, monday("09:00"), now()).await.expect("free");
+        let second = world.hold(visitor(), monday("11:00"), now()).await.expect("free");
+        assert_eq!(first.rep, second.rep, "whoever picks and leaves does not use up a turn");
+        let counted = async || {
+            let meeting = world.team.meeting("call").expect("it is in the file");
+            let standings =
+                standings(&mut world.db.read(), &world.team, meeting, now()).await.expect("counted");
+            standings.values().map(|standing| standing.meetings).sum::<i64>()
+        };
+        assert_eq!(counted().await, 0);
+        world.confirm(&first, me, now()).await.expect("still held");
+        assert_eq!(counted().await, 1);
+    }
+
+    #[tokio::test]
+    async fn how_a_call_went_can_be_taken_back_within_a_minute() {
+        let world = world().await;
+        let booked = world.book("nikki@acme.example", monday("10:00")).await.expect("free");
+        let after = monday("10:30");
+        let say = async |now| {
+            let mut tx = world.db.begin().await.expect("begins");
+            set_outcome(&mut tx, world.desk(), booked.id, Outcome::NoShow, now).await.expect("begun");
+            tx.commit().await.expect("commits");
+        };
+        let take_back = async |now| {
+            let mut tx = world.db.begin().await.expect("begins");
+            let taken = take_outcome_back(&mut tx, world.desk(), booked.id, now).await;
+            tx.commit().await.expect("commits");
+            taken.map(|booking| booking.outcome)
+        };
+        let noted = async || {
+            let contact = booked.contact.expect("somebody booked");
+            let found = contacts::activities(&mut world.db.read(), contact, 50).await.expect("read");
+            found.iter().filter(|activity| activity.kind == "booking.no_show").count()
+        };
+        say(after).await;
+        assert_eq!(noted().await, 1);
+        assert!(matches!(take_back(after.plus_ms(TAKE_BACK_MS)).await, Ok(None)));
+        assert_eq!(noted().await, 0, "her history is as it was");
+        assert!(matches!(take_back(after.plus_ms(TAKE_BACK_MS)).await, Ok(None)), "twice is once");
+        say(after.plus_ms(2 * TAKE_BACK_MS)).await;
+        let late = take_back(after.plus_ms(3 * TAKE_BACK_MS + 1)).await;
+        assert!(matches!(late, Err(Error::OutcomeKept)), "{late:?}");
+        assert_eq!(noted().await, 1);
+    }
+
+    #[tokio::test]
     async fn the_sweeper_lets_old_holds_go() {
         let world = world().await;
         world.hold(visitor(), monday("10:00"), now()).await.expect("free");
@@ -1093,19 +1165,5 @@ meetings:
         let mut tx = world.db.begin().await.expect("begins");
         assert_eq!(expire_holds(&mut tx, now().plus_ms(HOLD_MS)).await.expect("swept"), 1);
         tx.commit().await.expect("commits");
-    }
-
-    #[test]
-    fn a_link_to_a_booking_works_until_a_day_after_it() {
-        let keys = Keys::new(&crate::base::secret::Secret::new("a secret of at least thirty-two characters"));
-        let booking = examples::booking();
-        let path = manage_path(&keys, &booking, now());
-        let token = path.strip_prefix("/b/").expect("a path");
-        let end = booking.ends_at.plus_ms(DAY_MS);
-        let claims = keys.verify(Purpose::Booking, token, end.plus_ms(-1)).expect("still good");
-        assert_eq!(linked(&claims.subject), Some((booking.id, Some(booking.sequence))));
-        assert_eq!(linked(&booking.id.to_string()), Some((booking.id, None)), "a link of before");
-        assert_eq!(linked(&format!("{} x", booking.id)), None);
-        assert!(keys.verify(Purpose::Booking, token, end).is_err());
     }
 }

@@ -1,9 +1,11 @@
 //! The table of holds and bookings. The rows of those who are there, too, are in `store/companion.rs`, the tables beside it
-//! in `store/diary.rs` and `store/earlier.rs`.
+//! in `store/` beside it.
 
 mod companion;
 pub mod diary;
 pub mod earlier;
+pub mod openings;
+pub mod own_weeks;
 
 use std::collections::HashMap;
 
@@ -49,6 +51,20 @@ pub const PERSONAL: &[Personal] = &[
             "delete from earlier_offers
              where booking_id in (select id from bookings
                  where contact_id in (select own_id from contact_ids where contact_id = $1))"
+        )),
+        because: "",
+    },
+    Personal {
+        table: "opening_wishes",
+        export: Some(sql!(
+            "select meeting, time_zone, language, created_at, told_at
+             from opening_wishes
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by created_at"
+        )),
+        erase: Some(sql!(
+            "delete from opening_wishes
+             where contact_id in (select own_id from contact_ids where contact_id = $1)"
         )),
         because: "",
     },
@@ -383,7 +399,8 @@ pub async fn release_holds(tx: &mut Tx, holder: &Holder, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// What every rep was assigned since the cycle began.
+/// What every rep was assigned since the cycle began. A time that is only held is nobody's call yet: whoever picks and leaves
+/// must not move the turn.
 pub async fn standings(q: &mut impl Queries, cycle_start: Timestamp) -> Result<HashMap<String, Standing>> {
     let rows = q
         .query(
@@ -393,7 +410,7 @@ pub async fn standings(q: &mut impl Queries, cycle_start: Timestamp) -> Result<H
                      sum(case when created_at >= $1 and outcome = 'no_show' then 1 else 0 end) as no_shows,
                      sum(case when created_at >= $1 and state = 'cancelled' then 1 else 0 end) as cancellations
                  from bookings
-                 where state in ('hold', 'confirmed', 'cancelled') and created_at >= $2
+                 where state in ('confirmed', 'cancelled') and created_at >= $2
                  group by rep"
             ),
             params![cycle_start, cycle_start.plus_ms(-LAST_ASSIGNED_MS)],

@@ -17,6 +17,7 @@ use super::absence::Away;
 use super::assign::Policy;
 use super::limits::{Limit, Limits};
 use super::location::{self, About};
+use super::own_week::OwnWeek;
 use super::questions::Question;
 
 /// What a rep does.
@@ -30,7 +31,7 @@ pub enum Role {
 }
 
 /// A stretch of a working day in minutes after midnight on the rep's wall clock: `[from, to)`, `to` at most 1440.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Hours {
     /// First minute, 0 to 1439.
     pub from: u16,
@@ -39,7 +40,7 @@ pub struct Hours {
 }
 
 /// The working hours of an ordinary week.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Week {
     /// Each weekday's stretches, earliest first.
     pub monday: Vec<Hours>,
@@ -99,8 +100,10 @@ pub struct Rep {
     pub limit: Limit,
     /// When they are away, and who stands in.
     pub away: Vec<Away>,
-    /// Their ordinary week.
+    /// Their ordinary week, as the file says it.
     pub hours: Week,
+    /// The one that they wrote in the console, which goes before it.
+    pub own: OwnWeek,
     /// Days that differ from it; an empty list is a day off. The team's closed days are in here too.
     pub overrides: BTreeMap<Date, Vec<Hours>>,
     /// The addresses of calendar feeds in which they are busy elsewhere.
@@ -110,7 +113,12 @@ pub struct Rep {
 impl Rep {
     /// The stretches that this rep works on a date of their own calendar.
     pub fn hours_on(&self, date: Date) -> &[Hours] {
-        self.overrides.get(&date).map_or_else(|| self.hours.on(date.weekday()), Vec::as_slice)
+        self.overrides.get(&date).map_or_else(|| self.week().on(date.weekday()), Vec::as_slice)
+    }
+
+    /// The ordinary week that holds.
+    pub fn week(&self) -> &Week {
+        self.own.now().unwrap_or(&self.hours)
     }
 
     /// Whether they speak the language.
@@ -398,6 +406,7 @@ pub mod examples {
                 saturday: vec![],
                 sunday: vec![],
             },
+            own: OwnWeek::default(),
             overrides: BTreeMap::new(),
             calendars: Vec::new(),
         }

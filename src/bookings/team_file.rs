@@ -28,6 +28,7 @@ use super::calendars;
 use super::holidays;
 use super::limits::Limit;
 use super::meeting_file::{limit, meeting};
+use super::own_week::OwnWeek;
 use super::team::{Group, Hours, Meeting, Opening, Rep, Role, Team, Week};
 use crate::accounts;
 use crate::base::diagnostic::Report;
@@ -213,6 +214,7 @@ fn rep(view: View<'_>, closed: &[Date], earlier: &[Rep]) -> Option<Rep> {
         role: role?,
         priority: priority?,
         hours: hours?,
+        own: OwnWeek::default(),
         overrides,
         calendars,
     })

@@ -18,7 +18,7 @@ use crate::base::email::Email;
 use crate::base::ids::{AccountId, BookingId, ContactId};
 use crate::base::time::{HOUR_MS, Timestamp, zone};
 use crate::bookings::slots::Span;
-use crate::bookings::{self, Booking, Desk, Said};
+use crate::bookings::{self, Booking, Desk, Link, Said};
 use crate::contacts::{self, Consent, Identification, Trust, codes};
 use crate::events::{self, Event};
 use crate::stages;
@@ -362,7 +362,7 @@ impl Room {
             ends_at: booking.ends_at,
             zone: booking.time_zone.clone(),
             with: self.team.rep(&booking.rep).map_or_else(|| booking.rep.clone(), |rep| rep.name.clone()),
-            manage: bookings::manage_path(&self.keys, booking, now),
+            manage: Link::Manage.path(&self.keys, booking, now),
             location: booking.location.clone(),
         }
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::base::email::Email;
+use crate::base::time::{TZDB, Timestamp, tzdb_old_days};
 use crate::config::Config;
 use crate::notify::doctor::{self, Finding, State};
 
@@ -22,11 +23,19 @@ enum Command {
         #[arg(long, value_name = "ADDRESS")]
         to: Option<String>,
     },
+    /// Say which edition of the time zones is built in, and whether it is old.
+    Zones,
 }
 
 /// Runs `embudo doctor …`.
 pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
-    let Command::Email { to } = &arguments.command;
+    let to = match &arguments.command {
+        Command::Email { to } => to,
+        Command::Zones => {
+            super::tell(&zones(super::clock(config).now()));
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let to = to.as_deref().map(Email::parse).transpose().context("--to is not an e-mail address")?;
     let now = super::clock(config).now();
     let found = super::block_on(async {
@@ -45,6 +54,22 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if wrong > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Which edition of the time zones is built in. An old one tells wrong times where a government has changed its clocks since.
+fn zones(now: Timestamp) -> String {
+    let (edition, day) = TZDB;
+    match tzdb_old_days(now) {
+        None => format!("{:<8} {:<8} edition {edition}, of {day}\n", State::Good.word(), "zones"),
+        Some(days) => {
+            let word = State::Weak.word();
+            let advice = "install a newer version of embudo; it brings the newest edition with it";
+            format!(
+                "{word:<8} {:<8} edition {edition}, of {day}: {days} days old\n{:18}{advice}\n",
+                "zones", ""
+            )
+        }
+    }
+}
+
 /// A finding in lines, with what to do below it.
 fn told(finding: &Finding) -> String {
     let mut text = format!("{:<8} {:<8} {}\n", finding.state.word(), finding.what, finding.line);
@@ -55,4 +80,22 @@ fn told(finding: &Finding) -> String {
         text.push_str(&format!("{:18}{}\n", "", record.in_zone_file()));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::DAY_MS;
+
+    #[test]
+    fn an_old_edition_of_the_zones_is_told_with_what_to_do() {
+        let at = |text: &str| Timestamp::from_jiff(text.parse().expect("an instant"));
+        let new = at("2026-11-23T00:00:00Z");
+        assert!(zones(new).starts_with("ok       zones    edition 2026e"), "{}", zones(new));
+        let old = zones(new.plus_ms(200 * DAY_MS));
+        assert!(
+            old.starts_with("weak ") && old.contains("248 days old") && old.contains("newer version"),
+            "{old}"
+        );
+    }
 }

@@ -525,6 +525,21 @@ pub async fn record(
     Ok(())
 }
 
+/// Takes back what was recorded by a slip at that moment.
+///
+/// # Errors
+/// As the store says.
+pub async fn take_back(
+    tx: &mut Tx,
+    contact: ContactId,
+    kind: &str,
+    subject: &str,
+    at: Timestamp,
+) -> storage::Result<()> {
+    store::take_activity_back(tx, contact, (kind, subject), at).await?;
+    marks::mark(tx, contact, kind, at).await
+}
+
 /// Kinds of activities that others do, or leave undone for her: no sign of life of hers.
 const OF_OTHERS: &[&str] = &[
     "asset.fetched",

@@ -699,6 +699,24 @@ pub(super) async fn insert_activity(
     Ok(())
 }
 
+pub(super) async fn take_activity_back(
+    tx: &mut Tx,
+    contact: ContactId,
+    (kind, subject): (&str, &str),
+    at: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "delete from activities
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 and kind = $2 and subject = $3 and at = $4"
+        ),
+        params![contact, kind, subject, at],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Writes what was told under an id of its own; returns whether it was not there.
 pub(super) async fn insert_told(tx: &mut Tx, contact: ContactId, told: &super::Told<'_>) -> Result<bool> {
     let written = tx

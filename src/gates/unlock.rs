@@ -19,10 +19,13 @@ use crate::storage::db::{Queries, Tx};
 const NO_DEVICE: &str = "-";
 
 /// The links that we mail and that `confirm` understands.
-const MAILED: [Purpose; 6] = [
+const MAILED: [Purpose; 9] = [
     Purpose::Asset,
     Purpose::Webinar,
     Purpose::Booking,
+    Purpose::BookingView,
+    Purpose::BookingMove,
+    Purpose::BookingCancel,
     Purpose::Recording,
     Purpose::Watch,
     Purpose::Passage,

@@ -12,7 +12,7 @@ use super::proxies::KNOWN;
 use crate::accounts::{Area, Scope};
 use crate::app::App;
 use crate::base::network::Networks;
-use crate::base::time::Timestamp;
+use crate::base::time::{TZDB, Timestamp, tzdb_old_days};
 use crate::jobs::queue::{self, Depth};
 use crate::telemetry::metrics::{Exposition, resident_bytes};
 
@@ -61,6 +61,9 @@ async fn ready(app: Shared) -> HttpResponse {
         "status": if is_ready { "ready" } else { "not ready" },
         "database": word(found.database), "hits": word(found.hits), "hot": word(found.hot),
         "engine": app.stores.db.engine(),
+        "tzdb_version": TZDB.0,
+        // Old zones tell wrong times and stop nothing: ready all the same.
+        "tzdb": if tzdb_old_days(app.clock.now()).is_some() { "old" } else { "ok" },
         // The set that ran before still runs: ready all the same.
         "definitions": if app.fallback.is_some() { "kept" } else { "ok" },
         "flows": if app.room.flows.problem().is_some() { "kept" } else { "ok" },

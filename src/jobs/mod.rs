@@ -9,6 +9,7 @@ pub mod calendars;
 mod dispatch;
 mod earlier;
 mod letters;
+mod openings;
 pub mod queue;
 mod schedule;
 mod send;

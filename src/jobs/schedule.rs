@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Worker, acts, calendars, earlier, letters, queue, traffic};
+use super::{Worker, acts, calendars, earlier, letters, openings, queue, traffic};
 use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::storage::idempotency;
 use crate::{
@@ -85,6 +85,16 @@ const CHORES: &[Chore] = &[
         name: "ask_for_earlier_times",
         every_ms: 10 * SECOND_MS,
         run: |worker, now| Box::pin(ask_for_earlier_times(worker, now)),
+    },
+    Chore {
+        name: "tell_of_openings",
+        every_ms: 30 * SECOND_MS,
+        run: |worker, now| Box::pin(tell_of_openings(worker, now)),
+    },
+    Chore {
+        name: "forget_openings",
+        every_ms: 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_openings(worker, now)),
     },
     Chore {
         name: "forget_freed_times",
@@ -278,6 +288,14 @@ async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
 
 async fn ask_for_earlier_times(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     Ok(earlier::ask(worker, now).await? > 0)
+}
+
+async fn tell_of_openings(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(openings::tell(worker, now).await? > 0)
+}
+
+async fn forget_openings(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    Ok(openings::forget(worker, now).await?)
 }
 
 async fn forget_freed_times(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

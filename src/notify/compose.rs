@@ -141,6 +141,7 @@ mod tests {
         for name in [
             "booking_confirmed",
             "booking_earlier",
+            "booking_opening",
             "confirm_code",
             "confirm_subscription",
             "traffic_week",

@@ -50,47 +50,98 @@ const WEEKDAYS: [[&str; 7]; 2] = [
     ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],
 ];
 
-/// Cities whose Spanish name differs from the zone database's.
-const CIUDADES: [(&str, &str); 32] = [
-    ("Addis Ababa", "Adís Abeba"),
-    ("Algiers", "Argel"),
-    ("Athens", "Atenas"),
-    ("Belgrade", "Belgrado"),
-    ("Berlin", "Berlín"),
-    ("Bogota", "Bogotá"),
-    ("Brussels", "Bruselas"),
-    ("Bucharest", "Bucarest"),
-    ("Cairo", "El Cairo"),
-    ("Canary", "Canarias"),
-    ("Copenhagen", "Copenhague"),
-    ("Dubai", "Dubái"),
-    ("Dublin", "Dublín"),
-    ("Havana", "La Habana"),
-    ("Istanbul", "Estambul"),
-    ("Lisbon", "Lisboa"),
-    ("London", "Londres"),
-    ("Los Angeles", "Los Ángeles"),
-    ("Luxembourg", "Luxemburgo"),
-    ("Mexico City", "Ciudad de México"),
-    ("Moscow", "Moscú"),
-    ("New York", "Nueva York"),
-    ("Panama", "Panamá"),
-    ("Paris", "París"),
-    ("Prague", "Praga"),
-    ("Rome", "Roma"),
-    ("Singapore", "Singapur"),
-    ("Stockholm", "Estocolmo"),
-    ("Sydney", "Sídney"),
-    ("Tokyo", "Tokio"),
-    ("Vienna", "Viena"),
-    ("Warsaw", "Varsovia"),
+/// Places whose name in English or in Spanish is not what the zone database calls them: (theirs, English, Spanish). The
+/// script of the hosted pages has the same; a test holds them to each other.
+const PLACES: [(&str, &str, &str); 73] = [
+    ("Addis Ababa", "Addis Ababa", "Adís Abeba"),
+    ("Algiers", "Algiers", "Argel"),
+    ("Amman", "Amman", "Amán"),
+    ("Amsterdam", "Amsterdam", "Ámsterdam"),
+    ("Asuncion", "Asunción", "Asunción"),
+    ("Athens", "Athens", "Atenas"),
+    ("Baghdad", "Baghdad", "Bagdad"),
+    ("Bahrain", "Bahrain", "Baréin"),
+    ("Belgrade", "Belgrade", "Belgrado"),
+    ("Berlin", "Berlin", "Berlín"),
+    ("Bogota", "Bogotá", "Bogotá"),
+    ("Brussels", "Brussels", "Bruselas"),
+    ("Bucharest", "Bucharest", "Bucarest"),
+    ("Cairo", "Cairo", "El Cairo"),
+    ("Canary", "Canary", "Canarias"),
+    ("Cancun", "Cancún", "Cancún"),
+    ("Cape Verde", "Cape Verde", "Cabo Verde"),
+    ("Copenhagen", "Copenhagen", "Copenhague"),
+    ("Cordoba", "Córdoba", "Córdoba"),
+    ("Curacao", "Curaçao", "Curazao"),
+    ("Damascus", "Damascus", "Damasco"),
+    ("Dhaka", "Dhaka", "Daca"),
+    ("Dubai", "Dubai", "Dubái"),
+    ("Dublin", "Dublin", "Dublín"),
+    ("Easter", "Easter", "Isla de Pascua"),
+    ("Havana", "Havana", "La Habana"),
+    ("Ho Chi Minh", "Ho Chi Minh", "Ciudad Ho Chi Minh"),
+    ("Istanbul", "Istanbul", "Estambul"),
+    ("Jerusalem", "Jerusalem", "Jerusalén"),
+    ("Johannesburg", "Johannesburg", "Johannesburgo"),
+    ("Kathmandu", "Kathmandu", "Katmandú"),
+    ("Kolkata", "Kolkata", "Calcuta"),
+    ("Kyiv", "Kyiv", "Kiev"),
+    ("Lisbon", "Lisbon", "Lisboa"),
+    ("London", "London", "Londres"),
+    ("Los Angeles", "Los Angeles", "Los Ángeles"),
+    ("Luxembourg", "Luxembourg", "Luxemburgo"),
+    ("Macau", "Macau", "Macao"),
+    ("Maldives", "Maldives", "Maldivas"),
+    ("Martinique", "Martinique", "Martinica"),
+    ("Mauritius", "Mauritius", "Mauricio"),
+    ("Mazatlan", "Mazatlán", "Mazatlán"),
+    ("Merida", "Mérida", "Mérida"),
+    ("Mexico City", "Mexico City", "Ciudad de México"),
+    ("Monaco", "Monaco", "Mónaco"),
+    ("Moscow", "Moscow", "Moscú"),
+    ("New York", "New York", "Nueva York"),
+    ("Panama", "Panama", "Panamá"),
+    ("Paris", "Paris", "París"),
+    ("Port-au-Prince", "Port-au-Prince", "Puerto Príncipe"),
+    ("Prague", "Prague", "Praga"),
+    ("Reunion", "Réunion", "Reunión"),
+    ("Reykjavik", "Reykjavík", "Reikiavik"),
+    ("Riyadh", "Riyadh", "Riad"),
+    ("Rome", "Rome", "Roma"),
+    ("Sao Paulo", "São Paulo", "São Paulo"),
+    ("Seoul", "Seoul", "Seúl"),
+    ("Shanghai", "Shanghai", "Shanghái"),
+    ("Singapore", "Singapore", "Singapur"),
+    ("St Johns", "St. John’s", "San Juan de Terranova"),
+    ("Stockholm", "Stockholm", "Estocolmo"),
+    ("Sydney", "Sydney", "Sídney"),
+    ("Taipei", "Taipei", "Taipéi"),
+    ("Tashkent", "Tashkent", "Taskent"),
+    ("Tbilisi", "Tbilisi", "Tiflis"),
+    ("Tehran", "Tehran", "Teherán"),
+    ("Tokyo", "Tokyo", "Tokio"),
+    ("Tripoli", "Tripoli", "Trípoli"),
+    ("Tunis", "Tunis", "Túnez"),
+    ("Vienna", "Vienna", "Viena"),
+    ("Vilnius", "Vilnius", "Vilna"),
+    ("Warsaw", "Warsaw", "Varsovia"),
+    ("Zurich", "Zurich", "Zúrich"),
 ];
 
-/// The city of a zone's name, as people write it in their language.
-fn city(name: &str, language: Language) -> String {
-    let city = name.rsplit('/').next().unwrap_or(name).replace('_', " ");
-    let known = CIUDADES.iter().find(|(english, _)| language == Language::Es && *english == city);
-    known.map_or(city, |(_, spanish)| (*spanish).to_owned())
+/// The place of a zone's name, as people write it in their language; none for a zone that is only an offset (`EST`,
+/// `Etc/GMT+5`).
+fn place(name: &str, language: Language) -> Option<String> {
+    let (area, city) = name.rsplit_once('/')?;
+    if area == "Etc" || area.starts_with("SystemV") {
+        return None;
+    }
+    let city = city.replace('_', " ");
+    let known = PLACES.iter().find(|(theirs, ..)| *theirs == city);
+    Some(match (known, language) {
+        (Some((_, english, _)), Language::En) => (*english).to_owned(),
+        (Some((.., spanish)), Language::Es) => (*spanish).to_owned(),
+        (None, _) => city,
+    })
 }
 
 /// The time zone in which a reader wants to see times; UTC when the name is unknown.
@@ -160,9 +211,9 @@ impl Zone {
             (_, 0) => format!("UTC{sign}{hours}"),
             _ => format!("UTC{sign}{hours}:{minutes:02}"),
         };
-        match self.0.iana_name().filter(|name| *name != "UTC") {
-            Some(name) => format!("{} ({offset})", city(name, language)),
-            None => "UTC".to_owned(),
+        match self.0.iana_name().and_then(|name| place(name, language)) {
+            Some(place) => format!("{place} ({offset})"),
+            None => offset,
         }
     }
 
@@ -231,6 +282,39 @@ mod tests {
         assert_eq!(Zone::named("Europe/London").label(NOW, Language::Es), "Londres (UTC)");
         assert_eq!(Zone::named("nowhere").label(NOW, Language::En), "UTC");
         assert_eq!(madrid.machine(NOW), "2026-11-21T20:45:00+01:00");
+    }
+
+    #[test]
+    fn a_place_has_its_name_in_each_language_and_an_offset_is_no_place() {
+        let say = |zone: &str, language| Zone::named(zone).label(NOW, language);
+        assert_eq!(say("Asia/Katmandu", Language::En), "Kathmandu (UTC+5:45)");
+        assert_eq!(say("Asia/Kathmandu", Language::Es), "Katmandú (UTC+5:45)");
+        assert_eq!(say("America/Sao_Paulo", Language::En), "São Paulo (UTC−3)");
+        assert_eq!(say("US/Eastern", Language::Es), "Nueva York (UTC−5)");
+        assert_eq!(say("EST", Language::En), "UTC−5");
+        assert_eq!(say("Etc/GMT-3", Language::Es), "UTC+3");
+    }
+
+    #[test]
+    fn the_pages_script_names_places_as_the_server_does() {
+        let script = include_str!("../http/assets/pages.js");
+        let table = |name: &str| -> Vec<String> {
+            let from = script.split(&format!("var {name} =")).nth(1).expect("the table");
+            let literal = from.split(';').next().expect("its end");
+            let text: String = literal.split('"').skip(1).step_by(2).collect();
+            text.split(',').map(str::to_owned).collect()
+        };
+        let ours: Vec<String> = PLACES
+            .iter()
+            .map(|(theirs, english, spanish)| {
+                format!("{theirs}:{}:{spanish}", if english == theirs { "" } else { english })
+            })
+            .collect();
+        assert_eq!(table("PLACES"), ours);
+        for pair in table("RENAMED") {
+            let (old, new) = pair.split_once('=').expect("a pair");
+            assert_eq!(Zone::named(old).0.iana_name(), Some(new), "{old}");
+        }
     }
 
     #[test]

@@ -1191,7 +1191,7 @@ async fn a_rep_says_when_she_is_away_and_an_administrator_gives_calls_back() {
     let (nikki, _) = known(&app, "nikki@acme.example", "Nikki Grant").await;
     book(&app, nikki).await;
     let why = mike.sees("/console/bookings").await;
-    assert!(why.contains("Nobody but Mike Torres was free at that time."), "{why}");
+    assert!(why.contains("Nobody but Mike Torres could take it at that time."), "{why}");
     assert!(why.contains("Mike Torres: level 0 at weight 1"), "{why}");
 
     let days = [

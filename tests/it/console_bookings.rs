@@ -313,3 +313,90 @@ async fn what_visitors_only_hold_is_faint_in_the_calendar_and_in_no_list() {
     assert!(page.contains("cal-hold q4 n2") && page.contains("A visitor is choosing this time"), "{page}");
     assert!(ana.sees("/console/bookings").await.contains("No calls ahead"));
 }
+
+#[tokio::test]
+async fn how_a_call_went_is_taken_back_by_the_button_beside_what_was_done_and_that_is_written_down() {
+    let app = app().await;
+    agent(&app, Role::Sdr).await;
+    let (id, _) = call(&app, "10:00").await;
+    app.clock.advance(tuesday("10:40") - app.now().as_ms());
+    let ana = log_in(&app, "sdr@faro.example").await;
+    let say = async || {
+        let fields = [("outcome", "no_show"), ("back", "/console/bookings?view=open")];
+        ana.submits(&format!("/console/bookings/{id}/outcome"), &fields).await.expect(303)
+    };
+    let undo = async || {
+        let fields = [("back", "/console/bookings?view=open&done=outcome")];
+        ana.submits(&format!("/console/bookings/{id}/outcome/undo"), &fields).await
+    };
+    let outcome = async || app.rows("select outcome from bookings").await[0].get::<Option<String>>("outcome");
+    let page = sees(&ana, say().await.header("location")).await;
+    assert!(
+        page.contains(&format!("/console/bookings/{id}/outcome/undo")) && page.contains("Undo"),
+        "{page}"
+    );
+    let back = undo().await.expect(303);
+    assert_eq!(back.header("location"), "/console/bookings?view=open&done=outcome_taken_back");
+    assert_eq!(outcome().await.expect("a text"), None);
+    let noted = app.rows("select details from audit where details like '%outcome_taken_back%'").await;
+    assert_eq!(noted.len(), 1);
+    say().await;
+    app.clock.advance(61_000);
+    assert!(undo().await.expect(409).body.contains("minute"));
+    assert_eq!(outcome().await.expect("a text").as_deref(), Some("no_show"));
+}
+
+#[tokio::test]
+async fn a_week_of_three_colleagues_is_a_board_with_a_line_for_each() {
+    let app = app().await;
+    let ana = agent(&app, Role::Sdr).await;
+    let (id, _) = call(&app, "10:00").await;
+    let team = sees(&ana, "/console/bookings/calendar?on=2026-11-24&span=week&rep=team").await;
+    assert!(team.contains("cal-board") && !team.contains("cal-grid"), "{team}");
+    for name in ["Ana Ruiz", "Ben Gil", "Eva Sanz"] {
+        assert!(team.contains(&format!("<th scope=\"row\">{name}</th>")), "{name}");
+    }
+    assert!(team.contains(&format!("/console/bookings/{id}")) && team.contains("09:00–13:00"), "{team}");
+}
+
+#[tokio::test]
+async fn a_rep_writes_her_week_and_of_two_who_write_the_second_sees_the_first() {
+    let app = app().await;
+    let (ana, admin) = (agent(&app, Role::Sdr).await, agent(&app, Role::Admin).await);
+    let free = async || {
+        let (from, to) = (tuesday("00:00"), tuesday("23:59"));
+        let answer = app.get(&format!("/v1/slots?meeting=call&from={from}&to={to}")).await.expect_json(200);
+        let slots = answer["slots"].as_array().expect("a list").clone();
+        slots.iter().filter_map(|slot| slot["starts_at"].as_i64()).collect::<Vec<i64>>()
+    };
+    assert_eq!((free().await.first(), free().await.len()), (Some(&tuesday("09:00")), 16));
+    let page = sees(&ana, "/console/team/hours").await;
+    assert!(
+        page.contains("name=\"d1-0-from\" value=\"09:00\"") && page.contains("config/team.yaml"),
+        "{page}"
+    );
+
+    let hours = [("rep", "ana"), ("version", "0"), ("d1-0-from", "18:00"), ("d1-0-to", "19:00")];
+    let saved = ana.submits("/console/team/hours", &hours).await.expect(303);
+    assert_eq!(free().await, [tuesday("18:00"), tuesday("18:30")], "only Tuesday evening");
+    assert!(sees(&ana, saved.header("location")).await.contains("value=\"18:00\""));
+    // The administrator opened the page before.
+    let late = [("rep", "ana"), ("version", "0"), ("d1-0-from", "07:00"), ("d1-0-to", "08:00")];
+    let refused = admin.submits("/console/team/hours", &late).await.expect(409).body;
+    assert!(refused.contains("Somebody changed these hours") && refused.contains("18:00"), "{refused}");
+    let wrong = [("rep", "ana"), ("version", "1"), ("d1-0-from", "10:00"), ("d1-0-to", "09:00")];
+    let refused = ana.submits("/console/team/hours", &wrong).await.expect(422).body;
+    assert!(
+        refused.contains("value=\"10:00\"") && refused.contains("look here"),
+        "what was typed stays: {refused}"
+    );
+    assert_eq!(free().await.len(), 2);
+    let others = [("rep", "ben"), ("version", "0"), ("d1-0-from", "10:00"), ("d1-0-to", "11:00")];
+    ana.submits("/console/team/hours", &others).await.expect(403);
+    ana.get("/console/team/hours?rep=ben").await.expect(403);
+
+    let back = [("rep", "ana"), ("version", "1"), ("what", "file")];
+    admin.submits("/console/team/hours", &back).await.expect(303);
+    assert_eq!(free().await.len(), 16);
+    assert_eq!(app.rows("select id from audit where details like '%working_hours%'").await.len(), 2);
+}

@@ -22,6 +22,18 @@
     // An old browser keeps the times of the page.
   }
 
+  // Browsers call some zones by a name of before, and the server by that of today (src/base/time.rs).
+  var RENAMED =
+    "Africa/Asmera=Africa/Asmara,America/Buenos_Aires=America/Argentina/Buenos_Aires," +
+    "America/Catamarca=America/Argentina/Catamarca,America/Coral_Harbour=America/Atikokan," +
+    "America/Cordoba=America/Argentina/Cordoba,America/Godthab=America/Nuuk," +
+    "America/Indianapolis=America/Indiana/Indianapolis,America/Jujuy=America/Argentina/Jujuy," +
+    "America/Louisville=America/Kentucky/Louisville,America/Mendoza=America/Argentina/Mendoza," +
+    "Asia/Calcutta=Asia/Kolkata,Asia/Dacca=Asia/Dhaka,Asia/Katmandu=Asia/Kathmandu,Asia/Rangoon=Asia/Yangon," +
+    "Asia/Saigon=Asia/Ho_Chi_Minh,Atlantic/Faeroe=Atlantic/Faroe,Europe/Kiev=Europe/Kyiv," +
+    "Pacific/Enderbury=Pacific/Kanton,Pacific/Ponape=Pacific/Pohnpei,Pacific/Truk=Pacific/Chuuk";
+  zone = (("," + RENAMED).split("," + zone + "=")[1] || zone).split(",")[0];
+
   function each(selector, act) {
     Array.prototype.forEach.call(document.querySelectorAll(selector), act);
   }
@@ -337,23 +349,33 @@
     return new Intl.DateTimeFormat(document.documentElement.lang === "es" ? "es-ES" : "en-GB", options).format(at);
   }
 
-  // Cities whose Spanish name differs from the zone's, as src/render/dates.rs has them.
-  var CIUDADES =
-    "Addis Ababa:Adís Abeba,Algiers:Argel,Athens:Atenas,Belgrade:Belgrado,Berlin:Berlín,Bogota:Bogotá," +
-    "Brussels:Bruselas,Bucharest:Bucarest,Cairo:El Cairo,Canary:Canarias,Copenhagen:Copenhague,Dubai:Dubái," +
-    "Dublin:Dublín,Havana:La Habana,Istanbul:Estambul,Lisbon:Lisboa,London:Londres,Los Angeles:Los Ángeles," +
-    "Luxembourg:Luxemburgo,Mexico City:Ciudad de México,Moscow:Moscú,New York:Nueva York,Panama:Panamá," +
-    "Paris:París,Prague:Praga,Rome:Roma,Sao Paulo:São Paulo,Singapore:Singapur,Stockholm:Estocolmo," +
-    "Sydney:Sídney,Tokyo:Tokio,Vienna:Viena,Warsaw:Varsovia,Zurich:Zúrich";
+  // Places whose name is not what their zone's says, as src/render/dates.rs has them: zone's, English, Spanish.
+  var PLACES =
+    "Addis Ababa::Adís Abeba,Algiers::Argel,Amman::Amán,Amsterdam::Ámsterdam,Asuncion:Asunción:Asunción," +
+    "Athens::Atenas,Baghdad::Bagdad,Bahrain::Baréin,Belgrade::Belgrado,Berlin::Berlín,Bogota:Bogotá:Bogotá," +
+    "Brussels::Bruselas,Bucharest::Bucarest,Cairo::El Cairo,Canary::Canarias,Cancun:Cancún:Cancún," +
+    "Cape Verde::Cabo Verde,Copenhagen::Copenhague,Cordoba:Córdoba:Córdoba,Curacao:Curaçao:Curazao," +
+    "Damascus::Damasco,Dhaka::Daca,Dubai::Dubái,Dublin::Dublín,Easter::Isla de Pascua,Havana::La Habana," +
+    "Ho Chi Minh::Ciudad Ho Chi Minh,Istanbul::Estambul,Jerusalem::Jerusalén,Johannesburg::Johannesburgo," +
+    "Kathmandu::Katmandú,Kolkata::Calcuta,Kyiv::Kiev,Lisbon::Lisboa,London::Londres,Los Angeles::Los Ángeles," +
+    "Luxembourg::Luxemburgo,Macau::Macao,Maldives::Maldivas,Martinique::Martinica,Mauritius::Mauricio," +
+    "Mazatlan:Mazatlán:Mazatlán,Merida:Mérida:Mérida,Mexico City::Ciudad de México,Monaco::Mónaco,Moscow::Moscú," +
+    "New York::Nueva York,Panama::Panamá,Paris::París,Port-au-Prince::Puerto Príncipe,Prague::Praga," +
+    "Reunion:Réunion:Reunión,Reykjavik:Reykjavík:Reikiavik,Riyadh::Riad,Rome::Roma,Sao Paulo:São Paulo:São Paulo," +
+    "Seoul::Seúl,Shanghai::Shanghái,Singapore::Singapur,St Johns:St. John’s:San Juan de Terranova," +
+    "Stockholm::Estocolmo,Sydney::Sídney,Taipei::Taipéi,Tashkent::Taskent,Tbilisi::Tiflis,Tehran::Teherán," +
+    "Tokyo::Tokio,Tripoli::Trípoli,Tunis::Túnez,Vienna::Viena,Vilnius::Vilna,Warsaw::Varsovia,Zurich::Zúrich";
 
   function label(at) {
     var parts = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "shortOffset" }).formatToParts(at);
     var offset = parts.filter(function (part) {
       return part.type === "timeZoneName";
     })[0].value.replace("GMT", "UTC").replace("-", "\u2212");
+    // A zone that is only an offset is no place.
+    if (zone.indexOf("/") < 0 || zone.indexOf("Etc/") === 0) return offset;
     var city = zone.split("/").pop().replace(/_/g, " ");
-    var ciudad = document.documentElement.lang === "es" && ("," + CIUDADES).split("," + city + ":")[1];
-    return (ciudad ? ciudad.split(",")[0] : city) + " (" + offset + ")";
+    var names = (("," + PLACES).split("," + city + ":")[1] || ":" + city).split(",")[0].split(":");
+    return ((document.documentElement.lang === "es" ? names[1] : names[0]) || city) + " (" + offset + ")";
   }
 
   if (!zone) return;
@@ -367,6 +389,9 @@
   });
   // With a script, choosing a zone is enough.
   each(".slot-zone select", function (select) {
+    each(".slot-zone button", function (button) {
+      button.hidden = true;
+    });
     select.addEventListener("change", function () {
       keep();
       select.form.submit();

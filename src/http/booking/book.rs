@@ -9,7 +9,7 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::bookings::earlier::{self, Hours};
 use crate::bookings::questions::{Answers, PHONE};
-use crate::bookings::{self, Booking, Holder, Pick, Said};
+use crate::bookings::{self, Booking, Holder, Link, Pick, Said};
 use crate::contacts::{self, Consent, Identification, Trust};
 use crate::http::Shared;
 use crate::http::error::Problem;
@@ -197,7 +197,12 @@ fn body(app: &Shared, booking: &Booking, visitor: VisitorId, now: Timestamp) -> 
     json!({
         "booking": booking.id, "starts_at": booking.starts_at, "ends_at": booking.ends_at,
         "zone": booking.time_zone, "with": rep, "location": booking.location, "visitor": visitor,
-        "manage": bookings::manage_path(&app.keys, booking, now),
+        "manage": Link::Manage.path(&app.keys, booking, now),
+        "links": {
+            "view": Link::View.path(&app.keys, booking, now),
+            "move": Link::Move.path(&app.keys, booking, now),
+            "cancel": Link::Cancel.path(&app.keys, booking, now),
+        },
     })
     .to_string()
 }

@@ -16,7 +16,7 @@ use super::manage::{Opened, opened};
 use crate::base::ids::{BookingId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::bookings::{self, Booking, Holder, Pick, State};
+use crate::bookings::{self, Booking, Holder, Link, Pick, State};
 use crate::http::error::Problem;
 use crate::http::request::Proxies;
 use crate::http::{Shared, cors};
@@ -133,7 +133,10 @@ pub async fn reschedule(
 ) -> HttpResponse {
     let work = async {
         let (now, to): (_, To) = asked(&app, &proxies, &request, &body).await?;
-        let Opened { booking, is_current } = opened(&app, &token).await?;
+        let Opened { booking, link, is_current } = opened(&app, &token).await?;
+        if !link.moves() {
+            return Err(bookings::Error::LinkOther.into());
+        }
         let repeat = repeatable(&request, "move", Some(booking.id.to_string()), &body)?;
         let to = Timestamp(to.starts_at);
         let moved = once(&app, repeat.as_ref(), now, async |tx| {
@@ -141,7 +144,7 @@ pub async fn reschedule(
                 return Err(bookings::Error::LinkOld.into());
             }
             let moved = bookings::reschedule(tx, desk(&app), booking.id, to, now).await?;
-            Ok(Answer { status: 200, body: told(&app, &moved, now).to_string() })
+            Ok(Answer { status: 200, body: told(&app, &moved, link, now).to_string() })
         })
         .await;
         match moved {
@@ -165,14 +168,17 @@ pub async fn cancel(
 ) -> HttpResponse {
     let work = async {
         let (now, why): (_, Reason) = asked(&app, &proxies, &request, &body).await?;
-        let Opened { booking, is_current } = opened(&app, &token).await?;
+        let Opened { booking, link, is_current } = opened(&app, &token).await?;
+        if !link.cancels() {
+            return Err(bookings::Error::LinkOther.into());
+        }
         let repeat = repeatable(&request, "cancel", Some(booking.id.to_string()), &body)?;
         once(&app, repeat.as_ref(), now, async |tx| {
             if !is_current && booking.state == State::Confirmed {
                 return Err(bookings::Error::LinkOld.into());
             }
             let gone = bookings::cancel(tx, desk(&app), booking.id, Some(&why.reason), now).await?;
-            Ok(Answer { status: 200, body: told(&app, &gone, now).to_string() })
+            Ok(Answer { status: 200, body: told(&app, &gone, link, now).to_string() })
         })
         .await
         .map_err(Problem::from)
@@ -180,11 +186,12 @@ pub async fn cancel(
     answer(&app, &request, work.await)
 }
 
-fn told(app: &Shared, booking: &Booking, now: Timestamp) -> Json {
+/// The call as it is now, with the link that takes the place of the one that was used.
+fn told(app: &Shared, booking: &Booking, link: Link, now: Timestamp) -> Json {
     json!({
         "booking": booking.id, "state": booking.state, "sequence": booking.sequence,
         "starts_at": booking.starts_at, "ends_at": booking.ends_at,
-        "manage": bookings::manage_path(&app.keys, booking, now),
+        "manage": link.path(&app.keys, booking, now),
     })
 }
 

@@ -16,7 +16,7 @@ use crate::base::language::Language;
 use crate::base::signing::{Purpose, TokenError};
 use crate::base::time::Timestamp;
 use crate::bookings::earlier::{self, Answer, Offer};
-use crate::bookings::{self, Booking, State};
+use crate::bookings::{self, Booking, Link, State};
 use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::pages::Frame;
@@ -66,7 +66,7 @@ impl Deed {
         match self {
             Self::Take => {
                 let moved = earlier::take(tx, desk(app), offer.id, now).await?;
-                Ok(format!("{}?moved=1", bookings::manage_path(&app.keys, &moved, now)))
+                Ok(format!("{}?moved=1", Link::View.path(&app.keys, &moved, now)))
             }
             Self::Decline => {
                 earlier::decline(tx, offer.id, now).await?;
@@ -134,6 +134,7 @@ pub async fn answer(
         Err(error) => {
             let refused = Refused::Booking(error);
             let why = match &refused {
+                Refused::Booking(bookings::Error::Changed) if deed == Deed::Decline => "sooner.taken",
                 Refused::Booking(bookings::Error::HoldExpired | bookings::Error::SlotTaken { .. }) => {
                     "sooner.gone"
                 }
@@ -197,7 +198,7 @@ async fn rendered(
     let meeting = app.team.meeting(&booking.meeting);
     let fields = json!({
         "path": format!("/earlier/{token}"),
-        "manage": bookings::manage_path(&app.keys, booking, now),
+        "view": Link::View.path(&app.keys, booking, now),
         "is_open": is_open,
         "is_ahead": is_ahead,
         "is_waiting": is_waiting && is_ahead,

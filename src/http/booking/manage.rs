@@ -1,5 +1,5 @@
-//! `/b/{token}`: one booking, seen by whoever has its link; moved and cancelled by POST only. It tells when and with
-//! whom, and nothing of the person who booked: a link may be forwarded.
+//! `/b/{token}`: one booking, seen by whoever has a link to it; moved and cancelled by POST only, with a link that is meant
+//! for that. It tells when and with whom, and nothing of the person who booked: a link may be forwarded.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,11 @@ use super::api::limit;
 use super::book::Refused;
 use super::page::{failed, nearest, refusal, status_of};
 use super::picker::{Looking, asked_zone, picker};
-use super::{desk, with_whom};
+use super::{desk, entry, with_whom};
 use crate::base::language::Language;
-use crate::base::signing::{Purpose, TokenError};
 use crate::base::time::{Timestamp, zone};
 use crate::bookings::earlier::{self, Hours};
-use crate::bookings::{self, Booking, State};
+use crate::bookings::{self, Booking, Link, State};
 use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::pages::Frame;
@@ -64,7 +63,9 @@ impl Form {
 /// How the page is looked at.
 struct Look {
     token: String,
-    /// Whether the link can change the call.
+    /// What the link is good for.
+    link: Link,
+    /// Whether nobody has changed the call since it was made.
     is_current: bool,
     language: Language,
     zone: Option<String>,
@@ -88,7 +89,7 @@ pub async fn show(
     token: web::Path<String>,
     asked: web::Query<Asked>,
 ) -> HttpResponse {
-    let Opened { booking, is_current } = match opened(&app, &token).await {
+    let Opened { booking, link, is_current } = match opened(&app, &token).await {
         Ok(opened) => opened,
         Err(problem) => return broken(&app, &problem, language(&request).unwrap_or_default()),
     };
@@ -102,12 +103,13 @@ pub async fn show(
     };
     let look = Look {
         token: token.into_inner(),
+        link,
         is_current,
         language: language_of(&request, &booking),
         zone: asked.zone.clone(),
         page: asked.page.unwrap_or(0),
         picked: None,
-        is_moving: asked.page.is_some() || asked.zone.is_some(),
+        is_moving: link == Link::Move || asked.page.is_some() || asked.zone.is_some(),
         is_waiting: asked.waits.is_some(),
         news,
         error: is_never.then_some("wait.nothing"),
@@ -126,11 +128,11 @@ pub async fn reschedule(
 ) -> HttpResponse {
     let starts_at = form.starts_at.parse().ok().map(Timestamp);
     let change = Change { proxies: &proxies, request: &request, token: &token, form: &form };
-    changed(&app, &change, async |booking: &Booking, now| {
+    changed(&app, &change, Link::moves, async |booking: &Booking, link, now| {
         let starts_at = starts_at.ok_or(bookings::Error::SlotUnknown)?;
         let moved = moved(&app, booking, starts_at, now).await?;
         // The old link would end with the old time.
-        Ok(format!("{}?moved=1", bookings::manage_path(&app.keys, &moved, now)))
+        Ok(format!("{}?moved=1", link.path(&app.keys, &moved, now)))
     })
     .await
 }
@@ -144,7 +146,7 @@ pub async fn cancel(
     form: web::Form<Form>,
 ) -> HttpResponse {
     let change = Change { proxies: &proxies, request: &request, token: &token, form: &form };
-    changed(&app, &change, async |booking: &Booking, now| {
+    changed(&app, &change, Link::cancels, async |booking: &Booking, _, now| {
         let mut tx = app.stores.db.begin().await?;
         let reason = Some(form.reason.as_str());
         bookings::cancel(&mut tx, desk(&app), booking.id, reason, now).await?;
@@ -185,7 +187,7 @@ pub async fn wait(
 ) -> HttpResponse {
     let hours = form.hours();
     let change = Change { proxies: &proxies, request: &request, token: &token, form: &form };
-    changed(&app, &change, async |booking: &Booking, now| {
+    changed(&app, &change, Link::moves, async |booking: &Booking, _, now| {
         let Some(hours) = hours else { return Ok(format!("/b/{}?waits=never", change.token)) };
         let mut tx = app.stores.db.begin().await?;
         earlier::wait(&mut tx, booking.id, hours, now).await?;
@@ -204,7 +206,7 @@ pub async fn leave(
     form: web::Form<Form>,
 ) -> HttpResponse {
     let change = Change { proxies: &proxies, request: &request, token: &token, form: &form };
-    changed(&app, &change, async |booking: &Booking, now| {
+    changed(&app, &change, Link::moves, async |booking: &Booking, _, now| {
         let mut tx = app.stores.db.begin().await?;
         earlier::end(&mut tx, booking.id, now).await?;
         tx.commit().await?;
@@ -225,16 +227,18 @@ struct Change<'a> {
 async fn changed(
     app: &Shared,
     change: &Change<'_>,
-    act: impl AsyncFnOnce(&Booking, Timestamp) -> bookings::Result<String>,
+    may: fn(Link) -> bool,
+    act: impl AsyncFnOnce(&Booking, Link, Timestamp) -> bookings::Result<String>,
 ) -> HttpResponse {
     let asked_language = Language::of_tag(&change.form.lang).or_else(|| language(change.request));
-    let Opened { booking, is_current } = match opened(app, change.token).await {
+    let Opened { booking, link, is_current } = match opened(app, change.token).await {
         Ok(opened) => opened,
         Err(problem) => return broken(app, &problem, asked_language.unwrap_or_default()),
     };
     let now = app.clock.now();
     let mut look = Look {
         token: change.token.to_owned(),
+        link,
         is_current,
         language: asked_language.unwrap_or(booking.language),
         zone: Some(change.form.shown_zone.clone()),
@@ -256,7 +260,11 @@ async fn changed(
     }
     // The same time once more, or cancelling what is cancelled, asks for nothing that is not so already.
     let is_so = booking.state != State::Confirmed || look.picked == Some(booking.starts_at);
-    let done = if is_current || is_so { act(&booking, now).await } else { Err(bookings::Error::LinkOld) };
+    let done = match may(link) {
+        false => Err(bookings::Error::LinkOther),
+        true if is_current || is_so => act(&booking, link, now).await,
+        true => Err(bookings::Error::LinkOld),
+    };
     match done {
         Ok(address) => HttpResponse::SeeOther().insert_header((LOCATION, address)).finish(),
         Err(error) => {
@@ -280,18 +288,19 @@ async fn changed(
 /// What a link opens.
 pub struct Opened {
     pub booking: Booking,
+    /// What it is good for.
+    pub link: Link,
     /// Whether it is the link of the call as it is: one of before shows it and changes nothing.
     pub is_current: bool,
 }
 
 /// Opens a link.
 pub async fn opened(app: &Shared, token: &str) -> Result<Opened, Problem> {
-    let claims = app.keys.verify(Purpose::Booking, token, app.clock.now())?;
-    let (id, sequence) = bookings::linked(&claims.subject).ok_or(TokenError::Forged)?;
-    let booking = bookings::find(&mut app.stores.db.read(), id).await?;
-    let is_current = sequence.is_none_or(|sequence| sequence == booking.sequence);
+    let linked = bookings::read_link(&app.keys, token, app.clock.now())?;
+    let booking = bookings::find(&mut app.stores.db.read(), linked.booking).await?;
+    let is_current = linked.sequence.is_none_or(|sequence| sequence == booking.sequence);
     match booking.state {
-        State::Confirmed | State::Cancelled => Ok(Opened { booking, is_current }),
+        State::Confirmed | State::Cancelled => Ok(Opened { booking, link: linked.link, is_current }),
         State::Hold | State::Expired => Err(bookings::Error::Unknown.into()),
     }
 }
@@ -316,7 +325,9 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
     };
     let path = format!("/b/{}", look.token);
     let can_change = standing == "upcoming" && look.is_current;
-    let picker = match meeting.filter(|_| can_change) {
+    let can_move = can_change && look.link.moves();
+    let can_cancel = can_change && look.link.cancels();
+    let picker = match meeting.filter(|_| can_move) {
         Some(meeting) => {
             let looking = Looking {
                 path: &path,
@@ -333,7 +344,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         }
         None => None,
     };
-    let wait = match can_change {
+    let wait = match can_move {
         true => match earlier::waiting(&mut app.stores.db.read(), booking.id).await {
             Ok(waiting) => Some(waits(waiting.map(|waiting| waiting.hours), look.is_waiting)),
             Err(error) => return failed(app, &error.into(), look.language),
@@ -341,15 +352,25 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         false => None,
     };
     let is_old = standing == "upcoming" && !look.is_current;
+    let by_mail = match look.link {
+        Link::Manage => None,
+        Link::View => Some("manage.change_by_mail"),
+        Link::Move => Some("manage.cancel_by_mail"),
+        Link::Cancel => Some("manage.move_by_mail"),
+    };
     let news = look.news.or(is_old.then_some("errors.link_old")).filter(|_| look.error.is_none());
     let text = |key: &str| app.templates.texts().get(look.language, &format!("booking.{key}"), &[]);
-    let location = booking.location.as_deref().unwrap_or_default();
+    let location = booking.place(meeting, look.language).unwrap_or_default();
     let frame = Frame::named(app, None, look.language, zone.iana_name().unwrap_or("UTC"));
     let fields = json!({
         "path": path,
         "token": look.token,
         "is_upcoming": standing == "upcoming",
-        "can_change": can_change,
+        "can_cancel": can_cancel,
+        "is_cancelling": look.link == Link::Cancel,
+        // What another link is for.
+        "calendars": if can_change { entry::calendars(app, booking, &path, look.language) } else { Vec::new() },
+        "by_mail": by_mail.filter(|_| can_change).and_then(text),
         "is_cancelled": standing == "cancelled",
         "meeting": {
             "id": booking.meeting,

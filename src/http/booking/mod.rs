@@ -6,23 +6,26 @@
 //! | `POST /v1/bookings` | book one; `Idempotency-Key` makes repeating safe |
 //! | `POST /v1/holds` | keep a time for five minutes; `POST …/{hold}/release` lets it go |
 //! | `POST /v1/bookings/{token}/move`, `…/cancel` | change one, by the token of its link |
-//! | `GET /book/{meeting}` | the page on which anybody books; its form posts to itself |
+//! | `GET /book/{meeting}` | the page on which anybody books; its form posts to itself, and to `…/wait` when nothing is free |
 //! | `GET /cal/{token}.ics` | the feed of a rep's calls |
-//! | `GET /b/{token}` | the page of one booking; `POST …/reschedule` and `POST …/cancel` change it, `POST …/wait` and `…/leave` the waiting list |
+//! | `GET /b/{token}` | the page of one booking, `…/call.ics` its calendar entry; `POST …/reschedule` and `POST …/cancel` change it, `POST …/wait` and `…/leave` the waiting list |
 //! | `GET /earlier/{token}` | an earlier time that is kept; `POST …/take`, `…/decline` and `…/leave` answer |
 
 mod api;
 mod book;
 mod change;
 mod earlier;
+mod entry;
 mod feed;
 mod manage;
+mod opening;
 mod page;
 mod picker;
 
 use actix_web::http::Method;
 use actix_web::web;
 
+use super::pages::reading;
 use super::{Shared, cors};
 use crate::base::language::Language;
 use crate::bookings::{Booking, Desk};
@@ -62,16 +65,18 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         )
         .service(
             web::resource("/book/{meeting}")
-                .route(web::get().to(page::show))
+                .route(reading().to(page::show))
                 .route(web::post().to(page::submit)),
         )
-        .service(web::resource("/cal/{file}").route(web::get().to(feed::show)))
-        .service(web::resource("/b/{token}").route(web::get().to(manage::show)))
+        .service(web::resource("/book/{meeting}/wait").route(web::post().to(opening::ask)))
+        .service(web::resource("/cal/{file}").route(reading().to(feed::show)))
+        .service(web::resource("/b/{token}").route(reading().to(manage::show)))
+        .service(web::resource("/b/{token}/call.ics").route(reading().to(entry::file)))
         .service(web::resource("/b/{token}/reschedule").route(web::post().to(manage::reschedule)))
         .service(web::resource("/b/{token}/cancel").route(web::post().to(manage::cancel)))
         .service(web::resource("/b/{token}/wait").route(web::post().to(manage::wait)))
         .service(web::resource("/b/{token}/leave").route(web::post().to(manage::leave)))
-        .service(web::resource("/earlier/{token}").route(web::get().to(earlier::show)))
+        .service(web::resource("/earlier/{token}").route(reading().to(earlier::show)))
         .service(web::resource("/earlier/{token}/{deed}").route(web::post().to(earlier::answer)));
 }
 

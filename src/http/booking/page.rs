@@ -35,6 +35,8 @@ pub struct Asked {
     page: Option<usize>,
     /// The length, in minutes.
     duration: Option<i64>,
+    /// She has just been put on the list of those who are told of a free time.
+    waits: Option<String>,
 }
 
 /// What the form sends.
@@ -43,14 +45,14 @@ pub struct Asked {
 pub struct Form {
     starts_at: String,
     name: String,
-    email: String,
+    pub email: String,
     notes: String,
     /// The zone that the page was written in.
     shown_zone: String,
-    lang: String,
-    site: String,
-    visitor: String,
-    consent: String,
+    pub lang: String,
+    pub site: String,
+    pub visitor: String,
+    pub consent: String,
     /// In minutes; empty for the meeting's first.
     duration: String,
     /// Drawn when the page was shown: sending it twice books once.
@@ -58,7 +60,7 @@ pub struct Form {
     /// Ticked by whoever would rather come earlier.
     earlier: String,
     /// Nobody sees this field; whoever fills it is no person.
-    website: String,
+    pub website: String,
     /// The answers to the meeting's questions, as `q-` and their ids.
     #[serde(flatten)]
     rest: BTreeMap<String, String>,
@@ -81,16 +83,18 @@ fn minutes(count: Option<i64>) -> Option<i64> {
 
 /// What the form is shown with.
 #[derive(Debug, Default)]
-struct Shown {
-    form: Form,
+pub struct Shown {
+    pub form: Form,
     /// A text for the whole form, or for one of its fields.
-    error: Option<String>,
-    name_error: Option<String>,
-    email_error: Option<String>,
+    pub error: Option<String>,
+    pub name_error: Option<String>,
+    pub email_error: Option<String>,
     /// Of the meeting's questions.
-    wrong: Vec<(String, Wrong)>,
+    pub wrong: Vec<(String, Wrong)>,
     /// The free times nearest to one that could not be had.
-    alternatives: Vec<Timestamp>,
+    pub alternatives: Vec<Timestamp>,
+    /// Whether she is on the list of those who are told of a free time.
+    pub is_waiting: bool,
 }
 
 /// Shows the free times and the form.
@@ -108,7 +112,7 @@ pub async fn show(
     let zone = asked_zone(asked.zone.as_deref());
     let is_asked = zone.is_some();
     let zone = zone.unwrap_or_else(|| meeting.zone.clone());
-    let shown = Shown { form, ..Shown::default() };
+    let shown = Shown { form, is_waiting: asked.waits.is_some(), ..Shown::default() };
     let look = Look { language, zone, is_asked, page: asked.page.unwrap_or(0) };
     rendered(&app, meeting, &look, StatusCode::OK, shown).await
 }
@@ -125,8 +129,7 @@ pub async fn submit(
     let language = Language::of_tag(&form.lang).unwrap_or_else(|| page_language(&app, &request));
     let Some(meeting) = app.team.meeting(&meeting) else { return unknown(&app, language) };
     let meeting = &meeting.lasting(form.duration_ms()).unwrap_or_else(|| meeting.clone());
-    let zone = asked_zone(Some(&form.shown_zone)).unwrap_or_else(|| meeting.zone.clone());
-    let look = Look { language, zone, is_asked: true, page: 0 };
+    let look = Look::of(&form, meeting, language);
     let now = app.clock.now();
     let words =
         |key: &str| app.templates.texts().get(language, &format!("booking.{key}"), &[]).unwrap_or_default();
@@ -150,6 +153,7 @@ pub async fn submit(
             email_error: email.is_none().then(|| words("errors.email")),
             wrong: answered.err().unwrap_or_default(),
             alternatives: Vec::new(),
+            is_waiting: false,
             form,
         };
         return rendered(&app, meeting, &look, StatusCode::UNPROCESSABLE_ENTITY, shown).await;
@@ -200,15 +204,24 @@ pub async fn submit(
 }
 
 /// How the page is looked at.
-struct Look {
-    language: Language,
-    zone: TimeZone,
+pub struct Look {
+    pub language: Language,
+    pub zone: TimeZone,
     /// Whether the reader chose the zone; if not, the script may ask the browser.
     is_asked: bool,
     page: usize,
 }
 
-async fn rendered(
+impl Look {
+    /// As the form was when it was sent.
+    pub fn of(form: &Form, meeting: &Meeting, language: Language) -> Self {
+        let zone = asked_zone(Some(&form.shown_zone)).unwrap_or_else(|| meeting.zone.clone());
+        Self { language, zone, is_asked: true, page: 0 }
+    }
+}
+
+/// The page.
+pub async fn rendered(
     app: &Shared,
     meeting: &Meeting,
     look: &Look,
@@ -238,7 +251,7 @@ async fn rendered(
             "autocomplete": autocomplete, "required": true, "value": value, "error": error,
         })
     };
-    let Shown { form, error, name_error, email_error, wrong, alternatives } = shown;
+    let Shown { form, error, name_error, email_error, wrong, alternatives, is_waiting } = shown;
     let frame = Frame::named(app, Some(&form.site), look.language, look.zone.iana_name().unwrap_or("UTC"));
     let fields = json!({
         "site_key": form.site,
@@ -257,8 +270,10 @@ async fn rendered(
         "alternatives": alternatives,
         "fields": [
             field("name", "text", "name", &form.name, name_error),
-            field("email", "email", "email", &form.email, email_error),
+            field("email", "email", "email", &form.email, email_error.clone()),
         ],
+        "email": field("email", "email", "email", &form.email, email_error),
+        "is_waiting": is_waiting,
         "notes": form.notes,
         "wants_earlier": !form.earlier.is_empty(),
         "error": error,
@@ -362,6 +377,7 @@ pub fn refusal(refused: &Refused) -> &'static str {
         "booking.too_many" => "errors.too_many",
         "booking.too_often" => "errors.too_often_today",
         "booking.link_old" => "errors.link_old",
+        "booking.link_other" => "errors.link_other",
         "booking.already_cancelled" => "errors.already_cancelled",
         "booking.over" => "errors.over",
         "booking.changed" => "errors.changed",
@@ -397,11 +413,13 @@ pub fn failed(app: &Shared, problem: &Problem, language: Language) -> HttpRespon
     Frame::named(app, None, language, "UTC").page(status, "pages/error", fields)
 }
 
-fn unknown(app: &Shared, language: Language) -> HttpResponse {
+/// The page for a meeting that there is not.
+pub fn unknown(app: &Shared, language: Language) -> HttpResponse {
     let problem = Problem::from(bookings::Error::MeetingUnknown);
     Frame::named(app, None, language, "UTC").page(status_of(&problem), "pages/not_found", json!({}))
 }
 
-fn page_language(app: &Shared, request: &HttpRequest) -> Language {
+/// The language of the page, for whoever did not choose one.
+pub fn page_language(app: &Shared, request: &HttpRequest) -> Language {
     language(request).or_else(|| app.sites.all().next().map(|site| site.language)).unwrap_or_default()
 }

@@ -117,9 +117,14 @@ struct Choice {
     is_chosen: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Day {
     at: i64,
+    count: usize,
+    /// Whether the text is for one time or for several: `one` or `many`.
+    plural: &'static str,
+    /// Whether it is unfolded: the day of the time that was picked, or the first of the page.
+    is_open: bool,
     slots: Vec<Start>,
 }
 
@@ -169,7 +174,13 @@ fn pages(slots: &[Slot<'_>], looking: &Looking<'_>, now: Timestamp) -> Picker {
         format!("{}?{query}", looking.path)
     };
     let is_empty = days.is_empty();
-    let days: Vec<Day> = days.into_iter().skip(page * DAYS).take(DAYS).collect();
+    let mut days: Vec<Day> = days.into_iter().skip(page * DAYS).take(DAYS).collect();
+    let open = picked_on.map_or(0, |day| day % DAYS);
+    for (place, day) in days.iter_mut().enumerate() {
+        day.count = day.slots.len();
+        day.plural = if day.count == 1 { "one" } else { "many" };
+        day.is_open = place == open;
+    }
     let at = days.first().map_or(now.as_ms(), |day| day.at);
     Picker {
         zones: zones(looking.zone, at, looking.language),
@@ -189,7 +200,7 @@ fn by_day(slots: &[Slot<'_>], looking: &Looking<'_>) -> Vec<Day> {
             Start { starts_at: slot.starts_at.as_ms(), is_picked: looking.picked == Some(slot.starts_at) };
         match days.last_mut() {
             Some((last, day)) if *last == date => day.slots.push(start),
-            _ => days.push((date, Day { at: slot.starts_at.as_ms(), slots: vec![start] })),
+            _ => days.push((date, Day { at: slot.starts_at.as_ms(), slots: vec![start], ..Day::default() })),
         }
     }
     days.into_iter().map(|(_, day)| day).collect()
@@ -253,6 +264,12 @@ mod tests {
         };
         let first = pages(&slots, &looking, Timestamp(0));
         assert_eq!(first.days.iter().map(|day| day.slots.len()).collect::<Vec<_>>(), [1, 2, 2, 2, 2]);
+        let open = |picker: &Picker| picker.days.iter().position(|day| day.is_open);
+        assert_eq!(open(&first), Some(0));
+        assert_eq!(
+            first.days.iter().map(|day| day.plural).collect::<Vec<_>>(),
+            ["one", "many", "many", "many", "many"]
+        );
         assert_eq!(first.earlier, None);
         assert_eq!(
             first.later.as_deref(),
@@ -262,7 +279,7 @@ mod tests {
         assert_eq!((second.days.len(), second.later), (2, None));
         let picked =
             pages(&slots, &Looking { picked: Some(slots[11].starts_at), ..looking.clone() }, Timestamp(0));
-        assert_eq!(picked.days.len(), 2);
+        assert_eq!((picked.days.len(), open(&picked)), (2, Some(1)));
         let there = pages(&slots, &Looking { zone: &tokyo, ..looking }, Timestamp(0));
         assert_eq!(there.days.first().map(|day| day.slots.len()), Some(2));
     }

@@ -127,7 +127,7 @@ async fn page(reader: &Reader, booking: &Booking, refusal: Refusal) -> Result<Ht
             "id": booking.id, "sequence": booking.sequence, "state": booking.state, "outcome": booking.outcome,
             "starts_at": booking.starts_at, "ends_at": booking.ends_at, "time_zone": booking.time_zone,
             "past": booking.starts_at <= now, "meeting": title, "rep": name(&booking.rep),
-            "companion": booking.companion.as_deref().map(name), "location": booking.location,
+            "companion": booking.companion.as_deref().map(name), "location": booking.place(meeting, language),
             "notes": booking.notes, "reason": booking.cancel_reason,
         },
         "contact": contact.as_ref().map(|contact| json!({ "id": contact.id, "name": contact.display_name() })),

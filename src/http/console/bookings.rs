@@ -6,13 +6,14 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::frame::{Reader, address, pages, see_done};
+use super::frame::{Reader, address, pages, see_done, see_done_to};
 use crate::base::ids::BookingId;
 use crate::base::language::Language;
 use crate::bookings::earlier::{self, Answer, Waiting};
 use crate::bookings::{self, Desk, Outcome};
 use crate::http::error::Problem;
 use crate::notify::why::why;
+use crate::privacy::audit::{self, Act, By};
 use crate::reports::calls::{self, Call, View};
 
 /// `GET /console/bookings?view=upcoming|open|past|cancelled&page=…`.
@@ -144,5 +145,33 @@ pub async fn outcome(
     let mut tx = app.stores.db.begin().await?;
     bookings::set_outcome(&mut tx, desk, id, outcome, reader.now).await?;
     tx.commit().await?;
-    Ok(see_done(&said.back, "outcome"))
+    Ok(see_done_to(&said.back, "outcome", Some(id)))
+}
+
+/// Where somebody is sent afterwards.
+#[derive(Deserialize)]
+pub struct Back {
+    #[serde(default)]
+    back: String,
+}
+
+/// `POST /console/bookings/{booking}/outcome/undo`: within a minute.
+pub async fn undo(
+    reader: Reader,
+    booking: web::Path<String>,
+    form: web::Form<Back>,
+) -> Result<HttpResponse, Problem> {
+    let id = BookingId::parse(&booking).map_err(|_| bookings::Error::Unknown)?;
+    let app = &reader.app;
+    let desk = Desk { team: &app.team, lifecycle: &app.lifecycle };
+    let mut tx = app.stores.db.begin().await?;
+    let was = bookings::find(&mut tx, id).await?.outcome;
+    let open = bookings::take_outcome_back(&mut tx, desk, id, reader.now).await?;
+    if let (Some(contact), Some(was)) = (open.contact, was) {
+        let details = json!({ "booking": id, "did": "outcome_taken_back", "was": was });
+        audit::note(&mut tx, By::Account(reader.account.id), Act::Changed, contact, details, reader.now)
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(see_done(&form.back, "outcome_taken_back"))
 }

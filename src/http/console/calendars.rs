@@ -59,6 +59,8 @@ fn told(reader: &Reader, calendar: &Calendar) -> Json {
         "good": calendar.is_good(reader.now),
         "fetched_at": calendar.fetched_at,
         "tried_at": calendar.tried_at,
+        // Two of one host are told apart by it: the rest of the address is a secret.
+        "since": calendar.created_at,
         "good_until": calendar.fetched_at.map(|_| calendar.good_until),
         "fault": calendar.fault,
         "detail": calendar.fault_detail.as_deref().filter(|detail| !detail.is_empty()),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::accounts::{self, Account, May, Session};
+use crate::base::ids::BookingId;
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, zone};
 use crate::bookings::wall;
@@ -211,7 +212,11 @@ impl Reader {
         let text = self
             .text(&format!("console.done.{done}"))
             .or_else(|| self.text(&format!("settings.done.{done}")))?;
-        Some(json!({ "tone": "good", "text": text }))
+        // What was said of a call by a slip of the finger can be taken back.
+        let call = self.asked("call").filter(|_| done == "outcome" && self.may(May::SetOutcome));
+        let undo = call.and_then(|id| BookingId::parse(&id).ok());
+        let undo = undo.map(|id| format!("/console/bookings/{id}/outcome/undo"));
+        Some(json!({ "tone": "good", "text": text, "undo": undo }))
     }
 
     /// A text in the reader's language.
@@ -263,12 +268,19 @@ pub fn see(path: &str) -> HttpResponse {
 
 /// Sends the browser on to a page that says what was done.
 pub fn see_done(path: &str, done: &str) -> HttpResponse {
+    see_done_to(path, done, None)
+}
+
+/// The same, with the call that it was done to, so that it can be taken back.
+pub fn see_done_to(path: &str, done: &str, call: Option<BookingId>) -> HttpResponse {
     let path = inside(path);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let query = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "done");
+    let query =
+        url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "done" && name != "call");
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(query)
         .append_pair("done", done)
+        .extend_pairs(call.map(|call| ("call", call.to_string())))
         .finish();
     HttpResponse::SeeOther().insert_header((LOCATION, format!("{path}?{query}"))).finish()
 }

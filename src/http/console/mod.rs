@@ -40,6 +40,7 @@ mod settings;
 mod simulate;
 mod talk;
 mod team;
+mod team_hours;
 mod today;
 pub mod traffic;
 mod week;
@@ -99,6 +100,7 @@ pub const DOORS: &[Door] = &[
     post("/console/bookings/{booking}/cancel", May::SetOutcome),
     post("/console/bookings/{booking}/move", May::SetOutcome),
     post("/console/bookings/{booking}/outcome", May::SetOutcome),
+    post("/console/bookings/{booking}/outcome/undo", May::SetOutcome),
     post("/console/bookings/{booking}/reassign", May::SetOutcome),
     get("/console/calendars", May::SetOutcome),
     post("/console/calendars/{rep}/connect", May::SetOutcome),
@@ -223,6 +225,8 @@ pub const DOORS: &[Door] = &[
     post("/console/team/absences", May::SetOutcome),
     post("/console/team/absences/{absence}/remove", May::SetOutcome),
     post("/console/team/credits", May::Operate),
+    get("/console/team/hours", May::SetOutcome),
+    post("/console/team/hours", May::SetOutcome),
     get("/console/traffic", May::Look),
     get("/console/traffic/by/{dimension}", May::Look),
     get("/console/traffic/filtered", May::Look),
@@ -298,6 +302,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/team/absences", web::post().to(team::go_away))
             .route("/team/absences/{absence}/remove", web::post().to(team::come_back))
             .route("/team/credits", web::post().to(team::credit))
+            .route("/team/hours", web::get().to(team_hours::show))
+            .route("/team/hours", web::post().to(team_hours::write))
             .route("/work", web::get().to(work::show))
             .route("/contacts/{contact}/erase", web::get().to(privacy::ask))
             .route("/contacts/{contact}/erase", web::post().to(privacy::erase))
@@ -351,6 +357,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/bookings/{booking}/move", web::post().to(booking::reschedule))
             .route("/bookings/{booking}/reassign", web::post().to(booking::reassign))
             .route("/bookings/{booking}/outcome", web::post().to(bookings::outcome))
+            .route("/bookings/{booking}/outcome/undo", web::post().to(bookings::undo))
             .route("/calendars", web::get().to(calendars::show))
             .route("/calendars/{rep}/connect", web::post().to(calendars::connect))
             .route("/calendars/{rep}/feed", web::post().to(calendars::feed))
@@ -481,6 +488,7 @@ mod tests {
             "stop",
             "trials",
             "withdraw",
+            "undo",
         ];
         for door in DOORS.iter().filter(|door| door.method == Method::GET) {
             let last = door.path.rsplit('/').next().unwrap();

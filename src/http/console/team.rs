@@ -70,8 +70,8 @@ async fn page(reader: &Reader) -> Result<HttpResponse, Problem> {
     reader.page("console/team", body).await
 }
 
-/// Those whose absences the reader may enter.
-fn subjects(reader: &Reader) -> Vec<&Rep> {
+/// Those whose absences and hours the reader may enter.
+pub(super) fn subjects(reader: &Reader) -> Vec<&Rep> {
     let team = &reader.app.team;
     if reader.may(May::Operate) {
         return team.reps.iter().collect();
@@ -188,7 +188,7 @@ pub async fn credit(reader: Reader, credit: web::Form<Credit>) -> Result<HttpRes
 }
 
 /// The rep of this id, if the reader may say something of them.
-fn subject<'a>(reader: &'a Reader, id: &str) -> Result<&'a Rep, Problem> {
+pub(super) fn subject<'a>(reader: &'a Reader, id: &str) -> Result<&'a Rep, Problem> {
     let found = subjects(reader).into_iter().find(|rep| rep.id == id);
     found.ok_or_else(|| Problem::new("account.forbidden", "This is said by the rep, or by an administrator."))
 }

@@ -27,8 +27,8 @@ const TEAM: &str = "team";
 const ROW: u16 = 15;
 /// The hours that are shown of a day on which nothing reaches beyond them.
 const SHOWN: (u16, u16) = (9 * 60, 18 * 60);
-/// More colleagues than this in a week would be too narrow to read: they are shown by day.
-const MOST_IN_A_WEEK: usize = 3;
+/// A week of more colleagues than this would have columns too narrow to read: it is a board, with a line for each of them.
+const MOST_IN_COLUMNS: usize = 2;
 /// How many stand beside each other at most; the stylesheet knows as many.
 const MOST_LANES: usize = 12;
 
@@ -75,7 +75,8 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let zone = zone(&reader.zone()).unwrap_or(TimeZone::UTC);
     let today = wall::date(&zone, reader.now);
     let on = reader.asked("on").and_then(|day| day.parse().ok()).unwrap_or(today);
-    let is_week = reader.asked("span").as_deref() != Some("day") && reps.len() <= MOST_IN_A_WEEK;
+    let is_week = reader.asked("span").as_deref() != Some("day");
+    let is_board = is_week && reps.len() > MOST_IN_COLUMNS;
     let first = if is_week { monday(on) } else { on };
     let looking = Looking { zone, first, days: if is_week { 7 } else { 1 }, reps };
     let found = found(&reader, &looking).await?;
@@ -101,12 +102,12 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let hours: Vec<Json> = (from / 60..to / 60)
         .map(|hour| json!({ "row": (hour * 60 - from) / ROW, "text": format!("{hour:02}:00") }))
         .collect();
-    let days: Vec<Json> = looking
-        .dates()
-        .into_iter()
-        .filter(|date| is_shown(&looking, &found, *date, today))
-        .map(|date| day(&reader, &looking, &found, (date, today), (from, to)))
-        .collect();
+    let dates: Vec<Date> =
+        looking.dates().into_iter().filter(|date| is_shown(&looking, &found, *date, today)).collect();
+    let board = is_board.then(|| board(&reader, &looking, &found, &dates, today));
+    let columns = dates.into_iter().filter(|_| !is_board);
+    let days: Vec<Json> =
+        columns.map(|date| day(&reader, &looking, &found, (date, today), (from, to))).collect();
     let spans = [true, false].map(
         |week| json!({ "name": span(week), "href": link(span(week), on, &who), "current": week == is_week }),
     );
@@ -123,6 +124,7 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         "hours": hours,
         "rows": (to - from) / ROW,
         "days": days,
+        "board": board,
     });
     reader.page("console/calendar", body).await
 }
@@ -248,6 +250,40 @@ fn day(
         "heads": heads,
         "shades": shades,
         "items": items.into_iter().map(|(_, item)| item).collect::<Vec<Json>>(),
+    })
+}
+
+/// The week of many: a line for each colleague, a cell for each day, in it what stands there in the order of time.
+fn board(reader: &Reader, looking: &Looking<'_>, found: &Found, dates: &[Date], today: Date) -> Json {
+    let cell = |rep: &Rep, date: Date| {
+        let column = Column { looking, found, rep, date, hours: (0, 24 * 60), lane: 1 };
+        let mut items = column.items(reader);
+        items.sort_by_key(|(at, _)| *at);
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let hours: Vec<String> = work(looking, rep, date)
+            .into_iter()
+            .map(|(from, to)| format!("{}–{}", clock(from), clock(to)))
+            .collect();
+        json!({
+            "at": looking.span(date).from,
+            "is_today": date == today,
+            "hours": hours.join(", "),
+            "new": reader.may(May::SetOutcome).then(|| new_call(rep, date)),
+            "items": items.into_iter().map(|(_, item)| item).collect::<Vec<Json>>(),
+        })
+    };
+    let line = |rep: &&Rep| {
+        json!({
+            "name": rep.name,
+            "cells": dates.iter().map(|date| cell(rep, *date)).collect::<Vec<Json>>(),
+        })
+    };
+    json!({
+        "days": dates
+            .iter()
+            .map(|date| json!({ "at": looking.span(*date).from, "is_today": *date == today }))
+            .collect::<Vec<Json>>(),
+        "lines": looking.reps.iter().map(line).collect::<Vec<Json>>(),
     })
 }
 

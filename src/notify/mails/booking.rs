@@ -3,12 +3,13 @@
 use serde_json::{Value as Json, json};
 
 use super::{Draft, Kind, Mail, Reader, Ready, context, ready};
-use crate::base::ids::{BookingId, EarlierId};
+use crate::base::ids::{BookingId, ContactId, EarlierId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::bookings::invite::{Invite, Method};
+use crate::bookings::questions::PHONE;
 use crate::bookings::team::{Meeting, Rep};
-use crate::bookings::{self, Booking, Outcome, State, earlier};
+use crate::bookings::{self, Booking, Link, Outcome, State, earlier, openings};
 use crate::chat;
 use crate::chat::body::{Author, Body};
 use crate::contacts::{self, Activity, Field};
@@ -40,7 +41,6 @@ struct Call<'a> {
     /// Who else of the team is there.
     companion: Option<&'a Rep>,
     reader: Reader,
-    manage: String,
     /// Whether it is certain that her address is hers: only then is she told what was typed.
     is_hers: bool,
 }
@@ -67,10 +67,9 @@ impl<'a> Call<'a> {
         };
         let Some(reader) = Reader::of(desk, contact).await? else { return Ok(None) };
         let companion = booking.companion.as_deref().and_then(|id| desk.team.rep(id));
-        let manage = desk.link(&bookings::manage_path(&desk.keys, &booking, booking.updated_at));
         let trust = contacts::trust_in(&mut desk.stores.db.read(), booking.visitor, contact).await;
         let is_hers = trust.map_err(|error| Error::Unwritable(error.to_string()))?.may_see_stored();
-        Ok(Some(Self { booking, meeting, rep, companion, reader, manage, is_hers }))
+        Ok(Some(Self { booking, meeting, rep, companion, reader, is_hers }))
     }
 
     fn ics(
@@ -82,6 +81,7 @@ impl<'a> Call<'a> {
     ) -> (&'static str, String) {
         let method = if self.booking.state == State::Cancelled { Method::Cancel } else { Method::Request };
         let name = self.reader.contact.display_name();
+        let view = self.link(desk, Link::View);
         let invite = Invite {
             booking: &self.booking,
             meeting: self.meeting,
@@ -89,12 +89,17 @@ impl<'a> Call<'a> {
             companion: self.companion,
             visitor: (&name, &self.reader.contact.email),
             organizer: &desk.from,
-            // The visitor's link changes the call: it is not the rep's to have.
-            manage: is_for_visitor.then_some(self.manage.as_str()),
+            // Entries are forwarded and shared: what changes the call stands in her mail alone.
+            view: is_for_visitor.then_some(view.as_str()),
             repeats: !is_for_visitor || self.is_hers,
             language,
         };
         (method.word(), invite.ics(method, now))
+    }
+
+    /// A link for whoever booked.
+    fn link(&self, desk: &Desk, link: Link) -> String {
+        desk.link(&link.path(&desk.keys, &self.booking, self.booking.updated_at))
     }
 
     /// With whom the call is, in words.
@@ -112,7 +117,7 @@ impl<'a> Call<'a> {
                 "duration_ms": self.booking.ends_at.since_ms(self.booking.starts_at),
             },
             "host": self.host(desk, language),
-            "location": self.booking.location.clone().unwrap_or_else(|| self.meeting.location.get(language).to_owned()),
+            "location": self.booking.place(Some(self.meeting), language),
             "starts_at": self.booking.starts_at,
             "ends_at": self.booking.ends_at,
             "notes": self.booking.notes,
@@ -140,8 +145,11 @@ pub(super) async fn to_visitor(
     }
     let language = call.booking.language;
     let mut tells = call.told(desk, language);
-    tells["manage"] = json!(call.manage);
+    tells["move"] = json!(call.link(desk, Link::Move));
+    tells["cancel"] = json!(call.link(desk, Link::Cancel));
     tells["notes"] = json!(call.booking.notes.as_ref().filter(|_| call.is_hers));
+    tells["phone"] =
+        json!(call.booking.answers.get(PHONE).filter(|_| call.is_hers && call.meeting.by_telephone));
     (tells["was_at"], tells["was_with"]) = match mail {
         Mail::BookingRescheduled { was_at, was_rep, .. } => {
             let was_with = was_rep.as_deref().and_then(|id| desk.team.rep(id));
@@ -210,6 +218,38 @@ pub(super) async fn earlier(desk: &Desk, mail: &Mail, id: EarlierId, now: Timest
     ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }
 
+/// To whoever found no free time: there is one. Nothing if she has a call by now.
+pub(super) async fn opening(
+    desk: &Desk,
+    mail: &Mail,
+    contact: ContactId,
+    meeting: &str,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let mut q = desk.stores.db.read();
+    let unwritable = |error: bookings::Error| Error::Unwritable(error.to_string());
+    let wish = openings::find(&mut q, meeting, contact).await.map_err(unwritable)?;
+    let (Some(wish), Some(meeting)) = (wish, desk.team.meeting(meeting)) else { return Ok(Draft::CHANGED) };
+    let Some(mut reader) = Reader::of(desk, contact).await? else { return Ok(Draft::CHANGED) };
+    let calls = bookings::of_contact(&mut q, reader.contact.id).await.map_err(unwritable)?;
+    if calls.iter().any(|call| call.state == State::Confirmed && call.starts_at > now) {
+        return Ok(Draft::Unwanted("a call is booked already"));
+    }
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("lang", wish.language.code())
+        .append_pair("zone", &wish.time_zone)
+        .finish();
+    let tells = json!({
+        "meeting": {
+            "id": meeting.id, "title": meeting.title.get(wish.language), "duration_ms": meeting.duration_ms,
+        },
+        "book": desk.link(&format!("/book/{}?{query}", meeting.id)),
+    });
+    reader.contact.time_zone = Some(wish.time_zone);
+    reader.contact.language = wish.language;
+    ready(desk, mail, &reader, Kind::Answer, now, tells, None)
+}
+
 /// Whether the company did what the mail tells of.
 fn is_by_us(mail: &Mail) -> bool {
     matches!(
@@ -254,7 +294,7 @@ pub(super) async fn to_former(
         companion: None,
         visitor: (&name, &contact.email),
         organizer: &desk.from,
-        manage: None,
+        view: None,
         repeats: true,
         language,
     };
@@ -327,7 +367,15 @@ pub(super) async fn to_rep(
         "name": contact.display_name(), "email": contact.email.as_str(), "company": company,
         "phone": field("phone"), "stage": stage.unwrap_or_else(|| contact.stage.clone()),
     });
-    tells["their_time"] = json!(format!("{}, {}", their_zone.time(at), their_zone.label(at, language)));
+    let own_zone = Zone::named(rep.zone.iana_name().unwrap_or("UTC"));
+    let is_elsewhere = their_zone.datetime(at, language) != own_zone.datetime(at, language);
+    let their_time = format!("{}, {}", their_zone.time(at), their_zone.label(at, language));
+    tells["their_time"] = json!(Some(their_time).filter(|_| is_elsewhere));
+    // The number is hers already, above.
+    let phone = field("phone");
+    if let (Json::Array(answers), Some(phone)) = (&mut tells["answers"], &phone) {
+        answers.retain(|answer| answer["said"] != json!(phone));
+    }
     tells["bant"] = json!({
         "need": field("need"), "timeline": field("timeline"), "authority": field("authority"), "budget": field("budget"),
     });
@@ -338,7 +386,6 @@ pub(super) async fn to_rep(
         call.booking.conversation.map(|conversation| desk.link(&format!("/console/inbox/{conversation}")))
     );
     tells["link"] = json!(desk.link(&format!("/console/contacts/{}", contact.id)));
-    tells["manage"] = json!(null);
     let zone = rep.zone.iana_name().unwrap_or("UTC");
     let context = context(zone, &call.reader.site, now, tells);
     Ok(Draft::Ready(Box::new(Ready {

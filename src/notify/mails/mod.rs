@@ -87,6 +87,8 @@ pub enum Mail {
     BookingMissed { booking: BookingId },
     /// An earlier time is kept for whoever waits for one.
     BookingEarlier { offer: EarlierId },
+    /// A time is free again, to whoever found none.
+    BookingOpening { contact: ContactId, meeting: String },
     /// To the rep: her calendar cannot be read, and nobody can book her.
     CalendarStale { calendar: CalendarId },
     /// To the rep, or to whoever is there, too: a call is booked or moved.
@@ -170,6 +172,7 @@ impl Mail {
             Self::BookingReminder { .. } => "booking_reminder",
             Self::BookingMissed { .. } => "booking_missed",
             Self::BookingEarlier { .. } => "booking_earlier",
+            Self::BookingOpening { .. } => "booking_opening",
             Self::CalendarStale { .. } => "calendar_stale",
             Self::RepBooked { .. } => "rep_booked",
             Self::RepReminder { .. } => "rep_reminder",
@@ -312,6 +315,9 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         }
         Mail::BookingMissed { booking } => booking::missed(desk, mail, *booking, now).await,
         Mail::BookingEarlier { offer } => booking::earlier(desk, mail, *offer, now).await,
+        Mail::BookingOpening { contact, meeting } => {
+            booking::opening(desk, mail, *contact, meeting, now).await
+        }
         Mail::CalendarStale { calendar } => calendar::stale(desk, mail, *calendar, now).await,
         Mail::RepBooked { booking, sequence, is_companion }
         | Mail::RepReminder { booking, sequence, is_companion }

@@ -55,6 +55,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(30, "chat teams", include_str!("../migrations/0030_chat_teams.sql")),
     shared(32, "accounts", include_str!("../migrations/0032_accounts.sql")),
     shared(33, "keys for programs", include_str!("../migrations/0033_api_keys.sql")),
+    shared(37, "waiting for any time, own weeks", include_str!("../migrations/0037_availability.sql")),
     Migration {
         number: 38,
         name: "contacts at size",

@@ -123,6 +123,12 @@ test('pages/booking-unfolded', async ({ studio, language }) => {
   await studio.shoot(page, 'pages/booking-unfolded')
 })
 
+for (const name of ['seen', 'cancel']) {
+  test(`pages/booking-${name}`, async ({ studio, language }) => {
+    await studio.shoot(await studio.open(in_(language, studio.world().known[`link booking ${name}`]!)), `pages/booking-${name}`)
+  })
+}
+
 // ---- the chat -------------------------------------------------------------------------------------
 
 test('pages/chat', async ({ studio, language }) => {

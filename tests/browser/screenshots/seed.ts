@@ -50,7 +50,9 @@ export async function fill(embudo: Embudo, browser: Browser, language: Language,
 
   await register(embudo, language, [PEOPLE.mql, PEOPLE.long])
   for (const [role, person] of Object.entries(PEOPLE)) {
-    if (role !== 'lead' && role !== 'mql') await book(embudo, language, person)
+    if (role === 'lead' || role === 'mql') continue
+    const links = await book(embudo, language, person)
+    for (const [name, path] of Object.entries(links)) known[`link ${name}`] ??= embudo.url + path
   }
   for (const role of ['sal', 'customer', 'at_risk', 'churned']) await yuri.send(`/contacts/${ids[role]}/stage`, { role: 'ae', what: 'accept' })
   for (const role of ['customer', 'at_risk', 'churned']) await yuri.send(`/contacts/${ids[role]}/stage`, { role: 'ae', what: 'won' })
@@ -128,8 +130,8 @@ async function register(embudo: Embudo, language: Language, people: Person[]): P
   }
 }
 
-/** Books the first time that is free. */
-async function book(embudo: Embudo, language: Language, person: Person): Promise<void> {
+/** Books the first time that is free; answers with the links to the call, by what they are good for. */
+async function book(embudo: Embudo, language: Language, person: Person): Promise<Record<string, string>> {
   const { zone } = PLACES[language]
   const free = (await (await fetch(`${embudo.url}/v1/slots?meeting=discovery&zone=${zone}`, { headers: { origin: embudo.url } })).json()) as { slots: { starts_at: number }[] }
   const slot = free.slots[0]
@@ -138,7 +140,9 @@ async function book(embudo: Embudo, language: Language, person: Person): Promise
     meeting: 'discovery', starts_at: slot.starts_at, zone, language, name: person.first, email: person.email,
     answers: { people: person.employees, reads: 'club' }, notes: language === 'es' ? 'Empezaríamos con dos equipos en enero.' : 'We would begin with two teams in January.',
   }
-  await post(embudo, '/v1/bookings', JSON.stringify(body), { 'content-type': 'application/json', 'idempotency-key': uuid7(Date.now()) })
+  const answer = await post(embudo, '/v1/bookings', JSON.stringify(body), { 'content-type': 'application/json', 'idempotency-key': uuid7(Date.now()) })
+  const { manage, links } = (await answer.json()) as { manage: string; links: { view: string; cancel: string } }
+  return { booking: manage, 'booking seen': links.view, 'booking cancel': links.cancel }
 }
 
 // ---- colleagues -----------------------------------------------------------------------------------
@@ -249,7 +253,7 @@ async function chats(embudo: Embudo, browser: Browser, language: Language, known
 // ---- links ----------------------------------------------------------------------------------------
 
 /** The kinds of pages that only a mail leads to, by the start of their paths. */
-const LINKS = { download: '/d/', preferences: '/preferences/', unsubscribe: '/u/', subscribe: '/s/', booking: '/b/', place: '/w/reading-culture-live/place/', watch: '/watch/' }
+const LINKS = { download: '/d/', preferences: '/preferences/', unsubscribe: '/u/', subscribe: '/s/', place: '/w/reading-culture-live/place/', watch: '/watch/' }
 
 async function links(embudo: Embudo, known: Record<string, string>): Promise<void> {
   const missing = () => Object.keys(LINKS).filter((name) => !known[`link ${name}`])

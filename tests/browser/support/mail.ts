@@ -86,9 +86,9 @@ export class MailServer {
 }
 
 /** The first link of the mail's text whose path begins with `start`. */
-export function linkIn(mail: Mail, start: string): string {
+export function linkIn(mail: Mail, start: string, nth = 0): string {
   const links = mail.text.match(/https?:\/\/[^\s<>"]+/g) ?? []
-  const link = links.find((link) => new URL(link).pathname.startsWith(start))
+  const link = links.filter((link) => new URL(link).pathname.startsWith(start)).at(nth)
   expect(link, `a link to ${start} in the mail “${mail.subject}”:\n${mail.text}`).toBeTruthy()
   return link!
 }

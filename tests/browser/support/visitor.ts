@@ -68,15 +68,19 @@ export class Visitor {
 
   /** Moves the booked call on its page to the last time that is offered. */
   async moveCall(): Promise<void> {
-    await this.page.locator('summary', { hasText: this.words.anotherTime }).click()
-    await this.page.locator('.slot').last().click()
+    // The link in the mail unfolds the times by itself.
+    const section = this.page.locator('details', { has: this.page.locator('summary', { hasText: this.words.anotherTime }) }).first()
+    if (!(await section.evaluate((details) => (details as HTMLDetailsElement).open))) await section.locator('summary').first().click()
+    await section.locator('.slot-day summary').last().click()
+    await section.locator('.slot-day').last().locator('.slot').last().click()
     await this.page.getByRole('button', { name: this.words.moveCall }).click()
     await expect(this.page.getByRole('status')).toBeVisible()
   }
 
   /** Cancels the booked call on its page. */
   async cancelCall(): Promise<void> {
-    await this.page.locator('summary', { hasText: this.words.cancel }).click()
+    const section = this.page.locator('details', { has: this.page.locator('summary', { hasText: this.words.cancel }) }).first()
+    if (!(await section.evaluate((details) => (details as HTMLDetailsElement).open))) await section.locator('summary').first().click()
     await this.page.getByRole('button', { name: this.words.cancelCall }).click()
     await expect(this.page.getByText(this.words.callCancelled)).toBeVisible()
   }

@@ -234,6 +234,8 @@ const TABLES: &[&str] = &[
     "bookings",
     "earlier_wishes",
     "earlier_offers",
+    "opening_wishes",
+    "own_weeks",
     "freed_times",
     "calendars",
     "calendar_busy",

@@ -6,6 +6,7 @@ use actix_web::HttpResponse;
 use serde_json::{Value as Json, json};
 
 use super::super::frame::Reader;
+use crate::base::time::{TZDB, tzdb_old_days};
 use crate::http::error::Problem;
 use crate::http::ops::Readiness;
 use crate::jobs::queue;
@@ -61,6 +62,8 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         "failing_calendars": of("failing_calendars"),
         "mail_leaves": app.desk.mailer.leaves(),
         "version": env!("CARGO_PKG_VERSION"),
+        "tzdb": TZDB.0,
+        "tzdb_old_days": tzdb_old_days(reader.now),
         "lifecycle": app.lifecycle.version,
         "memory_mib": resident_bytes().map(|bytes| bytes / MEBIBYTE),
         "disk": disk,

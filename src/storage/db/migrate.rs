@@ -55,6 +55,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(30, "chat teams", include_str!("../migrations/0030_chat_teams.sql")),
     shared(32, "accounts", include_str!("../migrations/0032_accounts.sql")),
     shared(33, "keys for programs", include_str!("../migrations/0033_api_keys.sql")),
+    shared(39, "texts of flows", include_str!("../migrations/0039_flow_texts.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

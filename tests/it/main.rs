@@ -36,6 +36,7 @@ mod doctor;
 mod earlier;
 mod errors;
 mod flows;
+mod flows_page;
 mod forms;
 mod fuzzed;
 mod gates;

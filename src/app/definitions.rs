@@ -55,7 +55,7 @@ impl Kind {
         Self::Crm,
     ];
 
-    fn path(self, config: &Config) -> &Path {
+    pub(super) fn path(self, config: &Config) -> &Path {
         let files = &config.definitions;
         match self {
             Self::Lifecycle => &files.lifecycle,

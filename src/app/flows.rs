@@ -44,10 +44,12 @@ impl App {
         };
         let running = self.room.flows.now();
         if flows.digest() == running.digest() {
-            // A file that was broken may be again what it was.
+            // A file that was broken may be again what it was; a remark in it may be another one.
+            self.note_texts(&files).await?;
             self.room.flows.settle();
             return Ok(Reloaded::Same);
         }
+        self.note_texts(&files).await?;
         let mut tx = self.stores.db.begin().await?;
         chat::versions::note(&mut tx, &flows, &files, self.clock.now()).await?;
         tx.commit().await?;
@@ -133,20 +135,25 @@ fn read(config: &Config) -> Result<Good, String> {
 }
 
 /// What tells that a file has changed: its name, its size and when it was written.
-type Stamp = (PathBuf, u64, u128);
+pub(super) type Stamp = (PathBuf, u64, u128);
 
 /// The stamps of the flows' files and of their tests.
-fn stamps(folder: &Path) -> Vec<Stamp> {
+pub(super) fn stamps(folder: &Path) -> Vec<Stamp> {
     let mut stamps = Vec::new();
     for folder in [folder.to_path_buf(), folder.join("tests")] {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let Some(about) = entry.metadata().ok().filter(std::fs::Metadata::is_file) else { continue };
-            let written = about.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-            stamps.push((entry.path(), about.len(), written.map_or(0, |at| at.as_nanos())));
+            stamps.extend(stamp(entry.path()));
         }
     }
     stamps.sort();
     stamps
+}
+
+/// The stamp of one file; none if it is none.
+pub(super) fn stamp(path: PathBuf) -> Option<Stamp> {
+    let about = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+    let written = about.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    Some((path, about.len(), written.map_or(0, |at| at.as_nanos())))
 }
 
 #[cfg(test)]

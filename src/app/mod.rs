@@ -6,6 +6,7 @@ mod kept;
 mod lifecycle;
 mod lifecycle_file;
 mod references;
+mod workbench;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ pub use flows::Reloaded;
 pub use kept::Fallback;
 pub use lifecycle::Running;
 pub use lifecycle_file::Written;
+pub use workbench::{Bench, Paper, Ran, Saved, Workbench};
 
 use crate::base::email::Email;
 use crate::base::live::Live;
@@ -77,6 +79,8 @@ pub struct App {
     pub crm: Arc<Connections>,
     /// What became of messages in this process.
     pub sent: Arc<jobs::Counts>,
+    /// What is wrong in the flows' files as they are now.
+    pub workbench: Workbench,
 }
 
 impl App {
@@ -136,6 +140,7 @@ impl App {
         let flows = flows.with_live_chat(&mut files);
         let mut tx = stores.db.begin().await?;
         chat::versions::note(&mut tx, &flows, &files, clock.now()).await?;
+        workbench::note_texts(&mut tx, &files, clock.now()).await?;
         tx.commit().await?;
         let from = Email::parse(&config.mail.from)
             .map_err(|_| anyhow::anyhow!("mail.from: `{}` is not an e-mail address", config.mail.from))?;
@@ -213,6 +218,7 @@ impl App {
             fallback,
             crm: Arc::new(crm),
             sent: Arc::default(),
+            workbench: Workbench::default(),
             desk,
             collector,
             words,

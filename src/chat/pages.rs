@@ -43,6 +43,12 @@ impl Pages {
         pages
     }
 
+    /// The patterns as they are written.
+    pub fn words(&self) -> Vec<String> {
+        let wanted = self.wanted.iter().map(Pattern::words);
+        wanted.chain(self.unwanted.iter().map(|pattern| format!("!{}", pattern.words()))).collect()
+    }
+
     /// Whether a page's address fits. An address that is none fits only where everything does.
     pub fn fits(&self, address: &str) -> bool {
         if self.wanted.is_empty() && self.unwanted.is_empty() {
@@ -55,6 +61,13 @@ impl Pages {
 }
 
 impl Pattern {
+    fn words(&self) -> String {
+        let host = self.host.as_ref().map(|host| format!("https://{host}")).unwrap_or_default();
+        let query: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{host}{}{mark}{}", self.path, query.join("&"))
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
         let (host, path) = match place.strip_prefix("https://").or_else(|| place.strip_prefix("http://")) {

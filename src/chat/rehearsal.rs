@@ -3,17 +3,19 @@
 //! `embudo flow test` and `embudo flow chat` both play on this stage.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use crate::base::expr::Context;
 use crate::base::language::Language;
-use crate::base::time::{Timestamp, zone};
+use crate::base::time::{DAY_MS, HOUR_MS, Timestamp, zone};
 
 use super::body::{self, Body, Booked, Face, Said, Slot, Video};
 use super::effects::Effect;
 use super::engine::{self, CONFIRMED, Crowd, Input, Out, Passed, Phase, Props, Refused, State, Turn, World};
 use super::flow::Flow;
+use super::steps::{Show, Verb};
 use super::symbols;
 use super::text::Reader;
 
@@ -62,6 +64,47 @@ impl Default for Scene {
             code: "123456".to_owned(),
             props: Props::default(),
         }
+    }
+}
+
+impl Scene {
+    /// Somebody for whom every flow has something to say.
+    pub fn usual(flows: &[Arc<Flow>], now: Timestamp) -> Scene {
+        let mut scene = Scene { now, trust: CONFIRMED, has_email: true, ..Scene::default() };
+        scene
+            .facts
+            .set("contact.known", true)
+            .set("contact.first_name", "Nikki")
+            .set("contact.company", "Acme")
+            .set("webinar.title", "A reading culture in 90 days")
+            .set("webinar.state", "no_show")
+            .set("webinar.recording", "a-recording");
+        let shown = flows.iter().flat_map(|flow| &flow.steps).filter_map(|step| match &step.verb {
+            Verb::Show(Show::Video { video }) => Some(video.value.clone()),
+            _ => None,
+        });
+        for recording in shown.chain(["a-recording".to_owned()]) {
+            let video = Video {
+                title: recording.clone(),
+                src: String::new(),
+                poster: None,
+                captions: Vec::new(),
+                duration_s: 600,
+                watched_percent: 0,
+                recording: recording.clone(),
+            };
+            scene.recordings.insert(recording, video);
+        }
+        let hour = Timestamp(now.0.div_euclid(HOUR_MS) * HOUR_MS);
+        scene.slots = (1..9).map(|n| hour.plus_ms(n * DAY_MS / 2)).collect();
+        scene
+    }
+
+    /// The same with somebody of whom nothing is known.
+    #[must_use]
+    pub fn of_nobody(mut self) -> Scene {
+        (self.trust, self.has_email, self.facts) = (0, false, Context::new());
+        self
     }
 }
 

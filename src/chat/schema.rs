@@ -3,6 +3,8 @@
 //! `embudo flow schema` prints it; `bot-flows/flow.schema.json` is kept fresh by a test. What it cannot say (that a
 //! step exists, that every outcome leads somewhere) `embudo check` says.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value as Json, json};
 
 use super::actions::ACTIONS;
@@ -13,7 +15,7 @@ use super::question::Kind;
 pub fn schema() -> Json {
     let name = json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$" });
     let text = json!({ "type": "string", "description": "May hold {{field}}, {{#if field}}…{{else}}…{{/if}}, {{when field}}." });
-    let step_name = json!({ "type": "string", "description": "The id of a step." });
+    let step_name = json!({ "type": "string", "description": STEP });
     let duration = json!({ "type": "string", "pattern": "^([0-9]+(ms|s|m|h|d|w) ?)+$", "examples": ["90s", "30m", "7d"] });
     let condition =
         json!({ "type": "string", "description": "A CEL expression: contact.known && team.online > 0" });
@@ -168,6 +170,53 @@ pub fn schema() -> Json {
     schema
 }
 
+/// What can be written where, for completion: `keys` and `values` by the way that leads there, its parts joined by a dot
+/// and a `*` for names that the author chooses. `@step` among the values stands for the ids of the flow's own steps.
+pub fn vocabulary() -> Json {
+    let mut vocabulary = Vocabulary::default();
+    vocabulary.add("", &schema());
+    json!({ "keys": vocabulary.keys, "values": vocabulary.values })
+}
+
+#[derive(Default)]
+struct Vocabulary {
+    keys: BTreeMap<String, BTreeSet<String>>,
+    values: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Vocabulary {
+    fn add(&mut self, way: &str, schema: &Json) {
+        for branch in schema.get("oneOf").and_then(Json::as_array).into_iter().flatten() {
+            self.add(way, branch);
+        }
+        if let Some(items) = schema.get("items") {
+            self.add(way, items);
+        }
+        let below = |name: &str| if way.is_empty() { name.to_owned() } else { format!("{way}.{name}") };
+        if let Some(other) = schema.get("additionalProperties").filter(|other| other.is_object()) {
+            self.add(&below("*"), other);
+        }
+        for (name, member) in schema.get("properties").and_then(Json::as_object).into_iter().flatten() {
+            self.keys.entry(way.to_owned()).or_default().insert(name.clone());
+            self.add(&below(name), member);
+        }
+        let words = schema.get("enum").and_then(Json::as_array).into_iter().flatten();
+        let mut words: Vec<String> = words.filter_map(Json::as_str).map(str::to_owned).collect();
+        if schema.get("type").and_then(Json::as_str) == Some("boolean") {
+            words.extend(["true".to_owned(), "false".to_owned()]);
+        }
+        if schema.get("description").and_then(Json::as_str) == Some(STEP) {
+            words.push("@step".to_owned());
+        }
+        if !words.is_empty() {
+            self.values.entry(way.to_owned()).or_default().extend(words);
+        }
+    }
+}
+
+/// What the schema says of a value that names a step.
+const STEP: &str = "The id of a step.";
+
 /// An object with these members and no others.
 fn closed(members: Json, required: &[&str]) -> Json {
     json!({ "type": "object", "properties": members, "required": required, "additionalProperties": false })
@@ -183,6 +232,25 @@ mod tests {
     fn the_file_beside_the_flows_is_fresh() {
         let kept: Json = serde_json::from_str(include_str!("../../bot-flows/flow.schema.json")).unwrap();
         assert!(kept == schema(), "run `embudo flow schema > bot-flows/flow.schema.json`");
+    }
+
+    #[test]
+    fn completion_knows_what_stands_where() {
+        let words = vocabulary();
+        let has = |part: &str, way: &str, word: &str| {
+            let known = words[part][way].as_array().cloned().unwrap_or_default();
+            assert!(known.contains(&json!(word)), "{word} at {part} {way}: {known:?}");
+        };
+        has("keys", "", "steps");
+        has("keys", "steps.*", "handoff");
+        has("keys", "steps.*.handoff", "team");
+        has("keys", "steps.*.choices.*", "goto");
+        has("keys", "steps.*.switch", "else");
+        has("values", "steps.*.goto", "@step");
+        has("values", "steps.*.outcomes.timeout", "@step");
+        has("values", "trigger.when", "page_view");
+        has("values", "trigger.open", "true");
+        has("values", "vars.*.type", "email");
     }
 
     /// The keys of a node that the schema does not know. A validator in ten lines, enough for what we write.

@@ -2,6 +2,7 @@
 
 use super::body::{Author, Mode};
 use super::engine::State;
+use super::history::Entry as FlowText;
 use super::log::{Byline, Entry, Head, Kept};
 use super::{Agent, Conversation, Page};
 use crate::base::ids::{ContactId, ConversationId, VisitorId};
@@ -575,6 +576,97 @@ pub(super) async fn flow_files(
         )
         .await?;
     row.map(|row| row.json("files")).transpose()
+}
+
+/// The hash of the newest text of a flow's file.
+pub(super) async fn newest_text(q: &mut impl Queries, flow: &str) -> Result<Option<String>> {
+    let row = q
+        .query_opt(
+            sql!("select hash from flow_texts where flow = $1 order by at desc, id desc limit 1"),
+            params![flow],
+        )
+        .await?;
+    row.map(|row| row.get("hash")).transpose()
+}
+
+/// Keeps a text of a flow's file.
+pub(super) async fn insert_text(tx: &mut Tx, entry: &FlowText, text: &str) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into flow_texts (id, flow, file, hash, text, account_id, restored, at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)"
+        ),
+        params![
+            entry.id.clone(),
+            entry.flow.clone(),
+            entry.file.clone(),
+            entry.hash.clone(),
+            text,
+            entry.account,
+            entry.restored.clone(),
+            entry.at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The kept texts of a flow's file without the texts themselves, the newest first.
+pub(super) async fn texts(q: &mut impl Queries, flow: &str, most: i64) -> Result<Vec<FlowText>> {
+    let rows = q
+        .query(
+            sql!(
+                "select t.id, t.flow, t.file, t.hash, t.account_id, a.name, t.restored, t.at
+                 from flow_texts t left join accounts a on a.id = t.account_id
+                 where t.flow = $1 order by t.at desc, t.id desc limit $2"
+            ),
+            params![flow, most],
+        )
+        .await?;
+    rows.iter().map(flow_text_of).collect()
+}
+
+/// The newest entry of every flow.
+pub(super) async fn newest_texts(q: &mut impl Queries) -> Result<Vec<FlowText>> {
+    let rows = q
+        .query(
+            sql!(
+                "select t.id, t.flow, t.file, t.hash, t.account_id, a.name, t.restored, t.at
+                 from flow_texts t left join accounts a on a.id = t.account_id
+                 where not exists (select 1 from flow_texts n where n.flow = t.flow
+                     and (n.at > t.at or n.at = t.at and n.id > t.id))"
+            ),
+            params![],
+        )
+        .await?;
+    rows.iter().map(flow_text_of).collect()
+}
+
+/// One kept text with its entry.
+pub(super) async fn text_of(q: &mut impl Queries, id: &str) -> Result<Option<(FlowText, String)>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select t.id, t.flow, t.file, t.hash, t.account_id, a.name, t.restored, t.at, t.text
+                 from flow_texts t left join accounts a on a.id = t.account_id where t.id = $1"
+            ),
+            params![id],
+        )
+        .await?;
+    row.map(|row| Ok((flow_text_of(&row)?, row.get("text")?))).transpose()
+}
+
+fn flow_text_of(row: &Row) -> Result<FlowText> {
+    Ok(FlowText {
+        id: row.get("id")?,
+        flow: row.get("flow")?,
+        file: row.get("file")?,
+        hash: row.get("hash")?,
+        account: row.get("account_id")?,
+        name: row.get("name")?,
+        restored: row.get("restored")?,
+        at: row.get("at")?,
+    })
 }
 
 /// Where the open conversations stand, each as its flow and its state; the latest first, so many at most.

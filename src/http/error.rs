@@ -64,6 +64,8 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("chat.client_id_reused", 409, "This message id was used for another message"),
     ("chat.closed", 409, "The conversation is over"),
     ("chat.conversation_unknown", 404, "There is no such conversation"),
+    ("chat.flow_not_writable", 503, "The file of the flow cannot be written"),
+    ("chat.flow_text_unknown", 404, "There is no such text of the flow"),
     ("chat.flow_unknown", 404, "There is no such flow"),
     ("chat.flows_wrong", 422, "The flows are wrong; those that ran before still run"),
     ("chat.message_invalid", 422, "The message cannot be understood"),

@@ -42,6 +42,7 @@ mod doctor;
 mod earlier;
 mod errors;
 mod flows;
+mod flows_page;
 mod forms;
 mod fuzzed;
 mod gates;

@@ -1,5 +1,6 @@
 //! The picture of a flow: its steps and what leads from one to another, as a layered drawing (SVG) or as Mermaid.
 
+mod drawing;
 mod layout;
 mod mermaid;
 mod svg;
@@ -9,6 +10,7 @@ use super::flow::{Destination, Flow, Outcome};
 use super::script;
 use super::steps::Verb;
 
+pub use self::drawing::{Drawing, Mark, drawing};
 pub use self::mermaid::mermaid;
 pub use self::svg::svg;
 

@@ -6,10 +6,10 @@ use super::layout::{Layout, Placed, layout};
 use super::{Edge, Graph, Kind, Node};
 
 /// Width of a node, of its writing, and of a label, in pixels and characters.
-const WIDTH: f64 = 216.0;
+pub(super) const WIDTH: f64 = 216.0;
 const CHARS: usize = 29;
-const LABEL_CHARS: usize = 30;
-const LINE: f64 = 16.0;
+pub(super) const LABEL_CHARS: usize = 30;
+pub(super) const LINE: f64 = 16.0;
 /// Lines of what is said that fit into a node.
 const LINES: usize = 3;
 
@@ -57,7 +57,7 @@ pub fn svg(graph: &Graph) -> String {
     out
 }
 
-fn size(node: &Node) -> (f64, f64) {
+pub(super) fn size(node: &Node) -> (f64, f64) {
     let chars = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     match node.kind {
         Kind::End => (chars(node.id.chars().count()) * 8.0 + 32.0, 32.0),
@@ -138,6 +138,16 @@ fn draw_way(graph: &Graph, edge: &Edge, points: &[(f64, f64)], out: &mut String)
     let name = |at: usize| graph.nodes.get(at).map_or("", |node| node.id.as_str());
     let by = if edge.label.is_empty() { String::new() } else { format!(" ({})", edge.label) };
     let title = format!("{} → {}{by}", name(edge.from), name(edge.to));
+    let (path, title) = (curve(points), escaped(&title));
+    let _ = writeln!(
+        out,
+        "<g class=\"{class}\"><title>{title}</title><path d=\"{path}\" marker-end=\"url(#tip)\"/></g>"
+    );
+}
+
+/// A smooth line through the points, as the `d` of a path.
+pub(super) fn curve(points: &[(f64, f64)]) -> String {
+    let Some(first) = points.first() else { return String::new() };
     let mut path = format!("M{:.1} {:.1}", first.0, first.1);
     for pair in points.windows(2) {
         if let [(ax, ay), (bx, by)] = *pair {
@@ -145,23 +155,42 @@ fn draw_way(graph: &Graph, edge: &Edge, points: &[(f64, f64)], out: &mut String)
             let _ = write!(path, "C{ax:.1} {middle:.1} {bx:.1} {middle:.1} {bx:.1} {by:.1}");
         }
     }
-    let title = escaped(&title);
-    let _ = writeln!(
-        out,
-        "<g class=\"{class}\"><title>{title}</title><path d=\"{path}\" marker-end=\"url(#tip)\"/></g>"
-    );
+    path
 }
 
 /// Writes each label near the beginning of its way; those of one node one below the other, so that none covers another.
 fn draw_labels(graph: &Graph, placed: &Layout, out: &mut String) {
+    for Label { edge, x, y } in labels(graph, placed, |edge| !graph.edges[edge].label.is_empty()) {
+        let label = &graph.edges[edge].label;
+        let (label, title) = (escaped(&shortened(label, LABEL_CHARS)), escaped(label));
+        let _ = writeln!(
+            out,
+            "<g class=\"e\"><title>{title}</title><text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{label}</text></g>",
+        );
+    }
+}
+
+/// Where a label stands: the number of its edge, its middle and its base line.
+pub(super) struct Label {
+    pub edge: usize,
+    pub x: f64,
+    pub y: f64,
+}
+
+/// The places of the labels of those edges that have one.
+pub(super) fn labels(graph: &Graph, placed: &Layout, has_label: impl Fn(usize) -> bool) -> Vec<Label> {
+    let mut found = Vec::new();
     for node in 0..graph.nodes.len() {
-        let mut ways: Vec<(&Edge, &Vec<(f64, f64)>)> =
-            graph.edges.iter().zip(&placed.edges).filter(|(edge, _)| edge.from == node).collect();
+        let numbered = graph.edges.iter().zip(&placed.edges).enumerate();
+        let mut ways: Vec<(usize, &Vec<(f64, f64)>)> = numbered
+            .filter(|(_, (edge, _))| edge.from == node)
+            .map(|(number, (_, points))| (number, points))
+            .collect();
         ways.sort_by(|a, b| {
             let x = |way: &Vec<(f64, f64)>| way.first().map_or(0.0, |point| point.0);
             x(a.1).total_cmp(&x(b.1))
         });
-        let labelled = ways.into_iter().filter(|(edge, _)| !edge.label.is_empty());
+        let labelled = ways.into_iter().filter(|(edge, _)| has_label(*edge));
         for (row, (edge, points)) in labelled.enumerate() {
             let (Some(from), Some(to)) = (points.first(), points.get(1)) else { continue };
             let down = if to.1 > from.1 { 1.0 } else { -1.0 };
@@ -169,17 +198,13 @@ fn draw_labels(graph: &Graph, placed: &Layout, out: &mut String) {
             let share = ((y - from.1) / (to.1 - from.1)).clamp(0.0, 1.0);
             // Where the curve is at this height: it leaves and arrives upright.
             let x = from.0 + (to.0 - from.0) * share * share * (3.0 - 2.0 * share);
-            let (label, title) = (escaped(&shortened(&edge.label, LABEL_CHARS)), escaped(&edge.label));
-            let _ = writeln!(
-                out,
-                "<g class=\"e\"><title>{title}</title><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text></g>",
-                y + 4.0
-            );
+            found.push(Label { edge, x, y: y + 4.0 });
         }
     }
+    found
 }
 
-fn shortened(text: &str, chars: usize) -> String {
+pub(super) fn shortened(text: &str, chars: usize) -> String {
     match text.chars().count() > chars {
         true => text.chars().take(chars.saturating_sub(1)).chain(['…']).collect(),
         false => text.to_owned(),
@@ -187,7 +212,7 @@ fn shortened(text: &str, chars: usize) -> String {
 }
 
 /// What is said, in the few lines that a node has.
-fn wrapped(text: &str) -> Vec<String> {
+pub(super) fn wrapped(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -11,15 +11,13 @@ use super::check::gather;
 use crate::app::{Definitions, Sources};
 use crate::base::diagnostic::Report;
 use crate::base::language::Language;
-use crate::base::time::{DAY_MS, HOUR_MS, Timestamp};
+use crate::base::time::Timestamp;
 use crate::base::yaml;
 use crate::chat::Flows;
-use crate::chat::body::Video;
 use crate::chat::flow::Flow;
 use crate::chat::graph::{self, Graph};
 use crate::chat::rehearsal::Scene;
 use crate::chat::script::Suite;
-use crate::chat::steps::Show;
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -90,7 +88,7 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
             }
             let mut scene = match scene {
                 Some(name) => scene_of_tests(config, flow, name)?,
-                None => usual_scene(&flows),
+                None => Scene::usual(flows.all(), Timestamp::from_jiff(jiff::Timestamp::now())),
             };
             scene.language = language.as_deref().map_or(scene.language, Language::parse);
             scene.online = online.unwrap_or(scene.online);
@@ -128,39 +126,6 @@ fn named<'f>(flows: &'f Flows, name: &str) -> anyhow::Result<&'f Flow> {
         some => format!("there is {}", some.join(", ")),
     };
     found.with_context(|| format!("there is no flow \"{name}\"; {others}"))
-}
-
-/// Somebody for whom every flow has something to say.
-fn usual_scene(flows: &Flows) -> Scene {
-    let now = Timestamp::from_jiff(jiff::Timestamp::now());
-    let mut scene = Scene { now, trust: 3, has_email: true, ..Scene::default() };
-    scene
-        .facts
-        .set("contact.known", true)
-        .set("contact.first_name", "Nikki")
-        .set("contact.company", "Acme")
-        .set("webinar.title", "A reading culture in 90 days")
-        .set("webinar.state", "no_show")
-        .set("webinar.recording", "a-recording");
-    let shown = flows.all().iter().flat_map(|flow| &flow.steps).filter_map(|step| match &step.verb {
-        crate::chat::steps::Verb::Show(Show::Video { video }) => Some(video.value.clone()),
-        _ => None,
-    });
-    for recording in shown.chain(["a-recording".to_owned()]) {
-        let video = Video {
-            title: recording.clone(),
-            src: String::new(),
-            poster: None,
-            captions: Vec::new(),
-            duration_s: 600,
-            watched_percent: 0,
-            recording: recording.clone(),
-        };
-        scene.recordings.insert(recording, video);
-    }
-    let hour = Timestamp(now.0.div_euclid(HOUR_MS) * HOUR_MS);
-    scene.slots = (1..9).map(|n| hour.plus_ms(n * DAY_MS / 2)).collect();
-    scene
 }
 
 /// A scene out of the files of tests beside the flows.

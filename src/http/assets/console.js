@@ -354,6 +354,7 @@
     p: "/console/pipeline",
     b: "/console/bookings",
     w: "/console/content",
+    f: "/console/flows",
     v: "/console/traffic",
     r: "/console/reports",
     o: "/console/outbox",

@@ -17,6 +17,7 @@ mod context;
 mod crm;
 mod desk;
 mod events;
+mod flows;
 mod frame;
 mod guard;
 mod inbox;
@@ -107,6 +108,7 @@ pub const DOORS: &[Door] = &[
     post("/console/calendars/{rep}/feed", May::SetOutcome),
     post("/console/calendars/{rep}/{calendar}/refresh", May::SetOutcome),
     post("/console/calendars/{rep}/{calendar}/remove", May::SetOutcome),
+    get("/console/checks/{code}", May::Look),
     get("/console/companies", May::Look),
     get("/console/companies/{company}", May::Look),
     post("/console/companies/{company}/suggestion", May::Tend),
@@ -152,6 +154,16 @@ pub const DOORS: &[Door] = &[
     post("/console/crm/{crm}/test", May::Operate),
     post("/console/deals/{deal}/milestone", May::Decide),
     get("/console/events", May::Look),
+    get("/console/flows", May::Look),
+    get("/console/flows/{flow}", May::Look),
+    post("/console/flows/{flow}/check", May::Curate),
+    get("/console/flows/{flow}/edit", May::Curate),
+    get("/console/flows/{flow}/history", May::Look),
+    get("/console/flows/{flow}/history/{entry}", May::Look),
+    post("/console/flows/{flow}/history/{entry}/restore", May::Curate),
+    post("/console/flows/{flow}/save", May::Curate),
+    get("/console/flows/{flow}/try", May::Look),
+    post("/console/flows/{flow}/try", May::Look),
     post("/console/handovers/{handover}/take", May::Decide),
     get("/console/health", May::Operate),
     get("/console/inbox", May::Look),
@@ -259,6 +271,17 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/logout", web::post().to(login::leave))
             .route("/language", web::post().to(login::language))
             .route("/events", web::get().to(events::stream))
+            .route("/checks/{code}", web::get().to(flows::code))
+            .route("/flows", web::get().to(flows::list))
+            .route("/flows/{flow}", web::get().to(flows::flow))
+            .route("/flows/{flow}/check", web::post().to(flows::check))
+            .route("/flows/{flow}/edit", web::get().to(flows::edit))
+            .route("/flows/{flow}/history", web::get().to(flows::history))
+            .route("/flows/{flow}/history/{entry}", web::get().to(flows::entry))
+            .route("/flows/{flow}/history/{entry}/restore", web::post().to(flows::restore))
+            .route("/flows/{flow}/save", web::post().to(flows::save))
+            .route("/flows/{flow}/try", web::get().to(flows::try_it))
+            .route("/flows/{flow}/try", web::post().to(flows::go_on))
             .route("/line", web::get().to(line::open))
             .route("/companies", web::get().to(companies::list))
             .route("/companies/{company}", web::get().to(companies::show))

@@ -38,7 +38,7 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         attention.push(json!({ "kind": "definitions", "count": 1, "tone": "bad", "href": null }));
     }
     if reader.app.room.flows.problem().is_some() {
-        attention.push(json!({ "kind": "flows", "count": 1, "tone": "bad", "href": null }));
+        attention.push(json!({ "kind": "flows", "count": 1, "tone": "bad", "href": "/console/flows" }));
     }
     let calls = calls::between(reads, &names, reader.day_of(now), now).await?;
     let threads = inbox::threads(reads, inbox::View::Open, None, reader.account.id, now).await?;

@@ -18,6 +18,8 @@ const MOST: i64 = 50_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Talk {
     pub flow: String,
+    /// The version that it goes by, or ended by.
+    pub version: String,
     pub contact: Option<ContactId>,
     /// The steps that it came through, in order.
     pub path: Vec<String>,
@@ -77,7 +79,7 @@ pub async fn talks(q: &mut impl Queries, span: Span) -> Result<Vec<Talk>> {
     let rows = q
         .query(
             sql!(
-                "select t.flow, coalesce(c.merged_into, c.id) as contact_id, t.state, t.outcome, t.closed_at, t.mode,
+                "select t.flow, t.flow_version, coalesce(c.merged_into, c.id) as contact_id, t.state, t.outcome, t.closed_at, t.mode,
                      (select count(*) from messages m where m.conversation_id = t.id and m.author = 'visitor') as answers,
                      (select count(*) from chat_offers o where o.conversation_id = t.id) as offers,
                      (select count(*) from bookings b where b.conversation_id = t.id
@@ -96,6 +98,7 @@ pub async fn talks(q: &mut impl Queries, span: Span) -> Result<Vec<Talk>> {
             let path = steps.into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect();
             Ok(Talk {
                 flow: row.get("flow")?,
+                version: row.get::<Option<String>>("flow_version")?.unwrap_or_default(),
                 contact: row.get("contact_id")?,
                 path,
                 outcome: row.get("outcome")?,
@@ -154,6 +157,7 @@ mod tests {
     fn talk(path: &[&str], outcome: Option<&str>) -> Talk {
         Talk {
             flow: "welcome".to_owned(),
+            version: "v1".to_owned(),
             contact: None,
             path: path.iter().map(|step| (*step).to_owned()).collect(),
             outcome: outcome.map(str::to_owned),

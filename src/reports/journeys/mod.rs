@@ -22,6 +22,7 @@ pub mod sparks;
 pub mod splits;
 pub mod talks;
 pub mod velocity;
+pub mod ways;
 pub mod webinars;
 
 use serde::Serialize;
@@ -85,6 +86,6 @@ pub async fn reached(q: &mut impl Queries, from: Timestamp) -> Result<Vec<Reache
 
 /// `part` of `whole`, to four places; nothing of nothing.
 #[allow(clippy::cast_precision_loss, reason = "people are counted")]
-pub(super) fn share(part: usize, whole: usize) -> Option<f64> {
+pub fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| (part as f64 / whole as f64 * 10_000.0).round() / 10_000.0)
 }

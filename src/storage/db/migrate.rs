@@ -62,6 +62,7 @@ pub const JOURNEY: &[Migration] = &[
         sqlite: include_str!("../migrations/0038_contacts.sqlite.sql"),
         postgres: include_str!("../migrations/0038_contacts.postgres.sql"),
     },
+    shared(39, "texts of flows", include_str!("../migrations/0039_flow_texts.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

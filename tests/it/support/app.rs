@@ -231,6 +231,7 @@ const TABLES: &[&str] = &[
     "chat_ratings",
     "chat_left",
     "flow_showings",
+    "flow_texts",
     "bookings",
     "earlier_wishes",
     "earlier_offers",

@@ -1,7 +1,7 @@
 //! The definition that marketing and sales share, in the words of both; which version runs, which ones wait, and who has
 //! approved what. `trials.rs` tries versions out.
 
-mod lines;
+pub mod lines;
 mod said;
 mod trials;
 

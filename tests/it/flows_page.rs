@@ -115,7 +115,7 @@ impl Shop {
     }
 
     async fn saves(&self, who: &Agent, text: &str) -> crate::support::answer::Answer {
-        let opened = sha256_hex(&self.text());
+        let opened = sha256_hex(self.text());
         who.submits("/console/flows/small/save", &[("text", text), ("opened", &opened)]).await
     }
 

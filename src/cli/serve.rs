@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::base::time::Clock;
 use crate::config::Config;
+use crate::storage::db::in_the_background;
 use crate::{http, ingest, jobs, telemetry};
 
 #[derive(clap::Args)]
@@ -67,12 +68,14 @@ pub async fn serve(
     let (stop_work, stopped) = watch::channel(false);
     let carrier = app.clone();
     let carried = stop_work.subscribe();
-    let carry = tokio::spawn(async move { ingest::carry(carrier.following(), carried).await });
+    let carry = async move { ingest::carry(carrier.following(), carried).await };
+    let carry = tokio::spawn(in_the_background(carry));
     let reader = app.clone();
     let read = stop_work.subscribe();
     let follow = roles
         .contains(&Role::Worker)
-        .then(|| tokio::spawn(async move { ingest::follow(reader.following(), read).await }));
+        .then(|| async move { ingest::follow(reader.following(), read).await })
+        .map(|follow| tokio::spawn(in_the_background(follow)));
     let work = roles.contains(&Role::Worker).then(|| tokio::spawn(jobs::run(app.worker(), stopped)));
     tracing::info!(server.address = %app.config.server.listen, "Serving");
     ready();

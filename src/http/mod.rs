@@ -58,6 +58,10 @@ const HEADERS: &[(&str, &str)] =
 /// crowd that comes at once the others are not heard, and try again after one, three and seven seconds, while the time for
 /// their heads may run already. The system caps it (`net.core.somaxconn`).
 const BACKLOG: i32 = 4_096;
+/// How long a connection may rest before it is closed. Proxies take up resting connections again for up to a minute (nginx,
+/// the load balancers of the clouds); whoever closes first must be they, or a request is lost on its way that nobody may
+/// send twice (RFC 9112, section 9.3.1).
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Lets a crowd wait at `listener` until it is taken over.
 ///
@@ -153,6 +157,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             )
     })
     .workers(workers)
+    .keep_alive(KEEP_ALIVE)
     // Whoever has not sent a whole head by then is dropped; bodies of hits have a time of their own.
     .client_request_timeout(head_timeout)
     .shutdown_timeout(5)

@@ -31,6 +31,7 @@ use crate::ingest;
 use crate::notify::{self, Desk};
 use crate::storage::Stores;
 use crate::storage::bus::Wake;
+use crate::storage::db::in_the_background;
 use crate::storage::personal::Personal;
 use crate::telemetry::metrics::Family;
 
@@ -96,11 +97,14 @@ pub fn wake_on_news(stores: &Stores) {
 pub async fn run(worker: Worker, stop: watch::Receiver<bool>) {
     let worker = Arc::new(worker);
     // Side by side: a chore that takes long keeps no message waiting.
-    tokio::join!(
-        do_chores(&worker, stop.clone()),
-        trials::work_on(&worker, stop.clone()),
-        send_on(&worker, stop)
-    );
+    let work = async {
+        tokio::join!(
+            do_chores(&worker, stop.clone()),
+            trials::work_on(&worker, stop.clone()),
+            send_on(&worker, stop)
+        )
+    };
+    in_the_background(work).await;
 }
 
 async fn do_chores(worker: &Arc<Worker>, mut stop: watch::Receiver<bool>) {

@@ -11,6 +11,7 @@ use super::{Worker, queue};
 use crate::base::ids::{JobId, new_key};
 use crate::base::time::{HOUR_MS, Timestamp};
 use crate::notify::{self, Sent, Work};
+use crate::storage::db::in_the_background;
 use crate::{crm, subscriptions};
 
 /// Jobs that are worked on at once, by this process.
@@ -80,7 +81,7 @@ impl Sending {
             *self.in_flight.entry(job.target.clone()).or_default() += 1;
             self.in_hand.push((job.clone(), now.plus_ms(queue::LEASE_MS)));
             let worker = worker.clone();
-            self.tasks.spawn(async move { work(&worker, &job, now).await });
+            self.tasks.spawn(in_the_background(async move { work(&worker, &job, now).await }));
         }
         Ok(started)
     }

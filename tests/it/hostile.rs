@@ -233,6 +233,28 @@ async fn half_a_head_is_not_waited_for() {
     app.get("/health/live").await.expect(200);
 }
 
+#[tokio::test]
+async fn a_connection_that_rested_is_still_there_for_the_proxy_that_takes_it_up_again() {
+    let app = TestApp::start().await;
+    let address = app.url.trim_start_matches("http://").to_owned();
+    let answers = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(&address).expect("connected");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        let mut ask = || {
+            stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: faro.example\r\n\r\n").expect("sent");
+            let mut answer = [0; 4_096];
+            let length = stream.read(&mut answer).expect("answered");
+            String::from_utf8_lossy(&answer[..length]).into_owned()
+        };
+        let first = ask();
+        std::thread::sleep(Duration::from_secs(8));
+        [first, ask()]
+    });
+    for answer in answers.await.expect("asked") {
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+    }
+}
+
 #[test]
 fn a_crowd_finds_room_before_it_is_let_in() {
     let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("Linux");

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::gates::contact;
 use crate::support::app::{SITE, TestApp, set};
 use crate::support::inbox::Mail;
+use crate::support::nodes::until;
 use crate::support::visitor::Visitor;
 
 pub const NIKKI: &str = "nikki@acme.example";
@@ -688,12 +689,7 @@ async fn a_click_is_a_persons_only_when_its_visit_shows_attention() {
     nikki.report(&attention(900)).await.expect(202);
     nikki.report(&attention(4_000)).await.expect(202);
     // What became of a click is noted beside the taking of the hit.
-    for _ in 0..200 {
-        if clicked(&app).await > 0 {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+    until("the click is counted", async || clicked(&app).await > 0).await;
     assert_eq!((verdicts(&app).await, clicked(&app).await), (vec!["human".to_owned()], 1));
     nikki.report(&attention(4_000)).await.expect(202);
     app.run_jobs().await;

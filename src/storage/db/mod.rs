@@ -5,6 +5,7 @@
 
 pub mod bulk;
 
+mod background;
 mod copy;
 mod dialect;
 mod migrate;
@@ -17,6 +18,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use background::in_the_background;
 pub use copy::copy;
 pub use migrate::{HITS, JOURNEY, Migration};
 pub use row::{FromValue, Row};

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, ToSql};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, mpsc, oneshot};
 
 use super::bulk::{Bulk, Known, Rows};
-use super::{Migration, Row, Sql, Value, dialect, migrate};
+use super::{Migration, Row, Sql, Value, background, dialect, migrate};
 use crate::storage::{Error, Result};
 
 const READERS: usize = 4;
@@ -27,6 +27,8 @@ pub struct Sqlite {
     writer: Arc<Mutex<Thread>>,
     readers: Arc<[Thread]>,
     next_reader: Arc<AtomicUsize>,
+    /// Whoever works in the background has this before asking for the writer.
+    background: Arc<Mutex<()>>,
     pub(super) bell: Arc<Notify>,
 }
 
@@ -54,6 +56,7 @@ impl Sqlite {
             writer: Arc::new(Mutex::new(writer)),
             readers: readers.into(),
             next_reader: Arc::new(AtomicUsize::new(0)),
+            background: Arc::default(),
             bell: Arc::default(),
         })
     }
@@ -87,9 +90,14 @@ impl Sqlite {
     }
 
     pub(super) async fn begin(&self) -> Result<SqliteTx> {
+        // The writer is given out in the order in which it was asked for.
+        let turn = match background::is_here() {
+            true => Some(self.background.clone().lock_owned().await),
+            false => None,
+        };
         let thread = self.writer.clone().lock_owned().await;
         // Whoever asks may be gone before the answer is there (a browser that hangs up): then what is begun is undone.
-        let tx = SqliteTx { thread, is_open: true };
+        let tx = SqliteTx { thread, is_open: true, _turn: turn };
         tx.thread.run(|connection| Ok(connection.execute_batch("begin immediate")?)).await?;
         Ok(tx)
     }
@@ -117,6 +125,7 @@ impl Sqlite {
 pub struct SqliteTx {
     thread: OwnedMutexGuard<Thread>,
     is_open: bool,
+    _turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl SqliteTx {

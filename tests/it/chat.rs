@@ -721,7 +721,8 @@ async fn reading_and_typing_leave_the_log_alone() {
     let app = TestApp::start().await;
     let widget = Widget::open(&app, Some(VisitorId::new()), None).await;
     widget.client.post(&widget.path("read"), &json!({"seq": 2})).await.expect(204);
-    widget.client.post(&widget.path("read"), &json!({"seq": 99})).await.expect(204);
+    let beyond = widget.client.post(&widget.path("read"), &json!({"seq": 99})).await;
+    beyond.expect_problem(409, "chat.sequence_unknown");
     widget.client.post(&widget.path("typing"), &json!({})).await.expect(204);
     let read = chat::find(&mut app.app.stores.db.read(), widget.conversation()).await.unwrap().unwrap();
     assert_eq!((read.visitor_read, read.head), (2, 2));

@@ -512,7 +512,8 @@ async fn the_outcome_of_a_call_is_said_once_it_has_begun() {
     mike.submits(&path, &[("outcome", "cancelled")]).await.expect(400);
     let said = [("outcome", "no_show"), ("back", "/console/bookings?view=open")];
     let done = mike.submits(&path, &said).await.expect(303);
-    assert_eq!(done.header("location"), "/console/bookings?view=open&done=outcome");
+    let back = format!("/console/bookings?view=open&done=outcome&call={booking}");
+    assert_eq!(done.header("location"), back);
     let open = mike.sees(done.header("location")).await;
     assert!(open.contains("The outcome is saved.") && open.contains("Every past call has its outcome"));
     let row = &app.rows("select outcome from bookings").await[0];

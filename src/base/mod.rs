@@ -18,4 +18,5 @@ pub mod signing;
 pub mod sketch;
 pub mod time;
 pub mod trust;
+pub mod typed;
 pub mod yaml;

@@ -8,8 +8,7 @@ use super::place::{self, Kept, Target, Wish};
 use super::slots::{Slot, Span};
 use super::team::{Meeting, Rep, Team, Window};
 use super::{
-    Booking, Desk, Error, HOLD_MS, Holder, NOTES_LENGTH, Pick, Result, Said, blank, call_off, mine, settle,
-    shift,
+    Booking, Desk, Error, HOLD_MS, Holder, Pick, Result, Said, blank, call_off, mine, noted, settle, shift,
 };
 use crate::base::ids::{BookingId, ContactId};
 use crate::base::language::Language;
@@ -196,7 +195,7 @@ pub async fn pass_on(
     }
     let rep = desk.team.rep(rep).ok_or(Error::Unknown)?;
     let meeting = of_booking(desk.team, &old, &rep.id)?;
-    let words: String = reason.trim().chars().take(NOTES_LENGTH).collect();
+    let words = noted(reason);
     let wish = with(Wish { starts_at: old.starts_at, ..Wish::moving(&old) }, &rep.id);
     let wish = Wish { chosen: Some(words), ..wish };
     shift(tx, desk, (&meeting, &wish), old, true, now).await

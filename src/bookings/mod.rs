@@ -46,6 +46,7 @@ use crate::base::email::Email;
 use crate::base::ids::{AbsenceId, BookingId, ContactId};
 use crate::base::language::Language;
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp, zone};
+use crate::base::typed::plain;
 use crate::contacts;
 use crate::deals;
 use crate::events::{self, Event};
@@ -312,7 +313,7 @@ async fn settle(
     {
         place::admit(tx, desk.team, meeting, &held, contact, now).await?;
     }
-    let notes = said.notes.map(|text| text.trim().chars().take(NOTES_LENGTH).collect::<String>());
+    let notes = said.notes.map(noted);
     let booking = Booking {
         state: State::Confirmed,
         hold_expires_at: None,
@@ -329,6 +330,11 @@ async fn settle(
     events::append(tx, &Event::BookingConfirmed { booking: booking.id, contact }, now).await?;
     note(tx, desk, &booking, contact, "booking.confirmed", now).await?;
     Ok(booking)
+}
+
+/// A note as it is kept, shortened: nothing in it turns what is read after it, in mails and calendars too.
+fn noted(text: &str) -> String {
+    plain(text).trim().chars().take(NOTES_LENGTH).collect()
 }
 
 /// Tells the contact's history, and moves the contact where the lifecycle's rules now lead.
@@ -439,7 +445,7 @@ async fn call_off(
     by_us: bool,
     now: Timestamp,
 ) -> Result<Booking> {
-    let reason = reason.map(|text| text.trim().chars().take(NOTES_LENGTH).collect::<String>());
+    let reason = reason.map(noted);
     let booking = Booking {
         state: State::Cancelled,
         sequence: old.sequence + 1,

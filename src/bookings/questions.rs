@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::language::Language;
 use crate::base::localized::Localized;
+use crate::base::typed::plain;
 
 /// Longest answer in one line, in characters.
 pub const LINE_LENGTH: usize = 200;
@@ -160,6 +161,7 @@ pub fn read(
 }
 
 fn answer(question: &Question, given: &str) -> Result<Option<String>, Wrong> {
+    let given = plain(given);
     let text = given.trim();
     if text.is_empty() {
         return if question.is_required { Err(Wrong::Missing) } else { Ok(None) };
@@ -224,7 +226,7 @@ mod tests {
             ("people", " 120 "),
             ("format", "paper"),
             ("club", "yes"),
-            ("goal", "read\nmore"),
+            ("goal", "read\n\u{202e}more"),
             ("phone", "+34 (600) 12-34-56"),
             ("unasked", "x"),
         ]);

@@ -59,6 +59,7 @@ use crate::base::language::Language;
 use crate::base::live::Live;
 use crate::base::signing::{Keys, Purpose, TokenError};
 use crate::base::time::{DAY_MS, SECOND_MS, Timestamp, zone};
+use crate::base::typed::plain;
 use crate::bookings::{
     self,
     team::{Group, Team},
@@ -530,7 +531,7 @@ fn check_length(said: &Said) -> Result<(), Error> {
         Said::Choice { choice, .. } => choice,
         Said::Slot { .. } | Said::HumanRequested | Said::StopRequested => return Ok(()),
     };
-    if body::is_blank(&body::plain(text)) {
+    if body::is_blank(&plain(text)) {
         return Err(Error::MessageEmpty);
     }
     let count = text.chars().count();
@@ -673,7 +674,7 @@ pub async fn agent_say(
         appended: Vec::new(),
     };
     let message = Some((client_id.to_owned(), log::digest(&said)));
-    turning.append(Author::Agent, Body::text(body::plain(text).trim()), message, Some(agent)).await?;
+    turning.append(Author::Agent, Body::text(plain(text).trim()), message, Some(agent)).await?;
     let entry = turning.appended.pop().ok_or(Error::Unknown)?;
     store::save(&mut tx, &conversation, old_head, now).await?;
     tx.commit().await?;

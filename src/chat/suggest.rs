@@ -9,6 +9,7 @@ use super::turn::{Cause, Step, Turning, Wanted};
 use super::{Agent, Conversation, Error, Room, hers, locked, store};
 use crate::base::ids::ConversationId;
 use crate::base::time::{DAY_MS, Timestamp};
+use crate::base::typed::plain;
 use crate::bookings::team::Rep;
 use crate::storage::db::Tx;
 use crate::{accounts, bookings};
@@ -63,7 +64,7 @@ pub async fn agent_suggest(
         return Err(Error::NotAllowed("no time is free"));
     }
     let message = Some((client_id.to_owned(), log::digest(&said)));
-    let question = question(meeting, body::plain(text).trim(), slots, &turning.conversation.time_zone);
+    let question = question(meeting, plain(text).trim(), slots, &turning.conversation.time_zone);
     turning.append(Author::Agent, question, message, Some(agent)).await?;
     let entry = turning.appended.pop().ok_or(Error::Unknown)?;
     store::save(&mut tx, &conversation, old_head, now).await?;

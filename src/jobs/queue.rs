@@ -204,6 +204,19 @@ pub async fn renew(db: &Db, job: &Claimed, now: Timestamp) -> Result<Timestamp> 
     Ok(until)
 }
 
+/// What was put off after a failure waits this much less: the clock by which it was put off was ahead. What was planned for
+/// a time of its own (a reminder) stays where it is.
+///
+/// # Errors
+/// As the store says.
+pub async fn bring_forward(db: &Db, by_ms: i64) -> Result<u64> {
+    db.execute(
+        sql!("update jobs set next_at = next_at - $1 where state = 'ready' and last_error is not null"),
+        params![by_ms],
+    )
+    .await
+}
+
 /// Notes how a claimed job ended, in the caller's transaction. Returns whether this claim was still the valid one.
 ///
 /// # Errors

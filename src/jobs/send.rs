@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::queue::{Claimed, End};
 use super::{Worker, queue};
 use crate::base::ids::{JobId, new_key};
-use crate::base::time::{HOUR_MS, Timestamp};
+use crate::base::time::{HOUR_MS, MINUTE_MS, Timestamp};
 use crate::notify::{self, Sent, Work};
 use crate::storage::db::in_the_background;
 use crate::{crm, subscriptions};
@@ -36,6 +36,8 @@ pub(super) struct Sending {
     troubled: BTreeSet<String>,
     /// The jobs themselves, and until when they are ours.
     in_hand: Vec<(Claimed, Timestamp)>,
+    /// When the queue was looked at last.
+    looked_at: Option<Timestamp>,
 }
 
 /// A job that was worked on.
@@ -52,6 +54,16 @@ impl Sending {
     /// Begins with what is due, as far as there is room for it; returns how many jobs those are.
     pub async fn start_due(&mut self, worker: &Arc<Worker>) -> anyhow::Result<usize> {
         let (now, db) = (worker.clock.now(), &worker.desk.stores.db);
+        let ahead = self.looked_at.map_or(0, |before| before.since_ms(now));
+        if ahead > MINUTE_MS {
+            let moved = queue::bring_forward(db, ahead).await?;
+            tracing::warn!(
+                ahead_ms = ahead,
+                jobs = moved,
+                "the clock was put back: what failed is tried again as soon as it would have been"
+            );
+        }
+        self.looked_at = Some(now);
         // A clock that was set forward must not give what is being sent to somebody else, who would send it again.
         for (job, until) in &mut self.in_hand {
             if until.since_ms(now) < queue::LEASE_MS / 2 {

@@ -24,6 +24,8 @@ const TAKE_BACK_MS: i64 = 15 * MINUTE_MS;
 const SAME_LINK_MS: i64 = 10 * MINUTE_MS;
 /// Mails with files that one person gets in a day by way of forms.
 const LINKS_A_DAY: usize = 5;
+/// What stands in the place of a file where the way to the preferences was mailed; no file can be called so.
+const PREFERENCES: &str = "*preferences";
 
 /// The messages that follow from a fact, each with a key made of the fact's id.
 ///
@@ -36,7 +38,9 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
             plan.mail(Mail::ConfirmCode { contact: *contact, code: code.clone() });
         }
         Event::PreferencesAsked { contact, language } => {
-            plan.mail(Mail::PreferencesLink { contact: *contact, language: *language });
+            if may_mail_preferences(tx, *contact, recorded.at).await? {
+                plan.mail(Mail::PreferencesLink { contact: *contact, language: *language });
+            }
         }
         Event::FormSubmitted { contact, submission, form } => {
             plan.form(tx, *contact, *submission, form).await?
@@ -211,12 +215,27 @@ pub async fn mail_link(
     let mailed = store::links_mailed(tx, contact, a_day_ago).await?;
     let has_it = asked == Asked::ByForm
         && mailed.iter().any(|(file, then)| *file == asset.id && at.since_ms(*then).abs() < SAME_LINK_MS);
-    if has_it || mailed.len() >= LINKS_A_DAY {
+    if has_it || mailed.iter().filter(|(file, _)| file != PREFERENCES).count() >= LINKS_A_DAY {
         return Ok(None);
     }
     store::note_link_mailed(tx, contact, &asset.id, at, a_day_ago).await?;
     let mail = Mail::AssetLink { contact, asset: asset.id.clone(), visitor };
     Ok(Some(Planned { key, at, work: Work::Mail { mail } }))
+}
+
+/// Whether she is mailed the way to her preferences: anybody can type her address, so once in ten minutes and so many in
+/// a day, from however many networks it is asked.
+async fn may_mail_preferences(tx: &mut Tx, contact: ContactId, at: Timestamp) -> storage::Result<bool> {
+    tx.lock(&format!("links_mailed:{contact}")).await?;
+    let a_day_ago = at.plus_ms(-DAY_MS);
+    let mailed = store::links_mailed(tx, contact, a_day_ago).await?;
+    let times: Vec<Timestamp> =
+        mailed.iter().filter(|(what, _)| what == PREFERENCES).map(|(_, then)| *then).collect();
+    if times.len() >= LINKS_A_DAY || times.iter().any(|then| at.since_ms(*then).abs() < SAME_LINK_MS) {
+        return Ok(false);
+    }
+    store::note_link_mailed(tx, contact, PREFERENCES, at, a_day_ago).await?;
+    Ok(true)
 }
 
 /// What became of a call.

@@ -284,7 +284,12 @@ async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
         ["/mail/contact", "/contact"].into_iter().find_map(text).and_then(|id| ContactId::parse(id).ok());
     let account = ["/mail/account", "/notice/account"].into_iter().find_map(text);
     let target: String = row.get("target")?;
-    let to = match (contact, account.and_then(|id| AccountId::parse(id).ok())) {
+    // To a chat or a program; the contact is whom it is about.
+    let is_told = target.starts_with("hook:") || target.starts_with("webhook:");
+    let to = match (
+        contact.filter(|_| !is_told),
+        account.filter(|_| !is_told).and_then(|id| AccountId::parse(id).ok()),
+    ) {
         (Some(contact), _) => contacts::find(q, contact).await?.map(|contact| masked(contact.email.as_str())),
         (None, Some(account)) => {
             let account = accounts::find(q, account).await.ok().flatten();

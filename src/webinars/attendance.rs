@@ -75,7 +75,8 @@ pub fn read(bytes: &[u8], webinar: &Webinar) -> Result<(Vec<Attended>, Vec<Unusa
     } else {
         list.read_lines(&text)
     }
-    if list.people.is_empty() {
+    // Lines that name somebody and are wrong otherwise are told one by one.
+    if list.people.is_empty() && !list.unusable.iter().any(|line| line.text.contains('@')) {
         return Err(NoList::NoAddress);
     }
     let attended = list.people.into_iter().map(|person| person.attended(webinar)).collect();
@@ -519,6 +520,8 @@ webinars:
         assert_eq!(refused, NoList::NotText);
         assert!(refused.to_string().contains("export the list as CSV"));
         assert_eq!(read(b"hello\nworld", &webinar()), Err(NoList::NoAddress));
+        let (nobody, unusable) = read(b"email,minutes\nana@acme.example,long\n", &webinar()).expect("a list");
+        assert_eq!((nobody.len(), unusable.len(), unusable[0].line), (0, 1, 2));
         assert!(matches!(read(b"{\"people\": 3}", &webinar()), Err(NoList::NotThisJson(_))));
     }
 }

@@ -128,6 +128,40 @@ async fn one_who_hangs_keeps_nobody_else_waiting_and_is_not_flooded() {
 }
 
 #[tokio::test]
+async fn what_failed_while_the_clock_was_ahead_does_not_wait_until_it_is_there_again() {
+    let hook = Hook::start().await;
+    hook.answer(500);
+    let (app, _folder) = app(&format!("hooks:\n  - {{name: chat, url: \"{}\", on: []}}\n", hook.url)).await;
+    lines_for(&app, "chat", 1).await;
+    app.clock.advance(DAY_MS);
+    let (_stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(jobs::run(app.app.worker(), stopped));
+    until("the first try", || hook.calls().len() == 1).await;
+    until_failed(&app).await;
+    hook.answer(200);
+    app.clock.advance(-DAY_MS);
+    // It is tried again after minutes of the clock, and not after a day of them.
+    let mut waited = 0;
+    while hook.calls().len() < 2 && waited < 30 * MINUTE_MS {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        app.clock.advance(MINUTE_MS);
+        waited += MINUTE_MS;
+    }
+    running.abort();
+    assert_eq!(hook.calls().len(), 2, "after {waited} ms");
+    hook.stop().await;
+}
+
+/// Waits until a failure is noted.
+async fn until_failed(app: &TestApp) {
+    let begun = Instant::now();
+    while app.rows("select id from jobs where state = 'ready' and last_error is not null").await.is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it is never noted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn whoever_is_late_cannot_overwrite_what_a_later_claim_has_done() {
     let (app, _folder) = app("hooks: []\n").await;
     let db = &app.app.stores.db;

@@ -10,6 +10,7 @@ use crate::base::email::Email;
 use crate::base::expr::{Expr, Type};
 use crate::base::language::Language;
 use crate::base::localized::Localized;
+use crate::base::typed::plain;
 
 /// Longest answer to a one-line field, in characters.
 const MOST_CHARS: usize = 200;
@@ -307,7 +308,10 @@ impl Field {
     }
 
     fn read_one(&self, text: &str) -> Result<Option<String>, FieldError> {
-        let as_typed = || Ok(Some(text.to_owned()));
+        let as_typed = || {
+            let kept = plain(text);
+            Ok((!kept.trim().is_empty()).then_some(kept))
+        };
         match self.kind {
             FieldKind::Email => match Email::parse(text) {
                 Ok(email) => Ok(Some(email.as_str().to_owned())),

@@ -27,7 +27,9 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     let extent = Extent::of(page, PAGE, mails.len(), total);
     let mut queue = outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?;
     for job in &mut queue {
-        job.what = reader.app.desk.wording.title(&job.what, reader.account.language);
+        if job.target == "mail" {
+            job.what = reader.app.desk.wording.title(&job.what, reader.account.language);
+        }
     }
     let asked = reader.asked("queue");
     let of = |name: &str, states: &[&str]| {

@@ -223,6 +223,7 @@ async fn bind(
     is_new_contact: bool,
     now: Timestamp,
 ) -> Result<Identified, Error> {
+    hold(tx, contact.id).await?;
     let bound = match who.visitor {
         Some(visitor) => store::visitor(tx, visitor).await?.and_then(|known| known.contact),
         None => None,
@@ -260,6 +261,15 @@ pub async fn of_address(tx: &mut Tx, who: &Identification<'_>, now: Timestamp) -
     let (contact, _) = find_or_make(tx, who, now).await?;
     store::touch(tx, contact.id, now).await?;
     Ok(contact)
+}
+
+/// Keeps everybody else from a contact until the transaction ends. Whoever changes one takes it before her rows: those who
+/// judge her (stages, segments, bookings) do so too, and two who took them the other way round would wait for one another.
+///
+/// # Errors
+/// As the store says.
+pub async fn hold(tx: &mut Tx, contact: ContactId) -> storage::Result<()> {
+    tx.lock(&format!("contact:{contact}")).await
 }
 
 /// The contact of an address, and whether it is new.
@@ -327,6 +337,7 @@ pub async fn set_field(
     }
     let told = Fact { name, value, source, trust };
     let speaks = survivor(tx, contact).await?;
+    hold(tx, speaks).await?;
     if speaks == contact {
         return set(tx, contact, &told, now).await;
     }
@@ -510,13 +521,18 @@ pub async fn record(
     props: Json,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let mut speaks = None;
+    if let Some(contact) = contact {
+        let survivor = survivor(tx, contact).await?;
+        hold(tx, survivor).await?;
+        speaks = Some(survivor);
+    }
     let own = match contact {
         Some(contact) => Some(own_id_of_device(tx, visitor, contact).await?),
         None => None,
     };
     store::insert_activity(tx, own, visitor, kind, subject, &props, now).await?;
-    if let Some(contact) = contact {
-        let speaks = survivor(tx, contact).await?;
+    if let Some(speaks) = speaks {
         if !OF_OTHERS.contains(&kind) {
             saw(tx, speaks, now).await?;
         }

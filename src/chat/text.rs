@@ -138,7 +138,7 @@ fn raw_in_address<'t>(parts: &'t [Part], inside: bool, found: &mut Vec<&'t str>)
                 inside = goes_on || last.contains("://");
             }
             Part::Value(path) => {
-                if inside && path.starts_with("vars.") {
+                if inside && is_typed(path) {
                     found.push(path);
                 }
             }
@@ -150,6 +150,16 @@ fn raw_in_address<'t>(parts: &'t [Part], inside: bool, found: &mut Vec<&'t str>)
         }
     }
     inside
+}
+
+/// Whether whoever visits says what stands there: in the chat, in a form, or by the address she came with.
+fn is_typed(path: &str) -> bool {
+    match path.split_once('.') {
+        Some(("vars" | "chat", _)) => true,
+        Some(("contact", field)) => matches!(field, "first_name" | "last_name" | "email" | "company"),
+        Some(("visit", field)) => !matches!(field, "language" | "returning"),
+        _ => false,
+    }
 }
 
 /// A value with everything but letters, digits and `-._~` written as `%XX` (RFC 3986, section 2.1).
@@ -408,6 +418,9 @@ mod tests {
     fn a_value_in_an_address_is_encoded_and_a_filter_that_is_none_is_told() {
         let (text, notes) = parse("https://faro.example/?t={{urlencode webinar.title}}&x {{webinar.title}}");
         assert!(notes.is_empty() && text.raw_in_address().is_empty(), "{notes:?}");
+        let raw = "https://faro.example/?a={{chat.unheard}}&b={{visit.utm_source}}&c={{contact.company}}&d={{contact.stage}}";
+        let (raw, _) = parse(raw);
+        assert_eq!(raw.raw_in_address(), ["chat.unheard", "visit.utm_source", "contact.company"]);
         let mut values = Context::new();
         values.set("webinar.title", "a b/ñ&c");
         assert_eq!(

@@ -87,6 +87,20 @@ async fn while_the_mail_server_is_down_people_book_all_the_same_and_each_mail_co
 }
 
 #[tokio::test]
+async fn nobody_is_asked_to_come_to_a_call_that_has_begun() {
+    let app = TestApp::start_with_mail().await;
+    app.inbox().behave(Manner::Down);
+    book(&app, NIKKI).await;
+    app.run_jobs().await;
+    let row = &app.rows("select starts_at from bookings").await[0];
+    app.clock.advance(row.get::<i64>("starts_at").expect("a time") - app.now().as_ms() + 1);
+    app.inbox().behave(Manner::Accept);
+    app.later(HOUR_MS).await;
+    let mails = app.inbox().mails_to(NIKKI);
+    assert!(!mails.iter().any(|mail| mail.subject.starts_with("Booked: ")), "{mails:?}");
+}
+
+#[tokio::test]
 async fn an_answer_that_is_lost_may_repeat_a_mail_but_never_its_identity() {
     let app = TestApp::start_with_mail().await;
     app.inbox().behave(Manner::Lost);

@@ -140,7 +140,9 @@ pub(super) async fn to_visitor(
     now: Timestamp,
 ) -> Result<Draft, Error> {
     let Some(call) = Call::find(desk, mail, id, sequence).await? else { return Ok(Draft::CHANGED) };
-    if matches!(mail, Mail::BookingReminder { .. }) && call.booking.starts_at <= now {
+    // A mail that waited too long (the mail server was away) would ask her to come to what is over. That it was called off
+    // she is told all the same.
+    if call.booking.state == State::Confirmed && call.booking.starts_at <= now {
         return Ok(Draft::CHANGED);
     }
     let language = call.booking.language;

@@ -286,7 +286,7 @@ async function story(server, words, language, nikki, mike) {
   assert.ok(booked.calendar.replace(/\r\n /g, '').includes(NIKKI));
   assert.ok((await mail.receive(MIKE, words.repMail)).text.includes(NIKKI));
   await mike.tab.goto(`${origin}/console/contacts?q=${encodeURIComponent(NIKKI)}`);
-  await mike.click('main table a');
+  await mike.click('main .cell-main a');
   await mike.sees('#contact', NIKKI);
   await wait('the stage of a sales-qualified lead', async () => {
     if ((await mike.texts('.person-stage .stage-sql')).length) return true;

@@ -72,10 +72,8 @@ pub async fn serve(
     let carry = tokio::spawn(in_the_background(carry));
     let reader = app.clone();
     let read = stop_work.subscribe();
-    let follow = roles
-        .contains(&Role::Worker)
-        .then(|| async move { ingest::follow(reader.following(), read).await })
-        .map(|follow| tokio::spawn(in_the_background(follow)));
+    let follow = async move { ingest::follow(reader.following(), read).await };
+    let follow = roles.contains(&Role::Worker).then(|| tokio::spawn(in_the_background(follow)));
     let work = roles.contains(&Role::Worker).then(|| tokio::spawn(jobs::run(app.worker(), stopped)));
     tracing::info!(server.address = %app.config.server.listen, "Serving");
     ready();

@@ -1,5 +1,8 @@
 //! The few words in which the engines differ.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+
 /// `{each $1}`: the entries of a list that is bound as JSON, as rows with the column `value`.
 const EACH: &str = "{each ";
 
@@ -11,6 +14,29 @@ fn each(text: &str, before: &str, after: &str) -> String {
         out.extend([before, bind, after, rest]);
     }
     out
+}
+
+/// Texts of statements as an engine takes them, worked out once each. What lives for ever is known by where it stands.
+pub(super) struct Texts {
+    known: LazyLock<RwLock<HashMap<(usize, usize), Arc<str>>>>,
+    translate: fn(&str) -> String,
+}
+
+/// As SQLite takes them.
+pub(super) static SQLITE: Texts = Texts { known: LazyLock::new(RwLock::default), translate: sqlite };
+/// As PostgreSQL takes them.
+pub(super) static POSTGRES: Texts = Texts { known: LazyLock::new(RwLock::default), translate: postgres };
+
+impl Texts {
+    pub(super) fn of(&self, sql: super::Sql) -> Arc<str> {
+        let place = (sql.0.as_ptr().addr(), sql.0.len());
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
+        known.unwrap_or_else(|| {
+            let text: Arc<str> = (self.translate)(sql.0).into();
+            self.known.write().unwrap_or_else(PoisonError::into_inner).insert(place, text.clone());
+            text
+        })
+    }
 }
 
 /// The text as SQLite takes it: numbered binds `?1`, no row locks (there is one writer).

@@ -63,6 +63,12 @@ pub const JOURNEY: &[Migration] = &[
         postgres: include_str!("../migrations/0038_contacts.postgres.sql"),
     },
     shared(39, "texts of flows", include_str!("../migrations/0039_flow_texts.sql")),
+    Migration {
+        number: 45,
+        name: "guard against overlaps at size",
+        sqlite: include_str!("../migrations/0045_overlap_at_size.sqlite.sql"),
+        postgres: include_str!("../migrations/0045_overlap_at_size.postgres.sql"),
+    },
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

@@ -114,7 +114,7 @@ impl PostgresTx {
 
     pub(super) async fn execute(&mut self, sql: Sql, params: &[Value]) -> Result<u64> {
         let connection = self.connection()?;
-        let statement = connection.prepare_cached(&dialect::postgres(sql.0)).await?;
+        let statement = connection.prepare_cached(&dialect::POSTGRES.of(sql)).await?;
         let binds: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
         Ok(connection.execute(&statement, &binds).await?)
     }
@@ -198,7 +198,7 @@ impl Drop for PostgresTx {
 }
 
 async fn query(connection: &Object, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
-    let statement = connection.prepare_cached(&dialect::postgres(sql.0)).await?;
+    let statement = connection.prepare_cached(&dialect::POSTGRES.of(sql)).await?;
     let binds: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
     let rows = connection.query(&statement, &binds).await?;
     rows_of(&statement, &rows)

@@ -1,16 +1,23 @@
-//! SQLite: one writing connection, a few reading ones, each on a thread of its own.
+//! SQLite: one writing connection, a few reading ones, each with a thread of its own.
 //!
-//! `rusqlite` blocks, so every connection lives on its own thread and takes closures from a channel; nothing blocks
-//! the threads that answer requests. The writer is behind a queue: whoever holds it has the only transaction.
+//! `rusqlite` blocks, so what may take long (a report, whatever waits for the disk or for another process) is done by the
+//! connection's thread, and nothing blocks those who answer requests. The short statements between a transaction's begin
+//! and its end are done by whoever wants them: they take less time than to tell another thread. The writer is behind a
+//! queue: whoever holds it has the only transaction.
+
+mod checkpoint;
+mod thread;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
-use tokio::sync::{Mutex, Notify, OwnedMutexGuard, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
+use self::checkpoint::Turns;
+use self::thread::Thread;
 use super::bulk::{Bulk, Known, Rows};
 use super::{Migration, Row, Sql, Value, background, dialect, migrate};
 use crate::storage::{Error, Result};
@@ -29,6 +36,7 @@ pub struct Sqlite {
     next_reader: Arc<AtomicUsize>,
     /// Whoever works in the background has this before asking for the writer.
     background: Arc<Mutex<()>>,
+    copying: Arc<std::sync::Mutex<()>>,
     pub(super) bell: Arc<Notify>,
 }
 
@@ -39,7 +47,7 @@ impl Sqlite {
         beside: Option<&Path>,
     ) -> Result<Self> {
         let beside = beside.map(address_of).transpose()?;
-        let writer = Thread::start(path, false)?;
+        let writer = Thread::start("sqlite-writer", open(path, false)?)?;
         let attached = beside.clone();
         writer
             .run(move |connection| {
@@ -47,16 +55,28 @@ impl Sqlite {
                 attach(connection, attached.as_deref())
             })
             .await?;
-        let readers = (0..READERS).map(|_| Thread::start(path, true)).collect::<Result<Vec<_>>>()?;
+        let readers = (0..READERS)
+            .map(|_| Thread::start("sqlite-reader", open(path, true)?))
+            .collect::<Result<Vec<_>>>()?;
         for reader in &readers {
             let attached = beside.clone();
             reader.run(move |connection| attach(connection, attached.as_deref())).await?;
         }
+        let (writer, background) = (Arc::new(Mutex::new(writer)), Arc::new(Mutex::new(())));
+        let copying = Arc::default();
+        let turns = Turns {
+            background: background.clone(),
+            writer: Arc::downgrade(&writer),
+            copying: Arc::clone(&copying),
+        };
+        let due = checkpoint::start(path, turns)?;
+        writer.lock().await.run(move |connection| checkpoint::watch(connection, due)).await?;
         Ok(Self {
-            writer: Arc::new(Mutex::new(writer)),
+            writer,
             readers: readers.into(),
             next_reader: Arc::new(AtomicUsize::new(0)),
-            background: Arc::default(),
+            background,
+            copying,
             bell: Arc::default(),
         })
     }
@@ -106,8 +126,11 @@ impl Sqlite {
     /// time-out; returns whether it is done.
     pub(super) async fn leave_nothing_behind(&self) -> Result<bool> {
         let thread = self.writer.clone().lock_owned().await;
+        let copying = self.copying.clone();
         thread
-            .run(|connection| {
+            .run(move |connection| {
+                // Only one at a time can carry over, and nobody waits for the other by himself.
+                let _copying = copying.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_busy: i64 =
                     connection.query_row("pragma main.wal_checkpoint(truncate)", [], |row| row.get(0))?;
                 Ok(is_busy == 0)
@@ -131,15 +154,15 @@ pub struct SqliteTx {
 impl SqliteTx {
     pub(super) async fn query(&mut self, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
         let params = params.to_vec();
-        self.thread.run(move |connection| query(connection, sql, &params)).await
+        self.thread.run_here(move |connection| query(connection, sql, &params)).await
     }
 
     pub(super) async fn execute(&mut self, sql: Sql, params: &[Value]) -> Result<u64> {
         let params = params.to_vec();
         self.thread
-            .run(move |connection| {
+            .run_here(move |connection| {
                 let touched = connection
-                    .prepare_cached(&dialect::sqlite(sql.0))?
+                    .prepare_cached(&dialect::SQLITE.of(sql))?
                     .execute(rusqlite::params_from_iter(&params))?;
                 Ok(u64::try_from(touched).unwrap_or(u64::MAX))
             })
@@ -210,41 +233,6 @@ impl Drop for SqliteTx {
     }
 }
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
-
-/// A connection on its own thread. The thread ends when the handle is dropped.
-struct Thread(mpsc::UnboundedSender<Job>);
-
-impl Thread {
-    fn start(path: &Path, is_reader: bool) -> Result<Self> {
-        let mut connection = open(path, is_reader)?;
-        let (sender, mut jobs) = mpsc::unbounded_channel::<Job>();
-        std::thread::Builder::new()
-            .name(if is_reader { "sqlite-reader" } else { "sqlite-writer" }.to_owned())
-            .spawn(move || {
-                while let Some(job) = jobs.blocking_recv() {
-                    job(&mut connection);
-                }
-            })
-            .map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self(sender))
-    }
-
-    fn post(&self, job: Job) {
-        // Fails only when the thread is gone, and with it the connection and its transaction.
-        drop(self.0.send(job));
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let (sender, answer) = oneshot::channel();
-        self.post(Box::new(move |connection| drop(sender.send(job(connection)))));
-        answer.await.map_err(|_| Error::Unavailable("the connection's thread has ended".to_owned()))?
-    }
-}
-
 fn open(path: &Path, is_reader: bool) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI
@@ -263,8 +251,7 @@ fn open(path: &Path, is_reader: bool) -> Result<Connection> {
         // whoever was forgotten must not be read from the file's free pages.
         connection.execute_batch(
             "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
-             pragma journal_size_limit = 67108864; pragma wal_autocheckpoint = 8000;
-             pragma secure_delete = on;",
+             pragma journal_size_limit = 67108864; pragma secure_delete = on;",
         )?;
     }
     Ok(connection)
@@ -305,7 +292,7 @@ fn bring_up_to_date(connection: &mut Connection, migrations: &[Migration]) -> Re
 }
 
 fn query(connection: &Connection, sql: Sql, params: &[Value]) -> Result<Vec<Row>> {
-    let mut statement = connection.prepare_cached(&dialect::sqlite(sql.0))?;
+    let mut statement = connection.prepare_cached(&dialect::SQLITE.of(sql))?;
     let names: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query(rusqlite::params_from_iter(params))?;
     let mut out = Vec::new();

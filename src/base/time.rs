@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,11 @@ pub fn zone(name: &str) -> Option<TimeZone> {
     TimeZoneDatabase::bundled().get(renamed.map_or(name, |(_, new)| new)).ok()
 }
 
+/// How far the clock of a zone is from UTC at a moment, in seconds; none of a zone that is none.
+pub fn offset_s(zone_name: &str, at: Timestamp) -> Option<i64> {
+    Some(i64::from(zone(zone_name)?.to_offset(at.to_jiff()).seconds()))
+}
+
 /// Which edition of the world's zones is built in, and the day on which it came out in the form that is: governments
 /// change their clocks at a few weeks' notice, and an old edition tells wrong times.
 pub const TZDB: (&str, &str) = ("2026e", "2026-10-06");
@@ -132,48 +138,94 @@ pub fn near_zone(name: &str) -> Option<String> {
 
 /// The clock that everything asks. The system's, shifted by an offset; or one that only tests move.
 #[derive(Debug, Clone)]
-pub struct Clock(Arc<Kind>);
+pub struct Clock(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    /// How far somebody has set the clock, without time having passed; of the system's clock, on top of what the system
+    /// did to it.
+    set_ms: AtomicI64,
+    /// Where [`Clock::was_set_by`] saw the clock stand against elapsed time the last time.
+    seen_ms: AtomicI64,
+}
 
 #[derive(Debug)]
 enum Kind {
-    System { offset_ms: AtomicI64 },
+    System { offset_ms: AtomicI64, began: Instant },
     Manual { now_ms: AtomicI64 },
 }
 
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self(Arc::new(Kind::System { offset_ms: AtomicI64::new(0) }))
+        Self::of(Kind::System { offset_ms: AtomicI64::new(0), began: Instant::now() })
     }
 
     /// A clock that stands still until it is moved.
     pub fn manual(start: Timestamp) -> Self {
-        Self(Arc::new(Kind::Manual { now_ms: AtomicI64::new(start.0) }))
+        Self::of(Kind::Manual { now_ms: AtomicI64::new(start.0) })
+    }
+
+    fn of(kind: Kind) -> Self {
+        let clock = Self(Arc::new(Inner { kind, set_ms: AtomicI64::new(0), seen_ms: AtomicI64::new(0) }));
+        clock.0.seen_ms.store(clock.apart_ms(), Ordering::Relaxed);
+        clock
     }
 
     /// The present moment.
     pub fn now(&self) -> Timestamp {
-        match &*self.0 {
-            Kind::System { offset_ms } => {
+        let now = match &self.0.kind {
+            Kind::System { offset_ms, .. } => {
                 Timestamp(jiff::Timestamp::now().as_millisecond()).plus_ms(offset_ms.load(Ordering::Relaxed))
             }
             Kind::Manual { now_ms } => Timestamp(now_ms.load(Ordering::Relaxed)),
-        }
+        };
+        now.plus_ms(self.0.set_ms.load(Ordering::Relaxed))
     }
 
     /// Moves the clock by `ms`. The demo's time machine and the tests do this.
     pub fn advance(&self, ms: i64) {
-        match &*self.0 {
-            Kind::System { offset_ms: at } | Kind::Manual { now_ms: at } => {
+        match &self.0.kind {
+            Kind::System { offset_ms: at, .. } | Kind::Manual { now_ms: at } => {
                 at.fetch_add(ms, Ordering::Relaxed);
             }
         }
     }
 
+    /// Sets the clock by `ms`, as an operator or a time server does: no time passes by it.
+    pub fn set_by(&self, ms: i64) {
+        self.0.set_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// How far the clock was set since this was asked the last time, in milliseconds; less than `least_ms` is kept for the
+    /// next time. Only one may ask: whoever brings everybody's times after it.
+    pub fn was_set_by(&self, least_ms: i64) -> i64 {
+        let apart_ms = self.apart_ms();
+        let by_ms = apart_ms - self.0.seen_ms.load(Ordering::Relaxed);
+        if by_ms.abs() < least_ms {
+            return 0;
+        }
+        self.0.seen_ms.store(apart_ms, Ordering::Relaxed);
+        by_ms
+    }
+
+    /// What the clock says less the time that has passed.
+    fn apart_ms(&self) -> i64 {
+        let passed_ms = match &self.0.kind {
+            Kind::System { offset_ms, began } => {
+                let elapsed = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+                elapsed.saturating_add(offset_ms.load(Ordering::Relaxed))
+            }
+            Kind::Manual { now_ms } => now_ms.load(Ordering::Relaxed),
+        };
+        self.now().0 - passed_ms
+    }
+
     /// How far this clock stands from the system's, in milliseconds; 0 for a manual clock.
     pub fn offset_ms(&self) -> i64 {
-        match &*self.0 {
-            Kind::System { offset_ms } => offset_ms.load(Ordering::Relaxed),
+        match &self.0.kind {
+            Kind::System { offset_ms, .. } => offset_ms.load(Ordering::Relaxed),
             Kind::Manual { .. } => 0,
         }
     }
@@ -189,6 +241,25 @@ mod tests {
         assert_eq!(clock.now(), Timestamp(1_000));
         clock.advance(MINUTE_MS);
         assert_eq!(clock.now(), Timestamp(61_000));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_told_from_one_that_goes_on() {
+        for clock in [Clock::manual(Timestamp(1_000)), Clock::system()] {
+            let began = clock.now();
+            clock.advance(DAY_MS);
+            assert_eq!(clock.was_set_by(MINUTE_MS), 0, "time passed, or the time machine was used");
+            clock.set_by(-2 * MINUTE_MS);
+            let passed = clock.now().since_ms(began);
+            assert!((DAY_MS - 2 * MINUTE_MS..DAY_MS).contains(&passed), "{passed}");
+            let by = clock.was_set_by(MINUTE_MS);
+            assert!((-2 * MINUTE_MS - SECOND_MS..=-2 * MINUTE_MS + SECOND_MS).contains(&by), "{by}");
+            assert_eq!(clock.was_set_by(MINUTE_MS), 0, "it is told once");
+            clock.set_by(MINUTE_MS / 2 + SECOND_MS);
+            assert_eq!(clock.was_set_by(MINUTE_MS), 0);
+            clock.set_by(MINUTE_MS / 2 + SECOND_MS);
+            assert!(clock.was_set_by(MINUTE_MS) > MINUTE_MS, "small ones add up");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Who holds the call: a pure ranking of those who are free, and the reason for it.
 //!
 //! The contact's owner goes first, so that a person speaks with somebody who knows them; while the owner is away, whoever
-//! stands in. Then those who speak the visitor's language, then those whose attributes (region, product) match what is
+//! stands in. Then whoever owns the account: the newest deal of
+//! the contact's company. Then those who speak the visitor's language, then those whose attributes (region, product) match what is
 //! known of the contact, and among them whoever has the lowest level for their weight:
 //!
 //! `level = calibration + meetings − no-shows − cancellations − credit`
@@ -88,6 +89,8 @@ pub struct Preference<'a> {
     pub owner: Option<&'a str>,
     /// Who stands in for the owner at this time.
     pub stand_in: Option<&'a str>,
+    /// The rep who owns the deal of the contact's company.
+    pub account_owner: Option<&'a str>,
     /// The language the call will be held in.
     pub language: Language,
     /// What is known of the contact, by name: `region`, `product`.
@@ -106,6 +109,8 @@ pub enum Rule {
     Owner,
     /// The rep stands in for the owner, who is away.
     StandIn,
+    /// The rep owns the deal of the contact's company.
+    AccountOwner,
     /// Nobody else was free.
     OnlyOneFree,
     /// The others do not speak the visitor's language.
@@ -126,10 +131,11 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SameRep,
         Self::Owner,
         Self::StandIn,
+        Self::AccountOwner,
         Self::OnlyOneFree,
         Self::Language,
         Self::Attributes,
@@ -146,6 +152,7 @@ impl Rule {
             Self::SameRep => "same_rep",
             Self::Owner => "owner",
             Self::StandIn => "stand_in",
+            Self::AccountOwner => "account_owner",
             Self::OnlyOneFree => "only_one_free",
             Self::Language => "language",
             Self::Attributes => "attributes",
@@ -285,6 +292,7 @@ pub fn reason(
         _ if !mine.is_other => Rule::SameRep,
         _ if !mine.is_not_owner => Rule::Owner,
         _ if !mine.is_not_stand_in => Rule::StandIn,
+        _ if !mine.is_not_account_owner => Rule::AccountOwner,
         None => Rule::OnlyOneFree,
         Some(next) if next.is_foreign != mine.is_foreign => Rule::Language,
         Some(next) if next.mismatches != mine.mismatches => Rule::Attributes,
@@ -349,6 +357,7 @@ struct Key<'a> {
     is_other: bool,
     is_not_owner: bool,
     is_not_stand_in: bool,
+    is_not_account_owner: bool,
     is_foreign: bool,
     mismatches: usize,
     share: Share,
@@ -364,6 +373,7 @@ fn key<'a>(rep: &'a Rep, standings: &HashMap<String, Standing>, preference: &Pre
         is_other: !is(preference.keep),
         is_not_owner: !is(preference.owner),
         is_not_stand_in: !is(preference.stand_in),
+        is_not_account_owner: !is(preference.account_owner),
         is_foreign: !rep.speaks(preference.language),
         mismatches: rep.mismatches(preference.traits).len(),
         share: share(rep, standing.level(preference.policy)),
@@ -389,6 +399,7 @@ mod tests {
         keep: None,
         owner: None,
         stand_in: None,
+        account_owner: None,
         language: Language::En,
         traits: &NOTHING,
         policy: &POLICY,
@@ -413,6 +424,18 @@ mod tests {
         let reps = [examples::rep("ana", "UTC"), examples::rep("ben", "UTC")];
         let preference = Preference { owner: Some("ben"), ..NOBODY };
         assert_eq!(chosen(&reps, &[("ben", standing(9, None))], preference), ("ben".to_owned(), Rule::Owner));
+    }
+
+    #[test]
+    fn whoever_looks_after_the_company_goes_after_the_owner_and_before_the_others() {
+        let reps = [examples::rep("ana", "UTC"), examples::rep("ben", "UTC"), examples::rep("cleo", "UTC")];
+        let preference = Preference { account_owner: Some("ben"), ..NOBODY };
+        let busy = [("ben", standing(9, None))];
+        assert_eq!(chosen(&reps, &busy, preference), ("ben".to_owned(), Rule::AccountOwner));
+        let preference = Preference { owner: Some("cleo"), ..preference };
+        assert_eq!(chosen(&reps, &busy, preference), ("cleo".to_owned(), Rule::Owner));
+        let preference = Preference { owner: Some("away"), stand_in: Some("ana"), ..preference };
+        assert_eq!(chosen(&reps, &busy, preference), ("ana".to_owned(), Rule::StandIn));
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod store;
 pub mod team;
 mod team_file;
 pub mod wall;
+pub mod zones;
 
 use serde_json::json;
 
@@ -605,6 +606,19 @@ pub async fn expire_holds(tx: &mut Tx, now: Timestamp) -> Result<u64> {
         expired += store::expire_holds_of(tx, &rep, now).await?;
     }
     Ok(expired)
+}
+
+/// Times are held for as long as was promised, though the clock was set by `by_ms` meanwhile; returns how many are.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn follow_clock(tx: &mut Tx, by_ms: i64, now: Timestamp) -> Result<u64> {
+    let mut moved = 0;
+    for rep in store::reps_with_holds(tx).await? {
+        place::lock(tx, &rep).await?;
+        moved += store::shift_holds_of(tx, &rep, by_ms, now).await?;
+    }
+    Ok(moved)
 }
 
 /// What each of a meeting's reps, and of those who are there, too, has in the cycle.

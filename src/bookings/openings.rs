@@ -2,14 +2,16 @@
 //!
 //! As many are told as there are free times, whoever asked first first; nothing is kept for them, so the next are told only
 //! when those have had a while to choose. Each is told once, by one mail, and is off the list then; nobody is told at
-//! night, or when she has a call already.
+//! night, or when she has a call already. Whoever saw times that did not fit is told only when there is another.
+
+use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
 use super::earlier::{Terms, is_awake};
 use super::slots::Span;
 use super::store::openings as store;
-use super::team::Team;
+use super::team::{Meeting, Team};
 use super::{Holder, Result};
 use crate::base::ids::ContactId;
 use crate::base::language::Language;
@@ -34,6 +36,23 @@ pub struct Wish {
     pub language: Language,
     /// Since when.
     pub since: Timestamp,
+    /// The times that were free then and did not fit her; empty if none was free.
+    pub unfit: BTreeSet<Timestamp>,
+}
+
+/// The times of a meeting that are free now, for a wish of somebody whom none of them fits.
+///
+/// # Errors
+/// As the store says.
+pub async fn free_now(
+    q: &mut impl Queries,
+    team: &Team,
+    meeting: &Meeting,
+    now: Timestamp,
+) -> Result<BTreeSet<Timestamp>> {
+    let window = Span::new(now, now.plus_ms(AHEAD_MS));
+    let slots = super::slots(q, team, meeting, window, &Holder::default(), None, now).await?;
+    Ok(slots.iter().map(|slot| slot.starts_at).collect())
 }
 
 /// Puts somebody on the list. Whoever is on it keeps her place; whoever was told before gets a new one.
@@ -63,13 +82,15 @@ pub async fn due(q: &mut impl Queries, team: &Team, terms: Terms, now: Timestamp
         if waiting.is_empty() {
             continue;
         }
-        let window = Span::new(now, now.plus_ms(AHEAD_MS));
-        let free = super::slots(q, team, meeting, window, &Holder::default(), None, now).await?.len();
+        let free = free_now(q, team, meeting, now).await?;
         let choosing = store::told_since(q, &meeting.id, now.plus_ms(-terms.hold_ms)).await?;
         let choosing = usize::try_from(choosing).unwrap_or(usize::MAX);
-        let awake =
-            waiting.into_iter().filter(|wish| is_awake(&zone(&wish.time_zone).unwrap_or(TimeZone::UTC), now));
-        due.extend(awake.take(free.saturating_sub(choosing)));
+        let is_helped = |wish: &Wish| wish.unfit.is_empty() || free.iter().any(|at| !wish.unfit.contains(at));
+        let awake = waiting
+            .into_iter()
+            .filter(|wish| is_awake(&zone(&wish.time_zone).unwrap_or(TimeZone::UTC), now))
+            .filter(is_helped);
+        due.extend(awake.take(free.len().saturating_sub(choosing)));
     }
     Ok(due)
 }

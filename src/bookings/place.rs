@@ -441,10 +441,11 @@ pub async fn place(
     let sides: Vec<&[&Rep]> =
         std::iter::once(&roster.first).chain(&roster.second).map(|side| side.cover.reps()).collect();
     let standings = rotation::enter(tx, team, meeting, &sides, &roster.absences, now).await?;
-    let owner = match wish.contact {
-        Some(contact) => store::owner(tx, contact).await?,
-        None => None,
+    let (owner, account_owner) = match wish.contact {
+        Some(contact) => (store::owner(tx, contact).await?, store::account_owner(tx, contact).await?),
+        None => (None, None),
     };
+    let account_owner = account_owner.and_then(|account| team.rep_of_account(&account));
     let owner = owner.and_then(|account| team.rep_of_account(&account));
     let everybody: Vec<&Rep> = free.reps.iter().chain(&free.with).copied().collect();
     let traits = traits(tx, &everybody, wish.contact).await?;
@@ -452,6 +453,7 @@ pub async fn place(
         keep: wish.keep.as_ref().map(|keep| keep.rep.as_str()),
         owner: owner.map(|rep| rep.id.as_str()),
         stand_in: owner.and_then(|rep| absence::stand_in(&roster.absences, &rep.id, wish.starts_at)),
+        account_owner: account_owner.map(|rep| rep.id.as_str()),
         language: wish.language,
         traits: &traits,
         policy: &team.policy,
@@ -461,6 +463,7 @@ pub async fn place(
         keep: wish.keep.as_ref().and_then(|keep| keep.companion.as_deref()),
         owner: None,
         stand_in: None,
+        account_owner: None,
         ..preference
     };
     let ranking = assign::ranked(&free.reps, &standings, &preference);

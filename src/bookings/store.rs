@@ -11,10 +11,11 @@ use std::collections::HashMap;
 
 use super::assign::Standing;
 use super::slots::Span;
+use super::zones::Told;
 use super::{Booking, Error, Holder, Outcome, State};
 use crate::base::email::Email;
 use crate::base::ids::{BookingId, ContactId};
-use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
+use crate::base::time::{DAY_MS, MINUTE_MS, TZDB, Timestamp, offset_s};
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row, Tx};
 use crate::storage::personal::Personal;
@@ -96,9 +97,9 @@ pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
         sql!(
             "insert into bookings (id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at,
                  block_from, block_to, state, hold_expires_at, sequence, time_zone, language, location, notes,
-                 assignment, created_at, updated_at, answers, companion)
+                 assignment, created_at, updated_at, answers, companion, tzdb, offset_s)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 $22)"
+                 $22, $23, $24)"
         ),
         params![
             booking.id,
@@ -123,6 +124,8 @@ pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
             booking.updated_at,
             answers(booking),
             booking.companion.as_ref(),
+            TZDB.0,
+            offset_s(&booking.time_zone, booking.starts_at),
         ],
     )
     .await?;
@@ -155,7 +158,9 @@ async fn replace_first(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Resu
                  set rep = $4, contact_id = $5, starts_at = $6, ends_at = $7, block_from = $8, block_to = $9,
                      state = $10, hold_expires_at = $11, sequence = $12, time_zone = $13, location = $14, notes = $15,
                      assignment = $16, outcome = $17, outcome_at = $18, cancel_reason = $19, updated_at = $20,
-                     answers = $21, companion = $22
+                     answers = $21, companion = $22,
+                     tzdb = case when state = 'confirmed' and starts_at = $6 then tzdb else $23 end,
+                     offset_s = case when state = 'confirmed' and starts_at = $6 then offset_s else $24 end
                  where id = $1 and state = $2 and sequence = $3"
             ),
             params![
@@ -181,6 +186,9 @@ async fn replace_first(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Resu
                 new.updated_at,
                 answers(new),
                 new.companion.as_ref(),
+                // By what her time is told now; what was told of a call that stays where it is was told by another.
+                TZDB.0,
+                offset_s(&new.time_zone, new.starts_at),
             ],
         )
         .await?;
@@ -302,6 +310,34 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
     rows.iter().map(booking).collect()
 }
 
+/// The calls that lie ahead and how their times were told, the earliest first.
+pub async fn told_ahead(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Told>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, meeting, rep, contact_id, starts_at, time_zone, tzdb, offset_s
+                 from bookings
+                 where state = 'confirmed' and starts_at > $1 and companion_of is null
+                 order by starts_at, id"
+            ),
+            params![now],
+        )
+        .await?;
+    let told = |row: &Row| -> Result<Told> {
+        let (edition, offset_s): (Option<String>, Option<i64>) = (row.get("tzdb")?, row.get("offset_s")?);
+        Ok(Told {
+            booking: row.get("id")?,
+            meeting: row.get("meeting")?,
+            rep: row.get("rep")?,
+            contact: row.get("contact_id")?,
+            starts_at: row.get("starts_at")?,
+            time_zone: row.get("time_zone")?,
+            by: edition.zip(offset_s),
+        })
+    };
+    rows.iter().map(told).collect()
+}
+
 fn wrong(column: &str, wanted: &'static str) -> crate::storage::Error {
     crate::storage::Error::Shape { column: column.to_owned(), wanted }
 }
@@ -352,6 +388,36 @@ pub async fn expire_holds_of(tx: &mut Tx, rep: &str, now: Timestamp) -> Result<u
              where rep = $1 and state = 'hold' and (hold_expires_at <= $2 or created_at > $3)"
         ),
         params![rep, now, now.plus_ms(AHEAD_MS)],
+    )
+    .await
+}
+
+/// The reps who have a hold, in the order of their ids.
+pub async fn reps_with_holds(q: &mut impl Queries) -> Result<Vec<String>> {
+    let rows =
+        q.query(sql!("select distinct rep from bookings where state = 'hold' order by rep"), &[]).await?;
+    rows.iter().map(|row| row.get("rep")).collect()
+}
+
+/// The holds of a rep that were made before the clock was set by `by_ms` last as long as they would have. One that had run
+/// out by then stays so, and one that was kept until a time which somebody was told keeps that time. Done twice, for two
+/// nodes whose clocks were set, it changes nothing more.
+pub async fn shift_holds_of(tx: &mut Tx, rep: &str, by_ms: i64, now: Timestamp) -> Result<u64> {
+    // After a clock was put back: what was held later than it can be. After it was put forward: what was held when the
+    // earlier time still stood, and had not run out.
+    let (held_after, held_before, open_after) = match by_ms {
+        ..0 => (now.plus_ms(AHEAD_MS), Timestamp(i64::MAX), Timestamp::default()),
+        0.. => (Timestamp::default(), now.plus_ms(-by_ms), now.plus_ms(-by_ms)),
+    };
+    tx.execute(
+        sql!(
+            "update bookings
+             set created_at = created_at + $2, hold_expires_at = hold_expires_at + $2, updated_at = updated_at + $2
+             where rep = $1 and state = 'hold' and created_at > $3 and created_at <= $4 and hold_expires_at > $5
+                 and not exists (select 1 from earlier_offers o
+                     where o.hold_id = bookings.id or o.hold_id = bookings.companion_of)"
+        ),
+        params![rep, by_ms, held_after, held_before, open_after],
     )
     .await
 }
@@ -439,6 +505,27 @@ pub async fn owner(q: &mut impl Queries, contact: ContactId) -> Result<Option<Em
                  from contacts c
                  join accounts a on a.id = c.owner_id
                  where c.id = $1 and a.disabled_at is null"
+            ),
+            params![contact],
+        )
+        .await?;
+    let email: Option<String> = row.map(|row| row.get("email")).transpose()?;
+    Ok(email.and_then(|email| Email::parse(&email).ok()))
+}
+
+/// The account that owns the deal of the contact's company, or one that the contact is part of: an open one before one that
+/// was won, the newest first.
+pub async fn account_owner(q: &mut impl Queries, contact: ContactId) -> Result<Option<Email>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select a.email as email
+                 from deals d
+                 join accounts a on a.id = d.owner_id
+                 where a.disabled_at is null and d.status in ('open', 'won')
+                     and (d.company_id = (select company_id from contacts where id = $1)
+                         or d.id in (select deal_id from deal_people where contact_id = $1))
+                 order by case when d.status = 'open' then 0 else 1 end, d.opened_at desc, d.id desc limit 1"
             ),
             params![contact],
         )

@@ -21,6 +21,8 @@ pub enum Effect {
     OfferSlots { meeting: String, after: Option<Timestamp>, within_ms: i64, offer: usize },
     /// A time is to be booked; answered by `Input::Booked`, `SlotTaken` or `NotBooked` in the same turn.
     Book { meeting: String, starts_at: Timestamp, key: String },
+    /// She wants to be told when a time is free (`looked`: another than those that are); answered by `Input::Done` or `Input::Failed` in the same turn.
+    WaitForTime { meeting: String, looked: bool },
     /// A code is to be sent to her address; answered by `Input::Done`, `Input::CodeTooSoon` or
     /// `Input::Failed` in the same turn.
     SendCode,
@@ -38,6 +40,7 @@ impl Effect {
         match self {
             Effect::OfferSlots { .. }
             | Effect::Book { .. }
+            | Effect::WaitForTime { .. }
             | Effect::SendCode
             | Effect::CheckCode { .. }
             | Effect::Do { .. } => true,

@@ -178,6 +178,10 @@ pub enum Phase {
         last: Option<Timestamp>,
         more: bool,
     },
+    /// She is asked whether she wants to be told when a time is free; whether she has looked at some that did not fit.
+    Waitlist {
+        looked: bool,
+    },
     /// Somebody has been asked to come.
     Waiting,
     /// Somebody speaks.
@@ -430,7 +434,8 @@ impl<'a> Run<'a> {
             | Phase::Watching
             | Phase::Answer
             | Phase::Email
-            | Phase::Slots { .. } => Mode::Bot,
+            | Phase::Slots { .. }
+            | Phase::Waitlist { .. } => Mode::Bot,
         };
         let mut facts = world.facts.clone();
         if world.trust < CONFIRMED {

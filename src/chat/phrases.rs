@@ -27,6 +27,11 @@ pub enum Phrase {
     PickASlot,
     SlotTaken,
     NotBooked,
+    WaitForAny,
+    WaitForOther,
+    WaitYes,
+    WaitNo,
+    WillTell,
     WhichEmail,
     StillHere,
     BackToBot,
@@ -139,6 +144,20 @@ impl Phrase {
             Phrase::NotBooked => (
                 "That time cannot be booked any more. These are free:",
                 "Esa hora ya no se puede reservar. Estas están libres:",
+            ),
+            Phrase::WaitForAny => (
+                "There is no free time at the moment. Shall I have you told by mail as soon as there is one?",
+                "Ahora mismo no hay ninguna hora libre. ¿Te avisamos por correo en cuanto haya una?",
+            ),
+            Phrase::WaitForOther => (
+                "Nothing that fits, then. Shall I have you told by mail when other times are free?",
+                "Ninguna te va bien, entonces. ¿Te avisamos por correo cuando haya otras horas libres?",
+            ),
+            Phrase::WaitYes => ("Yes, tell me", "Sí, avisadme"),
+            Phrase::WaitNo => ("No, thanks", "No, gracias"),
+            Phrase::WillTell => (
+                "Done. You get one mail when there is a free time, and nothing else because of it.",
+                "Hecho. Recibirás un correo cuando haya una hora libre, y nada más por esto.",
             ),
             Phrase::WhichEmail => (
                 "Which e-mail address may the invitation go to?",

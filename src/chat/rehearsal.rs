@@ -189,6 +189,7 @@ impl<'f> Rehearsal<'f> {
                 open.get(*at).map_or_else(|| step.clone(), |name| format!("{step}.{name}"))
             }
             Phase::Email => format!("{step}.email"),
+            Phase::Waitlist { .. } => format!("{step}.wait"),
             Phase::Asking
             | Phase::Watching
             | Phase::Answer
@@ -282,6 +283,7 @@ impl<'f> Rehearsal<'f> {
                 }
                 Some(Input::Booked(self.booking(*starts_at)))
             }
+            Effect::WaitForTime { .. } => Some(Input::Done),
             Effect::Do { .. } => Some(if self.scene.actions_work { Input::Done } else { Input::Failed }),
         }
     }

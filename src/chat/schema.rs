@@ -89,7 +89,7 @@ pub fn schema() -> Json {
         "wait_for": wait,
         "handoff": closed(json!({ "team": name, "wait": duration }), &["team", "wait"]),
         "book": closed(
-            json!({ "meeting": name, "within": duration, "offer": { "type": "integer", "minimum": 1, "maximum": 12 } }),
+            json!({ "meeting": name, "within": duration, "offer": { "type": "integer", "minimum": 1, "maximum": 12 }, "waiting_list": { "type": "boolean", "description": "Offer to tell her by mail when a time is free, where none is or none fits." } }),
             &["meeting"],
         ),
         "var": name,

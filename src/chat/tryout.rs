@@ -186,7 +186,10 @@ fn open(play: &Rehearsal<'_>) -> Open {
         return Open::default();
     }
     let mut open = Open { question: question.clone(), takes_text: true, ..Open::default() };
-    let is_asked = matches!(phase, Phase::Asking | Phase::Form { .. } | Phase::Email | Phase::Slots { .. });
+    let is_asked = matches!(
+        phase,
+        Phase::Asking | Phase::Form { .. } | Phase::Email | Phase::Slots { .. } | Phase::Waitlist { .. }
+    );
     let asked = play.asked.as_ref().filter(|(asked, _)| is_asked && *asked == question);
     match asked.map(|(_, shape)| shape) {
         Some(Shape::Choice { choices }) => open.choices.clone_from(choices),

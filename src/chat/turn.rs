@@ -1,6 +1,6 @@
 //! One turn in the world: the engine's events appended, its effects carried out, all in the caller's transaction.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -17,6 +17,7 @@ use super::{Agent, Conversation, Error, Room, store};
 use crate::base::email::Email;
 use crate::base::ids::{AccountId, BookingId, ContactId};
 use crate::base::time::{HOUR_MS, Timestamp, zone};
+use crate::bookings::openings::{self, Wish};
 use crate::bookings::slots::Span;
 use crate::bookings::{self, Booking, Desk, Link, Said};
 use crate::contacts::{self, Consent, Identification, Trust, codes};
@@ -181,6 +182,7 @@ impl Turning<'_> {
                 self.slots(&meeting, Wanted { after, within_ms, offer, by: None }).await.map(Some)
             }
             Effect::Book { meeting, starts_at, .. } => self.book(&meeting, starts_at).await.map(Some),
+            Effect::WaitForTime { meeting, looked } => self.wait_for_time(&meeting, looked).await.map(Some),
             Effect::SendCode => self.send_code().await.map(Some),
             Effect::CheckCode { digits } => self.check_code(&digits).await.map(Some),
             Effect::Split { step, arm } => {
@@ -274,6 +276,29 @@ impl Turning<'_> {
             Some(alternatives) => Ok(Input::NotBooked { alternatives }),
             None => Err(Error::Lost(Box::new(Lost::new(meeting, starts_at, seeker, refused)))),
         }
+    }
+
+    /// Puts her on the list of those who are told when a time is free; whoever has looked, when there is another.
+    async fn wait_for_time(&mut self, meeting: &str, looked: bool) -> Result<Input, Error> {
+        let Some(contact) = self.conversation.contact else { return Ok(Input::Failed) };
+        let Some(known) = self.room.team.meeting(meeting) else { return Ok(Input::Failed) };
+        let unfit = match looked {
+            true => openings::free_now(self.tx, &self.room.team, known, self.now).await?,
+            false => BTreeSet::new(),
+        };
+        let wish = Wish {
+            meeting: meeting.to_owned(),
+            contact,
+            time_zone: self.conversation.time_zone.clone(),
+            language: self.conversation.language,
+            since: self.now,
+            unfit,
+        };
+        openings::ask(self.tx, &wish).await?;
+        let (visitor, props) = (Some(self.conversation.visitor), json!({ "meeting": meeting }));
+        contacts::record(self.tx, Some(contact), visitor, "call.requested", Some(meeting), props, self.now)
+            .await?;
+        Ok(Input::Done)
     }
 
     /// Sends a code to her address, if she has given one and not too many went there.

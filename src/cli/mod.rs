@@ -16,6 +16,7 @@ mod notify;
 mod nurture;
 mod offer;
 mod outbox;
+mod recheck_zones;
 mod retention;
 mod segment;
 mod serve;
@@ -81,6 +82,8 @@ enum Command {
     Nurture(nurture::Arguments),
     /// Take attendance, call a webinar off.
     Webinar(webinar::Arguments),
+    /// Tell which calls are at another local time than was told, since a newer edition of the zones.
+    RecheckZones(recheck_zones::Arguments),
     /// Delete what is older than the settings keep it: hits and visits, chats, mails, people.
     Retention(retention::Arguments),
     /// Make what is worked out from hits again.
@@ -114,6 +117,9 @@ pub fn run() -> ExitCode {
         Command::Outbox(own) => settings(arguments.config).and_then(|config| outbox::run(&own, &config)),
         Command::Nurture(own) => settings(arguments.config).and_then(|config| nurture::run(&own, &config)),
         Command::Webinar(own) => settings(arguments.config).and_then(|config| webinar::run(&own, &config)),
+        Command::RecheckZones(own) => {
+            settings(arguments.config).and_then(|config| recheck_zones::run(&own, &config))
+        }
         Command::Retention(own) => {
             settings(arguments.config).and_then(|config| retention::run(&own, &config))
         }

@@ -15,7 +15,7 @@ use crate::base::signing::sha256_hex;
 use crate::base::time::{SECOND_MS, Timestamp};
 use crate::contacts;
 use crate::deals::{self, Status};
-use crate::notify::Error;
+use crate::notify::{Error, Why};
 use crate::stages::{self, Actor, Decision};
 use crate::storage;
 use crate::storage::db::Tx;
@@ -107,14 +107,14 @@ pub async fn take(
 pub(super) async fn look(courier: &Courier<'_>, remote: &str) -> Result<(), Halt> {
     let (desk, connection) = (courier.desk, courier.connection);
     let link = store::of_remote(&mut desk.stores.db.read(), &connection.name, Thing::Deal, remote).await?;
-    let Some(link) = link else { return Err(Halt::Over("it stands for nothing of ours")) };
+    let Some(link) = link else { return Err(Halt::Over(Why::CRM_FOREIGN)) };
     let standing = match connection.crm.look(&courier.line, remote).await {
-        Err(Fault::Gone) => return Err(Halt::Over("the deal was deleted over there")),
+        Err(Fault::Gone) => return Err(Halt::Over(Why::CRM_DELETED)),
         asked => courier.heeded(asked).await?,
     };
     let seen = standing.word();
     if link.seen.as_deref() == Some(&seen) {
-        return Err(Halt::Over("it stands as we know it"));
+        return Err(Halt::Over(Why::CRM_KNOWN));
     }
     let mut tx = desk.stores.db.begin().await?;
     tx.lock(&format!("crm:{}:{}", connection.name, link.own_id)).await?;
@@ -156,7 +156,7 @@ async fn whose(tx: &mut Tx, link: &Link) -> Result<Whose, Halt> {
         Ok(deal) => deals::find(tx, deal).await?,
         Err(_) => None,
     };
-    deal.map(|deal| Whose::Deal(Box::new(deal))).ok_or(Halt::Over("our deal is not there any more"))
+    deal.map(|deal| Whose::Deal(Box::new(deal))).ok_or(Halt::Over(Why::DEAL_GONE))
 }
 
 fn refused(why: impl std::fmt::Display) -> Halt {
@@ -215,7 +215,7 @@ async fn apply(courier: &Courier<'_>, tx: &mut Tx, link: &Link, standing: &Stand
 fn unwritable(error: contacts::Error) -> Halt {
     match error {
         contacts::Error::Storage(error) => Halt::Failed(Error::Storage(error)),
-        contacts::Error::Unknown => Halt::Over("she is not there any more"),
+        contacts::Error::Unknown => Halt::Over(Why::ERASED),
     }
 }
 

@@ -269,6 +269,7 @@ pub async fn plan(
         | Event::FlowEvent { .. }
         | Event::TranscriptAsked { .. }
         | Event::ConversationClosed { .. }
+        | Event::BookingMailFailed { .. }
         | Event::EndpointDisabled { .. }
         | Event::CalendarStale { .. } => return Ok(Vec::new()),
     };

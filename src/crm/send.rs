@@ -13,7 +13,7 @@ use crate::base::ids::{BookingId, ContactId, DealId};
 use crate::base::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::bookings::State;
 use crate::deals;
-use crate::notify::{Desk, Error, Sent};
+use crate::notify::{Desk, Error, Sent, Why};
 use crate::privacy::audit::{self, Act, By};
 use crate::storage;
 
@@ -36,10 +36,10 @@ pub(super) enum Halt {
     /// Somebody else makes it at this moment.
     Wait {
         until: Timestamp,
-        why: &'static str,
+        why: Why,
     },
     /// It is not wanted (any more).
-    Over(&'static str),
+    Over(Why),
     Failed(Error),
 }
 
@@ -67,11 +67,11 @@ pub async fn send(
     now: Timestamp,
 ) -> Result<Sent, Error> {
     let Some(connection) = connections.find(&work.crm) else {
-        return Ok(Sent::Superseded("the connection was taken out of crm.yaml"));
+        return Ok(Sent::Superseded(Why::CRM_GONE));
     };
     let state = store::state(&mut desk.stores.db.read(), &connection.name).await?;
     if let Some(until) = state.resume_at.filter(|until| *until > now) {
-        return Ok(Sent::Waits { until, why: "the CRM wants no more calls until then" });
+        return Ok(Sent::Waits { until, why: Why::CRM_RESTS });
     }
     let line = Line::new(&desk.outbound, connection);
     let courier = Courier { desk, world: World::of(desk), connection, line, job: id, now };
@@ -129,14 +129,14 @@ impl Courier<'_> {
         let (desk, connection) = (self.desk, self.connection);
         let mut q = desk.stores.db.read();
         let Some(booking) = booking_of(&mut q, booking).await? else {
-            return Err(Halt::Over("the call is not there any more"));
+            return Err(Halt::Over(Why::CALL_GONE));
         };
         let person = self.sendable(contact).await?;
         let own = booking.id.to_string();
         let is_told = store::link(&mut q, &connection.name, Thing::Activity, &own).await?.is_some();
         let is_on = booking.state == State::Confirmed;
         if !is_on && !is_told {
-            return Err(Halt::Over("it was called off before it was told"));
+            return Err(Halt::Over(Why::CALLED_OFF));
         }
         let company = self.company(&person, true).await?;
         let remote = self.contact(&person, company.clone(), true).await?;
@@ -169,7 +169,7 @@ impl Courier<'_> {
         let is_there = link.is_some_and(|link| link.remote_id.is_some());
         let belongs = connection.people_in.contains(&person.contact.stage);
         if !is_there && !belongs {
-            return Err(Halt::Over("she is not in this CRM, and her stage does not bring her there"));
+            return Err(Halt::Over(Why::CRM_STAGE));
         }
         let company = self.company(&person, belongs).await?;
         self.contact(&person, company, belongs).await?;
@@ -194,7 +194,7 @@ impl Courier<'_> {
         let mut q = self.desk.stores.db.read();
         let link = store::link(&mut q, &self.connection.name, Thing::Deal, &deal.to_string()).await?;
         if link.is_none() {
-            return Err(Halt::Over("the deal is not in this CRM"));
+            return Err(Halt::Over(Why::CRM_NOT_THERE));
         }
         let first = deals::people(&mut q, deal).await?.into_iter().next();
         let person = match first {
@@ -206,7 +206,7 @@ impl Courier<'_> {
             // Nobody whose facts could be told has a part in it; how it stands is the company's.
             Some(_) | None => {
                 let Some(known) = deals::find(&mut q, deal).await? else {
-                    return Err(Halt::Over("the deal is not there any more"));
+                    return Err(Halt::Over(Why::DEAL_GONE));
                 };
                 let facts = DealFacts::of_deal(&mut q, &self.world, self.connection, &known).await?;
                 self.ensure(facts.record(self.connection), false).await.map(drop)
@@ -218,8 +218,8 @@ impl Courier<'_> {
     async fn sendable(&self, contact: ContactId) -> Result<Person, Halt> {
         let mut q = self.desk.stores.db.read();
         let person = Person::of(&mut q, &self.world, self.connection, contact).await?;
-        let Some(person) = person else { return Err(Halt::Over("the contact was erased")) };
-        if self.is_agreed(&person) { Ok(person) } else { Err(Halt::Over("she has not agreed to be sent")) }
+        let Some(person) = person else { return Err(Halt::Over(Why::ERASED)) };
+        if self.is_agreed(&person) { Ok(person) } else { Err(Halt::Over(Why::CRM_NOT_AGREED)) }
     }
 
     fn is_agreed(&self, person: &Person) -> bool {
@@ -326,7 +326,7 @@ impl Courier<'_> {
                 .await?;
         tx.commit().await?;
         if let Some(until) = busy {
-            return Err(Halt::Wait { until, why: "somebody else is making it at this moment" });
+            return Err(Halt::Wait { until, why: Why::CRM_BUSY });
         }
         let tried_at = store::link(&mut db.read(), name, thing, own).await?.and_then(|link| link.tried_at);
         if let Some(tried_at) = tried_at {
@@ -356,7 +356,7 @@ impl Courier<'_> {
         }
         if !may_make {
             store::release(db, name, thing, own, None).await?;
-            return Err(Halt::Over("it was deleted over there"));
+            return Err(Halt::Over(Why::CRM_DELETED));
         }
         store::trying(db, name, thing, own, now).await?;
         match crm.create(&self.line, record).await {
@@ -385,7 +385,7 @@ impl Courier<'_> {
             audit::note(&mut tx, By::Rule, Act::Erased, contact, left, self.now).await?;
         }
         tx.commit().await?;
-        if is_ours { Ok(()) } else { Err(Halt::Over("she was erased while it was sent")) }
+        if is_ours { Ok(()) } else { Err(Halt::Over(Why::ERASED)) }
     }
 
     /// Whether a contact comes to an earlier stage than was told last.

@@ -141,6 +141,8 @@ pub enum Event {
     },
     /// A call took place, or did not.
     BookingOutcomeSet { booking: BookingId, contact: ContactId, outcome: String },
+    /// A mail about a call did not reach whoever booked it: `refused`, `gave_up`, `blocked` or `bounced`.
+    BookingMailFailed { booking: BookingId, contact: ContactId, how: String },
     /// A webhook of `notify.yaml` has taken nothing for so long that it is not tried any more.
     EndpointDisabled { endpoint: String },
     /// A rep's calendar could not be read for so long that she counts as busy all the time.
@@ -193,6 +195,7 @@ impl Event {
             Self::BookingRescheduled { .. } => "booking_rescheduled",
             Self::BookingCancelled { .. } => "booking_cancelled",
             Self::BookingOutcomeSet { .. } => "booking_outcome_set",
+            Self::BookingMailFailed { .. } => "booking_mail_failed",
             Self::EndpointDisabled { .. } => "endpoint_disabled",
             Self::CalendarStale { .. } => "calendar_stale",
         }
@@ -229,7 +232,8 @@ impl Event {
             | Self::BookingConfirmed { contact, .. }
             | Self::BookingRescheduled { contact, .. }
             | Self::BookingCancelled { contact, .. }
-            | Self::BookingOutcomeSet { contact, .. } => Some(*contact),
+            | Self::BookingOutcomeSet { contact, .. }
+            | Self::BookingMailFailed { contact, .. } => Some(*contact),
             Self::DealWon { .. }
             | Self::DealLost { .. }
             | Self::MilestoneReached { .. }

@@ -33,6 +33,9 @@ pub const PERSONAL: &[Personal] = &[
 /// Longer than any job may take.
 pub(super) const LEASE_MS: i64 = MINUTE_MS;
 
+/// How far the clocks of two nodes may be apart.
+const SKEW_MS: i64 = MINUTE_MS;
+
 /// A job that this worker may do now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claimed {
@@ -55,11 +58,20 @@ pub enum End {
     /// It is done.
     Done,
     /// It is not wanted any more (a cancelled call's reminder).
-    Dropped(String),
+    Dropped(Reason),
     /// Try again later: because something failed, or because its time has not come.
-    Again { at: Timestamp, why: String, is_trouble: bool },
+    Again { at: Timestamp, reason: Reason, is_trouble: bool },
     /// It will never work; a person must look.
-    Dead(String),
+    Dead(Reason),
+}
+
+/// Why a job is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// A word that stays: `console.outbox.reason.*` says it in every language.
+    pub code: &'static str,
+    /// What the other side said, or a sentence.
+    pub said: String,
 }
 
 /// Whom work goes to, by what is written in it: its channel, and the name of whoever stands behind it.
@@ -114,8 +126,9 @@ pub async fn enqueue(
 pub async fn bury(tx: &mut Tx, dedupe_key: &str, payload: &Json, why: &str, now: Timestamp) -> Result<()> {
     tx.execute(
         sql!(
-            "insert into jobs (id, kind, dedupe_key, payload, state, next_at, last_error, created_at, done_at)
-             values ($1, 'dispatch', $2, $3, 'dead', $4, $5, $4, $4) on conflict (dedupe_key) do nothing"
+            "insert into jobs (id, kind, dedupe_key, payload, state, next_at, last_error, last_code, created_at,
+                 done_at)
+             values ($1, 'dispatch', $2, $3, 'dead', $4, $5, 'unplanned', $4, $4) on conflict (dedupe_key) do nothing"
         ),
         params![JobId::new(), dedupe_key, payload, now, why],
     )
@@ -217,17 +230,78 @@ pub async fn bring_forward(db: &Db, by_ms: i64) -> Result<u64> {
     .await
 }
 
+/// A claim that ends later than it can, by this clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strange {
+    pub id: JobId,
+    pub until: Timestamp,
+}
+
+/// The claims that end farther ahead than a claim lasts: of somebody whose clock is ahead, or of a process that died before
+/// the clock was put back.
+///
+/// # Errors
+/// As the store says.
+pub async fn strange(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Strange>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, lease_until from jobs
+                 where state = 'running' and lease_until > $1
+                 order by id"
+            ),
+            params![now.plus_ms(LEASE_MS + SKEW_MS)],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(Strange { id: row.get("id")?, until: row.get("lease_until")? })).collect()
+}
+
+/// Takes such a claim from whoever has it, if she has not held on to it since; returns whether it was taken.
+///
+/// # Errors
+/// As the store says.
+pub async fn set_free(db: &Db, claim: &Strange, now: Timestamp) -> Result<bool> {
+    let touched = db
+        .execute(
+            sql!(
+                "update jobs set state = 'ready', fence = fence + 1, lease_until = null, lease_owner = null,
+                     next_at = case when next_at > $3 then $3 else next_at end
+                 where id = $1 and lease_until = $2 and state = 'running'"
+            ),
+            params![claim.id, claim.until, now],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+/// What failed later than it is now did so before the clock was put back: it is tried again now, and its patience begins
+/// now.
+///
+/// # Errors
+/// As the store says.
+pub async fn forgive_the_future(db: &Db, now: Timestamp) -> Result<u64> {
+    db.execute(
+        sql!(
+            "update jobs set trouble_since = $1, next_at = case when next_at > $1 then $1 else next_at end
+             where state = 'ready' and trouble_since > $2"
+        ),
+        params![now, now.plus_ms(SKEW_MS)],
+    )
+    .await
+}
+
 /// Notes how a claimed job ended, in the caller's transaction. Returns whether this claim was still the valid one.
 ///
 /// # Errors
 /// As the store says.
 pub async fn finish(tx: &mut Tx, job: &Claimed, end: &End, now: Timestamp) -> Result<bool> {
-    let (state, next_at, why) = match end {
+    let (state, next_at, reason) = match end {
         End::Done => ("done", now, None),
-        End::Dropped(why) => ("dropped", now, Some(why)),
-        End::Again { at, why, .. } => ("ready", *at, Some(why)),
-        End::Dead(why) => ("dead", now, Some(why)),
+        End::Dropped(reason) => ("dropped", now, Some(reason)),
+        End::Again { at, reason, .. } => ("ready", *at, Some(reason)),
+        End::Dead(reason) => ("dead", now, Some(reason)),
     };
+    let (said, code) = (reason.map(|reason| reason.said.as_str()), reason.map(|reason| reason.code));
     let done_at = (state != "ready").then_some(now);
     let (is_trouble, only_waits) = match end {
         End::Again { is_trouble, .. } => (*is_trouble, !*is_trouble),
@@ -239,10 +313,10 @@ pub async fn finish(tx: &mut Tx, job: &Claimed, end: &End, now: Timestamp) -> Re
                 "update jobs set state = $3, next_at = $4, last_error = $5, done_at = $6,
                      trouble_since = case when $7 = 1 then coalesce(trouble_since, $8) else null end,
                      attempts = case when $9 = 1 then 0 else attempts end,
-                     lease_until = null, lease_owner = null
+                     lease_until = null, lease_owner = null, last_code = $10
                  where id = $1 and fence = $2 and state = 'running'"
             ),
-            params![job.id, job.fence, state, next_at, why, done_at, is_trouble, now, only_waits],
+            params![job.id, job.fence, state, next_at, said, done_at, is_trouble, now, only_waits, code],
         )
         .await?;
     Ok(touched == 1)

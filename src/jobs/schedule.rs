@@ -12,6 +12,9 @@ use crate::{
     subscriptions, webinars,
 };
 
+/// What is less than this is no step: nodes differ by as much.
+const LEAST_STEP_MS: i64 = MINUTE_MS;
+
 /// Something that is done again and again; answers whether there was anything to do.
 struct Chore {
     name: &'static str,
@@ -20,6 +23,12 @@ struct Chore {
 }
 
 const CHORES: &[Chore] = &[
+    // Before anything that looks at what has run out.
+    Chore {
+        name: "follow_the_clock",
+        every_ms: SECOND_MS / 4,
+        run: |worker, now| Box::pin(follow_the_clock(worker, now)),
+    },
     Chore {
         name: "wake_conversations",
         every_ms: SECOND_MS,
@@ -277,6 +286,23 @@ async fn look_at_due_contacts(worker: &Worker, now: Timestamp) -> anyhow::Result
 
 async fn tell_of_late_handovers(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
     Ok(handovers::tell_of_late(&worker.desk.stores.db, now).await? > 0)
+}
+
+/// What was promised for a while is kept for so long, though somebody sets the clock.
+async fn follow_the_clock(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let by_ms = worker.clock.was_set_by(LEAST_STEP_MS);
+    if by_ms == 0 {
+        return Ok(false);
+    }
+    let mut tx = worker.desk.stores.db.begin().await?;
+    let held = bookings::follow_clock(&mut tx, by_ms, now).await?;
+    tx.commit().await?;
+    tracing::warn!(
+        by_ms,
+        holds = held,
+        "the clock was set: times that are held last as long as they would have"
+    );
+    Ok(held > 0)
 }
 
 async fn expire_holds(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::queue::{Claimed, End};
+use super::queue::{Claimed, End, Reason, Strange};
 use super::{Worker, queue};
-use crate::base::ids::{JobId, new_key};
-use crate::base::time::{HOUR_MS, MINUTE_MS, Timestamp};
-use crate::notify::{self, Sent, Work};
-use crate::storage::db::in_the_background;
+use crate::base::ids::{BookingId, JobId, new_key};
+use crate::base::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use crate::notify::undelivered::{self, Failed, How};
+use crate::notify::{self, Sent, Why, Work};
+use crate::storage::db::{Db, in_the_background};
 use crate::{crm, subscriptions};
 
 /// Jobs that are worked on at once, by this process.
@@ -22,6 +23,8 @@ const PER_TARGET: i64 = 5;
 const PER_CRM: i64 = 1;
 /// For one that failed the last time: it is only asked whether it is back.
 const PER_TROUBLED: i64 = 1;
+/// How often claims are looked for that end later than they can.
+const SEARCH_EVERY_MS: i64 = 10 * SECOND_MS;
 /// Longer than a mail server that answers at the very end of its patience; shorter than the lease, so that nobody else
 /// takes the job meanwhile.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -38,6 +41,10 @@ pub(super) struct Sending {
     in_hand: Vec<(Claimed, Timestamp)>,
     /// When the queue was looked at last.
     looked_at: Option<Timestamp>,
+    /// Claims that end later than they can, and since when they stand so, by elapsed time of the clock.
+    strange: Vec<(Strange, Timestamp)>,
+    /// When those were looked for last.
+    searched_at: Option<Timestamp>,
 }
 
 /// A job that was worked on.
@@ -65,11 +72,14 @@ impl Sending {
         }
         self.looked_at = Some(now);
         // A clock that was set forward must not give what is being sent to somebody else, who would send it again.
+        // One that was put back must not make it look like that of somebody who died.
         for (job, until) in &mut self.in_hand {
-            if until.since_ms(now) < queue::LEASE_MS / 2 {
+            let left_ms = until.since_ms(now);
+            if left_ms < queue::LEASE_MS / 2 || left_ms > queue::LEASE_MS {
                 *until = queue::renew(db, job, now).await?;
             }
         }
+        self.free_strange(db, now).await?;
         let mut room = AT_ONCE - self.in_flight.values().sum::<i64>();
         let mut wanted = Vec::new();
         for target in queue::due_targets(&mut db.read(), now).await? {
@@ -96,6 +106,35 @@ impl Sending {
             self.tasks.spawn(in_the_background(async move { work(&worker, &job, now).await }));
         }
         Ok(started)
+    }
+
+    /// Takes up what a process held that died before the clock was put back: its claims would stand until the old time comes
+    /// again. Whoever lives holds on to hers before they are half over, so a claim that has stood still for as long as one
+    /// lasts is nobody's.
+    async fn free_strange(&mut self, db: &Db, now: Timestamp) -> anyhow::Result<()> {
+        let is_early = |at: Timestamp| (0..SEARCH_EVERY_MS).contains(&now.since_ms(at));
+        if self.searched_at.is_some_and(is_early) {
+            return Ok(());
+        }
+        self.searched_at = Some(now);
+        let forgiven = queue::forgive_the_future(db, now).await?;
+        if forgiven > 0 {
+            tracing::warn!(jobs = forgiven, "what failed before the clock was put back is tried again");
+        }
+        let found = queue::strange(&mut db.read(), now).await?;
+        let mut standing = Vec::new();
+        for claim in found {
+            let since = self.strange.iter().find(|(known, _)| *known == claim).map(|(_, since)| *since);
+            // The clock may have been put back once more.
+            let since = since.filter(|since| *since <= now).unwrap_or(now);
+            if now.since_ms(since) < queue::LEASE_MS {
+                standing.push((claim, since));
+            } else if queue::set_free(db, &claim, now).await? {
+                tracing::warn!(job.id = %claim.id, "whoever had this job died before the clock was put back");
+            }
+        }
+        self.strange = standing;
+        Ok(())
     }
 
     /// Waits until something has ended, and takes up whatever else has; returns how many jobs need no other try. For ever
@@ -152,7 +191,7 @@ pub(super) async fn send_due(worker: &Arc<Worker>) -> anyhow::Result<usize> {
 }
 
 async fn work(worker: &Worker, job: &Claimed, now: Timestamp) -> Ended {
-    let end = end_of(worker, job, now).await;
+    let (end, missed) = end_of(worker, job, now).await;
     // Sending may have taken its time.
     let now = worker.clock.now();
     let channel = queue::channel_of(&job.target);
@@ -162,13 +201,13 @@ async fn work(worker: &Worker, job: &Claimed, now: Timestamp) -> Ended {
     };
     match &end {
         End::Done => worker.counts.sent.add(channel, 1),
-        End::Again { why, is_trouble: true, .. } => {
+        End::Again { reason, is_trouble: true, .. } => {
             worker.counts.failed.add(channel, 1);
-            tracing::warn!(job.id = %job.id, job.attempts = job.attempts, error = %why, "a message is not out");
+            tracing::warn!(job.id = %job.id, job.attempts = job.attempts, error = %reason.said, "a message is not out");
         }
-        End::Dead(why) => {
+        End::Dead(reason) => {
             worker.counts.dead.add(channel, 1);
-            tracing::warn!(job.id = %job.id, job.attempts = job.attempts, error = %why, "a message is not out");
+            tracing::warn!(job.id = %job.id, job.attempts = job.attempts, error = %reason.said, "a message is not out");
         }
         End::Dropped(_) | End::Again { .. } => {}
     }
@@ -177,8 +216,11 @@ async fn work(worker: &Worker, job: &Claimed, now: Timestamp) -> Ended {
     let noted = async {
         let mut tx = worker.desk.stores.db.begin().await?;
         let is_ours = queue::finish(&mut tx, job, &end, now).await?;
+        if let Some(missed) = missed.as_ref().filter(|_| is_ours) {
+            undelivered::note(&mut tx, &missed.failed(), None, now).await?;
+        }
         tx.commit().await?;
-        Ok::<_, crate::storage::Error>(is_ours)
+        Ok::<_, notify::Error>(is_ours)
     };
     match noted.await {
         Ok(true) => {}
@@ -234,28 +276,65 @@ impl Todo {
     }
 }
 
-async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> End {
+/// A mail about a call that its visitor does not get.
+struct Missed {
+    booking: BookingId,
+    sequence: i64,
+    template: String,
+    how: How,
+    said: Option<String>,
+}
+
+impl Missed {
+    fn of(todo: &Todo, how: How, said: Option<&str>) -> Option<Self> {
+        let Todo::Message(Work::Mail { mail }) = todo else { return None };
+        let said = said.map(str::to_owned);
+        let (booking, sequence) = mail.call()?;
+        Some(Self { booking, sequence, template: mail.name().to_owned(), how, said })
+    }
+
+    fn failed(&self) -> Failed<'_> {
+        let (booking, sequence, how) = (self.booking, Some(self.sequence), self.how);
+        Failed { booking, sequence, template: &self.template, how, said: self.said.as_deref() }
+    }
+}
+
+/// How a job ends, and what somebody does not get by that.
+async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> (End, Option<Missed>) {
     let todo = match Todo::read(job) {
         Ok(todo) => todo,
-        Err(error) => return End::Dead(format!("the job cannot be read: {error}")),
+        Err(error) => {
+            let said = format!("the job cannot be read: {error}");
+            return (End::Dead(Reason { code: "unreadable", said }), None);
+        }
     };
     let (db, id) = (&worker.desk.stores.db, job.id.to_string());
     let sent = tokio::time::timeout(PATIENCE, todo.send(worker, job, &id, now)).await;
     let now = worker.clock.now();
     let sent = sent.unwrap_or_else(|_| Err(notify::Error::Unreachable("no answer for 45 s".to_owned())));
-    let end = match sent {
-        Ok(Sent::Out) => return End::Done,
+    let (end, missed) = match sent {
+        Ok(Sent::Out) => return (End::Done, None),
         Ok(Sent::Waits { until, why }) => {
-            return End::Again { at: until, why: why.to_owned(), is_trouble: false };
+            return (End::Again { at: until, reason: reason_of(why), is_trouble: false }, None);
         }
-        Ok(Sent::Superseded(why)) => End::Dropped(why.to_owned()),
-        Err(error) => match todo.pause_ms(&error, job.attempts) {
-            Some(pause_ms) if todo.has_patience(now.since_ms(job.trouble_since.unwrap_or(now))) => {
-                let at = now.plus_ms(pause_ms + jitter(pause_ms));
-                return End::Again { at, why: error.to_string(), is_trouble: true };
+        Ok(Sent::Superseded(why)) => {
+            let how = How::of_why(why, job.trouble_since.is_some());
+            (End::Dropped(reason_of(why)), how.and_then(|how| Missed::of(&todo, how, None)))
+        }
+        Err(error) => {
+            let (how, reason) =
+                (How::of_error(&error), Reason { code: error.code(), said: error.to_string() });
+            match todo.pause_ms(&error, job.attempts) {
+                Some(pause_ms) if todo.has_patience(now.since_ms(job.trouble_since.unwrap_or(now))) => {
+                    let at = now.plus_ms(pause_ms + jitter(pause_ms));
+                    return (End::Again { at, reason, is_trouble: true }, None);
+                }
+                _ => {
+                    let missed = Missed::of(&todo, how, Some(&reason.said));
+                    (End::Dead(reason), missed)
+                }
             }
-            _ => End::Dead(error.to_string()),
-        },
+        }
     };
     // What does not go out takes up no place among what the reader gets.
     if let Todo::Message(Work::Mail { .. }) = todo
@@ -263,7 +342,11 @@ async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> End {
     {
         tracing::warn!(job.id = %id, error = %error, "the place of a mail that is not sent is still taken");
     }
-    end
+    (end, missed)
+}
+
+fn reason_of(why: Why) -> Reason {
+    Reason { code: why.code, said: why.words.to_owned() }
 }
 
 /// Up to a fifth, so that many jobs that failed together do not come back together.

@@ -144,6 +144,7 @@ mod tests {
             "booking_opening",
             "confirm_code",
             "confirm_subscription",
+            "rep_unreached",
             "traffic_week",
             "webinar_invitation",
         ] {

@@ -11,7 +11,7 @@ use crate::base::ids::{
     AccountId, BookingId, CalendarId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId, VisitorId,
 };
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
-use crate::bookings::{Outcome, calendars};
+use crate::bookings::{Outcome, absence, calendars};
 use crate::contacts::{self, Contact};
 use crate::events::{Event, Recorded};
 use crate::handovers::{self, Handover};
@@ -174,6 +174,9 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
                 let work = Work::Mail { mail: Mail::BookingMissed { booking: *booking } };
                 plan.planned.push(Planned { key: format!("booking-missed:{booking}"), at, work });
             }
+        }
+        Event::BookingMailFailed { booking, contact, how: _ } => {
+            plan.mail_failed(tx, *booking, *contact).await?
         }
         Event::CalendarStale { calendar, rep } => plan.calendar_stale(tx, *calendar, rep).await?,
         Event::EndpointDisabled { endpoint } => plan.disabled(tx, endpoint).await?,
@@ -624,6 +627,53 @@ impl Plan<'_> {
             self.add("console:companion", self.recorded.at, Work::Console { notice: own });
         }
         self.tell(Fact::Bookings, notice);
+        Ok(())
+    }
+
+    /// Tells those who hold a call, and whoever stands in for a rep who is away, that its visitor has not had the mail about
+    /// it. If none of them has an account, the sales people are told: somebody has to ring.
+    async fn mail_failed(
+        &mut self,
+        tx: &mut Tx,
+        booking: BookingId,
+        contact: ContactId,
+    ) -> Result<(), Error> {
+        let Some(mut notice) = self.of_booking(tx, booking, contact, "booking_mail_failed").await? else {
+            return Ok(());
+        };
+        // The page says what happened and gives the number; the contact is named so that her erasure finds the line.
+        notice.link = format!("/console/bookings/{booking}?contact={contact}");
+        let desk = self.desk;
+        let by_mail = desk.rules.by_mail.contains(&ByMail::Undelivered);
+        let known = bookings::find(tx, booking).await.map_err(unwritable)?;
+        let at = self.recorded.at;
+        let absences = bookings::absences(tx, &desk.team, at).await.map_err(unwritable)?;
+        let holders: Vec<&str> =
+            std::iter::once(known.rep.as_str()).chain(known.companion.as_deref()).collect();
+        let stand_ins = holders.iter().filter_map(|rep| absence::stand_in(&absences, rep, at));
+        let mut reps: Vec<&str> = holders.iter().copied().chain(stand_ins).collect();
+        reps.sort_unstable();
+        reps.dedup();
+        let mut accounts = BTreeSet::new();
+        for rep in reps.iter().filter_map(|id| desk.team.rep(id)) {
+            if let Some(account) = store::account_of(tx, &rep.account).await? {
+                accounts.insert(account);
+            } else if by_mail {
+                // The team's file has an address of hers all the same.
+                let mail = Mail::RepUnreached { booking, rep: Some(rep.id.clone()), account: None };
+                self.add(&format!("rep_unreached:{}", rep.id), at, Work::Mail { mail });
+            }
+        }
+        if accounts.is_empty() {
+            accounts.extend(accounts_of(tx, "sdr").await?);
+        }
+        for account in accounts {
+            self.add_console(account, &notice);
+            if by_mail {
+                self.mail_to(account, Mail::RepUnreached { booking, rep: None, account: Some(account) });
+            }
+        }
+        self.hooks(Fact::Bookings, &notice);
         Ok(())
     }
 

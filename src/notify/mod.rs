@@ -14,8 +14,10 @@ mod mails;
 mod manners;
 mod outbound;
 pub mod push;
+mod reason;
 mod rules;
 mod store;
+pub mod undelivered;
 pub mod why;
 mod words;
 
@@ -36,6 +38,7 @@ pub use hooks::{Hook, secret};
 pub use mails::{Counted, Mail, Row as TrafficRow, Spike, Week};
 pub use outbound::{Answer, Outbound};
 pub use push::Vapid;
+pub use reason::Why;
 pub use rules::{ByMail, Fact, Rules, Survey};
 pub use store::{
     Endpoint, Letter, Notification, PERSONAL, enable_endpoint, endpoint, letter, letters, mark_line_read,
@@ -180,9 +183,9 @@ pub enum Sent {
     /// It is out.
     Out,
     /// It may not go out yet.
-    Waits { until: Timestamp, why: &'static str },
+    Waits { until: Timestamp, why: Why },
     /// It is not wanted any more, and why.
-    Superseded(&'static str),
+    Superseded(Why),
 }
 
 /// Why a message is not out.
@@ -217,6 +220,19 @@ const PROMPT_TRIES: i64 = 20;
 const PROMPT_MS: i64 = 90 * SECOND_MS;
 
 impl Error {
+    /// The word that stays, for which there are texts in every language (`console.outbox.reason.*`).
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Deferred(_) => "deferred",
+            Self::Throttled { .. } => "throttled",
+            Self::Refused(_) => "refused",
+            Self::Gone(_) => "gone",
+            Self::Unwritable(_) => "unwritable",
+            Self::Storage(_) => "storage",
+        }
+    }
+
     /// Milliseconds to wait before try number `attempts + 1`; none if there is no point in another.
     pub fn pause_ms(&self, attempts: i64) -> Option<i64> {
         let doubled = |first: i64, most: i64| (first << attempts.clamp(0, 20)).min(most);
@@ -260,7 +276,7 @@ pub async fn send(
             if let Some((account, kind)) = disturbs
                 && let Some(until) = quiet_until(desk, account, kind, now).await?
             {
-                return Ok(Sent::Waits { until, why: "quiet hours" });
+                return Ok(Sent::Waits { until, why: Why::QUIET });
             }
             let ready = match mails::write(desk, id, mail, now).await? {
                 Draft::Ready(ready) => ready,
@@ -268,7 +284,8 @@ pub async fn send(
             };
             match manners::turn(desk, id, &ready, planned_at, now).await? {
                 Turn::Go => {
-                    channels::smtp::send(desk, id, &ready, now).await?;
+                    channels::smtp::send(desk, id, (&ready, mail.call().map(|(booking, _)| booking)), now)
+                        .await?;
                     if let Mail::Digest { account, .. } = mail {
                         store::forget_digest(&desk.stores.db, *account, id).await?;
                     }
@@ -280,7 +297,7 @@ pub async fn send(
         }
         Work::Hook { hook, notice } => {
             let Some(hook) = desk.rules.hook(hook) else {
-                return Ok(Sent::Superseded("the hook was taken out of notify.yaml"));
+                return Ok(Sent::Superseded(Why::HOOK_GONE));
             };
             channels::chats::send(&desk.outbound, hook, &notice.line(desk)).await.map(|()| Sent::Out)
         }

@@ -28,6 +28,8 @@ pub enum ByMail {
     Tasks,
     /// Nobody has responded, or taken somebody over, in time.
     Late,
+    /// A mail about a call of hers did not reach whoever booked it.
+    Undelivered,
 }
 
 /// What browsers are told if the file says nothing of it.
@@ -35,6 +37,7 @@ const PUSHED: &[&str] = &[
     "booking_cancelled",
     "booking_confirmed",
     "booking_given_away",
+    "booking_mail_failed",
     "booking_passed_on",
     "booking_rescheduled",
     "calendar_stale",
@@ -102,7 +105,7 @@ impl Rules {
         // Whoever says nothing is told of everything that is hers.
         let by_mail = match by_mail {
             Some(list) => list.unwrap_or_default().into_iter().filter_map(by_mail_of).collect(),
-            None => vec![ByMail::Handovers, ByMail::Tasks, ByMail::Late],
+            None => vec![ByMail::Handovers, ByMail::Tasks, ByMail::Late, ByMail::Undelivered],
         };
         // Whoever switched it on in her browser wants to hear what cannot wait.
         let pushed = match pushed {
@@ -131,10 +134,11 @@ impl Rules {
 }
 
 fn by_mail_of(view: yaml::View<'_>) -> Option<ByMail> {
-    Some(match view.one_of(&["handovers", "tasks", "late"])? {
+    Some(match view.one_of(&["handovers", "tasks", "late", "undelivered"])? {
         "handovers" => ByMail::Handovers,
         "tasks" => ByMail::Tasks,
-        _ => ByMail::Late,
+        "late" => ByMail::Late,
+        _ => ByMail::Undelivered,
     })
 }
 

@@ -2,8 +2,9 @@
 
 use super::channels::console::Notice;
 use super::mails::Ready;
+use super::undelivered::Undelivered;
 use crate::base::email::Email;
-use crate::base::ids::{AccountId, ContactId, NotificationId, new_key};
+use crate::base::ids::{AccountId, BookingId, ContactId, NotificationId, new_key};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::storage::db::{Db, Queries, Row, Tx};
@@ -29,6 +30,18 @@ pub const PERSONAL: &[Personal] = &[
                      and (mails.text_body like '%' || c.email || '%' or mails.text_body like '%' || c.id || '%'))"
         )),
         because: "mails to colleagues about her are erased, and exported only as far as they were sent to her",
+    },
+    Personal {
+        table: "undelivered",
+        export: Some(sql!(
+            "select recipient, template, how, said, at from undelivered
+             where contact_id in (select own_id from contact_ids where contact_id = $1)
+             order by at"
+        )),
+        erase: Some(sql!(
+            "delete from undelivered where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "",
     },
     Personal {
         table: "links_mailed",
@@ -94,15 +107,15 @@ pub(super) async fn keep_letter(
     db: &Db,
     id: &str,
     message_id: &str,
-    ready: &Ready,
+    (ready, call): (&Ready, Option<BookingId>),
     transport: &str,
     now: Timestamp,
 ) -> Result<()> {
     db.execute(
         sql!(
             "insert into mails (id, message_id, template, recipient, contact_id, subject, text_body, html_body,
-                 calendar, transport, sent_at, topic)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                 calendar, transport, sent_at, topic, booking_id)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
              on conflict (id) do nothing"
         ),
         params![
@@ -118,6 +131,7 @@ pub(super) async fn keep_letter(
             transport,
             now,
             ready.topic(),
+            call,
         ],
     )
     .await?;
@@ -214,6 +228,10 @@ pub(super) struct Posted {
     pub recipient: Email,
     pub contact: Option<ContactId>,
     pub topic: Option<String>,
+    /// The mail's name.
+    pub template: String,
+    /// The call that it told its visitor of.
+    pub booking: Option<BookingId>,
 }
 
 fn posted_of(row: &Row) -> Result<Posted> {
@@ -224,12 +242,17 @@ fn posted_of(row: &Row) -> Result<Posted> {
             .map_err(|_| Error::Shape { column: "recipient".to_owned(), wanted: "an e-mail address" })?,
         contact: row.get("contact_id")?,
         topic: row.get("topic")?,
+        template: row.get("template")?,
+        booking: row.get("booking_id")?,
     })
 }
 
 pub(super) async fn posted(q: &mut impl Queries, id: &str) -> Result<Option<Posted>> {
     let row = q
-        .query_opt(sql!("select id, recipient, contact_id, topic from mails where id = $1"), params![id])
+        .query_opt(
+            sql!("select id, recipient, contact_id, topic, template, booking_id from mails where id = $1"),
+            params![id],
+        )
         .await?;
     row.as_ref().map(posted_of).transpose()
 }
@@ -237,11 +260,90 @@ pub(super) async fn posted(q: &mut impl Queries, id: &str) -> Result<Option<Post
 pub(super) async fn posted_as(q: &mut impl Queries, message_id: &str) -> Result<Option<Posted>> {
     let row = q
         .query_opt(
-            sql!("select id, recipient, contact_id, topic from mails where message_id = $1"),
+            sql!(
+                "select id, recipient, contact_id, topic, template, booking_id from mails where message_id = $1"
+            ),
             params![message_id],
         )
         .await?;
     row.as_ref().map(posted_of).transpose()
+}
+
+/// The last mail to an address about each call that lies ahead of it, as `(call, mail's name)`; the latest mail first.
+pub(super) async fn calls_told_to(
+    q: &mut impl Queries,
+    recipient: &Email,
+    now: Timestamp,
+) -> Result<Vec<(BookingId, String)>> {
+    let rows = q
+        .query(
+            sql!(
+                "select m.booking_id as booking_id, m.template as template
+                 from mails m
+                 join bookings b on b.id = m.booking_id
+                 where m.recipient = $1 and m.booking_id is not null and b.starts_at > $2
+                     and m.sent_at = (select max(o.sent_at) from mails o
+                         where o.recipient = $1 and o.booking_id = m.booking_id)
+                 order by m.sent_at desc, m.id desc"
+            ),
+            params![recipient.as_str(), now],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get("booking_id")?, row.get("template")?))).collect()
+}
+
+/// The latest mail to an address.
+pub(super) async fn last_posted_to(q: &mut impl Queries, recipient: &Email) -> Result<Option<Posted>> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id, recipient, contact_id, topic, template, booking_id from mails
+                 where recipient = $1 order by sent_at desc, id desc limit 1"
+            ),
+            params![recipient.as_str()],
+        )
+        .await?;
+    row.as_ref().map(posted_of).transpose()
+}
+
+/// Keeps that a mail about a call did not arrive; `false` if that was known of this call and address.
+pub(super) async fn keep_undelivered(
+    tx: &mut Tx,
+    booking: BookingId,
+    contact: ContactId,
+    kept: &Undelivered,
+) -> Result<bool> {
+    let touched = tx
+        .execute(
+            sql!(
+                "insert into undelivered (booking_id, recipient, contact_id, template, how, said, at)
+                 values ($1, $2, $3, $4, $5, $6, $7) on conflict (booking_id, recipient) do nothing"
+            ),
+            params![
+                booking,
+                kept.recipient.as_str(),
+                contact,
+                kept.template.as_str(),
+                kept.how.word(),
+                kept.said.as_ref(),
+                kept.at
+            ],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+pub(super) async fn undelivered(q: &mut impl Queries, booking: BookingId) -> Result<Vec<Undelivered>> {
+    let rows = q
+        .query(
+            sql!(
+                "select recipient, template, how, said, at from undelivered
+                 where booking_id = $1 order by at, recipient"
+            ),
+            params![booking],
+        )
+        .await?;
+    rows.iter().map(Undelivered::read).collect()
 }
 
 pub(super) async fn notify(db: &Db, notice: &Notice, title: &str, body: &str, now: Timestamp) -> Result<()> {

@@ -51,6 +51,6 @@ pub async fn push(desk: &Desk, device: PushDeviceId, now: Timestamp) -> Result<(
     };
     match push::send(desk, device, &notice, now, now).await? {
         Sent::Out | Sent::Waits { .. } => Ok(()),
-        Sent::Superseded(why) => Err(Error::Gone(why.to_owned())),
+        Sent::Superseded(why) => Err(Error::Gone(why.words.to_owned())),
     }
 }

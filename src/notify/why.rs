@@ -92,6 +92,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(seen.len(), 2 * 11 * 4, "no two read alike");
+        assert_eq!(seen.len(), 2 * 12 * 4, "no two read alike");
     }
 }

@@ -94,6 +94,18 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every one.
+    pub const ALL: [Self; 8] = [
+        Self::Erased,
+        Self::Gone,
+        Self::NotConfirmed,
+        Self::Unsubscribed,
+        Self::Elsewhere,
+        Self::Booked,
+        Self::Replied,
+        Self::Goal,
+    ];
+
     /// The word that is kept as the reason.
     pub fn word(self) -> &'static str {
         match self {
@@ -258,6 +270,7 @@ pub async fn hear(
         | Event::BookingRescheduled { .. }
         | Event::BookingCancelled { .. }
         | Event::BookingOutcomeSet { .. }
+        | Event::BookingMailFailed { .. }
         | Event::EndpointDisabled { .. } => return Ok(()),
     };
     if sequences.all().is_empty() {

@@ -174,7 +174,9 @@ pub struct Queued {
     /// `waiting`, `failing`, `running`, `dead` or `dropped`.
     pub state: &'static str,
     pub attempts: i64,
-    /// The last error, or what it waits for.
+    /// Why it is not done, in a word that stays; none of what was not tried yet, or before there were such words.
+    pub code: Option<String>,
+    /// The same in a sentence: what the other side said, or what it waits for.
     pub why: Option<String>,
     /// The next try, or the end.
     pub at: Timestamp,
@@ -259,7 +261,8 @@ pub async fn queue(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Queued>> 
     let rows = q
         .query(
             sql!(
-                "select id, target, payload, state, attempts, next_at, last_error, done_at, trouble_since from jobs
+                "select id, target, payload, state, attempts, next_at, last_error, last_code, done_at, trouble_since
+                 from jobs
                  where (state in ('ready', 'running', 'dead') or (state = 'dropped' and done_at > $1))
                      and target not like 'calendar:%'
                  order by case when state = 'dead' then 0 when state = 'dropped' then 3
@@ -312,6 +315,7 @@ async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
             _ => "waiting",
         },
         attempts: row.get("attempts")?,
+        code: row.get("last_code")?,
         why: row.get("last_error")?,
         at: row.get::<Option<Timestamp>>("done_at")?.unwrap_or(row.get("next_at")?),
         target,

@@ -66,6 +66,19 @@ pub enum Why {
 }
 
 impl Why {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Quiet, Self::Enough, Self::Paused, Self::Wished];
+
+    /// The word that stays.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet_hours",
+            Self::Enough => "enough",
+            Self::Paused => "paused",
+            Self::Wished => "wished",
+        }
+    }
+
     /// For the list of what waits.
     pub fn words(self) -> &'static str {
         match self {

@@ -43,7 +43,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 5] =
+    /// Every one.
+    pub const ALL: [Self; 5] =
         [Self::HardBounce, Self::Complaint, Self::SoftBounces, Self::Manual, Self::Unsubscribed];
 
     /// The word in the table.

@@ -24,9 +24,19 @@ const ROUNDS: usize = 3;
 /// How many times for overlapping calls a day has, and of how many days they are.
 const HOURS_A_DAY: usize = 9;
 const DAYS: usize = 40;
-/// How many clients go on and on, and for how long.
+/// How many clients go on and on, and for how many seconds, unless EMBUDO_CHURN_SECONDS says otherwise; `quality` is a
+/// minute.
 const CLIENTS: usize = 50;
-const CHURN: Duration = Duration::from_secs(8);
+const CHURN_SECONDS: u64 = 8;
+/// Half an hour and the ten minutes after it.
+const BLOCK_MS: i64 = 40 * 60_000;
+/// How many other times somebody who came too late is told of at most.
+const ALTERNATIVES: usize = 3;
+
+fn churn_seconds() -> Duration {
+    let asked = std::env::var("EMBUDO_CHURN_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(asked.unwrap_or(CHURN_SECONDS).clamp(1, 3_600))
+}
 
 fn on(date: &str, clock: &str) -> i64 {
     format!("{date}T{clock}:00+01:00").parse::<jiff::Timestamp>().expect("an instant").as_millisecond()
@@ -193,6 +203,55 @@ struct Seen {
     statuses: BTreeMap<u16, usize>,
     /// The most overlaps that any of the looks found.
     overlaps: i64,
+    /// The times that people were told of when theirs was taken.
+    offered: Vec<Offered>,
+    /// When calls certainly stood: from the answer that gave them to the request that gave them back.
+    stood: Vec<Stood>,
+    /// Of those who asked at once for the first time they were told of, how many got it.
+    taken_up: usize,
+}
+
+/// A time that somebody was told is free, between her request and its answer.
+struct Offered {
+    at: i64,
+    asked: Instant,
+    told: Instant,
+}
+
+/// A call that certainly stood for a while.
+struct Stood {
+    rep: String,
+    at: i64,
+    from: Instant,
+    to: Instant,
+}
+
+impl Seen {
+    /// The times that were offered although every rep certainly had another call then, all the while that somebody looked
+    /// for them: such an offer no race explains.
+    fn false_offers(&self, reps: usize) -> Vec<i64> {
+        let mut stood: Vec<&Stood> = self.stood.iter().collect();
+        stood.sort_by_key(|call| call.from);
+        let mut offered: Vec<&Offered> = self.offered.iter().collect();
+        offered.sort_by_key(|offer| offer.asked);
+        let (mut next, mut standing): (usize, Vec<&Stood>) = (0, Vec::new());
+        let mut wrong = Vec::new();
+        for offer in offered {
+            while let Some(call) = stood.get(next).filter(|call| call.from <= offer.asked) {
+                standing.push(call);
+                next += 1;
+            }
+            standing.retain(|call| call.to >= offer.asked);
+            let in_the_way = standing.iter().filter(|call| {
+                call.to >= offer.told && call.at < offer.at + BLOCK_MS && offer.at < call.at + BLOCK_MS
+            });
+            let busy: std::collections::BTreeSet<&str> = in_the_way.map(|call| call.rep.as_str()).collect();
+            if busy.len() >= reps {
+                wrong.push(offer.at);
+            }
+        }
+        wrong
+    }
 }
 
 /// Clients book, move and cancel calls of these kinds for a while, on a slow machine until enough has happened, and one looks on all the time.
@@ -219,11 +278,23 @@ async fn churn(app: &Arc<TestApp>, meetings: &'static [&'static str], how_long: 
                 now < end || (now < latest && booked.load(Ordering::Relaxed) <= CLIENTS)
             };
             let (mut link, mut step): (Option<String>, usize) = (None, n);
+            let (mut offered, mut stood, mut taken_up) = (Vec::new(), Vec::new(), 0);
+            // The call that this client has: whose, when, and since when it is certain.
+            let mut own: Option<(String, i64, Instant)> = None;
+            // What the last refusal told of.
+            let mut told_of: Option<i64> = None;
             while goes_on() {
                 step += 1;
                 // A walk of its own through few times, so that all meet all the time.
                 let at =
                     tuesday("09:00") + i64::try_from((step * 7 + n * 5) % 40).expect("small") * 5 * 60_000;
+                let asked = Instant::now();
+                // Whoever asks for something lets go of what was certain until then.
+                if let Some((rep, at, from)) = own.clone().filter(|_| link.is_some()) {
+                    stood.push(Stood { rep, at, from, to: asked });
+                }
+                let first_told = told_of.take().filter(|_| link.is_none());
+                let at = first_told.unwrap_or(at);
                 let answer = match (&link, step % 3) {
                     (Some(link), 1) => {
                         let at = at.to_string();
@@ -238,38 +309,95 @@ async fn churn(app: &Arc<TestApp>, meetings: &'static [&'static str], how_long: 
                     }
                 };
                 *statuses.entry(answer.status).or_insert(0) += 1;
+                let told = Instant::now();
                 match answer.status {
                     201 => {
                         booked.fetch_add(1, Ordering::Relaxed);
-                        link = answer.json()["manage"].as_str().map(str::to_owned);
+                        let booked = answer.json();
+                        link = booked["manage"].as_str().map(str::to_owned);
+                        own = booked["with"].as_str().map(|rep| (rep.to_owned(), at, told));
+                        taken_up += usize::from(first_told.is_some());
                     }
-                    303 if step % 3 != 1 => link = None,
+                    303 if step % 3 != 1 => (link, own) = (None, None),
                     // The link of before the move shows the call and changes nothing.
-                    303 => link = answer.header("location").split('?').next().map(str::to_owned),
+                    303 => {
+                        link = answer.header("location").split('?').next().map(str::to_owned);
+                        own = own.map(|(rep, _, _)| (rep, at, told));
+                    }
+                    // The loser of a move keeps what she had.
+                    409 if link.is_some() => own = own.map(|(rep, at, _)| (rep, at, told)),
+                    409 => {
+                        let refused = answer.json();
+                        let times = refused["alternatives"].as_array().cloned().unwrap_or_default();
+                        let times: Vec<i64> =
+                            times.iter().filter_map(|time| time["starts_at"].as_i64()).collect();
+                        assert!(times.len() <= ALTERNATIVES && times.is_sorted(), "{refused}");
+                        told_of = times.first().copied();
+                        offered.extend(times.into_iter().map(|at| Offered { at, asked, told }));
+                    }
                     _ => {}
                 }
             }
-            statuses
+            (statuses, offered, stood, taken_up)
         }
     });
-    let mut statuses = BTreeMap::new();
-    for of_client in together(clients).await {
-        for (status, count) in of_client {
-            *statuses.entry(status).or_insert(0) += count;
+    let mut seen =
+        Seen { statuses: BTreeMap::new(), overlaps: 0, offered: Vec::new(), stood: Vec::new(), taken_up: 0 };
+    for (statuses, offered, stood, taken_up) in together(clients).await {
+        for (status, count) in statuses {
+            *seen.statuses.entry(status).or_insert(0) += count;
         }
+        seen.offered.extend(offered);
+        seen.stood.extend(stood);
+        seen.taken_up += taken_up;
     }
     is_over.store(true, Ordering::Relaxed);
-    Seen { statuses, overlaps: onlooker.await.expect("no panic") }
+    seen.overlaps = onlooker.await.expect("no panic");
+    println!(
+        "{:?}: {:?}, {} times offered, {} of them taken up at once, {} calls stood, {} overlaps",
+        how_long,
+        seen.statuses,
+        seen.offered.len(),
+        seen.taken_up,
+        seen.stood.len(),
+        seen.overlaps
+    );
+    seen
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_clients_book_move_and_cancel_and_meet_neither_a_deadlock_nor_an_overlap() {
     // Two days ahead and no more: a refusal looks for other times in all of the window.
     let app = Arc::new(app_with(4, "buffer_after: 10m, interval: 5m, window: 2d").await);
-    let seen = churn(&app, &["call"], CHURN).await;
+    let seen = churn(&app, &["call"], churn_seconds()).await;
     assert!(seen.statuses.keys().all(|status| matches!(status, 201 | 303 | 409)), "{:?}", seen.statuses);
     assert!(seen.statuses.get(&201).is_some_and(|booked| *booked > CLIENTS), "{:?}", seen.statuses);
     assert_eq!(seen.overlaps, 0);
+    assert!(!seen.offered.is_empty() && seen.taken_up > 0, "whoever came too late was helped");
+    assert_eq!(seen.false_offers(4), Vec::<i64>::new(), "of {} offers", seen.offered.len());
+}
+
+#[test]
+fn an_offer_is_false_if_everybody_was_busy_all_the_while_and_not_if_somebody_may_have_been_free() {
+    let zero = Instant::now();
+    let after = |seconds: u64| zero + Duration::from_secs(seconds);
+    let call = |rep: &str, at: i64, from: u64, to: u64| Stood {
+        rep: rep.to_owned(),
+        at,
+        from: after(from),
+        to: after(to),
+    };
+    let offer = |asked: u64, told: u64| Offered { at: BLOCK_MS, asked: after(asked), told: after(told) };
+    let judge = |stood: Vec<Stood>, offer: Offered| {
+        let offered = vec![offer];
+        let seen = Seen { statuses: BTreeMap::new(), overlaps: 0, offered, stood, taken_up: 0 };
+        seen.false_offers(2).len()
+    };
+    assert_eq!(judge(vec![call("a", 1, 0, 9), call("b", 2 * BLOCK_MS - 1, 0, 9)], offer(3, 4)), 1);
+    // One begins when the other ends, one was given back meanwhile, and two of one rep leave the other free.
+    assert_eq!(judge(vec![call("a", 1, 0, 9), call("b", 2 * BLOCK_MS, 0, 9)], offer(3, 4)), 0);
+    assert_eq!(judge(vec![call("a", 1, 0, 9), call("b", BLOCK_MS, 0, 3)], offer(3, 4)), 0);
+    assert_eq!(judge(vec![call("a", 1, 0, 9), call("a", 2 * BLOCK_MS - 1, 0, 9)], offer(3, 4)), 0);
 }
 
 /// Calls that two hold, by turns in either part, and calls of each alone: whoever took locks or rows in another order than
@@ -297,7 +425,7 @@ async fn torn(app: &TestApp) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_clients_with_calls_of_two_meet_neither_a_deadlock_nor_half_a_call() {
     let app = Arc::new(app_of(4, OF_TWO).await);
-    let seen = churn(&app, &["call", "back", "alone", "any"], CHURN).await;
+    let seen = churn(&app, &["call", "back", "alone", "any"], churn_seconds()).await;
     assert!(seen.statuses.keys().all(|status| matches!(status, 201 | 303 | 409)), "{:?}", seen.statuses);
     assert!(seen.statuses.get(&201).is_some_and(|booked| *booked > CLIENTS), "{:?}", seen.statuses);
     assert_eq!((seen.overlaps, torn(&app).await), (0, 0));

@@ -486,6 +486,113 @@ async fn a_clock_that_is_put_back_frees_what_was_kept_and_lets_people_book() {
 }
 
 #[tokio::test]
+async fn sixteen_equal_requests_at_once_are_one_booking_and_sixteen_equal_answers() {
+    let app = app("", "", PLAIN).await;
+    let wish = wish(tuesday("10:00"), "nikki@acme.example");
+    let keyed = app.client.with("idempotency-key", "sent-again");
+    let answers = futures_util::future::join_all((0..16).map(|_| keyed.post("/v1/bookings", &wish))).await;
+    let answers: Vec<Value> = answers.into_iter().map(|answer| answer.expect_json(201)).collect();
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(app.count("bookings").await, 1);
+}
+
+#[tokio::test]
+async fn a_time_is_held_for_five_minutes_however_the_clock_is_set_meanwhile() {
+    let friday = |clock: &str| on("2026-11-27", clock);
+    for step in [-3_600_000, 3_600_000, 86_400_000] {
+        let app = app("", "", PLAIN).await;
+        let held = app.post("/v1/holds", &hold_wish(friday("10:00"), None)).await.expect_json(201);
+        app.post("/v1/holds", &hold_wish(friday("11:00"), None)).await.expect(201);
+        app.clock.advance(60_000);
+        app.clock.set_by(step);
+        app.run_jobs().await;
+        // A second node whose clock was set, too, finds nothing left to do.
+        let mut tx = app.app.stores.db.begin().await.expect("begins");
+        let moved = embudo::bookings::follow_clock(&mut tx, step, app.now()).await.expect("looked");
+        tx.commit().await.expect("commits");
+        assert_eq!(moved, 0, "{step}");
+        app.clock.advance(200_000);
+        app.run_jobs().await;
+        for clock in ["10:00", "11:00"] {
+            let refused = book(&app, friday(clock), "paul@acme.example").await;
+            refused.expect_problem(409, "booking.slot_taken");
+        }
+        let mut wish = wish(friday("10:00"), "nikki@acme.example");
+        wish["hold"] = held["hold"].clone();
+        wish["visitor"] = held["visitor"].clone();
+        app.post("/v1/bookings", &wish).await.expect(201);
+        // Four minutes and twenty seconds have passed; after five the other is gone.
+        app.clock.advance(41_000);
+        app.run_jobs().await;
+        book(&app, friday("11:00"), "paul@acme.example").await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_told_again_if_the_zones_have_changed_since_it_was_told() {
+    let app = app("", "", PLAIN).await;
+    let friday = on("2026-11-27", "16:00");
+    let mut far = wish(friday, "nikki@acme.example");
+    far["zone"] = json!("America/Vancouver");
+    let booked = app.post("/v1/bookings", &far).await.expect_json(201);
+    book(&app, tuesday("12:00"), "paul@acme.example").await.expect(201);
+    let recheck = async || {
+        embudo::bookings::zones::recheck(&mut app.app.stores.db.read(), app.now()).await.expect("looked")
+    };
+    let found = recheck().await;
+    assert_eq!((found.ahead, found.unknown, found.moved.len()), (2, 0, 0));
+    // As an older edition told it, by which British Columbia puts its clocks back in November.
+    let forge = async |text: &'static str| {
+        app.app.stores.db.execute(embudo::storage::db::Sql(text), &[]).await.expect("forged")
+    };
+    forge("update bookings set tzdb = '2025b', offset_s = offset_s - 3600 where time_zone = 'America/Vancouver'").await;
+    let found = recheck().await;
+    assert_eq!((found.ahead, found.moved.len()), (2, 1));
+    let moved = &found.moved[0];
+    assert_eq!(moved.booking.to_string(), booked["booking"].as_str().expect("an id"));
+    assert_eq!(
+        (moved.edition.as_str(), moved.told.to_string(), moved.is.to_string()),
+        ("2025b", "2026-11-27T07:00:00".to_owned(), "2026-11-27T08:00:00".to_owned())
+    );
+    // Whoever is moved is told by the edition of now; a call from before this was kept is only counted.
+    let link = booked["manage"].as_str().expect("a path");
+    let at = on("2026-11-27", "16:30").to_string();
+    app.client.submit(&format!("{link}/reschedule"), &[("starts_at", &at)]).await.expect(303);
+    assert_eq!(recheck().await.moved, []);
+    forge("update bookings set tzdb = null, offset_s = null").await;
+    let found = recheck().await;
+    assert_eq!((found.ahead, found.unknown, found.moved.len()), (2, 2, 0));
+}
+
+#[tokio::test]
+async fn whoever_looks_after_the_company_is_asked_before_the_turn_decides() {
+    let app = app("", "", ", location: here, duration: 30m, reps: [ana, ben]").await;
+    account(&app, "ben@faro.example").await;
+    // Ana's turn by all else; the account is Ben's.
+    let first = book(&app, tuesday("10:00"), "nikki@acme.example").await.expect_json(201);
+    assert_eq!(first["with"], "Ana");
+    let run = async |text: &'static str| {
+        app.app.stores.db.execute(embudo::storage::db::Sql(text), &[]).await.expect("written")
+    };
+    run("update contacts set owner_id = null").await;
+    run(
+        "insert into deals (id, company_id, name, currency, status, owner_id, opened_at)
+         select 'd', (select company_id from contacts where email = 'nikki@acme.example'), 'Reading', 'EUR', 'open',
+             id, 0
+         from accounts where email = 'ben@faro.example'",
+    )
+    .await;
+    let second = book(&app, tuesday("11:00"), "nikki@acme.example").await.expect_json(201);
+    assert_eq!(second["with"], "Ben");
+    assert_eq!(reason(&app, &second).await["rule"], json!("account_owner"));
+    // A deal that was lost gives nobody a say.
+    run("update deals set status = 'lost'").await;
+    run("update contacts set owner_id = null").await;
+    let third = book(&app, tuesday("12:00"), "nikki@acme.example").await.expect_json(201);
+    assert_ne!(reason(&app, &third).await["rule"], json!("account_owner"));
+}
+
+#[tokio::test]
 async fn whoever_books_in_a_strangers_name_has_nothing_of_his_own_sent_to_her() {
     let app = app("", "", PLAIN).await;
     let mut wish = wish(tuesday("10:00"), "victim@acme.example");

@@ -15,7 +15,7 @@ use crate::support::answer::{Answer, Client};
 use crate::support::app::{SITE, TestApp, set};
 
 /// A widget with a conversation open.
-struct Widget {
+pub struct Widget {
     client: Client,
     id: String,
     token: String,
@@ -25,7 +25,7 @@ struct Widget {
 }
 
 impl Widget {
-    async fn open(app: &TestApp, visitor: Option<VisitorId>, flow: Option<&str>) -> Self {
+    pub async fn open(app: &TestApp, visitor: Option<VisitorId>, flow: Option<&str>) -> Self {
         let opened = app.client.with("origin", SITE).post("/v1/chat", &coming(visitor, flow)).await;
         assert!(opened.status == 201 || opened.status == 200, "{}", opened.body);
         Self::of(app, &opened.json()).await
@@ -57,12 +57,12 @@ impl Widget {
     }
 
     /// Says something and reads what comes of it: the new part of the log.
-    async fn say(&mut self, body: Value) -> Vec<Value> {
+    pub async fn say(&mut self, body: Value) -> Vec<Value> {
         self.try_say(&new_key(), &body).await.expect(201);
         self.catch_up().await
     }
 
-    async fn text(&mut self, text: &str) -> Vec<Value> {
+    pub async fn text(&mut self, text: &str) -> Vec<Value> {
         self.say(json!({"type": "text", "text": text})).await
     }
 
@@ -89,7 +89,7 @@ impl Widget {
     }
 
     /// The question asked last.
-    fn question(&self) -> String {
+    pub fn question(&self) -> String {
         self.asked()["question"].as_str().unwrap().to_owned()
     }
 

@@ -193,6 +193,37 @@ async fn reminders_go_out_once_before_the_call_and_none_for_a_call_that_was_canc
 }
 
 #[tokio::test]
+async fn each_reminder_goes_out_once_however_the_clock_is_set() {
+    for step in [-HOUR_MS, HOUR_MS, DAY_MS] {
+        let app = TestApp::start_with_mail().await;
+        let slots = app.get("/v1/slots?meeting=discovery&zone=Europe/Madrid").await.expect_json(200);
+        let starts_at = slots["slots"].as_array().and_then(|list| list.last()).expect("a time")["starts_at"]
+            .as_i64()
+            .expect("a time");
+        let call = json!({
+            "site": "faro", "meeting": "discovery", "starts_at": starts_at, "zone": "Europe/Madrid",
+            "language": "en", "name": "", "email": NIKKI, "notes": "",
+        });
+        app.post("/v1/bookings", &call).await.expect_json(201);
+        app.run_jobs().await;
+        app.later(starts_at - 30 * HOUR_MS - app.now().as_ms()).await;
+        // Wrong for a while, in which the queue is worked on, and right again.
+        app.clock.set_by(step);
+        app.run_jobs().await;
+        app.clock.set_by(-step);
+        app.run_jobs().await;
+        while app.now().as_ms() < starts_at + HOUR_MS {
+            app.later(HOUR_MS / 2).await;
+        }
+        for template in ["booking_reminder", "rep_reminder"] {
+            let rows = app.rows("select template from mails where template like '%_reminder'").await;
+            let sent = rows.iter().filter(|row| row.get::<String>("template").expect("a text") == template);
+            assert_eq!(sent.count(), 2, "{template} at a step of {step}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_invitation_shows_a_way_out_that_only_a_post_takes() {
     let app = TestApp::start().await;
     submit(&app.visitor(), "white-paper", NIKKI).await;

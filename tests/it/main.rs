@@ -72,4 +72,5 @@ mod segments;
 mod streams;
 mod team_meetings;
 mod traffic;
+mod undelivered;
 mod webinars;

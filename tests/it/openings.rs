@@ -3,7 +3,26 @@
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use serde_json::json;
 
+use crate::chat::Widget;
 use crate::support::app::{TestApp, set};
+
+/// A conversation that books.
+const FLOW: &str = "flow: times
+title: Times
+languages: [en]
+trigger: {when: opened}
+vars: {email: {type: email}}
+defaults: {retries: 1, exhausted: bye, timeout: {after: 5m, goto: bye}}
+events: {human_requested: bye, stop_requested: bye}
+steps:
+  email: {ask: Who are you?, var: email}
+  time:
+    book: {meeting: call, within: 10d, offer: 3, waiting_list: true}
+    ask: Which time?
+    outcomes: {booked: booked, none_fit: bye, unavailable: bye}
+  booked: {say: It is booked., end: booked}
+  bye: {say: Until then., end: paused}
+";
 
 /// One rep with two times: Tuesday at nine and at half past nine, in Madrid; a test begins on Monday at ten.
 async fn app() -> TestApp {
@@ -17,6 +36,7 @@ meetings:
     let file = folder.path().join("team.yaml");
     std::fs::write(&file, text).expect("written");
     std::fs::create_dir(folder.path().join("flows")).expect("a folder");
+    std::fs::write(folder.path().join("flows/times.yaml"), FLOW).expect("written");
     TestApp::start_with(|settings| {
         for key in ["per_minute", "burst", "slots_per_minute", "slots_burst"] {
             set(settings, "bookings", key, 1_000_000);
@@ -95,6 +115,52 @@ async fn whoever_found_nothing_is_told_once_when_a_time_opens_first_come_first()
     app.later(2 * HOUR_MS).await;
     app.run_jobs().await;
     assert_eq!(told(&app).await.len(), 3, "nobody is told twice");
+}
+
+/// Opens the chat, gives an address and comes to the times; the widget that did.
+async fn in_chat(app: &TestApp, email: &str) -> Widget {
+    let mut widget = Widget::open(app, None, Some("times")).await;
+    widget.text(email).await;
+    widget
+}
+
+#[tokio::test]
+async fn the_chat_offers_to_tell_whoever_finds_nothing_and_whoever_finds_nothing_that_fits() {
+    let app = app().await;
+    // Both times are free, and none fits.
+    let mut nikki = in_chat(&app, "nikki@acme.example").await;
+    let question = nikki.question();
+    nikki.say(json!({ "type": "slot", "question": question, "none_fit": true })).await;
+    let question = nikki.question();
+    assert!(question.ends_with(".wait"), "{question}");
+    nikki.say(json!({ "type": "choice", "question": question, "choice": "yes" })).await;
+    app.run_jobs().await;
+    assert_eq!(app.count("opening_wishes").await, 1);
+    assert!(opened(&app).await.is_empty(), "the times that did not fit are no news");
+    // Nothing is free: the other one waits for any.
+    let first = book(&app, "09:00", "paul").await;
+    book(&app, "09:30", "rosa").await;
+    let mut tom = in_chat(&app, "tom@acme.example").await;
+    let question = tom.question();
+    assert!(question.ends_with(".wait"), "{question}");
+    tom.say(json!({ "type": "choice", "question": question, "choice": "yes" })).await;
+    app.client.submit(&format!("{first}/cancel"), &[]).await.expect(303);
+    for _ in 0..3 {
+        app.run_jobs().await;
+    }
+    let told = opened(&app).await;
+    assert!(told.len() == 1 && told[0].contains("tom@"), "{told:?}");
+    // A week later there are other times, and they are news to her.
+    app.later(5 * DAY_MS + 2 * HOUR_MS).await;
+    app.run_jobs().await;
+    let told = opened(&app).await;
+    assert!(told.len() == 2 && told[1].contains("nikki@"), "{told:?}");
+}
+
+/// Who was told that a time is free.
+async fn opened(app: &TestApp) -> Vec<String> {
+    let rows = app.rows("select recipient from mails where template = 'booking_opening' order by id").await;
+    rows.iter().map(|row| row.get("recipient").expect("a text")).collect()
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use embudo::base::language::Language;
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use embudo::events::{self, Event};
 use embudo::jobs;
-use embudo::jobs::queue::{self, End, Which};
+use embudo::jobs::queue::{self, End, Reason, Which};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -78,6 +78,10 @@ async fn lines_for(app: &TestApp, hook: &str, count: usize) {
         queue::enqueue(&mut tx, "notify", &key, &work, app.now(), app.now()).await.expect("put in");
     }
     tx.commit().await.expect("commits");
+}
+
+fn dead(said: &str) -> End {
+    End::Dead(Reason { code: "refused", said: said.to_owned() })
 }
 
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -152,6 +156,54 @@ async fn what_failed_while_the_clock_was_ahead_does_not_wait_until_it_is_there_a
     hook.stop().await;
 }
 
+#[tokio::test]
+async fn a_job_of_a_process_that_died_is_taken_up_whichever_way_the_clock_was_set_since() {
+    for step in [-HOUR_MS, HOUR_MS, DAY_MS] {
+        let hook = Hook::start().await;
+        let (app, _folder) =
+            app(&format!("hooks:\n  - {{name: chat, url: \"{}\", on: []}}\n", hook.url)).await;
+        lines_for(&app, "chat", 1).await;
+        let wanted = [("hook:chat".to_owned(), 5)];
+        let db = &app.app.stores.db;
+        let held = queue::claim(db, "whoever died", &wanted, app.now()).await.expect("claimed");
+        assert_eq!(held.len(), 1);
+        app.clock.set_by(step);
+        let (_stop, stopped) = watch::channel(false);
+        let running = tokio::spawn(jobs::run(app.app.worker(), stopped));
+        let mut waited = 0;
+        while hook.calls().is_empty() && waited < 10 * MINUTE_MS {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            app.clock.advance(10 * SECOND_MS);
+            waited += 10 * SECOND_MS;
+        }
+        running.abort();
+        assert_eq!(hook.calls().len(), 1, "step {step}: after {waited} ms");
+        let mut tx = db.begin().await.expect("begins");
+        let is_ours = queue::finish(&mut tx, &held[0], &dead("too late"), app.now()).await.expect("noted");
+        assert!(!is_ours, "whoever died cannot overwrite what became of it");
+        drop(tx);
+        hook.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_somebody_holds_on_to_is_nobody_elses_though_it_ends_later_than_it_can() {
+    let (app, _folder) = app("hooks: []\n").await;
+    lines_for(&app, "chat", 1).await;
+    let (db, wanted) = (&app.app.stores.db, [("hook:chat".to_owned(), 5)]);
+    // By a clock that is an hour ahead.
+    let ahead = app.now().plus_ms(HOUR_MS);
+    let held = queue::claim(db, "ahead", &wanted, ahead).await.expect("claimed");
+    assert!(held.is_empty() || queue::due_targets(&mut db.read(), app.now()).await.expect("read").is_empty());
+    let seen = queue::strange(&mut db.read(), app.now()).await.expect("read");
+    assert_eq!(seen.len(), 1);
+    queue::renew(db, &held[0], ahead.plus_ms(30 * SECOND_MS)).await.expect("renewed");
+    assert!(!queue::set_free(db, &seen[0], app.now()).await.expect("noted"), "she has held on to it since");
+    let seen = queue::strange(&mut db.read(), app.now()).await.expect("read");
+    assert!(queue::set_free(db, &seen[0], app.now()).await.expect("noted"));
+    assert_eq!(queue::due_targets(&mut db.read(), app.now()).await.expect("read"), ["hook:chat"]);
+}
+
 /// Waits until a failure is noted.
 async fn until_failed(app: &TestApp) {
     let begun = Instant::now();
@@ -184,9 +236,9 @@ async fn whoever_is_late_cannot_overwrite_what_a_later_claim_has_done() {
         tx.commit().await.expect("commits");
         is_ours
     };
-    assert!(!finish(&first[0], End::Dead("too late".to_owned())).await);
+    assert!(!finish(&first[0], dead("too late")).await);
     assert!(finish(&second[0], End::Done).await);
-    assert!(!finish(&first[0], End::Dead("even later".to_owned())).await);
+    assert!(!finish(&first[0], dead("even later")).await);
     let rows = app.rows("select state from jobs").await;
     assert_eq!(rows[0].get::<String>("state").expect("a state"), "done");
 }
@@ -266,6 +318,47 @@ async fn what_was_given_up_is_shown_with_its_reason_and_goes_out_when_it_is_trie
 }
 
 #[tokio::test]
+async fn the_console_says_what_was_given_up_where_it_went_and_why_and_keeps_the_answer_behind_it() {
+    let hook = Hook::start().await;
+    hook.answer(404);
+    let (app, _folder) = app(&format!(
+        "hooks:\n  - {{name: chat, url: \"{0}\", on: [bookings]}}\n  - {{name: crm, kind: webhook, url: \"{0}\", \
+         secrets: [{NEW}], on: [booking_confirmed]}}\n",
+        hook.url
+    ))
+    .await;
+    book(&app).await;
+    app.run_jobs().await;
+    let admin = crate::console::agent(&app, Role::Admin).await;
+    let page = admin.sees("/console/outbox").await;
+    for part in [
+        "A call is booked",
+        "Slack or Mattermost",
+        "Fact booking_confirmed",
+        "Signed webhook",
+        "The other side refused it.",
+        "<details class=\"small\"><summary>What the other side said</summary>",
+        "404",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // Programs get the word and the sentence.
+    let listed = api(&app).get("/api/v1/outbox").await.expect_json(200);
+    let jobs = listed["jobs"].as_array().expect("a list").clone();
+    let chat = jobs.iter().find(|job| job["target"] == "hook:chat").expect("the line");
+    assert_eq!((&chat["state"], &chat["code"]), (&json!("dead"), &json!("refused")));
+    assert!(chat["why"].as_str().is_some_and(|why| why.contains("404")), "{chat}");
+    crate::console::hire(&app, "luz@faro.example", Role::Admin, Language::Es).await;
+    let luz = crate::console::log_in(&app, "luz@faro.example").await;
+    let page = luz.sees("/console/outbox").await;
+    assert!(
+        page.contains("Hay una llamada reservada") && page.contains("El otro lado lo rechazó."),
+        "{page}"
+    );
+    hook.stop().await;
+}
+
+#[tokio::test]
 async fn a_range_of_what_was_given_up_is_tried_again_by_target() {
     let (app, _folder) = app("hooks: []\n").await;
     let db = &app.app.stores.db;
@@ -273,7 +366,7 @@ async fn a_range_of_what_was_given_up_is_tried_again_by_target() {
         lines_for(&app, hook, 2).await;
         for job in queue::claim(db, "w", &[(format!("hook:{hook}"), 5)], app.now()).await.expect("claimed") {
             let mut tx = db.begin().await.expect("begins");
-            queue::finish(&mut tx, &job, &End::Dead("no".to_owned()), app.now()).await.expect("noted");
+            queue::finish(&mut tx, &job, &dead("no"), app.now()).await.expect("noted");
             tx.commit().await.expect("commits");
         }
         app.clock.advance(MINUTE_MS);

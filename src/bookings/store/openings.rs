@@ -1,5 +1,7 @@
 //! Who waits for a time to be free at all.
 
+use std::collections::BTreeSet;
+
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::bookings::openings::Wish;
@@ -11,10 +13,10 @@ use crate::{params, sql};
 pub async fn ask(tx: &mut Tx, wish: &Wish, stands_since: Timestamp) -> Result<()> {
     tx.execute(
         sql!(
-            "insert into opening_wishes (meeting, contact_id, time_zone, language, created_at)
-             values ($1, $2, $3, $4, $5)
+            "insert into opening_wishes (meeting, contact_id, time_zone, language, created_at, unfit)
+             values ($1, $2, $3, $4, $5, $7)
              on conflict (meeting, contact_id) do update
-             set time_zone = excluded.time_zone, language = excluded.language,
+             set time_zone = excluded.time_zone, language = excluded.language, unfit = excluded.unfit,
                  created_at = case
                      when opening_wishes.told_at is null and opening_wishes.created_at > $6
                          then opening_wishes.created_at
@@ -28,6 +30,7 @@ pub async fn ask(tx: &mut Tx, wish: &Wish, stands_since: Timestamp) -> Result<()
             wish.language.code(),
             wish.since,
             stands_since,
+            (!wish.unfit.is_empty()).then(|| serde_json::json!(wish.unfit).to_string()),
         ],
     )
     .await?;
@@ -38,7 +41,7 @@ pub async fn find(q: &mut impl Queries, meeting: &str, contact: ContactId) -> Re
     let row = q
         .query_opt(
             sql!(
-                "select meeting, contact_id, time_zone, language, created_at
+                "select meeting, contact_id, time_zone, language, created_at, unfit
                  from opening_wishes
                  where meeting = $1 and contact_id = $2"
             ),
@@ -53,7 +56,7 @@ pub async fn waiting(q: &mut impl Queries, meeting: &str, since: Timestamp) -> R
     let rows = q
         .query(
             sql!(
-                "select meeting, contact_id, time_zone, language, created_at
+                "select meeting, contact_id, time_zone, language, created_at, unfit
                  from opening_wishes
                  where meeting = $1 and told_at is null and created_at > $2
                  order by created_at, contact_id"
@@ -99,5 +102,9 @@ fn wish(row: &Row) -> Result<Wish> {
         time_zone: row.get("time_zone")?,
         language: row.get("language")?,
         since: row.get("created_at")?,
+        unfit: match row.get::<Option<String>>("unfit")? {
+            Some(_) => row.json("unfit")?,
+            None => BTreeSet::new(),
+        },
     })
 }

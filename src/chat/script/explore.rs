@@ -247,7 +247,7 @@ fn moves(play: &Rehearsal<'_>) -> Vec<(String, Step)> {
     let question = play.open_question();
     match &play.state.phase {
         Phase::Ended | Phase::Answer => return moves,
-        Phase::Asking | Phase::Form { .. } | Phase::Email => {
+        Phase::Asking | Phase::Form { .. } | Phase::Email | Phase::Waitlist { .. } => {
             for (label, input) in answers(play, &question) {
                 can(&label, input);
             }

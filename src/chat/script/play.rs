@@ -389,6 +389,7 @@ fn effect_word(effect: &Effect) -> String {
         Effect::Split { step, arm } => format!("split/{step}/{arm}"),
         Effect::OfferSlots { meeting, .. } => format!("slots/{meeting}"),
         Effect::Book { meeting, .. } => format!("book/{meeting}"),
+        Effect::WaitForTime { meeting, .. } => format!("wait/{meeting}"),
         Effect::Do { action, .. } => format!("do/{action}"),
     }
 }
@@ -402,6 +403,7 @@ fn particulars(effect: &Effect) -> Vec<(String, String)> {
         Effect::Book { starts_at, .. } => vec![("starts_at".to_owned(), starts_at.to_string())],
         Effect::Handoff { .. }
         | Effect::WithdrawHandoff
+        | Effect::WaitForTime { .. }
         | Effect::SendCode
         | Effect::CheckCode { .. }
         | Effect::Split { .. }

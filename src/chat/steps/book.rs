@@ -1,4 +1,5 @@
-//! `book`: offers free times and books the one that is picked. Asks for an e-mail address first where none is known.
+//! `book`: offers free times and books the one that is picked. Asks for an e-mail address first where none is known. Whoever
+//! finds nothing can have herself written to when a time is free (`waiting_list: true`).
 
 use crate::base::time::Timestamp;
 use crate::base::yaml::{Map, Spanned, View};
@@ -18,8 +19,14 @@ pub struct Book {
     pub meeting: Spanned<String>,
     pub within_ms: i64,
     pub offer: usize,
+    /// Whether somebody for whom nothing is free, or nothing fits, is offered the list of those who wait.
+    pub waiting_list: bool,
     pub ask: Words,
 }
+
+/// The answers to whether she wants to wait, by their ids.
+const YES: &str = "yes";
+const NO: &str = "no";
 
 impl Book {
     pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Book> {
@@ -29,9 +36,10 @@ impl Book {
         let offer = book.optional("offer").and_then(|v| {
             v.parsed("a number from 1 to 12", |t| t.parse().ok().filter(|n| (1..=12).contains(n)))
         });
+        let waiting_list = book.optional("waiting_list").and_then(View::bool).unwrap_or(false);
         book.finish();
         let ask = words(id, "ask", map, load);
-        Some(Book { meeting: meeting?, within_ms, offer: offer.unwrap_or(3), ask: ask? })
+        Some(Book { meeting: meeting?, within_ms, offer: offer.unwrap_or(3), waiting_list, ask: ask? })
     }
 
     pub fn enter(&self, step: &Step, run: &mut Run<'_>) -> After {
@@ -82,10 +90,17 @@ impl Book {
                 let text = run.render(&self.ask);
                 Ok(self.offer(step, text, slots.clone(), *more, run))
             }
-            (Phase::Answer, Input::Slots { .. } | Input::NoSlots) if run.state.looked_on => {
-                Ok(After::Outcome(Outcome::NoneFit))
+            (Phase::Answer, Input::Slots { .. } | Input::NoSlots) => {
+                let looked = run.state.looked_on;
+                Ok(self.nothing(step, looked, run))
             }
-            (Phase::Answer, Input::Slots { .. } | Input::NoSlots) => Ok(After::Outcome(Outcome::Unavailable)),
+            // She is on the list, or could not be put there: the flow goes on as it would have.
+            (Phase::Waitlist { looked }, Input::Done) => {
+                run.phrase(Phrase::WillTell);
+                Ok(After::Outcome(without_time(looked)))
+            }
+            (Phase::Waitlist { looked }, Input::Failed) => Ok(After::Outcome(without_time(looked))),
+            (Phase::Waitlist { looked }, Input::Said(said)) => self.hear_wish(step, looked, said, run),
             (Phase::Answer, Input::SlotTaken { alternatives } | Input::NotBooked { alternatives }) => {
                 if alternatives.is_empty() {
                     return Ok(After::Outcome(Outcome::Unavailable));
@@ -116,7 +131,7 @@ impl Book {
                     _ => {
                         run.visitor(picked(step, None, run));
                         if !more {
-                            return Ok(After::Outcome(Outcome::NoneFit));
+                            return Ok(self.nothing(step, true, run));
                         }
                         // “Other times” is answered with many at once, to choose a day from.
                         run.state.looked_on = true;
@@ -139,6 +154,76 @@ impl Book {
             }
             _ => Err(Refused::NotNow),
         }
+    }
+
+    /// Nothing is free, or (`looked`) nothing of it fits: she is asked whether she wants to be told, where the flow says so.
+    fn nothing(&self, step: &Step, looked: bool, run: &mut Run<'_>) -> After {
+        if !self.waiting_list || !run.has_email() {
+            return After::Outcome(without_time(looked));
+        }
+        run.state.phase = Phase::Waitlist { looked };
+        run.state.retries = 0;
+        run.patience(step);
+        let language = run.world.reader.language;
+        let phrase = if looked { Phrase::WaitForOther } else { Phrase::WaitForAny };
+        let choice = |id: &str, phrase: Phrase| body::Choice {
+            id: id.to_owned(),
+            label: phrase.text(language).to_owned(),
+            image: None,
+            alt: None,
+        };
+        let choices = vec![choice(YES, Phrase::WaitYes), choice(NO, Phrase::WaitNo)];
+        run.bot(Body::Ask {
+            question: wish_question(step),
+            text: phrase.text(language).to_owned(),
+            input: body::Input::Choice { choices },
+            progress: None,
+            typing_ms: None,
+        });
+        After::Stay
+    }
+
+    /// Whether she wants to wait; typed words that are no answer are kept for whoever reads them.
+    fn hear_wish(&self, step: &Step, looked: bool, said: &Said, run: &mut Run<'_>) -> Result<After, Refused> {
+        let question = wish_question(step);
+        run.for_question(said, &question)?;
+        let language = run.world.reader.language;
+        let is = |word: &str, id: &str, number: &str, phrase: Phrase| {
+            let word = word.trim().to_lowercase();
+            word == id || word == number || word == phrase.text(language).to_lowercase()
+        };
+        let wants = match said {
+            Said::Choice { choice: word, .. }
+            | Said::Text { text: word }
+            | Said::Answer { value: word, .. } => match word {
+                word if is(word, YES, "1", Phrase::WaitYes) => Some(true),
+                word if is(word, NO, "2", Phrase::WaitNo) => Some(false),
+                _ if matches!(said, Said::Choice { .. }) => return Err(Refused::QuestionOver),
+                _ => None,
+            },
+            Said::Slot { .. } | Said::HumanRequested | Said::StopRequested => None,
+        };
+        let Some(wants) = wants else {
+            run.echo(said)?;
+            run.overheard(said);
+            run.state.retries = run.state.retries.saturating_add(1);
+            if run.state.retries > run.flow.retries(step) {
+                return Ok(After::Outcome(without_time(looked)));
+            }
+            let text = Phrase::PickOne.text(language).to_owned();
+            run.bot(Body::Invalid { question, text });
+            run.patience(step);
+            return Ok(After::Stay);
+        };
+        let (id, phrase) = if wants { (YES, Phrase::WaitYes) } else { (NO, Phrase::WaitNo) };
+        let label = phrase.text(language).to_owned();
+        run.visitor(Body::Choice { question, choice: id.to_owned(), label });
+        if !wants {
+            return Ok(After::Outcome(without_time(looked)));
+        }
+        run.state.deadline = None;
+        run.effects.push(Effect::WaitForTime { meeting: self.meeting.value.clone(), looked });
+        Ok(After::Stay)
     }
 
     fn hear_email(&self, step: &Step, question: &str, said: &Said, run: &mut Run<'_>) -> After {
@@ -166,6 +251,15 @@ impl Book {
             }
         }
     }
+}
+
+/// How the step ends where no time was found: none that fits, or none at all.
+fn without_time(looked: bool) -> Outcome {
+    if looked { Outcome::NoneFit } else { Outcome::Unavailable }
+}
+
+fn wish_question(step: &Step) -> String {
+    format!("{}.wait", step.id)
 }
 
 fn email_question(step: &Step) -> String {

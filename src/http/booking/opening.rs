@@ -1,6 +1,8 @@
 //! `POST /book/{meeting}/wait`: somebody found no free time, and wants to be told when one opens. She is written to once, and
 //! then only about that; nothing that was typed is repeated, for the address may be anybody's.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -90,6 +92,7 @@ async fn noted(
         time_zone: zone.to_owned(),
         language: look.language,
         since: now,
+        unfit: BTreeSet::new(),
     };
     openings::ask(&mut tx, &wish).await?;
     let props = json!({ "meeting": meeting.id });

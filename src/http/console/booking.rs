@@ -16,15 +16,17 @@ use crate::base::email::Email;
 use crate::base::ids::{BookingId, ContactId};
 use crate::base::time::{DAY_MS, Timestamp, zone};
 use crate::bookings::by_team::{self, Made, Seen};
+use crate::bookings::questions::PHONE;
 use crate::bookings::slots::{Slot, Span};
 use crate::bookings::team::{Meeting, Rep};
 use crate::bookings::wall::{self, Edge};
 use crate::bookings::{self, Booking, Desk, Error, State};
 use crate::contacts::{self, Contact};
 use crate::http::error::Problem;
+use crate::notify::undelivered;
 use crate::notify::why::why;
 use crate::privacy::audit::{self, Act, By};
-use crate::storage::db::Tx;
+use crate::storage::db::{Reads, Tx};
 
 /// How many days of free times are offered at once.
 const OFFERED_DAYS: i64 = 14;
@@ -122,6 +124,18 @@ async fn page(reader: &Reader, booking: &Booking, refusal: Refusal) -> Result<Ht
     let name = |id: &str| app.team.rep(id).map_or(id, |rep| rep.name.as_str()).to_owned();
     let title = meeting.map_or(booking.meeting.as_str(), |meeting| meeting.title.get(language));
     let reason = booking.assignment.as_ref();
+    let undelivered: Vec<Json> = undelivered::of_call(reads, booking.id)
+        .await?
+        .into_iter()
+        .map(|mail| {
+            let what = app.desk.wording.title(&mail.template, language);
+            json!({ "what": what, "to": mail.recipient, "how": mail.how, "said": mail.said, "at": mail.at })
+        })
+        .collect();
+    let phone = match &contact {
+        Some(contact) if !undelivered.is_empty() => phone_of(reads, booking, contact).await?,
+        _ => None,
+    };
     let body = json!({
         "call": {
             "id": booking.id, "sequence": booking.sequence, "state": booking.state, "outcome": booking.outcome,
@@ -133,6 +147,8 @@ async fn page(reader: &Reader, booking: &Booking, refusal: Refusal) -> Result<Ht
         "contact": contact.as_ref().map(|contact| json!({ "id": contact.id, "name": contact.display_name() })),
         "answers": answers.into_iter().map(|(ask, said)| json!({ "ask": ask, "said": said })).collect::<Vec<_>>(),
         "why": reason.map(|reason| why(&app.templates, &app.team, reason, language).text),
+        "undelivered": undelivered,
+        "phone": phone,
         "may_change": may_change,
         "days": days,
         "takers": takers.iter().map(|rep| json!({ "id": rep.id, "name": rep.name })).collect::<Vec<_>>(),
@@ -140,6 +156,20 @@ async fn page(reader: &Reader, booking: &Booking, refusal: Refusal) -> Result<Ht
         "alternatives": refusal.alternatives,
     });
     reader.page_with(refusal.status(), "console/booking", body).await
+}
+
+/// The number to ring: the one that was left for this call, else the contact's.
+async fn phone_of(
+    reads: &mut Reads<'_>,
+    booking: &Booking,
+    contact: &Contact,
+) -> Result<Option<String>, Problem> {
+    if let Some(phone) = booking.answers.get(PHONE) {
+        return Ok(Some(phone.to_owned()));
+    }
+    let fields = contacts::fields(reads, contact.id).await?;
+    let known = fields.into_iter().find(|field| field.name == PHONE && !field.is_suggestion);
+    Ok(known.map(|field| field.value))
 }
 
 /// Midnight of the day that the address names.

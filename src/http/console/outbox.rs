@@ -14,7 +14,7 @@ use crate::jobs::queue::{self, Which};
 use crate::notify;
 use crate::privacy::audit;
 use crate::reports::Extent;
-use crate::reports::outbox::{self, Letter, PAGE, Target};
+use crate::reports::outbox::{self, Letter, PAGE, Queued, Target};
 
 /// A mail brings its own styles and must do nothing else: no script, no form, no request but for its pictures.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; sandbox allow-popups allow-popups-to-escape-sandbox; \
@@ -25,18 +25,14 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     let page = reader.asked_page();
     let (mails, total) = outbox::list(&mut reader.app.stores.db.read(), page).await?;
     let extent = Extent::of(page, PAGE, mails.len(), total);
-    let mut queue = outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?;
-    for job in &mut queue {
-        if job.target == "mail" {
-            job.what = reader.app.desk.wording.title(&job.what, reader.account.language);
-        }
-    }
+    let queue = outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?;
     let asked = reader.asked("queue");
     let of = |name: &str, states: &[&str]| {
         let mut jobs: Vec<_> = queue.iter().filter(|job| states.contains(&job.state)).collect();
         let count = jobs.len();
         let is_whole = count <= FIRST || asked.as_deref() == Some(name);
         jobs.truncate(if is_whole { count } else { FIRST });
+        let jobs: Vec<Json> = jobs.into_iter().map(|job| told(&reader, job)).collect();
         let all = (!is_whole).then(|| address(PATH, &[("queue", Some(name.to_owned()))]));
         json!({ "name": name, "count": count, "jobs": jobs, "all": all })
     };
@@ -54,6 +50,38 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
         "pages": pages(extent, |page| address("/console/outbox", &[("page", Some(page.to_string()))])),
     });
     reader.page("console/outbox", body).await
+}
+
+/// A job as people read it: what it is, where it goes, and why it is not out.
+fn told(reader: &Reader, job: &Queued) -> Json {
+    let desk = &reader.app.desk;
+    let language = reader.account.language;
+    let text = |key: &str, values: &[(&str, String)]| {
+        desk.templates.texts().get(language, &format!("console.{key}"), values)
+    };
+    let (channel, name) = job.target.split_once(':').unwrap_or((&job.target, ""));
+    let what = match channel {
+        "mail" => Some(desk.wording.title(&job.what, language)),
+        "webhook" => text("outbox.fact", &[("kind", job.what.clone())]),
+        "crm" => text(&format!("crm.what_{}", job.what), &[]),
+        "calendar" => text("outbox.call_in_calendar", &[]),
+        "" => text("outbox.target_facts", &[]),
+        _ => text(&format!("outbox.line.{}", job.what), &[]),
+    };
+    let place = match (channel, desk.rules.hook(name)) {
+        ("hook" | "webhook", Some(hook)) => text(&format!("outbox.hook_{}", hook.way.word()), &[]),
+        ("hook" | "webhook", None) => text("outbox.target_gone", &[]),
+        ("", _) => None,
+        _ => text(&format!("outbox.target_{channel}"), &[]),
+    };
+    let code = job.code.as_deref();
+    let mut told = json!(job);
+    told["what"] = json!(what.unwrap_or_else(|| job.what.clone()));
+    told["goes_to"] = json!(place);
+    told["reason"] = json!(code.and_then(|code| text(&format!("outbox.reason.{code}"), &[])));
+    // Whatever failed, somebody answered for it, in words that an engineer may need.
+    told["has_answer"] = json!(matches!(job.state, "failing" | "dead"));
+    told
 }
 
 /// The page itself.

@@ -16,7 +16,7 @@ use crate::bookings::slots::Span;
 use crate::bookings::team::Rep;
 use crate::bookings::{self, Booking, State};
 use crate::notify::outbound::{Call, Trouble};
-use crate::notify::{Desk, Error, Sent};
+use crate::notify::{Desk, Error, Sent, Why};
 
 /// Bytes of a calendar.
 const MOST_BYTES: usize = 10 * 1024 * 1024;
@@ -34,7 +34,7 @@ type Fault = (&'static str, String);
 pub(in crate::notify) async fn read(desk: &Desk, id: CalendarId, now: Timestamp) -> Result<Sent, Error> {
     let db = &desk.stores.db;
     let Some(calendar) = calendars::find(&mut db.read(), id).await? else {
-        return Ok(Sent::Superseded("the calendar is not connected any more"));
+        return Ok(Sent::Superseded(Why::CALENDAR_GONE));
     };
     let said = said(desk, &calendar, now).await;
     let mut tx = db.begin().await?;
@@ -53,7 +53,7 @@ pub(in crate::notify) async fn read(desk: &Desk, id: CalendarId, now: Timestamp)
     tx.commit().await?;
     let every_ms = i64::from(desk.calendars.every_minutes.max(1)) * MINUTE_MS;
     let until = read.map_or(now, |read| read.next_at(every_ms, now));
-    Ok(Sent::Waits { until, why: "it is read again then" })
+    Ok(Sent::Waits { until, why: Why::READ_AGAIN })
 }
 
 async fn said(desk: &Desk, calendar: &Calendar, now: Timestamp) -> Result<Said, Fault> {
@@ -190,7 +190,7 @@ impl Door {
 pub(in crate::notify) async fn write(desk: &Desk, id: BookingId, now: Timestamp) -> Result<Sent, Error> {
     for _ in 0..TRIES {
         let Some(booking) = call(desk, id).await? else {
-            return Ok(Sent::Superseded("the call is not there any more"));
+            return Ok(Sent::Superseded(Why::CALL_GONE));
         };
         settle(desk, &booking, now).await?;
         let is_same = |after: Booking| {

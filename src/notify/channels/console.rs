@@ -17,6 +17,7 @@ pub const KINDS: &[&str] = &[
     "booking_cancelled_by_us",
     "booking_confirmed",
     "booking_given_away",
+    "booking_mail_failed",
     "booking_moved_by_us",
     "booking_passed_on",
     "booking_rescheduled",

@@ -11,7 +11,7 @@ use super::plain::one_line;
 use crate::base::ids::PushDeviceId;
 use crate::base::language::Language;
 use crate::base::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
-use crate::notify::{Desk, Error, Sent, push, quiet_until, store};
+use crate::notify::{Desk, Error, Sent, Why, push, quiet_until, store};
 
 /// Letters of a title or a line.
 const LINE_MOST: usize = 200;
@@ -51,7 +51,7 @@ pub(in crate::notify) async fn send(
     let db = &desk.stores.db;
     let known = push::find(&mut db.read(), &desk.keys, device).await?;
     let Some((account, subscription)) = known else {
-        return Ok(Sent::Superseded("the browser wants no more notices"));
+        return Ok(Sent::Superseded(Why::BROWSER_REFUSES));
     };
     let good_until = good_until(notice, planned_at);
     // What would come too late if it waited is told at night, too: a call that begins then.
@@ -59,11 +59,11 @@ pub(in crate::notify) async fn send(
         && let Some(until) = quiet_until(desk, account, &notice.kind, now).await?
         && until < good_until
     {
-        return Ok(Sent::Waits { until, why: "quiet hours" });
+        return Ok(Sent::Waits { until, why: Why::QUIET });
     }
     let left_ms = good_until.since_ms(now);
     if left_ms <= 0 {
-        return Ok(Sent::Superseded("it would come too late; the console says it"));
+        return Ok(Sent::Superseded(Why::TOO_LATE));
     }
     let language = store::language_of(&mut db.read(), account).await?;
     let (title, body) = said(desk, notice, language);
@@ -87,7 +87,7 @@ pub(in crate::notify) async fn send(
     let answer = desk.outbound.post(endpoint, &headers, sealed).await?;
     if matches!(answer.status, 404 | 410) {
         push::forget(db, device).await?;
-        return Ok(Sent::Superseded("the browser is not subscribed any more"));
+        return Ok(Sent::Superseded(Why::BROWSER_GONE));
     }
     answer.accepted()?;
     push::told(db, device, now).await?;

@@ -12,6 +12,7 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use crate::base::email::Email;
+use crate::base::ids::BookingId;
 use crate::base::time::Timestamp;
 use crate::config;
 use crate::notify::dkim::Dkim;
@@ -153,14 +154,15 @@ macro_rules! text_header {
 text_header!(ListUnsubscribe, "List-Unsubscribe");
 text_header!(ListUnsubscribePost, "List-Unsubscribe-Post");
 
-/// Sends a mail and keeps what was sent. The same `id` always makes the same `Message-ID`.
+/// Sends a mail and keeps what was sent, with the call that its reader has to hear of by it. The same `id` always makes the
+/// same `Message-ID`.
 ///
 /// # Errors
 /// [`Error`] by what the server answered.
 pub(in crate::notify) async fn send(
     desk: &Desk,
     id: &str,
-    ready: &Ready,
+    (ready, call): (&Ready, Option<BookingId>),
     now: Timestamp,
 ) -> Result<(), Error> {
     let message_id = format!("<{id}@{}>", desk.from.domain());
@@ -190,7 +192,7 @@ pub(in crate::notify) async fn send(
         Some(secret) if transport == "smtp" || ready.is_hidden => &without(ready, secret),
         _ => ready,
     };
-    store::keep_letter(&desk.stores.db, id, &message_id, kept, transport, now).await?;
+    store::keep_letter(&desk.stores.db, id, &message_id, (kept, call), transport, now).await?;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::base::secret::Secret;
 use crate::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::events::Event;
 use crate::notify::hooks::{Hook, Way};
-use crate::notify::{Desk, Error, Outbound, Sent, store};
+use crate::notify::{Desk, Error, Outbound, Sent, Why, store};
 use crate::{bookings, contacts, events};
 
 /// After a try that was not taken: how long until the next one. Three days in all.
@@ -100,6 +100,7 @@ pub const KINDS: &[&str] = &[
     "bant_completed",
     "booking_cancelled",
     "booking_confirmed",
+    "booking_mail_failed",
     "booking_outcome_set",
     "booking_rescheduled",
     "contacts_merged",
@@ -156,7 +157,7 @@ pub(in crate::notify) async fn send(
     now: Timestamp,
 ) -> Result<Sent, Error> {
     let Some(hook) = desk.rules.hook(name) else {
-        return Ok(Sent::Superseded("the hook was taken out of notify.yaml"));
+        return Ok(Sent::Superseded(Why::HOOK_GONE));
     };
     let known = store::endpoint(&mut desk.stores.db.read(), name).await?;
     if known.is_some_and(|endpoint| endpoint.disabled_at.is_some()) {
@@ -240,7 +241,8 @@ async fn body_of(desk: &Desk, hook: &Hook, told: &Told) -> Result<Json, Error> {
             Event::BookingConfirmed { booking, .. }
             | Event::BookingRescheduled { booking, .. }
             | Event::BookingCancelled { booking, .. }
-            | Event::BookingOutcomeSet { booking, .. } => Some(*booking),
+            | Event::BookingOutcomeSet { booking, .. }
+            | Event::BookingMailFailed { booking, .. } => Some(*booking),
             _ => None,
         };
         if let Some(booking) = booking {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::store::{self, Posted};
+use super::undelivered::{self, Failed, How};
 use super::{Desk, Error};
 use crate::base::email::Email;
 use crate::base::signing::Keys;
@@ -181,11 +182,35 @@ async fn note(
         return Ok(Heard::Known);
     }
     tell(tx, about.contact, told, now).await?;
+    if told != Told::Complaint
+        && let Some(booking) = about.booking
+    {
+        let failed =
+            Failed { booking, sequence: None, template: &about.template, how: How::Bounced, said: detail };
+        undelivered::note(tx, &failed, Some(&about.recipient), now).await?;
+    }
+    if told == Told::HardBounce {
+        calls_ahead(tx, &about.recipient, detail, now).await?;
+    }
     Ok(match told {
         Told::HardBounce => Heard::HardBounce,
         Told::SoftBounce => Heard::SoftBounce,
         Told::Complaint => Heard::Complaint,
     })
+}
+
+/// A mailbox that is not there has no mail about any call.
+async fn calls_ahead(
+    tx: &mut Tx,
+    address: &Email,
+    detail: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    for (booking, template) in store::calls_told_to(tx, address, now).await? {
+        let failed = Failed { booking, sequence: None, template: &template, how: How::Bounced, said: detail };
+        undelivered::note(tx, &failed, Some(address), now).await?;
+    }
+    Ok(())
 }
 
 /// What the timeline shows of it.
@@ -229,6 +254,25 @@ pub async fn take_report(
     if is_news {
         let contact = contacts::find_by_email(&mut tx, &report.address).await?.map(|contact| contact.id);
         tell(&mut tx, contact, report.told, now).await?;
+        let detail = report.detail.as_deref();
+        match report.told {
+            Told::HardBounce => calls_ahead(&mut tx, &report.address, detail, now).await?,
+            // Which mail it was a provider does not say in our words: the last one that went there.
+            Told::SoftBounce => {
+                let last = store::last_posted_to(&mut tx, &report.address).await?;
+                if let Some((booking, last)) = last.and_then(|last| Some((last.booking?, last))) {
+                    let failed = Failed {
+                        booking,
+                        sequence: None,
+                        template: &last.template,
+                        how: How::Bounced,
+                        said: detail,
+                    };
+                    undelivered::note(&mut tx, &failed, Some(&report.address), now).await?;
+                }
+            }
+            Told::Complaint => {}
+        }
     }
     tx.commit().await?;
     Ok(is_news)

@@ -7,7 +7,7 @@ use super::{Draft, Mail};
 use crate::accounts::passwords::{self, INVITATION_MS, RESET_MS};
 use crate::base::ids::AccountId;
 use crate::base::time::{MINUTE_MS, Timestamp};
-use crate::notify::{Desk, Error};
+use crate::notify::{Desk, Error, Why};
 
 /// Come in: whoever was invited and has not come yet.
 pub(super) async fn invitation(
@@ -47,7 +47,7 @@ async fn link(
     // The address may have been nobody's: it is asked for all the same, so that nobody learns it by asking.
     let Some(colleague) = colleague(&mut q, account).await? else { return Ok(Draft::CHANGED) };
     if expires <= now {
-        return Ok(Draft::Unwanted("the link in it would have run out"));
+        return Ok(Draft::Unwanted(Why::LINK_OVER));
     }
     let token = passwords::link(&mut q, &desk.keys, account, asked_at, expires).await.map_err(unwritable)?;
     let Some(token) = token else { return Ok(Draft::CHANGED) };

@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Draft, Kind, Mail, Reader, Ready, context, ready};
-use crate::base::ids::{BookingId, ContactId, EarlierId};
+use super::{Draft, Kind, Mail, Reader, Ready, context, ready, team};
+use crate::base::ids::{AccountId, BookingId, ContactId, EarlierId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::bookings::invite::{Invite, Method};
@@ -15,7 +15,7 @@ use crate::chat::body::{Author, Body};
 use crate::contacts::{self, Activity, Field};
 use crate::notify::compose::{Dress, compose};
 use crate::notify::why::why;
-use crate::notify::{Desk, Error, store};
+use crate::notify::{Desk, Error, Why, store, undelivered};
 use crate::render::Zone;
 use crate::storage::db::Queries;
 
@@ -183,7 +183,7 @@ pub(super) async fn missed(desk: &Desk, mail: &Mail, id: BookingId, now: Timesta
     let others = bookings::of_contact(&mut desk.stores.db.read(), call.reader.contact.id).await;
     let others = others.map_err(|error| Error::Unwritable(error.to_string()))?;
     if others.iter().any(|other| other.state == State::Confirmed && other.starts_at > now) {
-        return Ok(Draft::Unwanted("another call is booked already"));
+        return Ok(Draft::Unwanted(Why::BOOKED));
     }
     let language = call.booking.language;
     let mut tells = call.told(desk, language);
@@ -235,7 +235,7 @@ pub(super) async fn opening(
     let Some(mut reader) = Reader::of(desk, contact).await? else { return Ok(Draft::CHANGED) };
     let calls = bookings::of_contact(&mut q, reader.contact.id).await.map_err(unwritable)?;
     if calls.iter().any(|call| call.state == State::Confirmed && call.starts_at > now) {
-        return Ok(Draft::Unwanted("a call is booked already"));
+        return Ok(Draft::Unwanted(Why::BOOKED));
     }
     let query = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("lang", wish.language.code())
@@ -314,6 +314,68 @@ pub(super) async fn to_former(
         written: compose(&desk.templates, &desk.wording, mail.name(), language, &context, &Dress::default())?,
         context,
         calendar: Some((Method::Cancel.word(), invite.ics(Method::Cancel, now))),
+    })))
+}
+
+/// To the rep, or to whoever else looks after the call: the visitor has not had the mail about it, and can still be rung.
+pub(super) async fn unreached(
+    desk: &Desk,
+    mail: &Mail,
+    id: BookingId,
+    (rep, account): (Option<&str>, Option<AccountId>),
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let Some(call) = Call::now(desk, id).await? else { return Ok(Draft::CHANGED) };
+    if call.booking.ends_at <= now {
+        return Ok(Draft::CHANGED);
+    }
+    let mut q = desk.stores.db.read();
+    let Some(failed) = undelivered::of_call(&mut q, id).await?.pop() else { return Ok(Draft::CHANGED) };
+    let colleague = match account {
+        Some(account) => team::colleague(&mut q, account).await?,
+        None => None,
+    };
+    let rep = match (&colleague, rep) {
+        (Some(colleague), _) => desk.team.rep_of_account(&colleague.email),
+        (None, rep) => rep.and_then(|id| desk.team.rep(id)),
+    };
+    let (to, to_name, language) = match (&colleague, rep) {
+        (Some(colleague), _) => (&colleague.email, &colleague.name, colleague.language),
+        (None, Some(rep)) => (&rep.email, &rep.name, rep.languages.first().copied().unwrap_or_default()),
+        (None, None) => return Ok(Draft::CHANGED),
+    };
+    let contact = &call.reader.contact;
+    let fields = contacts::fields(&mut q, contact.id).await?;
+    let known = fields.iter().find(|field| field.name == PHONE && !field.is_suggestion);
+    let phone = call.booking.answers.get(PHONE).or(known.map(|field| field.value.as_str()));
+    let zone = rep.unwrap_or(call.rep).zone.iana_name().unwrap_or("UTC");
+    let at = call.booking.starts_at.as_ms();
+    let (theirs, own) = (Zone::named(&call.booking.time_zone), Zone::named(zone));
+    let their_time = format!("{}, {}", theirs.time(at), theirs.label(at, language));
+    let is_elsewhere = theirs.datetime(at, language) != own.datetime(at, language);
+    let how = format!("mails.undelivered.{}", failed.how.word());
+    let mut tells = call.told(desk, language);
+    tells["contact"] = json!({ "name": contact.display_name(), "email": failed.recipient, "phone": phone });
+    tells["their_time"] = json!(Some(their_time).filter(|_| is_elsewhere));
+    tells["what"] = json!(desk.wording.title(&failed.template, language));
+    tells["how"] = json!(desk.templates.texts().get(language, &how, &[]));
+    tells["is_off"] = json!(call.booking.state == State::Cancelled);
+    tells["link"] = json!(desk.link(&format!("/console/bookings/{id}")));
+    let context = context(zone, &call.reader.site, now, tells);
+    Ok(Draft::Ready(Box::new(Ready {
+        is_hidden: false,
+        unsubscribe: None,
+        secret: None,
+        template: mail.name().to_owned(),
+        kind: Kind::Answer,
+        language,
+        to: to.clone(),
+        to_name: to_name.clone(),
+        from_name: call.reader.company.clone(),
+        contact: None,
+        written: compose(&desk.templates, &desk.wording, mail.name(), language, &context, &Dress::default())?,
+        context,
+        calendar: None,
     })))
 }
 

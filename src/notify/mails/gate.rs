@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::{Draft, Kind, Mail, Reader, UNSUITED, ready};
+use super::{Draft, Kind, Mail, Reader, ready};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::Timestamp;
 use crate::gates;
-use crate::notify::{Desk, Error};
+use crate::notify::{Desk, Error, Why};
 
 pub(super) async fn asset_link(
     desk: &Desk,
@@ -20,7 +20,7 @@ pub(super) async fn asset_link(
         return Ok(Draft::CHANGED);
     };
     if !asset.suits(&reader.contact.stage) {
-        return Ok(Draft::Unwanted(UNSUITED));
+        return Ok(Draft::Unwanted(Why::UNSUITED));
     }
     let token = gates::mailed_link(&desk.keys, asset, contact, visitor, now);
     let tells = json!({

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Draft, Kind, Mail, Reader, UNSUITED, ready};
+use super::{Draft, Kind, Mail, Reader, ready};
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::{DAY_MS, Timestamp};
-use crate::notify::{Desk, Error};
+use crate::notify::{Desk, Error, Why};
 use crate::nurture::{self, Due};
 use crate::subscriptions::{self, State};
 
@@ -49,7 +49,7 @@ pub(super) async fn letter(desk: &Desk, mail: &Mail, due: &Due, now: Timestamp) 
     let mut q = desk.stores.db.read();
     let stop = nurture::stop(&mut q, &desk.sequences, due.enrolment, now).await.map_err(unwritable)?;
     if let Some(exit) = stop {
-        return Ok(Draft::Unwanted(exit.words()));
+        return Ok(Draft::Unwanted(exit.into()));
     }
     of_topic(desk, mail, due.contact, (&due.mail, &due.topic), false, now).await
 }
@@ -64,7 +64,7 @@ pub(super) async fn of_flow(
 ) -> Result<Draft, Error> {
     let mut q = desk.stores.db.read();
     if !subscriptions::wants(&mut q, contact, topic).await.map_err(unwritable)? {
-        return Ok(Draft::Unwanted("the reader does not get the letters of its topic"));
+        return Ok(Draft::Unwanted(Why::NOT_WANTED));
     }
     of_topic(desk, mail, contact, (template, topic), true, now).await
 }
@@ -81,10 +81,10 @@ async fn of_topic(
     let mut q = desk.stores.db.read();
     let Some(reader) = Reader::of(desk, contact).await? else { return Ok(Draft::CHANGED) };
     if !desk.wording.suits(template, &reader.contact.stage) {
-        return Ok(Draft::Unwanted(UNSUITED));
+        return Ok(Draft::Unwanted(Why::UNSUITED));
     }
     let Some(topic) = desk.topics.find(topic) else {
-        return Ok(Draft::Unwanted("its topic stands in no file any more"));
+        return Ok(Draft::Unwanted(Why::TOPIC_GONE));
     };
     let language = reader.language();
     let company = match reader.contact.company {

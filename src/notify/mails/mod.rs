@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 
 use super::channels::console::Notice;
 use super::compose::{Dress, Written, compose};
-use super::{Desk, Error};
+use super::{Desk, Error, Why};
 use crate::base::email::Email;
 use crate::base::ids::{
     AccountId, BookingId, CalendarId, ContactId, ConversationId, EarlierId, EnrolmentId, HandoverId, TaskId,
@@ -35,8 +35,6 @@ pub use traffic::{Counted, Row, Spike, Week};
 
 /// Used where a reader's zone is not known.
 const ZONE: &str = "UTC";
-/// Why something is not sent that is limited to other stages.
-const UNSUITED: &str = "it is not meant for the stage that the contact is in";
 /// Links of letters work for as long as those may lie in an inbox.
 const LINK_MS: i64 = 730 * DAY_MS;
 
@@ -116,6 +114,8 @@ pub enum Mail {
     },
     /// To the rep who had a call that somebody else has now.
     RepReplaced { booking: BookingId, sequence: i64, former: String },
+    /// To the rep, or to a colleague: the mail about a call did not reach whoever booked it.
+    RepUnreached { booking: BookingId, rep: Option<String>, account: Option<AccountId> },
     /// The conversation that somebody asked to have by mail, up to an entry of its log.
     Transcript { contact: ContactId, conversation: ConversationId, up_to: i64 },
     /// To a colleague: somebody is handed over to her.
@@ -178,6 +178,7 @@ impl Mail {
             Self::RepReminder { .. } => "rep_reminder",
             Self::RepCancelled { .. } => "rep_cancelled",
             Self::RepReplaced { .. } => "rep_replaced",
+            Self::RepUnreached { .. } => "rep_unreached",
             Self::Transcript { .. } => "transcript",
             Self::HandoverGiven { .. } => "handover_given",
             Self::TaskGiven { .. } => "task_given",
@@ -213,11 +214,11 @@ pub(super) enum Kind {
 pub(super) enum Draft {
     Ready(Box<Ready>),
     /// It is not wanted any more, and why.
-    Unwanted(&'static str),
+    Unwanted(Why),
 }
 
 impl Draft {
-    const CHANGED: Self = Self::Unwanted("what it announces has changed");
+    const CHANGED: Self = Self::Unwanted(Why::CHANGED);
 }
 
 /// A mail that only has to be put on its way.
@@ -326,6 +327,9 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         }
         Mail::RepReplaced { booking, sequence, former } => {
             booking::to_former(desk, mail, (*booking, *sequence), former, now).await
+        }
+        Mail::RepUnreached { booking, rep, account } => {
+            booking::unreached(desk, mail, *booking, (rep.as_deref(), *account), now).await
         }
         Mail::Transcript { contact, conversation, up_to } => {
             transcript::transcript(desk, mail, *contact, *conversation, *up_to, now).await

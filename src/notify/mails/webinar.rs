@@ -2,13 +2,13 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Draft, Kind, Mail, Reader, UNSUITED, ready};
+use super::{Draft, Kind, Mail, Reader, ready};
 use crate::base::ids::ContactId;
 use crate::base::language::Language;
 use crate::base::signing::{Keys, Purpose};
 use crate::base::time::{DAY_MS, SECOND_MS, Timestamp};
 use crate::contacts;
-use crate::notify::{Desk, Error};
+use crate::notify::{Desk, Error, Why};
 use crate::privacy;
 use crate::webinars::{self, State, Webinar};
 
@@ -177,7 +177,11 @@ pub(super) async fn missed(
         return Ok(Draft::CHANGED);
     };
     let Some(recording) = webinar.recording_for(&reader.contact.stage) else {
-        return Ok(if webinar.recordings.is_empty() { Draft::CHANGED } else { Draft::Unwanted(UNSUITED) });
+        return Ok(if webinar.recordings.is_empty() {
+            Draft::CHANGED
+        } else {
+            Draft::Unwanted(Why::UNSUITED)
+        });
     };
     if state(desk, id, contact).await? != Some(State::NoShow) {
         return Ok(Draft::CHANGED);

@@ -69,6 +69,7 @@ pub const JOURNEY: &[Migration] = &[
         sqlite: include_str!("../migrations/0045_overlap_at_size.sqlite.sql"),
         postgres: include_str!("../migrations/0045_overlap_at_size.postgres.sql"),
     },
+    shared(40, "what was told, and by which zones", include_str!("../migrations/0040_told_and_zones.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

@@ -19,6 +19,8 @@ pub enum Manner {
     Busy,
     /// 550 to every recipient: never try again.
     Refuse,
+    /// 550 to recipients whose address begins with `gone`.
+    Picky,
     /// Cuts the line after the whole mail and keeps nothing.
     Drop,
     /// Keeps the mail and cuts the line without an answer.
@@ -34,6 +36,7 @@ impl Manner {
             Self::Down => "down",
             Self::Busy => "busy",
             Self::Refuse => "refuse",
+            Self::Picky => "picky",
             Self::Drop => "drop",
             Self::Lost => "lost",
             Self::Tarpit => "tarpit",

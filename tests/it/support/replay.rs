@@ -231,7 +231,10 @@ impl<'a> Replay<'a> {
                 None
             }
             (Effect::SaveField { .. } | Effect::Split { .. }, _) => None,
-            (Effect::SendCode | Effect::CheckCode { .. }, _) => Some(Input::Failed),
+            // The flow of these schedules has no list of those who wait.
+            (Effect::SendCode | Effect::CheckCode { .. } | Effect::WaitForTime { .. }, _) => {
+                Some(Input::Failed)
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::base::time::Timestamp;
 use crate::base::yaml::{Map, Spanned, View};
 
-use super::words;
+use super::{name, unread, words};
 use crate::chat::body::{self, Body, Said, Slot};
 use crate::chat::effects::Effect;
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
@@ -22,16 +22,18 @@ pub struct Book {
 }
 
 impl Book {
-    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Book> {
-        let mut book = map.required("book").and_then(View::map)?;
-        let meeting = book.required("meeting").and_then(View::spanned);
-        let within_ms = book.optional("within").and_then(View::duration_ms).unwrap_or(10 * 86_400_000);
-        let offer = book.optional("offer").and_then(|v| {
-            v.parsed("a number from 1 to 12", |t| t.parse().ok().filter(|n| (1..=12).contains(n)))
-        });
-        book.finish();
-        let ask = words(id, "ask", map, load);
-        Some(Book { meeting: meeting?, within_ms, offer: offer.unwrap_or(3), ask: ask? })
+    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Book {
+        let (mut meeting, mut within_ms, mut offer) = (unread(map.at), None, None);
+        if let Some(mut book) = map.required("book").and_then(View::map) {
+            meeting = name("meeting", &mut book);
+            within_ms = book.optional("within").and_then(View::duration_ms);
+            offer = book.optional("offer").and_then(|v| {
+                v.parsed("a number from 1 to 12", |t| t.parse().ok().filter(|n| (1..=12).contains(n)))
+            });
+            book.finish();
+        }
+        let within_ms = within_ms.unwrap_or(10 * 86_400_000);
+        Book { meeting, within_ms, offer: offer.unwrap_or(3), ask: words(id, "ask", map, load) }
     }
 
     pub fn enter(&self, step: &Step, run: &mut Run<'_>) -> After {

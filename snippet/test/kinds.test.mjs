@@ -37,6 +37,21 @@ describe('a day', () => {
     await log.getByText('Tuesday, 20 July 2027').waitFor();
   });
 
+  test('or a first and a last one: a second day ends the range, an earlier one begins another', async (t) => {
+    const { chat, log, answer, sees } = await asked(t, { ...june, range: true });
+    const pick = (name) => chat.getByRole('button', { name, exact: true }).click();
+    const pressed = () => chat.locator('[aria-pressed=true]').allInnerTexts();
+    await pick('Thursday 10 June');
+    assert.equal(await chat.getByRole('button', { name: /^Choose/ }).count(), 0, 'one day is no range yet');
+    await pick('Tuesday 8 June');
+    await pick('Friday 11 June');
+    assert.deepEqual(await pressed(), ['8', '9', '10', '11']);
+    await sees();
+    await pick('Choose Tue 8 Jun – Fri 11 Jun');
+    assert.equal((await answer()).text, '2027-06-08/2027-06-11');
+    await log.getByText('Tuesday, 8 June 2027 – Friday, 11 June 2027').waitFor();
+  });
+
   test('by keyboard: arrows, Home, End, Page keys, never out of bounds', async (t) => {
     const { page, chat, answer } = await asked(t, june);
     const at = async (key) => {

@@ -60,6 +60,31 @@ describe('the moment at which a flow offers itself', () => {
     await until('the flow', () => opened().length);
   });
 
+  test('after a rest, which begins anew with whatever she does', async (t) => {
+    const { page, opened, rest } = await stage(t, { flow: 'rests', open: true, idle_ms: 30_000 });
+    for (const act of [() => page.mouse.move(40, 60), () => page.keyboard.press('a'), () => page.mouse.wheel(0, 300)]) {
+      await page.clock.fastForward(20_000);
+      await act();
+      await rest();
+    }
+    assert.deepEqual(opened(), [], 'a minute, and never half of it without a movement');
+    // Away from the page she rests, too, and is not waited for.
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await page.clock.fastForward(60_000);
+    await rest();
+    assert.deepEqual(opened(), []);
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { value: false });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await page.clock.fastForward(31_000);
+    await until('the flow', () => opened().length);
+    assert.deepEqual(opened(), ['rests']);
+  });
+
   test('at an event of the page, then after its time', async (t) => {
     const { page, opened, rest } = await stage(t, { flow: 'demo', open: true, event: 'demo_clicked', delay_ms: 60 });
     await page.evaluate(() => window.embudo('event', 'something_else'));

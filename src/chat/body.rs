@@ -131,12 +131,14 @@ pub enum Input {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         placeholder: Option<String>,
     },
-    /// A day; bounds and answer as `2026-12-24`.
+    /// A day; bounds and answer as `2026-12-24`. With `range` a first and a last one, `2026-12-24/2026-12-28`.
     Date {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         min: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        range: bool,
     },
     /// A time of day; bounds and answer as `14:30`.
     Time {

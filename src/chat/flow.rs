@@ -99,6 +99,8 @@ pub enum VarType {
     /// A time of day, as `14:30`.
     Time,
     Enum(Vec<String>),
+    /// Its type could not be read, which is told; nothing that is done with it is wrong besides.
+    Unread,
 }
 
 impl VarType {
@@ -112,6 +114,7 @@ impl VarType {
             | VarType::Time => Type::String,
             VarType::Number => Type::Float,
             VarType::Enum(values) => Type::one_of(values.iter().cloned()),
+            VarType::Unread => Type::Any,
         }
     }
 
@@ -125,6 +128,7 @@ impl VarType {
             VarType::Date => "date",
             VarType::Time => "time",
             VarType::Enum(_) => "enum",
+            VarType::Unread => "what could not be read",
         }
     }
 }
@@ -171,9 +175,13 @@ pub struct Timeout {
 /// A step that something leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
+    /// Its name; empty where none could be read ([`Target::is_read`]).
     pub step: String,
     pub at: Mark,
 }
+
+/// What stands for a length of time that could not be read. Such a flow never runs.
+pub const SOME_TIME_MS: i64 = 60_000;
 
 /// Where a step goes when all went well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -375,8 +383,9 @@ impl Flow {
         own.or(self.defaults.typing).unwrap_or(Typing::Auto)
     }
 
-    /// Reads one flow file. `None` only when nothing usable stands in it; otherwise the report says what is
-    /// wrong, and a flow with errors must not be run.
+    /// Reads one flow file. `None` only when it is no map. The report says what is wrong; what could not be read has
+    /// something in its place that nothing more is wrong with, so that one mistake hides no other. A flow with errors
+    /// must not be run.
     pub fn read(doc: &Doc, report: &Report) -> Option<Flow> {
         let view = doc.view(report);
         let mut map = view.map()?;
@@ -387,20 +396,18 @@ impl Flow {
             at.error("Y004", format!("\"{id}\" is no name")).hint("small letters, digits, - and _");
         }
         let title = map.required("title").and_then(View::words);
-        let (languages, optional) = map.required("languages").map(languages).unwrap_or_default();
+        let (mut languages, optional) = map.required("languages").map(languages).unwrap_or_default();
         let vars = map.optional("vars").and_then(View::map).map(vars).unwrap_or_default();
         let mut symbols = symbols::common();
         for (name, var) in &vars {
             symbols = symbols.field(&format!("vars.{name}"), var.of.symbol());
         }
-        let trigger = map.optional("trigger").and_then(|view| Trigger::read(view, &symbols));
+        let trigger = map.optional("trigger").map(|view| Trigger::read(view, &symbols));
         let defaults = map.optional("defaults").and_then(View::map).map(Defaults::read).unwrap_or_default();
         let Events { human, stop } = map.optional("events").map(Events::read).unwrap_or_default();
         let migrate = map.optional("migrate").and_then(View::map).map(|m| m.entries()).unwrap_or_default();
-        let migrate = migrate
-            .into_iter()
-            .filter_map(|(old, view)| Some((old.value.clone(), Target::read(view)?)))
-            .collect();
+        let migrate =
+            migrate.into_iter().map(|(old, view)| (old.value.clone(), Target::read(view))).collect();
         let change = map.optional("change").and_then(Change::read).unwrap_or_default();
         let condition = trigger.as_ref().and_then(|t| t.condition.as_ref());
         let mut always: BTreeSet<&str> = symbols::ALWAYS.into_iter().collect();
@@ -410,6 +417,11 @@ impl Flow {
             report
                 .error(&doc.root.at, "Y005", "a flow needs at least one language")
                 .hint("languages: [en, es]");
+            // Whatever it is translated into is among them, and it is written in another one.
+            let into = translations.iter().flat_map(Map::entries);
+            let into: Vec<Language> = into.filter_map(|(code, _)| Language::of_tag(&code.value)).collect();
+            languages.extend(Language::ALL.into_iter().find(|language| !into.contains(language)));
+            languages.extend(into);
         }
         let mut load = Load {
             report,
@@ -431,7 +443,7 @@ impl Flow {
             if !yaml::is_name(&key.value) {
                 report.error(&key.at, "Y004", format!("\"{}\" is no name for a step", key.value)).done();
             }
-            steps.extend(steps::read(key, view, &mut load));
+            steps.push(steps::read(key, view, &mut load));
         }
         load.translations.report_unused(report);
         map.finish();
@@ -448,9 +460,9 @@ impl Flow {
         canon(&doc.root, &mut canonical);
         let version = canonical.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Some(Flow {
-            id: id?,
+            id: id.unwrap_or_else(|| named_after(&doc.path)),
             at: doc.root.at.clone(),
-            title: title?,
+            title: title.unwrap_or_default(),
             version,
             languages,
             optional,
@@ -464,6 +476,12 @@ impl Flow {
             steps,
         })
     }
+}
+
+/// The name that a flow most likely has which does not say it: that of its file.
+fn named_after(path: &str) -> String {
+    let name = std::path::Path::new(path).file_stem().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// Feeds a tree to a hash so that only what it says counts.
@@ -523,7 +541,13 @@ fn vars(map: Map<'_>) -> BTreeMap<String, Var> {
     const TYPES: [&str; 8] = ["text", "number", "email", "phone", "url", "date", "time", "enum"];
     let mut vars = BTreeMap::new();
     for (key, view) in map.entries() {
-        let Some(mut var) = view.map() else { continue };
+        let Some(mut var) = view.map() else {
+            vars.insert(
+                key.value.clone(),
+                Var { at: key.at.clone(), of: VarType::Unread, save: true, pii: false },
+            );
+            continue;
+        };
         let of = var.required("type").and_then(|v| v.one_of(&TYPES));
         let values = var.optional("values");
         for view in values.filter(|view| view.is_list()).and_then(View::list).unwrap_or_default() {
@@ -555,7 +579,8 @@ fn vars(map: Map<'_>) -> BTreeMap<String, Var> {
             Some("time") => VarType::Time,
             Some("enum") => VarType::Enum(values),
             Some(_) => VarType::Text,
-            None => continue,
+            None if !values.is_empty() => VarType::Enum(values),
+            None => VarType::Unread,
         };
         vars.insert(key.value.clone(), Var { at: key.at.clone(), of, save, pii });
     }
@@ -563,8 +588,19 @@ fn vars(map: Map<'_>) -> BTreeMap<String, Var> {
 }
 
 impl Target {
-    pub fn read(view: View<'_>) -> Option<Target> {
-        view.spanned().map(|Spanned { value, at }| Target { step: value, at })
+    /// Reads the name of a step. Reports Y004 if there is none: then something leads on, but nobody knows where.
+    pub fn read(view: View<'_>) -> Target {
+        let Spanned { value, at } = steps::named(view, "the name of a step");
+        Target { step: value, at }
+    }
+
+    /// What stands for a way on that could not be read.
+    pub fn unread(at: &Mark) -> Target {
+        Target { step: String::new(), at: at.clone() }
+    }
+
+    pub fn is_read(&self) -> bool {
+        !self.step.is_empty()
     }
 }
 
@@ -572,20 +608,22 @@ impl Target {
 pub const LEAST_WAIT: &str = "1s";
 
 impl Timeout {
-    pub fn read(view: View<'_>) -> Option<Timeout> {
-        let mut map = view.map()?;
+    pub fn read(view: View<'_>) -> Timeout {
+        let Some(mut map) = view.map() else {
+            return Timeout { after_ms: SOME_TIME_MS, goto: Some(Target::unread(view.at())) };
+        };
         let after_ms = map.required("after").and_then(|view| view.duration_from(LEAST_WAIT));
-        let goto = map.optional("goto").and_then(Target::read);
+        let goto = map.optional("goto").map(Target::read);
         map.finish();
-        Some(Timeout { after_ms: after_ms?, goto })
+        Timeout { after_ms: after_ms.unwrap_or(SOME_TIME_MS), goto }
     }
 }
 
 impl Defaults {
     fn read(mut map: Map<'_>) -> Defaults {
         let retries = map.optional("retries").and_then(retries);
-        let exhausted = map.optional("exhausted").and_then(Target::read);
-        let timeout = map.optional("timeout").and_then(Timeout::read);
+        let exhausted = map.optional("exhausted").map(Target::read);
+        let timeout = map.optional("timeout").map(Timeout::read);
         let typing = map.optional("typing").and_then(typing);
         map.finish();
         Defaults { retries, exhausted, timeout, typing }
@@ -594,9 +632,11 @@ impl Defaults {
 
 impl Events {
     pub fn read(view: View<'_>) -> Events {
-        let Some(mut map) = view.map() else { return Events::default() };
-        let human = map.optional("human_requested").and_then(Target::read);
-        let stop = map.optional("stop_requested").and_then(Target::read);
+        let Some(mut map) = view.map() else {
+            return Events { human: Some(Target::unread(view.at())), stop: None };
+        };
+        let human = map.optional("human_requested").map(Target::read);
+        let stop = map.optional("stop_requested").map(Target::read);
         map.finish();
         Events { human, stop }
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::flow::{Flow, Next, Step, Target};
-use super::steps::{Verb, WaitFor};
+use super::steps::{Verb, WaitFor, is_read};
 use crate::base::diagnostic::Report;
 use crate::base::yaml::Spanned;
 
@@ -19,7 +19,7 @@ const MAX_STEPS: usize = 2_000;
 /// The flows that a flow calls, with the step that does.
 pub fn calls(flow: &Flow) -> impl Iterator<Item = (&Step, &Spanned<String>)> {
     flow.own_steps().filter_map(|step| match &step.verb {
-        Verb::Call(call) => Some((step, &call.flow)),
+        Verb::Call(call) if is_read(&call.flow) => Some((step, &call.flow)),
         _ => None,
     })
 }
@@ -122,7 +122,11 @@ fn fits(flow: &Flow, step: &Step, called: &Flow, report: &Report) {
 /// Copies the steps of a called flow behind those of the caller.
 fn bring(whole: &mut Flow, at: &Step, called: &Flow) {
     let prefix = |id: &str| format!("{}/{id}", at.id);
-    let rename = |target: &mut Target| target.step = prefix(&target.step);
+    let rename = |target: &mut Target| {
+        if target.is_read() {
+            target.step = prefix(&target.step);
+        }
+    };
     for step in &called.steps {
         let mut step = step.clone();
         // What the called flow says for all of its steps holds for them here as well.
@@ -173,12 +177,11 @@ fn renamed(verb: &mut Verb, rename: &impl Fn(&mut Target)) {
             .filter_map(|(_, question)| question.timeout.as_mut()?.goto.as_mut())
             .for_each(rename),
         Verb::Switch(switch) => {
-            switch
-                .branches
-                .iter_mut()
-                .map(|(_, target)| target)
-                .chain(&mut switch.otherwise)
-                .for_each(rename);
+            switch.targets_mut().for_each(rename);
+        }
+        Verb::Unread(unread) => {
+            unread.verbs.iter_mut().for_each(|verb| renamed(verb, rename));
+            unread.ways.iter_mut().for_each(rename);
         }
         Verb::Split(split) => split.arms.iter_mut().map(|arm| &mut arm.goto).for_each(rename),
         Verb::Call(call) => {
@@ -190,7 +193,7 @@ fn renamed(verb: &mut Verb, rename: &impl Fn(&mut Target)) {
             }
         }
         Verb::WaitFor(WaitFor::Video { step, .. }) => rename(step),
-        Verb::WaitFor(WaitFor::Time { .. } | WaitFor::Event { .. })
+        Verb::WaitFor(WaitFor::Time { .. } | WaitFor::Event { .. } | WaitFor::Message)
         | Verb::Say(_)
         | Verb::Show(_)
         | Verb::Set(_)

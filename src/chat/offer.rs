@@ -59,7 +59,7 @@ pub async fn offer(room: &Room, visit: &Visit, now: Timestamp) -> Result<Vec<Off
             When::PageView | When::Opened | When::Api => None,
         };
         // Of flows that wait for nothing but the same or a longer time only the first can ever come to speak.
-        let waits = event.is_some() || trigger.moment.scroll.is_some() || trigger.moment.exit_intent;
+        let waits = event.is_some() || trigger.moment.is_hers();
         let delay_ms = trigger.moment.delay_ms.unwrap_or(0);
         if !waits {
             if at_once.is_some_and(|earlier| earlier <= delay_ms) {

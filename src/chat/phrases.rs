@@ -16,6 +16,7 @@ pub enum Phrase {
     NotANumber,
     NotAnAddress,
     NotADate,
+    NotDays,
     NotATime,
     OutOfRange,
     NotTheCode,
@@ -107,6 +108,10 @@ impl Phrase {
             Phrase::NotADate => (
                 "I cannot read that as a day. Please write it like 24/12/2026.",
                 "No lo entiendo como una fecha. Escríbela como 24/12/2026, por favor.",
+            ),
+            Phrase::NotDays => (
+                "I cannot read that as days. Please write them like 24/12/2026 – 28/12/2026.",
+                "No lo entiendo como fechas. Escríbelas como 24/12/2026 – 28/12/2026, por favor.",
             ),
             Phrase::NotATime => (
                 "I cannot read that as a time. Please write it like 14:30.",

@@ -33,6 +33,7 @@ pub fn schema() -> Json {
     let question = json!({
         "ask": text, "type": kinds, "choices": { "type": "object", "additionalProperties": label },
         "placeholder": text, "invalid": text, "multiline": { "type": "boolean" }, "min": bound, "max": bound,
+        "range": { "type": "boolean", "description": "Of a date: a first and a last day." },
         "low": text, "high": text,
     });
     let mut of_form = question.clone();
@@ -72,6 +73,7 @@ pub fn schema() -> Json {
     let wait = json!({ "oneOf": [
         closed(json!({ "video": step_name, "at_least": { "type": "string", "pattern": "^[0-9]+%$" } }), &["video", "at_least"]),
         closed(json!({ "event": { "type": "string", "minLength": 1, "maxLength": 120 } }), &["event"]),
+        closed(json!({ "message": { "type": "boolean", "const": true } }), &["message"]),
         closed(json!({ "time": duration }), &["time"]),
     ] });
     let mut step = json!({
@@ -116,6 +118,7 @@ pub fn schema() -> Json {
             },
             "delay": duration,
             "scroll": { "type": "string", "pattern": "^[0-9]+%$" },
+            "idle": duration,
             "exit_intent": { "type": "boolean" },
             "frequency": closed(
                 json!({ "once_per": duration, "max": whole, "quiet_after_dismiss": duration }),

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::diagnostic::Report;
+use crate::base::diagnostic::{Mark, Report, nearest};
 use crate::base::expr::{Context, Symbols};
 use crate::base::language::Language;
 use crate::base::yaml::{Map, Spanned, View, is_yes_or_no};
 
 use super::flow::{Var, VarType};
+use super::steps::unread;
 use super::text::{Reader, Text};
 
 /// A text in the flow's languages, with holes.
@@ -61,25 +62,17 @@ pub struct Load<'a> {
 
 impl<'a> Load<'a> {
     /// A text and its translations, which stand under `key` (`welcome.say`).
-    pub fn words(&mut self, key: &str, view: View<'a>) -> Option<Words> {
-        let source = said(view)?;
-        let content = view.text().map_or(view.at(), |text| &text.content);
-        let first = Text::parse(&source, content, self.symbols, self.always, self.report);
+    pub fn words(&mut self, key: &str, view: View<'a>) -> Words {
+        let Some(first) = self.text(view) else { return self.unread(key, view.at()) };
         let mut texts = Vec::new();
         for language in self.languages.iter().skip(1) {
             let Some(translated) = self.translations.take(*language, key) else {
-                if !first.has_words() || self.optional.contains(language) {
-                    continue;
+                if first.has_words() {
+                    self.untranslated(key, view.at(), *language);
                 }
-                let code = language.code();
-                self.report
-                    .error(view.at(), "T401", format!("\"{key}\" has no {code} translation"))
-                    .hint(format!("add `{key}: …` under translations → {code}"));
                 continue;
             };
-            let Some(words) = said(translated) else { continue };
-            let content = translated.text().map_or(translated.at(), |text| &text.content);
-            let text = Text::parse(&words, content, self.symbols, self.always, self.report);
+            let Some(text) = self.text(translated) else { continue };
             if text.holes() != first.holes() {
                 let missing: Vec<&str> = first.holes().symmetric_difference(&text.holes()).copied().collect();
                 self.report
@@ -93,11 +86,40 @@ impl<'a> Load<'a> {
             texts.push((*language, text));
         }
         texts.insert(0, (self.languages.first().copied().unwrap_or_default(), first));
-        Some(Words { key: key.to_owned(), texts })
+        Words { key: key.to_owned(), texts }
+    }
+
+    /// What stands for a text that could not be read; its translations are looked at all the same.
+    pub fn unread(&mut self, key: &str, at: &Mark) -> Words {
+        let mut texts = Vec::new();
+        for language in self.languages.iter().skip(1) {
+            match self.translations.take(*language, key) {
+                Some(view) => texts.extend(self.text(view).map(|text| (*language, text))),
+                None => self.untranslated(key, at, *language),
+            }
+        }
+        Words { key: key.to_owned(), texts }
+    }
+
+    /// T401, where the text has to be there in the language.
+    fn untranslated(&self, key: &str, at: &Mark, language: Language) {
+        if !self.optional.contains(&language) {
+            let code = language.code();
+            self.report
+                .error(at, "T401", format!("\"{key}\" has no {code} translation"))
+                .hint(format!("add `{key}: …` under translations → {code}"));
+        }
+    }
+
+    /// One version of a text.
+    fn text(&self, view: View<'_>) -> Option<Text> {
+        let source = said(view)?;
+        let content = view.text().map_or(view.at(), |text| &text.content);
+        Some(Text::parse(&source, content, self.symbols, self.always, self.report))
     }
 
     /// A text that no visitor reads: it stands in one language, but may be translated.
-    pub fn given(&mut self, key: &str, view: View<'a>) -> Option<Words> {
+    pub fn given(&mut self, key: &str, view: View<'a>) -> Words {
         let optional = self.optional;
         self.optional = self.languages;
         let words = self.words(key, view);
@@ -139,17 +161,12 @@ impl<'a> Load<'a> {
             }
         }
         for (id, view) in labels {
-            let Some(source) = said(*view) else { continue };
-            let content = view.text().map_or(view.at(), |text| &text.content);
-            let first = Text::parse(&source, content, self.symbols, self.always, self.report);
-            let mut texts = vec![(self.languages.first().copied().unwrap_or_default(), first)];
+            let mut texts = Vec::new();
+            let source = self.languages.first().copied().unwrap_or_default();
+            texts.extend(self.text(*view).map(|first| (source, first)));
             for (language, entries, _) in &maps {
                 let own = entries.iter().find(|(other, _)| other.value == id.value).map(|(_, view)| *view);
-                if let Some((words, view)) = own.and_then(|view| said(view).map(|words| (words, view))) {
-                    let content = view.text().map_or(view.at(), |text| &text.content);
-                    let text = Text::parse(&words, content, self.symbols, self.always, self.report);
-                    texts.push((*language, text));
-                }
+                texts.extend(own.and_then(|view| self.text(view)).map(|text| (*language, text)));
             }
             let key = format!("{key}.{}", id.value);
             found.push((id.value.clone(), Words { key, texts }));
@@ -162,8 +179,8 @@ impl<'a> Load<'a> {
     }
 
     /// An address that visitors are led to: `https://…`, or a path of the site. T409 for one without the s.
-    pub fn address(&self, view: View<'_>) -> Option<Spanned<String>> {
-        let address = view.spanned()?;
+    pub fn address(&self, view: View<'_>) -> Spanned<String> {
+        let Some(address) = view.spanned() else { return unread(view.at()) };
         let text = address.value.as_str();
         let is_path = text.starts_with('/') && !text.starts_with("//");
         let is_web = text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty());
@@ -171,27 +188,25 @@ impl<'a> Load<'a> {
         if text.starts_with("http://") {
             view.error("T409", "a link must begin with https://")
                 .hint("browsers warn of what comes without it");
-            return None;
-        }
-        if !is_plain || !(is_path || is_web) {
+        } else if !is_plain || !(is_path || is_web) {
             view.error("Y004", format!("\"{text}\" is no address"))
                 .hint("https://faro.example/guide.pdf, or /guide.pdf on the site itself");
-            return None;
         }
-        Some(address)
+        address
     }
 
-    /// A variable that a step wants to fill; D301 if there is none.
-    pub fn var(&self, view: View<'_>) -> Option<(String, VarType)> {
-        let name = view.str()?;
-        match self.vars.get(&name) {
-            Some(var) => Some((name, var.of.clone())),
-            None => {
-                view.error("D301", format!("there is no variable \"{name}\""))
-                    .did_you_mean(&name, self.vars.keys().map(String::as_str));
-                None
-            }
-        }
+    /// A variable that a step wants to fill; D301 if there is none. Then it is the one that was meant, if that is clear.
+    pub fn var(&self, name: &str, at: &Mark) -> Option<(String, VarType)> {
+        let known = || self.vars.keys().map(String::as_str);
+        let name = if self.vars.contains_key(name) {
+            name
+        } else {
+            self.report
+                .error(at, "D301", format!("there is no variable \"{name}\""))
+                .did_you_mean(name, known());
+            nearest(name, known())?
+        };
+        self.vars.get(name).map(|var| (name.to_owned(), var.of.clone()))
     }
 }
 

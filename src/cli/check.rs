@@ -290,7 +290,7 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
 }
 
 /// The files of tests that lie where flows have theirs: with those of the settings, and beside the given ones.
-fn tests_beside(given: &[(String, String)], flows: &Path) -> Vec<(String, String)> {
+pub(super) fn tests_beside(given: &[(String, String)], flows: &Path) -> Vec<(String, String)> {
     let own = given.iter().filter_map(|(path, _)| Path::new(path).parent());
     let folders: BTreeSet<PathBuf> = own.chain([flows]).map(|folder| folder.join("tests")).collect();
     let mut found = Vec::new();
@@ -381,7 +381,7 @@ fn put(files: &mut Vec<(String, String)>, path: String, text: String) {
 }
 
 /// Puts given flows among the running ones: a file in its own place, another version of a flow in that flow's.
-fn place(flows: &mut Vec<(String, String)>, given: Vec<(String, String)>) {
+pub(super) fn place(flows: &mut Vec<(String, String)>, given: Vec<(String, String)>) {
     let canonical = |path: &str| std::fs::canonicalize(path).ok();
     let replaced = ids(&given);
     let is_given = |path: &str| {
@@ -394,7 +394,7 @@ fn place(flows: &mut Vec<(String, String)>, given: Vec<(String, String)>) {
 }
 
 /// The names of flows, of those too that have mistakes elsewhere.
-fn ids(flows: &[(String, String)]) -> BTreeSet<String> {
+pub(super) fn ids(flows: &[(String, String)]) -> BTreeSet<String> {
     let quiet = Report::new();
     let named = |(path, text): &(String, String)| {
         yaml::parse(path, text, &quiet)?.view(&quiet).map()?.optional("flow")?.str()

@@ -4,11 +4,12 @@
 //! Each schedule is drawn from a seed. Two nodes share one store (on SQLite they are one process that listens to the bus
 //! twice). Requests get lost on the way there or back, arrive twice, at both nodes at once, or find a node that dies in
 //! the middle of the turn; what readers are told is lost, doubled, late and out of order; lines are half open; the bus
-//! loses wake-ups or is away; tabs are reloaded and readers change nodes; people step in and out; every eighth schedule
-//! ends in a call: one booking, one message to her, one line of the log. A failing seed is named, and can be played again alone: SCHEDULE=17.
+//! loses wake-ups, is away or begins anew; tabs are reloaded and readers change nodes; people step in and out; every
+//! eighth schedule ends in a call: one booking, one message to her, one line of the log. Each kind of fault is counted
+//! and has to have happened. A failing seed is named, and can be played again alone: SCHEDULE=17.
 #![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use embudo::base::ids::{AccountId, ConversationId, VisitorId, new_key};
@@ -34,6 +35,21 @@ const AT_ONCE: usize = 8;
 /// Of so many schedules one ends in a call: Mike offers times, and she takes one.
 const TO_A_CALL: u64 = 8;
 
+/// What can go wrong; each of it does, in a tenth of the schedules at least.
+const FAULTS: [&str; 8] = [
+    "a request is dropped",
+    "a request comes twice",
+    "frames come out of order",
+    "frames are late",
+    "a line is half open",
+    "a node dies in a turn",
+    "the bus begins anew",
+    "a reader comes back on either node",
+];
+
+/// How often what went wrong.
+type Faults = BTreeMap<&'static str, usize>;
+
 /// What waits to be sent, one thing at a time and in order, under an id that stays.
 #[derive(Default)]
 struct Outbox {
@@ -51,6 +67,7 @@ struct Stage<'a> {
     outbox: Outbox,
     /// What Mike says, with the ids under which it was accepted.
     agent_outbox: Outbox,
+    faults: Faults,
 }
 
 impl Stage<'_> {
@@ -66,6 +83,10 @@ impl Stage<'_> {
         self.nodes[node].client.with("origin", SITE).with("authorization", &format!("Bearer {}", self.token))
     }
 
+    fn fault(&mut self, what: &'static str, times: usize) {
+        *self.faults.entry(what).or_default() += times;
+    }
+
     fn open_tab(&self, node: usize, side: Author) -> Tab {
         Tab::open(&self.nodes[node], self.conversation(), side)
     }
@@ -78,9 +99,13 @@ impl Stage<'_> {
         let node = dice.roll(2);
         match fate {
             // Lost on the way there.
-            0 => return,
+            0 => {
+                self.fault(FAULTS[0], 1);
+                return;
+            }
             // Lost on the way back: it counts as unsent.
             1 => {
+                self.fault(FAULTS[1], 1);
                 self.client(node).post(&path, &message).await;
                 return;
             }
@@ -89,13 +114,15 @@ impl Stage<'_> {
                 let said: Said = serde_json::from_value(body).unwrap();
                 let app = &self.nodes[node].app;
                 let turn = chat::say(&app.room, self.conversation(), &id, &said, app.clock.now());
-                if let Some(heard) = killed(1 + dice.roll(40), turn).await {
-                    heard.unwrap_or_else(|error| panic!("{error}"));
+                match killed(1 + dice.roll(40), turn).await {
+                    Some(heard) => drop(heard.unwrap_or_else(|error| panic!("{error}"))),
+                    None => self.fault(FAULTS[5], 1),
                 }
                 return;
             }
             // Arrives at both nodes at the same moment.
             4 => {
+                self.fault(FAULTS[1], 1);
                 let (first, second) = (self.client(0), self.client(1));
                 let (one, two) =
                     futures_util::future::join(first.post(&path, &message), second.post(&path, &message))
@@ -165,7 +192,7 @@ impl Stage<'_> {
     async fn step(&mut self, dice: &mut Dice, n: usize) {
         let fate = dice.roll(8);
         let tab = dice.roll(self.tabs.len());
-        match dice.roll(18) {
+        match dice.roll(19) {
             0..=2 => {
                 let body = match dice.roll(8) {
                     0 => json!({"type": "human_requested"}),
@@ -180,22 +207,41 @@ impl Stage<'_> {
                 self.agent_send(fate, dice).await;
             }
             6 => self.agent_send(fate, dice).await,
-            7 | 8 => self.tabs[tab].pump(dice).await,
+            7 | 8 => {
+                self.tabs[tab].pump(dice).await;
+                if self.tabs[tab].is_behind() {
+                    self.fault(FAULTS[3], 1);
+                }
+            }
             9..=11 => {
                 self.tabs[tab].pump(dice).await;
                 for _ in 0..fate {
                     self.arrive(tab, dice).await;
                 }
             }
-            12 => self.tabs[tab].is_half_open = true,
+            12 => {
+                self.fault(FAULTS[4], 1);
+                self.tabs[tab].is_half_open = true;
+            }
             // It broke, or its node is gone.
-            13 => self.reconnect(tab, dice.roll(2)),
+            13 => {
+                self.fault(FAULTS[7], 1);
+                self.reconnect(tab, dice.roll(2));
+            }
             // A reload: it shows nothing yet.
-            14 => self.tabs[tab] = self.open_tab(dice.roll(2), self.tabs[tab].side),
+            14 => {
+                let fresh = self.open_tab(dice.roll(2), self.tabs[tab].side);
+                let old = std::mem::replace(&mut self.tabs[tab], fresh);
+                self.fault(FAULTS[2], old.out_of_order);
+            }
             15 => {
                 self.nodes[dice.roll(2)].bus_is_away(fate < 4);
             }
             16 => {
+                self.fault(FAULTS[6], 1);
+                self.nodes[dice.roll(2)].restart_bus();
+            }
+            17 => {
                 // The same conversation under a new token.
                 let opened = open(&self.nodes[dice.roll(2)].client, Some(self.visitor)).await;
                 if opened["conversation"] == json!(self.id) {
@@ -400,8 +446,17 @@ async fn whatever_the_network_does_and_whichever_node_dies_every_message_is_ther
     let only = std::env::var("SCHEDULE").ok().and_then(|seed| seed.parse().ok());
     let seeds = only.map_or(1..=SCHEDULES, |seed| seed..=seed);
     let played = stream::iter(seeds).map(|seed| play(&nodes, &mike, seed)).buffer_unordered(AT_ONCE);
-    let said: usize = played.fold(0, |sum, said| async move { sum + said }).await;
+    let (mut said, mut faults) = (0, Faults::new());
+    let mut played = std::pin::pin!(played);
+    while let Some((more, its)) = played.next().await {
+        said += more;
+        its.into_iter().for_each(|(what, times)| *faults.entry(what).or_default() += times);
+    }
     assert!(only.is_some() || said > 4_000, "the schedules say too little: {said}");
+    for what in FAULTS {
+        let times = faults.get(what).copied().unwrap_or_default();
+        assert!(only.is_some() || times >= usize::try_from(SCHEDULES / 10).unwrap(), "{what}: {times} times");
+    }
     // What the facts of the calls bring about: each is one mail.
     first.run_jobs().await;
     let count = async |what| first.rows(what).await[0].get::<i64>("n").unwrap();
@@ -409,13 +464,13 @@ async fn whatever_the_network_does_and_whichever_node_dies_every_message_is_ther
         "select count(*) as n from bookings where state = 'confirmed' and conversation_id is not null";
     let calls = count(calls).await;
     let mails = count("select count(*) as n from mails where template = 'booking_confirmed'").await;
-    println!("{said} messages, {calls} calls, {mails} confirmations");
+    println!("{said} messages, {calls} calls, {mails} confirmations, faults {faults:?}");
     assert_eq!(calls, mails);
     assert!(only.is_some() || calls >= i64::try_from(SCHEDULES / 10).unwrap(), "few calls: {calls}");
 }
 
-/// Plays one schedule; returns how many messages were accepted in it.
-async fn play(nodes: &[Node; 2], mike: &Agent, seed: u64) -> usize {
+/// Plays one schedule; returns how many messages were accepted in it, and what went wrong.
+async fn play(nodes: &[Node; 2], mike: &Agent, seed: u64) -> (usize, Faults) {
     let mut dice = Dice::new(seed);
     let visitor = VisitorId::new();
     let opened = open(&nodes[0].client, Some(visitor)).await;
@@ -429,6 +484,7 @@ async fn play(nodes: &[Node; 2], mike: &Agent, seed: u64) -> usize {
         tabs: Vec::new(),
         outbox: Outbox::default(),
         agent_outbox: Outbox::default(),
+        faults: Faults::new(),
     };
     stage.tabs = [Author::Visitor, Author::Visitor, Author::Agent]
         .into_iter()
@@ -451,5 +507,7 @@ async fn play(nodes: &[Node; 2], mike: &Agent, seed: u64) -> usize {
         if wants_a_call { stage.judge_call(&log).await } else { Ok(()) }
     };
     played.await.unwrap_or_else(|wrong| panic!("SCHEDULE={seed}: {wrong}"));
-    stage.outbox.accepted.len() + stage.agent_outbox.accepted.len()
+    let out_of_order = stage.tabs.iter().map(|tab| tab.out_of_order).sum();
+    stage.fault(FAULTS[2], out_of_order);
+    (stage.outbox.accepted.len() + stage.agent_outbox.accepted.len(), stage.faults)
 }

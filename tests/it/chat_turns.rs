@@ -48,6 +48,12 @@ const AT_ONCE: usize = 8;
 /// A turn that is killed is so after a number of steps below this one.
 const LIVES: usize = 60;
 
+/// Of so many schedules one ends in a call: she wants it, and does not give up.
+const TO_A_CALL: u64 = 6;
+
+/// How often she tries at most.
+const TRIES: usize = 80;
+
 const PASSWORD: &str = "a lighthouse at night";
 
 /// Everything that takes a turn.
@@ -498,6 +504,68 @@ impl Talk<'_> {
         Ok(())
     }
 
+    /// What brings her to a call from the question that stands there last; none if nothing is asked.
+    fn towards_a_call(&self, dice: &mut Dice) -> Option<Said> {
+        let log = &self.tabs[0].log;
+        let last = log.iter().rposition(|event| event["body"]["type"] == "ask")?;
+        let after = &log[last + 1..];
+        let is_answered = after.iter().any(|event| event["author"]["kind"] == "visitor");
+        let is_asked_again = log.last()?["body"]["type"] == "invalid";
+        if is_answered && !is_asked_again {
+            return None;
+        }
+        let body = &log[last]["body"];
+        let (question, input) = (body["question"].as_str()?.to_owned(), &body["input"]);
+        let answer = |value: &str| Said::Answer { question: question.clone(), value: value.to_owned() };
+        Some(match input["kind"].as_str()? {
+            "choice" => {
+                let choices = input["choices"].as_array()?;
+                let wanted = choices.iter().find(|choice| choice["id"] == "time").or(choices.first())?;
+                Said::Choice { question, choice: wanted["id"].as_str()?.to_owned() }
+            }
+            "email" => answer(&self.address),
+            "number" => answer("30"),
+            "slot" => {
+                let slots = input["slots"].as_array()?;
+                let starts_at = slots.get(dice.roll(slots.len().max(1)))?["starts_at"].as_i64();
+                Said::Slot { question, starts_at: starts_at.map(Timestamp), none_fit: false }
+            }
+            _ => answer("a call with somebody"),
+        })
+    }
+
+    /// She wants a call and goes on until she has one: what she says arrives twice, its answers get lost, turns die.
+    async fn books(&mut self, dice: &mut Dice) -> Result<(), String> {
+        for _ in 0..TRIES {
+            let node = dice.roll(2);
+            match self.stored().await?.mode {
+                Mode::Closed => break,
+                Mode::Waiting => self.together(&[Deed::Accept(node, usize::MAX)]).await?,
+                Mode::Human => self.together(&[Deed::HandBack(node, usize::MAX)]).await?,
+                Mode::Bot => {
+                    self.catch_up(0, node).await?;
+                    if self.under_way(0).is_none() {
+                        let Some(said) = self.towards_a_call(dice) else {
+                            // The flow waits.
+                            self.house.nodes[node].app.clock.advance(121_000);
+                            self.together(&[Deed::Wake(node, usize::MAX)]).await?;
+                            continue;
+                        };
+                        self.letters[0].push(Self::letter(said));
+                    }
+                    let fate = match dice.roll(8) {
+                        0 => Fate::LostOnTheWayBack(node),
+                        1 => Fate::Killed(node, 1 + dice.roll(LIVES)),
+                        2 | 3 => Fate::Doubled,
+                        _ => Fate::Delivered(node),
+                    };
+                    self.together(&[Deed::Say(0, fate)]).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The network is well again: everything is sent, Mike ends it, and one more message comes too late.
     async fn settle(&mut self, dice: &mut Dice) -> Result<(), String> {
         for whose in 0..2 {
@@ -745,6 +813,31 @@ fn of_turns(settings: &mut toml::Table, folder: &TempDir) {
     set(settings, "definitions", "flows", folder.path().display().to_string());
 }
 
+/// Has what was booked told to those who booked; returns how many calls there are, each with one mail to her.
+async fn each_call_is_mailed_once(app: &TestApp) -> usize {
+    app.run_jobs().await;
+    let calls: BTreeSet<String> = app
+        .rows("select id from bookings where conversation_id is not null and state = 'confirmed'")
+        .await
+        .iter()
+        .map(|row| row.get("id").unwrap())
+        .collect();
+    let (mut told, mut sent) = (BTreeSet::new(), 0_i64);
+    for row in app.rows("select payload, state from jobs where kind = 'notify'").await {
+        let payload: Value = serde_json::from_str(&row.get::<String>("payload").unwrap()).unwrap();
+        let mail = &payload["mail"];
+        if mail["mail"] == "booking_confirmed" {
+            let call = mail["booking"].as_str().unwrap().to_owned();
+            assert!(told.insert(call.clone()), "{call} is told twice");
+            sent += i64::from(row.get::<String>("state").unwrap() == "done");
+        }
+    }
+    assert_eq!(told, calls, "each call is told, and no other");
+    let mails = app.rows("select count(*) as n from mails where template = 'booking_confirmed'").await;
+    assert_eq!(mails[0].get::<i64>("n").unwrap(), sent, "each is one mail");
+    calls.len()
+}
+
 /// Plays one schedule.
 async fn play(house: &House, seed: u64) -> Result<Tally, String> {
     let mut dice = Dice::new(seed);
@@ -757,8 +850,10 @@ async fn play(house: &House, seed: u64) -> Result<Tally, String> {
     let opened = opened.expect_json(201);
     let word = |name: &str| opened[name].as_str().unwrap().to_owned();
     let id = ConversationId::parse(&word("conversation")).unwrap();
-    // Some are the same person on several devices.
-    let person = if dice.roll(4) == 0 { dice.roll(3) } else { usize::try_from(seed).unwrap() + 10 };
+    let wants_a_call = seed.is_multiple_of(TO_A_CALL);
+    // Some are the same person on several devices. Nobody may book without end: who wants a call is somebody of her own.
+    let is_on_several = dice.roll(4) == 0 && !wants_a_call;
+    let person = if is_on_several { dice.roll(3) } else { usize::try_from(seed).unwrap() + 10 };
     let sides = [Author::Visitor, Author::Visitor, Author::Agent];
     let tabs = sides.map(|side| Tab::open(&house.nodes[dice.roll(2)], id, side)).into();
     let letters = [Vec::new(), Vec::new(), Vec::new()];
@@ -766,6 +861,9 @@ async fn play(house: &House, seed: u64) -> Result<Tally, String> {
     let mut talk = Talk { house, id, token, tabs, letters, address, drafted: 0 };
     for _ in 0..16 + dice.roll(24) {
         talk.step(&mut dice).await?;
+    }
+    if wants_a_call {
+        talk.books(&mut dice).await?;
     }
     talk.settle(&mut dice).await?;
     let log = talk.all_read(&mut dice).await?;
@@ -822,6 +920,9 @@ async fn whatever_fails_the_flow_takes_whole_turns_once_each_and_every_client_sh
         .buffer_unordered(AT_ONCE);
     let all = played.fold(Tally::default(), |sum, tally| async move { sum.add(tally) }).await;
     println!("{all:?}");
+    let mailed = each_call_is_mailed_once(&first).await;
+    println!("{} calls, {mailed} confirmations", all.booked);
+    assert_eq!(mailed, all.booked, "the log tells of as many calls as are mailed");
     let least = (usize::try_from(most).unwrap() / 100).max(1);
     for (what, count) in [
         ("answers to the flow", all.answers / 4),
@@ -829,7 +930,7 @@ async fn whatever_fails_the_flow_takes_whole_turns_once_each_and_every_client_sh
         ("turns by the clock", all.ticks),
         ("identifications", all.identified),
         ("things done", all.done),
-        ("bookings", all.booked * 3),
+        ("calls, which a tenth of the schedules is to end in", all.booked / 10),
         ("waits for a person", all.handoffs),
         ("people who step in", all.accepts),
         ("people who hand back", all.returns),

@@ -169,6 +169,32 @@ fn check_tells_the_settings_mistakes_with_the_others_and_says_when_there_is_noth
 }
 
 #[test]
+fn flow_test_takes_flows_as_flows_and_finds_their_tests() {
+    let folder = shipped();
+    let (passed, all) = embudo(folder.path(), &["flow", "test"]);
+    assert!(passed && all.contains("0 failed, 13 of 13 flows tested"), "{all}");
+    // The folder of the flows is the same as no path at all, and a flow stands for its tests.
+    let (passed, text) = embudo(folder.path(), &["flow", "test", "bot-flows"]);
+    assert!(passed && text == all, "{text}");
+    let (passed, one) = embudo(folder.path(), &["flow", "test", "bot-flows/welcome.yaml"]);
+    assert!(passed && one.contains("0 failed, 1 of 13 flows tested"), "{one}");
+    assert_eq!(embudo(folder.path(), &["flow", "test", "bot-flows/tests/welcome.yaml"]).1, one);
+
+    // A flow that lies elsewhere is tested as it stands there.
+    copy(&folder.path().join("bot-flows"), &folder.path().join("drafts"));
+    change(folder.path(), "drafts/welcome.yaml", "I am the assistant", "I am the porter");
+    let (passed, text) = embudo(folder.path(), &["flow", "test", "drafts/welcome.yaml"]);
+    assert!(!passed && text.contains("FAILED") && text.contains("I am the porter"), "{text}");
+
+    std::fs::remove_file(folder.path().join("bot-flows/tests/welcome.yaml")).expect("removed");
+    let (passed, text) = embudo(folder.path(), &["flow", "test", "bot-flows/welcome.yaml"]);
+    assert!(!passed && text.contains("S512") && text.contains("no test of it was found"), "{text}");
+    std::fs::remove_dir_all(folder.path().join("bot-flows/tests")).expect("removed");
+    let (passed, text) = embudo(folder.path(), &["flow", "test"]);
+    assert!(!passed && text.contains("there is no such folder") && !text.contains("os error"), "{text}");
+}
+
+#[test]
 fn check_explains_its_codes_and_guesses_what_was_meant() {
     let folder = tempfile::tempdir().expect("a folder");
     let (known, text) = embudo(folder.path(), &["check", "--explain", "g201"]);

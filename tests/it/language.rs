@@ -125,6 +125,14 @@ async fn every_kind_of_question_is_asked_answered_and_kept() {
     assert_eq!(talk.asked()["input"], json!({"kind": "time", "min": "09:00", "max": "18:00"}));
     assert_eq!(talk.answer("18:01").await[1]["type"], "invalid");
     talk.answer("9:30").await;
+    let asked = json!({"kind": "date", "min": "2026-11-23", "max": "2027-01-22", "range": true});
+    assert_eq!(talk.asked()["input"], asked);
+    assert_eq!(
+        talk.answer("from 28/12/2026 to 24/12/2026").await[1]["type"],
+        "invalid",
+        "the wrong way round"
+    );
+    talk.answer("24/12/2026 – 28/12/2026").await;
     assert_eq!(talk.asked()["input"], json!({"kind": "number", "min": 1, "max": 500}));
     talk.answer("40").await;
     assert_eq!(
@@ -150,6 +158,7 @@ async fn every_kind_of_question_is_asked_answered_and_kept() {
         ("site", "https://faro.example/books"),
         ("day", "2026-11-24"),
         ("hour", "09:30"),
+        ("days", "2026-12-24/2026-12-28"),
         ("people", "40.0"),
         ("liked", "4"),
         ("shelf", "steel"),
@@ -228,7 +237,7 @@ async fn an_action_is_done_once_and_its_key_says_for_which_step_and_visit() {
     assert_eq!(talk.log[0]["alt"], "Un estante de libros");
     talk.answer("eva@example.com").await;
     talk.answer(&digits(&app).await).await;
-    for answer in ["faro.example", "2026-12-01", "10:00", "3", "5", "Roble"] {
+    for answer in ["faro.example", "2026-12-01", "10:00", "2026-12-01/2026-12-03", "3", "5", "Roble"] {
         talk.answer(answer).await;
     }
     assert_eq!(
@@ -261,7 +270,7 @@ async fn a_called_flow_comes_back_where_its_end_leads_and_a_wish_to_be_left_alon
     let mut bored = Talk::open(&app, VisitorId::new(), Some("tour"), "en").await;
     bored.answer("bob@example.com").await;
     bored.answer(&digits(&app).await).await;
-    for answer in ["faro.example", "2026-12-01", "10:00", "3", "5", "oak", "no"] {
+    for answer in ["faro.example", "2026-12-01", "10:00", "2026-12-01/2026-12-03", "3", "5", "oak", "no"] {
         bored.answer(answer).await;
     }
     assert_eq!(bored.log.last().unwrap()["outcome"], "gave_up", "`bored` of the called flow leads there");
@@ -289,7 +298,8 @@ async fn an_arm_is_chosen_by_chance_kept_for_a_visitor_and_reported() {
         let mut talk = Talk::open(&app, visitor, Some("tour"), "en").await;
         talk.answer(&format!("p{n}@example.com")).await;
         talk.answer(&digits(&app).await).await;
-        for answer in ["faro.example", "2026-12-01", "10:00", "3", "5", "oak", "yes"] {
+        for answer in ["faro.example", "2026-12-01", "10:00", "2026-12-01/2026-12-03", "3", "5", "oak", "yes"]
+        {
             talk.answer(answer).await;
         }
         let long = talk.log.iter().any(|body| body["text"] == "And there is more to say.");
@@ -298,7 +308,17 @@ async fn an_arm_is_chosen_by_chance_kept_for_a_visitor_and_reported() {
     }
     let (visitor, was_long) = first.unwrap();
     let mut again = Talk::open(&app, visitor, Some("tour"), "en").await;
-    for answer in ["p0@example.com", "faro.example", "2026-12-01", "10:00", "3", "5", "oak", "yes"] {
+    for answer in [
+        "p0@example.com",
+        "faro.example",
+        "2026-12-01",
+        "10:00",
+        "2026-12-01/2026-12-03",
+        "3",
+        "5",
+        "oak",
+        "yes",
+    ] {
         again.answer(answer).await;
     }
     let is_long = again.log.iter().any(|body| body["text"] == "And there is more to say.");
@@ -333,7 +353,8 @@ async fn flows_are_offered_with_their_moments_to_whom_their_triggers_name() {
         }
     };
     let demo = json!({"flow": "demo", "open": false, "delay_ms": 2000, "event": "demo_clicked"});
-    let newsletter = json!({"flow": "newsletter", "open": false, "scroll": 50, "exit_intent": true});
+    let newsletter =
+        json!({"flow": "newsletter", "open": false, "scroll": 50, "exit_intent": true, "idle_ms": 45_000});
     assert_eq!(offers("https://faro.example/books?utm_source=newsletter").await, json!([newsletter, demo]));
     assert_eq!(offers("https://faro.example/books").await, json!([demo]), "not by the newsletter");
     assert_eq!(offers("https://faro.example/books/old?utm_source=newsletter").await, json!([demo]));

@@ -18,10 +18,10 @@ interface Kind {
 export class Composer {
   readonly element: HTMLElement;
   private field: HTMLInputElement | HTMLTextAreaElement;
-  private readonly problem = h('p', { class: 'problem', id: 'problem', role: 'alert' });
+  private readonly problem_ = h('p', { class: 'problem', id: 'problem', role: 'alert' });
   private readonly button: HTMLButtonElement;
-  private readonly place = h('div', { class: 'line' });
-  private shape = '';
+  private readonly place_ = h('div', { class: 'line' });
+  private shape_ = '';
 
   constructor(
     private words: Words,
@@ -29,7 +29,7 @@ export class Composer {
     private typing: () => void,
   ) {
     this.button = h('button', { type: 'submit', class: 'send', 'aria-label': words.send, title: words.send }, icon(icons.send));
-    this.field = this.make({ type: 'words', placeholder: words.write }, words.write);
+    this.field = this.make_({ type: 'words', placeholder: words.write }, words.write);
     this.element = h(
       'form',
       {
@@ -37,11 +37,11 @@ export class Composer {
         novalidate: true,
         onsubmit: (event: Event) => {
           event.preventDefault();
-          this.submit();
+          this.submit_();
         },
       },
-      this.problem,
-      this.place,
+      this.problem_,
+      this.place_,
     );
   }
 
@@ -50,24 +50,24 @@ export class Composer {
     const { words } = this;
     const input = ask?.input;
     const hint = (input && 'placeholder' in input && input.placeholder) || '';
-    const kind: Kind = input ? { placeholder: hint || words.answer, ...this.kindOf(input) } : { type: 'words', placeholder: words.write };
+    const kind: Kind = input ? { placeholder: hint || words.answer, ...this.kindOf_(input) } : { type: 'words', placeholder: words.write };
     const isOpen = !input || input.kind === 'choice' || input.kind === 'slot';
     if (hint) kind.placeholder = hint;
     const label = isOpen ? words.write : ask!.text;
     const shape = JSON.stringify([kind, label]);
-    if (shape === this.shape) return;
-    this.shape = shape;
+    if (shape === this.shape_) return;
+    this.shape_ = shape;
     const before = this.field;
     const root = before.getRootNode() as ShadowRoot;
     const hadFocus = root.activeElement === before;
-    this.make(kind, label);
+    this.make_(kind, label);
     this.field.value = before.value;
-    this.changed();
+    this.changed_();
     if (hadFocus) this.field.focus();
   }
 
   /** The keyboard and the help that suit an answer. */
-  private kindOf(input: Input): Partial<Kind> & { type: string } {
+  private kindOf_(input: Input): Partial<Kind> & { type: string } {
     const { words } = this;
     switch (input.kind) {
       case 'email':
@@ -100,8 +100,8 @@ export class Composer {
 
   /** Says beside the field why an answer was not taken. */
   explain(problem: string): void {
-    if (this.problem.textContent === problem) return;
-    this.problem.textContent = problem;
+    if (this.problem_.textContent === problem) return;
+    this.problem_.textContent = problem;
     if (problem) this.field.setAttribute('aria-invalid', 'true');
     else this.field.removeAttribute('aria-invalid');
   }
@@ -114,14 +114,14 @@ export class Composer {
   restore(text: string): void {
     if (this.field.value) return;
     this.field.value = text;
-    this.changed();
+    this.changed_();
   }
 
   focus(): void {
     this.field.focus();
   }
 
-  private make(kind: Kind, label: string) {
+  private make_(kind: Kind, label: string) {
     const isWords = kind.type === 'words';
     const values = {
       class: kind.look ? `field ${kind.look}` : 'field',
@@ -133,22 +133,22 @@ export class Composer {
       'aria-label': label,
       'aria-describedby': 'problem',
       oninput: () => {
-        this.changed();
+        this.changed_();
         this.typing();
       },
       onkeydown: (event: KeyboardEvent) => {
         if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
         event.preventDefault();
-        this.submit();
+        this.submit_();
       },
     };
     this.field = isWords ? h('textarea', { ...values, rows: 1 }) : h('input', { ...values, type: kind.type });
-    this.place.replaceChildren(this.field, this.button);
-    this.changed();
+    this.place_.replaceChildren(this.field, this.button);
+    this.changed_();
     return this.field;
   }
 
-  private changed(): void {
+  private changed_(): void {
     const { field } = this;
     this.button.toggleAttribute('data-ready', !!field.value.trim());
     if (field.localName === 'textarea') {
@@ -158,14 +158,14 @@ export class Composer {
     }
   }
 
-  private submit(): void {
+  private submit_(): void {
     const text = this.field.value.trim();
     if (!text) return this.field.focus();
     // Cut by the browser it would go without its end, and nobody would know.
     if (text.length > AT_MOST) return this.explain(this.words.tooLong(text.length));
     this.field.value = '';
     this.explain('');
-    this.changed();
+    this.changed_();
     this.send(text);
   }
 }

@@ -2,11 +2,11 @@
 
 import { h, icon } from '../shared/dom';
 import { icons } from './icons';
-import { radio } from './picks';
+import { picker, radio } from './picks';
 import { Calendar, capital, ownZone } from './time';
 import type { Words } from './words';
 
-type Bounds = { min?: string | null; max?: string | null };
+type Bounds = { min?: string | null; max?: string | null; range?: boolean };
 type Answer = (value: string, shown: string) => void;
 
 const DAY_MS = 86_400_000;
@@ -20,9 +20,10 @@ const monthOf = (at: number, months = 0) => {
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + months, 1);
 };
 
-/** A day as people say it: `2026-12-24` is Thursday 24 December 2026. What is no such day stays as it is. */
-export const spokenDay = (day: string, language: string): string =>
-  /^\d{4}-\d\d-\d\d$/.test(day) ? capital(new Calendar(language, 'UTC').fullDay(at(day))) : day;
+/** Days as people say them: `2026-12-24` is Thursday 24 December 2026, and a stroke between two of them a dash. What is no
+ * such day stays as it is. */
+export const spokenDay = (days: string, language: string): string =>
+  days.replace(/\/?(\d{4}-\d\d-\d\d)/g, (it, day) => (at(day) ? (it == day ? '' : ' – ') + capital(new Calendar(language, 'UTC').fullDay(at(day))) : it));
 
 /** The day `months` later, or the last of that month where it has no such day. */
 const later = (day: number, months: number) => {
@@ -41,7 +42,7 @@ function weekStart(locale: string): number {
 }
 
 /** A month as a grid: arrows go by day and week, Home and End within the week, Page keys by month. */
-export function day(label: string, { min, max }: Bounds, words: Words, language: string, answer: Answer): HTMLElement {
+export function day(label: string, { min, max, range }: Bounds, words: Words, language: string, answer: Answer): HTMLElement {
   const calendar = new Calendar(language, 'UTC');
   const today = at(new Calendar(language, ownZone()).day(Date.now()));
   const first = min ? at(min) : -Infinity;
@@ -49,9 +50,9 @@ export function day(label: string, { min, max }: Bounds, words: Words, language:
   const within = (day: number) => Math.max(first, Math.min(last, day));
   const start = weekStart(calendar.locale);
   const offset = (day: number) => (new Date(day).getUTCDay() - start + 7) % 7;
-  /** The day that the keyboard is on, and the one that was picked. */
+  /** The day that the keyboard is on, and the one that was picked, or the first and the last. */
   let on = within(today);
-  let chosen: number | null = null;
+  let chosen: number[] = [];
 
   const title = h('p', { class: 'month', id: 'month', 'aria-live': 'polite' });
   const weeks = h('tbody');
@@ -74,7 +75,7 @@ export function day(label: string, { min, max }: Bounds, words: Words, language:
   };
   const cell = (day: number, month: number) => {
     if (monthOf(day) !== month) return h('td');
-    const isChosen = day === chosen;
+    const isChosen = day >= chosen[0]! && day <= (chosen[1] || chosen[0]!);
     return h(
       'td',
       null,
@@ -89,9 +90,10 @@ export function day(label: string, { min, max }: Bounds, words: Words, language:
           'aria-current': day === today ? 'date' : null,
           disabled: day < first || day > last,
           onclick: () => {
-            chosen = day;
-            confirm.hidden = false;
-            confirm.textContent = words.choose(calendar.shortDay(day));
+            // A second day ends the range; a third one, or an earlier one, begins another.
+            chosen = range && !chosen[1] && day >= chosen[0]! ? [chosen[0]!, day] : [day];
+            confirm.hidden = !!range && !chosen[1];
+            confirm.textContent = words.choose(chosen.map((day) => calendar.shortDay(day)).join(' – '));
             move(day, true);
           },
         },
@@ -128,15 +130,11 @@ export function day(label: string, { min, max }: Bounds, words: Words, language:
     const day = (4 + start - 1 + index) * DAY_MS;
     return h('th', { scope: 'col', abbr: calendar.weekday(day, 'long') }, calendar.weekday(day, 'short').slice(0, 2));
   });
-  return h(
-    'form',
-    {
-      class: 'card picker',
-      'aria-label': label,
-      onsubmit: (event: Event) => {
-        event.preventDefault();
-        if (chosen !== null) answer(key(chosen), spokenDay(key(chosen), language));
-      },
+  return picker(
+    label,
+    () => {
+      const days = chosen.map(key).join('/');
+      answer(days, spokenDay(days, language));
     },
     h('div', { class: 'turn' }, before, title, after),
     h('table', { class: 'days-grid', 'aria-labelledby': 'month', onkeydown: keys }, h('thead', null, h('tr', null, ...names)), weeks),
@@ -165,16 +163,9 @@ export function time(label: string, { min, max }: Bounds, words: Words, answer: 
       }),
     );
   }
-  return h(
-    'form',
-    {
-      class: 'card picker',
-      'aria-label': label,
-      onsubmit: (event: Event) => {
-        event.preventDefault();
-        if (chosen) answer(chosen, chosen);
-      },
-    },
+  return picker(
+    label,
+    () => answer(chosen, chosen),
     h('fieldset', null, h('legend', { class: 'sr' }, words.time), h('div', { class: 'times' }, ...times)),
     confirm,
   );

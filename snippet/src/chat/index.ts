@@ -119,7 +119,7 @@ class Chat implements ChatDoor {
     addEventListener(
       'storage',
       guarded((event: StorageEvent) => {
-        if (event.key === 'embudo.visitor' && !event.newValue) this.leave();
+        if (event.key === 'embudo.visitor' && !event.newValue) this.leave_();
         if (event.key === 'embudo.chat' && event.newValue) this.follow();
       }),
     );
@@ -132,7 +132,7 @@ class Chat implements ChatDoor {
     // On a phone the panel would hide the page that the visitor just came for: a card says it instead.
     if (!quiet || (show && !this.shell.isPhone_)) this.shell.open(quiet);
     if (flow ? !this.door || this.talk.isEnded : !this.door) {
-      if (!flow && kept.conversation && kept.token) this.attach(kept.conversation, kept.token);
+      if (!flow && kept.conversation && kept.token) this.attach_(kept.conversation, kept.token);
       else void this.begin(flow);
     }
   }
@@ -155,7 +155,7 @@ class Chat implements ChatDoor {
   }
 
   /** "Not you?" in another tab means it in this one, too. */
-  private leave(): void {
+  private leave_(): void {
     this.host.known = null;
     if (this.door) this.reset();
   }
@@ -165,7 +165,7 @@ class Chat implements ChatDoor {
     const { memory, shell } = this;
     const { seen = 0, closed_at = 0 } = memory.reread_();
     const { kept } = memory;
-    if (this.door && kept.token && kept.conversation !== this.door.conversation) return this.attach(kept.conversation!, kept.token);
+    if (this.door && kept.token && kept.conversation !== this.door.conversation) return this.attach_(kept.conversation!, kept.token);
     if (kept.seen! > seen && kept.seen! >= (this.line?.last || 0)) shell.unread((this.unread = 0));
     if (kept.seen! > seen || kept.closed_at! > closed_at) shell.hush();
   }
@@ -199,10 +199,10 @@ class Chat implements ChatDoor {
   /** "Not you?": nothing of the person before is left in this browser, and the talk begins anew. */
   private forget(): void {
     this.host.reset();
-    this.anew();
+    this.anew_();
   }
 
-  private anew(): void {
+  private anew_(): void {
     this.shell.open(false);
     void this.begin(null);
   }
@@ -247,7 +247,7 @@ class Chat implements ChatDoor {
       if (!('question' in item.body)) memory.addUnsent_({ ...item, conversation });
     }
     shell.speak(this.words, this.language);
-    this.attach(conversation, token);
+    this.attach_(conversation, token);
     this.talk.mode = mode;
     this.talk.agent = agent;
     this.header();
@@ -259,7 +259,7 @@ class Chat implements ChatDoor {
     if (this.host.consent() !== 'none') write('visitor', visitor);
   }
 
-  private attach(conversation: string, token: string): void {
+  private attach_(conversation: string, token: string): void {
     this.detach_();
     // What she is just typing is still hers to send.
     const { draft } = this.composer;
@@ -271,9 +271,9 @@ class Chat implements ChatDoor {
         if (turn === this.turn) act(...given);
       });
     const door = (this.door = new Door(this.host, conversation, token));
-    const gone = here(() => this.gone());
+    const gone = here(() => this.gone_());
     this.line = new Line(door, {
-      heard: here((events, isOld) => this.took(events, isOld)),
+      heard: here((events, isOld) => this.took_(events, isOld)),
       typing: here((who, name) => this.types(who, name)),
       read: here((seq) => {
         this.readTo_ = seq;
@@ -285,7 +285,7 @@ class Chat implements ChatDoor {
       restored: here(() => {
         // What was shown is not what the server has: it is all read again.
         this.memory.keep({ seen: undefined });
-        this.attach(conversation, token);
+        this.attach_(conversation, token);
       }),
     }, share);
     this.outbox = new Outbox(door, this.memory, {
@@ -295,7 +295,7 @@ class Chat implements ChatDoor {
         if (event && this.line && !this.line.take(event)) void this.line.catchUp().catch(complain);
       }),
       delayed: here(({ client_id }) => this.bubbles.delay(client_id)),
-      refused: here((item, why) => this.refused(item, why)),
+      refused: here((item, why) => this.refused_(item, why)),
       gone,
     });
     this.line.open();
@@ -320,7 +320,7 @@ class Chat implements ChatDoor {
             if (turn !== this.turn) return;
             if (!goes_on) this.host.reset();
             this.recognise_(visitor);
-            if (!goes_on) this.anew();
+            if (!goes_on) this.anew_();
             shell.ask_(words.noted);
           },
         },
@@ -337,7 +337,7 @@ class Chat implements ChatDoor {
   }
 
   /** The server does not know this conversation any more: begin anew, but not for ever. */
-  private gone(): void {
+  private gone_(): void {
     this.detach_();
     this.memory.keep({ token: undefined });
     if (this.starts_++ < NEW_STARTS && (this.shell.isOpen || this.memory.unsent.length)) void this.begin(null);
@@ -356,7 +356,7 @@ class Chat implements ChatDoor {
       return this.begin(flow);
     };
     const button = h('button', { type: 'button', class: 'button', onclick: again }, words.retry);
-    shell.tray.replaceChildren(h('div', { class: 'card failed' }, h('p', null, why), !isFinal && h('p', { class: 'kept' }, this.away()), button));
+    shell.tray.replaceChildren(h('div', { class: 'card failed' }, h('p', null, why), !isFinal && h('p', { class: 'kept' }, this.away_()), button));
     shell.follow(true);
     // It also tries by itself, ever more seldom; what was refused for good is only asked again by her.
     clearTimeout(this.againTimer_);
@@ -400,11 +400,11 @@ class Chat implements ChatDoor {
 
   // --- what comes in ---------------------------------------------------------------------------
 
-  private took(events: Event[], isOld: boolean): void {
+  private took_(events: Event[], isOld: boolean): void {
     this.queue.push(...events);
     if (isOld) {
       while (this.queue.length) this.show(this.queue.shift()!);
-      this.settle(true);
+      this.settle_(true);
     } else void this.play();
   }
 
@@ -417,7 +417,7 @@ class Chat implements ChatDoor {
       if (item.conversation === conversation) this.bubbles.ours(item.shown, item.at, item.client_id);
     }
     this.outbox?.nudge();
-    this.settle(true);
+    this.settle_(true);
   }
 
   private async play(): Promise<void> {
@@ -443,11 +443,11 @@ class Chat implements ChatDoor {
       }
     } finally {
       this.isShowing_ = false;
-      if (turn === this.turn) this.settle(false);
+      if (turn === this.turn) this.settle_(false);
     }
   }
 
-  private hurry(): void {
+  private hurry_(): void {
     while (this.queue.length) this.show(this.queue.shift()!);
     this.paced_ms_ = 0;
   }
@@ -496,7 +496,7 @@ class Chat implements ChatDoor {
   }
 
   /** After the last event that is there: what can be answered now. */
-  private settle(isOld: boolean): void {
+  private settle_(isOld: boolean): void {
     const { talk, shell, words } = this;
     // An answer that is on its way is an answer.
     const isAnswered = ({ body }: Unsent) => 'question' in body && body.question === talk.ask?.question;
@@ -571,7 +571,7 @@ class Chat implements ChatDoor {
     this.detach_();
     this.memory.begin({});
     this.clear();
-    this.anew();
+    this.anew_();
   }
 
   private count({ seq, at, author, body }: Event, person: Person): void {
@@ -616,7 +616,7 @@ class Chat implements ChatDoor {
   private connected(isConnected: boolean): void {
     if (!this.door) return;
     this.isConnected_ = isConnected && navigator.onLine;
-    this.shell.tell(this.isConnected_ ? '' : this.away());
+    this.shell.tell(this.isConnected_ ? '' : this.away_());
     this.header();
     if (!this.isConnected_) return;
     this.starts_ = 0;
@@ -624,7 +624,7 @@ class Chat implements ChatDoor {
   }
 
   /** What is amiss, and what becomes of what is written meanwhile: without consent nothing outlives the page. */
-  private away(): string {
+  private away_(): string {
     const { words } = this;
     return `${navigator.onLine ? words.noServer : words.noNetwork} ${this.host.consent() === 'none' ? words.keptHere : words.kept}`;
   }
@@ -662,7 +662,7 @@ class Chat implements ChatDoor {
   }
 
   private say(said: Said, shown: string): void {
-    this.hurry();
+    this.hurry_();
     this.typedAt_ = 0; // what is typed next is told at once
     const { memory, outbox, bubbles, shell } = this;
     if (!outbox) {
@@ -683,13 +683,13 @@ class Chat implements ChatDoor {
     if (this.talk.mode === 'bot' && !calm.matches) this.types('bot', '');
   }
 
-  private refused({ client_id, body }: Unsent, why: Refused): void {
+  private refused_({ client_id, body }: Unsent, why: Refused): void {
     const { words } = this;
     const text = why.code === 'chat.question_over' ? words.over : why.detail || words.refused;
     this.bubbles.refuse(client_id, text);
     this.shell.wait(false);
     if (body.type === 'text') this.composer.restore(body.text);
-    this.settle(false);
+    this.settle_(false);
     void this.line?.catchUp().catch(complain);
   }
 

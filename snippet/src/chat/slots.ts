@@ -2,7 +2,7 @@
 
 import { h, icon } from '../shared/dom';
 import { icons } from './icons';
-import { radio } from './picks';
+import { picker, radio } from './picks';
 import { Calendar, capital } from './time';
 import type { Answer } from './answers';
 import type { Words } from './words';
@@ -76,15 +76,10 @@ export function slots(
   if (all.length) nameZone(all[0]!.starts_at);
 
   none.addEventListener('click', () => answer({ type: 'slot', question, none_fit: true }, none.textContent!));
-  return h(
-    'form',
-    {
-      class: 'card picker',
-      'aria-label': text,
-      onsubmit: (event: Event) => {
-        event.preventDefault();
-        if (chosen) answer({ type: 'slot', question, starts_at: chosen.starts_at }, capital(when(chosen)));
-      },
+  return picker(
+    text,
+    () => {
+      if (chosen) answer({ type: 'slot', question, starts_at: chosen.starts_at }, capital(when(chosen)));
     },
     zone,
     ...parts,

@@ -32,7 +32,7 @@ export type Input =
   | { kind: 'text' | 'email' | 'phone' | 'url'; placeholder?: string | null; multiline?: boolean }
   | { kind: 'number'; placeholder?: string | null; min?: number | null; max?: number | null }
   /** A day, bounds and answer as `2026-12-24`; a time of day, as `14:30`. */
-  | { kind: 'date' | 'time'; min?: string | null; max?: string | null }
+  | { kind: 'date' | 'time'; min?: string | null; max?: string | null; range?: boolean }
   /** From 1 to `max`, with words for both ends. */
   | { kind: 'rating'; max: number; low?: string | null; high?: string | null }
   /** The digits of a code; it may be asked for once more. */

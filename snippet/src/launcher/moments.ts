@@ -1,5 +1,5 @@
-// moments.js: when a flow offers itself, after a time, far enough down the page, about to leave, or at an event of the
-// page's own. It is fetched only for pages that the server has flows for.
+// moments.js: when a flow offers itself, after a time, far enough down the page, at rest, about to leave, or at an event
+// of the page's own. It is fetched only for pages that the server has flows for.
 
 import type { Host } from '../shared/host';
 import { read } from '../shared/store';
@@ -11,6 +11,8 @@ interface Offer {
   delay_ms?: number;
   /** Percent of the page's height. */
   scroll?: number;
+  /** Nothing was moved, typed, touched or scrolled for so long. */
+  idle_ms?: number;
   exit_intent?: boolean;
   event?: string;
 }
@@ -46,12 +48,23 @@ const moments = (host: Host) => {
     const share = () => ((scrollY + innerHeight) / document.documentElement.scrollHeight) * 100;
     const begin = (offer: Offer) => {
       if (signal.aborted) return;
-      const { delay_ms, scroll, exit_intent } = offer;
+      const { delay_ms, scroll, idle_ms, exit_intent } = offer;
       const far = () => scroll && share() >= scroll && speak(offer);
-      if (delay_ms != null || !(scroll || exit_intent)) wait(offer);
+      if (delay_ms != null || !(scroll || exit_intent || idle_ms)) wait(offer);
       if (scroll) {
         on(window, 'scroll', far);
         far(); // a short page is read as soon as it is seen
+      }
+      if (idle_ms) {
+        let timer: number;
+        const anew = () => {
+          clearTimeout(timer);
+          // Whoever looks at something else is not spoken to: her rest begins when she is back.
+          if (!document.hidden) timer = setTimeout(speak, idle_ms, offer);
+        };
+        for (const name of ['pointermove', 'pointerdown', 'keydown', 'scroll']) on(window, name, anew);
+        on(document, 'visibilitychange', anew);
+        anew();
       }
       if (exit_intent) {
         on(document, 'mouseout', ({ relatedTarget, clientY }) => !relatedTarget && clientY < 1 && speak(offer));

@@ -302,20 +302,22 @@ async function story(server, words, language, nikki, mike) {
   await mike.look('08-console-bookings');
 }
 
-/** The story in `engine`: in both languages on the stores of one machine, and once on those of two. */
+/** The story in `engine`: in both languages, on the stores of one machine, and on those of many with one and with two
+ * nodes. */
 export function walk(engine, launch) {
   const shared = databases();
-  const ways = [
-    { language: 'en', on: 'the stores of one machine' },
-    { language: 'es', on: 'the stores of one machine' },
-  ];
-  if (shared) ways.push({ language: 'es', on: 'PostgreSQL and Redis, two nodes', nodes: 2, environment: shared });
+  const stores = [{ on: 'the stores of one machine', called: '' }];
+  if (shared) {
+    stores.push({ on: 'PostgreSQL and Redis, one node', called: '-one-node', environment: shared });
+    stores.push({ on: 'PostgreSQL and Redis, two nodes', called: '-two-nodes', nodes: 2, environment: shared });
+  }
+  const ways = stores.flatMap((store) => Object.keys(PLACES).map((language) => ({ language, ...store })));
 
   // Most of a walk is waiting: two share the machine well.
   describe(`the story in ${engine}`, { concurrency: 2 }, () => {
-    for (const { language, on, nodes = 1, environment = () => ({}) } of ways) {
+    for (const { language, on, called, nodes = 1, environment = () => ({}) } of ways) {
       test(`missed, watched, asked, taken over, booked: ${engine}, ${language}, on ${on}`, { timeout: 300_000 }, async () => {
-        const pictures = join(root, 'target/screenshots/engines', `${engine.toLowerCase()}-${language}${nodes > 1 ? '-two-nodes' : ''}`);
+        const pictures = join(root, 'target/screenshots/engines', `${engine.toLowerCase()}-${language}${called}`);
         const open = [];
         try {
           const { words } = await support('words');

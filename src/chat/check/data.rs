@@ -14,7 +14,8 @@ use crate::chat::words::Words;
 
 /// D303: a text names a variable that has no value on some way to it.
 pub fn unset(flow: &Flow, report: &Report) {
-    let edges = paths::edges(flow);
+    let mut edges = paths::edges(flow);
+    paths::perhaps(flow, &mut edges);
     let known = paths::always(flow, &edges);
     let none = BTreeSet::new();
     for step in flow.own_steps() {
@@ -62,15 +63,18 @@ pub fn unused(flow: &Flow, report: &Report) {
         for words in step.verb.words().into_iter().chain(labels).chain(given) {
             words.versions().flat_map(|text| text.holes()).for_each(&mut note);
         }
-        match &step.verb {
-            Verb::Set(set) => {
-                filled.extend(set.values.iter().map(|(name, _)| name.as_str()));
-                set.values.iter().filter_map(|(_, source)| source.field()).for_each(&mut note);
+        for verb in step.verb.parts() {
+            match verb {
+                Verb::Set(set) => {
+                    filled.extend(set.values.iter().map(|(name, _)| name.as_str()));
+                    set.values.iter().filter_map(|(_, source)| source.field()).for_each(&mut note);
+                }
+                Verb::Switch(switch) => {
+                    let used = switch.branches.iter().flat_map(|(expr, _)| expr.uses());
+                    used.for_each(|used| note(&used.path));
+                }
+                _ => {}
             }
-            Verb::Switch(switch) => {
-                switch.branches.iter().flat_map(|(expr, _)| expr.uses()).for_each(|used| note(&used.path));
-            }
-            _ => {}
         }
     }
     // What a called flow does with a variable of the same name is seen there.
@@ -94,8 +98,8 @@ pub fn unused(flow: &Flow, report: &Report) {
 
 /// D307: what tells something about a person goes only to actions that may have it.
 pub fn private(flow: &Flow, report: &Report) {
-    for step in flow.own_steps() {
-        let Verb::Do(act) = &step.verb else { continue };
+    for verb in flow.own_steps().flat_map(|step| step.verb.parts()) {
+        let Verb::Do(act) = verb else { continue };
         let Some(action) = actions::find(&act.action.value).filter(|action| !action.takes_pii) else {
             continue;
         };

@@ -156,6 +156,40 @@ mod tests {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
+    /// What else may be wrong in a flow, above its steps or as one more step before the first.
+    const BESIDES: [(&str, &str, &str); 5] = [
+        ("Y005", "\ntitle: A sample\n", "\n"),
+        ("Y004", "\nsteps:\n", "\nsteps:\n  besides: {say: [no text]}\n"),
+        ("Y005", "\nsteps:\n", "\nsteps:\n  besides: {do: contact.mark, outcomes: {error: besides}}\n"),
+        (
+            "G201",
+            "\nsteps:\n",
+            "\nsteps:\n  besides: {say: More., events: {stop_requested: nowhere_at_all}}\n",
+        ),
+        ("G208", "\nsteps:\n", "\nsteps:\n  besides: {say: More., set: {}}\n"),
+    ];
+
+    #[test]
+    fn no_mistake_of_the_examples_is_hidden_by_another_one() {
+        let mut hidden = Vec::new();
+        // Without a tree there is nothing more to tell.
+        for code in CODES.iter().filter(|code| code.code != "Y001") {
+            let example = example(code);
+            for (other, from, to) in BESIDES {
+                let both = example.replace(from, to);
+                if both == example {
+                    continue;
+                }
+                let report = findings(&both);
+                let found: BTreeSet<&str> = report.diagnostics().iter().map(|found| found.code).collect();
+                if !found.contains(code.code) || !found.contains(other) {
+                    hidden.push(format!("{} beside {to:?}:\n{}", code.code, report.text()));
+                }
+            }
+        }
+        assert!(hidden.is_empty(), "{} hidden:\n{}", hidden.len(), hidden.join("\n"));
+    }
+
     #[test]
     fn every_finding_of_the_examples_has_a_hint() {
         // Y001, Y004 and Y005 say themselves what was expected.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::diagnostic::{Report, nearest};
+use crate::base::diagnostic::{Report, list_words, nearest};
 use crate::base::expr::Expr;
 
 use super::by_id;
@@ -25,7 +25,7 @@ pub fn targets(flow: &Flow, report: &Report) -> bool {
     let known: BTreeSet<&str> = ids.iter().copied().collect();
     let sound = Cell::new(true);
     let check = |target: &Target| {
-        if !known.contains(target.step.as_str()) {
+        if target.is_read() && !known.contains(target.step.as_str()) {
             sound.set(false);
             report
                 .error(&target.at, "G201", format!("there is no step \"{}\"", target.step))
@@ -51,17 +51,14 @@ pub fn targets(flow: &Flow, report: &Report) -> bool {
     sound.get()
 }
 
-/// The flow as it was meant where a step's name was mistyped, for the checks that follow the ways through it; and whether
-/// every name is one now.
-pub fn as_meant(flow: &Flow) -> (Flow, bool) {
+/// The flow as it was meant where a step's name was mistyped, for the checks that follow the ways through it.
+pub fn as_meant(flow: &Flow) -> Flow {
     let ids: BTreeSet<String> = flow.steps.iter().map(|step| step.id.clone()).collect();
-    let is_whole = Cell::new(true);
     let mend = |target: &mut Target| {
-        if !ids.contains(&target.step) {
-            match nearest(&target.step, ids.iter().map(String::as_str)) {
-                Some(near) => target.step = near.to_owned(),
-                None => is_whole.set(false),
-            }
+        if !ids.contains(&target.step)
+            && let Some(near) = nearest(&target.step, ids.iter().map(String::as_str))
+        {
+            target.step = near.to_owned();
         }
     };
     let mut meant = flow.clone();
@@ -69,7 +66,7 @@ pub fn as_meant(flow: &Flow) -> (Flow, bool) {
     meant.defaults.exhausted.iter_mut().for_each(mend);
     meant.defaults.timeout.iter_mut().filter_map(|timeout| timeout.goto.as_mut()).for_each(mend);
     meant.steps.iter_mut().for_each(|step| link::retarget(step, &mend));
-    (meant, is_whole.get())
+    meant
 }
 
 /// G209, S501, S502, S503: every outcome of every step leads somewhere.
@@ -126,9 +123,9 @@ pub fn outcomes(flow: &Flow, of: impl Fn(&Step) -> bool, strict: Strict, report:
 
 /// G209: whoever is asked something can ask for a person.
 pub fn asked_for_a_person(flow: &Flow, strict: Strict, report: &Report) {
-    let silent = |step: &Step| {
+    let silent = |verb: &Verb| {
         matches!(
-            step.verb,
+            verb,
             Verb::Say(_)
                 | Verb::Show(_)
                 | Verb::Set(_)
@@ -138,7 +135,8 @@ pub fn asked_for_a_person(flow: &Flow, strict: Strict, report: &Report) {
                 | Verb::Pass
         )
     };
-    let asks = flow.own_steps().any(|step| !silent(step) && step.events.human.is_none());
+    let asks =
+        flow.own_steps().any(|step| !step.verb.parts().iter().all(silent) && step.events.human.is_none());
     if asks && flow.human.is_none() && strict == Strict::Yes {
         report
             .error(&flow.at, "G209", "the flow does not say what happens when a visitor asks for a person")
@@ -207,6 +205,7 @@ pub fn branches(flow: &Flow, report: &Report) {
         };
         if let [first, others @ ..] = to.as_slice()
             && !others.is_empty()
+            && first.is_read()
             && others.iter().all(|other| other.step == first.step)
         {
             report
@@ -229,14 +228,17 @@ pub fn leads_to<'f>(flow: &'f Flow, step: &'f Step) -> Vec<&'f str> {
     to
 }
 
+/// The step that an outcome leads to, or the name of one that is not there.
 pub fn by_outcome<'f>(flow: &'f Flow, step: &'f Step, outcome: Outcome) -> Option<&'f str> {
     match flow.destination(step, outcome) {
         Some(Destination::Step(next)) => Some(&next.id),
-        Some(Destination::End(_)) | None => None,
+        Some(Destination::End(_)) => None,
+        None => flow.target(step, outcome).map(|target| target.step.as_str()),
     }
 }
 
-/// G203 steps that nothing leads to, G205 steps from which no end can be reached; the latter are given back.
+/// G203 steps that nothing leads to, G205 steps from which no end can be reached; the latter are given back. A name that
+/// leads nowhere may mean a step that is forgotten, and one that ends if any does.
 pub fn reachable<'f>(flow: &'f Flow, report: &Report) -> BTreeSet<&'f str> {
     let ids = by_id(flow);
     let to: BTreeMap<&str, Vec<&str>> =
@@ -246,18 +248,32 @@ pub fn reachable<'f>(flow: &'f Flow, report: &Report) -> BTreeSet<&'f str> {
     open.extend(flow.human.iter().chain(&flow.stop).chain(flow.migrate.values()).map(|t| t.step.as_str()));
     while let Some(id) = open.pop() {
         if seen.insert(id) {
-            open.extend(to.get(id).into_iter().flatten().filter(|to| ids.contains_key(*to)));
+            open.extend(to.get(id).into_iter().flatten());
         }
     }
+    let is_lost = |id: &str| !ids.contains_key(id);
+    let lost: Vec<&str> = seen.iter().copied().filter(|id| is_lost(id) && !id.is_empty()).collect();
+    let hint = match lost.as_slice() {
+        [] => "take it out, or let a step go to it".to_owned(),
+        lost => format!(
+            "take it out, or let a step go to it; perhaps it is the one meant by {}",
+            list_words(lost)
+        ),
+    };
     for step in flow.steps.iter().filter(|step| !seen.contains(step.id.as_str())) {
         report
             .error(&step.at, "G203", format!("nothing leads to the step \"{}\"", step.id))
-            .hint("take it out, or let a step go to it");
+            .hint(hint.clone());
     }
+    if seen.iter().any(|id| is_lost(id)) {
+        seen.extend(ids.keys());
+    }
+    let is_end = |step: &&Step| matches!(step.next, Next::End(_));
+    let may_end = flow.steps.iter().any(|step| is_end(&step));
     let mut ends: BTreeSet<&str> = flow
         .steps
         .iter()
-        .filter(|step| matches!(step.next, Next::End(_)))
+        .filter(is_end)
         .map(|step| step.id.as_str())
         // That it ends nowhere is told already.
         .chain(falls_off(flow).map(|step| step.id.as_str()))
@@ -265,7 +281,9 @@ pub fn reachable<'f>(flow: &'f Flow, report: &Report) -> BTreeSet<&'f str> {
     loop {
         let more: Vec<&str> = to
             .iter()
-            .filter(|(id, to)| !ends.contains(*id) && to.iter().any(|to| ends.contains(to)))
+            .filter(|(id, to)| {
+                !ends.contains(*id) && to.iter().any(|to| ends.contains(to) || may_end && is_lost(to))
+            })
             .map(|(id, _)| *id)
             .collect();
         if more.is_empty() {

@@ -152,17 +152,10 @@ fn check(flow: &Flow, set: &Set<'_>, known: &Known, report: &Report) {
     data::unused(flow, report);
     data::private(flow, report);
     // One name that was mistyped hides nothing else.
-    let (mut meant, mut is_whole) = (None, true);
-    if !targets_are_sound {
-        let (flow, mended) = graph::as_meant(flow);
-        (meant, is_whole) = (Some(flow), mended);
-    }
+    let meant = (!targets_are_sound).then(|| graph::as_meant(flow));
     let flow = meant.as_ref().unwrap_or(flow);
-    let mut endless = BTreeSet::new();
-    if is_whole {
-        endless = graph::reachable(flow, report);
-        data::unset(flow, report);
-    }
+    let endless = graph::reachable(flow, report);
+    data::unset(flow, report);
     graph::restless(flow, &set.restless, &endless, report);
     sense::confirmation(flow, report);
     sense::promotion(flow, report);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::by_outcome;
-use crate::chat::flow::{Flow, Outcome, Step};
+use crate::chat::flow::{Flow, Outcome};
 use crate::chat::steps::Verb;
 
 /// The fact that a call was booked.
@@ -23,11 +23,12 @@ pub fn edges(flow: &Flow) -> Vec<Edge<'_>> {
         let from = step.id.as_str();
         for outcome in step.verb.outcomes().iter().filter(|outcome| step.verb.can_end(**outcome)) {
             if let Some(to) = by_outcome(flow, step, *outcome) {
-                edges.push(Edge { from, to, gains: gains(step, *outcome) });
+                edges.push(Edge { from, to, gains: gains(&step.verb, *outcome) });
             }
         }
         let answered = match &step.verb {
-            Verb::Ask(_) => gains(step, Outcome::Answered),
+            Verb::Ask(_) => gains(&step.verb, Outcome::Answered),
+            Verb::Unread(_) => gains(&step.verb, Outcome::Next),
             _ => Vec::new(),
         };
         for target in step.verb.jumps() {
@@ -38,8 +39,11 @@ pub fn edges(flow: &Flow) -> Vec<Edge<'_>> {
 }
 
 /// What holds after a step has ended like that: the variables that have a value, and whether a call is booked.
-fn gains(step: &Step, outcome: Outcome) -> Vec<&str> {
-    match (&step.verb, outcome) {
+fn gains(verb: &Verb, outcome: Outcome) -> Vec<&str> {
+    match (verb, outcome) {
+        (Verb::Unread(unread), _) => {
+            unread.verbs.iter().flat_map(|verb| gains(verb, verb.main().unwrap_or(Outcome::Booked))).collect()
+        }
         (Verb::Ask(ask), Outcome::Answered) => ask.question.var.as_deref().into_iter().collect(),
         (Verb::Form(form), Outcome::Complete) => {
             form.questions.iter().map(|(name, _)| name.as_str()).collect()
@@ -59,6 +63,18 @@ fn entries(flow: &Flow) -> BTreeSet<&str> {
     let events = flow.steps.iter().flat_map(|step| step.events.human.iter().chain(&step.events.stop));
     let flows = flow.human.iter().chain(&flow.stop).chain(flow.migrate.values());
     first.into_iter().chain(events.chain(flows).map(|target| target.step.as_str())).collect()
+}
+
+/// Where names of steps lead nowhere (G201), each of them may have meant any of the steps that nothing leads to: adds
+/// these ways.
+pub fn perhaps<'f>(flow: &'f Flow, edges: &mut Vec<Edge<'f>>) {
+    let reached = always(flow, edges);
+    let is_step = |id: &str| flow.step(id).is_some();
+    let lost: Vec<&str> = reached.keys().copied().filter(|id| !is_step(id)).collect();
+    let forgotten = flow.steps.iter().map(|step| step.id.as_str()).filter(|id| !reached.contains_key(id));
+    for to in forgotten {
+        edges.extend(lost.iter().map(|from| Edge { from, to, gains: Vec::new() }));
+    }
 }
 
 /// What holds at each step whichever way led there; steps that nothing leads to are left out.

@@ -27,7 +27,7 @@ pub fn trigger(flow: &Flow, report: &Report) {
 /// S510: names that stand in other files.
 pub fn names(flow: &Flow, known: &Known, report: &Report) {
     let unknown = |at: &Mark, what: &str, name: &str, all: Option<&BTreeSet<String>>| {
-        if let Some(all) = all.filter(|all| !all.contains(name)) {
+        if let Some(all) = all.filter(|all| !name.is_empty() && !all.contains(name)) {
             report
                 .error(at, "S510", format!("there is no {what} \"{name}\""))
                 .did_you_mean(name, all.iter().map(String::as_str));
@@ -48,8 +48,8 @@ pub fn names(flow: &Flow, known: &Known, report: &Report) {
     {
         called(condition, &trigger.at);
     }
-    for step in flow.own_steps() {
-        match &step.verb {
+    for verb in flow.own_steps().flat_map(|step| step.verb.parts()) {
+        match verb {
             Verb::Book(book) => {
                 unknown(&book.meeting.at, "meeting", &book.meeting.value, known.meetings.as_ref());
             }
@@ -86,10 +86,11 @@ pub fn names(flow: &Flow, known: &Known, report: &Report) {
             | Verb::Ask(_)
             | Verb::Form(_)
             | Verb::Set(_)
-            | Verb::WaitFor(WaitFor::Time { .. } | WaitFor::Event { .. })
+            | Verb::WaitFor(WaitFor::Time { .. } | WaitFor::Event { .. } | WaitFor::Message)
             | Verb::Call(_)
             | Verb::Split(_)
-            | Verb::Pass => {}
+            | Verb::Pass
+            | Verb::Unread(_) => {}
         }
     }
 }
@@ -129,7 +130,8 @@ pub fn confirmation(flow: &Flow, report: &Report) {
                 | Verb::WaitFor(_)
                 | Verb::Handoff(_)
                 | Verb::Book(_)
-                | Verb::Call(_) => {}
+                | Verb::Call(_)
+                | Verb::Unread(_) => {}
             }
         }
         if is_silent {

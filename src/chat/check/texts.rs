@@ -91,22 +91,25 @@ pub fn check(flow: &Flow, known: &Known, report: &Report) {
 
 /// T408: what only the eye or only the ear would get.
 fn pictures(verb: &Verb, known: &Known, report: &Report) {
-    let shown = match verb {
-        Verb::Show(show) => show.picture().into_iter().collect(),
-        _ => Vec::new(),
-    };
+    let parts = || verb.parts().iter();
+    let shown = parts().filter_map(|verb| match verb {
+        Verb::Show(show) => show.picture(),
+        _ => None,
+    });
     let of_choices = verb.questions().into_iter().flat_map(|question| question.pictures.values());
-    for picture in shown.into_iter().chain(of_choices).filter(|picture| picture.alt.is_none()) {
+    for picture in shown.chain(of_choices).filter(|picture| picture.alt.is_none()) {
         report
             .error(&picture.src.at, "T408", "nobody says what this picture shows")
             .hint("add `alt: …`, in words, for those who do not see it");
     }
-    if let Verb::Show(Show::Video { video }) = verb
-        && known.silent.contains(&video.value)
-    {
-        report
-            .warning(&video.at, "T408", format!("the recording \"{}\" has no subtitles", video.value))
-            .hint("add `captions` to it, for those who do not hear it");
+    for verb in parts() {
+        if let Verb::Show(Show::Video { video }) = verb
+            && known.silent.contains(&video.value)
+        {
+            report
+                .warning(&video.at, "T408", format!("the recording \"{}\" has no subtitles", video.value))
+                .hint("add `captions` to it, for those who do not hear it");
+        }
     }
 }
 

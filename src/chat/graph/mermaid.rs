@@ -4,13 +4,31 @@ use std::fmt::Write as _;
 
 use super::{Graph, Kind};
 
+/// Characters of what is said in a step.
+const LENGTH: usize = 48;
+
+/// The beginning of a text, of whole words, and an ellipsis where there was more.
+fn by_words(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let begin: String = text.chars().take(most).collect();
+    let ends_a_word = text.chars().nth(most).is_some_and(char::is_whitespace);
+    let whole = match begin.rfind(char::is_whitespace) {
+        Some(at) if !ends_a_word => begin.get(..at).unwrap_or(&begin).trim_end(),
+        // A single word that is longer than that is cut.
+        _ => &begin,
+    };
+    format!("{}…", whole.trim_end_matches([',', ';', ':']))
+}
+
 /// The graph in Mermaid's words.
 pub fn mermaid(graph: &Graph) -> String {
     let mut out = String::from("flowchart TD\n");
     let quoted = |text: &str| text.replace('"', "'");
     for (number, node) in graph.nodes.iter().enumerate() {
         let id = quoted(&node.id);
-        let short: String = quoted(&node.words).chars().take(48).collect();
+        let short = by_words(&quoted(&node.words), LENGTH);
         let _ = match node.kind {
             Kind::Step | Kind::Person => {
                 writeln!(out, "    n{number}[\"{id} · {}<br/>{short}\"]", node.verb)
@@ -34,6 +52,17 @@ pub fn mermaid(graph: &Graph) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_ends_with_a_whole_word() {
+        assert_eq!(by_words("Short enough.", 48), "Short enough.");
+        assert_eq!(
+            by_words("You signed up for the webinar, but could not make it", 30),
+            "You signed up for the webinar…"
+        );
+        assert_eq!(by_words("abcdefghij", 4), "abcd…");
+        assert_eq!(by_words("¿Te enseñamos cómo?", 12), "¿Te…");
+    }
 
     #[test]
     fn it_has_every_node_and_every_way() {

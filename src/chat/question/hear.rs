@@ -70,6 +70,20 @@ impl Question {
                 }
             }
             Kind::Url => taken(url_of(typed).map(Json::from), Phrase::NotAnAddress),
+            Kind::Date if self.is_range => {
+                let (first, last) = self.range.days(run.world.now, &run.world.reader.zone);
+                match days_of(typed) {
+                    None => Heard::Invalid(Phrase::NotDays),
+                    Some((from, to))
+                        if from > to
+                            || first.is_some_and(|first| from < first)
+                            || last.is_some_and(|last| to > last) =>
+                    {
+                        Heard::Invalid(Phrase::OutOfRange)
+                    }
+                    Some((from, to)) => Heard::Value(Json::from(format!("{from}/{to}")), answer(typed)),
+                }
+            }
             Kind::Date => {
                 let (first, last) = self.range.days(run.world.now, &run.world.reader.zone);
                 match date_of(typed) {
@@ -179,6 +193,23 @@ pub fn date_of(typed: &str) -> Option<Date> {
     Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
+/// A first and a last day as `2026-12-24/2026-12-28` (ISO 8601), or two days as people write them with a word or a dash
+/// between; one day alone is both.
+pub fn days_of(typed: &str) -> Option<(Date, Date)> {
+    const BEFORE: [&str; 5] = ["from ", "del ", "desde el ", "desde ", "de "];
+    const BETWEEN: [&str; 10] =
+        [" to ", " until ", " till ", " al ", " a ", " hasta el ", " hasta ", " - ", "–", "/"];
+    if let Some(day) = date_of(typed) {
+        return Some((day, day));
+    }
+    let small = typed.to_lowercase();
+    let plain = BEFORE.iter().find_map(|word| small.strip_prefix(word)).unwrap_or(&small);
+    BETWEEN.iter().find_map(|word| {
+        let (from, to) = plain.split_once(word)?;
+        Some((date_of(from.trim())?, date_of(to.trim())?))
+    })
+}
+
 /// A time of day as `14:30`; also taken as `14.30`, `9:30 pm`, `9 pm` and `14 h`.
 pub fn time_of(typed: &str) -> Option<String> {
     let small = typed.to_lowercase();
@@ -236,6 +267,25 @@ mod tests {
         assert_eq!(day("29.2.2027"), None);
         assert_eq!(day("24.12.26"), None);
         assert_eq!(day("tomorrow"), None);
+    }
+
+    #[test]
+    fn ranges_of_days_are_taken_as_people_write_them() {
+        let days = |typed| days_of(typed).map(|(from, to)| format!("{from}/{to}"));
+        for typed in [
+            "2026-12-24/2026-12-28",
+            "24/12/2026 – 28/12/2026",
+            "24.12.2026 to 28.12.2026",
+            "From 24/12/2026 until 28/12/2026",
+            "del 24/12/2026 al 28/12/2026",
+            "24-12-2026 - 28-12-2026",
+        ] {
+            assert_eq!(days(typed).as_deref(), Some("2026-12-24/2026-12-28"), "{typed}");
+        }
+        assert_eq!(days("24/12/2026").as_deref(), Some("2026-12-24/2026-12-24"));
+        for typed in ["at Christmas", "24/12/2026 to", "30/2/2027 to 1/3/2027", "24/12 – 28/12"] {
+            assert_eq!(days(typed), None, "{typed}");
+        }
     }
 
     #[test]

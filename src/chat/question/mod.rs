@@ -5,12 +5,14 @@ mod range;
 
 use std::collections::BTreeMap;
 
+use crate::base::diagnostic::Mark;
 use crate::base::yaml::{Map, Spanned, View};
 
 use super::body::{Choice, Input};
 use super::engine::Run;
 use super::flow::{Load, Timeout, VarType, Words};
 use super::steps::show::Picture;
+use super::steps::words;
 
 pub use hear::{AGAIN, CODES_AGAIN, Heard, date_of, time_of, url_of};
 pub use range::Range;
@@ -82,12 +84,14 @@ impl Kind {
             VarType::Date => Kind::Date,
             VarType::Time => Kind::Time,
             VarType::Enum(_) => Kind::Choice,
+            VarType::Unread => Kind::Text,
         }
     }
 
     /// Whether its answers can be kept in such a variable.
     fn fits(self, of: &VarType) -> bool {
         match (self, of) {
+            (_, VarType::Unread) => true,
             (Kind::Choice, VarType::Enum(_)) | (Kind::Number | Kind::Rating, VarType::Number) => true,
             (Kind::Code | Kind::Number | Kind::Rating, _) => false,
             // Every other answer is a text, and one that asks for words may take any of them.
@@ -111,6 +115,8 @@ pub struct Question {
     pub placeholder: Option<Words>,
     pub multiline: bool,
     pub range: Range,
+    /// For a date: a first and a last day are asked for.
+    pub is_range: bool,
     /// For a rating: what the lowest and the highest mean.
     pub low: Option<Words>,
     pub high: Option<Words>,
@@ -130,8 +136,8 @@ impl Question {
         map: &mut Map<'a>,
         var: Option<(String, VarType)>,
         load: &mut Load<'a>,
-    ) -> Option<Question> {
-        let ask = map.required("ask").and_then(|view| load.words(&format!("{key}.ask"), view));
+    ) -> Question {
+        let ask = words(key, "ask", map, load);
         let kind = map.optional("type");
         let word = kind.and_then(|v| v.one_of(&Kind::words()));
         let entries: Vec<(&'a Spanned<String>, View<'a>)> = match map.optional("choices") {
@@ -151,12 +157,12 @@ impl Question {
             false => load.labels(&format!("{key}.choices"), &labels),
         };
         let pictures = pictures(key, &entries, load);
-        let mut words = |field: &'static str, map: &mut Map<'a>| {
-            map.optional(field).and_then(|view| load.words(&format!("{key}.{field}"), view))
+        let mut told = |field: &'static str, map: &mut Map<'a>| {
+            map.optional(field).map(|view| load.words(&format!("{key}.{field}"), view))
         };
-        let placeholder = words("placeholder", map);
-        let invalid = words("invalid", map);
-        let (low, high) = (words("low", map), words("high", map));
+        let placeholder = told("placeholder", map);
+        let invalid = told("invalid", map);
+        let (low, high) = (told("low", map), told("high", map));
         let multiline = map.optional("multiline").and_then(View::bool).unwrap_or(false);
         let given = word.and_then(|word| Kind::ALL.into_iter().find(|kind| kind.word() == word));
         let of = given.unwrap_or_else(|| match &var {
@@ -168,6 +174,7 @@ impl Question {
         if of == Kind::Rating {
             range.max.get_or_insert(RATING);
         }
+        let is_range = of == Kind::Date && map.optional("range").and_then(View::bool).unwrap_or(false);
         if of == Kind::Choice && labels.is_empty() {
             load.report
                 .error(map.at, "Y005", "a choice needs \"choices\"")
@@ -187,31 +194,49 @@ impl Question {
                         .error(&id.at, "D304", message)
                         .did_you_mean(&id.value, values.iter().map(String::as_str));
                 }
-            } else if !of.fits(of_var) {
-                let message = format!(
-                    "the variable \"{name}\" holds {}, the question gives {}",
-                    of_var.word(),
-                    of.word()
-                );
+            } else if !of.fits(of_var) || (is_range && *of_var == VarType::Date) {
+                let gives = if is_range { "a range of dates, a text" } else { of.word() };
+                let message =
+                    format!("the variable \"{name}\" holds {}, the question gives {gives}", of_var.word());
                 load.report
                     .error(at, "D302", message)
                     .hint("let the question and the variable be of the same type");
             }
         }
-        Some(Question {
+        Question {
             var: var.map(|(name, _)| name),
             of,
-            ask: ask?,
+            ask,
             choices,
             pictures,
             placeholder,
             multiline,
             range,
+            is_range,
             low,
             high,
             invalid,
             timeout: None,
-        })
+        }
+    }
+
+    /// What stands for a question of a form that could not be read.
+    pub fn unread(key: &str, at: &Mark, var: Option<String>, load: &mut Load<'_>) -> Question {
+        Question {
+            var,
+            of: Kind::Text,
+            ask: load.unread(&format!("{key}.ask"), at),
+            choices: Vec::new(),
+            pictures: BTreeMap::new(),
+            placeholder: None,
+            multiline: false,
+            range: Range::default(),
+            is_range: false,
+            low: None,
+            high: None,
+            invalid: None,
+            timeout: None,
+        }
     }
 
     /// Every text of it that visitors read, the question first; the labels of choices stand in `choices`.
@@ -228,6 +253,11 @@ impl Question {
         .flatten()
         .chain(alts)
         .collect()
+    }
+
+    /// What kind of answer it takes, for those that rely on its staying the same.
+    pub fn word(&self) -> &'static str {
+        if self.is_range { "date range" } else { self.of.word() }
     }
 
     /// The shape of its input, for the widget.
@@ -258,7 +288,8 @@ impl Question {
             Kind::Url => Input::Url { placeholder },
             Kind::Date => {
                 let (min, max) = self.range.days(run.world.now, &run.world.reader.zone);
-                Input::Date { min: min.map(|day| day.to_string()), max: max.map(|day| day.to_string()) }
+                let (min, max) = (min.map(|day| day.to_string()), max.map(|day| day.to_string()));
+                Input::Date { min, max, range: self.is_range }
             }
             Kind::Time => Input::Time { min: self.range.opens.clone(), max: self.range.closes.clone() },
             Kind::Rating => Input::Rating { max: self.range.max.unwrap_or(RATING), low, high },
@@ -283,7 +314,7 @@ fn pictures<'a>(
     let mut alts = Vec::new();
     for (id, view) in entries.iter().filter(|(_, view)| view.is_map()) {
         let Some(mut map) = view.map() else { continue };
-        let Some(src) = map.optional("image").and_then(|view| load.address(view)) else { continue };
+        let Some(src) = map.optional("image").map(|view| load.address(view)) else { continue };
         alts.extend(map.optional("alt").map(|view| (*id, view)));
         pictures.insert(id.value.clone(), Picture { src, alt: None });
     }

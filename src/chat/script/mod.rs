@@ -283,6 +283,21 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_done_and_what_is_not_there_is_told_in_words() {
+        let script = "flow: small\ntests:\n  - test: odd\n    script:\n      - bot: {ask: more}\n      - visitor: {opens: true}\n      - visitor: {slot: 2}\n    expect:\n      saved: {size: large}\n      vars: {size: large}\n      effects: [code]\n";
+        assert_eq!(
+            play(script),
+            [
+                "6: the chat is open already: a script without a `visit` begins with it open",
+                "7: no slot is offered",
+                "9: size should be kept as \"large\", nothing is",
+                "10: size should hold \"large\", it has no value",
+                "11: code did not happen; there was nothing",
+            ]
+        );
+    }
+
+    #[test]
     fn the_clock_of_a_script_wakes_the_flow() {
         let script = "flow: small\ntests:\n  - test: waits\n    script:\n      - bot: {ask: more}\n      - advance: 299s\n      - advance: 1s\n      - bot: Bye.\n      - bot: {end: done}\n";
         assert_eq!(play(script), Vec::<String>::new());

@@ -185,7 +185,7 @@ impl<'f> Player<'f> {
         }
         let Some(play) = &mut self.play else { return Err("the chat is not open".to_owned()) };
         let input = match line {
-            Line::Visitor(does) => moved(does, play).ok_or("that slot was not offered")?,
+            Line::Visitor(does) => moved(does, play)?,
             Line::Watched { recording, percent } => {
                 let recording = recording.clone().or_else(|| self.recording.clone()).unwrap_or_default();
                 Input::Watched { recording, percent: *percent }
@@ -240,7 +240,7 @@ impl<'f> Player<'f> {
         {
             self.waits = true;
             self.opens_at =
-                trigger.open.then(|| self.scene.now.plus_ms(trigger.moment.delay_ms.unwrap_or(0)));
+                trigger.open.then(|| self.scene.now.plus_ms(trigger.moment.at_rest_ms().unwrap_or(0)));
             self.advance(0);
         }
         Ok(())
@@ -296,21 +296,33 @@ fn offered<'f>(all: &'f [Arc<Flow>], scene: &Scene, path: &str) -> Option<&'f Fl
     })
 }
 
-fn moved(does: &Move, play: &Rehearsal<'_>) -> Option<Input> {
+/// What she does, as an input; or why she cannot.
+fn moved(does: &Move, play: &Rehearsal<'_>) -> Result<Input, String> {
     let question = play.open_question();
-    Some(match does {
+    Ok(match does {
         Move::Types(text) => says(text),
         Move::Chooses(choice) => Input::Said(Said::Choice { question, choice: choice.clone() }),
         Move::TakesSlot(number) => {
-            let slot = play.offered().get(number.checked_sub(1)?)?;
+            let slot = number.checked_sub(1).and_then(|index| play.offered().get(index));
+            let slot = slot.ok_or_else(|| not_offered(*number, play.offered().len()))?;
             Input::Said(Said::Slot { question, starts_at: Some(slot.starts_at), none_fit: false })
         }
         Move::NoneFits => Input::Said(Said::Slot { question, starts_at: None, none_fit: true }),
         Move::WantsAPerson => Input::Said(Said::HumanRequested),
         Move::WantsToBeLeft => Input::Said(Said::StopRequested),
-        // The chat is open already: there is nothing to open.
-        Move::Opens => return None,
+        Move::Opens => {
+            return Err("the chat is open already: a script without a `visit` begins with it open".to_owned());
+        }
     })
+}
+
+/// That there is no slot of this number.
+fn not_offered(number: usize, offered: usize) -> String {
+    match offered {
+        0 => "no slot is offered".to_owned(),
+        1 => format!("slot {number} is not offered: there is one"),
+        many => format!("slot {number} is not offered: there are {many}"),
+    }
 }
 
 impl Expect {
@@ -343,13 +355,17 @@ impl Expect {
                 _ => None,
             });
             if saved.as_deref() != Some(value) {
-                fail(&name.at, format!("{} should be kept as \"{value}\", it is {saved:?}", name.value));
+                let came =
+                    saved.map_or_else(|| "nothing is".to_owned(), |saved| format!("it is \"{saved}\""));
+                fail(&name.at, format!("{} should be kept as \"{value}\", {came}", name.value));
             }
         }
         for (name, value) in &self.vars {
             let now = state.vars.get(&name.value).map(plain);
             if now.as_deref() != Some(value) {
-                fail(&name.at, format!("{} should hold \"{value}\", it holds {now:?}", name.value));
+                let came =
+                    now.map_or_else(|| "it has no value".to_owned(), |now| format!("it holds \"{now}\""));
+                fail(&name.at, format!("{} should hold \"{value}\", {came}", name.value));
             }
         }
         let done: Vec<String> = play.effects.iter().map(effect_word).collect();
@@ -357,12 +373,13 @@ impl Expect {
             let word = &wanted.word.value;
             let mut same = play.effects.iter().filter(|effect| effect_word(effect) == *word).peekable();
             if same.peek().is_none() {
-                fail(&wanted.word.at, format!("{word} did not happen; there was {}", done.join(", ")));
+                let came = if done.is_empty() { "nothing".to_owned() } else { done.join(", ") };
+                fail(&wanted.word.at, format!("{word} did not happen; there was {came}"));
                 continue;
             }
             let texts: Vec<Vec<(String, String)>> = same.map(particulars).collect();
             if !texts.iter().any(|texts| wanted.with.iter().all(|pair| texts.contains(pair))) {
-                fail(&wanted.word.at, format!("{word} happened with {texts:?}"));
+                fail(&wanted.word.at, format!("{word} happened with {}", with(&texts)));
             }
         }
         for unwanted in &self.never {
@@ -409,6 +426,15 @@ fn particulars(effect: &Effect) -> Vec<(String, String)> {
         | Effect::Split { .. }
         | Effect::OfferSlots { .. } => Vec::new(),
     }
+}
+
+/// What went with effects, for people.
+fn with(texts: &[Vec<(String, String)>]) -> String {
+    let one = |texts: &Vec<(String, String)>| match texts.as_slice() {
+        [] => "nothing".to_owned(),
+        some => some.iter().map(|(name, text)| format!("{name}: \"{text}\"")).collect::<Vec<_>>().join(", "),
+    };
+    texts.iter().map(one).collect::<Vec<_>>().join("; then with ")
 }
 
 fn plain(value: &Json) -> String {

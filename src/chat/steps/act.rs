@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::base::diagnostic::nearest;
 use crate::base::yaml::{Map, Spanned, View};
 
+use super::{is_read, name};
 use crate::chat::actions::{self, Takes};
 use crate::chat::effects::Effect;
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
@@ -19,12 +20,12 @@ pub struct Act {
 impl Act {
     /// Reports S510 for an action that is not in the registry, Y003 and Y005 for inputs that it does not take or lacks,
     /// D302 for a name with holes in it.
-    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Act> {
-        let action = map.required("do").and_then(View::spanned);
+    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Act {
+        let action = name("do", map);
         let mut with = BTreeMap::new();
         // What is missing because its name was mistyped is told once.
         let mut meant = Vec::new();
-        let known = action.as_ref().and_then(|name| actions::find(&name.value));
+        let known = actions::find(&action.value);
         for (name, view) in map.optional("with").and_then(View::map).map(|m| m.entries()).unwrap_or_default()
         {
             let input = known.and_then(|known| known.inputs.iter().find(|input| input.name == name.value));
@@ -34,7 +35,7 @@ impl Act {
                     .error(&name.at, "Y003", format!("{} takes no \"{}\"", known.name, name.value))
                     .did_you_mean(&name.value, known.inputs.iter().map(|input| input.name));
             }
-            let Some(words) = load.given(&format!("{id}.{}", name.value), view) else { continue };
+            let words = load.given(&format!("{id}.{}", name.value), view);
             if let Some(input) = input.filter(|input| input.takes != Takes::Text)
                 && words.versions().any(|text| !text.holes().is_empty())
             {
@@ -47,21 +48,21 @@ impl Act {
             }
             with.insert(name.value.clone(), words);
         }
-        if let (Some(name), None) = (&action, known) {
+        if known.is_none() && is_read(&action) {
             let all = actions::ACTIONS.iter().map(|action| action.name);
             load.report
-                .error(&name.at, "S510", format!("there is no action \"{}\"", name.value))
-                .did_you_mean(&name.value, all);
+                .error(&action.at, "S510", format!("there is no action \"{}\"", action.value))
+                .did_you_mean(&action.value, all);
         }
-        if let (Some(name), Some(known)) = (&action, known) {
+        if let Some(known) = known {
             let is_missing = |name: &str| !with.contains_key(name) && !meant.contains(&name);
             for input in known.inputs.iter().filter(|input| input.required && is_missing(input.name)) {
                 load.report
-                    .error(&name.at, "Y005", format!("{} needs \"{}\"", known.name, input.name))
+                    .error(&action.at, "Y005", format!("{} needs \"{}\"", known.name, input.name))
                     .hint(format!("with: {{{}: …}}", input.name));
             }
         }
-        Some(Act { action: action?, with })
+        Act { action, with }
     }
 
     pub fn enter(&self, step: &Step, run: &mut Run<'_>) -> After {

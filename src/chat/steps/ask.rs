@@ -23,8 +23,8 @@ pub struct Ask {
 }
 
 impl Ask {
-    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Ask> {
-        let var = map.optional("var").and_then(|view| load.var(view));
+    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Ask {
+        let var = map.optional("var").and_then(|view| load.var(&view.str()?, view.at()));
         let mut jumps = BTreeMap::new();
         for (choice, view) in map
             .optional("choices")
@@ -34,14 +34,13 @@ impl Ask {
             .unwrap_or_default()
         {
             if view.is_map()
-                && let Some(target) = choice_goto(view).and_then(Target::read)
+                && let Some(goto) = choice_goto(view)
             {
-                jumps.insert(choice.value.clone(), target);
+                jumps.insert(choice.value.clone(), Target::read(goto));
             }
         }
         let skip_known = map.optional("skip_known").and_then(View::bool).unwrap_or(false);
-        let question = Question::read(id, map, var, load)?;
-        Some(Ask { question, jumps, skip_known })
+        Ask { question: Question::read(id, map, var, load), jumps, skip_known }
     }
 
     pub fn enter(&self, step: &Step, run: &mut Run<'_>) -> After {

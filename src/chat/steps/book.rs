@@ -4,7 +4,7 @@
 use crate::base::time::Timestamp;
 use crate::base::yaml::{Map, Spanned, View};
 
-use super::words;
+use super::{name, unread, words};
 use crate::chat::body::{self, Body, Said, Slot};
 use crate::chat::effects::Effect;
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
@@ -29,17 +29,24 @@ const YES: &str = "yes";
 const NO: &str = "no";
 
 impl Book {
-    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Book> {
-        let mut book = map.required("book").and_then(View::map)?;
-        let meeting = book.required("meeting").and_then(View::spanned);
-        let within_ms = book.optional("within").and_then(View::duration_ms).unwrap_or(10 * 86_400_000);
-        let offer = book.optional("offer").and_then(|v| {
-            v.parsed("a number from 1 to 12", |t| t.parse().ok().filter(|n| (1..=12).contains(n)))
-        });
-        let waiting_list = book.optional("waiting_list").and_then(View::bool).unwrap_or(false);
-        book.finish();
-        let ask = words(id, "ask", map, load);
-        Some(Book { meeting: meeting?, within_ms, offer: offer.unwrap_or(3), waiting_list, ask: ask? })
+    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Book {
+        let (mut meeting, mut within_ms, mut offer, mut waiting_list) = (unread(map.at), None, None, None);
+        if let Some(mut book) = map.required("book").and_then(View::map) {
+            meeting = name("meeting", &mut book);
+            within_ms = book.optional("within").and_then(View::duration_ms);
+            offer = book.optional("offer").and_then(|v| {
+                v.parsed("a number from 1 to 12", |t| t.parse().ok().filter(|n| (1..=12).contains(n)))
+            });
+            waiting_list = book.optional("waiting_list").and_then(View::bool);
+            book.finish();
+        }
+        Book {
+            meeting,
+            within_ms: within_ms.unwrap_or(10 * 86_400_000),
+            offer: offer.unwrap_or(3),
+            waiting_list: waiting_list.unwrap_or(false),
+            ask: words(id, "ask", map, load),
+        }
     }
 
     pub fn enter(&self, step: &Step, run: &mut Run<'_>) -> After {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::yaml::{Map, Spanned, View};
 
+use super::name;
 use crate::chat::engine::{After, Run};
 use crate::chat::flow::{Outcome, Target};
 
@@ -17,14 +18,11 @@ pub struct Call {
 }
 
 impl Call {
-    pub fn read(map: &mut Map<'_>) -> Option<Call> {
-        let flow = map.required("call").and_then(View::spanned);
+    pub fn read(map: &mut Map<'_>) -> Call {
+        let flow = name("call", map);
         let ends = map.optional("ends").and_then(View::map).map(|ends| ends.entries()).unwrap_or_default();
-        let ends = ends
-            .into_iter()
-            .filter_map(|(end, view)| Some((end.value.clone(), Target::read(view)?)))
-            .collect();
-        Some(Call { flow: flow?, ends, entry: None })
+        let ends = ends.into_iter().map(|(end, view)| (end.value.clone(), Target::read(view))).collect();
+        Call { flow, ends, entry: None }
     }
 
     pub fn enter(&self, _run: &mut Run<'_>) -> After {

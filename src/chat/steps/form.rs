@@ -16,19 +16,20 @@ pub struct Form {
 }
 
 impl Form {
-    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Form> {
+    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Form {
         let mut questions = Vec::new();
-        for (name, view) in map.required("form").and_then(View::map)?.entries() {
-            let Some(mut question) = view.map() else { continue };
-            let Some(var) = load.vars.get(&name.value) else {
-                load.report
-                    .error(&name.at, "D301", format!("there is no variable \"{}\"", name.value))
-                    .did_you_mean(&name.value, load.vars.keys().map(String::as_str));
+        for (name, view) in map.required("form").and_then(View::map).map(|m| m.entries()).unwrap_or_default()
+        {
+            let key = format!("{id}.{}", name.value);
+            let var = load.var(&name.value, &name.at);
+            let fills = var.as_ref().map_or_else(|| name.value.clone(), |(name, _)| name.clone());
+            let Some(mut question) = view.map() else {
+                let unread = Question::unread(&key, view.at(), var.map(|(name, _)| name), load);
+                questions.push((fills, unread));
                 continue;
             };
-            let var = Some((name.value.clone(), var.of.clone()));
-            let read = Question::read(&format!("{id}.{}", name.value), &mut question, var, load);
-            let timeout = question.optional("timeout").and_then(Timeout::read);
+            let mut read = Question::read(&key, &mut question, var, load);
+            read.timeout = question.optional("timeout").map(Timeout::read);
             for (_, choice) in
                 question.optional("choices").and_then(View::map).map(|m| m.entries()).unwrap_or_default()
             {
@@ -40,16 +41,13 @@ impl Form {
                 }
             }
             question.finish();
-            if let Some(mut read) = read {
-                if read.of == Kind::Code {
-                    view.error("D302", "a code is asked for in a step of its own").hint("ask: …, type: code");
-                }
-                read.timeout = timeout;
-                questions.push((name.value.clone(), read));
+            if read.of == Kind::Code {
+                view.error("D302", "a code is asked for in a step of its own").hint("ask: …, type: code");
             }
+            questions.push((fills, read));
         }
         let skip_known = map.optional("skip_known").and_then(View::bool).unwrap_or(false);
-        Some(Form { questions, skip_known })
+        Form { questions, skip_known }
     }
 
     pub fn enter(&self, step: &Step, run: &mut Run<'_>) -> After {

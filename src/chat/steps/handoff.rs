@@ -2,11 +2,11 @@
 
 use crate::base::yaml::{Map, Spanned, View};
 
-use super::words;
+use super::{name, unread, words};
 use crate::chat::body::{Body, Mode};
 use crate::chat::effects::Effect;
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
-use crate::chat::flow::{LEAST_WAIT, Load, Outcome, Words};
+use crate::chat::flow::{LEAST_WAIT, Load, Outcome, SOME_TIME_MS, Words};
 use crate::chat::phrases::Phrase;
 
 #[derive(Clone, Debug)]
@@ -18,13 +18,14 @@ pub struct Handoff {
 }
 
 impl Handoff {
-    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Handoff> {
-        let mut handoff = map.required("handoff").and_then(View::map)?;
-        let team = handoff.required("team").and_then(View::spanned);
-        let wait_ms = handoff.required("wait").and_then(|view| view.duration_from(LEAST_WAIT));
-        handoff.finish();
-        let say = words(id, "say", map, load);
-        Some(Handoff { team: team?, wait_ms: wait_ms?, say: say? })
+    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Handoff {
+        let (mut team, mut wait_ms) = (unread(map.at), None);
+        if let Some(mut handoff) = map.required("handoff").and_then(View::map) {
+            team = name("team", &mut handoff);
+            wait_ms = handoff.required("wait").and_then(|view| view.duration_from(LEAST_WAIT));
+            handoff.finish();
+        }
+        Handoff { team, wait_ms: wait_ms.unwrap_or(SOME_TIME_MS), say: words(id, "say", map, load) }
     }
 
     pub fn enter(&self, run: &mut Run<'_>) -> After {

@@ -15,6 +15,7 @@ mod wait_for;
 
 use std::collections::BTreeMap;
 
+use crate::base::diagnostic::{Mark, list_words, nearest};
 use crate::base::yaml::{Map, Spanned, View};
 
 use super::engine::{After, Input, Refused, Run};
@@ -51,6 +52,17 @@ pub enum Verb {
     Split(Split),
     /// `goto` or `end` alone.
     Pass,
+    /// Not one thing but none or several, which is told (G208). Such a flow never runs.
+    Unread(Unread),
+}
+
+/// A step that is not about one thing, as far as it could be read.
+#[derive(Clone, Debug, Default)]
+pub struct Unread {
+    /// What it would do at once.
+    pub verbs: Vec<Verb>,
+    /// Where it says that its outcomes lead.
+    pub ways: Vec<Target>,
 }
 
 /// The verbs that a step can be about. `say` and `ask` also go along with others.
@@ -73,13 +85,22 @@ impl Verb {
             Verb::Call(_) => "call",
             Verb::Split(_) => "split",
             Verb::Pass => "goto",
+            Verb::Unread(_) => "step",
+        }
+    }
+
+    /// What the step is about: itself, or everything that stands in it.
+    pub fn parts(&self) -> &[Verb] {
+        match self {
+            Verb::Unread(unread) => &unread.verbs,
+            verb => std::slice::from_ref(verb),
         }
     }
 
     /// Every way in which such a step can end.
     pub fn outcomes(&self) -> &'static [Outcome] {
         match self {
-            Verb::Say(_) | Verb::Set(_) | Verb::Pass => &[Outcome::Next],
+            Verb::Say(_) | Verb::Set(_) | Verb::Pass | Verb::Unread(_) => &[Outcome::Next],
             Verb::Show(Show::Video { .. }) => &[Outcome::Next, Outcome::Missing],
             Verb::Show(_) => &[Outcome::Next],
             Verb::Ask(ask) if ask.question.of == Kind::Code => {
@@ -91,7 +112,7 @@ impl Verb {
             Verb::Call(_) => &[Outcome::Done],
             Verb::Do(_) => &[Outcome::Ok, Outcome::Error],
             Verb::WaitFor(WaitFor::Time { .. }) => &[Outcome::Reached],
-            Verb::WaitFor(WaitFor::Video { .. } | WaitFor::Event { .. }) => {
+            Verb::WaitFor(WaitFor::Video { .. } | WaitFor::Event { .. } | WaitFor::Message) => {
                 &[Outcome::Reached, Outcome::Timeout]
             }
             Verb::Handoff(_) => {
@@ -124,7 +145,8 @@ impl Verb {
             | Verb::Do(_)
             | Verb::WaitFor(_)
             | Verb::Book(_)
-            | Verb::Pass => self.outcomes().first().copied(),
+            | Verb::Pass
+            | Verb::Unread(_) => self.outcomes().first().copied(),
         }
     }
 
@@ -140,9 +162,9 @@ impl Verb {
             Verb::Form(form) if form.skip_known => &[Outcome::Complete],
             Verb::Form(_) => &[],
             // Whether a called flow can end at once is seen from its own steps.
-            Verb::Switch(_) | Verb::Split(_) | Verb::Call(_) => &[],
+            Verb::Switch(_) | Verb::Split(_) | Verb::Call(_) | Verb::Unread(_) => &[],
             Verb::Do(_) => &[Outcome::Ok, Outcome::Error],
-            Verb::WaitFor(WaitFor::Time { .. } | WaitFor::Event { .. }) => &[],
+            Verb::WaitFor(WaitFor::Time { .. } | WaitFor::Event { .. } | WaitFor::Message) => &[],
             Verb::WaitFor(WaitFor::Video { .. }) => &[Outcome::Reached, Outcome::Timeout],
             Verb::Handoff(_) | Verb::Book(_) => &[Outcome::Unavailable],
         }
@@ -156,6 +178,7 @@ impl Verb {
             Verb::Split(split) => split.arms.iter().map(|arm| &arm.goto).collect(),
             Verb::Call(call) => call.ends.values().collect(),
             Verb::Form(form) => form.targets().collect(),
+            Verb::Unread(unread) => unread.verbs.iter().flat_map(Verb::jumps).chain(&unread.ways).collect(),
             Verb::Say(_)
             | Verb::Show(_)
             | Verb::Set(_)
@@ -172,6 +195,7 @@ impl Verb {
         match self {
             Verb::Ask(ask) => vec![&ask.question],
             Verb::Form(form) => form.questions.iter().map(|(_, question)| question).collect(),
+            Verb::Unread(unread) => unread.verbs.iter().flat_map(Verb::questions).collect(),
             Verb::Say(_)
             | Verb::Show(_)
             | Verb::Set(_)
@@ -195,6 +219,7 @@ impl Verb {
             Verb::Form(form) => form.questions.iter().flat_map(|(_, question)| question.words()).collect(),
             Verb::Handoff(handoff) => vec![&handoff.say],
             Verb::Book(book) => vec![&book.ask],
+            Verb::Unread(unread) => unread.verbs.iter().flat_map(Verb::words).collect(),
             Verb::Set(_)
             | Verb::Switch(_)
             | Verb::Do(_)
@@ -215,6 +240,7 @@ impl Verb {
     pub fn given(&self) -> Vec<(&str, &Words)> {
         match self {
             Verb::Do(act) => act.with.iter().map(|(name, words)| (name.as_str(), words)).collect(),
+            Verb::Unread(unread) => unread.verbs.iter().flat_map(Verb::given).collect(),
             Verb::Say(_)
             | Verb::Show(_)
             | Verb::Ask(_)
@@ -238,14 +264,14 @@ impl Verb {
                 .choices
                 .iter()
                 .map(|(id, _)| id.clone())
-                .chain([ask.question.of.word().to_owned()])
+                .chain([ask.question.word().to_owned()])
                 .collect(),
             Verb::Form(form) => form
                 .questions
                 .iter()
                 .flat_map(|(name, question)| {
                     let ids = question.choices.iter().map(|(id, _)| id.clone());
-                    [name.clone(), question.of.word().to_owned()].into_iter().chain(ids)
+                    [name.clone(), question.word().to_owned()].into_iter().chain(ids)
                 })
                 .collect(),
             Verb::Book(book) => vec![book.meeting.value.clone()],
@@ -253,6 +279,7 @@ impl Verb {
             Verb::Do(act) => vec![act.action.value.clone()],
             Verb::WaitFor(WaitFor::Video { step, .. }) => vec![step.step.clone()],
             Verb::WaitFor(WaitFor::Event { name }) => vec!["event".to_owned(), name.value.clone()],
+            Verb::WaitFor(WaitFor::Message) => vec!["message".to_owned()],
             Verb::Call(call) => vec![call.flow.value.clone()],
             Verb::Split(split) => split.arms.iter().map(|arm| arm.name.value.clone()).collect(),
             Verb::WaitFor(WaitFor::Time { .. })
@@ -260,7 +287,8 @@ impl Verb {
             | Verb::Show(_)
             | Verb::Set(_)
             | Verb::Switch(_)
-            | Verb::Pass => Vec::new(),
+            | Verb::Pass
+            | Verb::Unread(_) => Vec::new(),
         };
         format!("{}({})", self.word(), detail.join(","))
     }
@@ -281,6 +309,7 @@ impl Verb {
             Verb::Call(call) => call.enter(run),
             Verb::Split(split) => split.enter(step, run),
             Verb::Pass => After::Outcome(Outcome::Next),
+            Verb::Unread(_) => After::Stay,
         }
     }
 
@@ -302,14 +331,56 @@ impl Verb {
             | Verb::Switch(_)
             | Verb::Call(_)
             | Verb::Split(_)
-            | Verb::Pass => Err(Refused::NotNow),
+            | Verb::Pass
+            | Verb::Unread(_) => Err(Refused::NotNow),
         }
     }
 }
 
-/// Reads one step. Reports G208 unless it has exactly one verb.
-pub fn read<'a>(key: &Spanned<String>, view: View<'a>, load: &mut Load<'a>) -> Option<Step> {
-    let mut map = view.map()?;
+/// Reads one step. Reports G208 unless it has exactly one verb; whatever is wrong with it, it is a step, and leads where
+/// it says.
+pub fn read<'a>(key: &Spanned<String>, view: View<'a>, load: &mut Load<'a>) -> Step {
+    let mut step = Step {
+        id: key.value.clone(),
+        at: key.at.clone(),
+        verb: Verb::Unread(Unread::default()),
+        next: Next::Below,
+        outcomes: BTreeMap::new(),
+        timeout: None,
+        retries: None,
+        typing: None,
+        events: Events::default(),
+        within: None,
+    };
+    let Some(mut map) = view.map() else { return step };
+    step.verb = verb(key, &mut map, load);
+    let goto = map.optional("goto").map(Target::read);
+    let end = map.optional("end").and_then(View::spanned);
+    step.next = match (goto, end) {
+        (Some(goto), Some(end)) => {
+            load.report.error(&end.at, "G208", "a step cannot both go on and end").done();
+            Next::Step(goto)
+        }
+        (Some(goto), None) => Next::Step(goto),
+        (None, Some(end)) => Next::End(end.value),
+        (None, None) => Next::Below,
+    };
+    step.timeout = map.optional("timeout").map(Timeout::read);
+    step.retries = map.optional("retries").and_then(retries);
+    step.typing = map.optional("typing").and_then(typing);
+    step.events = map.optional("events").map(Events::read).unwrap_or_default();
+    if let Some(written) = map.optional("outcomes") {
+        outcomes(written, &mut step, load);
+    }
+    map.finish();
+    if let Verb::Unread(unread) = &mut step.verb {
+        unread.ways.extend(step.timeout.as_ref().and_then(|timeout| timeout.goto.clone()));
+    }
+    step
+}
+
+/// The verb of a step.
+fn verb<'a>(key: &Spanned<String>, map: &mut Map<'a>, load: &mut Load<'a>) -> Verb {
     let id = key.value.as_str();
     let mut verbs: Vec<&str> = VERBS.into_iter().filter(|verb| map.key_at(verb).is_some()).collect();
     let goes_along = |verbs: &[&str], companion: &str| match companion {
@@ -320,82 +391,106 @@ pub fn read<'a>(key: &Spanned<String>, view: View<'a>, load: &mut Load<'a>) -> O
         let all = verbs.clone();
         verbs.retain(|verb| !(matches!(*verb, "say" | "ask") && goes_along(&all, verb)));
     }
-    let verb = match verbs.as_slice() {
-        [verb] => *verb,
-        [] if map.key_at("goto").is_some() || map.key_at("end").is_some() => "pass",
+    match verbs.as_slice() {
+        [verb] => return read_as(verb, id, map, load),
+        [] if map.key_at("goto").is_some() || map.key_at("end").is_some() => return Verb::Pass,
         [] => {
-            let noted = load.report.error(&key.at, "G208", format!("the step \"{id}\" does nothing"));
-            noted.hint(format!("a step has one of {}", crate::base::diagnostic::list_words(&VERBS)));
-            return None;
+            for verb in VERBS {
+                map.has(verb);
+            }
+            // A verb that was mistyped is told as the unknown key that it is.
+            if !map.entries().iter().any(|(key, _)| nearest(&key.value, VERBS).is_some()) {
+                let noted = load.report.error(&key.at, "G208", format!("the step \"{id}\" does nothing"));
+                noted.hint(format!("a step has one of {}", list_words(&VERBS)));
+            }
         }
         many => {
             let noted =
                 load.report.error(&key.at, "G208", format!("the step \"{id}\" does {}", many.join(" and ")));
             noted.hint("one step, one verb: make two steps of it");
-            return None;
-        }
-    };
-    let verb = match verb {
-        "say" => Say::read(id, &mut map, load).map(Verb::Say),
-        "show" => Show::read(id, &mut map, load).map(Verb::Show),
-        "ask" => Ask::read(id, &mut map, load).map(Box::new).map(Verb::Ask),
-        "form" => Form::read(id, &mut map, load).map(Verb::Form),
-        "set" => Set::read(&mut map, load).map(Verb::Set),
-        "switch" => Switch::read(&mut map, load).map(Verb::Switch),
-        "do" => Act::read(id, &mut map, load).map(Verb::Do),
-        "wait_for" => WaitFor::read(&mut map).map(Verb::WaitFor),
-        "handoff" => Handoff::read(id, &mut map, load).map(Verb::Handoff),
-        "book" => Book::read(id, &mut map, load).map(Verb::Book),
-        "call" => Call::read(&mut map).map(Verb::Call),
-        "split" => Split::read(&mut map, load).map(Verb::Split),
-        _ => Some(Verb::Pass),
-    };
-    let goto = map.optional("goto").and_then(Target::read);
-    let end = map.optional("end").and_then(View::spanned);
-    let next = match (goto, end) {
-        (Some(goto), Some(end)) => {
-            load.report.error(&end.at, "G208", "a step cannot both go on and end").done();
-            Next::Step(goto)
-        }
-        (Some(goto), None) => Next::Step(goto),
-        (None, Some(end)) => Next::End(end.value),
-        (None, None) => Next::Below,
-    };
-    let written = map.optional("outcomes").and_then(View::map);
-    let timeout = map.optional("timeout").and_then(Timeout::read);
-    let retries = map.optional("retries").and_then(retries);
-    let typing = map.optional("typing").and_then(typing);
-    let events = map.optional("events").map(Events::read).unwrap_or_default();
-    map.finish();
-    let verb = verb?;
-    let mut outcomes = BTreeMap::new();
-    for (word, view) in written.map(|map| map.entries()).unwrap_or_default() {
-        match verb.outcomes().iter().find(|outcome| outcome.word() == word.value) {
-            Some(outcome) => {
-                outcomes.extend(Target::read(view).map(|target| (*outcome, target)));
-            }
-            None => {
-                let known = verb.outcomes().iter().map(|outcome| outcome.word());
-                let message = format!("a {} step has no outcome \"{}\"", verb.word(), word.value);
-                load.report.error(&word.at, "Y003", message).did_you_mean(&word.value, known);
-            }
         }
     }
-    Some(Step {
-        id: id.to_owned(),
-        at: key.at.clone(),
-        verb,
-        next,
-        outcomes,
-        timeout,
-        retries,
-        typing,
-        events,
-        within: None,
-    })
+    let verbs = verbs.iter().map(|verb| read_as(verb, id, map, load)).collect();
+    Verb::Unread(Unread { verbs, ways: Vec::new() })
+}
+
+/// Reads what a step says about one verb.
+fn read_as<'a>(verb: &str, id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Verb {
+    match verb {
+        "say" => Verb::Say(Say::read(id, map, load)),
+        "show" => Verb::Show(Show::read(id, map, load)),
+        "ask" => Verb::Ask(Box::new(Ask::read(id, map, load))),
+        "form" => Verb::Form(Form::read(id, map, load)),
+        "set" => Verb::Set(Set::read(map, load)),
+        "switch" => Verb::Switch(Switch::read(map, load)),
+        "do" => Verb::Do(Act::read(id, map, load)),
+        "wait_for" => Verb::WaitFor(WaitFor::read(map)),
+        "handoff" => Verb::Handoff(Handoff::read(id, map, load)),
+        "book" => Verb::Book(Book::read(id, map, load)),
+        "call" => Verb::Call(Call::read(map)),
+        "split" => Verb::Split(Split::read(map, load)),
+        _ => Verb::Pass,
+    }
+}
+
+/// Where a step says that its outcomes lead.
+fn outcomes(written: View<'_>, step: &mut Step, load: &Load<'_>) {
+    let Some(map) = written.map() else {
+        let others = step.verb.outcomes().iter().filter(|outcome| step.verb.main() != Some(**outcome));
+        step.outcomes = others.map(|outcome| (*outcome, Target::unread(written.at()))).collect();
+        return;
+    };
+    for (word, view) in map.entries() {
+        let of_verb: &[Outcome] = match &step.verb {
+            Verb::Unread(_) => &Outcome::ALL,
+            verb => verb.outcomes(),
+        };
+        let Some(outcome) = of_verb.iter().find(|outcome| outcome.word() == word.value) else {
+            let known = of_verb.iter().map(|outcome| outcome.word());
+            let message = format!("a {} step has no outcome \"{}\"", step.verb.word(), word.value);
+            load.report.error(&word.at, "Y003", message).did_you_mean(&word.value, known);
+            continue;
+        };
+        match &mut step.verb {
+            Verb::Unread(unread) => unread.ways.push(Target::read(view)),
+            _ => step.outcomes.extend([(*outcome, Target::read(view))]),
+        }
+    }
 }
 
 /// A map's text under a key, with its translations.
-fn words<'a>(id: &str, field: &'static str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Words> {
-    map.required(field).and_then(|view| load.words(&format!("{id}.{field}"), view))
+pub fn words<'a>(id: &str, field: &'static str, map: &mut Map<'a>, load: &mut Load<'a>) -> Words {
+    let key = format!("{id}.{field}");
+    match map.required(field) {
+        Some(view) => load.words(&key, view),
+        None => load.unread(&key, map.at),
+    }
+}
+
+/// The step that a key leads to.
+fn way(key: &'static str, map: &mut Map<'_>) -> Target {
+    map.required(key).map_or_else(|| Target::unread(map.at), Target::read)
+}
+
+/// A name under a key, which is looked for elsewhere; empty where there is none to look for ([`is_read`]).
+fn name(key: &'static str, map: &mut Map<'_>) -> Spanned<String> {
+    map.required(key).map_or_else(|| unread(map.at), |view| named(view, "a name"))
+}
+
+/// A name, or Y004 and what stands for one.
+pub fn named(view: View<'_>, wanted: &str) -> Spanned<String> {
+    match view.spanned() {
+        Some(name) if name.value.trim().is_empty() => view.wrong(wanted).unwrap_or_else(|| unread(view.at())),
+        name => name.unwrap_or_else(|| unread(view.at())),
+    }
+}
+
+/// What stands for a name that could not be read.
+pub fn unread(at: &Mark) -> Spanned<String> {
+    Spanned { value: String::new(), at: at.clone() }
+}
+
+/// Whether there is a name; that there is none was told when it was read.
+pub fn is_read(name: &Spanned<String>) -> bool {
+    !name.value.is_empty()
 }

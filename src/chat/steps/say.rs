@@ -12,8 +12,8 @@ pub struct Say {
 }
 
 impl Say {
-    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Say> {
-        Some(Say { words: words(id, "say", map, load)? })
+    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Say {
+        Say { words: words(id, "say", map, load) }
     }
 
     pub fn enter(&self, run: &mut Run<'_>) -> After {

@@ -2,6 +2,7 @@
 
 use crate::base::yaml::{Map, Spanned, View};
 
+use super::{name, unread, words};
 use crate::chat::body::{Body, Image, Link};
 use crate::chat::engine::{After, Run};
 use crate::chat::flow::{Load, Outcome, Step, Words};
@@ -43,37 +44,40 @@ pub struct Card {
 }
 
 impl Show {
-    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Show> {
-        let view = map.required("show")?;
-        let mut show = view.map()?;
+    pub fn read<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Show {
+        let Some(mut show) = map.required("show").and_then(View::map) else {
+            return Show::File { href: unread(map.at), title: load.unread(&format!("{id}.title"), map.at) };
+        };
         let kinds: Vec<&str> =
             ["video", "image", "file", "card"].into_iter().filter(|key| show.key_at(key).is_some()).collect();
-        let read = match kinds.as_slice() {
-            ["image"] => {
-                let picture = picture(id, &mut show, load);
-                let caption = words(id, "caption", &mut show, load);
-                picture.map(|picture| Show::Image { picture, caption })
-            }
-            ["file"] => {
-                let href = show.required("file").and_then(|view| load.address(view));
-                let title = show.required("title").and_then(|view| load.words(&format!("{id}.title"), view));
-                href.zip(title).map(|(href, title)| Show::File { href, title })
-            }
-            ["card"] => {
-                let card = show.required("card").and_then(View::map);
-                card.and_then(|card| Card::read(id, card, load)).map(|card| Show::Card(Box::new(card)))
-            }
-            ["video"] | [] => {
-                show.required("video").and_then(View::spanned).map(|video| Show::Video { video })
-            }
-            several => {
-                view.error("G208", format!("this shows {} at once", several.join(" and ")))
-                    .hint("one step, one thing to see: make two steps of it");
-                return None;
-            }
-        };
+        if kinds.len() > 1 {
+            load.report
+                .error(show.at, "G208", format!("this shows {} at once", kinds.join(" and ")))
+                .hint("one step, one thing to see: make two steps of it");
+        }
+        let mut read: Vec<Show> = kinds.iter().map(|kind| Show::read_as(kind, id, &mut show, load)).collect();
+        if read.is_empty() {
+            read.push(Show::read_as("video", id, &mut show, load));
+        }
         show.finish();
-        read
+        // Of several at once each was looked at; one of them stands for all.
+        read.swap_remove(0)
+    }
+
+    fn read_as<'a>(kind: &str, id: &str, show: &mut Map<'a>, load: &mut Load<'a>) -> Show {
+        match kind {
+            "image" => {
+                let picture = picture(id, show, load);
+                Show::Image { picture, caption: optional(id, "caption", show, load) }
+            }
+            "file" => {
+                let href = show.required("file").map(|view| load.address(view));
+                let href = href.unwrap_or_else(|| unread(show.at));
+                Show::File { href, title: words(id, "title", show, load) }
+            }
+            "card" => Show::Card(Box::new(Card::read(id, show, load))),
+            _ => Show::Video { video: name("video", show) },
+        }
     }
 
     /// Its texts.
@@ -138,21 +142,18 @@ impl Picture {
 }
 
 impl Card {
-    fn read<'a>(id: &str, mut card: Map<'a>, load: &mut Load<'a>) -> Option<Card> {
-        let title = card.required("title").and_then(|view| load.words(&format!("{id}.title"), view));
-        let text = words(id, "text", &mut card, load);
-        let picture = card.has("image").then(|| picture(id, &mut card, load)).flatten();
-        let link = card.optional("link").and_then(|view| load.address(view));
-        let link = match link {
-            Some(link) => {
-                let label =
-                    card.required("button").and_then(|view| load.words(&format!("{id}.button"), view));
-                label.map(|label| (link, label))
-            }
-            None => None,
+    fn read<'a>(id: &str, show: &mut Map<'a>, load: &mut Load<'a>) -> Card {
+        let Some(mut card) = show.required("card").and_then(View::map) else {
+            let title = load.unread(&format!("{id}.title"), show.at);
+            return Card { title, text: None, picture: None, link: None };
         };
+        let title = words(id, "title", &mut card, load);
+        let text = optional(id, "text", &mut card, load);
+        let picture = card.has("image").then(|| picture(id, &mut card, load));
+        let link = card.optional("link").map(|view| load.address(view));
+        let link = link.map(|link| (link, words(id, "button", &mut card, load)));
         card.finish();
-        Some(Card { title: title?, text, picture, link })
+        Card { title, text, picture, link }
     }
 }
 
@@ -165,12 +166,12 @@ fn ending(address: &str) -> Option<String> {
     is_one.then(|| ending.to_ascii_lowercase())
 }
 
-fn picture<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Picture> {
-    let src = map.required("image").and_then(|view| load.address(view));
-    let alt = words(id, "alt", map, load);
-    Some(Picture { src: src?, alt })
+fn picture<'a>(id: &str, map: &mut Map<'a>, load: &mut Load<'a>) -> Picture {
+    let src = map.required("image").map(|view| load.address(view));
+    let src = src.unwrap_or_else(|| unread(map.at));
+    Picture { src, alt: optional(id, "alt", map, load) }
 }
 
-fn words<'a>(id: &str, field: &'static str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Words> {
-    map.optional(field).and_then(|view| load.words(&format!("{id}.{field}"), view))
+fn optional<'a>(id: &str, field: &'static str, map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Words> {
+    map.optional(field).map(|view| load.words(&format!("{id}.{field}"), view))
 }

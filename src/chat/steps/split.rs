@@ -2,8 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::base::yaml::{Map, Spanned};
+use crate::base::yaml::{Map, Spanned, View};
 
+use super::way;
 use crate::chat::effects::Effect;
 use crate::chat::engine::{After, Run};
 use crate::chat::flow::{Load, Step, Target};
@@ -24,34 +25,31 @@ pub struct Arm {
 
 impl Split {
     /// `split: {short: {weight: 50, goto: a}, long: {weight: 50, goto: b}}`; `short: a` is short for the weight 1.
-    pub fn read<'a>(map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Split> {
-        let view = map.required("split")?;
+    pub fn read<'a>(map: &mut Map<'a>, load: &mut Load<'a>) -> Split {
         let mut arms = Vec::new();
-        for (name, view) in view.map()?.entries() {
-            let (weight, goto) = match view.is_map() {
-                false => (Some(1), Target::read(view)),
-                true => {
-                    let Some(mut arm) = view.map() else { continue };
+        let Some(written) = map.required("split").and_then(View::map) else { return Split { arms } };
+        for (name, view) in written.entries() {
+            let (weight, goto) = match view.is_map().then(|| view.map()).flatten() {
+                None => (Some(1), Target::read(view)),
+                Some(mut arm) => {
                     let weight = arm.required("weight").and_then(|view| {
                         view.parsed("a weight from 1 to 1000", |text| {
                             text.parse().ok().filter(|weight| (1..=1_000).contains(weight))
                         })
                     });
-                    let goto = arm.required("goto").and_then(Target::read);
+                    let goto = way("goto", &mut arm);
                     arm.finish();
                     (weight, goto)
                 }
             };
-            if let (Some(weight), Some(goto)) = (weight, goto) {
-                arms.push(Arm { name: name.clone(), weight, goto });
-            }
+            arms.push(Arm { name: name.clone(), weight: weight.unwrap_or(1), goto });
         }
         if arms.len() < 2 {
             load.report
-                .error(view.at(), "Y005", "a split needs at least two arms")
+                .error(written.at, "Y005", "a split needs at least two arms")
                 .hint("split: {short: {weight: 50, goto: a}, long: {weight: 50, goto: b}}");
         }
-        Some(Split { arms })
+        Split { arms }
     }
 
     pub fn enter(&self, step: &Step, run: &mut Run<'_>) -> After {

@@ -1,8 +1,9 @@
 //! `switch`: the first branch whose condition holds; there is always an `else`.
 
 use crate::base::expr::Expr;
-use crate::base::yaml::Map;
+use crate::base::yaml::{Map, View};
 
+use super::way;
 use crate::chat::engine::{After, Run};
 use crate::chat::flow::{Load, Target, condition};
 
@@ -10,30 +11,36 @@ use crate::chat::flow::{Load, Target, condition};
 pub struct Switch {
     pub branches: Vec<(Expr, Target)>,
     pub otherwise: Option<Target>,
-    /// Where branches lead whose condition could not be read. Such a flow never runs; but nobody is told besides that
-    /// nothing led there.
+    /// Where branches lead that could not be read, as far as that is known. Such a flow never runs; but nobody is told
+    /// besides that nothing led there.
     unread: Vec<Target>,
 }
 
 impl Switch {
     /// Reports G210 without an `else`, and G211 for branches below it.
-    pub fn read<'a>(map: &mut Map<'a>, load: &mut Load<'a>) -> Option<Switch> {
-        let view = map.required("switch")?;
+    pub fn read<'a>(map: &mut Map<'a>, load: &mut Load<'a>) -> Switch {
         let mut switch = Switch { branches: Vec::new(), otherwise: None, unread: Vec::new() };
-        for item in view.list()? {
-            let Some(mut branch) = item.map() else { continue };
+        let view = map.required("switch");
+        let (Some(view), Some(items)) = (view, view.and_then(View::list)) else {
+            switch.unread.push(Target::unread(map.at));
+            return switch;
+        };
+        for item in items {
+            let Some(mut branch) = item.map() else {
+                switch.unread.push(Target::unread(item.at()));
+                continue;
+            };
             if switch.otherwise.is_some() {
                 item.error("G211", "nothing comes here: an `else` stands above").done();
             }
             if let Some(target) = branch.optional("else") {
-                switch.otherwise = Target::read(target);
+                switch.otherwise = Some(Target::read(target));
             } else {
                 let expr = branch.required("if").and_then(|view| condition(view, load.symbols));
-                let goto = branch.required("goto").and_then(Target::read);
-                match (expr, goto) {
-                    (Some(expr), Some(goto)) => switch.branches.push((expr, goto)),
-                    (None, goto) => switch.unread.extend(goto),
-                    (Some(_), None) => {}
+                let goto = way("goto", &mut branch);
+                match expr {
+                    Some(expr) => switch.branches.push((expr, goto)),
+                    None => switch.unread.push(goto),
                 }
             }
             branch.finish();
@@ -42,11 +49,15 @@ impl Switch {
             view.error("G210", "this switch has no `else`")
                 .hint("add `- {else: step}`: then no visitor falls through");
         }
-        Some(switch)
+        switch
     }
 
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         self.branches.iter().map(|(_, target)| target).chain(&self.otherwise).chain(&self.unread)
+    }
+
+    pub fn targets_mut(&mut self) -> impl Iterator<Item = &mut Target> {
+        self.branches.iter_mut().map(|(_, target)| target).chain(&mut self.otherwise).chain(&mut self.unread)
     }
 
     pub fn enter(&self, run: &mut Run<'_>) -> After {

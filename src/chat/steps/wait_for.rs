@@ -1,9 +1,10 @@
-//! `wait_for`: until a video has been watched, until the page tells of an event, or for a while.
+//! `wait_for`: until a video has been watched, until the page tells of an event, until she writes, or for a while.
 
 use crate::base::yaml::{Map, Spanned, View};
 
+use super::{unread, way};
 use crate::chat::engine::{After, Input, Phase, Refused, Run};
-use crate::chat::flow::{LEAST_WAIT, Outcome, Step, Target};
+use crate::chat::flow::{LEAST_WAIT, Outcome, SOME_TIME_MS, Step, Target};
 use crate::chat::phrases::Phrase;
 
 /// Longest name of an event, as of those that are counted.
@@ -20,24 +21,30 @@ pub enum WaitFor {
     Event {
         name: Spanned<String>,
     },
+    /// Until she writes something: at the beginning of a flow, her first message.
+    Message,
     Time {
         ms: i64,
     },
 }
 
 impl WaitFor {
-    pub fn read(map: &mut Map<'_>) -> Option<WaitFor> {
-        let view = map.required("wait_for")?;
-        let mut wait = view.map()?;
+    pub fn read(map: &mut Map<'_>) -> WaitFor {
+        let Some(mut wait) = map.required("wait_for").and_then(View::map) else {
+            return WaitFor::Event { name: unread(map.at) };
+        };
         let read = if let Some(time) = wait.optional("time") {
-            time.duration_from(LEAST_WAIT).map(|ms| WaitFor::Time { ms })
+            WaitFor::Time { ms: time.duration_from(LEAST_WAIT).unwrap_or(SOME_TIME_MS) }
         } else if let Some(event) = wait.optional("event") {
-            event_name(event).map(|name| WaitFor::Event { name })
+            WaitFor::Event { name: event_name(event).unwrap_or_else(|| unread(event.at())) }
+        } else if let Some(message) = wait.optional("message") {
+            message.parsed("true", |text| (text == "true").then_some(()));
+            WaitFor::Message
         } else {
-            let step = wait.required("video").and_then(Target::read);
+            let step = way("video", &mut wait);
             let share = wait.required("at_least").and_then(View::percent);
             let at_least = share.and_then(|percent| format!("{percent:.0}").parse().ok());
-            step.zip(at_least).map(|(step, at_least)| WaitFor::Video { step, at_least })
+            WaitFor::Video { step, at_least: at_least.unwrap_or(1) }
         };
         wait.finish();
         read
@@ -47,7 +54,7 @@ impl WaitFor {
         run.state.phase = Phase::Watching;
         match self {
             WaitFor::Time { ms } => run.state.deadline = Some(run.world.now.plus_ms(*ms)),
-            WaitFor::Event { .. } => run.patience(step),
+            WaitFor::Event { .. } | WaitFor::Message => run.patience(step),
             WaitFor::Video { step: shown, at_least } => {
                 let Some(recording) = run.state.shown.get(&shown.step) else {
                     return After::Outcome(Outcome::Timeout);
@@ -65,8 +72,13 @@ impl WaitFor {
     pub fn hear(&self, input: &Input, run: &mut Run<'_>) -> Result<After, Refused> {
         match (self, input) {
             (WaitFor::Time { .. }, Input::Tick) => Ok(After::Outcome(Outcome::Reached)),
-            (WaitFor::Video { .. } | WaitFor::Event { .. }, Input::Tick) => {
+            (WaitFor::Video { .. } | WaitFor::Event { .. } | WaitFor::Message, Input::Tick) => {
                 Ok(After::Outcome(Outcome::Timeout))
+            }
+            (WaitFor::Message, Input::Said(said)) => {
+                run.echo(said)?;
+                run.overheard(said);
+                Ok(After::Outcome(Outcome::Reached))
             }
             (WaitFor::Event { name }, Input::Event { name: told }) if name.value == *told => {
                 Ok(After::Outcome(Outcome::Reached))
@@ -155,6 +167,37 @@ steps:
         let before = play.state.clone();
         assert!(play.play(&event("calculated")).unwrap().is_empty());
         assert_eq!(play.state, before);
+    }
+
+    const QUIET: &str = r"flow: quiet
+title: Says nothing before she does
+languages: [en]
+trigger: {when: opened}
+events: {human_requested: bye}
+steps:
+  first:
+    wait_for: {message: true}
+    timeout: {after: 30m, goto: bye}
+  heard: {say: 'You wrote: {{#if chat.unheard}}{{chat.unheard}}{{/if}}', end: heard}
+  bye: {say: Goodbye., end: gone}
+";
+
+    #[test]
+    fn a_flow_can_wait_in_silence_for_her_first_message() {
+        let flow = read(QUIET).0.unwrap();
+        let (mut play, said) = Rehearsal::open(&flow, Scene::default(), None);
+        assert!(said.is_empty(), "{said:?}");
+        let out = play.play(&says("Do you ship to Chile?")).unwrap();
+        let told = |out: &crate::chat::engine::Out| match &out.body {
+            crate::chat::body::Body::Text { text, .. } => text.contains("You wrote: Do you ship to Chile?"),
+            _ => false,
+        };
+        assert!(out.iter().any(told), "{out:?}");
+        assert_eq!(play.state.outcome.as_deref(), Some("heard"));
+        let (mut play, _) = Rehearsal::open(&flow, Scene::default(), None);
+        play.advance(30 * 60_000);
+        assert_eq!(play.state.outcome.as_deref(), Some("gone"));
+        assert!(read(&QUIET.replace("message: true", "message: hello")).1.contains("Y004"));
     }
 
     #[test]

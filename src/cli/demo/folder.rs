@@ -21,7 +21,6 @@ struct Definitions;
 #[derive(RustEmbed)]
 #[folder = "bot-flows"]
 #[include = "*.yaml"]
-#[exclude = "tests/*"]
 struct Flows;
 
 #[derive(RustEmbed)]
@@ -184,6 +183,23 @@ mod tests {
         prepare(folder.path(), 2).expect("written");
         assert_eq!(fs::read_to_string(&hers).expect("there"), "hooks: [] # mine\n");
         assert!(fs::read_to_string(settings).expect("there").contains("127.0.0.1:2"));
+    }
+
+    #[test]
+    fn every_flow_comes_with_its_tests() {
+        let folder = tempfile::tempdir().expect("a folder");
+        prepare(folder.path(), 1).expect("written");
+        let named = |folder: &str, sub: &Path| -> Vec<String> {
+            let files = fs::read_dir(sub.join(folder)).expect("there").flatten();
+            let files = files.filter(|file| file.path().is_file());
+            let mut names: Vec<_> =
+                files.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+            names.sort();
+            names
+        };
+        let flows = named("bot-flows", folder.path());
+        assert!(flows.contains(&"welcome.yaml".to_owned()), "{flows:?}");
+        assert_eq!(named("bot-flows/tests", folder.path()), flows);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use super::check::gather;
+use super::check::{gather, place};
 use crate::app::{Definitions, Sources};
 use crate::base::diagnostic::Report;
 use crate::base::language::Language;
@@ -77,11 +77,9 @@ enum Drawing {
 /// Runs `embudo flow …`.
 pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        Command::Test(arguments) => {
-            test::run(arguments, &flows(config)?, &config.path_of(&config.definitions.flows))
-        }
+        Command::Test(arguments) => test::run(arguments, config),
         Command::Chat { flow, scene, language, online, trust, start_at } => {
-            let flows = flows(config)?;
+            let flows = flows(config, Vec::new())?;
             let flow = named(&flows, flow)?;
             if let Some(step) = start_at.as_deref().filter(|step| flow.step(step).is_none()) {
                 bail!("there is no step \"{step}\" in {}", flow.id);
@@ -101,7 +99,7 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Graph { flow, format, language } => {
-            let flows = flows(config)?;
+            let flows = flows(config, Vec::new())?;
             let graph = Graph::of(named(&flows, flow)?, Language::parse(language));
             super::tell(&match format {
                 Drawing::Svg => graph::svg(&graph),
@@ -112,9 +110,12 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn flows(config: &Config) -> anyhow::Result<Flows> {
+/// The flows of the settings, the given ones among them.
+fn flows(config: &Config, given: Vec<(String, String)>) -> anyhow::Result<Flows> {
     let report = Report::new();
-    let read = Definitions::read(&Sources::of(config, &report), &report);
+    let mut sources = Sources::of(config, &report);
+    place(&mut sources.flows, given);
+    let read = Definitions::read(&sources, &report);
     read.flows.with_context(|| format!("a flow is wrong:\n{}", report.text()))
 }
 

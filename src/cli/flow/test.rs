@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::base::diagnostic::Report;
+use crate::base::diagnostic::{Mark, Report};
 use crate::base::yaml;
-use crate::chat::Flows;
 use crate::chat::flow::Flow;
 use crate::chat::rehearsal::Scene;
 use crate::chat::script::{self, Coverage, Explore, Outcome, Suite};
-use crate::cli::check::gather;
+use crate::cli::check::{gather, ids, tests_beside};
+use crate::config::Config;
 
 /// Characters of each column of a transcript.
 const COLUMN: usize = 46;
@@ -49,13 +49,10 @@ struct Tally {
     told: String,
 }
 
-pub fn run(arguments: &Arguments, flows: &Flows, folder: &Path) -> anyhow::Result<ExitCode> {
+pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     let report = Report::new();
-    let mut files = Vec::new();
-    match arguments.paths.as_slice() {
-        [] => gather(&folder.join("tests"), &report, &mut files),
-        paths => paths.iter().for_each(|path| gather(path, &report, &mut files)),
-    }
+    let Asked { files, flows: given } = asked(arguments, config, &report);
+    let flows = &super::flows(config, given)?;
     let mut tally = Tally::default();
     let mut suites = Vec::new();
     for (path, text) in &files {
@@ -102,6 +99,58 @@ pub fn run(arguments: &Arguments, flows: &Flows, folder: &Path) -> anyhow::Resul
     crate::cli::tell(&told);
     let is_well = tally.failed == 0 && is_enough && !report.has_errors();
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What somebody wants to have tested.
+struct Asked {
+    /// Files of tests as path and text.
+    files: Vec<(String, String)>,
+    /// Flows that were named along with them.
+    flows: Vec<(String, String)>,
+}
+
+/// What the paths name: tests, and flows with the tests that lie in the folder `tests` beside them. Reports Y001 where
+/// there are none, and S512 for flows without one.
+fn asked(arguments: &Arguments, config: &Config, report: &Report) -> Asked {
+    let folder = config.path_of(&config.definitions.flows);
+    let mut found = Vec::new();
+    match arguments.paths.as_slice() {
+        [] if !folder.join("tests").is_dir() => {
+            let at = Mark::file(folder.join("tests").display().to_string());
+            let noted = report.error(&at, "Y001", "the flows have no tests: there is no such folder");
+            noted.hint("a file in it has `flow: NAME` and `tests`; docs/flows.md shows one");
+        }
+        [] => gather(&folder.join("tests"), report, &mut found),
+        paths => paths.iter().for_each(|path| gather(path, report, &mut found)),
+    }
+    let (flows, mut files): (Vec<_>, Vec<_>) = found.into_iter().partition(|file| is_flow(file));
+    if flows.is_empty() {
+        return Asked { files, flows };
+    }
+    let named = ids(&flows);
+    let place = |path: &str| std::fs::canonicalize(path).ok();
+    let mut known: Vec<_> = files.iter().map(|(path, _)| place(path)).collect();
+    for file in tests_beside(&flows, &folder) {
+        let is_theirs = !ids(std::slice::from_ref(&file)).is_disjoint(&named);
+        if is_theirs && !known.contains(&place(&file.0)) {
+            known.push(place(&file.0));
+            files.push(file);
+        }
+    }
+    let tested = ids(&files);
+    for (path, _) in flows.iter().filter(|flow| ids(std::slice::from_ref(*flow)).is_disjoint(&tested)) {
+        report
+            .error(&Mark::file(path.clone()), "S512", "this is a flow, and no test of it was found")
+            .hint("its tests lie in `tests` beside it, in a file with `flow: NAME` and `tests`");
+    }
+    Asked { files, flows }
+}
+
+/// Whether a file is a flow, and not tests of one.
+fn is_flow((path, text): &(String, String)) -> bool {
+    let quiet = Report::new();
+    let doc = yaml::parse(path, text, &quiet);
+    doc.and_then(|doc| doc.view(&quiet).map().map(|map| map.key_at("steps").is_some())).unwrap_or_default()
 }
 
 impl Tally {

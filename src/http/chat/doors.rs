@@ -99,12 +99,13 @@ pub async fn trigger(
 /// A flow and the moment for which it waits. Where nothing else is waited for there is always a time.
 fn offered(offer: &chat::Offered) -> Json {
     let moment = &offer.moment;
-    let waits = offer.event.is_some() || moment.scroll.is_some() || moment.exit_intent;
+    let waits = offer.event.is_some() || moment.is_hers();
     let delay_ms = moment.delay_ms.or((!waits).then_some(0));
     let mut told = json!({ "flow": offer.flow, "open": offer.open });
     for (key, value) in [
         ("delay_ms", delay_ms.map(Json::from)),
         ("scroll", moment.scroll.map(Json::from)),
+        ("idle_ms", moment.idle_ms.map(Json::from)),
         ("exit_intent", moment.exit_intent.then_some(Json::Bool(true))),
         ("event", offer.event.clone().map(Json::from)),
     ] {

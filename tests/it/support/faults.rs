@@ -132,13 +132,22 @@ pub struct Tab {
     on_the_way: Vec<(&'static str, Value)>,
     /// The line is half open: the server writes, and nothing arrives.
     pub is_half_open: bool,
+    /// How many frames came before older ones.
+    pub out_of_order: usize,
 }
 
 impl Tab {
     /// Shows nothing yet.
     pub fn open(node: &Node, id: ConversationId, side: Author) -> Self {
         let following = node.follow(id, side, 0);
-        Self { side, log: Vec::new(), following, on_the_way: Vec::new(), is_half_open: false }
+        Self {
+            side,
+            log: Vec::new(),
+            following,
+            on_the_way: Vec::new(),
+            is_half_open: false,
+            out_of_order: 0,
+        }
     }
 
     pub fn last(&self) -> usize {
@@ -172,12 +181,19 @@ impl Tab {
         }
     }
 
+    /// Whether anything that has left the server is still on its way.
+    pub fn is_behind(&self) -> bool {
+        !self.on_the_way.is_empty()
+    }
+
     /// One frame arrives, perhaps after younger ones. True if it shows that something is missing.
     pub fn arrive(&mut self, dice: &mut Dice) -> bool {
         if self.on_the_way.is_empty() {
             return false;
         }
-        let (name, data) = self.on_the_way.remove(dice.roll(self.on_the_way.len()));
+        let next = dice.roll(self.on_the_way.len());
+        self.out_of_order += usize::from(next > 0);
+        let (name, data) = self.on_the_way.remove(next);
         match name {
             "event" => !self.take(&data),
             _ => data["head"].as_u64().unwrap_or_default() > u64::try_from(self.last()).expect("fits"),

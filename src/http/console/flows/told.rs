@@ -28,7 +28,7 @@ pub fn languages(flow: Option<&Flow>) -> String {
 /// When a flow offers itself, for the words of a page.
 pub fn trigger(flow: &Flow) -> Json {
     let Some(trigger) = &flow.trigger else {
-        return json!({ "when": "called", "event": "", "pages": "", "condition": null, "delay_ms": null, "scroll": null, "leaving": false });
+        return json!({ "when": "called", "event": "", "pages": "", "condition": null, "delay_ms": null, "scroll": null, "idle_ms": null, "leaving": false });
     };
     let (when, event) = match &trigger.when {
         When::PageView => ("page_view", ""),
@@ -43,6 +43,7 @@ pub fn trigger(flow: &Flow) -> Json {
         "condition": trigger.condition.as_ref().map(|condition| condition.text()),
         "delay_ms": trigger.moment.delay_ms,
         "scroll": trigger.moment.scroll,
+        "idle_ms": trigger.moment.idle_ms,
         "leaving": trigger.moment.exit_intent,
     })
 }

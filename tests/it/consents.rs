@@ -168,7 +168,7 @@ async fn her_own_clicks_are_proved_and_what_a_program_says_is_not_hers() {
     let confirmed = told.iter().rfind(|entry| entry.1 == "granted").expect("she confirmed");
     assert_eq!(confirmed.2.as_deref(), Some("127.0.0.0/24"), "the click of the double opt-in");
 
-    let path = path_of(&app, &letter.link("/preferences/"));
+    let path = letters::choices(&app, NIKKI).await;
     client.submit(&path, &[("topic", "newsletter"), ("do", "save")]).await.expect(200);
     let told = ledger(&app, NIKKI).await;
     let again = told.last().expect("an entry");

@@ -122,7 +122,8 @@ async fn each_entry_keeps_the_network_and_the_browser_and_neither_the_address_no
     let (id, _) = contact(&app, NIKKI).await;
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     let (bot, later) = (&app.app.room.bot, embudo::app::App::later_tables());
-    let export = embudo::privacy::export(&mut tx, &app.app.lifecycle, bot, &later, id, app.now())
+    let notice = |language| app.app.privacy_told(language);
+    let export = embudo::privacy::export(&mut tx, &app.app.lifecycle, bot, &later, &notice, id, app.now())
         .await
         .expect("exported");
     let table = export.file("consents.csv").expect("a table");

@@ -351,7 +351,8 @@ async fn the_rows_of_an_explanation_are_those_that_raw_events_give_and_each_name
     let rows = told["score"]["engagement"]["rows"].as_array().expect("rows").clone();
     let (id, _) = contact(&app, "nikki@acme.example").await;
     let reads = &mut app.app.stores.db.read();
-    let facts = scoring::store::facts(reads, id).await.expect("read").expect("known");
+    let titles = &app.app.lifecycle.scoring.facts.titles;
+    let facts = scoring::store::facts(reads, id, titles).await.expect("read").expect("known");
     let raw = scoring::store::activities(reads, id, embudo::base::time::Timestamp(0)).await.expect("read");
     let again = scoring::score(&app.app.lifecycle.scoring, &facts, &raw, app.now());
     assert_eq!(json!(again.engagement), told["score"]["engagement"]);

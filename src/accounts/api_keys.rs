@@ -170,7 +170,10 @@ pub struct ApiKey {
     /// Its first letters.
     pub starts_with: String,
     pub scopes: Scopes,
-    /// The name of who made it.
+    /// Whose it is: of who made it, or whom it was made for at the server. What a person must do herself counts by this
+    /// key for her and nobody else.
+    pub account: Option<AccountId>,
+    /// Her name.
     pub created_by: Option<String>,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
@@ -207,13 +210,14 @@ pub async fn make(
         name,
         starts_with: text.chars().take(SHOWN).collect(),
         scopes,
+        account: by,
         created_by: None,
         created_at: now,
         expires_at,
         last_used_at: None,
         revoked_at: None,
     };
-    store::insert_key(tx, &key, by, &sha256_hex(&text)).await?;
+    store::insert_key(tx, &key, &sha256_hex(&text)).await?;
     Ok((key, text))
 }
 
@@ -225,12 +229,11 @@ pub async fn list(q: &mut impl Queries) -> Result<Vec<ApiKey>> {
     Ok(store::keys(q).await?)
 }
 
-/// What the key with this text may do; none if there is none, or it works no longer. Writes down, now and then, that it is
-/// used.
+/// The key with this text; none if there is none, or it works no longer. Writes down, now and then, that it is used.
 ///
 /// # Errors
 /// As the store says.
-pub async fn scopes_of(db: &Db, text: &str, now: Timestamp) -> Result<Option<Scopes>> {
+pub async fn find(db: &Db, text: &str, now: Timestamp) -> Result<Option<ApiKey>> {
     if !text.starts_with(PREFIX) {
         return Ok(None);
     }
@@ -241,7 +244,7 @@ pub async fn scopes_of(db: &Db, text: &str, now: Timestamp) -> Result<Option<Sco
         store::touch_key(&mut tx, key.id, now).await?;
         tx.commit().await?;
     }
-    Ok(Some(key.scopes))
+    Ok(Some(key))
 }
 
 /// Ends a key; returns its name.

@@ -18,7 +18,9 @@ use crate::crm::Connections;
 use crate::gates::Catalog;
 use crate::notify::{Rules, Wording};
 use crate::nurture::{self, Sequences};
+use crate::privacy::Notice;
 use crate::render::Templates;
+use crate::stages::text;
 use crate::subscriptions::Topics;
 use crate::{offers, segments, stages, webinars};
 
@@ -37,11 +39,12 @@ pub enum Kind {
     Topics,
     Replies,
     Crm,
+    Privacy,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Lifecycle,
         Self::Segments,
         Self::Offers,
@@ -53,6 +56,7 @@ impl Kind {
         Self::Topics,
         Self::Replies,
         Self::Crm,
+        Self::Privacy,
     ];
 
     pub(super) fn path(self, config: &Config) -> &Path {
@@ -69,6 +73,7 @@ impl Kind {
             Self::Topics => &files.topics,
             Self::Replies => &files.replies,
             Self::Crm => &files.crm,
+            Self::Privacy => &files.privacy,
         }
     }
 
@@ -86,6 +91,7 @@ impl Kind {
             Self::Topics => "topics: []",
             Self::Replies => "replies: []",
             Self::Crm => "connections: []",
+            Self::Privacy => include_str!("../../config/privacy.yaml"),
         }
     }
 }
@@ -94,6 +100,9 @@ impl Kind {
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Sources {
     files: BTreeMap<Kind, (String, String)>,
+    /// What job titles mean, where the lifecycle names a file that says it: the file's name and text.
+    #[serde(default)]
+    titles: Option<(String, String)>,
     /// Flows as path and text.
     pub flows: Vec<(String, String)>,
     /// The company's letters as path and text.
@@ -132,6 +141,7 @@ impl Sources {
                 }
             }
         }
+        sources.find_titles(config);
         let folder = config.path_of(&config.definitions.flows);
         sources.lock = locked(&folder.join(LOCK), report);
         sources.flows = Flows::files(&folder, report);
@@ -149,9 +159,46 @@ impl Sources {
         doc.as_ref().map(stages::Names::read).unwrap_or_default()
     }
 
-    /// Lets a file stand in the place of the one of its kind.
+    /// Lets a file stand in the place of the one of its kind. A lifecycle may bring its titles along.
     pub fn put(&mut self, kind: Kind, path: String, text: String) {
-        self.files.insert(kind, (path, text));
+        let parts = text::parts(&text);
+        match (kind, parts.titles) {
+            (Kind::Lifecycle, Some((name, titles))) => {
+                self.titles = Some((name.to_owned(), titles.to_owned()));
+                let own = parts.own.to_owned();
+                self.files.insert(kind, (path, own));
+            }
+            _ => {
+                self.files.insert(kind, (path, text));
+            }
+        }
+    }
+
+    /// Lets a file of titles stand in the place of the one that the lifecycle names.
+    pub fn put_titles(&mut self, name: String, text: String) {
+        self.titles = Some((name, text));
+    }
+
+    /// Reads the file of titles that the lifecycle names, unless it is at hand. What cannot be read is missed where it is
+    /// named.
+    pub fn find_titles(&mut self, config: &Config) {
+        let named = self.files.get(&Kind::Lifecycle).and_then(|(_, own)| text::names_titles(own));
+        let Some(name) = named else { return };
+        if self.titles.as_ref().is_some_and(|(known, _)| *known == name) {
+            return;
+        }
+        let path = config.path_of(Kind::Lifecycle.path(config)).with_file_name(&name);
+        self.titles = std::fs::read_to_string(path).ok().map(|text| (name, text));
+    }
+
+    /// The lifecycle's whole text: with the titles, if it names them and they are at hand.
+    fn lifecycle(&self) -> Option<(&str, String)> {
+        let (path, own) = self.files.get(&Kind::Lifecycle)?;
+        let whole = match (&self.titles, text::names_titles(own)) {
+            (Some((name, titles)), Some(named)) if *name == named => text::joined(own, name, titles),
+            _ => own.clone(),
+        };
+        Some((path.as_str(), whole))
     }
 }
 
@@ -170,6 +217,7 @@ pub struct Definitions {
     pub wording: Option<Wording>,
     pub crm: Option<Connections>,
     pub sequences: Option<Sequences>,
+    pub notice: Option<Notice>,
 }
 
 impl Definitions {
@@ -188,8 +236,9 @@ impl Definitions {
         let segment_ids = docs.declared(Kind::Segments, references::SEGMENTS);
         let file = |kind: Kind| sources.files.get(&kind).map(|(path, text)| (path.as_str(), text.as_str()));
         let one = |kind: Kind| file(kind).unwrap_or(("", kind.missing()));
-        let lifecycle = file(Kind::Lifecycle)
-            .and_then(|(path, text)| apart(report, |report| stages::Definition::parse(path, text, report)));
+        let lifecycle = sources
+            .lifecycle()
+            .and_then(|(path, text)| apart(report, |report| stages::Definition::parse(path, &text, report)));
         let (path, text) = one(Kind::Segments);
         let segments = apart(report, |report| segments::Definition::parse(path, text, &names, report));
         let (path, text) = one(Kind::Offers);
@@ -234,6 +283,10 @@ impl Definitions {
             crm: {
                 let (path, text) = one(Kind::Crm);
                 apart(report, |report| Connections::parse(path, text, &names, report))
+            },
+            notice: {
+                let (path, text) = one(Kind::Privacy);
+                apart(report, |report| Notice::parse(path, text, report))
             },
             replies: file(Kind::Replies)
                 .and_then(|(path, text)| apart(report, |report| Replies::parse(path, text, report))),
@@ -316,6 +369,7 @@ mod tests {
             (Kind::Topics, "topics.yaml", include_str!("../../config/topics.yaml")),
             (Kind::Replies, "replies.yaml", include_str!("../../config/replies.yaml")),
             (Kind::Crm, "crm.yaml", include_str!("../../config/crm.yaml")),
+            (Kind::Privacy, "privacy.yaml", include_str!("../../config/privacy.yaml")),
         ] {
             sources.put(kind, path.to_owned(), text.to_owned());
         }
@@ -373,7 +427,7 @@ mod tests {
         );
         assert!(read.team.is_some() && read.rules.is_some() && read.flows.is_some());
         assert!(read.topics.is_some() && read.wording.is_some() && read.sequences.is_some());
-        assert!(read.replies.is_some() && read.crm.is_some());
+        assert!(read.replies.is_some() && read.crm.is_some() && read.notice.is_some());
         let letter = read
             .catalog
             .iter()
@@ -557,5 +611,61 @@ mod tests {
             assert!(found.contains(&told), "{told}: {}", report.text());
         }
         assert!(report.text().contains("did you mean \"white-paper-en.pdf\"?") && !report.has_errors());
+    }
+
+    #[test]
+    fn a_lifecycle_reads_the_titles_that_lie_beside_it_and_both_are_one_version() {
+        let facts = "facts:\n  seniority: {from: job_title, map: titles.yaml}";
+        let read = |titles: Option<&str>, facts: &str| {
+            let mut sources = shipped();
+            let (path, text) = sources.files.get(&Kind::Lifecycle).cloned().expect("shipped");
+            sources.put(Kind::Lifecycle, path, text.replacen("facts:", facts, 1));
+            if let Some(titles) = titles {
+                sources.put_titles("titles.yaml".to_owned(), titles.to_owned());
+            }
+            let report = Report::new();
+            let read = Definitions::read(&sources, &report).lifecycle;
+            let told: Vec<String> = report
+                .diagnostics()
+                .iter()
+                .map(|d| format!("{}:{}:{} {}", d.path, d.line, d.col, d.code))
+                .collect();
+            (read, told)
+        };
+        let (deans, told) = read(Some("seniority: {c_level: [decana]}\n"), facts);
+        assert_eq!(told, Vec::<String>::new());
+        let deans = deans.expect("read");
+        let word = |of: &stages::Definition, title: &str| {
+            of.scoring.facts.titles.seniority(title).map(crate::scoring::titles::Seniority::word)
+        };
+        assert_eq!(word(&deans, "Decana"), Some("c_level"));
+        // Another word in the other file is another text, and the old one comes back whole from what is kept of it.
+        let (rectors, _) = read(Some("seniority: {c_level: [rectora]}\n"), facts);
+        let rectors = rectors.expect("read");
+        assert_ne!(deans.hash, rectors.hash);
+        assert_eq!(word(&rectors, "Decana"), Some("staff"));
+        let again = stages::Definition::parse("lifecycle.yaml", &deans.body, &Report::new()).expect("read");
+        assert_eq!((again.hash.as_str(), word(&again, "Decana")), (deans.hash.as_str(), Some("c_level")));
+        // Who proposes the lifecycle's own text alone means the titles that run.
+        let own = text::parts(&rectors.body).own.replace("version: 1\n", "version: 2\n");
+        let next = stages::Definition::parse("lifecycle.yaml", &rectors.complete(&own), &Report::new());
+        assert_eq!(word(&next.expect("read"), "Rectora"), Some("c_level"));
+        // Mistakes stand where they are: in the one file or in the other.
+        let (none, told) = read(None, facts);
+        assert!(none.is_none());
+        let line = 1 + shipped()
+            .files
+            .get(&Kind::Lifecycle)
+            .and_then(|(_, text)| text.lines().position(|line| line == "facts:"))
+            .expect("there");
+        assert_eq!(told, [format!("lifecycle.yaml:{}:37 L115", line + 1)]);
+        let (_, told) = read(Some("seniority: {c_levl: [decana]}\n"), facts);
+        assert_eq!(told, ["titles.yaml:1:13 L113".to_owned()]);
+        let of_region = "facts:\n  region: {from: job_title, map: titles.yaml}";
+        let (_, told) = read(Some("seniority: {vp: [decana]}\n"), of_region);
+        assert_eq!(told, [format!("lifecycle.yaml:{}:3 L112", line + 1)]);
+        let of_department = "facts:\n  department: {from: job_title, map: titles.yaml}";
+        let (_, told) = read(Some("seniority: {vp: [decana]}\n"), of_department);
+        assert_eq!(told, [format!("lifecycle.yaml:{}:38 L116", line + 1)]);
     }
 }

@@ -48,6 +48,7 @@ impl Running {
         let report = Report::new();
         let mut sources = Sources::of(&self.config, &report);
         sources.put(Kind::Lifecycle, "lifecycle.yaml".to_owned(), text.to_owned());
+        sources.find_titles(&self.config);
         let read = Definitions::read(&sources, &report);
         match (read.lifecycle, read.segments, read.offers) {
             (Some(lifecycle), Some(segments), Some(offers)) if !report.has_errors() => {

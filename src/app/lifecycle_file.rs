@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::diagnostic::Report;
 use crate::base::ids::new_key;
 use crate::base::signing::sha256_hex;
-use crate::stages::Definition;
+use crate::stages::{Definition, text};
 
 /// What became of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Written {
 /// Writes it.
 pub(super) fn write(path: &Path, definition: &Definition) -> Written {
     let before = match fs::read_to_string(path) {
-        Ok(text) => Some(text),
+        Ok(text) => Some(with_titles(path, text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Written::NotWritable { path: path.to_owned(), why: error.to_string() },
     };
@@ -61,10 +61,29 @@ pub(super) fn write(path: &Path, definition: &Definition) -> Written {
     if old.as_ref().is_some_and(|old| old.version > definition.version) {
         return Written::Newer { path: path.to_owned() };
     }
-    match replace(path, before.as_deref(), old.as_ref(), &definition.body) {
+    let parts = text::parts(&definition.body);
+    // The titles first: the lifecycle that names them must not stand there without.
+    if let Some((name, titles)) = parts.titles {
+        let beside = path.with_file_name(name);
+        let stands = fs::read_to_string(&beside).ok();
+        if stands.as_deref() != Some(titles)
+            && let Err(error) = replace(&beside, stands.as_deref(), old.as_ref(), titles)
+        {
+            return Written::NotWritable { path: beside, why: error.to_string() };
+        }
+    }
+    let own = before.as_deref().map(|before| text::parts(before).own);
+    match replace(path, own, old.as_ref(), parts.own) {
         Ok(kept) => Written::Done { path: path.to_owned(), kept },
         Err(error) => Written::NotWritable { path: path.to_owned(), why: error.to_string() },
     }
+}
+
+/// A lifecycle's text with the titles that it names, if they lie beside it.
+fn with_titles(path: &Path, own: String) -> String {
+    let titles = text::names_titles(&own)
+        .and_then(|name| Some((fs::read_to_string(path.with_file_name(&name)).ok()?, name)));
+    titles.map_or(own.clone(), |(titles, name)| text::joined(&own, &name, &titles))
 }
 
 fn replace(
@@ -139,6 +158,36 @@ mod tests {
         fs::write(&path, "version: [").expect("written");
         let Written::Done { kept: Some(kept), .. } = write(&path, &second) else { panic!("not written") };
         assert_eq!(fs::read_to_string(kept).expect("read"), "version: [");
+    }
+
+    #[test]
+    fn titles_are_written_beside_the_lifecycle_that_names_them_and_the_old_ones_are_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lifecycle.yaml");
+        let of = |number: i64, title: &str| {
+            let own = version(number).body.replacen(
+                "facts:",
+                "facts:\n  seniority: {from: job_title, map: titles.yaml}",
+                1,
+            );
+            let titles = format!("seniority: {{c_level: [{title}]}}\n");
+            let report = Report::new();
+            let whole = text::joined(&own, "titles.yaml", &titles);
+            let read = Definition::parse("lifecycle.yaml", &whole, &report);
+            (read.unwrap_or_else(|| panic!("{}", report.text())), own, titles)
+        };
+        let (first, own, titles) = of(1, "decana");
+        assert_eq!(write(&path, &first), Written::Done { path: path.clone(), kept: None });
+        let there = |name: &str| fs::read_to_string(folder.path().join(name)).expect("read");
+        assert_eq!((there("lifecycle.yaml"), there("titles.yaml")), (own, titles.clone()));
+        assert_eq!(write(&path, &first), Written::AsItIs);
+        let (second, own, newer) = of(2, "rectora");
+        assert!(matches!(write(&path, &second), Written::Done { kept: Some(_), .. }));
+        assert_eq!((there("lifecycle.yaml"), there("titles.yaml")), (own, newer));
+        let names = fs::read_dir(folder.path()).expect("listed").map(|file| file.expect("one").file_name());
+        let kept: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+        let kept = kept.into_iter().find(|name| name.starts_with("titles.yaml.v1-")).expect("it is kept");
+        assert_eq!(there(&kept), titles);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod flows;
 mod kept;
 mod lifecycle;
 mod lifecycle_file;
+mod processors;
 mod references;
 mod workbench;
 
@@ -17,9 +18,11 @@ pub use flows::Reloaded;
 pub use kept::Fallback;
 pub use lifecycle::Running;
 pub use lifecycle_file::Written;
+pub use processors::in_use;
 pub use workbench::{Bench, Paper, Ran, Saved, Workbench};
 
 use crate::base::email::Email;
+use crate::base::language::Language;
 use crate::base::live::Live;
 use crate::base::localized::Localized;
 use crate::base::network::Networks;
@@ -37,6 +40,8 @@ use crate::hits::{Agents, Geo, Spam, Words};
 use crate::ingest::{self, Collector, Follower, Following};
 use crate::jobs::{self, Worker};
 use crate::notify::{Desk, Mailer, Outbound, Vapid};
+use crate::privacy::Notice;
+use crate::privacy::notice::Told;
 use crate::render::Templates;
 use crate::sessions::{Cookieless, OpenVisits};
 use crate::sites::Sites;
@@ -77,6 +82,8 @@ pub struct App {
     pub desk: Desk,
     /// The CRMs that are told of booked calls.
     pub crm: Arc<Connections>,
+    /// Why data of people are used, and on which ground.
+    pub notice: Arc<Notice>,
     /// What became of messages in this process.
     pub sent: Arc<jobs::Counts>,
     /// What is wrong in the flows' files as they are now.
@@ -124,6 +131,7 @@ impl App {
             wording: Some(wording),
             sequences: Some(sequences),
             crm: Some(crm),
+            notice: Some(notice),
         } = read
         else {
             anyhow::bail!("a definition is missing although nothing is wrong with it");
@@ -217,6 +225,7 @@ impl App {
             replies: Arc::new(replies),
             fallback,
             crm: Arc::new(crm),
+            notice: Arc::new(notice),
             sent: Arc::default(),
             workbench: Workbench::default(),
             desk,
@@ -236,6 +245,11 @@ impl App {
         if let Err(error) = std::fs::write(&file, self.clock.offset_ms().to_string()) {
             tracing::warn!(error = %error, "the demo's time cannot be kept");
         }
+    }
+
+    /// Why data of people are used, on which ground, and who handles them.
+    pub fn privacy_told(&self, language: Language) -> Told {
+        self.notice.told(&in_use(&self.config, &self.crm, &self.desk.rules), language)
     }
 
     /// The lists of personal tables that stand to the right of `privacy`.

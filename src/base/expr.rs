@@ -230,6 +230,18 @@ impl Expr {
     /// Reports E101 syntax, E102 unknown field, E103 unknown function, E104 types that do not fit, E105 a
     /// text that is not in the closed set it is compared with.
     pub fn parse(text: &str, at: &Mark, symbols: &Symbols, report: &Report) -> Option<Expr> {
+        Self::parse_with(text, at, symbols, report, &mut |_, _| {})
+    }
+
+    /// As [`Expr::parse`], and shows every call of a declared function as it is written, whatever else is wrong: so that
+    /// what a call says of itself is told in the same run.
+    fn parse_with(
+        text: &str,
+        at: &Mark,
+        symbols: &Symbols,
+        report: &Report,
+        look: &mut dyn FnMut(&CallSite, &dyn Fn(usize) -> Mark),
+    ) -> Option<Expr> {
         let program = match ENV.compile(text) {
             Ok(program) => program,
             Err(errors) => {
@@ -260,12 +272,16 @@ impl Expr {
         };
         let of = check.of(program.expression());
         let (uses, calls, wrong) = (check.uses, check.calls, check.wrong);
+        let sites = native::calls(program.expression());
+        for site in &sites {
+            look(site, &|argument| argument_at(&program, at, site, argument));
+        }
         if wrong {
             return None;
         }
         Some(Expr {
             text: text.into(),
-            sites: native::calls(program.expression()).into(),
+            sites: sites.into(),
             native: Native::of(program.expression()).map(Arc::new),
             program: Arc::new(program),
             of,
@@ -276,7 +292,19 @@ impl Expr {
 
     /// Like [`Expr::parse`], for a place where only yes or no makes sense.
     pub fn condition(text: &str, at: &Mark, symbols: &Symbols, report: &Report) -> Option<Expr> {
-        let expr = Expr::parse(text, at, symbols, report)?;
+        Self::condition_with(text, at, symbols, report, &mut |_, _| {})
+    }
+
+    /// As [`Expr::condition`]; `look` is shown every call with a way to tell where its arguments stand, also where the
+    /// condition is wrong elsewhere.
+    pub fn condition_with(
+        text: &str,
+        at: &Mark,
+        symbols: &Symbols,
+        report: &Report,
+        look: &mut dyn FnMut(&CallSite, &dyn Fn(usize) -> Mark),
+    ) -> Option<Expr> {
+        let expr = Expr::parse_with(text, at, symbols, report, look)?;
         if !expr.of.agrees(&Type::Bool) {
             report
                 .error(at, "E104", format!("a condition must say yes or no, this gives {}", expr.of))
@@ -304,11 +332,6 @@ impl Expr {
     /// The calls of declared functions, in the order in which they are written.
     pub fn call_sites(&self) -> &[CallSite] {
         &self.sites
-    }
-
-    /// Where an argument of a call stands; `at` is where the expression begins.
-    pub fn argument_at(&self, at: &Mark, site: &CallSite, argument: usize) -> Mark {
-        site.ids.get(argument).map_or_else(|| at.clone(), |id| mark_of(&self.program, at, *id))
     }
 
     /// The numbers that are written in it.
@@ -497,6 +520,11 @@ fn plain_message(message: &str) -> String {
     }
     // What the parser could have gone on with are forty names of its own.
     first.split(" expecting ").next().unwrap_or_default().chars().take(120).collect()
+}
+
+/// Where an argument of a call stands.
+fn argument_at(program: &Program, at: &Mark, site: &CallSite, argument: usize) -> Mark {
+    site.ids.get(argument).map_or_else(|| at.clone(), |id| mark_of(program, at, *id))
 }
 
 /// Where a part of an expression that begins at `at` stands in the file.

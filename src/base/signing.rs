@@ -51,8 +51,10 @@ pub enum Purpose {
     Subscription,
     /// Get no more letters of a topic. Subject: the topic.
     Unsubscribe,
-    /// See and change which letters one gets. Subject: empty.
+    /// Get no more letters, or ask for the page on which one chooses them. Subject: empty.
     Preferences,
+    /// See and change which letters one gets. Subject: empty.
+    Choices,
     /// Follow one link of one letter. Subject: the mail, the number of the link and the address, with blanks between.
     Link,
     /// Submit one form that was really shown. Subject: the form's id.
@@ -89,6 +91,7 @@ impl Purpose {
             Self::Subscription => "subscription",
             Self::Unsubscribe => "unsubscribe",
             Self::Preferences => "preferences",
+            Self::Choices => "choices",
             Self::Link => "link",
             Self::FormNonce => "form",
             Self::CalendarFeed => "calendar",

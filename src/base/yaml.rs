@@ -575,6 +575,13 @@ fn missing(key: &str) -> String {
     format!("\"{key}\" is missing")
 }
 
+/// Whether this can be the name of a file that lies beside another.
+pub fn is_file_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
+    stem.is_some_and(|stem| !stem.is_empty() && !stem.starts_with('.')) && name.chars().all(is_plain)
+}
+
 /// A name that may stand in addresses, texts and databases: `discovery_call`, `white-paper`.
 pub fn is_name(text: &str) -> bool {
     !text.is_empty()

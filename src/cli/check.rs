@@ -243,6 +243,7 @@ enum About {
     Tests,
     Letter,
     Sequence,
+    Titles,
     Definition(Kind),
 }
 
@@ -250,6 +251,8 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
     let mut map = doc.view(report).map()?;
     let found = if map.has("sequence") {
         About::Sequence
+    } else if map.has("seniority") || map.has("department") {
+        About::Titles
     } else if map.has("steps") {
         About::Flow
     } else if map.has("tests") {
@@ -272,6 +275,8 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         About::Definition(Kind::Webinars)
     } else if map.has("reps") || map.has("meetings") {
         About::Definition(Kind::Team)
+    } else if map.has("purposes") {
+        About::Definition(Kind::Privacy)
     } else if map.has("connections") {
         About::Definition(Kind::Crm)
     } else if map.has("hooks") || map.has("invitations") {
@@ -282,7 +287,8 @@ fn about(doc: &Doc, report: &Report) -> Option<About> {
         let at = &doc.root.at;
         report.error(at, "Y003", "nobody knows what this file is about").hint(
             "a flow has `steps`, a test of flows `tests`, a sequence of letters `sequence`, a letter `en` and `es`, the others \
-             `stages`, `segments`, `offers`, `forms`, `assets`, `webinars`, `reps`, `topics`, `replies`, `connections`",
+             `stages`, `segments`, `offers`, `forms`, `assets`, `webinars`, `reps`, `topics`, `replies`, `connections`, `purposes`, \
+             a file of job titles `seniority` or `department`",
         );
         return None;
     };
@@ -332,6 +338,10 @@ fn check(
             Some((Some(About::Tests), doc)) => suites.push((doc, text)),
             Some((Some(About::Letter), _)) => put(&mut sources.mails, path, text),
             Some((Some(About::Sequence), _)) => put(&mut sources.nurture, path, text),
+            Some((Some(About::Titles), _)) => {
+                let name = Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned());
+                sources.put_titles(name.unwrap_or_default(), text);
+            }
             Some((Some(About::Definition(kind)), _)) => sources.put(kind, path, text),
             Some((None, _)) | None => report.absorb(own),
         }

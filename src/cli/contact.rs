@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde_json::{Value as Json, json};
 
-use crate::app::{App, Definitions, Sources, secret_of};
+use crate::app::{App, Definitions, Sources, in_use, secret_of};
 use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::ids::ContactId;
@@ -17,7 +17,8 @@ use crate::config::Config;
 use crate::contacts::merge::{self, Outcome, Preview};
 use crate::contacts::{self};
 use crate::privacy::audit::{self, Act, By};
-use crate::privacy::{self, Erased};
+use crate::privacy::notice::InUse;
+use crate::privacy::{self, Erased, Notice};
 use crate::stages::{self, Actor, Definition, told};
 use crate::storage::Stores;
 
@@ -71,6 +72,8 @@ enum Command {
 struct Desk {
     stores: Stores,
     lifecycle: Definition,
+    notice: Notice,
+    in_use: Vec<InUse>,
     now: Timestamp,
 }
 
@@ -78,10 +81,15 @@ impl Desk {
     async fn open(config: &Config) -> anyhow::Result<Self> {
         let report = Report::new();
         let read = Definitions::read(&Sources::of(config, &report), &report);
-        let Some(lifecycle) = read.lifecycle else { bail!("{}", report.text()) };
+        let (Some(lifecycle), Some(notice), Some(crm), Some(rules)) =
+            (read.lifecycle, read.notice, read.crm, read.rules)
+        else {
+            bail!("{}", report.text())
+        };
+        let in_use = in_use(config, &crm, &rules);
         super::has_data(config)?;
         let stores = Stores::open(&config.storage).await?;
-        Ok(Self { stores, lifecycle, now: super::clock(config).now() })
+        Ok(Self { stores, lifecycle, notice, in_use, now: super::clock(config).now() })
     }
 
     async fn find(&self, email: &str) -> anyhow::Result<ContactId> {
@@ -170,7 +178,8 @@ async fn export(desk: &Desk, config: &Config, email: &str, to: &Path) -> anyhow:
     let contact = desk.find(email).await?;
     let mut tx = desk.stores.db.begin().await?;
     let (bot, later) = (&config.company.bot_name, App::later_tables());
-    let export = privacy::export(&mut tx, &desk.lifecycle, bot, &later, contact, desk.now).await?;
+    let notice = |language| desk.notice.told(&desk.in_use, language);
+    let export = privacy::export(&mut tx, &desk.lifecycle, bot, &later, &notice, contact, desk.now).await?;
     let folder = to.join(contact.to_string());
     for (name, text) in &export.files {
         let file = folder.join(name);

@@ -4,11 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::accounts::{Scope, Scopes, api_keys};
-use crate::base::ids::ApiKeyId;
+use crate::accounts::{self, Scope, Scopes, api_keys};
+use crate::base::email::Email;
+use crate::base::ids::{AccountId, ApiKeyId};
 use crate::base::time::DAY_MS;
 use crate::config::Config;
 use crate::storage::Stores;
+use crate::storage::db::Queries;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -28,6 +30,10 @@ enum What {
         /// It ends after so many days. For ever if nothing is said.
         #[arg(long, value_parser = clap::value_parser!(i64).range(1..=3650))]
         days: Option<i64>,
+        /// Whose it is, by the address of the account. What a person must do herself (approve a definition) counts by
+        /// this key for that account.
+        #[arg(long, value_name = "EMAIL")]
+        of: Option<String>,
     },
     /// Show the keys, and when each was used.
     List,
@@ -45,10 +51,14 @@ pub fn run(arguments: Arguments, config: &Config) -> anyhow::Result<ExitCode> {
         let stores = Stores::open(&config.storage).await?;
         let now = super::clock(config).now();
         match arguments.what {
-            What::Create { name, scope, days } => {
+            What::Create { name, scope, days, of } => {
                 let expires = days.map(|days| now.plus_ms(days * DAY_MS));
                 let mut tx = stores.db.begin().await?;
-                let (_, text) = api_keys::make(&mut tx, &name, Scopes::of(scope), expires, None, now).await?;
+                let of = match of {
+                    Some(email) => Some(account(&mut tx, &email).await?),
+                    None => None,
+                };
+                let (_, text) = api_keys::make(&mut tx, &name, Scopes::of(scope), expires, of, now).await?;
                 tx.commit().await?;
                 println!("{text}");
             }
@@ -57,7 +67,8 @@ pub fn run(arguments: Arguments, config: &Config) -> anyhow::Result<ExitCode> {
                     let state = if key.works(now) { "works" } else { "over" };
                     let used = key.last_used_at.map_or_else(|| "never used".to_owned(), |at| at.to_string());
                     let (id, name, scopes) = (key.id, key.name, key.scopes.words());
-                    println!("{id}\t{name}\t{}…\t{scopes}\t{state}\t{used}", key.starts_with);
+                    let whose = key.created_by.unwrap_or_else(|| "nobody's".to_owned());
+                    println!("{id}\t{name}\t{}…\t{scopes}\t{state}\t{used}\t{whose}", key.starts_with);
                 }
             }
             What::Revoke { id } => {
@@ -70,6 +81,13 @@ pub fn run(arguments: Arguments, config: &Config) -> anyhow::Result<ExitCode> {
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+async fn account(q: &mut impl Queries, email: &str) -> anyhow::Result<AccountId> {
+    let address = Email::parse(email).with_context(|| format!("{email} is no e-mail address"))?;
+    let found = accounts::find_by_email(q, &address).await?;
+    let account = found.filter(|account| account.disabled_at.is_none());
+    Ok(account.with_context(|| format!("there is no account {email}; `embudo user list` names them"))?.id)
 }
 
 fn scope(word: &str) -> Result<Scope, String> {

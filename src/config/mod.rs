@@ -86,6 +86,7 @@ pub struct Definitions {
     pub topics: PathBuf,
     pub replies: PathBuf,
     pub crm: PathBuf,
+    pub privacy: PathBuf,
     pub mails: PathBuf,
     pub nurture: PathBuf,
     pub flows: PathBuf,

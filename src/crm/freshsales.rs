@@ -23,6 +23,10 @@ impl Crm for Freshsales {
         "freshsales"
     }
 
+    fn title(&self) -> &'static str {
+        "Freshsales"
+    }
+
     fn base(&self) -> Option<&'static str> {
         None
     }

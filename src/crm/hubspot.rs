@@ -37,6 +37,10 @@ impl Crm for HubSpot {
         "hubspot"
     }
 
+    fn title(&self) -> &'static str {
+        "HubSpot"
+    }
+
     fn base(&self) -> Option<&'static str> {
         Some("https://api.hubapi.com")
     }

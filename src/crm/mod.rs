@@ -78,6 +78,9 @@ pub(crate) trait Crm: Sync {
     /// The word in the file.
     fn word(&self) -> &'static str;
 
+    /// What its makers call it.
+    fn title(&self) -> &'static str;
+
     /// Its address, if it has the same one for everybody.
     fn base(&self) -> Option<&'static str>;
 

@@ -28,6 +28,10 @@ impl Crm for Pipedrive {
         "pipedrive"
     }
 
+    fn title(&self) -> &'static str {
+        "Pipedrive"
+    }
+
     fn base(&self) -> Option<&'static str> {
         Some("https://api.pipedrive.com/api/v2")
     }

@@ -101,6 +101,11 @@ impl Connection {
         self.crm.word()
     }
 
+    /// What the makers of the CRM call it.
+    pub fn title(&self) -> &'static str {
+        self.crm.title()
+    }
+
     /// The host that is asked.
     pub fn host(&self) -> String {
         let host = url::Url::parse(&self.base).ok().and_then(|url| url.host_str().map(str::to_owned));

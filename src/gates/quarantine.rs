@@ -86,8 +86,8 @@ impl SetApart {
 /// Sets a submission apart. The same once more changes nothing.
 ///
 /// # Errors
-/// As the store says.
-pub async fn keep(tx: &mut Tx, what: &Submission<'_>, reason: Reason, now: Timestamp) -> storage::Result<()> {
+/// [`Error::NonceUsed`] if another person's answers came with this nonce before.
+pub async fn keep(tx: &mut Tx, what: &Submission<'_>, reason: Reason, now: Timestamp) -> Result<(), Error> {
     let kept = Kept {
         email: what.answers.email.clone(),
         fields: what.answers.fields.clone(),
@@ -104,7 +104,14 @@ pub async fn keep(tx: &mut Tx, what: &Submission<'_>, reason: Reason, now: Times
         seen: what.seen.cloned(),
     };
     let sent = serde_json::to_value(&kept).unwrap_or_default();
-    store::insert(tx, what, reason.word(), &sent, now).await
+    if store::insert(tx, what, reason.word(), &sent, now).await? {
+        return Ok(());
+    }
+    let earlier = store::by_nonce(tx, what.nonce).await?.and_then(read);
+    match earlier.is_some_and(|earlier| earlier.kept.email == kept.email) {
+        true => Ok(()),
+        false => Err(Error::NonceUsed),
+    }
 }
 
 /// The latest that are set apart, and how many there are in all.

@@ -200,6 +200,10 @@ pub async fn downloaded(
     now: Timestamp,
 ) -> Result<(), Error> {
     tx.lock(&format!("contact:{contact}")).await?;
+    // Who was erased since, or whose form was set apart, did nothing that anybody could know of.
+    if contacts::find(tx, contact).await?.is_none() {
+        return Ok(());
+    }
     let (kind, props) = match fetched {
         Fetched::ByPerson => ("asset.downloaded", json!({"kind": asset.kind})),
         Fetched::Unsure(why) => {

@@ -14,6 +14,7 @@ use super::Shared;
 use super::error::Problem;
 use super::request::bearer;
 use crate::accounts::{Area, Scope, Scopes, api_keys};
+use crate::base::ids::AccountId;
 use crate::base::secret::Secret;
 
 /// One line of the table: a way in, and what a key must be allowed to do to take it.
@@ -145,9 +146,13 @@ pub const DOORS: &[Door] = &[
     write("/api/v1/webinars/{webinar}/cancel", Area::Content),
 ];
 
-/// What the key that a request brought may do.
+/// What the key that a request brought may do, and whose it is.
 #[derive(Debug, Clone)]
-pub struct Granted(pub Scopes);
+pub struct Granted {
+    pub scopes: Scopes,
+    /// None of a key of the settings, and of one that was made at the server for nobody.
+    pub account: Option<AccountId>,
+}
 
 /// Lets a request to a door of the table through if its key may do what the door needs; what is no door for programs goes
 /// on as it came.
@@ -168,11 +173,11 @@ pub async fn guard<B: MessageBody>(
 
 async fn check(request: &ServiceRequest) -> Result<(), Problem> {
     let app: Shared = request.app_data::<Shared>().cloned().ok_or_else(super::not_found)?;
-    let granted = scopes_of(&app, request.request()).await?;
+    let granted = granted(&app, request.request()).await?;
     if request.path() == "/metrics" {
         // It has a door of its own for those who are near.
         if let Some(granted) = granted {
-            request.extensions_mut().insert(Granted(granted));
+            request.extensions_mut().insert(granted);
         }
         return Ok(());
     }
@@ -182,12 +187,12 @@ async fn check(request: &ServiceRequest) -> Result<(), Problem> {
     let mut doors = DOORS.iter().filter(|door| door.path == pattern).peekable();
     let is_known = doors.peek().is_some();
     match doors.find(|door| door.method == *request.method()) {
-        Some(door) if !granted.allow(door.needs) => return Err(missing(door.needs)),
+        Some(door) if !granted.scopes.allow(door.needs) => return Err(missing(door.needs)),
         // Another method of a known door: the router says that it is not there.
         None if !is_known => return Err(super::not_found()),
         Some(_) | None => {}
     }
-    request.extensions_mut().insert(Granted(granted));
+    request.extensions_mut().insert(granted);
     Ok(())
 }
 
@@ -206,16 +211,18 @@ fn missing(needs: Scope) -> Problem {
 
 /// What the key of a request may do; none if it brought none that works. Keys of the settings may do everything,
 /// `api.keys` but see people.
-async fn scopes_of(app: &Shared, request: &HttpRequest) -> Result<Option<Scopes>, Problem> {
+async fn granted(app: &Shared, request: &HttpRequest) -> Result<Option<Granted>, Problem> {
     let Some(given) = bearer(request) else { return Ok(None) };
     let is_given = |known: &Secret| -> bool { known.expose().as_bytes().ct_eq(given.as_bytes()).into() };
     if app.config.api.people_keys.iter().any(is_given) {
-        return Ok(Some(Scopes::of(Scope::all())));
+        return Ok(Some(Granted { scopes: Scopes::of(Scope::all()), account: None }));
     }
     if app.config.api.keys.iter().any(is_given) {
-        return Ok(Some(Scopes::of(Scope::all().filter(|scope| scope.area != Area::People))));
+        let scopes = Scopes::of(Scope::all().filter(|scope| scope.area != Area::People));
+        return Ok(Some(Granted { scopes, account: None }));
     }
-    Ok(api_keys::scopes_of(&app.stores.db, given, app.clock.now()).await?)
+    let key = api_keys::find(&app.stores.db, given, app.clock.now()).await?;
+    Ok(key.map(|key| Granted { scopes: key.scopes, account: key.account }))
 }
 
 /// Makes sure that the guard has let the request in.
@@ -226,6 +233,11 @@ pub fn authorised(_: &Shared, request: &HttpRequest) -> Result<(), Problem> {
     if request.extensions().get::<Granted>().is_some() { Ok(()) } else { Err(unknown()) }
 }
 
+/// Whose key a request brought; none if it is nobody's.
+pub fn account_of(request: &HttpRequest) -> Option<AccountId> {
+    request.extensions().get::<Granted>().and_then(|granted| granted.account)
+}
+
 /// Makes sure that the key may see people: those who may merge, export and erase them have the table's word.
 ///
 /// # Errors
@@ -233,7 +245,7 @@ pub fn authorised(_: &Shared, request: &HttpRequest) -> Result<(), Problem> {
 pub fn authorised_for_people(app: &Shared, request: &HttpRequest) -> Result<(), Problem> {
     authorised(app, request)?;
     let needs = Scope::read(Area::People);
-    let may = request.extensions().get::<Granted>().is_some_and(|granted| granted.0.allow(needs));
+    let may = request.extensions().get::<Granted>().is_some_and(|granted| granted.scopes.allow(needs));
     if may { Ok(()) } else { Err(missing(needs)) }
 }
 

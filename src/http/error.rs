@@ -126,6 +126,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("internal", 500, "Something went wrong here"),
     ("lifecycle.author_alone", 403, "Somebody else approves for the other side"),
     ("lifecycle.changed", 409, "The file is another text by now"),
+    ("lifecycle.key_not_hers", 403, "The key does not approve for this person"),
     ("lifecycle.model_invalid", 422, "The definition has mistakes"),
     ("lifecycle.no_side", 403, "This account approves for no side"),
     ("lifecycle.not_approved", 409, "The definition is not approved yet"),

@@ -9,9 +9,9 @@ use serde_json::{Value as Json, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Shared;
-use super::api::authorised;
+use super::api::{account_of, authorised};
 use super::error::Problem;
-use crate::accounts;
+use crate::accounts::{self, Account};
 use crate::app::{App, Definitions, Sources};
 use crate::base::diagnostic::{Diagnostic, Report};
 use crate::base::email::Email;
@@ -168,7 +168,8 @@ fn model(app: &Shared, body: &web::Bytes) -> Result<Definition, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| invalid("The body is no text."))?;
     let report = Report::new();
     let tags = app.lifecycle.scoring.tags.clone();
-    let model = Definition::parse("model.yaml", text, &report).map(|model| model.with_tags(tags));
+    let model = Definition::parse("model.yaml", &app.lifecycle.complete(text), &report)
+        .map(|model| model.with_tags(tags));
     model.ok_or_else(|| {
         let found = json!(report.diagnostics());
         Problem::new("lifecycle.model_invalid", "The definition has mistakes, each with its place.")
@@ -265,12 +266,36 @@ fn read<'a, T: Deserialize<'a>>(body: &'a web::Bytes) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::unread("request.malformed", &error))
 }
 
-/// Who approves, and which text.
+/// Which text, and who approves it: whoever the key belongs to, so that it need not be said.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Approving {
-    r#as: String,
+    r#as: Option<String>,
     hash: String,
+}
+
+/// Whoever approves by a key: the person it belongs to, and nobody in whose name somebody else holds a key.
+async fn approver(app: &App, request: &HttpRequest, named: Option<&str>) -> Result<Account, Problem> {
+    let own = |detail: String| Problem::new("lifecycle.key_not_hers", detail);
+    let nobody = || {
+        own("This key is nobody's, and an approval is a person's: approve in the console, or by a key of your own \
+             (`embudo key create NAME --scope lifecycle:write --of EMAIL`)."
+            .to_owned())
+    };
+    let id = account_of(request).ok_or_else(nobody)?;
+    let account = accounts::find(&mut app.stores.db.read(), id).await?.ok_or_else(nobody)?;
+    match named {
+        Some(named) if Email::parse(named).ok().as_ref() != Some(&account.email) => {
+            Err(own("`as` names somebody else than the person whose key this is: she approves for herself."
+                .to_owned()))
+        }
+        Some(_) | None => Ok(account),
+    }
+}
+
+/// Who proposes and activates by a key.
+fn actor(request: &HttpRequest) -> String {
+    account_of(request).map_or(Actor::Api, Actor::Account).word()
 }
 
 /// `POST /approvals`.
@@ -278,9 +303,7 @@ async fn approve(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<
     authorised(&app, &request)?;
     let body: Approving = read(&body)?;
     let definition = of_hash(&app, &body.hash).await?;
-    let unknown = || accounts::Error::Unknown(body.r#as.clone());
-    let email = Email::parse(&body.r#as).map_err(|_| unknown())?;
-    let account = accounts::find_by_email(&mut app.stores.db.read(), &email).await?.ok_or_else(unknown)?;
+    let account = approver(&app, &request, body.r#as.as_deref()).await?;
     let mut tx = app.stores.db.begin().await?;
     let standing = versions::approve(&mut tx, &definition, &account, app.clock.now()).await?;
     tx.commit().await?;
@@ -304,7 +327,7 @@ async fn activate(app: Shared, request: HttpRequest, body: web::Bytes) -> Result
     let definition = of_hash(&app, &body.hash).await?;
     app.running.check(&definition.body).map_err(wrong)?;
     let mut tx = app.stores.db.begin().await?;
-    let actor = Actor::Api.word();
+    let actor = actor(&request);
     let standing = versions::activate(&mut tx, &definition, reevaluate, &actor, app.clock.now()).await?;
     tx.commit().await?;
     app.running.take_up().await.map_err(cannot_take_up)?;
@@ -361,7 +384,7 @@ async fn propose(
     let text = std::str::from_utf8(&body).map_err(|_| invalid("The body is no text."))?;
     let definition = app.running.check(text).map_err(wrong)?;
     let mut tx = app.stores.db.begin().await?;
-    let (actor, note) = (Actor::Api.word(), asked.note.as_deref());
+    let (actor, note) = (actor(&request), asked.note.as_deref());
     let standing = versions::propose(&mut tx, &definition, &actor, note, app.clock.now()).await?;
     tx.commit().await?;
     Ok(HttpResponse::Created().json(standing))

@@ -12,6 +12,7 @@ mod gates;
 mod identify;
 mod letters;
 mod lifecycle;
+mod notice;
 mod offers;
 mod openapi;
 mod ops;
@@ -136,6 +137,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
                     .configure(gates::routes)
                     .configure(identify::routes)
                     .configure(profiling::routes)
+                    .configure(notice::routes)
                     .configure(crm::routes)
                     .configure(deals::routes)
                     .configure(flows::routes)

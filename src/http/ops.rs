@@ -169,5 +169,8 @@ fn is_near(app: &Shared, request: &HttpRequest) -> bool {
 }
 
 fn has_key(request: &HttpRequest) -> bool {
-    request.extensions().get::<Granted>().is_some_and(|granted| granted.0.allow(Scope::read(Area::Metrics)))
+    request
+        .extensions()
+        .get::<Granted>()
+        .is_some_and(|granted| granted.scopes.allow(Scope::read(Area::Metrics)))
 }

@@ -350,7 +350,8 @@ pub(super) async fn exported(app: &App, contact: ContactId, by: By) -> Result<Ex
     let now = app.clock.now();
     let mut tx = app.stores.db.begin().await?;
     let (bot, later) = (&app.room.bot, App::later_tables());
-    let export = privacy::export(&mut tx, &app.lifecycle, bot, &later, contact, now).await?;
+    let notice = |language| app.privacy_told(language);
+    let export = privacy::export(&mut tx, &app.lifecycle, bot, &later, &notice, contact, now).await?;
     audit::note(&mut tx, by, Act::Exported, contact, Json::Null, now).await?;
     tx.commit().await?;
     Ok(export)

@@ -1,7 +1,11 @@
 //! The page on which somebody chooses: which letters, how often, a pause, the language.
 //!
-//! It opens by a link of its own purpose, which goes to the mailbox and nowhere else, or on a device that is confirmed to be
-//! hers. Everybody else is mailed a link, and is answered alike whether the address is known or not.
+//! It opens by a link of its own purpose, which goes to the mailbox when it is asked for, or on a device that is confirmed to
+//! be hers. Everybody else is mailed a link, and is answered alike whether the address is known or not.
+//!
+//! The link that stands in every letter opens less: letters are forwarded, lie in shared mailboxes and live for years.
+//! Whoever has one can end a topic, invitations or everything, without a login (RFC 8058), and sees nothing of what is
+//! stored; to see and to change she asks for the page.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +23,7 @@ use super::request::{Proxies, header, seen};
 use crate::base::email::Email;
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
-use crate::base::signing::Purpose;
+use crate::base::signing::{Purpose, TokenError};
 use crate::base::time::{DAY_MS, HOUR_MS, Timestamp, zone};
 use crate::contacts::{self, Contact, Seen, Trust};
 use crate::storage::limits::Quota;
@@ -120,33 +124,124 @@ async fn knocked(
     if typed.is_none() {
         let visitor = posted.get("visitor").and_then(|text| VisitorId::parse(text).ok());
         if let Some(contact) = confirmed_holder(app, visitor).await? {
-            let token = subscriptions::preferences_token_for(&app.keys, contact, OPEN_MS, now);
-            let page = format!("/preferences/{token}?lang={}", frame.language.code());
-            return Ok(HttpResponse::SeeOther().insert_header((LOCATION, page)).finish());
+            return Ok(opened(app, contact, frame.language, now));
         }
     }
     let email = Email::parse(typed.unwrap_or_default())
         .map_err(|_| Problem::new("identity.email_invalid", "This is no address that can be written to."))?;
-    let may_mail = app.stores.limits.check("preferences", email.as_str(), PER_ADDRESS, now).await.is_ok();
     // Machines fill in what people do not see; they are answered like everybody.
-    if may_mail && posted.get("website").is_none() {
-        let mut tx = app.stores.db.begin().await?;
-        if let Some(contact) = contacts::find_by_email(&mut tx, &email).await? {
-            subscriptions::ask_for_preferences(&mut tx, contact.id, frame.language, now).await?;
-        }
-        tx.commit().await?;
+    if posted.get("website").is_none() {
+        mail_link(app, &email, frame.language, now).await?;
     }
     Ok(door(frame, StatusCode::OK, &Door { is_sent: true, ..Door::default() }))
+}
+
+/// The page for a device that is confirmed to be hers.
+fn opened(app: &Shared, contact: ContactId, language: Language, now: Timestamp) -> HttpResponse {
+    let token = subscriptions::choices_token(&app.keys, contact, OPEN_MS, now);
+    let page = format!("/preferences/{token}?lang={}", language.code());
+    HttpResponse::SeeOther().insert_header((LOCATION, page)).finish()
+}
+
+/// Mails the link to an address, if anybody of ours has it and it was not mailed too often.
+async fn mail_link(app: &Shared, email: &Email, language: Language, now: Timestamp) -> Result<(), Problem> {
+    if app.stores.limits.check("preferences", email.as_str(), PER_ADDRESS, now).await.is_err() {
+        return Ok(());
+    }
+    let mut tx = app.stores.db.begin().await?;
+    if let Some(contact) = contacts::find_by_email(&mut tx, email).await? {
+        subscriptions::ask_for_preferences(&mut tx, contact.id, language, now).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+// --- by the link of a letter ---------------------------------------------------------------------
+
+/// What whoever holds a letter can do. It shows what there is to get, and nothing of what she gets.
+fn letter_page(
+    app: &Shared,
+    frame: &Frame<'_>,
+    token: &str,
+    status: StatusCode,
+    done: Option<&str>,
+) -> HttpResponse {
+    let topics: Vec<Json> = app
+        .desk
+        .topics
+        .topics
+        .iter()
+        .map(|topic| json!({ "id": topic.id, "name": topic.name.get(frame.language) }))
+        .collect();
+    let fields = json!({
+        "done": done,
+        "topics": topics,
+        "action": format!("/preferences/{token}?lang={}", frame.language.code()),
+    });
+    frame.page(status, "pages/preferences_letter", fields)
+}
+
+/// Who holds a letter, and what she pressed on its page.
+struct Pressed<'a> {
+    contact: &'a Contact,
+    token: &'a str,
+    posted: &'a Posted,
+    seen: &'a Seen,
+}
+
+/// Ends what the holder of a letter wants to end, or opens the page where that is certain to be she.
+async fn by_letter(
+    app: &Shared,
+    proxies: &Proxies,
+    request: &HttpRequest,
+    frame: &Frame<'_>,
+    pressed: &Pressed<'_>,
+) -> Result<HttpResponse, Problem> {
+    let Pressed { contact, token, posted, seen } = *pressed;
+    let (said, now) = (("page", seen), app.clock.now());
+    let what = posted.get("do").unwrap_or_default();
+    if what == "open" {
+        limit(app, proxies, request).await?;
+        let visitor = posted.get("visitor").and_then(|text| VisitorId::parse(text).ok());
+        if confirmed_holder(app, visitor).await? == Some(contact.id) {
+            return Ok(opened(app, contact.id, frame.language, now));
+        }
+        if posted.get("website").is_none() {
+            mail_link(app, &contact.email, frame.language, now).await?;
+        }
+        return Ok(door(frame, StatusCode::OK, &Door { is_sent: true, ..Door::default() }));
+    }
+    let mut tx = app.stores.db.begin().await?;
+    let done = match (what, posted.get("leave")) {
+        ("none", _) => {
+            subscriptions::leave_all(&mut tx, &app.keys, contact, said, now).await?;
+            "left_all"
+        }
+        ("invitations", _) => {
+            subscriptions::refuse_invitations(&mut tx, &app.keys, contact, said, now).await?;
+            "left_invitations"
+        }
+        (_, Some(topic)) => {
+            let topic = app.desk.topics.find(topic).ok_or(subscriptions::Error::NoTopic)?;
+            subscriptions::leave(&mut tx, &app.keys, contact, &topic.id, said, now).await?;
+            "left"
+        }
+        // A page that was open before, on which there was more to choose: it is shown what it can do now.
+        (_, None) => return Ok(letter_page(app, frame, token, StatusCode::FORBIDDEN, None)),
+    };
+    tx.commit().await?;
+    Ok(letter_page(app, frame, token, StatusCode::OK, Some(done)))
 }
 
 // --- choosing ------------------------------------------------------------------------------------
 
 async fn show_preferences(app: Shared, request: HttpRequest, token: web::Path<String>) -> HttpResponse {
     let mut frame = Frame::of(&app, &request, None);
-    match preferences(&app, &mut frame, &token, Shown::Asked).await {
-        Ok(page) => page,
-        Err(problem) => frame.problem(&problem),
-    }
+    let page = match holder(&app, &token).await {
+        Ok((_, Held::Letter)) => Ok(letter_page(&app, &frame, &token, StatusCode::OK, None)),
+        Ok((contact, Held::Choices)) => preferences(&app, &mut frame, &token, &contact, Shown::Asked).await,
+        Err(problem) => Err(problem),
+    };
+    page.unwrap_or_else(|problem| frame.problem(&problem))
 }
 
 /// What the page of preferences is shown for.
@@ -193,10 +288,25 @@ impl<'a> Choice<'a> {
     }
 }
 
-async fn holder(app: &Shared, token: &str) -> Result<Contact, Problem> {
-    let (contact, _) = subscriptions::read_token(&app.keys, Purpose::Preferences, token, app.clock.now())?;
+/// What a link lets its holder do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// It stands in a letter: leave, and ask for the page.
+    Letter,
+    /// It was asked for: see and change.
+    Choices,
+}
+
+/// Whose link it is, and what it lets its holder do.
+async fn holder(app: &Shared, token: &str) -> Result<(Contact, Held), Problem> {
+    let read = |purpose| subscriptions::read_token(&app.keys, purpose, token, app.clock.now());
+    let (contact, held) = match read(Purpose::Choices) {
+        Ok((contact, _)) => (contact, Held::Choices),
+        Err(subscriptions::Error::Link(TokenError::Forged)) => (read(Purpose::Preferences)?.0, Held::Letter),
+        Err(error) => return Err(error.into()),
+    };
     let contact = contacts::find(&mut app.stores.db.read(), contact).await?;
-    Ok(contact.ok_or(contacts::Error::Unknown)?)
+    Ok((contact.ok_or(contacts::Error::Unknown)?, held))
 }
 
 /// The page. It names nobody: a mail is forwarded easily.
@@ -204,9 +314,9 @@ async fn preferences(
     app: &Shared,
     frame: &mut Frame<'_>,
     token: &str,
+    contact: &Contact,
     shown: Shown<'_>,
 ) -> Result<HttpResponse, Problem> {
-    let contact = holder(app, token).await?;
     let now = app.clock.now();
     let chosen = match &shown {
         Shown::WrongPause(choice) => Some(*choice),
@@ -217,7 +327,7 @@ async fn preferences(
     for topic in &app.desk.topics.topics {
         let is_wanted = match chosen {
             Some(choice) => choice.topics.contains(topic.id.as_str()),
-            None => subscriptions::gets(&mut q, &app.keys, &contact, &topic.id, now).await?,
+            None => subscriptions::gets(&mut q, &app.keys, contact, &topic.id, now).await?,
         };
         topics.push(json!({
             "id": topic.id,
@@ -229,7 +339,7 @@ async fn preferences(
     }
     let invitations = match chosen {
         Some(choice) => choice.invitations,
-        None => subscriptions::invites(&mut q, &app.keys, &contact, now).await?,
+        None => subscriptions::invites(&mut q, &app.keys, contact, now).await?,
     };
     let calls = match chosen.and_then(|choice| choice.calls) {
         Some(calls) => calls,
@@ -288,9 +398,20 @@ async fn choose(
     body: web::Form<Vec<(String, String)>>,
 ) -> HttpResponse {
     let mut frame = Frame::of(&app, &request, None);
+    let (contact, held) = match holder(&app, &token).await {
+        Ok(holder) => holder,
+        Err(problem) => return frame.problem(&problem),
+    };
+    let seen = seen(&proxies, &request);
+    if held == Held::Letter {
+        let posted = Posted::of(body.into_inner());
+        let pressed = Pressed { contact: &contact, token: &token, posted: &posted, seen: &seen };
+        let done = by_letter(&app, &proxies, &request, &frame, &pressed).await;
+        return done.unwrap_or_else(|problem| frame.problem(&problem));
+    }
     let choice = Choice::of(&body);
     let is_none = body.iter().any(|(name, value)| name == "do" && value == "none");
-    let shown = match chosen(&app, &token, &choice, is_none, &seen(&proxies, &request)).await {
+    let shown = match chosen(&app, &contact, &choice, is_none, &seen).await {
         Ok(Some(())) => {
             frame.language = choice.language.filter(|_| !is_none).unwrap_or(frame.language);
             Shown::Saved
@@ -298,59 +419,60 @@ async fn choose(
         Ok(None) => Shown::WrongPause(&choice),
         Err(problem) => return frame.problem(&problem),
     };
-    match preferences(&app, &mut frame, &token, shown).await {
-        Ok(page) => page,
-        Err(problem) => frame.problem(&problem),
-    }
+    // What she chose may have changed what is kept of her.
+    let page = match holder(&app, &token).await {
+        Ok((contact, _)) => preferences(&app, &mut frame, &token, &contact, shown).await,
+        Err(problem) => Err(problem),
+    };
+    page.unwrap_or_else(|problem| frame.problem(&problem))
 }
 
 /// Makes it so; nothing if the pause is to last until a day that cannot be chosen.
 async fn chosen(
     app: &Shared,
-    token: &str,
+    contact: &Contact,
     choice: &Choice<'_>,
     is_none: bool,
     seen: &Seen,
 ) -> Result<Option<()>, Problem> {
-    let contact = holder(app, token).await?;
     let (said, now) = (("page", seen), app.clock.now());
     let mut tx = app.stores.db.begin().await?;
     if is_none {
-        subscriptions::leave_all(&mut tx, &app.keys, &contact, said, now).await?;
+        subscriptions::leave_all(&mut tx, &app.keys, contact, said, now).await?;
         tx.commit().await?;
         return Ok(Some(()));
     }
     let days = PAUSES.into_iter().find(|days| choice.rest == days.to_string());
     let pause = match (days, choice.rest, choice.pause) {
-        (Some(days), ..) => pause_for(days, &contact, now),
+        (Some(days), ..) => pause_for(days, contact, now),
         (None, "none", _) => None,
         // Until which day, if not until one?
         (None, "until", "") => return Ok(None),
         (None, _, "") => None,
-        (None, _, day) => match pause_of(day, &contact, now) {
+        (None, _, day) => match pause_of(day, contact, now) {
             Some(until) => Some(until),
             None => return Ok(None),
         },
     };
     // Invitations first: whoever wants a letter again has not said that she wants them.
-    match (choice.invitations, subscriptions::invites(&mut tx, &app.keys, &contact, now).await?) {
+    match (choice.invitations, subscriptions::invites(&mut tx, &app.keys, contact, now).await?) {
         (true, false) => {
-            subscriptions::allow_invitations(&mut tx, &app.keys, &contact, said, now).await?;
+            subscriptions::allow_invitations(&mut tx, &app.keys, contact, said, now).await?;
         }
         (false, true) => {
-            subscriptions::refuse_invitations(&mut tx, &app.keys, &contact, said, now).await?;
+            subscriptions::refuse_invitations(&mut tx, &app.keys, contact, said, now).await?;
         }
         (true, true) | (false, false) => {}
     }
     for topic in &app.desk.topics.topics {
-        let has = subscriptions::gets(&mut tx, &app.keys, &contact, &topic.id, now).await?;
+        let has = subscriptions::gets(&mut tx, &app.keys, contact, &topic.id, now).await?;
         match (choice.topics.contains(topic.id.as_str()), has) {
             // The link came by mail, so the mailbox is hers: nobody need ask her again.
             (true, false) => {
-                subscriptions::rejoin(&mut tx, &app.keys, &contact, topic, said, now).await?;
+                subscriptions::rejoin(&mut tx, &app.keys, contact, topic, said, now).await?;
             }
             (false, true) => {
-                subscriptions::leave(&mut tx, &app.keys, &contact, &topic.id, said, now).await?;
+                subscriptions::leave(&mut tx, &app.keys, contact, &topic.id, said, now).await?;
             }
             (true, true) | (false, false) => {}
         }

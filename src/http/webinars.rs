@@ -137,14 +137,13 @@ async fn register(
     let Some(webinar) = app.webinars.find(&webinar) else { return frame.problem(&super::not_found()) };
     let limited = limit(&app, &proxies, &request).await;
     let outcome = match posted.get("t") {
-        _ if limited.is_err() => limited.map(|()| Entered::In(None)).map_err(Refused::Problem),
-        Some(_) if posted.get("website").is_some() => Ok(Entered::Apart),
-        Some(token) => accept(&app, webinar, token).await.map(|()| Entered::In(None)),
+        _ if limited.is_err() => limited.map(|()| None).map_err(Refused::Problem),
+        Some(_) if posted.get("website").is_some() => Ok(None),
+        Some(token) => accept(&app, webinar, token).await.map(|()| None),
         None => submit(&app, &frame, webinar, &posted, &seen(&proxies, &request)).await,
     };
     match outcome {
-        Ok(Entered::In(visitor)) => done(&app, &frame, webinar, visitor),
-        Ok(Entered::Apart) => done(&app, &frame, webinar, None),
+        Ok(visitor) => done(&app, &frame, webinar, visitor),
         Err(refused) => {
             let (status, errors, words) = again(&refused, &frame);
             if matches!(&refused, Refused::Invalid(invalid) if invalid.is_warning()) {
@@ -173,12 +172,6 @@ async fn register(
     }
 }
 
-/// How somebody came in.
-enum Entered {
-    In(Option<VisitorId>),
-    Apart,
-}
-
 /// One click by somebody who was invited by mail.
 async fn accept(app: &Shared, webinar: &Webinar, token: &str) -> Result<(), Refused> {
     let now = app.clock.now();
@@ -195,7 +188,7 @@ async fn submit(
     webinar: &Webinar,
     posted: &Posted,
     seen: &Seen,
-) -> Result<Entered, Refused> {
+) -> Result<Option<VisitorId>, Refused> {
     if app.clock.now() >= webinar.ends_at() {
         return Err(webinars::Error::Over.into());
     }
@@ -203,8 +196,8 @@ async fn submit(
     let site = frame.site.map_or("", |site| site.key.as_str());
     let sent = posted.sent(site, Some(format!("/w/{}", webinar.id)));
     Ok(match take_in(app, form, Some(&webinar.id), &sent, site, (frame.language, seen)).await? {
-        Taken::In(submitted) => Entered::In(submitted.visitor),
-        Taken::Apart => Entered::Apart,
+        Taken::In(submitted) => submitted.visitor,
+        Taken::Apart(visitor) => visitor,
     })
 }
 

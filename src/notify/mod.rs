@@ -34,7 +34,7 @@ pub use channels::console::Notice;
 pub use channels::smtp::Mailer;
 pub use channels::webhook::Told;
 pub use consequences::{Asked, mail_link, plan};
-pub use hooks::{Hook, secret};
+pub use hooks::{Hook, Way, secret};
 pub use mails::{Counted, Mail, Row as TrafficRow, Spike, Week};
 pub use outbound::{Answer, Outbound};
 pub use push::Vapid;

@@ -165,7 +165,9 @@ async fn holds(
     contact: ContactId,
     now: Timestamp,
 ) -> storage::Result<bool> {
-    let Some(mut facts) = scoring::store::facts(q, contact).await? else { return Ok(false) };
+    let Some(mut facts) = scoring::store::facts(q, contact, &sequence.titles).await? else {
+        return Ok(false);
+    };
     let mut activities = scoring::store::activities(q, contact, now.plus_ms(-MEMORY_MS)).await?;
     sequence.tags.put_on(&mut activities);
     facts.learn_from(&activities);

@@ -8,6 +8,7 @@ use crate::base::localized::Localized;
 use crate::base::yaml::{self, Doc, View};
 use crate::scoring::condition::{Condition, Symbols};
 use crate::scoring::tags::Tags;
+use crate::scoring::titles::Titles;
 use crate::stages;
 
 /// Where somebody has to be.
@@ -63,6 +64,8 @@ pub struct Sequence {
     pub steps: Vec<Step>,
     /// What pages and files are about, for its conditions.
     pub tags: Arc<Tags>,
+    /// What job titles mean.
+    pub titles: Arc<Titles>,
 }
 
 /// All sequences.
@@ -109,6 +112,7 @@ impl Sequences {
                 }
             }
             sequence.tags = lifecycle.scoring.tags.clone();
+            sequence.titles = lifecycle.scoring.facts.titles.clone();
         }
     }
 
@@ -183,6 +187,7 @@ fn sequence(doc: &Doc, known: &Known, report: &Report) -> Option<Sequence> {
         ends_when_replied: stop.contains(&"replied"),
         steps,
         tags: Arc::default(),
+        titles: Arc::default(),
     };
     if sequence.leave.contains(&sequence.enter) {
         doc.view(report)

@@ -6,8 +6,10 @@ use std::io::{Cursor, Write as _};
 
 use serde_json::{Map, Value as Json, json};
 
+use super::notice::Told;
 use super::{Error, own, store, tables};
 use crate::base::ids::ContactId;
+use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::chat::{self, body::Body};
 use crate::contacts;
@@ -50,7 +52,8 @@ impl Export {
     }
 }
 
-/// Gathers all that is known about a contact. `later` are the lists of tables that are kept further on (mails, jobs).
+/// Gathers all that is known about a contact, with what it is used for and who handles it (GDPR, article 15.1 a to c).
+/// `later` are the lists of tables that are kept further on (mails, jobs), `notice` tells what is told of the uses.
 ///
 /// # Errors
 /// [`Error::Unknown`], [`Error::Merged`].
@@ -59,6 +62,7 @@ pub async fn export(
     lifecycle: &stages::Definition,
     bot: &str,
     later: &[&'static [Personal]],
+    notice: &(dyn Fn(Language) -> Told + Sync),
     contact: ContactId,
     now: Timestamp,
 ) -> Result<Export, Error> {
@@ -85,7 +89,16 @@ pub async fn export(
         files.push((format!("chats/{id}.txt"), transcript(opened_at, &entries)));
     }
     all.insert("chats".to_owned(), with_times(Json::Array(transcripts)));
-    let whole = json!({ "contact": contact, "exported_at": now.to_string(), "data": all });
+    let language = contacts::find(q, contact).await?.map_or(Language::En, |known| known.language);
+    let Told { controller, purposes, processors } = notice(language);
+    let whole = json!({
+        "contact": contact,
+        "exported_at": now.to_string(),
+        "data": all,
+        "controller": controller,
+        "purposes": purposes,
+        "processors": processors,
+    });
     files.push(("explanation.json".to_owned(), pretty(&with_times(explanation))));
     files.insert(0, ("data.json".to_owned(), pretty(&whole)));
     Ok(Export { contact, files })

@@ -8,11 +8,13 @@
 pub mod audit;
 pub mod erase;
 pub mod export;
+pub mod notice;
 pub mod retention;
 mod store;
 
 pub use erase::{Erased, erase};
 pub use export::{Export, export};
+pub use notice::Notice;
 pub use store::PERSONAL;
 
 use crate::base::coded::Coded;

@@ -192,20 +192,20 @@ impl Condition {
         let mut table = table.clone();
         let mut is_wrong = false;
         for (at, name) in named {
-            if lists.contains_key(&name) {
-                table = table.field(&format!("_{name}"), Type::list(Type::String));
-            } else {
+            // A list that is not there is one all the same for what else is written about it.
+            table = table.field(&format!("_{name}"), Type::list(Type::String));
+            if !lists.contains_key(&name) {
                 is_wrong = true;
                 view.report
                     .error(&text.content.right(at), "L108", format!("there is no list \"@{name}\""))
                     .did_you_mean(&name, lists.keys().map(String::as_str));
             }
         }
-        if is_wrong {
-            return None;
-        }
-        let expr = Expr::condition(&plain, &text.content, &table, view.report)?;
-        let calls = expr.call_sites().iter().filter_map(|site| asked(site, &expr, view)).collect();
+        let mut calls = Vec::new();
+        let expr = Expr::condition_with(&plain, &text.content, &table, view.report, &mut |site, at| {
+            calls.extend(asked(site, at, view.report));
+        });
+        let expr = expr.filter(|_| !is_wrong)?;
         // What is wrong was told at its place; what is evaluated asks for stages by their names.
         let meant = alias::named(&plain, aliases);
         let expr = match meant == plain {
@@ -364,30 +364,26 @@ pub(super) fn tell_doubt(kind: &str, at: &Mark, report: &Report) {
     }
 }
 
-/// Reads a call, and tells what is wrong with its texts at their places.
-fn asked(site: &CallSite, expr: &Expr, view: View<'_>) -> Option<Asked> {
-    let begin = &view.text()?.content;
+/// Reads a call, and tells what is wrong with its texts at their places: each for itself, whatever the others are.
+fn asked(site: &CallSite, at: &dyn Fn(usize) -> Mark, report: &Report) -> Option<Asked> {
     let function = match site.name.as_str() {
         "event" | "decision" => Function::Happened,
         "count" => Function::Count,
         "seconds" => Function::Seconds,
         _ => return None,
     };
+    if site.name != "decision" {
+        let text = |index: usize| site.arguments.get(index).and_then(Option::as_deref);
+        if let Some(kind) = text(0) {
+            tell_doubt(kind, &at(0), report);
+        }
+        if text(1).is_some_and(|window| duration_ms(window).is_none()) {
+            report.error(&at(1), "L105", "the window is no length of time").hint("write 90d, 24h or 30m");
+        }
+    }
     let arguments: Vec<Value> =
         site.arguments.iter().map(|text| text.clone().map(Value::from)).collect::<Option<_>>()?;
-    if function != Function::Happened || site.name == "event" {
-        let kind = arguments.first().and_then(Value::as_str).unwrap_or_default();
-        tell_doubt(kind, &expr.argument_at(begin, site, 0), view.report);
-    }
-    match call(&site.name, &arguments) {
-        Ok(call) => Some(Asked { function, call }),
-        Err(wrong) if wrong.contains(NO_WINDOW) => {
-            let at = expr.argument_at(begin, site, 1);
-            view.report.error(&at, "L105", "the window is no length of time").hint("write 90d, 24h or 30m");
-            None
-        }
-        Err(_) => None,
-    }
+    call(&site.name, &arguments).ok().map(|call| Asked { function, call })
 }
 
 /// Both axes, for whoever asks for one of them.
@@ -610,8 +606,6 @@ pub struct Scope {
     context: Context,
 }
 
-const NO_WINDOW: &str = "is no length of time";
-
 impl Scope {
     /// One activity, for `where`.
     pub fn of_activity(activity: &Activity) -> Self {
@@ -699,7 +693,9 @@ fn call(function: &str, arguments: &[Value]) -> Result<Call, String> {
         });
     }
     let window_ms = match text(1) {
-        Some(window) => Some(duration_ms(window).ok_or_else(|| format!("\"{window}\" {NO_WINDOW}"))?),
+        Some(window) => {
+            Some(duration_ms(window).ok_or_else(|| format!("\"{window}\" is no length of time"))?)
+        }
         None => None,
     };
     Ok(Call { kind: first, subject: None, window_ms })

@@ -8,10 +8,11 @@ use super::facts::Activity;
 use super::history::History;
 use super::score::{Grade, Level};
 use super::tags::Tags;
-use crate::base::diagnostic::Mark;
+use super::titles::Titles;
+use crate::base::diagnostic::{Mark, Report};
 use crate::base::localized::Localized;
 use crate::base::time::DAY_MS;
-use crate::base::yaml::{Kind, Map, View};
+use crate::base::yaml::{Kind, Map, View, is_file_name};
 
 /// Both axes.
 #[derive(Debug, Clone)]
@@ -20,8 +21,8 @@ pub struct Definition {
     pub fit: Fit,
     /// What they did.
     pub engagement: Engagement,
-    /// After how long a fact counts as unknown again, by the field's name.
-    pub stale_after_ms: BTreeMap<String, i64>,
+    /// How facts are read.
+    pub facts: Reading,
     /// What pages, files and recordings are about.
     pub tags: Arc<Tags>,
 }
@@ -32,6 +33,24 @@ impl Definition {
         self.tags.put_on(&mut activities);
         if self.engagement.human_only { History::of_people(activities) } else { History::new(activities) }
     }
+}
+
+/// How facts are read.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// After how long a fact counts as unknown again, by the field's name.
+    pub stale_after_ms: BTreeMap<String, i64>,
+    /// What job titles mean here.
+    pub titles: Arc<Titles>,
+}
+
+/// A file that lies beside the definition's.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    pub name: &'a str,
+    /// Its path, for what is wrong there.
+    pub path: &'a str,
+    pub text: &'a str,
 }
 
 /// The axis of fit. Facts do not fade.
@@ -155,23 +174,75 @@ impl Engagement {
     }
 }
 
-/// Reads `fit` and `engagement`; what is wrong goes to the report.
-pub fn read(map: &mut Map<'_>, lists: &Arc<Lists>) -> Option<Definition> {
-    let stale_after_ms = map.optional("facts").and_then(View::map).map(stale).unwrap_or_default();
+/// Reads `facts`, `fit` and `engagement`; what is wrong goes to the report. `beside` is the file of titles that it names.
+pub fn read(map: &mut Map<'_>, lists: &Arc<Lists>, beside: Option<Beside<'_>>) -> Option<Definition> {
+    let facts = map.optional("facts").map(|view| facts(view, beside)).unwrap_or_default();
     let fit = map.required("fit").and_then(|view| fit(view, lists));
     let engagement = map.required("engagement").and_then(|view| engagement(view, lists));
-    Some(Definition { fit: fit?, engagement: engagement?, stale_after_ms, tags: Arc::default() })
+    Some(Definition { fit: fit?, engagement: engagement?, facts, tags: Arc::default() })
 }
 
-/// The facts that something is said about: `job_title: {stale_after: 365d}`.
-fn stale(facts: Map<'_>) -> BTreeMap<String, i64> {
-    let one = |view: View<'_>| {
-        let mut map = view.map()?;
-        let after = map.required("stale_after").and_then(length);
+/// The facts that job titles tell.
+const OF_TITLES: [&str; 2] = ["seniority", "department"];
+
+/// What is said of facts: `job_title: {stale_after: 365d}`, `seniority: {from: job_title, map: titles.yaml}`.
+fn facts(view: View<'_>, beside: Option<Beside<'_>>) -> Reading {
+    let Some(map) = view.map() else { return Reading::default() };
+    let mut reading = Reading::default();
+    let mut mapped: Vec<(&str, View<'_>, String)> = Vec::new();
+    for (name, view) in map.entries() {
+        let Some(mut map) = view.map() else { continue };
+        let file = map.optional("map");
+        // Whoever says nothing else of a fact says how long it holds.
+        let after = if file.is_some() { map.optional("stale_after") } else { map.required("stale_after") };
+        if let Some(after) = after.and_then(length) {
+            reading.stale_after_ms.insert(name.value.clone(), after);
+        }
+        if let Some(file) = file {
+            map.required("from").and_then(|from| from.one_of(&["job_title"]));
+            if OF_TITLES.contains(&name.value.as_str()) {
+                let wanted = "the name of a file beside this one, such as titles.yaml";
+                let named = file.parsed(wanted, |text| is_file_name(text).then(|| text.to_owned()));
+                mapped.extend(named.map(|named| (name.value.as_str(), file, named)));
+            } else {
+                let told = OF_TITLES.join(" and the ");
+                view.report
+                    .error(&name.at, "L112", format!("job titles do not tell the \"{}\"", name.value))
+                    .hint(format!("they tell the {told}"));
+            }
+        }
         map.finish();
-        after
+    }
+    reading.titles = Arc::new(titles(&mapped, beside, view.report));
+    reading
+}
+
+/// The titles of the one file that all facts name.
+fn titles(mapped: &[(&str, View<'_>, String)], beside: Option<Beside<'_>>, report: &Report) -> Titles {
+    let Some((_, _, first)) = mapped.first() else { return Titles::default() };
+    for (_, view, named) in mapped.iter().filter(|(_, _, named)| named != first) {
+        view.error("L115", format!("titles stand in one file: here in \"{named}\", above in \"{first}\""))
+            .done();
+    }
+    let Some(beside) = beside.filter(|beside| beside.name == first.as_str()) else {
+        for (_, view, named) in mapped {
+            view.error("L115", format!("there is no file \"{named}\" beside this one"))
+                .hint("write it, or take `from` and `map` out: common titles are known without");
+        }
+        return Titles::default();
     };
-    facts.entries().into_iter().filter_map(|(name, view)| Some((name.value.clone(), one(view)?))).collect()
+    let own = Report::new();
+    let titles = Titles::parse(beside.path, beside.text, &own).unwrap_or_default();
+    // What is wrong there may be what is missed here.
+    let is_missed = |fact: &str| !own.has_errors() && !titles.tells(fact);
+    for (fact, view, named) in mapped.iter().filter(|(fact, ..)| is_missed(fact)) {
+        view.report
+            .warning(view.at(), "L116", format!("\"{named}\" says nothing of the {fact}"))
+            .hint(format!("write `{fact}:` there, or take `map` out here"));
+    }
+    report.absorb(own);
+    let asked: Vec<&str> = mapped.iter().map(|(fact, ..)| *fact).collect();
+    titles.only(&asked)
 }
 
 /// Reads `lists`: names, each with its texts.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::tags::Tag;
-use super::titles;
+use super::titles::{Seniority, Titles};
 use crate::base::email::Email;
 use crate::base::expr::Context;
 use crate::base::ids::ActivityId;
@@ -128,6 +128,11 @@ const NO: &[&str] =
 impl Facts {
     /// Facts from the address and the fields that are stored about a contact (`job_title`, `employees`, `bant.need` …).
     pub fn of(email: &Email, language: &str, fields: &BTreeMap<String, String>) -> Self {
+        Self::read(email, language, fields, &Titles::default())
+    }
+
+    /// The same by the job titles of a company.
+    pub fn read(email: &Email, language: &str, fields: &BTreeMap<String, String>, titles: &Titles) -> Self {
         let text = |name: &str| fields.get(name).map(|value| value.trim().to_owned()).unwrap_or_default();
         let job_title = text("job_title");
         let or = |given: String, read: Option<&str>| {
@@ -136,8 +141,8 @@ impl Facts {
         Self {
             email_domain: email.domain().to_owned(),
             corporate_email: !email.is_free_mail(),
-            seniority: or(text("seniority"), titles::seniority(&job_title).map(titles::Seniority::word)),
-            department: or(text("department"), titles::department(&job_title)),
+            seniority: or(text("seniority"), titles.seniority(&job_title).map(Seniority::word)),
+            department: or(text("department"), titles.department(&job_title)),
             employees: head_count(&text("employees")),
             industry: text("industry").to_lowercase(),
             country: text("country").to_uppercase(),

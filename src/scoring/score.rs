@@ -229,7 +229,7 @@ engagement:
         let report = Report::new();
         let doc = yaml::parse("lifecycle.yaml", RULES, &report).expect("a tree");
         let mut map = doc.view(&report).map().expect("a map");
-        let definition = definition::read(&mut map, &Default::default());
+        let definition = definition::read(&mut map, &Default::default(), None);
         assert!(report.is_clean(), "{}", report.text());
         definition.expect("the rules are right")
     }

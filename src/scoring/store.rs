@@ -1,8 +1,11 @@
 //! What scoring reads: the facts about a contact, and what she and her devices did.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::definition::Reading;
 use super::facts::{Activity, Facts};
+use super::titles::Titles;
 use crate::base::ids::{ActivityId, ContactId};
 use crate::base::time::Timestamp;
 use crate::companies;
@@ -19,11 +22,12 @@ const VISITS_MOST: i64 = 500;
 ///
 /// # Errors
 /// As the store says.
-pub async fn facts(q: &mut impl Queries, contact: ContactId) -> Result<Option<Facts>> {
-    facts_as_of(q, contact, &BTreeMap::new(), Timestamp(i64::MAX)).await
+pub async fn facts(q: &mut impl Queries, contact: ContactId, titles: &Arc<Titles>) -> Result<Option<Facts>> {
+    facts_as_of(q, contact, &Reading { titles: titles.clone(), ..Reading::default() }, Timestamp(i64::MAX))
+        .await
 }
 
-/// The facts as of `now`: those that were written by then and are not older than `stale_after_ms` allows, by name.
+/// The facts as of `now`: those that were written by then and are not older than `reading` allows.
 ///
 /// Of a field that was written again later the earlier value is not kept: it counts as unknown before.
 ///
@@ -32,17 +36,18 @@ pub async fn facts(q: &mut impl Queries, contact: ContactId) -> Result<Option<Fa
 pub async fn facts_as_of(
     q: &mut impl Queries,
     contact: ContactId,
-    stale_after_ms: &BTreeMap<String, i64>,
+    reading: &Reading,
     now: Timestamp,
 ) -> Result<Option<Facts>> {
     let Some(known) = contacts::find(q, contact).await? else { return Ok(None) };
     let fields = contacts::fields(q, contact).await?;
-    let is_fresh =
-        |name: &str, at: Timestamp| stale_after_ms.get(name).is_none_or(|after| now.since_ms(at) < *after);
+    let is_fresh = |name: &str, at: Timestamp| {
+        reading.stale_after_ms.get(name).is_none_or(|after| now.since_ms(at) < *after)
+    };
     let current = fields.into_iter().filter(|field| !field.is_suggestion && field.at <= now);
     let current = current.filter(|field| is_fresh(&field.name, field.at));
     let current = current.map(|field| (field.name, field.value)).collect();
-    let facts = Facts::of(&known.email, known.language.code(), &current);
+    let facts = Facts::read(&known.email, known.language.code(), &current, &reading.titles);
     let profiling_off = contacts::objects_to_profiling(q, contact).await?;
     let facts = Facts { profiling_off, ..facts };
     let Some(company) = known.company else { return Ok(Some(facts)) };

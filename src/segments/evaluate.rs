@@ -42,13 +42,26 @@ pub async fn evaluate(
     changed: &Changed,
     now: Timestamp,
 ) -> Result<Vec<Change>, stages::Error> {
+    evaluate_known(tx, lifecycle, segments, costs, (contact, None), changed, now).await
+}
+
+/// As [`evaluate`], of somebody of whom it may be known what rules can ask for.
+async fn evaluate_known(
+    tx: &mut Tx,
+    lifecycle: &stages::Definition,
+    segments: &Definition,
+    costs: &Costs,
+    (contact, person): (ContactId, Option<Person>),
+    changed: &Changed,
+    now: Timestamp,
+) -> Result<Vec<Change>, stages::Error> {
     let states = store::states(tx, contact).await?;
     let is_due = |segment: &Segment| {
         states.get(&segment.id).and_then(|state| state.due_at).is_some_and(|due_at| due_at <= now)
     };
     let mut asked: Vec<&Segment> = segments.concerned(changed).collect();
     asked.extend(segments.segments.iter().filter(|segment| is_due(segment)));
-    ask(tx, lifecycle, &asked, costs, contact, &states, Told::Everybody, now).await
+    ask(tx, lifecycle, &asked, costs, (contact, person), &states, Told::Everybody, now).await
 }
 
 /// What one segment says of somebody now.
@@ -125,7 +138,7 @@ async fn ask(
     lifecycle: &stages::Definition,
     asked: &[&Segment],
     costs: &Costs,
-    contact: ContactId,
+    (contact, person): (ContactId, Option<Person>),
     states: &BTreeMap<String, store::State>,
     told: Told,
     now: Timestamp,
@@ -133,7 +146,10 @@ async fn ask(
     if asked.is_empty() {
         return Ok(Vec::new());
     }
-    let person = stages::person(tx, lifecycle, contact, now).await?;
+    let person = match person {
+        Some(person) => person,
+        None => stages::person(tx, lifecycle, contact, now).await?,
+    };
     let values = values(tx, lifecycle, &person, contact, now).await?;
     let mut changes = Vec::new();
     for (segment, is_member, due_at) in answers(lifecycle, asked, costs, &person, &values) {
@@ -241,14 +257,15 @@ async fn look_at(
         marks::mark(tx, survivor, marks::EVERYTHING, now).await?;
         return Ok(());
     }
+    let mut person = None;
     if Changed::of_marks(&what).is_of_hits() {
-        stages::evaluate(tx, lifecycle, contact, now).await?;
+        person = stages::look_at(tx, lifecycle, contact, now).await?;
         // A change of the stage that this made is a mark of its own.
         let more = marks::take_mark(tx, contact).await?.unwrap_or_default();
         what = format!("{what} {more}");
     }
     let changed = Changed::of_marks(&what);
-    evaluate(tx, lifecycle, segments, costs, contact, &changed, now).await?;
+    evaluate_known(tx, lifecycle, segments, costs, (contact, person), &changed, now).await?;
     Ok(())
 }
 
@@ -286,7 +303,7 @@ async fn fill(
     let people = store::contacts_after(&mut tx, &after, IN_A_TURN).await?;
     for contact in &people {
         let states = store::states(&mut tx, *contact).await?;
-        ask(&mut tx, lifecycle, &asked, costs, *contact, &states, Told::Nobody, now).await?;
+        ask(&mut tx, lifecycle, &asked, costs, (*contact, None), &states, Told::Nobody, now).await?;
     }
     let reached = people.last().map(ToString::to_string);
     for fill in &step {

@@ -1,12 +1,14 @@
 //! The lifecycle that marketing and sales share, as `lifecycle.yaml` says it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
 use super::hours::WorkingHours;
 use super::names::Names;
+use super::text;
 use super::track::{self, Track};
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::email::Email;
@@ -16,7 +18,7 @@ use crate::base::time::Timestamp;
 use crate::base::yaml::{self, Map, View};
 use crate::scoring::alias::Aliases;
 use crate::scoring::condition::{Condition, Lists, Symbols};
-use crate::scoring::definition::Engagement;
+use crate::scoring::definition::{Beside, Engagement};
 use crate::scoring::tags::Tags;
 use crate::scoring::{self, definition::rule_id};
 
@@ -172,9 +174,14 @@ pub struct Back {
 }
 
 impl Definition {
-    /// Reads and checks a lifecycle; everything that is wrong goes to the report.
-    pub fn parse(path: &str, text: &str, report: &Report) -> Option<Self> {
-        let doc = yaml::parse(path, text, report)?;
+    /// Reads and checks a lifecycle, with the file of titles that its text holds (see [`text`]); everything that is wrong
+    /// goes to the report.
+    pub fn parse(path: &str, whole: &str, report: &Report) -> Option<Self> {
+        let parts = text::parts(whole);
+        let beside = parts.titles.map(|(name, text)| (name, Path::new(path).with_file_name(name), text));
+        let beside = beside.as_ref().map(|(name, path, text)| (name, path.display().to_string(), text));
+        let beside = beside.as_ref().map(|(name, path, text)| Beside { name, path, text });
+        let doc = yaml::parse(path, parts.own, report)?;
         let mut map = doc.view(report).map()?;
         let version = map.required("version").and_then(View::int);
         let name = map.required("name").and_then(View::str);
@@ -182,7 +189,7 @@ impl Definition {
         let owners = map.optional("owners").and_then(View::map).map(owners).unwrap_or_default();
         let approvals = map.optional("approvals").and_then(View::map).map(approvals).unwrap_or_default();
         let review_by = map.optional("review_by").and_then(|view| Some((date(view)?, view.at().clone())));
-        let scoring = scoring::definition::read(&mut map, &lists);
+        let scoring = scoring::definition::read(&mut map, &lists, beside);
         let disqualify = map.optional("disqualify").and_then(View::list).unwrap_or_default();
         let mut seen = Vec::new();
         let disqualify: Vec<Option<Disqualifier>> =
@@ -205,10 +212,10 @@ impl Definition {
             return None;
         }
         Some(Self {
-            hash: sha256_hex(text),
+            hash: sha256_hex(whole),
             version: version?,
             name: name?,
-            body: text.to_owned(),
+            body: whole.to_owned(),
             scoring: scoring?,
             stages,
             back: back.into_iter().flatten().collect(),
@@ -220,6 +227,17 @@ impl Definition {
             review_by,
             hours: None,
         })
+    }
+
+    /// A text of the same lifecycle with the titles that this one has, where it names their file and brings none.
+    pub fn complete(&self, whole: &str) -> String {
+        let (theirs, own) = (text::parts(whole), text::parts(&self.body));
+        match (theirs.titles, own.titles, text::names_titles(theirs.own)) {
+            (None, Some((name, titles)), Some(named)) if named == name => {
+                text::joined(theirs.own, name, titles)
+            }
+            _ => whole.to_owned(),
+        }
     }
 
     /// The same with the team's hours, for responses that are due within them.

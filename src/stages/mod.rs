@@ -13,6 +13,7 @@ pub mod misses;
 pub mod names;
 pub mod rules;
 pub mod store;
+pub mod text;
 pub mod told;
 pub mod track;
 pub mod trial;
@@ -286,7 +287,22 @@ pub async fn evaluate(
 ) -> Result<Vec<Transition>, Error> {
     // Links that were made for a contact before it was merged still name it.
     let contact = contacts::survivor(tx, contact).await?;
-    run(tx, definition, contact, Actor::Rule, None, now).await
+    Ok(run(tx, definition, contact, Actor::Rule, None, now).await?.0)
+}
+
+/// As [`evaluate`], of somebody who speaks for herself; and what is known of her, if nothing was moved by it: whoever looks
+/// at her next need not read it all again.
+///
+/// # Errors
+/// As [`evaluate`].
+pub async fn look_at(
+    tx: &mut Tx,
+    definition: &Definition,
+    contact: ContactId,
+    now: Timestamp,
+) -> Result<Option<Person>, Error> {
+    let (moved, person) = run(tx, definition, contact, Actor::Rule, None, now).await?;
+    Ok(moved.is_empty().then_some(person))
 }
 
 /// What a person decided about a contact.
@@ -325,7 +341,7 @@ pub async fn decide(
     }
     let props = json!({"by": decision.actor.word(), "reason": decision.reason});
     contacts::record(tx, Some(contact), None, "decision", Some(&subject), props, now).await?;
-    let done = run(tx, definition, contact, decision.actor, decision.reason.as_deref(), now).await?;
+    let (done, _) = run(tx, definition, contact, decision.actor, decision.reason.as_deref(), now).await?;
     if done.is_empty() {
         let (role, what) = (decision.role.clone(), decision.what.clone());
         return Err(Error::NothingToDecide { stage, role, what });
@@ -340,7 +356,7 @@ async fn run(
     actor: Actor,
     reason: Option<&str>,
     now: Timestamp,
-) -> Result<Vec<Transition>, Error> {
+) -> Result<(Vec<Transition>, Person), Error> {
     tx.lock(&lock_name(contact)).await?;
     let mut person = person(tx, definition, contact, now).await?;
     if person.facts.bant_positive() == scoring::BANT.len()
@@ -366,7 +382,7 @@ async fn run(
     }
     track::follow(tx, definition, contact, &person, now).await?;
     due::plan(tx, definition, contact, &person, now).await?;
-    Ok(done)
+    Ok((done, person))
 }
 
 /// What it is recorded as that all four qualifying questions are answered with yes: once for each person, whatever becomes
@@ -383,8 +399,8 @@ pub async fn person(
     contact: ContactId,
     now: Timestamp,
 ) -> Result<Person, Error> {
-    let stale = &definition.scoring.stale_after_ms;
-    let mut facts = scoring::store::facts_as_of(q, contact, stale, now).await?.ok_or(Error::NoContact)?;
+    let reading = &definition.scoring.facts;
+    let mut facts = scoring::store::facts_as_of(q, contact, reading, now).await?.ok_or(Error::NoContact)?;
     let mut activities = scoring::store::activities(q, contact, now.plus_ms(-MEMORY_MS)).await?;
     // Whoever asks for a moment of the past must not be answered from what came after it.
     activities.retain(|activity| activity.at <= now);

@@ -743,4 +743,30 @@ mod tests {
         }
         assert!(report.text().contains("did you mean \"webinar.registered\"?"), "{}", report.text());
     }
+
+    #[test]
+    fn mistakes_of_different_kinds_in_one_condition_are_told_together_at_their_places() {
+        let report = Report::new();
+        let condition =
+            "event(\"webinar.registerd\", \"90x\") && contact.foo == 1 && contact.industry in @nowhere";
+        let text = include_str!("../../config/lifecycle.yaml")
+            .replace("if: event(\"webinar.registered\", \"90d\")", &format!("if: {condition}"));
+        assert!(Definition::parse("l.yaml", &text, &report).is_none());
+        let (row, line) =
+            text.lines().enumerate().find(|(_, line)| line.contains(condition)).expect("it stands there");
+        let of = |part: &str| line.find(part).expect("a part of it") + 1;
+        let mut found: Vec<(&str, usize, usize)> = report
+            .diagnostics()
+            .iter()
+            .map(|found| (found.code, found.line as usize - 1, found.col as usize))
+            .collect();
+        found.sort_unstable();
+        let expected = [
+            ("E102", row, of("contact.foo")),
+            ("L105", row, of("\"90x\"")),
+            ("L106", row, of("\"webinar.registerd\"")),
+            ("L108", row, of("@nowhere")),
+        ];
+        assert_eq!(found, expected, "{}", report.text());
+    }
 }

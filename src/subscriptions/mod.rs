@@ -292,16 +292,20 @@ pub fn unsubscribe_token(keys: &Keys, contact: ContactId, topic: &str, now: Time
     keys.sign(Purpose::Unsubscribe, &claims)
 }
 
-/// The token of the page on which somebody chooses her letters, as letters hold it.
+/// The token of the link to her letters that every letter holds. Letters are forwarded: whoever has one may leave, and see
+/// nothing.
 pub fn preferences_token(keys: &Keys, contact: ContactId, now: Timestamp) -> String {
-    preferences_token_for(keys, contact, LINK_MS, now)
-}
-
-/// The same, for so many milliseconds.
-pub fn preferences_token_for(keys: &Keys, contact: ContactId, life_ms: i64, now: Timestamp) -> String {
-    let mut claims = Keys::claims("", now, now.plus_ms(life_ms));
+    let mut claims = Keys::claims("", now, now.plus_ms(LINK_MS));
     claims.contact = Some(contact.to_string());
     keys.sign(Purpose::Preferences, &claims)
+}
+
+/// The token of the page on which somebody sees and changes what she gets, for so many milliseconds: for a device that is
+/// confirmed to be hers, and for her mailbox when she asks for it.
+pub fn choices_token(keys: &Keys, contact: ContactId, life_ms: i64, now: Timestamp) -> String {
+    let mut claims = Keys::claims("", now, now.plus_ms(life_ms));
+    claims.contact = Some(contact.to_string());
+    keys.sign(Purpose::Choices, &claims)
 }
 
 /// How long the link works that somebody asks for to choose her letters.

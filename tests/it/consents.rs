@@ -122,7 +122,8 @@ async fn each_entry_keeps_the_network_and_the_browser_and_neither_the_address_no
     let (id, _) = contact(&app, NIKKI).await;
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     let (bot, later) = (&app.app.room.bot, embudo::app::App::later_tables());
-    let export = embudo::privacy::export(&mut tx, &app.app.lifecycle, bot, &later, id, app.now())
+    let notice = |language| app.app.privacy_told(language);
+    let export = embudo::privacy::export(&mut tx, &app.app.lifecycle, bot, &later, &notice, id, app.now())
         .await
         .expect("exported");
     let table = export.file("consents.csv").expect("a table");
@@ -168,7 +169,7 @@ async fn her_own_clicks_are_proved_and_what_a_program_says_is_not_hers() {
     let confirmed = told.iter().rfind(|entry| entry.1 == "granted").expect("she confirmed");
     assert_eq!(confirmed.2.as_deref(), Some("127.0.0.0/24"), "the click of the double opt-in");
 
-    let path = path_of(&app, &letter.link("/preferences/"));
+    let path = letters::choices(&app, NIKKI).await;
     client.submit(&path, &[("topic", "newsletter"), ("do", "save")]).await.expect(200);
     let told = ledger(&app, NIKKI).await;
     let again = told.last().expect("an entry");

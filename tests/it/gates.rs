@@ -6,6 +6,7 @@ use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use embudo::gates;
 use serde_json::{Value, json};
 
+use crate::support::answer::Answer;
 use crate::support::app::{SITE, TestApp, repository, set};
 use crate::support::visitor::Visitor;
 
@@ -176,17 +177,46 @@ async fn a_form_that_was_not_shown_here_or_too_short_or_too_long_is_not_taken() 
 #[tokio::test]
 async fn a_machine_that_fills_in_everything_is_answered_like_anybody_and_makes_nobody() {
     let app = app_with_files().await;
+    let post = async |body: &Value| app.post("/v1/forms/white-paper", body).await;
+    let normal = post(&filled(&app.visitor(), "white-paper", "ana@acme.example").await).await.expect(200);
     let mut body = filled(&app.visitor(), "white-paper", "spam@acme.example").await;
     body["website"] = json!("https://spam.example");
-    let before = app.census().await;
-    let answer = app.post("/v1/forms/white-paper", &body).await.expect(200);
-    assert_eq!(answer.header("x-embudo-dropped"), "", "a machine does not learn what gave it away");
-    assert_eq!(answer.json()["link"], Value::Null);
+    let trapped = post(&body).await.expect(200);
+    assert_eq!(trapped.header("x-embudo-dropped"), "", "a machine does not learn what gave it away");
+    let names = |answer: &Answer| {
+        let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&trapped), names(&normal));
+    let (trapped, normal) = (trapped.json(), normal.json());
+    let shape = |answer: &Value| answer.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(shape(&trapped), shape(&normal));
+    assert_eq!((&trapped["title"], &trapped["message"]), (&normal["title"], &normal["message"]));
+    assert_eq!(trapped["visitor"], body["visitor"], "nobody else's device, as for anybody");
+    // The link opens the same file to it as to anybody who typed an address, and leaves no trace.
+    let link = |answer: &Value| answer["link"].as_str().expect("a link").to_owned();
+    assert_eq!(link(&trapped).len(), link(&normal).len());
+    let file = |link: &str| format!("{}/file", link.split('?').next().expect("a path"));
+    let press = async |answer: &Value| app.client.submit(&file(&link(answer)), &[]).await.expect(200).body;
+    assert_eq!(press(&trapped).await, press(&normal).await);
+    app.get(&file(&link(&trapped))).await.expect(200);
+    app.run_jobs().await;
+    let hers = app.rows("select kind from activities where kind like 'asset.%'").await;
+    assert_eq!(hers.len(), 1, "only the other one has fetched anything that anybody knows of");
+    let counts = ["contacts", "visitors", "form_submissions", "form_quarantine"];
+    for table in counts {
+        assert_eq!(app.count(table).await, 1, "{table}: it waits for a person");
+    }
+
+    // What is wrong is told to it as to anybody, and its nonce serves one person.
+    let again = post(&body).await.expect_json(200);
+    assert_eq!(again["message"], normal["message"]);
+    body["values"]["email"] = json!("other@acme.example");
+    post(&body).await.expect_problem(409, "form.nonce_used");
     body["nonce"] = json!("made up");
-    app.post("/v1/forms/white-paper", &body).await.expect(200);
-    let is_apart =
-        |(table, rows): &(&'static str, i64)| (*table, if *table == "form_quarantine" { 1 } else { *rows });
-    assert_eq!(app.census().await, before.iter().map(is_apart).collect::<Vec<_>>(), "it waits for a person");
+    post(&body).await.expect_problem(422, "form.nonce_invalid");
+    assert_eq!(app.count("form_quarantine").await, 1);
 }
 
 #[tokio::test]

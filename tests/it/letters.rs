@@ -222,6 +222,12 @@ pub async fn first_letter(app: &TestApp, email: &str) -> Mail {
         .expect("a letter")
 }
 
+/// The page on which somebody sees and changes what she gets, as on a device that is confirmed to be hers.
+pub async fn choices(app: &TestApp, email: &str) -> String {
+    let (id, _) = contact(app, email).await;
+    format!("/preferences/{}", subscriptions::choices_token(&app.app.keys, id, 400 * DAY_MS, app.now()))
+}
+
 #[tokio::test]
 async fn asking_confirming_and_leaving_are_events_of_hers_that_rules_can_ask_for() {
     let app = app().await;
@@ -295,8 +301,8 @@ async fn the_page_of_preferences_shows_and_changes_topics_pause_and_language_in_
     let app = app().await;
     let mut nikki = app.visitor();
     subscribe(&app, &mut nikki, NIKKI).await;
-    let letter = first_letter(&app, NIKKI).await;
-    let path = path_of(&app, &letter.link("/preferences/"));
+    first_letter(&app, NIKKI).await;
+    let path = choices(&app, NIKKI).await;
     let english = app.get(&format!("{path}?lang=en")).await.expect(200).body;
     assert!(
         english.contains("Monthly letter") && english.contains("value=\"newsletter\" checked"),
@@ -353,8 +359,8 @@ async fn the_way_out_of_an_invitation_ends_invitations_and_no_letter() {
         (&list["subscriptions"][0]["state"], &list["invitations"]),
         (&json!("confirmed"), &json!(false))
     );
-    let letter = first_letter(&app, NIKKI).await;
-    let path = path_of(&app, &letter.link("/preferences/"));
+    first_letter(&app, NIKKI).await;
+    let path = choices(&app, NIKKI).await;
     let page = app.get(&path).await.expect(200).body;
     assert!(
         page.contains("value=\"newsletter\" checked") && page.contains("name=\"invitations\" value=\"yes\">")
@@ -376,8 +382,8 @@ async fn whoever_takes_one_letter_up_again_after_nothing_any_more_is_not_invited
     let app = app().await;
     let mut nikki = app.visitor();
     subscribe(&app, &mut nikki, NIKKI).await;
-    let letter = first_letter(&app, NIKKI).await;
-    let path = path_of(&app, &letter.link("/preferences/"));
+    first_letter(&app, NIKKI).await;
+    let path = choices(&app, NIKKI).await;
     app.client.submit(&path, &[("do", "none")]).await.expect(200);
     assert_eq!(blocks(&app, NIKKI, LETTER).await, Some(Reason::Unsubscribed));
     app.client.submit(&path, &[("topic", "newsletter"), ("do", "save")]).await.expect(200);
@@ -394,8 +400,8 @@ async fn whoever_called_a_mail_spam_is_shown_without_letters_and_may_take_one_up
     let app = app().await;
     let mut nikki = app.visitor();
     subscribe(&app, &mut nikki, NIKKI).await;
-    let letter = first_letter(&app, NIKKI).await;
-    let path = path_of(&app, &letter.link("/preferences/"));
+    first_letter(&app, NIKKI).await;
+    let path = choices(&app, NIKKI).await;
     let (email, keys) = (Email::parse(NIKKI).expect("valid"), &app.app.keys);
     let mut tx = app.app.stores.db.begin().await.expect("begun");
     let told = suppression::Told::Complaint;
@@ -416,8 +422,8 @@ async fn a_pause_until_a_day_that_cannot_be_chosen_is_told_and_changes_nothing()
     let app = app().await;
     let mut nikki = app.visitor();
     subscribe(&app, &mut nikki, NIKKI).await;
-    let letter = first_letter(&app, NIKKI).await;
-    let path = path_of(&app, &letter.link("/preferences/"));
+    first_letter(&app, NIKKI).await;
+    let path = choices(&app, NIKKI).await;
     let before = app.census().await;
     for day in ["2999-01-01", "2020-01-01", "tomorrow"] {
         let wrong = app.client.submit(&format!("{path}?lang=en"), &[("pause", day), ("do", "save")]).await;

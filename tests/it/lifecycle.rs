@@ -1,9 +1,11 @@
 //! The lifecycle through the public doors and the command line: what moves somebody, and how it is explained.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
-use embudo::accounts::{self, NewAccount, Role};
+use embudo::accounts::{self, Area, NewAccount, Role, Scope, Scopes, api_keys};
 use embudo::base::diagnostic::Report;
+use embudo::base::email::Email;
 use embudo::base::language::Language;
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use embudo::contacts::Trust;
@@ -148,6 +150,25 @@ async fn program(app: &TestApp, method: Method, path: &str, body: &str) -> Answe
 }
 
 const KEY: &str = "the key of a program, forty characters long";
+
+/// A key that belongs to somebody.
+async fn key_of(app: &TestApp, email: &str) -> String {
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let email = Email::parse(email).expect("an address");
+    let account = accounts::find_by_email(&mut tx, &email).await.expect("read").expect("there");
+    let scopes = Scopes::of([Scope::write(Area::Lifecycle)]);
+    let made = api_keys::make(&mut tx, "her own", scopes, None, Some(account.id), app.now()).await;
+    tx.commit().await.expect("commits");
+    made.expect("made").1
+}
+
+/// Approves by a key, perhaps in somebody's name.
+async fn approve_by(app: &TestApp, key: &str, hash: &str, name: Option<&str>) -> Answer {
+    let body = json!({ "hash": hash, "as": name }).to_string();
+    let program = app.client.with("authorization", &format!("Bearer {key}"));
+    let body = Some(("application/json", body.into_bytes()));
+    program.send(Method::POST, "/api/v1/lifecycle/approvals", body).await
+}
 
 fn with_key(settings: &mut toml::Table) {
     crate::gates::with_fixtures(settings);
@@ -330,7 +351,8 @@ async fn the_rows_of_an_explanation_are_those_that_raw_events_give_and_each_name
     let rows = told["score"]["engagement"]["rows"].as_array().expect("rows").clone();
     let (id, _) = contact(&app, "nikki@acme.example").await;
     let reads = &mut app.app.stores.db.read();
-    let facts = scoring::store::facts(reads, id).await.expect("read").expect("known");
+    let titles = &app.app.lifecycle.scoring.facts.titles;
+    let facts = scoring::store::facts(reads, id, titles).await.expect("read").expect("known");
     let raw = scoring::store::activities(reads, id, embudo::base::time::Timestamp(0)).await.expect("read");
     let again = scoring::score(&app.app.lifecycle.scoring, &facts, &raw, app.now());
     assert_eq!(json!(again.engagement), told["score"]["engagement"]);
@@ -471,10 +493,11 @@ async fn a_changed_definition_runs_only_when_both_sides_have_approved_its_very_t
     let changed = first.replace("count(\"visit\", \"7d\") >= 3", "count(\"visit\", \"7d\") >= 4");
     std::fs::write(&file, &changed).expect("written");
     let hash = versions().await["file"]["hash"].as_str().expect("a hash").to_owned();
-    let approve = async |who: &str, hash: &str| {
-        let body = json!({ "as": who, "hash": hash }).to_string();
-        program(&app, Method::POST, "/approvals", &body).await
-    };
+    let mut keys = BTreeMap::new();
+    for who in ["marta@faro.example", "mike@faro.example", "cris@faro.example"] {
+        keys.insert(who, key_of(&app, who).await);
+    }
+    let approve = async |who: &str, hash: &str| approve_by(&app, &keys[who], hash, None).await;
     approve("marta@faro.example", &hash).await.expect_problem(409, "lifecycle.number_taken");
     // Without the rule nobody else gets round it: the running version still asks for both.
     let second = changed
@@ -486,7 +509,17 @@ async fn a_changed_definition_runs_only_when_both_sides_have_approved_its_very_t
     assert_eq!(standing["missing"], json!(["marketing", "sales"]));
     let hash = standing["hash"].as_str().expect("a hash").to_owned();
     approve("cris@faro.example", &hash).await.expect_problem(403, "lifecycle.no_side");
-    approve("nobody@faro.example", &hash).await.expect_problem(404, "account.unknown");
+    // A key that is nobody's approves for nobody, and hers only for her: one key cannot be both sides.
+    approve_by(&app, KEY, &hash, Some("marta@faro.example"))
+        .await
+        .expect_problem(403, "lifecycle.key_not_hers");
+    approve_by(&app, KEY, &hash, None).await.expect_problem(403, "lifecycle.key_not_hers");
+    let hers = &keys["marta@faro.example"];
+    approve_by(&app, hers, &hash, Some("mike@faro.example"))
+        .await
+        .expect_problem(403, "lifecycle.key_not_hers");
+    let by_name = approve_by(&app, hers, &hash, Some("marta@faro.example")).await.expect_json(200);
+    assert_eq!(by_name["missing"], json!(["sales"]));
     assert_eq!(approve("marta@faro.example", &hash).await.expect_json(200)["missing"], json!(["sales"]));
     let activate = async |how: &str| {
         let body = json!({ "hash": hash, "re_evaluate": how }).to_string();
@@ -556,7 +589,7 @@ async fn a_proposed_version_runs_without_a_restart_once_both_sides_have_approved
     };
     activate().await.expect_problem(409, "lifecycle.not_approved");
     for who in ["marta@faro.example", "mike@faro.example"] {
-        post("/approvals", &json!({ "as": who, "hash": hash }).to_string()).await.expect(200);
+        approve_by(&app, &key_of(&app, who).await, &hash, None).await.expect(200);
     }
     submit(&app.visitor(), "webinar", "nikki@acme.example").await;
     activate().await.expect(200);
@@ -576,6 +609,39 @@ async fn a_proposed_version_runs_without_a_restart_once_both_sides_have_approved
     program(&app, Method::DELETE, &format!("/proposals/{hash}"), "").await.expect(200);
     let told = program(&app, Method::GET, "/versions", "").await.expect_json(200);
     assert_eq!(told["proposals"], json!([]));
+}
+
+#[tokio::test]
+async fn whoever_proposes_by_a_key_of_her_own_passes_her_text_no_more_alone_than_in_the_console() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("lifecycle.yaml");
+    let both = "owners: {marketing: marta@faro.example, sales: marta@faro.example}";
+    let first = std::fs::read_to_string(repository("config/lifecycle.yaml")).expect("read").replace(
+        "name: reading-programmes",
+        &format!("name: reading-programmes\n{both}\napprovals: {{required: [marketing, sales]}}"),
+    );
+    std::fs::write(&file, &first).expect("written");
+    let app = TestApp::start_with(|settings| {
+        with_key(settings);
+        set(settings, "definitions", "lifecycle", file.display().to_string());
+    })
+    .await;
+    join(&app, "marta@faro.example", Role::Marketing).await;
+    join(&app, "mike@faro.example", Role::Sdr).await;
+    let hers = key_of(&app, "marta@faro.example").await;
+    let program = app.client.with("authorization", &format!("Bearer {hers}"));
+    let second = first.replace("version: 1", "version: 2").replace("require_bant: 0", "require_bant: 4");
+    let body = Some(("application/json", second.into_bytes()));
+    let standing = program.send(Method::POST, "/api/v1/lifecycle/proposals", body).await.expect_json(201);
+    let hash = standing["hash"].as_str().expect("a hash").to_owned();
+    let waiting = self::program(&app, Method::GET, "/versions", "").await.expect_json(200);
+    let actor = waiting["proposals"][0]["proposal"]["actor"].as_str().expect("an actor").to_owned();
+    assert!(actor.starts_with("account:"), "the text is hers: {actor}");
+    let once = approve_by(&app, &hers, &hash, None).await.expect_json(200);
+    assert_eq!(once["missing"], json!(["sales"]), "the other side is somebody else's");
+    approve_by(&app, &hers, &hash, None).await.expect_problem(403, "lifecycle.author_alone");
+    let his = key_of(&app, "mike@faro.example").await;
+    assert_eq!(approve_by(&app, &his, &hash, None).await.expect_json(200)["missing"], json!([]));
 }
 
 #[tokio::test]

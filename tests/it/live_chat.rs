@@ -458,6 +458,7 @@ async fn a_note_stands_in_no_log_stream_transcript_or_mail_of_the_visitor() {
         &app.app.lifecycle,
         "Fari",
         &embudo::jobs::later_tables(),
+        &|language| app.app.privacy_told(language),
         contact,
         app.now(),
     )

@@ -7,11 +7,11 @@ use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use embudo::contacts::{self, Trust};
 use embudo::stages;
 use embudo::subscriptions::policy::{Manners, Why};
-use embudo::subscriptions::{self, Frequency};
+use embudo::subscriptions::{self, Frequency, State};
 use embudo::tasks;
 
 use crate::gates::contact;
-use crate::letters::{NIKKI, app, first_letter, path_of, subscribe};
+use crate::letters::{NIKKI, app, choices, first_letter, path_of, state, subscribe};
 use crate::support::answer::Answer;
 use crate::support::app::TestApp;
 
@@ -109,6 +109,62 @@ async fn on_a_confirmed_device_the_page_opens_at_once() {
     app.get(&to).await.expect(410);
 }
 
+#[tokio::test]
+async fn the_link_of_a_letter_lets_its_holder_leave_and_shows_nothing_of_what_is_stored() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    let letter = first_letter(&app, NIKKI).await;
+    let path = path_of(&app, &letter.link("/preferences/"));
+    let press =
+        async |fields: &[(&str, &str)], status: u16| app.client.submit(&path, fields).await.expect(status);
+    let page = app.get(&format!("{path}?lang=en")).await.expect(200).body;
+    assert!(page.contains("Stop “Monthly letter”") && !page.contains("checked"), "{page}");
+    assert!(!page.contains(NIKKI) && !page.contains("name=\"frequency\""), "{page}");
+    // What cannot be seen cannot be changed either: not by a page that was open before, and not by hand.
+    let before = app.census().await;
+    let fields = [("topic", "newsletter"), ("frequency", "weekly"), ("language", "en"), ("do", "save")];
+    press(&fields, 403).await;
+    press(&[("leave", "nonsense")], 404).await;
+    assert_eq!(app.census().await, before);
+    // Whoever wants to see is mailed the page, wherever she presses; the page does not say where to.
+    let (id, _) = contact(&app, NIKKI).await;
+    let stranger = app.visitor();
+    for device in [stranger.id.as_str(), ""] {
+        let sent = press(&[("do", "open"), ("visitor", device)], 200).await;
+        assert!(sent.body.contains("Look into your mailbox") && !sent.body.contains(NIKKI), "{}", sent.body);
+        app.run_jobs().await;
+    }
+    let mailed = links(&app, NIKKI);
+    assert_eq!(mailed.len(), 1, "one in ten minutes");
+    assert!(app.get(&mailed[0]).await.expect(200).body.contains("value=\"newsletter\" checked"));
+    // On her own device it opens at once; that of another person who is confirmed there is not hers.
+    trust(&app, &nikki.id, id, Trust::Confirmed).await;
+    let led = press(&[("do", "open"), ("visitor", &nikki.id)], 303).await;
+    app.get(led.header("location")).await.expect(200);
+    let mut yuri = app.visitor();
+    yuri.submit("white-paper", "yuri@acme.example").await;
+    let (yuri_id, _) = contact(&app, "yuri@acme.example").await;
+    trust(&app, &yuri.id, yuri_id, Trust::Confirmed).await;
+    press(&[("do", "open"), ("visitor", &yuri.id)], 200).await;
+    // And out, without a login, as often as anybody likes.
+    assert_eq!(state(&app, NIKKI).await, Some(State::Confirmed));
+    for _ in 0..2 {
+        let left = press(&[("leave", "newsletter")], 200).await;
+        assert!(left.body.contains("You get no more of these letters."), "{}", left.body);
+        assert_eq!(state(&app, NIKKI).await, Some(State::Unsubscribed));
+    }
+    let invites = async || {
+        let q = &mut app.app.stores.db.read();
+        let known = contacts::find(q, id).await.expect("read").expect("there");
+        subscriptions::invites(q, &app.app.keys, &known, app.now()).await.expect("read")
+    };
+    assert!(invites().await);
+    press(&[("do", "invitations")], 200).await;
+    assert!(!invites().await);
+    press(&[("do", "none")], 200).await;
+}
+
 /// What would become of a letter now.
 async fn turn(app: &TestApp, id: ContactId) -> Manners {
     let db = &app.app.stores.db;
@@ -123,8 +179,8 @@ async fn one_letter_a_week_is_one_letter_a_week_and_the_page_remembers_it() {
     let app = app().await;
     let mut nikki = app.visitor();
     subscribe(&app, &mut nikki, NIKKI).await;
-    let letter = first_letter(&app, NIKKI).await;
-    let path = path_of(&app, &letter.link("/preferences/"));
+    first_letter(&app, NIKKI).await;
+    let path = choices(&app, NIKKI).await;
     let (id, _) = contact(&app, NIKKI).await;
     let page = app.get(&format!("{path}?lang=en")).await.expect(200).body;
     assert!(page.contains("name=\"frequency\" value=\"all\" checked"), "{page}");
@@ -155,8 +211,8 @@ async fn a_pause_is_a_click_of_thirty_or_ninety_days_or_until_a_day_and_ends_wit
     let app = app().await;
     let mut nikki = app.visitor();
     subscribe(&app, &mut nikki, NIKKI).await;
-    let letter = first_letter(&app, NIKKI).await;
-    let path = format!("{}?lang=en", path_of(&app, &letter.link("/preferences/")));
+    first_letter(&app, NIKKI).await;
+    let path = format!("{}?lang=en", choices(&app, NIKKI).await);
     let (id, _) = contact(&app, NIKKI).await;
     let save = async |rest: &str, pause: &str, status: u16| {
         let fields = [("topic", "newsletter"), ("frequency", "all"), ("rest", rest), ("pause", pause)];
@@ -192,8 +248,8 @@ async fn whoever_does_not_want_to_be_called_is_given_to_nobody_for_a_call() {
     let app = app().await;
     let mut nikki = app.visitor();
     subscribe(&app, &mut nikki, NIKKI).await;
-    let letter = first_letter(&app, NIKKI).await;
-    let path = format!("{}?lang=en", path_of(&app, &letter.link("/preferences/")));
+    first_letter(&app, NIKKI).await;
+    let path = format!("{}?lang=en", choices(&app, NIKKI).await);
     let (id, _) = contact(&app, NIKKI).await;
     let no = async || {
         let q = &mut app.app.stores.db.read();

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::gates::{contact, submit};
 use crate::people::{app, holder, program};
 use crate::support::answer::Answer;
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, repository, set};
 use crate::support::stores::fresh_postgres;
 
 const NIKKI: &str = "nikki@acme.example";
@@ -318,6 +318,87 @@ async fn what_she_refused_outlives_her_erasure_as_a_digest() {
 }
 
 #[tokio::test]
+async fn uses_grounds_and_processors_are_told_to_visitors_in_the_console_and_in_the_export() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let shipped = std::fs::read_to_string(repository("config/privacy.yaml")).expect("read");
+    let notice = written(
+        "privacy.yaml",
+        &shipped.replace(
+            "processors: []\n",
+            "controller: Faro Books Ltd\nprocessors:\n  \
+             - {name: Example Hosting, does: {en: Runs the server, es: Aloja el servidor}, country: DE}\n  \
+             - {name: Example Mail Inc., does: {en: Sends mails, es: Envía correos}, instead_of: [mail]}\n",
+        ),
+    );
+    let crm = written(
+        "crm.yaml",
+        "connections:\n  - {name: sales, kind: pipedrive, url: 'https://api.pipedrive.com/api/v2', token: a-token-of-pipedrive}\n",
+    );
+    let app = TestApp::start_with_mail_and(|settings| {
+        set(settings, "definitions", "privacy", notice);
+        set(settings, "definitions", "crm", crm);
+        set(settings, "api", "people_keys", vec![crate::people::PEOPLE_KEY]);
+    })
+    .await;
+    let page = app.get("/privacy?lang=en").await.expect(200).body;
+    for part in [
+        "Faro Books Ltd",
+        "Ground: your consent",
+        "Ground: our interest",
+        "<strong>Example Hosting</strong> (DE): Runs the server",
+        "<strong>Pipedrive</strong>: Keeps contacts",
+        "<strong>Example Mail Inc.</strong>",
+        "/preferences?site&#x3D;faro",
+    ] {
+        assert!(page.contains(part), "{part} is missing: {page}");
+    }
+    assert!(!page.contains("127.0.0.1"), "the mail server goes by its name");
+    let spanish = app.get("/privacy?lang=es").await.expect(200).body;
+    assert!(spanish.contains("Fundamento: tu consentimiento") && spanish.contains("Aloja el servidor"));
+
+    let mut nikki = app.visitor();
+    crate::letters::subscribe(&app, &mut nikki, NIKKI).await;
+    let (id, _) = contact(&app, NIKKI).await;
+    let ana = crate::console::agent(&app, embudo::accounts::Role::Marketing).await;
+    let page = ana.sees(&format!("/console/contacts/{id}")).await;
+    for part in [
+        "Purposes and grounds",
+        "<dt>Calls that you book</dt><dd>asked for</dd>",
+        "Handled for us by",
+        "Pipedrive",
+    ] {
+        assert!(page.contains(part), "{part} is missing: {page}");
+    }
+    assert!(page.contains("· consent</span>"), "her yes to the letters rests on it: {page}");
+    let export = program(&app).get(&format!("/api/v1/contacts/{id}/export")).await.expect(200);
+    assert!(export.header("content-type").starts_with("application/zip"));
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let notice = |language| app.app.privacy_told(language);
+    let (bot, later) = (&app.app.room.bot, App::later_tables());
+    let export = privacy::export(&mut tx, &app.app.lifecycle, bot, &later, &notice, id, app.now())
+        .await
+        .expect("exported");
+    let data: Value = serde_json::from_str(export.file("data.json").expect("data.json")).expect("JSON");
+    assert_eq!(data["controller"], "Faro Books Ltd");
+    let of = |name: &str| {
+        data["purposes"].as_array().expect("a list").iter().find(|one| one["id"] == name).cloned()
+    };
+    assert_eq!(of("letters").expect("told")["basis"], "consent");
+    let names: Vec<&str> = data["processors"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["name"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(names, ["Example Hosting", "Example Mail Inc.", "Pipedrive"]);
+}
+
+#[tokio::test]
 async fn an_export_holds_all_that_is_known_and_why() {
     let app = app().await;
     let known = everywhere(&app).await;
@@ -325,15 +406,12 @@ async fn an_export_holds_all_that_is_known_and_why() {
     let mut odd = visitor.fill("white-paper", json!({ "email": NIKKI })).await;
     odd["website"] = json!("https://odd.example");
     let apart = visitor.post("/v1/forms/white-paper", &odd).await.expect_json(200);
-    let message = apart["message"].as_str().expect("a text");
-    assert!(
-        message.contains("Alguien lo mira primero") || message.contains("looks at it first"),
-        "{message}"
-    );
+    assert!(apart["message"].is_string(), "answered like anybody: {apart}");
     let path = format!("/api/v1/contacts/{}/export", known.id);
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     let (bot, later) = (&app.app.room.bot, App::later_tables());
-    let export = privacy::export(&mut tx, &app.app.lifecycle, bot, &later, known.id, app.now())
+    let notice = |language| app.app.privacy_told(language);
+    let export = privacy::export(&mut tx, &app.app.lifecycle, bot, &later, &notice, known.id, app.now())
         .await
         .expect("exported");
     drop(tx);

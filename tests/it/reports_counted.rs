@@ -1,10 +1,12 @@
 //! Reports that count: fixtures with numbers that a person can add up, what the doors and the pages tell of them.
 
 use embudo::accounts::Role;
+use embudo::base::email::Email;
 use embudo::base::ids::{ActivityId, BookingId, ContactId, ConversationId, VisitorId};
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use embudo::params;
 use embudo::storage::db::{Sql, Value as Bind};
+use embudo::subscriptions::suppression;
 use serde_json::{Value, json};
 
 use crate::console::agent;
@@ -297,8 +299,98 @@ async fn one_no_show_of_two_known_calls_is_half_and_each_group_has_its_own() {
     let only = told(&app, "bookings?filter=company:acme.example").await;
     assert_eq!(only["total"]["booked"], json!(3));
     let file = ask(&app, "bookings?format=csv").await.expect(200).body;
-    has(&file, "by,key,booked,held,no_show,cancelled,untold,no_show_rate\r\ntotal,,4,1,1,1,1,0.5\r\n");
+    let head = "by,key,booked,held,no_show,cancelled,untold,no_show_rate,moved,moved_rate,offered,shown\r\n";
+    has(&file, &format!("{head}total,,4,1,1,1,1,0.5,0,0,,\r\n"));
     ask(&app, "bookings?filter=nobody").await.expect_problem(400, "report.question_invalid");
+}
+
+#[tokio::test]
+async fn calls_tell_how_many_were_moved_and_how_far_the_chat_came_from_an_offer() {
+    let app = start().await;
+    story(&app).await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let (eva, _) = contact(&app, "eva@acme.example").await;
+    let flow = app.app.room.flows.now();
+    let offers = embudo::reports::journeys::chats::offers(&flow);
+    let steps = &offers["welcome"];
+    assert!(steps.contains("pick_slot") && !steps.contains("hello"), "{steps:?}");
+    // One came to no offer, one saw no times, one saw some, one booked.
+    talk(&app, None, &["hello"], Some("abandoned")).await;
+    talk(&app, None, &["hello", "pick_slot"], Some("abandoned")).await;
+    let saw = talk(&app, Some(eva), &["hello", "pick_slot"], Some("abandoned")).await;
+    row(
+        &app,
+        "insert into messages (conversation_id, seq, author, body, at) values ($1, 1, 'bot', $2, $3)",
+        params![saw, r#"{"type":"ask","input":{"kind":"slot","slots":[]}}"#, app.now()],
+    )
+    .await;
+    let booked = talk(&app, Some(nikki), &["hello", "pick_slot"], Some("booked")).await;
+    let at = |hours: i64| app.now().plus_ms(-hours * HOUR_MS);
+    let one = Call {
+        rep: "mike",
+        contact: Some(nikki),
+        conversation: Some(booked),
+        booked_at: at(7),
+        starts_at: at(6),
+        state: "confirmed",
+        outcome: Some("held"),
+    };
+    call(&app, &one).await;
+    call(&app, &Call { conversation: None, starts_at: at(4), contact: Some(eva), ..one }).await;
+    let moved: BookingId = {
+        let rows = app.rows("select id, contact_id from bookings").await;
+        let of_nikki = rows.iter().find(|row| row.get::<ContactId>("contact_id").expect("an id") == nikki);
+        of_nikki.expect("hers").get("id").expect("an id")
+    };
+    // Twice, and one that nobody remembers.
+    for subject in [moved, moved, BookingId::new()] {
+        activity(&app, nikki, "booking.rescheduled", &subject.to_string(), json!({}), at(8)).await;
+    }
+    app.clock.advance(MINUTE_MS);
+    let told_of = told(&app, "bookings").await;
+    assert_eq!(counts(&told_of["total"], &["booked", "moved"]), [2, 1]);
+    assert_eq!(told_of["by_way"]["page"]["moved_rate"], json!(0.0));
+    let in_chat = &told_of["in_chat"];
+    assert_eq!(counts(in_chat, &["offered", "shown", "booked"]), [3, 2, 1]);
+    assert_eq!((&in_chat["shown_rate"], &in_chat["booked_rate"]), (&json!(0.6667), &json!(0.5)));
+    let file = ask(&app, "bookings?format=csv").await.expect(200).body;
+    has(&file, "offered,chat,1,,,,,,,,3,2\r\n");
+    let ana = agent(&app, Role::Viewer).await;
+    let text = words(&ana.sees("/console/reports/bookings").await);
+    has(&text, "A call was one answer away 3");
+    has(&text, "Times were shown 2 67%");
+}
+
+#[tokio::test]
+async fn letters_tell_who_confirmed_and_how_soon() {
+    let app = start().await;
+    story(&app).await;
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let (eva, _) = contact(&app, "eva@acme.example").await;
+    let (ana, _) = contact(&app, "ana@acme.example").await;
+    row(&app, "delete from activities where kind like 'subscription.%'", params![]).await;
+    let at = |minutes: i64| app.now().plus_ms(-minutes * MINUTE_MS);
+    for (who, asked, confirmed) in [(nikki, 60, Some(58)), (eva, 60, Some(20)), (ana, 60, None)] {
+        activity(&app, who, "subscription.asked", "newsletter", json!({}), at(asked)).await;
+        if let Some(confirmed) = confirmed {
+            activity(&app, who, "subscription.confirmed", "newsletter", json!({}), at(confirmed)).await;
+        }
+    }
+    // She asked once more before she confirmed.
+    activity(&app, eva, "subscription.asked", "newsletter", json!({}), at(30)).await;
+    let told_of = told(&app, "mail").await;
+    let of = &told_of["confirmations_by_topic"]["newsletter"];
+    assert_eq!(counts(of, &["asked", "confirmed"]), [3, 2]);
+    assert_eq!((&of["confirmed_rate"], &of["after"]["p50"]), (&json!(0.6667), &json!(2 * MINUTE_MS)));
+    assert_eq!(&told_of["confirmations"], of);
+    let only = told(&app, "mail?filter=campaign:spring").await;
+    assert_eq!(counts(&only["confirmations"], &["asked", "confirmed"]), [1, 1]);
+    let file = ask(&app, "mail?format=csv").await.expect(200).body;
+    has(&file, "confirmation,newsletter,,,,,,,,3,2,0.6667,120000\r\n");
+    let viewer = agent(&app, Role::Viewer).await;
+    let text = words(&viewer.sees("/console/reports/mail").await);
+    has(&text, "Asked for, and confirmed");
+    has(&text, "3 2 67% 2 min");
 }
 
 #[tokio::test]
@@ -355,6 +447,25 @@ async fn content_tells_who_went_on_and_what_perhaps_was_a_machine() {
     let golden = &told["by_subject"]["golden"];
     assert_eq!(counts(golden, &["uses", "unsure", "people", "went_on"]), [2, 1, 2, 1]);
     assert_eq!(golden["went_on_rate"], json!(0.5));
+    let recording = app.app.webinars.webinars[0].recordings[0].id.clone();
+    for (viewer, seconds, percent) in [("a", 90.5, 100), ("b", 30.0, 33)] {
+        row(
+            &app,
+            "insert into watches (recording, viewer, contact_id, ranges, seconds, percent, updated_at, begun_at)
+             values ($1, $2, null, '[]', $3, $4, $5, $5)",
+            params![recording.as_str(), viewer, seconds, percent, app.now().plus_ms(-MINUTE_MS)],
+        )
+        .await;
+    }
+    let told = crate::reports::told(&app, "content").await;
+    let seen = &told["by_subject"][&recording];
+    assert_eq!(
+        (counts(seen, &["viewers", "seen_ms"]), &seen["completion"]),
+        (vec![2, 120_500], &json!(0.665))
+    );
+    assert_eq!(told["by_subject"]["golden"]["completion"], Value::Null);
+    let file = ask(&app, "content?format=csv").await.expect(200).body;
+    has(&file, &format!("{recording},0,0,0,2,1,0,,120500,0.665\r\n"));
 }
 
 #[tokio::test]
@@ -391,6 +502,14 @@ async fn the_bot_tells_where_conversations_end_and_what_became_of_them() {
     let ana = agent(&app, Role::Viewer).await;
     let text = words(&ana.sees("/console/reports/bot").await);
     has(&text, "4 · 1 ended (25%)");
+    // By the team's hours: one conversation is put on a Sunday night.
+    let sunday = Timestamp::from_jiff("2026-11-22T23:00:00Z".parse().expect("a moment"));
+    let monday = Timestamp::from_jiff("2026-11-23T11:00:00Z".parse().expect("a moment"));
+    row(&app, "update conversations set opened_at = $1", params![monday]).await;
+    row(&app, "update conversations set opened_at = $1 where outcome = 'booked'", params![sunday]).await;
+    let told_of = told(&app, "bot").await;
+    assert_eq!(counts(&told_of["total"], &["started", "off_hours"]), [4, 1]);
+    assert_eq!(told_of["by_flow"]["welcome"]["off_hours_rate"], json!(0.25));
 }
 
 #[tokio::test]
@@ -447,6 +566,32 @@ async fn responses_are_measured_from_the_first_wish_to_the_first_word_of_a_perso
         (counts(handover, &["asked", "answered", "in_time"]), &handover["in_time_rate"]),
         (vec![2, 1, 1], &json!(0.5))
     );
+    // Whom nobody answered may have booked a call by herself.
+    assert_eq!(counts(chat, &["missed", "fell_back"]), [1, 0]);
+    let silent: ConversationId = app
+        .rows("select id from conversations where id not in (select conversation_id from messages)")
+        .await[0]
+        .get("id")
+        .expect("an id");
+    let instead = Call {
+        rep: "mike",
+        contact: Some(nikki),
+        conversation: Some(silent),
+        booked_at: asked_at.plus_ms(10 * MINUTE_MS),
+        starts_at: now.plus_ms(DAY_MS),
+        state: "confirmed",
+        outcome: None,
+    };
+    call(&app, &instead).await;
+    let told_of = told(&app, "response").await;
+    let chat = &told_of["by_kind"]["chat"];
+    assert_eq!((counts(chat, &["missed", "fell_back"]), &chat["fell_back_rate"]), (vec![1, 1], &json!(1.0)));
+    let file = ask(&app, "response?format=csv").await.expect(200).body;
+    has(&file, ",1,1,1\r\n");
+    let ana = agent(&app, Role::Viewer).await;
+    let text = words(&ana.sees("/console/reports/response").await);
+    has(&text, "When nobody came");
+    has(&text, "a person in the chat 3 1 1 100%");
 }
 
 #[tokio::test]
@@ -540,6 +685,41 @@ async fn health_tells_what_is_missing_of_whom() {
     // Five forms that were sent an hour after the visit, and what she watched.
     assert_eq!(lack("events_without_visit"), [6, 6]);
     assert_eq!(told_of["duplicates"]["rate"], json!(0.4));
+    assert_eq!(lack("quarantine"), [0, 5]);
+    assert_eq!(lack("suppressed"), [0, 5]);
+    row(
+        &app,
+        "insert into form_quarantine (id, site, form, reason, sent, nonce, at)
+         values ('q1', 'faro', 'white-paper', 'links', '{}', 'n1', $1)",
+        params![now.plus_ms(-MINUTE_MS)],
+    )
+    .await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let john = Email::parse("jo.hn@other.example").expect("valid");
+    let (keys, told_by) = (&app.app.keys, suppression::Told::HardBounce);
+    suppression::take_note(&mut tx, keys, &john, ("test", "1"), told_by, (None, None), now)
+        .await
+        .expect("noted");
+    tx.commit().await.expect("commits");
+    let jobs = app.rows("select id from jobs where state = 'done'").await;
+    let given_up: String = jobs[0].get("id").expect("an id");
+    row(
+        &app,
+        "update jobs set state = 'dead', done_at = $2 where id = $1",
+        params![given_up, now.plus_ms(-MINUTE_MS)],
+    )
+    .await;
+    let told_of = told(&app, "health").await;
+    let lack = |name: &str| counts(&told_of[name], &["lacking", "of"]);
+    assert_eq!(lack("quarantine"), [1, 6]);
+    assert_eq!(lack("suppressed"), [1, 5]);
+    let dead = lack("dead_letters");
+    assert!(dead[0] == 1 && dead[1] > 1, "{dead:?}");
+    let file = ask(&app, "health?format=csv").await.expect(200).body;
+    has(&file, "quarantine,1,6,0.1667\r\nsuppressed,1,5,0.2\r\ndead_letters,1,");
+    let viewer = agent(&app, Role::Viewer).await;
+    let text = words(&viewer.sees("/console/reports/health").await);
+    has(&text, "Forms that were set apart and wait for a person 1 6 17%");
     let only = told(&app, "health?filter=company:acme.example").await;
     assert_eq!(counts(&only["without_company"], &["lacking", "of"]), [0, 3]);
 }

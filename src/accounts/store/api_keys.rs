@@ -1,7 +1,7 @@
 //! The table of keys for programs.
 
 use crate::accounts::{ApiKey, Scopes};
-use crate::base::ids::{AccountId, ApiKeyId};
+use crate::base::ids::ApiKeyId;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row, Tx};
@@ -14,6 +14,7 @@ fn key_of(row: &Row) -> Result<ApiKey> {
         name: row.get("name")?,
         starts_with: row.get("starts_with")?,
         scopes: Scopes::of_words(&scopes),
+        account: row.get("account_id")?,
         created_by: row.get("created_by")?,
         created_at: row.get("created_at")?,
         expires_at: row.get("expires_at")?,
@@ -22,12 +23,7 @@ fn key_of(row: &Row) -> Result<ApiKey> {
     })
 }
 
-pub(in crate::accounts) async fn insert_key(
-    tx: &mut Tx,
-    key: &ApiKey,
-    by: Option<AccountId>,
-    digest: &str,
-) -> Result<()> {
+pub(in crate::accounts) async fn insert_key(tx: &mut Tx, key: &ApiKey, digest: &str) -> Result<()> {
     tx.execute(
         sql!(
             "insert into api_keys (id, name, starts_with, digest, scopes, created_by, created_at, expires_at)
@@ -39,7 +35,7 @@ pub(in crate::accounts) async fn insert_key(
             key.starts_with.as_str(),
             digest,
             key.scopes.words(),
-            by,
+            key.account,
             key.created_at,
             key.expires_at,
         ],
@@ -53,8 +49,8 @@ pub(in crate::accounts) async fn keys(q: &mut impl Queries) -> Result<Vec<ApiKey
     let rows = q
         .query(
             sql!(
-                "select k.id, k.name, k.starts_with, k.scopes, a.name as created_by, k.created_at, k.expires_at,
-                     k.last_used_at, k.revoked_at
+                "select k.id, k.name, k.starts_with, k.scopes, k.created_by as account_id, a.name as created_by,
+                     k.created_at, k.expires_at, k.last_used_at, k.revoked_at
                  from api_keys k left join accounts a on a.id = k.created_by
                  order by case when k.revoked_at is null then 0 else 1 end, k.created_at desc, k.id desc"
             ),
@@ -69,8 +65,8 @@ pub(in crate::accounts) async fn key_by_digest(q: &mut impl Queries, digest: &st
     let row = q
         .query_opt(
             sql!(
-                "select k.id, k.name, k.starts_with, k.scopes, a.name as created_by, k.created_at, k.expires_at,
-                     k.last_used_at, k.revoked_at
+                "select k.id, k.name, k.starts_with, k.scopes, k.created_by as account_id, a.name as created_by,
+                     k.created_at, k.expires_at, k.last_used_at, k.revoked_at
                  from api_keys k left join accounts a on a.id = k.created_by
                  where k.digest = $1"
             ),

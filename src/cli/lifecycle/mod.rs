@@ -23,7 +23,7 @@ use crate::contacts::{self, Contact};
 use crate::privacy::audit;
 use crate::stages::trial::{self, Backtester, Differ, Lifter, Question};
 use crate::stages::versions::{self, Reevaluate};
-use crate::stages::{self, Actor, Definition, track};
+use crate::stages::{self, Actor, Definition, text, track};
 use crate::storage::Stores;
 
 #[derive(clap::Args)]
@@ -308,6 +308,15 @@ impl<'a> Desk<'a> {
     fn read(&self, path: &Path) -> anyhow::Result<Definition> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        // The titles lie beside the file; those of the settings stand in for them.
+        let titles = text::names_titles(&text).and_then(|name| {
+            let beside = std::fs::read_to_string(path.with_file_name(&name)).ok()?;
+            Some(text::joined(&text, &name, &beside))
+        });
+        let text = match titles {
+            Some(whole) => whole,
+            None => self.file()?.complete(&text),
+        };
         let report = Report::new();
         let tags = self.file()?.scoring.tags;
         Definition::parse(&path.display().to_string(), &text, &report)

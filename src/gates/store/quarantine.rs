@@ -19,23 +19,36 @@ pub(in crate::gates) struct Row {
     pub at: Timestamp,
 }
 
+/// Returns whether nothing had come with this nonce.
 pub(in crate::gates) async fn insert(
     tx: &mut Tx,
     what: &Submission<'_>,
     reason: &str,
     sent: &Json,
     now: Timestamp,
-) -> Result<()> {
-    tx.execute(
-        sql!(
-            "insert into form_quarantine (id, site, form, reason, sent, nonce, at)
-             values ($1, $2, $3, $4, $5, $6, $7)
-             on conflict (nonce) do nothing"
-        ),
-        params![SubmissionId::new(), what.site, &what.form.id, reason, sent, what.nonce, now],
-    )
-    .await?;
-    Ok(())
+) -> Result<bool> {
+    let rows = tx
+        .execute(
+            sql!(
+                "insert into form_quarantine (id, site, form, reason, sent, nonce, at)
+                 values ($1, $2, $3, $4, $5, $6, $7)
+                 on conflict (nonce) do nothing"
+            ),
+            params![SubmissionId::new(), what.site, &what.form.id, reason, sent, what.nonce, now],
+        )
+        .await?;
+    Ok(rows > 0)
+}
+
+/// The one that came with a nonce.
+pub(in crate::gates) async fn by_nonce(q: &mut impl Queries, nonce: &str) -> Result<Option<Row>> {
+    let row = q
+        .query_opt(
+            sql!("select id, site, form, reason, sent, at from form_quarantine where nonce = $1"),
+            params![nonce],
+        )
+        .await?;
+    row.as_ref().map(row_of).transpose()
 }
 
 pub(in crate::gates) async fn list(q: &mut impl Queries, most: i64, skip: i64) -> Result<Vec<Row>> {

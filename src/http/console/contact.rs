@@ -11,7 +11,7 @@ use crate::base::ids::{ContactId, ConversationId, new_key};
 use crate::base::time::Timestamp;
 use crate::contacts::{self, Contact, Trust};
 use crate::http::error::Problem;
-use crate::privacy::audit;
+use crate::privacy::{Notice, audit};
 use crate::reports::{person, timeline};
 use crate::scoring::known::Whose;
 use crate::scoring::tags::{Favourite, Favourites, Level};
@@ -74,7 +74,8 @@ pub async fn show(reader: Reader, contact: web::Path<String>) -> Result<HttpResp
         "booking_page": booking_page,
         "contact": head(&known, company.map(|company| company.name), owner.map(|owner| owner.name), fields),
         "score": score(&reader.app.lifecycle, &explained),
-        "consents": consents(reads, id).await?,
+        "consents": consents(reads, id, &reader.app.notice).await?,
+        "privacy": reader.app.privacy_told(reader.account.language),
         "letters": super::contact_letters::of(&reader, reads, &known).await?,
         "team": super::contact_team::of(&reader, reads, &known).await?,
         "colleagues": colleagues,
@@ -155,7 +156,7 @@ fn favourites(reader: &Reader, favourites: &Favourites) -> Json {
 }
 
 /// What holds now for each purpose. A wish for letters that waits for its confirmation is none yet.
-async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Json>, Problem> {
+async fn consents(q: &mut impl Queries, contact: ContactId, notice: &Notice) -> Result<Vec<Json>, Problem> {
     let letters = subscriptions::of_contact(q, contact).await?;
     let waits = |purpose: &str| {
         letters.iter().any(|one| one.topic == purpose && one.state == subscriptions::State::Unconfirmed)
@@ -166,6 +167,7 @@ async fn consents(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Json>,
         let has_proof = record.text.is_some() || record.page.is_some() || record.network.is_some();
         json!({
             "purpose": record.purpose, "action": record.action, "at": record.at,
+            "basis": notice.basis_of(&record.purpose),
             "waits": record.is_yes() && waits(&record.purpose),
             "proof": has_proof.then(|| json!({
                 "text": record.text, "version": record.version, "language": record.language,

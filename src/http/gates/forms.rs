@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::fields::Drawn;
-use crate::base::ids::VisitorId;
+use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
 use crate::base::network::network_of;
 use crate::base::time::zone;
@@ -198,11 +198,12 @@ async fn taken(
         Ok(Taken::In(submitted)) => {
             let visitor = submitted.visitor.map(|visitor| visitor.to_string());
             let message = form.done.message.get(language);
-            Ok(answer(visitor, message, link(app, form, &submitted, language)))
+            Ok(answer(visitor, message, link(app, form, submitted.contact, language)))
         }
-        Ok(Taken::Apart) => {
-            let message = message_apart(app, form, language);
-            Ok(answer(sent.visitor.clone(), &message, None))
+        Ok(Taken::Apart(visitor)) => {
+            let visitor = visitor.map(|visitor| visitor.to_string());
+            let message = form.done.message.get(language);
+            Ok(answer(visitor, message, link(app, form, ContactId::new(), language)))
         }
         Err(Refused::Invalid(invalid)) => {
             let words = invalid.words(language);
@@ -232,9 +233,9 @@ impl<E: Into<Problem>> From<E> for Refused {
 pub(in crate::http) enum Taken {
     /// It was taken.
     In(Submitted),
-    /// It looks odd and was set apart, if there was anything in it to keep; the sender is answered like anybody, and does
-    /// not learn which layer it was: the reason stands beside what was set apart.
-    Apart,
+    /// It looks odd and was set apart. The sender is answered like anybody, with the visitor that anybody would be told, and
+    /// learns neither that it was nor by which layer: the reason stands beside what was set apart.
+    Apart(Option<VisitorId>),
 }
 
 /// Lets a form in through all layers behind the limit of its network, in one transaction; with it goes the registration
@@ -249,18 +250,9 @@ pub(in crate::http) async fn take_in(
 ) -> Result<Taken, Refused> {
     let now = app.clock.now();
     let is_trapped = !sent.website.is_empty();
-    let checked =
-        gates::check_nonce(&app.keys, form, &sent.nonce, now).map_err(Refused::from).and_then(|showing| {
-            let answers =
-                form.validate(&sent.typed(), &sent.agreed, &showing.asked).map_err(Refused::Invalid)?;
-            Ok((showing, answers))
-        });
-    let (showing, answers) = match checked {
-        Ok(checked) => checked,
-        // A machine learns nothing from what was wrong.
-        Err(_) if is_trapped => return Ok(Taken::Apart),
-        Err(refused) => return Err(refused),
-    };
+    // What is wrong is told alike to whoever filled in the trap and to whoever did not: the difference would be the trap.
+    let showing = gates::check_nonce(&app.keys, form, &sent.nonce, now)?;
+    let answers = form.validate(&sent.typed(), &sent.agreed, &showing.asked).map_err(Refused::Invalid)?;
     app.stores.limits.check("form_address", answers.email.as_str(), PER_ADDRESS, now).await?;
     let settings = &app.config.forms;
     let quota = Quota { per_minute: settings.form_per_minute, burst: settings.form_burst };
@@ -306,8 +298,13 @@ pub(in crate::http) async fn take_in(
     let mut tx = app.stores.db.begin().await?;
     let taken = match odd {
         Some(reason) => {
+            // Taken as any other and undone again, so that the answer is any other's: also where that is a refusal, such as
+            // of a nonce that served somebody else, or of a webinar that is over.
+            tx.savepoint().await?;
+            let answered = webinars::take(&mut tx, &app.lifecycle, &app.webinars, &submission, now).await?;
+            tx.rollback_to_savepoint().await?;
             quarantine::keep(&mut tx, &submission, reason, now).await?;
-            Taken::Apart
+            Taken::Apart(answered.visitor)
         }
         None => Taken::In(webinars::take(&mut tx, &app.lifecycle, &app.webinars, &submission, now).await?),
     };
@@ -315,18 +312,12 @@ pub(in crate::http) async fn take_in(
     Ok(taken)
 }
 
-/// The link that the answer to a form holds, if its file is handed out at once.
-pub(super) fn link(app: &Shared, form: &Form, submitted: &Submitted, language: Language) -> Option<String> {
+/// The link that the answer to a form holds, if its file is handed out at once. Whose form was set apart is nobody yet, and
+/// her link is nobody's: it opens the same file, which whoever types an address is given, and leaves no trace.
+pub(super) fn link(app: &Shared, form: &Form, contact: ContactId, language: Language) -> Option<String> {
     let asset = app.catalog.delivered_by(form).filter(|asset| asset.deliver.is_inline() && !form.is_kiosk)?;
-    let token = gates::inline_link(&app.keys, asset, submitted.contact, app.clock.now());
+    let token = gates::inline_link(&app.keys, asset, contact, app.clock.now());
     Some(format!("/d/{token}?lang={}", language.code()))
-}
-
-/// What is said when a form was set apart: a form that hands something out at once does not promise it.
-pub(super) fn message_apart(app: &Shared, form: &Form, language: Language) -> String {
-    let gives = app.catalog.delivered_by(form).is_some_and(|asset| asset.deliver.is_inline());
-    let apart = || app.templates.texts().get(language, "pages.form_done.apart", &[]);
-    gives.then(apart).flatten().unwrap_or_else(|| form.done.message.get(language).to_owned())
 }
 
 /// Counts a form against the network that it comes from.

@@ -8,8 +8,8 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
 
 use super::fields::Drawn;
-use super::forms::{Refused, Sent, Taken, asked_of, limit, link, message_apart, take_in};
-use crate::base::ids::VisitorId;
+use super::forms::{Refused, Sent, Taken, asked_of, limit, link, take_in};
+use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
 use crate::gates::form::Typed;
 use crate::gates::{self, Asked, Form};
@@ -158,9 +158,12 @@ pub(super) async fn take_page(
     let refused = match taken {
         Ok(Taken::In(submitted)) => {
             let message = form.done.message.get(frame.language);
-            return done(message, link(&app, form, &submitted, frame.language), submitted.visitor);
+            return done(message, link(&app, form, submitted.contact, frame.language), submitted.visitor);
         }
-        Ok(Taken::Apart) => return done(&message_apart(&app, form, frame.language), None, None),
+        Ok(Taken::Apart(visitor)) => {
+            let message = form.done.message.get(frame.language);
+            return done(message, link(&app, form, ContactId::new(), frame.language), visitor);
+        }
         Err(refused) => refused,
     };
     let (status, errors, words) = again(&refused, &frame);

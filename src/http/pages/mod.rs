@@ -97,6 +97,13 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Where the site says what it does with data: its own notice, else ours of it.
+    fn privacy(&self) -> Option<String> {
+        let site = self.site?;
+        let own = Some(site.privacy_url.clone()).filter(|url| !url.is_empty());
+        own.or_else(|| Some(format!("/privacy?site={}&lang={}", site.key, self.language.code())))
+    }
+
     /// The page of a template; `fields` are those that only this page has.
     pub fn page(&self, status: StatusCode, template: &str, fields: Json) -> HttpResponse {
         let mut context = json!({
@@ -106,7 +113,7 @@ impl<'a> Frame<'a> {
                 "home": self.home(),
                 "logo": self.site.and_then(|site| or_null(&site.logo_url)),
                 "stylesheet": self.site.and_then(|site| or_null(&site.stylesheet_url)),
-                "privacy": self.site.and_then(|site| or_null(&site.privacy_url)),
+                "privacy": self.privacy(),
             },
         });
         if let (Json::Object(context), Json::Object(fields)) = (&mut context, fields) {

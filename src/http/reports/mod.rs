@@ -1,6 +1,6 @@
 //! The doors of the reports about journeys: `GET /api/v1/reports/…`, as JSON or CSV. `docs/reports.md` tells what they say.
 
-mod counted;
+pub mod counted;
 
 use std::collections::{BTreeMap, HashMap};
 

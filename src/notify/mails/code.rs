@@ -45,7 +45,7 @@ pub(super) async fn preferences_link(
     let Some(mut reader) = Reader::of(desk, contact).await? else { return Ok(Draft::CHANGED) };
     reader.contact.language = language;
     let life_ms = subscriptions::ASKED_LINK_MS;
-    let token = subscriptions::preferences_token_for(&desk.keys, reader.contact.id, life_ms, now);
+    let token = subscriptions::choices_token(&desk.keys, reader.contact.id, life_ms, now);
     let tells = json!({
         "link": desk.link(&format!("/preferences/{token}?lang={}", language.code())),
         "hours": life_ms / HOUR_MS,

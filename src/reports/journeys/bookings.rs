@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
+use super::chats::Offered;
 use super::people::{NONE, Origin};
 use super::shows::ahead;
 use super::{Span, share};
@@ -24,6 +25,8 @@ pub struct Call {
     pub booked_at: Timestamp,
     pub starts_at: Timestamp,
     pub is_cancelled: bool,
+    /// It was moved at least once after it was booked.
+    pub is_moved: bool,
     /// She came; nothing if nobody said.
     pub is_held: Option<bool>,
 }
@@ -35,6 +38,9 @@ pub struct Numbers {
     pub held: usize,
     pub no_show: usize,
     pub cancelled: usize,
+    /// Moved at least once, whatever became of them.
+    pub moved: usize,
+    pub moved_rate: Option<f64>,
     /// Calls whose outcome nobody has told yet, those that lie ahead among them.
     pub untold: usize,
     /// No-shows of those whose outcome is known.
@@ -53,6 +59,8 @@ pub struct Report {
     pub by_channel: BTreeMap<String, Numbers>,
     /// By how long ahead the call was booked.
     pub by_lead_time: BTreeMap<&'static str, Numbers>,
+    /// From offering a call in the chat to booking it.
+    pub in_chat: Offered,
 }
 
 /// The calls that begin in a span, those that were cancelled as well.
@@ -64,7 +72,9 @@ pub async fn calls(q: &mut impl Queries, span: Span) -> Result<Vec<Call>> {
         .query(
             sql!(
                 "select b.meeting, b.rep, coalesce(c.merged_into, c.id) as contact_id, b.conversation_id, b.created_at,
-                     b.starts_at, b.state, b.outcome
+                     b.starts_at, b.state, b.outcome,
+                     (select count(*) from activities a where a.contact_id = b.contact_id
+                         and a.kind = 'booking.rescheduled' and a.subject = b.id) as moves
                  from bookings b left join contacts c on c.id = b.contact_id
                  where b.state in ('confirmed', 'cancelled') and b.companion_of is null
                      and b.starts_at >= $1 and b.starts_at < $2
@@ -83,6 +93,7 @@ pub async fn calls(q: &mut impl Queries, span: Span) -> Result<Vec<Call>> {
                 booked_at: row.get("created_at")?,
                 starts_at: row.get("starts_at")?,
                 is_cancelled: row.get::<String>("state")? == "cancelled",
+                is_moved: row.get::<i64>("moves")? > 0,
                 is_held: row.get::<Option<String>>("outcome")?.map(|outcome| outcome == "held"),
             })
         })
@@ -105,6 +116,8 @@ pub fn bookings(calls: &[Call], origins: &HashMap<ContactId, Origin>) -> Report 
         ];
         for numbers in groups {
             numbers.booked += 1;
+            numbers.moved += usize::from(call.is_moved);
+            numbers.moved_rate = share(numbers.moved, numbers.booked);
             match (call.is_cancelled, call.is_held) {
                 (true, _) => numbers.cancelled += 1,
                 (false, Some(true)) => numbers.held += 1,
@@ -133,6 +146,7 @@ mod tests {
             booked_at: Timestamp(0),
             starts_at: Timestamp(days_ahead * DAY_MS),
             is_cancelled,
+            is_moved: days_ahead == 8,
             is_held,
         };
         let calls = [
@@ -149,6 +163,7 @@ mod tests {
             (total.booked, total.held, total.no_show, total.cancelled, total.untold, total.no_show_rate),
             (5, 2, 1, 1, 1, Some(0.3333))
         );
+        assert_eq!((total.moved, total.moved_rate), (2, Some(0.4)), "one that was cancelled later, too");
         assert_eq!((told.by_way["chat"].booked, told.by_way["chat"].no_show_rate), (2, Some(0.0)));
         assert_eq!(told.by_lead_time["over_7_days"].no_show_rate, Some(1.0));
         assert_eq!((&told.by_channel["search"], told.by_rep["mike"].booked), (total, 5));

@@ -42,6 +42,11 @@ pub struct Numbers {
     pub viewers: usize,
     /// Of these, those who saw most of it.
     pub watched: usize,
+    /// How long all of them looked at it together, in milliseconds: what was seen twice counts once. Of files nothing is
+    /// known: they are read elsewhere.
+    pub seen_ms: i64,
+    /// How much of it they saw on average.
+    pub completion: Option<f64>,
     /// People who reached another stage for the first time within [`WITHIN_DAYS`] afterwards.
     pub went_on: usize,
     pub went_on_rate: Option<f64>,
@@ -119,14 +124,23 @@ pub fn content(uses: &[Use], watches: &[Watch], reached: &[Reached]) -> Report {
             }
         }
     }
+    let mut by_recording: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for watch in watches {
+        by_recording.entry(&watch.recording).or_default().push(watch.percent);
         let of_subject = report.by_subject.entry(watch.recording.clone()).or_default();
         of_subject.is_recording = true;
         for numbers in [&mut report.total, of_subject] {
             numbers.viewers += 1;
+            numbers.seen_ms += watch.seen_ms;
             numbers.watched += usize::from(watch.percent >= WATCHED_PERCENT);
         }
     }
+    for (subject, watches) in by_recording {
+        if let Some(numbers) = report.by_subject.get_mut(subject) {
+            numbers.completion = mean_percent(&watches);
+        }
+    }
+    report.total.completion = mean_percent(&watches.iter().map(|watch| watch.percent).collect::<Vec<_>>());
     for (subject, (who, on)) in people {
         if let Some(numbers) = report.by_subject.get_mut(subject) {
             (numbers.people, numbers.went_on) = (who.len(), on.len());
@@ -136,6 +150,12 @@ pub fn content(uses: &[Use], watches: &[Watch], reached: &[Reached]) -> Report {
     (report.total.people, report.total.went_on) = (everybody.len(), all_on.len());
     report.total.went_on_rate = share(all_on.len(), everybody.len());
     report
+}
+
+/// The mean of percents as a share, to four places; nothing of nothing.
+fn mean_percent(percents: &[i64]) -> Option<f64> {
+    let seen = percents.iter().map(|percent| usize::try_from(*percent).unwrap_or(0)).sum();
+    share(seen, percents.len() * 100)
 }
 
 #[cfg(test)]
@@ -159,14 +179,20 @@ mod tests {
             at: Timestamp(at_days * DAY_MS),
         };
         let uses = [one(nikki, 1, true), one(nikki, 2, true), one(eva, 1, true), one(eva, 0, false)];
-        let watches =
-            [59, 60, 100].map(|percent| Watch { recording: "short".to_owned(), contact: None, percent });
+        let watches = [59, 60, 100].map(|percent| Watch {
+            recording: "short".to_owned(),
+            contact: None,
+            percent,
+            seen_ms: percent * 10,
+        });
         let told = content(&uses, &watches, &[reach(nikki, 30), reach(eva, 40)]);
         let guide = &told.by_subject["guide"];
         assert_eq!((guide.uses, guide.unsure, guide.people, guide.went_on), (3, 1, 2, 1));
         assert_eq!((guide.went_on_rate, guide.is_recording), (Some(0.5), false));
         let short = &told.by_subject["short"];
         assert_eq!((short.viewers, short.watched, short.is_recording), (3, 2, true));
+        assert_eq!((short.seen_ms, short.completion), (2_190, Some(0.73)));
+        assert_eq!((guide.seen_ms, guide.completion), (0, None), "nobody knows how a file is read");
         assert_eq!((told.total.people, told.total.viewers), (2, 3));
     }
 

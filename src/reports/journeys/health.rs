@@ -1,13 +1,18 @@
 //! How much of what reports are made of is there: people of whom something is missing, and what waits for somebody.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::people::Only;
 use super::{Span, share};
+use crate::base::email::Email;
 use crate::base::ids::ContactId;
+use crate::base::signing::Keys;
 use crate::base::time::{HOUR_MS, MINUTE_MS, Timestamp};
 use crate::storage::Result;
 use crate::storage::db::Queries;
+use crate::subscriptions::suppression::digest;
 use crate::{params, sql};
 
 /// How many are wanting, of how many.
@@ -41,11 +46,18 @@ pub struct Health {
     pub events_without_visit: Lack,
     /// Calendars that are not believed any more.
     pub stale_calendars: Lack,
+    /// Forms of the span that look odd and wait for a person, of all that were sent in it.
+    pub quarantine: Lack,
+    /// Contacts whose address is not written to, for some letters or at all: what came back, was called spam, was blocked
+    /// or left.
+    pub suppressed: Lack,
+    /// Messages and tasks that were given up, of those that ended in the span.
+    pub dead_letters: Lack,
 }
 
 impl Health {
     /// Every lack with its word.
-    pub fn all(&self) -> [(&'static str, Lack); 7] {
+    pub fn all(&self) -> [(&'static str, Lack); 10] {
         [
             ("without_source", self.without_source),
             ("without_company", self.without_company),
@@ -54,15 +66,25 @@ impl Health {
             ("unknown_companies", self.unknown_companies),
             ("events_without_visit", self.events_without_visit),
             ("stale_calendars", self.stale_calendars),
+            ("quarantine", self.quarantine),
+            ("suppressed", self.suppressed),
+            ("dead_letters", self.dead_letters),
         ]
     }
 }
 
-/// Looks at everything as it stands now; the span is that of events. Companies and calendars are looked at as a whole.
+/// Looks at everything as it stands now; the span is that of events, forms and messages. Companies, calendars, what is set
+/// apart and what was given up are looked at as a whole.
 ///
 /// # Errors
 /// As the store says.
-pub async fn health(q: &mut impl Queries, span: Span, only: &Only, now: Timestamp) -> Result<Health> {
+pub async fn health(
+    q: &mut impl Queries,
+    keys: &Keys,
+    span: Span,
+    only: &Only,
+    now: Timestamp,
+) -> Result<Health> {
     let by_person = i64::from(!only.is_everybody());
     let rows = q
         .query(
@@ -129,12 +151,18 @@ pub async fn health(q: &mut impl Queries, span: Span, only: &Only, now: Timestam
                       where co.kind is null and co.employees is null and co.industry is null
                           and exists (select 1 from contacts c where c.company_id = co.id and c.merged_into is null)) as unknown_companies,
                      (select count(*) from calendars) as calendars,
+                     (select count(*) from form_quarantine where at >= $3 and at < $4) as quarantine,
+                     (select count(*) from form_submissions where at >= $3 and at < $4) as submissions,
+                     (select count(*) from jobs
+                      where state in ('done', 'dead') and done_at >= $3 and done_at < $4) as ended,
+                     (select count(*) from jobs where state = 'dead' and done_at >= $3 and done_at < $4) as dead,
                      (select count(*) from calendars
                       where good_until <= $1 and (fetched_at is not null or created_at <= $2)) as stale_calendars"
             ),
-            params![now, now.plus_ms(-HOUR_MS)],
+            params![now, now.plus_ms(-HOUR_MS), span.from, span.to],
         )
         .await?;
+    let (suppressed, known) = suppressed(q, keys, only, now).await?;
     let of = |name: &str| rest.as_ref().map_or(Ok(0), |row| row.get::<i64>(name));
     Ok(Health {
         without_source: Lack::of(no_visit, people),
@@ -144,7 +172,32 @@ pub async fn health(q: &mut impl Queries, span: Span, only: &Only, now: Timestam
         unknown_companies: Lack::of(of("unknown_companies")?, of("companies")?),
         events_without_visit: Lack::of(lost, all),
         stale_calendars: Lack::of(of("stale_calendars")?, of("calendars")?),
+        quarantine: Lack::of(of("quarantine")?, of("quarantine")? + of("submissions")?),
+        suppressed: Lack::of(suppressed, known),
+        dead_letters: Lack::of(of("dead")?, of("ended")?),
     })
+}
+
+/// How many contacts are not written to, and how many there are. Their addresses stand in the one table as they are, in the
+/// other as digests that only the keys can make.
+async fn suppressed(q: &mut impl Queries, keys: &Keys, only: &Only, now: Timestamp) -> Result<(i64, i64)> {
+    let rows = q
+        .query(
+            sql!("select distinct address from suppressions where until_at is null or until_at > $1"),
+            params![now],
+        )
+        .await?;
+    let blocked: HashSet<String> = rows.iter().map(|row| row.get("address")).collect::<Result<_>>()?;
+    let rows = q.query(sql!("select id, email from contacts where merged_into is null"), &[]).await?;
+    let (mut lacking, mut of) = (0, 0);
+    for row in &rows {
+        if only.has(row.get("id")?) {
+            of += 1;
+            let email = Email::parse(&row.get::<String>("email")?).ok();
+            lacking += i64::from(email.is_some_and(|email| blocked.contains(&digest(keys, &email))));
+        }
+    }
+    Ok((lacking, of))
 }
 
 #[cfg(test)]

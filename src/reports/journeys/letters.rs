@@ -2,13 +2,15 @@
 //!
 //! Whether a mail was opened is not counted: programs load its pictures, and nobody asked for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
 use super::people::{NONE, Only};
+use super::velocity::Lengths;
 use super::{Span, share};
 use crate::base::ids::ContactId;
+use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::Queries;
 use crate::{params, sql};
@@ -33,6 +35,26 @@ pub struct Left {
     pub contact: Option<ContactId>,
 }
 
+/// Somebody asked for a topic whose letters nobody gets without having confirmed that she wants them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub topic: String,
+    pub contact: ContactId,
+    pub asked_at: Timestamp,
+    /// When she confirmed it first afterwards.
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// How many of those who asked for letters confirmed it, and how soon.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Confirmations {
+    pub asked: usize,
+    pub confirmed: usize,
+    pub confirmed_rate: Option<f64>,
+    /// From asking to confirming, in milliseconds, of those who confirmed; nearest rank.
+    pub after: Option<Lengths>,
+}
+
 /// One template, or all of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Numbers {
@@ -55,6 +77,9 @@ pub struct Report {
     pub total: Numbers,
     pub by_letter: BTreeMap<String, Numbers>,
     pub by_sequence: BTreeMap<String, Numbers>,
+    /// Those who asked for letters in the span.
+    pub confirmations: Confirmations,
+    pub confirmations_by_topic: BTreeMap<String, Confirmations>,
 }
 
 /// The mails that were sent in a span, counted; by person where not everybody is meant.
@@ -125,6 +150,67 @@ pub async fn left(q: &mut impl Queries, span: Span, only: &Only) -> Result<Vec<L
     Ok(left.into_iter().filter(|left| only.has_perhaps(left.contact)).collect())
 }
 
+/// Those who asked for a topic in a span, by everything that can be asked for; the earliest first.
+///
+/// # Errors
+/// As the store says.
+pub async fn questions(q: &mut impl Queries, span: Span) -> Result<Vec<Question>> {
+    let rows = q
+        .query(
+            sql!(
+                "select coalesce(c.merged_into, c.id) as contact_id, a.subject as topic, a.at,
+                     (select min(b.at) from activities b
+                         where b.contact_id = a.contact_id and b.kind = 'subscription.confirmed'
+                             and b.subject = a.subject and b.at >= a.at) as confirmed_at
+                 from activities a join contacts c on c.id = a.contact_id
+                 where a.kind = 'subscription.asked' and a.subject is not null and a.at >= $1 and a.at < $2
+                 order by a.at, a.id"
+            ),
+            params![span.from, span.to],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Question {
+                topic: row.get("topic")?,
+                contact: row.get("contact_id")?,
+                asked_at: row.get("at")?,
+                confirmed_at: row.get("confirmed_at")?,
+            })
+        })
+        .collect()
+}
+
+/// Counts them; `is_asked` says which topics want a confirmation. Whoever asks again before she has confirmed has asked once.
+pub fn confirmations(
+    questions: &[Question],
+    is_asked: impl Fn(&str) -> bool,
+) -> (Confirmations, BTreeMap<String, Confirmations>) {
+    let mut latest: HashMap<(ContactId, &str), Option<Timestamp>> = HashMap::new();
+    let mut waits: BTreeMap<&str, Vec<Option<i64>>> = BTreeMap::new();
+    for one in questions.iter().filter(|one| is_asked(&one.topic)) {
+        let who = (one.contact, one.topic.as_str());
+        if latest.get(&who).is_some_and(|confirmed| confirmed.is_none_or(|at| one.asked_at < at)) {
+            continue;
+        }
+        latest.insert(who, one.confirmed_at);
+        let waited = one.confirmed_at.map(|at| at.since_ms(one.asked_at));
+        waits.entry(&one.topic).or_default().push(waited);
+    }
+    let count = |waits: &[Option<i64>]| {
+        let lengths: Vec<i64> = waits.iter().flatten().copied().collect();
+        Confirmations {
+            asked: waits.len(),
+            confirmed: lengths.len(),
+            confirmed_rate: share(lengths.len(), waits.len()),
+            after: Lengths::of(lengths),
+        }
+    };
+    let all: Vec<Option<i64>> = waits.values().flatten().copied().collect();
+    let by_topic = waits.iter().map(|(topic, waits)| ((*topic).to_owned(), count(waits)));
+    (count(&all), by_topic.collect())
+}
+
 /// Counts them; `sequence_of` tells of which sequence a template is a letter.
 pub fn letters(sent: &[Sent], left: &[Left], sequence_of: impl Fn(&str) -> Option<String>) -> Report {
     let mut report = Report::default();
@@ -183,5 +269,33 @@ mod tests {
         let reading = &told.by_sequence["reading"];
         assert_eq!((reading.sent, reading.clicked, reading.unsubscribed), (16, 7, 1));
         assert_eq!((told.total.sent, told.total.unsubscribed, told.by_letter[NONE].unsubscribed), (19, 2, 1));
+    }
+
+    #[test]
+    fn three_of_four_confirmed_and_whoever_asks_twice_before_has_asked_once() {
+        let people = [ContactId::new(), ContactId::new(), ContactId::new(), ContactId::new()];
+        let one = |who: usize, topic: &str, asked_at: i64, confirmed_at: Option<i64>| Question {
+            topic: topic.to_owned(),
+            contact: people[who],
+            asked_at: Timestamp(asked_at),
+            confirmed_at: confirmed_at.map(Timestamp),
+        };
+        let questions = [
+            one(0, "news", 0, Some(60)),
+            one(0, "news", 30, Some(60)),
+            one(1, "news", 0, Some(10)),
+            one(2, "news", 0, None),
+            one(2, "news", 99, None),
+            one(3, "tips", 0, Some(1_000)),
+            // She left, and asked anew.
+            one(1, "news", 500, Some(520)),
+            one(3, "plain", 0, Some(0)),
+        ];
+        let (all, by_topic) = confirmations(&questions, |topic| topic != "plain");
+        assert_eq!((all.asked, all.confirmed, all.confirmed_rate), (5, 4, Some(0.8)));
+        assert_eq!(all.after.map(|after| (after.p50, after.p90)), Some((20, 1_000)));
+        let news = &by_topic["news"];
+        assert_eq!((news.asked, news.confirmed, news.after.map(|after| after.p50)), (4, 3, Some(20)));
+        assert!(!by_topic.contains_key("plain"), "nobody is asked to confirm it");
     }
 }

@@ -47,6 +47,8 @@ pub struct Wait {
     pub answered_at: Option<Timestamp>,
     /// Who answered.
     pub by: Option<String>,
+    /// A call was booked in the conversation after the wish.
+    pub is_booked: bool,
 }
 
 /// One kind, or one colleague.
@@ -60,6 +62,11 @@ pub struct Numbers {
     pub in_time: usize,
     /// Of those that were answered, or whose time is over; nothing where nothing was promised.
     pub in_time_rate: Option<f64>,
+    /// Nobody answered, and the time in which somebody should have is over.
+    pub missed: usize,
+    /// Of these, those who booked a call in the same conversation instead.
+    pub fell_back: usize,
+    pub fell_back_rate: Option<f64>,
 }
 
 /// The answer.
@@ -93,6 +100,21 @@ pub async fn waits(q: &mut impl Queries, span: Span, promised_ms: Option<i64>) -
     for row in &words {
         said.entry(row.get("conversation_id")?).or_default().push((row.get("at")?, row.get("name")?));
     }
+    let booked = q
+        .query(
+            sql!(
+                "select b.conversation_id, max(b.created_at) as at from bookings b
+                 where b.conversation_id is not null and b.companion_of is null
+                     and b.state in ('confirmed', 'cancelled') and b.created_at >= $1 and b.created_at < $2
+                 group by b.conversation_id"
+            ),
+            params![span.from, span.to.plus_ms(AFTER_MS)],
+        )
+        .await?;
+    let mut booked_at: HashMap<String, Timestamp> = HashMap::new();
+    for row in &booked {
+        booked_at.insert(row.get("conversation_id")?, row.get("at")?);
+    }
     let asked = q
         .query(
             sql!(
@@ -119,6 +141,7 @@ pub async fn waits(q: &mut impl Queries, span: Span, promised_ms: Option<i64>) -
         let answer =
             said.get(&conversation).and_then(|said| said.iter().find(|(at, _)| *at >= asked_at)).cloned();
         let (answered_at, by) = answer.unzip();
+        let is_booked = booked_at.get(&conversation).is_some_and(|at| *at >= asked_at);
         is_told.insert(conversation, answered_at);
         let due_at = promised_ms.map(|ms| asked_at.plus_ms(ms));
         waits.push(Wait {
@@ -128,6 +151,7 @@ pub async fn waits(q: &mut impl Queries, span: Span, promised_ms: Option<i64>) -
             due_at,
             answered_at,
             by,
+            is_booked,
         });
     }
     let given = q
@@ -151,6 +175,7 @@ pub async fn waits(q: &mut impl Queries, span: Span, promised_ms: Option<i64>) -
             due_at: row.get("due_at")?,
             answered_at: row.get("taken_at")?,
             by: row.get("name")?,
+            is_booked: false,
         });
     }
     Ok(waits)
@@ -178,6 +203,13 @@ fn numbers(waits: &[&Wait], now: Timestamp) -> Numbers {
     let lengths = waits.iter().filter_map(|wait| wait.answered_at.map(|at| at.since_ms(wait.asked_at)));
     let lengths: Vec<i64> = lengths.collect();
     let (mut in_time, mut decided) = (0, 0);
+    // Where nothing was promised, a day without a word was no answer.
+    let is_missed = |wait: &&&Wait| {
+        let until = wait.due_at.unwrap_or_else(|| wait.asked_at.plus_ms(AFTER_MS));
+        wait.answered_at.is_none() && until <= now
+    };
+    let missed: Vec<&&Wait> = waits.iter().filter(is_missed).collect();
+    let fell_back = missed.iter().filter(|wait| wait.is_booked).count();
     for wait in waits {
         let Some(due_at) = wait.due_at else { continue };
         let is_in_time = wait.answered_at.is_some_and(|at| at <= due_at);
@@ -190,6 +222,9 @@ fn numbers(waits: &[&Wait], now: Timestamp) -> Numbers {
         after: Lengths::of(lengths),
         in_time,
         in_time_rate: share(in_time, decided),
+        missed: missed.len(),
+        fell_back,
+        fell_back_rate: share(fell_back, missed.len()),
     }
 }
 
@@ -205,6 +240,7 @@ mod tests {
             due_at: Some(Timestamp(1_060)),
             answered_at: answered_at.map(Timestamp),
             by: answered_at.map(|_| by.to_owned()),
+            is_booked: false,
         }
     }
 
@@ -223,6 +259,12 @@ mod tests {
         assert_eq!(told.by_person["chat"]["Mike"].in_time_rate, Some(1.0));
         assert_eq!(told.by_person["chat"]["Lucía"].in_time_rate, Some(0.0));
         assert_eq!(told.by_kind["handover"], Numbers::default());
+        assert_eq!((chat.missed, chat.fell_back, chat.fell_back_rate), (1, 0, Some(0.0)));
+        let booked = Wait { is_booked: true, ..wait(Kind::Chat, None, "") };
+        let fell = responses(&[wait(Kind::Chat, None, ""), booked.clone()], Timestamp(2_000));
+        assert_eq!(fell.by_kind["chat"].fell_back_rate, Some(0.5), "one of two who were missed booked");
+        let early = responses(std::slice::from_ref(&booked), Timestamp(1_050));
+        assert_eq!(early.by_kind["chat"].missed, 0, "somebody may still answer");
         // Who may still answer in time is neither late nor in time.
         assert_eq!(responses(&waits, Timestamp(1_050)).by_kind["chat"].in_time_rate, Some(0.6667));
     }

@@ -56,6 +56,7 @@ pub fn ways<'t>(talks: impl IntoIterator<Item = &'t Talk>) -> Ways {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::Timestamp;
 
     fn talk(path: &[&str], outcome: Option<&str>) -> Talk {
         Talk {
@@ -67,7 +68,9 @@ mod tests {
             is_closed: outcome.is_some(),
             has_answered: true,
             is_handed_over: false,
+            is_shown_times: false,
             is_booked: false,
+            opened_at: Timestamp(0),
         }
     }
 

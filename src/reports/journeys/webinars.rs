@@ -28,6 +28,8 @@ pub struct Watch {
     pub contact: Option<ContactId>,
     /// How much of it was seen: the union of what was, in percent.
     pub percent: i64,
+    /// The same in milliseconds.
+    pub seen_ms: i64,
 }
 
 /// When each person booked a call.
@@ -96,7 +98,8 @@ pub async fn watches(q: &mut impl Queries, span: Span) -> Result<Vec<Watch>> {
     let rows = q
         .query(
             sql!(
-                "select w.recording, coalesce(c.merged_into, c.id) as contact_id, w.percent
+                "select w.recording, coalesce(c.merged_into, c.id) as contact_id, w.percent,
+                     cast(round(w.seconds * 1000) as bigint) as seen_ms
                  from watches w left join contacts c on c.id = w.contact_id
                  where (case when w.begun_at > 0 then w.begun_at else w.updated_at end) >= $1
                      and (case when w.begun_at > 0 then w.begun_at else w.updated_at end) < $2
@@ -111,6 +114,7 @@ pub async fn watches(q: &mut impl Queries, span: Span) -> Result<Vec<Watch>> {
                 recording: row.get("recording")?,
                 contact: row.get("contact_id")?,
                 percent: row.get("percent")?,
+                seen_ms: row.get("seen_ms")?,
             })
         })
         .collect()
@@ -205,8 +209,9 @@ mod tests {
             one(leo, "registered"),
             one(zoe, "cancelled"),
         ];
-        let watch = |percent| Watch { recording: "short".to_owned(), contact: None, percent };
-        let strange = Watch { recording: "gone".to_owned(), contact: None, percent: 100 };
+        let watch =
+            |percent| Watch { recording: "short".to_owned(), contact: None, percent, seen_ms: percent };
+        let strange = Watch { recording: "gone".to_owned(), contact: None, percent: 100, seen_ms: 1 };
         let watches = [watch(0), watch(20), watch(21), watch(60), watch(100), strange];
         // Eva booked before she registered.
         let booked = Booked::from([(nikki, vec![Timestamp(2_000)]), (eva, vec![Timestamp(500)])]);

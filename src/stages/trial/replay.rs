@@ -253,7 +253,7 @@ impl Case {
     /// The facts as they were known in the course of time: a field counts from the moment it was written, and until it is
     /// stale. The country of a visit counts from the first one of `times` after it.
     pub(super) fn epochs(&self, definition: &Definition, times: &[Timestamp]) -> Vec<Epoch> {
-        let stale = &definition.scoring.stale_after_ms;
+        let stale = &definition.scoring.facts.stale_after_ms;
         let first = times.first().copied().unwrap_or_default();
         let mut begins: BTreeSet<Timestamp> = [first].into();
         for field in &self.fields {
@@ -288,13 +288,13 @@ impl Case {
 
     /// The facts as of a moment.
     pub fn facts(&self, definition: &Definition, now: Timestamp) -> Facts {
-        let stale = &definition.scoring.stale_after_ms;
+        let stale = &definition.scoring.facts.stale_after_ms;
         let is_fresh =
             |name: &str, at: Timestamp| stale.get(name).is_none_or(|after| now.since_ms(at) < *after);
         let known = self.fields.iter().filter(|field| field.at <= now && is_fresh(&field.name, field.at));
         let fields: BTreeMap<String, String> =
             known.map(|field| (field.name.clone(), field.value.clone())).collect();
-        let mut facts = Facts::of(&self.email, &self.language, &fields);
+        let mut facts = Facts::read(&self.email, &self.language, &fields, &definition.scoring.facts.titles);
         if let Some(place) = &self.company {
             let is_customer = place.bought_at.is_some_and(|bought_at| bought_at <= now);
             facts = facts.works_for(Company { is_customer, ..place.company.clone() });

@@ -44,13 +44,17 @@ test('pages/form-done', async ({ studio, language }) => {
   await studio.shoot(page, 'pages/form-done')
 })
 
-for (const kind of ['download', 'preferences', 'unsubscribe', 'subscribe', 'place', 'watch']) {
+for (const kind of ['download', 'letter', 'preferences', 'unsubscribe', 'subscribe', 'place', 'watch']) {
   test(`pages/${kind}`, async ({ studio, language }) => {
     const link = studio.world().known[`link ${kind}`]
     expect(link, `a mail with a link to ${kind}`).toBeTruthy()
     await studio.shoot(await studio.open(in_(language, link!)), `pages/${kind}`)
   })
 }
+
+test('pages/privacy', async ({ studio, language }) => {
+  await studio.shoot(await studio.open(`/privacy?site=faro&lang=${language}`), 'pages/privacy')
+})
 
 test('pages/preferences-refused', async ({ studio, language }) => {
   const page = await studio.open(in_(language, studio.world().known['link preferences']!))

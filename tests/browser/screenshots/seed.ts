@@ -72,7 +72,7 @@ export async function fill(embudo: Embudo, browser: Browser, language: Language,
   await chats(embudo, browser, language, known, tell)
   await visits(embudo, language)
   for (const [role, id] of Object.entries(ids)) known[`contact ${role}`] = id
-  await links(embudo, known)
+  await links(embudo, language, known)
   tell('a morning has passed')
   return known
 }
@@ -253,16 +253,23 @@ async function chats(embudo: Embudo, browser: Browser, language: Language, known
 // ---- links ----------------------------------------------------------------------------------------
 
 /** The kinds of pages that only a mail leads to, by the start of their paths. */
-const LINKS = { download: '/d/', preferences: '/preferences/', unsubscribe: '/u/', subscribe: '/s/', place: '/w/reading-culture-live/place/', watch: '/watch/' }
+const LINKS = { download: '/d/', letter: '/preferences/', preferences: '/preferences/', unsubscribe: '/u/', subscribe: '/s/', place: '/w/reading-culture-live/place/', watch: '/watch/' }
 
-async function links(embudo: Embudo, known: Record<string, string>): Promise<void> {
+async function links(embudo: Embudo, language: Language, known: Record<string, string>): Promise<void> {
+  // Only whoever asks is mailed the page of preferences.
+  await fetch(`${embudo.url}/preferences?site=faro&lang=${language}`, { method: 'POST', body: new URLSearchParams({ email: PEOPLE.sql.email }), headers: { 'user-agent': BROWSER, origin: embudo.url } })
   const missing = () => Object.keys(LINKS).filter((name) => !known[`link ${name}`])
   const until = Date.now() + 15_000
   while (missing().length && Date.now() < until) {
     for (const mail of embudo.mail.all()) {
       for (const link of `${mail.text} ${mail.html} ${Object.values(mail.headers).join(' ')}`.match(/https?:\/\/[^\s<>"]+/g) ?? []) {
         const { pathname } = new URL(link)
-        for (const [name, start] of Object.entries(LINKS)) if (pathname.startsWith(start)) known[`link ${name}`] ??= link.replaceAll('&amp;', '&')
+        // The link of a letter, which has a way out beside it, opens another page than the one that was asked for.
+        const isLetter = mail.text.includes('/u/')
+        for (const [name, start] of Object.entries(LINKS)) {
+          if (!pathname.startsWith(start) || (name === 'letter' && !isLetter) || (name === 'preferences' && isLetter)) continue
+          known[`link ${name}`] ??= link.replaceAll('&amp;', '&')
+        }
       }
     }
     if (missing().length) await new Promise((done) => setTimeout(done, 300))

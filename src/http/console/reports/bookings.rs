@@ -3,9 +3,10 @@
 use super::View;
 use super::sheet::{Bars, Card, Cell, Group, More, Picture, Row, Sheet, Table};
 use crate::http::error::Problem;
-use crate::reports::journeys::Span;
+use crate::http::reports::counted::is_offer;
 use crate::reports::journeys::bookings::{self, Numbers, Report};
 use crate::reports::journeys::people::origins;
+use crate::reports::journeys::{Span, chats};
 
 /// The times ahead in their own order.
 const AHEAD: [&str; 4] = ["under_1_day", "1_to_3_days", "3_to_7_days", "over_7_days"];
@@ -19,15 +20,16 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
     };
     let names = view.reader.names();
     let cells = |name: String, numbers: &Numbers| {
-        let counts = [numbers.booked, numbers.held, numbers.no_show, numbers.cancelled, numbers.untold];
+        let counts = [numbers.booked, numbers.held, numbers.no_show, numbers.cancelled, numbers.moved];
         let mut cells = vec![Cell::text(name)];
         cells.extend(counts.map(Cell::count));
+        cells.push(Cell::count(numbers.untold));
         cells.push(Cell::Share(numbers.no_show_rate));
         cells
     };
     let table = |word, head, rows: Vec<(String, &Numbers)>| Table {
         word,
-        heads: vec![head, "booked", "held", "no_show", "cancelled", "untold", "no_show_rate"],
+        heads: vec![head, "booked", "held", "no_show", "cancelled", "moved", "untold", "no_show_rate"],
         rows: rows.into_iter().map(|(name, numbers)| Row::of(cells(name, numbers))).collect(),
     };
     let ahead =
@@ -54,8 +56,19 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         before: then.as_ref().map(|then| pick(&then.total)),
         more,
     };
+    let offered = &now.in_chat;
+    let stages = [
+        ("offered", offered.offered, None),
+        ("shown", offered.shown, offered.shown_rate),
+        ("booked", offered.booked, offered.booked_rate),
+    ];
+    let stages = stages.map(|(word, n, of_before)| {
+        let name = view.text(&format!("reports.offered.{word}"));
+        Row::of(vec![Cell::text(name), Cell::count(n), Cell::Share(of_before)])
+    });
+    let stages = if offered.offered == 0 { Vec::new() } else { stages.into() };
     Ok(Sheet {
-        is_empty: now.total.booked == 0,
+        is_empty: now.total.booked == 0 && offered.offered == 0,
         cards: vec![
             card("calls", |numbers| Cell::count(numbers.booked), More::Better),
             card("held", |numbers| Cell::count(numbers.held), More::Better),
@@ -70,6 +83,11 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
             table("by_rep", "person", of_reps),
             table("by_channel", "brought_by", channels.collect()),
             table("by_way", "way", ways.collect()),
+            Table {
+                word: "offered",
+                heads: vec!["offered_step", "conversations", "of_before"],
+                rows: stages,
+            },
         ],
     })
 }
@@ -78,5 +96,8 @@ async fn told(view: &View<'_>, span: Span) -> Result<Report, Problem> {
     let q = &mut view.reader.app.stores.db.read();
     let mut calls = bookings::calls(q, span).await?;
     calls.retain(|call| view.only.has_perhaps(call.contact));
-    Ok(bookings::bookings(&calls, &origins(q).await?))
+    let mut talks = chats::talks(q, span).await?;
+    talks.retain(|talk| view.only.has_perhaps(talk.contact));
+    let in_chat = chats::offered(&talks, is_offer(&view.reader.app));
+    Ok(Report { in_chat, ..bookings::bookings(&calls, &origins(q).await?) })
 }

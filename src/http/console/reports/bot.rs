@@ -7,6 +7,7 @@ use super::sheet::{Card, Cell, More, Picture, Row, Sheet, Step, Table};
 use crate::chat::flow::Flow;
 use crate::chat::graph::{self, Graph};
 use crate::http::error::Problem;
+use crate::http::reports::counted::works;
 use crate::render::in_words;
 use crate::reports::journeys::Span;
 use crate::reports::journeys::chats::{self, Numbers, Report};
@@ -41,6 +42,7 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
                 Cell::count(numbers.handed_over),
                 Cell::count(numbers.booked),
                 Cell::Share(numbers.booked_rate),
+                Cell::Share(numbers.off_hours_rate),
             ],
             href: Some(view.asked.choosing("flow", id).address(&view.path, &[])),
         }
@@ -62,6 +64,7 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
                 "handed_to_people",
                 "booked",
                 "booked_rate",
+                "off_hours_rate",
             ],
             rows: rows.collect(),
         },
@@ -100,7 +103,7 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
 async fn told(view: &View<'_>, span: Span) -> Result<Report, Problem> {
     let mut talks = chats::talks(&mut view.reader.app.stores.db.read(), span).await?;
     talks.retain(|talk| view.only.has_perhaps(talk.contact));
-    Ok(chats::chats(&talks))
+    Ok(chats::chats(&talks, works(&view.reader.app)))
 }
 
 /// What a step is called: what it says, else its id as it is read.

@@ -38,6 +38,8 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
             Cell::count(numbers.people),
             Cell::count(numbers.viewers),
             Cell::count(numbers.watched),
+            Cell::Time(numbers.is_recording.then_some(numbers.seen_ms)),
+            Cell::Share(numbers.completion),
             Cell::count(numbers.went_on),
             Cell::Share(numbers.went_on_rate),
         ])
@@ -48,7 +50,18 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         before: then.as_ref().map(|then| pick(&then.total)),
         more: More::Better,
     };
-    let heads = vec!["content", "uses", "unsure", "people", "viewers", "watched", "went_on", "rate"];
+    let heads = vec![
+        "content",
+        "uses",
+        "unsure",
+        "people",
+        "viewers",
+        "watched",
+        "seen",
+        "completion",
+        "went_on",
+        "rate",
+    ];
     let mut tables = vec![Table { word: "content", heads, rows: rows.collect() }];
     tables.extend(pages(view).await?);
     Ok(Sheet {

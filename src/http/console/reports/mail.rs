@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::View;
 use super::sheet::{Bars, Card, Cell, Group, More, Picture, Row, Sheet, Table};
 use crate::http::error::Problem;
+use crate::http::reports::counted::confirmed;
 use crate::reports::journeys::Span;
-use crate::reports::journeys::letters::{self, Numbers, Report};
+use crate::reports::journeys::letters::{self, Confirmations, Numbers, Report};
 use crate::reports::journeys::people::NONE;
 
 pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
@@ -58,8 +59,24 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         let name = |id: &str| names.sequence(id);
         tables.push(Table { word: "sequences", heads: heads("sequence"), rows: rows(&by_sequence, &name) });
     }
+    let asked_for = |name: String, numbers: &Confirmations| {
+        Row::of(vec![
+            Cell::text(name),
+            Cell::count(numbers.asked),
+            Cell::count(numbers.confirmed),
+            Cell::Share(numbers.confirmed_rate),
+            Cell::Time(numbers.after.map(|after| after.p50)),
+        ])
+    };
+    if now.confirmations.asked > 0 {
+        let topics = now.confirmations_by_topic.iter();
+        let rows = topics.map(|(topic, numbers)| asked_for(names.topic(topic), numbers));
+        let total = asked_for(view.text("reports.total"), &now.confirmations);
+        let heads = vec!["topic", "asked_for", "confirmed", "confirmed_rate", "median"];
+        tables.push(Table { word: "confirmations", heads, rows: rows.chain([total]).collect() });
+    }
     Ok(Sheet {
-        is_empty: now.total.sent == 0 && now.total.unsubscribed == 0,
+        is_empty: now.total.sent == 0 && now.total.unsubscribed == 0 && now.confirmations.asked == 0,
         cards: vec![
             card("sent", |numbers| Cell::Count(numbers.sent), More::Other),
             card("click_rate", |numbers| Cell::Share(numbers.click_rate), More::Better),
@@ -78,5 +95,5 @@ async fn told(view: &View<'_>, span: Span) -> Result<Report, Problem> {
     let (sent, left) = (letters::sent(q, span, &view.only).await?, letters::left(q, span, &view.only).await?);
     let sequences: HashMap<&str, &str> = app.desk.sequences.letters().collect();
     let of = |letter: &str| sequences.get(letter).map(|sequence| (*sequence).to_owned());
-    Ok(letters::letters(&sent, &left, of))
+    confirmed(app, q, span, &view.only, letters::letters(&sent, &left, of)).await
 }

@@ -53,6 +53,12 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         more,
     };
     let median = |numbers: &Numbers| Cell::Time(numbers.after.map(|after| after.p50));
+    let fallback = now.by_kind.get("chat").filter(|numbers| numbers.asked > 0).map(|numbers| {
+        let name = kind("chat");
+        let counts = [numbers.asked, numbers.missed, numbers.fell_back].map(Cell::count);
+        let cells = std::iter::once(Cell::text(name)).chain(counts);
+        Row::of(cells.chain([Cell::Share(numbers.fell_back_rate)]).collect())
+    });
     Ok(Sheet {
         is_empty: now.by_kind.values().all(|numbers| numbers.asked == 0),
         cards: vec![
@@ -65,6 +71,11 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         picture: Picture::Bars(Bars { series: vec!["median", "p90"], groups: groups.collect() }),
         tables: vec![
             Table { word: "waits", heads: heads.clone(), rows: kinds.collect() },
+            Table {
+                word: "fallback",
+                heads: vec!["waited_for", "asked", "missed", "fell_back", "fell_back_rate"],
+                rows: fallback.into_iter().collect(),
+            },
             Table {
                 word: "people",
                 heads: vec!["person", "asked", "answered", "median", "p90", "in_time"],

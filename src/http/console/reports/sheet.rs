@@ -7,6 +7,9 @@ use crate::base::language::Language;
 use crate::render::{duration, number};
 use crate::reports::traffic::csv;
 
+/// Tables that a sentence stands over, which says what they count.
+const EXPLAINED: [&str; 5] = ["confirmations", "content", "fallback", "flows", "offered"];
+
 /// Rows of a table that are shown; the file has all of them.
 pub const ROWS_MOST: usize = 50;
 
@@ -249,6 +252,7 @@ impl Sheet {
             let heads = heads.map(|(at, head)| json!({ "word": head, "is_text": at == 0 || is_text(at) }));
             json!({
                 "word": table.word,
+                "is_explained": EXPLAINED.contains(&table.word),
                 "heads": heads.collect::<Vec<_>>(),
                 "rows": rows.collect::<Vec<_>>(),
                 "is_cut": table.rows.len() > ROWS_MOST,

@@ -63,6 +63,7 @@ pub const JOURNEY: &[Migration] = &[
         postgres: include_str!("../migrations/0038_contacts.postgres.sql"),
     },
     shared(39, "texts of flows", include_str!("../migrations/0039_flow_texts.sql")),
+    shared(43, "who is spoken to, who is on the site", include_str!("../migrations/0043_approaches.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

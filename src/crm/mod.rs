@@ -270,6 +270,7 @@ pub async fn plan(
         | Event::TranscriptAsked { .. }
         | Event::ConversationClosed { .. }
         | Event::EndpointDisabled { .. }
+        | Event::ContactOnSite { .. }
         | Event::CalendarStale { .. } => return Ok(Vec::new()),
     };
     let mut planned = Vec::new();

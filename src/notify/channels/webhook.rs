@@ -102,6 +102,7 @@ pub const KINDS: &[&str] = &[
     "booking_confirmed",
     "booking_outcome_set",
     "booking_rescheduled",
+    "contact_on_site",
     "contacts_merged",
     "contacts_unmerged",
     "conversation_closed",

@@ -12,6 +12,7 @@ mod gates;
 mod identify;
 mod letters;
 mod lifecycle;
+mod multipart;
 mod offers;
 mod openapi;
 mod ops;

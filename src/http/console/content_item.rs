@@ -263,7 +263,7 @@ fn embeds(reader: &Reader, form: &Form, site: &str, name: &str) -> Json {
         format!("  <label><input type=\"checkbox\" name=\"agreed\" value=\"{id}\"{required}> {text}</label>")
     }));
     lines.push(format!("  <button>{}</button>\n</form>", escaped(form.button.get(language))));
-    json!({ "name": name, "page": page, "tag": tag, "inset": place, "own": lines.join("\n") })
+    json!({ "name": name, "page": page, "tag": tag, "place": place, "own": lines.join("\n") })
 }
 
 /// A field as a page would write it; none for what the server fills in.

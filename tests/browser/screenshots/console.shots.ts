@@ -70,7 +70,7 @@ const PAGES: [name: string, path: string, who?: 'admin' | 'mike' | 'yuri'][] = [
   ['traffic-funnels', '/traffic/funnels'],
   ['traffic-settings', '/traffic/settings'],
   ['calendar-week', '/bookings/calendar'],
-  ['calendar-day', '/bookings/calendar?view=day'],
+  ['calendar-own-day', '/bookings/calendar?view=day'],
   ['booking-new', '/bookings/new'],
   ['crm', '/crm'],
   ['settings', '/settings'],

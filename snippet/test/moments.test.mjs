@@ -6,8 +6,8 @@ import { serve } from './support/server.mjs';
 const held = withBrowser();
 const long = '<h1>Faro</h1><div id="shelf" style="height:5000px"></div>';
 
-async function stage(t, flow, { body = long, how = {}, scheme = 'data-consent="full"' } = {}) {
-  const server = await serve({ flow });
+async function stage(t, flow, { body = long, how = {}, again_ms, scheme = 'data-consent="full"' } = {}) {
+  const server = await serve({ flow, again_ms });
   for (const path of ['/', '/two']) server.page(path, html({ attributes: scheme, body }));
   const context = await held.browser.newContext({ viewport: { width: 1000, height: 700 }, reducedMotion: 'reduce', ...how });
   const page = await context.newPage();
@@ -127,6 +127,42 @@ describe('the moment at which a flow offers itself', () => {
     await page.evaluate(() => window.embudo('event', 'read'));
     await rest();
     assert.deepEqual(opened(), [null]);
+  });
+
+  test('somebody of the company speaks first: the page that is looked at asks from time to time', async (t) => {
+    const { server, page, opened, rest } = await stage(t, { flow: 'read', open: true, event: 'never' }, { again_ms: 5000 });
+    const asked = () => server.requests.filter(({ path }) => path === '/v1/chat/called').map(({ text }) => JSON.parse(text));
+    await rest();
+    assert.equal(asked().length, 0);
+    await page.clock.fastForward(5000);
+    await until('the question', () => asked().length);
+    assert.equal(asked()[0].visitor, server.triggers[0].visitor);
+    assert.deepEqual(opened(), []);
+    server.called = { flow: 'live_chat', open: true, delay_ms: 0 };
+    await page.clock.fastForward(5000);
+    await until('the conversation', () => opened().length);
+    const count = asked().length;
+    await page.clock.fastForward(60_000);
+    await rest();
+    assert.deepEqual(opened(), ['live_chat']);
+    assert.equal(asked().length, count, 'and nothing is asked any more');
+  });
+
+  test('a dialog of the page comes first', async (t) => {
+    const { page, opened, rest } = await stage(t, { flow: 'read', open: true, event: 'now' });
+    await page.evaluate(() => {
+      const dialog = document.body.appendChild(document.createElement('dialog'));
+      dialog.append('One moment');
+      dialog.showModal();
+      window.embudo('event', 'now');
+    });
+    await rest();
+    await page.clock.fastForward(10_000);
+    await rest();
+    assert.deepEqual(opened(), []);
+    await page.evaluate(() => document.querySelector('dialog').close());
+    await page.clock.fastForward(2000);
+    await until('the flow', () => opened().length);
   });
 
   test('the page can ask for a flow by its name', async (t) => {

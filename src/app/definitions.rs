@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::references::{self, Docs};
-use crate::base::diagnostic::{Mark, Report};
+use crate::base::diagnostic::{Diagnostic, Mark, Report};
 use crate::base::yaml;
 use crate::bookings::team::Team;
 use crate::chat::Flows;
@@ -200,6 +200,26 @@ impl Sources {
         };
         Some((path.as_str(), whole))
     }
+}
+
+/// What is to be said of the files of these kinds and of the sequences of letters, as they are now; paths as people name
+/// them: the folder and the file.
+pub fn look_over(config: &Config, kinds: &[Kind]) -> Vec<Diagnostic> {
+    let report = Report::new();
+    let mut sources = Sources::of(config, &report);
+    // Nothing here names a flow, and there may be hundreds of them.
+    sources.flows.clear();
+    let of_kinds = sources.files.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, (path, _))| path);
+    let wanted: BTreeSet<String> =
+        of_kinds.chain(sources.nurture.iter().map(|(path, _)| path)).cloned().collect();
+    Definitions::read(&sources, &report);
+    let mut found = report.diagnostics();
+    found.retain(|one| wanted.contains(&one.path));
+    for one in &mut found {
+        let parts: Vec<&str> = one.path.rsplit('/').take(2).collect();
+        one.path = parts.into_iter().rev().collect::<Vec<_>>().join("/");
+    }
+    found
 }
 
 /// What was read; none of a kind that has an error in its own file.

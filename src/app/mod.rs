@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use definitions::{Definitions, Kind, LOCK, Sources};
+pub use definitions::{Definitions, Kind, LOCK, Sources, look_over};
 pub use flows::Reloaded;
 pub use kept::Fallback;
 pub use lifecycle::Running;

@@ -295,9 +295,31 @@ pub fn open(flow: &Flow, world: &World) -> Turn {
     open_at(flow, flow.first().map(|step| step.id.as_str()).unwrap_or_default(), world)
 }
 
+/// Begins a conversation in which a person of the company has the word. If she gives it back, the flow begins at its
+/// first step.
+pub fn open_with(flow: &Flow, agent: &Face, world: &World) -> Turn {
+    let mut state = blank(flow);
+    if let Some(step) = flow.first() {
+        state.step.clone_from(&step.id);
+        state.contract = step.verb.contract();
+    }
+    state.phase = Phase::Human;
+    state.agent = Some(agent.name.clone());
+    let mut run = Run::new(flow, world, state);
+    run.mode(Mode::Human, Some(agent.clone()), None);
+    run.turn()
+}
+
 /// Begins a conversation at a step of choice, for trying out and for tests.
 pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
-    let state = State {
+    let mut run = Run::new(flow, world, blank(flow));
+    run.go(After::Jump(step.to_owned()));
+    run.turn()
+}
+
+/// What is kept of a conversation before its first step.
+fn blank(flow: &Flow) -> State {
+    State {
         flow: flow.id.clone(),
         version: flow.version.clone(),
         step: String::new(),
@@ -322,10 +344,7 @@ pub fn open_at(flow: &Flow, step: &str, world: &World) -> Turn {
         alone: 0,
         outcome: None,
         path: Vec::new(),
-    };
-    let mut run = Run::new(flow, world, state);
-    run.go(After::Jump(step.to_owned()));
-    run.turn()
+    }
 }
 
 /// Goes on with a conversation.

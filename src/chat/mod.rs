@@ -367,8 +367,14 @@ async fn opening(
     let visitor = visit.visitor.unwrap_or_else(VisitorId::new);
     let mut tx = room.stores.db.begin().await?;
     tx.lock(&format!("chat:{visitor}")).await?;
-    if let Some(open) = store::open_of(&mut tx, visitor, &visit.site).await? {
-        return opened(room, &mut tx, open, false, now).await;
+    if let Some(mut open) = store::open_of(&mut tx, visitor, &visit.site).await? {
+        let is_news = live::approach::reach(&mut tx, &mut open, visit, now).await?;
+        let opened = opened(room, &mut tx, open, false, now).await?;
+        if is_news {
+            tx.commit().await?;
+            live::approach::reached(room, &opened.conversation).await;
+        }
+        return Ok(opened);
     }
     contacts::see_visitor(&mut tx, visitor, &visit.site, visit.consent, now).await?;
     let flows = room.flows.now();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::engine::Crowd;
 use super::flow::{Flow, Moment, Trigger, When};
 use super::flows::Flows;
+use super::live::approach;
 use super::store;
 use super::world::{self, Sight};
 use super::{Error, Room, Visit};
@@ -46,8 +47,10 @@ pub async fn offer(room: &Room, visit: &Visit, now: Timestamp) -> Result<Vec<Off
     let online = room.crowd(now).await;
     let coming = Coming { visit, visitor, online: &online };
     let mut q = room.stores.db.read();
-    if store::open_of(&mut q, visitor, &visit.site).await?.is_some() {
-        return Ok(Vec::new());
+    if let Some(open) = store::open_of(&mut q, visitor, &visit.site).await? {
+        // Somebody of the company has spoken to her: that is shown, and nothing else.
+        let waits = approach::is_waiting(&mut q, open.id).await?;
+        return Ok(open.flow.filter(|_| waits).map(approach::offered).into_iter().collect());
     }
     let of_pages = |when: &When| matches!(when, When::PageView | When::Event(_));
     let mut offered: Vec<Offered> = Vec::new();

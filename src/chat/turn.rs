@@ -59,6 +59,8 @@ pub(super) struct Wanted<'a> {
 /// What the flow is told next.
 pub(super) enum Step {
     Open,
+    /// Somebody of the company begins.
+    With(Face),
     Input(Input),
 }
 
@@ -67,7 +69,7 @@ impl Turning<'_> {
     pub async fn run(&mut self, step: Step, mut cause: Cause) -> Result<(), Error> {
         let was = self.conversation.mode;
         let path = match step {
-            Step::Open => None,
+            Step::Open | Step::With(_) => None,
             Step::Input(_) => super::page_now(self.tx, self.conversation).await?,
         };
         let mut steps = VecDeque::from([step]);
@@ -84,6 +86,7 @@ impl Turning<'_> {
             let world = world::see(self.tx, self.room, &sight, self.now).await?;
             let Turn { state, mode, events, effects, wake_at, .. } = match (&step, &self.conversation.state) {
                 (Step::Open, _) | (Step::Input(_), None) => engine::open(&self.flow, &world),
+                (Step::With(agent), _) => engine::open_with(&self.flow, agent, &world),
                 (Step::Input(input), Some(state)) => engine::turn(&self.flow, state, input, &world)?,
             };
             self.conversation.state = Some(state);

@@ -92,6 +92,7 @@ pub struct Definitions {
     pub flows: PathBuf,
     pub watch_ms: u64,
     pub assets: PathBuf,
+    pub uploads_mb: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -33,6 +33,7 @@ use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
 pub use ledger::{Said, Seen, has_objected, last_word};
+pub use store::arrivals::{may_tell_of, note_arrival};
 pub use store::identity::{Alias, HostId, addresses, host_ids};
 pub use store::{
     PERSONAL, Texts, activities, company_colleagues, consents, fields, find, find_by_email, known_visitors,

@@ -1,6 +1,7 @@
 //! The tables of people, devices, facts and consents.
 
 pub(super) mod acts;
+pub(super) mod arrivals;
 pub(super) mod identity;
 pub(super) mod imports;
 pub(super) mod merges;
@@ -30,6 +31,14 @@ use crate::{params, sql};
 
 /// What these tables hold about people.
 pub const PERSONAL: &[Personal] = &[
+    Personal {
+        table: "arrivals",
+        export: None,
+        erase: Some(sql!(
+            "delete from arrivals where contact_id in (select own_id from contact_ids where contact_id = $1)"
+        )),
+        because: "when she was on a site is exported with her visits",
+    },
     Personal {
         table: "contact_marks",
         export: None,

@@ -274,6 +274,7 @@ pub async fn plan(
         | Event::ConversationClosed { .. }
         | Event::BookingMailFailed { .. }
         | Event::EndpointDisabled { .. }
+        | Event::ContactOnSite { .. }
         | Event::CalendarStale { .. } => return Ok(Vec::new()),
     };
     let mut planned = Vec::new();

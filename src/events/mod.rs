@@ -29,6 +29,8 @@ pub enum Event {
     ContactsUnmerged { contact: ContactId, merged: ContactId },
     /// Somebody filled in a form.
     FormSubmitted { contact: ContactId, submission: SubmissionId, form: String },
+    /// A contact whose address is proved has come to the site, to a page of this path.
+    ContactOnSite { contact: ContactId, page: String },
     /// A contact entered a stage.
     StageChanged { contact: ContactId, from: String, to: String, rule: String },
     /// Nobody responded in time to whoever entered a stage; `owner` is the role that looks after the people in it.
@@ -158,6 +160,7 @@ impl Event {
             Self::ContactsMerged { .. } => "contacts_merged",
             Self::ContactsUnmerged { .. } => "contacts_unmerged",
             Self::FormSubmitted { .. } => "form_submitted",
+            Self::ContactOnSite { .. } => "contact_on_site",
             Self::StageChanged { .. } => "stage_changed",
             Self::SlaBreached { .. } => "sla_breached",
             Self::CustomerStateChanged { .. } => "customer_state_changed",
@@ -209,6 +212,7 @@ impl Event {
             | Self::ContactsMerged { contact, .. }
             | Self::ContactsUnmerged { contact, .. }
             | Self::FormSubmitted { contact, .. }
+            | Self::ContactOnSite { contact, .. }
             | Self::StageChanged { contact, .. }
             | Self::SlaBreached { contact, .. }
             | Self::CustomerStateChanged { contact, .. }

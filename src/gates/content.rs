@@ -69,6 +69,15 @@ impl Deliver {
         }
     }
 
+    /// The word for it in YAML.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Email => "email",
+            Self::Both => "both",
+        }
+    }
+
     /// Whether the answer to the form holds the link.
     pub fn is_inline(self) -> bool {
         match self {

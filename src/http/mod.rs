@@ -13,6 +13,7 @@ mod identify;
 mod letters;
 mod lifecycle;
 mod notice;
+mod multipart;
 mod offers;
 mod openapi;
 mod ops;

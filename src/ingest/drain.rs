@@ -64,6 +64,8 @@ async fn drain_and_follow(following: &Following<'_>) -> Result<usize> {
             let kept = plan.count(&mut tx, &stores.hits, &new, &mut recent).await?;
             tx.commit().await?;
             kept.keep(&mut recent);
+            follower.stir();
+            follower.pulse(stores).await;
             tell(stores, words, plan.position(), &new).await;
         }
         None => tx.commit().await?,

@@ -1,6 +1,7 @@
 //! Keeps everything that reads the rows in step with them.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard, watch};
 
@@ -45,13 +46,52 @@ pub struct Following<'a> {
     pub follower: &'a Follower,
 }
 
+/// The bus topic on which it is told that visits have gone on.
+pub const PULSE: &str = "live";
+/// It is told so often at most.
+const PULSE_MS: u64 = 250;
+
 /// The visits that whoever counts in this process remembers. One at a time counts.
-#[derive(Default)]
-pub struct Follower(Mutex<Recent>);
+pub struct Follower {
+    recent: Mutex<Recent>,
+    /// Whether visits have gone on since it was told.
+    has_news: AtomicBool,
+    /// When it was told last, in milliseconds since the start.
+    told_ms: AtomicU64,
+    began: Instant,
+}
+
+impl Default for Follower {
+    fn default() -> Self {
+        Self {
+            recent: Mutex::default(),
+            has_news: AtomicBool::new(false),
+            told_ms: AtomicU64::new(0),
+            began: Instant::now(),
+        }
+    }
+}
 
 impl Follower {
     pub(super) async fn lock(&self) -> MutexGuard<'_, Recent> {
-        self.0.lock().await
+        self.recent.lock().await
+    }
+
+    /// Visits have gone on.
+    pub(super) fn stir(&self) {
+        self.has_news.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells it, if there is something to tell and it was not told just now: however many hits come, consoles are woken a
+    /// few times a second.
+    pub(super) async fn pulse(&self, stores: &Stores) {
+        let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let told_ms = self.told_ms.load(Ordering::Relaxed);
+        let is_due = told_ms == 0 || now_ms.saturating_sub(told_ms) >= PULSE_MS;
+        if is_due && self.has_news.swap(false, Ordering::Relaxed) {
+            self.told_ms.store(now_ms.max(1), Ordering::Relaxed);
+            stores.bus.publish(PULSE, "").await;
+        }
     }
 }
 
@@ -60,6 +100,10 @@ pub async fn follow(following: Following<'_>, mut stop: watch::Receiver<bool>) {
     let Following { stores, words, sites, follower } = following;
     while !*stop.borrow() {
         let outcome = read(stores, words, sites, &mut *follower.lock().await).await;
+        if outcome.as_ref().is_ok_and(|rows| *rows > 0) {
+            follower.stir();
+        }
+        follower.pulse(stores).await;
         let pause = match outcome {
             Ok(0) => LOOK_EVERY,
             Ok(rows) if i64::try_from(rows).is_ok_and(|rows| rows < traffic::BATCH) => gather_after(rows),

@@ -11,7 +11,7 @@ mod streams;
 mod traffic;
 
 pub use drain::{carry, drain, reopen_visits};
-pub use follow::{Follower, Following, follow, read_on};
+pub use follow::{Follower, Following, PULSE, follow, read_on};
 pub use log::{HitLog, Local, log_of, ongoing_of};
 pub use pipeline::{Collector, Sender, Taken};
 pub use retention::{Outdated, progress, retain};

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::store;
 use crate::base::ids::{ContactId, VisitorId};
 use crate::base::time::Timestamp;
-use crate::contacts::{self, Consent, ConsentEntry, marks};
+use crate::contacts::{self, Consent, ConsentEntry, Trust, marks};
+use crate::events::{self, Event};
 use crate::hits::{self, Line, Words};
 use crate::scoring::kinds::may_page_tell;
+use crate::sessions::IDLE_MS;
 use crate::storage::db::Tx;
 use crate::storage::{Result, Stores};
 
@@ -53,6 +55,17 @@ pub(super) async fn project(stores: &Stores, words: &Words, position: i64, batch
     }
     for (visitor, (consent, at)) in seen {
         contacts::saw_visitor(&mut tx, visitor, consent, at).await?;
+    }
+    let page = words.numbers(&stores.hits, [hits::PAGE].into_iter()).await?;
+    let mut came: BTreeMap<ContactId, &Line> = BTreeMap::new();
+    for line in named.iter().filter(|line| line.bot.is_none() && page.values().any(|page| *page == line.name))
+    {
+        if let Some(contact) = known.get(&line.visitor).copied().flatten() {
+            came.insert(contact, line);
+        }
+    }
+    for (contact, line) in came {
+        arrive(&mut tx, stores, words, contact, line).await?;
     }
     let present: Vec<(ContactId, Timestamp)> = did.iter().map(|(contact, (_, at))| (*contact, *at)).collect();
     for (contact, (names, at)) in did {
@@ -102,6 +115,25 @@ async fn mark(
         what.push_str(if name.contains(char::is_whitespace) { marks::EVERYTHING } else { &name });
     }
     marks::mark(tx, contact, &what, at.plus_ms(marks::AFTER_HITS_MS)).await
+}
+
+/// Tells that a contact has come to the site, if it is certain enough that it is she: an address that was only typed may be
+/// anybody's.
+async fn arrive(tx: &mut Tx, stores: &Stores, words: &Words, contact: ContactId, line: &Line) -> Result<()> {
+    let trust = contacts::visitor(tx, line.visitor).await?.map(|visitor| visitor.trust);
+    if trust.is_none_or(|trust| trust < Trust::Clicked) {
+        return Ok(());
+    }
+    let contact = match contacts::survivor(tx, contact).await {
+        Ok(contact) => contact,
+        Err(contacts::Error::Unknown) => return Ok(()),
+        Err(contacts::Error::Storage(error)) => return Err(error),
+    };
+    if contacts::note_arrival(tx, contact, line.at, IDLE_MS).await? {
+        let page = words.text(&stores.hits, line.path).await?.to_string();
+        events::append(tx, &Event::ContactOnSite { contact, page }, line.at).await?;
+    }
+    Ok(())
 }
 
 fn consent_of(number: i64) -> Consent {

@@ -129,13 +129,6 @@ pub(super) fn alert(view: yaml::View<'_>, hooks: &[&str]) -> Option<Alert> {
     let by = map.required("by").map(yaml::View::one_or_more).unwrap_or_default();
     let digest = map.optional("digest").and_then(|view| view.one_of(&["hourly", "daily"]));
     map.finish();
-    let whom = |view: yaml::View<'_>| {
-        view.parsed("theirs, role:NAME or an address", |text| match text.strip_prefix("role:") {
-            Some(role) => Role::of_word(role).map(Whom::Role),
-            None if text == "theirs" => Some(Whom::Theirs),
-            None => Email::parse(text).ok().map(Whom::Person),
-        })
-    };
     let way = |view: yaml::View<'_>| {
         let word = view.str()?;
         Some(match word.as_str() {
@@ -159,6 +152,15 @@ pub(super) fn alert(view: yaml::View<'_>, hooks: &[&str]) -> Option<Alert> {
         to: to.into_iter().filter_map(whom).collect(),
         by: by.into_iter().filter_map(way).collect(),
         digest: digest.map(|word| if word == "daily" { Digest::Daily } else { Digest::Hourly }),
+    })
+}
+
+/// Reads who is meant.
+pub(super) fn whom(view: yaml::View<'_>) -> Option<Whom> {
+    view.parsed("theirs, role:NAME or an address", |text| match text.strip_prefix("role:") {
+        Some(role) => Role::of_word(role).map(Whom::Role),
+        None if text == "theirs" => Some(Whom::Theirs),
+        None => Email::parse(text).ok().map(Whom::Person),
     })
 }
 

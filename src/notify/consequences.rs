@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::alerts::{Alert, By, Whom};
-use super::channels::console::Notice;
+use super::channels::console::{Notice, ON_SITE};
 use super::channels::webhook::Told;
 use super::rules::ByMail;
 use super::{Desk, Error, Fact, Mail, Planned, Work, push, store, zone_of};
@@ -139,6 +139,7 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
         Event::HandoverLate { handover, .. } => plan.handover_late(tx, *handover).await?,
         Event::TaskGiven { task, .. } => plan.task(tx, *task).await?,
         Event::BantCompleted { contact } => plan.bant(tx, *contact).await?,
+        Event::ContactOnSite { contact, page } => plan.on_site(tx, *contact, page).await?,
         Event::CustomerStateChanged { contact, to, .. } => {
             let track = desk.lifecycle.post_sale.as_ref();
             let state = track.filter(|track| track.first().id != *to).and_then(|track| track.state(to));
@@ -305,6 +306,9 @@ impl Plan<'_> {
         });
         let lines: Vec<Notice> = lines.collect();
         for notice in lines.iter().filter(|notice| desk.rules.pushed.contains(&notice.kind.as_str())) {
+            if self.is_too_late(tx, notice, notice.account).await? {
+                continue;
+            }
             self.push(tx, notice.account, notice).await?;
         }
         for rule in &desk.rules.alerts {
@@ -320,6 +324,9 @@ impl Plan<'_> {
         let (desk, at) = (self.desk, self.recorded.at);
         for by in &rule.by {
             if let By::Hook(hook) = by {
+                if self.is_too_late(tx, notice, None).await? {
+                    continue;
+                }
                 // One line for the room, however many people it is for.
                 let work = Work::Hook { hook: hook.clone(), notice: notice.clone() };
                 self.add_once(&format!("hook:{hook}"), at, work);
@@ -329,6 +336,9 @@ impl Plan<'_> {
             if rule.by.contains(&By::Console) {
                 let own = Notice { account: Some(account), ..notice.clone() };
                 self.add_once(&format!("console:{account}"), at, Work::Console { notice: own });
+            }
+            if self.is_too_late(tx, notice, Some(account)).await? {
+                continue;
             }
             if rule.by.contains(&By::Push) {
                 let own = Notice { account: Some(account), ..notice.clone() };
@@ -805,6 +815,56 @@ impl Plan<'_> {
             self.add_console(owner, &notice);
         }
         Ok(())
+    }
+
+    /// Tells whoever looks after a contact, or after a named company, that she is on the site.
+    async fn on_site(&mut self, tx: &mut Tx, contact: ContactId, page: &str) -> Result<(), Error> {
+        let desk = self.desk;
+        let rule = &desk.rules.on_site;
+        let Some(contact) = contacts::find(tx, contact).await? else { return Ok(()) };
+        let company = match contact.company {
+            Some(company) => contacts::company(tx, company).await?,
+            None => None,
+        };
+        let mut meant: BTreeSet<AccountId> = contact.owner.filter(|_| rule.owners).into_iter().collect();
+        if company.as_ref().is_some_and(|company| rule.names(&company.domain)) {
+            for whom in &rule.to {
+                match whom {
+                    Whom::Theirs => meant.extend(contact.owner),
+                    Whom::Role(role) => meant.extend(store::accounts_of_role(tx, role.word()).await?),
+                    Whom::Person(email) => meant.extend(store::account_of(tx, email).await?),
+                }
+            }
+        }
+        if meant.is_empty() || !contacts::may_tell_of(tx, contact.id, rule.every_ms, self.recorded.at).await?
+        {
+            return Ok(());
+        }
+        let mut notice = bare_notice(ON_SITE, &contact, company.map(|company| company.name));
+        notice.link = format!("/console/live?contact={}", contact.id);
+        notice.note = Some(page.to_owned());
+        notice.state = Some(contact.stage);
+        for account in meant {
+            self.add_console(account, &notice);
+        }
+        Ok(())
+    }
+
+    /// Whether something is news only now and the reader is to be let be now: it is not told later, when it is none.
+    async fn is_too_late(
+        &self,
+        tx: &mut Tx,
+        notice: &Notice,
+        account: Option<AccountId>,
+    ) -> Result<bool, Error> {
+        if notice.kind != ON_SITE {
+            return Ok(false);
+        }
+        let zone = match account {
+            Some(account) => zone_of(self.desk, tx, account).await?,
+            None => None,
+        };
+        Ok(self.desk.rules.quiet.until(&notice.kind, zone.as_ref(), self.recorded.at).is_some())
     }
 
     fn add_console(&mut self, account: AccountId, notice: &Notice) {

@@ -1,9 +1,10 @@
 //! `config/notify.yaml`: who hears of what.
 
-use super::alerts::{self, Alert, Quiet};
-use super::channels::console::KINDS;
+use super::alerts::{self, Alert, Quiet, Whom};
+use super::channels::console::{KINDS, ON_SITE};
 use super::hooks::{self, Hook};
 use crate::base::diagnostic::Report;
+use crate::base::time::HOUR_MS;
 use crate::base::yaml;
 
 /// What a team's chat can be told of.
@@ -41,6 +42,7 @@ const PUSHED: &[&str] = &[
     "booking_passed_on",
     "booking_rescheduled",
     "calendar_stale",
+    ON_SITE,
     "handoff_passed_on",
     "handoff_requested",
     "handover_given",
@@ -57,6 +59,32 @@ pub struct Survey {
     pub form: String,
 }
 
+/// Whose coming to the site is told, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnSite {
+    /// To the owner of a contact.
+    pub owners: bool,
+    /// Domains of the companies that are told of whoever owns the contact.
+    pub accounts: Vec<String>,
+    /// Who else hears of those.
+    pub to: Vec<Whom>,
+    /// Of one contact once within this time.
+    pub every_ms: i64,
+}
+
+impl Default for OnSite {
+    fn default() -> Self {
+        Self { owners: false, accounts: Vec::new(), to: Vec::new(), every_ms: 4 * HOUR_MS }
+    }
+}
+
+impl OnSite {
+    /// Whether a company is one of the named ones.
+    pub fn names(&self, domain: &str) -> bool {
+        self.accounts.iter().any(|account| account.eq_ignore_ascii_case(domain))
+    }
+}
+
 /// The file.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
@@ -65,6 +93,8 @@ pub struct Rules {
     pub alerts: Vec<Alert>,
     /// When people are let be.
     pub quiet: Quiet,
+    /// Whose coming to the site is told.
+    pub on_site: OnSite,
     /// The form whose new leads are invited, and the webinar they are invited to.
     pub invitations: Vec<Invitation>,
     /// How long before a call people are reminded.
@@ -101,6 +131,7 @@ impl Rules {
             hooks.iter().filter(|hook| !hook.is_webhook()).map(|hook| hook.name.as_str()).collect();
         let alerts = rules.into_iter().filter_map(|view| alerts::alert(view, &names)).collect();
         let quiet = map.optional("quiet").and_then(alerts::quiet).unwrap_or_default();
+        let on_site = map.optional("on_site").and_then(on_site).unwrap_or_default();
         map.finish();
         // Whoever says nothing is told of everything that is hers.
         let by_mail = match by_mail {
@@ -121,6 +152,7 @@ impl Rules {
             hooks,
             alerts,
             quiet,
+            on_site,
             invitations: invitations.into_iter().filter_map(invitation).collect(),
             remind_ms: remind.into_iter().filter_map(yaml::View::duration_ms).collect(),
         };
@@ -140,6 +172,27 @@ fn by_mail_of(view: yaml::View<'_>) -> Option<ByMail> {
         "late" => ByMail::Late,
         _ => ByMail::Undelivered,
     })
+}
+
+fn on_site(view: yaml::View<'_>) -> Option<OnSite> {
+    let otherwise = OnSite::default();
+    let mut map = view.map()?;
+    let owners = map.optional("owners").and_then(yaml::View::bool).unwrap_or(otherwise.owners);
+    let accounts = map.optional("accounts").map(yaml::View::one_or_more).unwrap_or_default();
+    let to = map.optional("to").map(yaml::View::one_or_more).unwrap_or_default();
+    let every_ms = map.optional("every").and_then(yaml::View::duration_ms).unwrap_or(otherwise.every_ms);
+    map.finish();
+    let domain = |view: yaml::View<'_>| {
+        view.parsed("a domain such as faro.example", |text| {
+            let is_domain = text.contains('.')
+                && text.split('.').all(|label| !label.is_empty())
+                && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+            is_domain.then(|| text.to_lowercase())
+        })
+    };
+    let accounts: Vec<String> = accounts.into_iter().filter_map(domain).collect();
+    let to: Vec<Whom> = to.into_iter().filter_map(alerts::whom).collect();
+    Some(OnSite { owners, accounts, to, every_ms })
 }
 
 fn survey(view: yaml::View<'_>) -> Option<Survey> {
@@ -199,9 +252,13 @@ rules:
   - {on: [sla_breached], to: [theirs], by: [push]}
 push: [handoff_requested]
 quiet: {hours: \"20:00-08:00\", zone: Europe/Madrid, through: [handoff_requested]}
+on_site: {owners: true, accounts: [Olmos.example], to: [\"role:sdr\"], every: 1d}
 ";
         assert_eq!(codes(text), Vec::<String>::new());
         let rules = Rules::parse("n", text, &Report::new()).expect("right");
+        assert!(
+            rules.on_site.owners && rules.on_site.names("olmos.example") && !rules.on_site.names("example")
+        );
         let ways: Vec<&str> = rules.hooks.iter().map(|hook| hook.way.word()).collect();
         assert_eq!(ways, ["slack", "teams", "discord", "telegram", "webhook"]);
         assert!(
@@ -225,6 +282,7 @@ quiet: {hours: \"20:00-08:00\", zone: Europe/Madrid, through: [handoff_requested
         assert_eq!(codes("rules:\n  - {on: [task_given], to: [theirs], by: [sales]}\n"), ["2:43 N105"]);
         assert_eq!(codes("quiet: {hours: \"20-08\"}\n"), ["1:16 Y004"]);
         assert_eq!(codes("push: [task_givn]\n"), ["1:8 Y004"]);
+        assert_eq!(codes("on_site: {accounts: [faro], to: [nobody]}\n"), ["1:22 Y004", "1:34 Y004"]);
         let report = Report::new();
         Rules::parse("n", &format!("{webhook}, secrets: [hunter2]}}\n"), &report);
         assert!(report.diagnostics().iter().all(|found| !found.message.contains("hunter2")));

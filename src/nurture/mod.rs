@@ -40,6 +40,9 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Done, Self::Left];
+
     /// The word in the table.
     pub fn word(self) -> &'static str {
         match self {
@@ -51,7 +54,7 @@ impl State {
 
     /// The state of a word.
     pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Active, Self::Done, Self::Left].into_iter().find(|state| state.word() == word)
+        Self::ALL.into_iter().find(|state| state.word() == word)
     }
 }
 
@@ -240,6 +243,7 @@ pub async fn hear(
         | Event::CodeAsked { .. }
         | Event::PreferencesAsked { .. }
         | Event::CalendarStale { .. }
+        | Event::ContactOnSite { .. }
         | Event::ContactsMerged { .. }
         | Event::ContactsUnmerged { .. }
         | Event::DealWon { .. }

@@ -83,6 +83,10 @@ pub(super) const KINDS: &[Kind] = &[
                      (select id from conversations where mode = 'closed' and updated_at < $1)"
             ),
             sql!(
+                "delete from approaches where conversation_id in
+                     (select id from conversations where mode = 'closed' and updated_at < $1)"
+            ),
+            sql!(
                 "delete from chat_left where conversation_id in
                      (select id from conversations where mode = 'closed' and updated_at < $1)"
             ),

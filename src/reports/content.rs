@@ -1,16 +1,17 @@
-//! Forms, webinars and recordings with their numbers. Those of the definitions come first, in their order; what was
+//! Forms, files, webinars, recordings and offers with their numbers, and who came last. Those of the definitions come first, in their order; what was
 //! used and is defined no more follows.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Names;
+use super::{Names, name_of};
+use crate::base::ids::ContactId;
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::scoring::tags::{Level, Words};
 use crate::storage::Result;
-use crate::storage::db::Queries;
-use crate::{params, sql};
+use crate::storage::db::{Queries, Row};
+use crate::{offers, params, sql};
 
 /// A form and how often it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -214,6 +215,147 @@ pub async fn recordings(q: &mut impl Queries, names: &Names<'_>) -> Result<Vec<R
         })
     });
     recordings.collect()
+}
+
+/// Somebody who did something with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Somebody {
+    pub contact_id: ContactId,
+    pub name: String,
+    pub company: Option<String>,
+    pub stage: String,
+    /// Of a registration: what became of it.
+    pub state: Option<String>,
+    pub at: Timestamp,
+}
+
+fn somebody(rows: &[Row]) -> Result<Vec<Somebody>> {
+    rows.iter()
+        .map(|row| {
+            Ok(Somebody {
+                contact_id: row.get("contact_id")?,
+                name: name_of(row)?,
+                company: row.get("company")?,
+                stage: row.get("stage")?,
+                state: row.get("state")?,
+                at: row.get("at")?,
+            })
+        })
+        .collect()
+}
+
+/// Who sent a form last, each time.
+///
+/// # Errors
+/// As the store says.
+pub async fn senders(q: &mut impl Queries, form: &str, most: i64) -> Result<Vec<Somebody>> {
+    let rows = q
+        .query(
+            sql!(
+                "select c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, o.name as company,
+                     cast(null as text) as state, s.at
+                 from form_submissions s
+                 join contacts m on m.id = s.contact_id
+                 join contacts c on c.id = coalesce(m.merged_into, m.id)
+                 left join companies o on o.id = c.company_id
+                 where s.form = $1 order by s.at desc, s.id limit $2"
+            ),
+            params![form, most],
+        )
+        .await?;
+    somebody(&rows)
+}
+
+/// Who downloaded a file last, each time.
+///
+/// # Errors
+/// As the store says.
+pub async fn readers(q: &mut impl Queries, file: &str, most: i64) -> Result<Vec<Somebody>> {
+    let rows = q
+        .query(
+            sql!(
+                "select c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, o.name as company,
+                     cast(null as text) as state, a.at
+                 from activities a
+                 join contacts m on m.id = a.contact_id
+                 join contacts c on c.id = coalesce(m.merged_into, m.id)
+                 left join companies o on o.id = c.company_id
+                 where a.kind = 'asset.downloaded' and a.subject = $1 order by a.at desc, a.id limit $2"
+            ),
+            params![file, most],
+        )
+        .await?;
+    somebody(&rows)
+}
+
+/// Who registered for a webinar last, and what became of it.
+///
+/// # Errors
+/// As the store says.
+pub async fn registrants(q: &mut impl Queries, webinar: &str, most: i64) -> Result<Vec<Somebody>> {
+    let rows = q
+        .query(
+            sql!(
+                "select c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, o.name as company,
+                     r.state, r.registered_at as at
+                 from webinar_registrations r
+                 join contacts m on m.id = r.contact_id
+                 join contacts c on c.id = coalesce(m.merged_into, m.id)
+                 left join companies o on o.id = c.company_id
+                 where r.webinar = $1 order by r.registered_at desc, c.id limit $2"
+            ),
+            params![webinar, most],
+        )
+        .await?;
+    somebody(&rows)
+}
+
+/// An offer and what became of its codes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OfferNumbers {
+    pub offer: String,
+    pub title: String,
+    pub from: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub quota: Option<i64>,
+    pub taken: i64,
+    pub used: i64,
+}
+
+/// Every offer.
+///
+/// # Errors
+/// As the store says.
+pub async fn offers(
+    q: &mut impl Queries,
+    names: &Names<'_>,
+    offers: &offers::Definition,
+) -> Result<Vec<OfferNumbers>> {
+    let rows = q
+        .query(
+            sql!(
+                "select offer, count(*) as taken, count(redeemed_at) as used from offer_claims group by offer"
+            ),
+            &[],
+        )
+        .await?;
+    let mut counts: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    for row in &rows {
+        counts.insert(row.get("offer")?, (row.get("taken")?, row.get("used")?));
+    }
+    let told = offers.offers.iter().map(|offer| {
+        let (taken, used) = counts.get(&offer.id).copied().unwrap_or_default();
+        OfferNumbers {
+            offer: offer.id.clone(),
+            title: offer.title.get(names.language).to_owned(),
+            from: offer.from,
+            until: offer.until,
+            quota: offer.quota,
+            taken,
+            used,
+        }
+    });
+    Ok(told.collect())
 }
 
 fn in_order<T>(

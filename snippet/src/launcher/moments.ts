@@ -17,18 +17,25 @@ interface Offer {
   event?: string;
 }
 
+/** So long a dialog of the page is let be before it is looked again. */
+const LATER_MS = 2000;
 /** Scrolling up so fast is what a thumb does on its way to the address bar: pixels a millisecond. */
 const FLICK = 2;
 
 const moments = (host: Host) => {
   let stop = new AbortController();
 
-  const arm = (offers: Offer[]) => {
+  const asking = () => ({ ...host.sender(host.language()), ...host.page() });
+
+  const arm = (offers: Offer[], again_ms?: number) => {
     const { signal } = stop;
     const talk = () => JSON.parse(read('chat') || '{}').conversation;
     const before = talk();
-    const speak = ({ flow, open }: Offer) => {
+    const speak = (offer: Offer) => {
+      const { flow, open } = offer;
       if (signal.aborted) return;
+      // What the page asks of her comes first.
+      if (document.querySelector('dialog[open],[aria-modal=true]')) return wait({ ...offer, delay_ms: LATER_MS });
       stop.abort(); // one flow a page: the others keep quiet
       // Whoever has opened the chat herself in the meantime is not talked over.
       if (talk() == before) host.launch({ flow, quiet: true, show: open });
@@ -78,6 +85,20 @@ const moments = (host: Host) => {
       }
     };
     offers.filter(({ event }) => !event).map(begin);
+
+    // Somebody of the company may speak first.
+    if (again_ms) {
+      const timer = setInterval(async () => {
+        if (document.visibilityState != 'visible') return;
+        try {
+          const answer = await host.post('/v1/chat/called', asking());
+          if (answer.status == 200) (await answer.json()).offers.map(begin);
+        } catch {
+          // The next time, or the next page.
+        }
+      }, again_ms);
+      signal.addEventListener('abort', () => clearInterval(timer));
+    }
   };
 
   host.offer = async () => {
@@ -87,9 +108,11 @@ const moments = (host: Host) => {
     const { signal } = stop;
     host.heard = undefined;
     try {
-      const body = { ...host.sender(host.language()), ...host.page() };
-      const answer = await host.post('/v1/chat/trigger', body);
-      if (answer.status == 200 && !signal.aborted) arm((await answer.json()).offers);
+      const answer = await host.post('/v1/chat/trigger', asking());
+      if (answer.status == 200 && !signal.aborted) {
+        const { offers, again_ms } = await answer.json();
+        arm(offers, again_ms);
+      }
     } catch {
       // Nobody asked for it, so nobody misses it.
     }

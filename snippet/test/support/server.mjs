@@ -141,6 +141,9 @@ class Story {
   /** Requests to be failed: `{ match, status, times }`; status 0 cuts the connection. */
   failures = [];
   streams = new Set();
+  /** How often a page asks whether somebody has spoken to it first, and what it is told then. */
+  again_ms = undefined;
+  called = null;
   /** `null`: no flow; else what the trigger answers. */
   flow = null;
   canStream = true;
@@ -221,8 +224,9 @@ class Story {
     if (path === '/v1/chat/trigger') {
       this.triggers.push(JSON.parse(text));
       if (!this.flow) return send(204);
-      return send(200, { offers: [].concat(this.flow) });
+      return send(200, { offers: [].concat(this.flow), again_ms: this.again_ms });
     }
+    if (path === '/v1/chat/called') return this.called ? send(200, { offers: [this.called] }) : send(204);
     if (path.startsWith('/v1/chat')) return this.chat(request.method, url, text, request.headers, send, response);
     if (path.startsWith('/r/poster')) {
       response.writeHead(200, { 'content-type': 'image/svg+xml', ...cors });

@@ -1,6 +1,7 @@
-//! What people of the company do in a conversation, beside talking: being there, being asked in turn, passing it on,
-//! noting, answering with prepared words, sending it by mail; and what the visitor says about it afterwards.
+//! What people of the company do in a conversation, beside talking: being there, speaking to a visitor first, being asked
+//! in turn, passing it on, noting, answering with prepared words, sending it by mail; and what the visitor says about it afterwards.
 
+pub mod approach;
 pub mod learnt;
 pub mod left;
 pub mod notes;

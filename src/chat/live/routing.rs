@@ -193,6 +193,7 @@ pub async fn look_after(room: &Room, now: Timestamp) -> Result<usize, Error> {
         room.tell_desk(&conversation, "offer").await;
         count += 1;
     }
+    count += super::approach::give_up(room, now).await?;
     for id in store::unanswered(&mut room.stores.db.read(), now.plus_ms(-ANSWER_MS), AT_ONCE).await? {
         count += usize::from(with_others!(room, now, |others| go_on(room, id, others, now))?);
     }

@@ -1,10 +1,11 @@
 //! Who was asked, notes, ratings, and questions that were left.
 
+use super::approach::Approach;
 use super::notes::{Note, Writing};
 use super::rating::Rating;
 use super::routing::{Ending, Rule};
 use super::written::{Draft, Written};
-use crate::base::ids::{AccountId, ConversationId, new_key};
+use crate::base::ids::{AccountId, ConversationId, VisitorId, new_key};
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
@@ -14,6 +15,21 @@ use crate::{params, sql};
 
 /// What these tables hold about people.
 pub const PERSONAL: &[Personal] = &[
+    Personal {
+        table: "approaches",
+        export: Some(sql!(
+            "select conversation_id, site, at, reached_at from approaches
+             where visitor_id in (select id from visitors where contact_id in
+                     (select own_id from contact_ids where contact_id = $1))
+             order by at"
+        )),
+        erase: Some(sql!(
+            "delete from approaches
+             where visitor_id in (select id from visitors where contact_id in
+                     (select own_id from contact_ids where contact_id = $1))"
+        )),
+        because: "",
+    },
     Personal {
         table: "chat_offers",
         export: None,
@@ -388,4 +404,97 @@ pub(super) async fn insert_reply(
 pub(super) async fn delete_reply(tx: &mut Tx, shortcut: &str) -> Result<()> {
     tx.execute(sql!("delete from chat_replies where shortcut = $1"), params![shortcut]).await?;
     Ok(())
+}
+
+/// Somebody of the company has spoken first.
+pub(super) async fn insert_approach(tx: &mut Tx, approach: &Approach, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into approaches (conversation_id, visitor_id, site, account_id, at)
+             values ($1, $2, $3, $4, $5) on conflict (conversation_id) do nothing"
+        ),
+        params![approach.conversation, approach.visitor, &approach.site, approach.account, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Whether a visitor was spoken to since a moment.
+pub(super) async fn was_approached(
+    q: &mut impl Queries,
+    visitor: VisitorId,
+    since: Timestamp,
+) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!("select 1 as known from approaches where visitor_id = $1 and at > $2 limit 1"),
+            params![visitor, since],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Whether she has sent the chat away since a moment: whatever flow it was.
+pub(super) async fn was_sent_away(
+    q: &mut impl Queries,
+    visitor: VisitorId,
+    since: Timestamp,
+) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select 1 as known from conversations
+                 where visitor_id = $1 and outcome = 'declined' and closed_at > $2 limit 1"
+            ),
+            params![visitor, since],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+pub(super) async fn is_approach_waiting(q: &mut impl Queries, id: ConversationId) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!("select 1 as known from approaches where conversation_id = $1 and reached_at is null"),
+            params![id],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Notes that her page has taken it; whether that is news.
+pub(super) async fn reach(tx: &mut Tx, id: ConversationId, now: Timestamp) -> Result<bool> {
+    let changed = tx
+        .execute(
+            sql!("update approaches set reached_at = $2 where conversation_id = $1 and reached_at is null"),
+            params![id, now],
+        )
+        .await?;
+    Ok(changed > 0)
+}
+
+/// The zone that the visitor's page has told.
+pub(super) async fn place(tx: &mut Tx, id: ConversationId, time_zone: &str) -> Result<()> {
+    tx.execute(sql!("update conversations set time_zone = $2 where id = $1"), params![id, time_zone]).await?;
+    Ok(())
+}
+
+/// Those that no page has taken since before a moment, the oldest first.
+pub(super) async fn unreached(
+    q: &mut impl Queries,
+    before: Timestamp,
+    most: i64,
+) -> Result<Vec<ConversationId>> {
+    q.query(
+        sql!(
+            "select a.conversation_id from approaches a join conversations c on c.id = a.conversation_id
+             where a.reached_at is null and a.at <= $1 and c.mode = 'human'
+             order by a.at limit $2"
+        ),
+        params![before, most],
+    )
+    .await?
+    .iter()
+    .map(|row| row.get("conversation_id"))
+    .collect()
 }

@@ -84,6 +84,21 @@
     return refreshing;
   }
 
+  // On a busy site visits go on all the time: the first is shown at once, the next ones together.
+  const SELDOM_MS = 3_000;
+  let seldomAt = 0;
+  let seldom = 0;
+  function refreshSeldom(topic) {
+    seldom ||= setTimeout(
+      () => {
+        seldom = 0;
+        seldomAt = Date.now();
+        if (document.visibilityState === "visible") refresh([topic]);
+      },
+      Math.max(0, seldomAt + SELDOM_MS - Date.now()),
+    );
+  }
+
   // Long work: the line may have told of its end before it stood, so that the page looks by itself, too.
   setInterval(() => {
     if (document.visibilityState === "visible") refresh(all("[data-goes-on]").flatMap((part) => part.dataset.live.split(" ")));
@@ -161,6 +176,7 @@
     embudoLine({
       conversation: talk?.conversation,
       traffic: here("[data-traffic]")?.dataset.traffic,
+      live: !!here('[data-live~="live"]'),
       after: Number(talk?.head ?? 0),
       csrf,
       on: {
@@ -178,7 +194,7 @@
           }, 3000);
         },
         event: () => refresh([`conversation:${talk.conversation}`]),
-        wake: ({ topic }) => refresh([topic]),
+        wake: ({ topic }) => (topic === "live" ? refreshSeldom(topic) : refresh([topic])),
         typing: (typing) => showTyping(typing),
         live({ count, text }) {
           const place = here("[data-traffic]");

@@ -1,16 +1,19 @@
 // The line of an open page to the server: a WebSocket, or the event stream where sockets are held back by something on
 // the way. Both tell the same things under the same names; what is lost with a line is asked for by the next one.
 //
-// embudoLine({ conversation, traffic, after, csrf, on }): `on.found()`, `on.lost()`, and `on[name](data)` for what is told.
+// embudoLine({ conversation, traffic, live, after, csrf, on }): `on.found()`, `on.lost()`, and `on[name](data)` for what is told.
 "use strict";
 
-window.embudoLine = ({ conversation = "", traffic = "", after = 0, csrf = "", on }) => {
+window.embudoLine = ({ conversation = "", traffic = "", live = false, after = 0, csrf = "", on }) => {
   /** The server beats every 15 s. Two missed and some: nobody is there. */
   const SILENCE_MS = 35_000;
   /** So long an answer is waited for. */
   const ANSWER_MS = 10_000;
   /** Sockets that never opened, in a row, before the event stream is taken instead. */
   const TRIES = 2;
+
+  /** What of the sites the page shows. */
+  const shown = { ...(traffic && { traffic }), ...(live && { live: 1 }) };
 
   let last = after;
   let socket = null;
@@ -64,7 +67,7 @@ window.embudoLine = ({ conversation = "", traffic = "", after = 0, csrf = "", on
   function connect() {
     if (isClosed) return;
     hangUp();
-    const query = conversation ? { conversation, after: last } : traffic ? { traffic } : {};
+    const query = conversation ? { conversation, after: last } : { ...shown };
     const mine = (socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/console/line?${new URLSearchParams(query)}`));
     let wasOpen = false;
     listen();
@@ -111,7 +114,7 @@ window.embudoLine = ({ conversation = "", traffic = "", after = 0, csrf = "", on
 
   /** The event stream: it connects again by itself. */
   function follow() {
-    const query = conversation ? { conversation } : traffic ? { traffic } : {};
+    const query = conversation ? { conversation } : { ...shown };
     stream = new EventSource(`/console/events?${new URLSearchParams(query)}`);
     stream.addEventListener("open", () => tell("found"));
     stream.addEventListener("error", () => {

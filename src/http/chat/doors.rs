@@ -12,6 +12,7 @@ use crate::base::language::Language;
 use crate::base::network::network_of;
 use crate::base::time::Timestamp;
 use crate::chat::body::{Author, Face, Said};
+use crate::chat::live::approach;
 use crate::chat::{self, Page, Visit, resume, whose};
 use crate::contacts::Consent;
 use crate::http::error::Problem;
@@ -87,11 +88,35 @@ pub async fn trigger(
     let answer = async {
         let (visit, _, now) = coming(&app, &proxies, &request, &body, "chat.trigger").await?;
         let offers = chat::offer(&app.room, &visit, now).await?;
-        if offers.is_empty() {
+        // Where somebody takes chats she may want to talk first; her page asks from time to time.
+        let asks = visit.visitor.is_some() && !app.room.there(now).await.is_empty();
+        if offers.is_empty() && !asks {
             return Ok(HttpResponse::NoContent().finish());
         }
         let offers: Vec<Json> = offers.iter().map(offered).collect();
-        Ok(HttpResponse::Ok().json(json!({ "offers": offers })))
+        let mut told = json!({ "offers": offers });
+        if asks {
+            told["again_ms"] = json!(approach::ASKED_EVERY_MS);
+        }
+        Ok(HttpResponse::Ok().json(told))
+    };
+    begun(&app, &request, &body, answer.await)
+}
+
+/// `POST /v1/chat/called`: whether somebody of the company has spoken to this visitor. Pages ask it again and again.
+pub async fn called(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> HttpResponse {
+    let answer = async {
+        let (visit, _, now) = coming(&app, &proxies, &request, &body, "chat.called").await?;
+        let Some(visitor) = visit.visitor else { return Ok(HttpResponse::NoContent().finish()) };
+        Ok(match approach::called(&app.room, &visit.site, visitor, now).await.map_err(chat::Error::from)? {
+            Some(offer) => HttpResponse::Ok().json(json!({ "offers": [offered(&offer)] })),
+            None => HttpResponse::NoContent().finish(),
+        })
     };
     begun(&app, &request, &body, answer.await)
 }
@@ -285,8 +310,8 @@ async fn coming(
     let now = app.clock.now();
     let settings = &app.config.chat;
     let quota = match bucket {
-        // Asked once a page view, by whole offices behind one address.
-        "chat.trigger" => {
+        // Asked once a page view or again and again, by whole offices behind one address.
+        "chat.trigger" | "chat.called" => {
             Quota { per_minute: app.config.collector.hits_per_minute, burst: app.config.collector.hits_burst }
         }
         _ => Quota { per_minute: settings.opened_per_minute, burst: settings.opened_burst },

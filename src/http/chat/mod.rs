@@ -34,6 +34,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
                 .route(web::post().to(hosted::go_on)),
         )
         .service(post("/v1/chat/trigger").route(web::post().to(doors::trigger)))
+        .service(post("/v1/chat/called").route(web::post().to(doors::called)))
         .service(post("/v1/chat").route(web::post().to(doors::open)))
         .service(post("/v1/chat/{conversation}/messages").route(web::post().to(doors::say)))
         .service(post("/v1/chat/{conversation}/watch").route(web::post().to(doors::watch)))

@@ -1,4 +1,4 @@
-//! Content: forms, webinars and recordings with their numbers.
+//! Content: forms, files, webinars, recordings, offers and sequences of letters with their numbers.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,18 @@ use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, address, see_done};
 use crate::accounts::May;
+use crate::app::{Kind, look_over};
+use crate::base::diagnostic::Severity;
 use crate::gates::quarantine;
 use crate::http::error::Problem;
 use crate::reports::content;
-use crate::webinars;
+use crate::{nurture, webinars};
 
 /// Longest reason that registrants are told, in characters.
 const REASON_MOST: usize = 500;
+
+/// The files that content is written in.
+const KINDS: [Kind; 4] = [Kind::Forms, Kind::Content, Kind::Webinars, Kind::Offers];
 
 /// `GET /console/content`.
 pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
@@ -35,6 +40,31 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     }
     let kind = reader.asked("kind");
     let files = content::files(reads, &names, kind.as_deref()).await?;
+    let mut sequences: Vec<Json> = Vec::new();
+    let walks = nurture::counts(reads).await?;
+    for sequence in reader.app.desk.sequences.all() {
+        let of = |state: nurture::State| {
+            let same = |walk: &&(String, nurture::State, i64, _)| walk.0 == sequence.id && walk.1 == state;
+            walks.iter().find(same).map_or(0, |walk| walk.2)
+        };
+        let states: Vec<Json> = nurture::State::ALL
+            .into_iter()
+            .filter(|state| of(*state) > 0)
+            .map(|state| json!({ "state": state.word(), "count": of(state) }))
+            .collect();
+        let letters: Vec<Json> = sequence
+            .steps
+            .iter()
+            .map(|step| {
+                let title = reader.app.desk.wording.title(&step.mail, reader.account.language);
+                json!({ "name": step.mail, "title": title })
+            })
+            .collect();
+        sequences.push(json!({
+            "id": sequence.id, "name": sequence.name.get(reader.account.language), "states": states,
+            "letters": letters, "may_read": reader.may(May::ReadMails),
+        }));
+    }
     let (_, set_apart) = quarantine::list(reads, 0, 0).await?;
     let body = json!({
         "forms": content::forms(reads, &names, reader.now).await?,
@@ -43,8 +73,28 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         "set_apart": if reader.may(May::Curate) { set_apart } else { 0 },
         "webinars": numbers,
         "recordings": content::recordings(reads, &names).await?,
+        "findings": findings(&reader).await?,
+        "offers": content::offers(reads, &names, &reader.app.offers).await?,
+        "sequences": sequences,
     });
     reader.page("console/content", body).await
+}
+
+/// What is wrong in the files that content is written in. Whoever may not change it is not troubled with it.
+async fn findings(reader: &Reader) -> Result<Vec<Json>, Problem> {
+    if !reader.may(May::Curate) {
+        return Ok(Vec::new());
+    }
+    let config = reader.app.config.clone();
+    let found = web::block(move || look_over(&config, &KINDS)).await;
+    let found = found.map_err(|_| Problem::new("internal", "The files could not be looked at."))?;
+    let told = found.into_iter().map(|one| {
+        json!({
+            "path": one.path, "is_here": false, "line": one.line, "code": one.code, "message": one.message,
+            "hint": one.hint, "is_error": one.severity == Severity::Error, "lines": null,
+        })
+    });
+    Ok(told.collect())
 }
 
 /// The kinds that files are of, each with the way to the list of its files; nothing where there is only one.

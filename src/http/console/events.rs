@@ -20,6 +20,7 @@ use crate::chat::{Conversation, INBOX};
 use crate::http::Shared;
 use crate::http::chat::{BEAT, Frame};
 use crate::http::error::Problem;
+use crate::ingest::PULSE;
 use crate::notify;
 use crate::reports::traffic;
 use crate::stages::trial::kept;
@@ -42,6 +43,8 @@ pub struct Page {
     /// Who reads, and where she is.
     who: accounts::Account,
     zone: String,
+    /// Whether the page shows who is on the sites now.
+    watches: bool,
     /// The site whose traffic the page shows, and how many it says are there.
     site: Option<String>,
     here: Option<i64>,
@@ -92,6 +95,7 @@ impl Page {
             wakes,
             talk: talk.map(Conversation::topic),
             desk: talk.map(desk_topic),
+            watches: reader.asked("live").is_some(),
             site: reader.asked("traffic"),
             here: None,
             who: reader.account.clone(),
@@ -126,6 +130,8 @@ impl Page {
                     self.beats_at = Instant::now() + BEAT;
                     let mut told = self.news().await;
                     told.extend(self.live().await);
+                    // Whoever has left tells nobody.
+                    told.extend(self.watches.then(|| wake_of(PULSE)));
                     return Some(told);
                 }
             }
@@ -135,6 +141,9 @@ impl Page {
     async fn told(&mut self, wake: &Wake) -> Vec<Frame> {
         if wake.topic == "notifications" {
             return self.news().await;
+        }
+        if wake.topic == PULSE {
+            return self.watches.then(|| wake_of(PULSE)).into_iter().collect();
         }
         if wake.topic == INBOX || wake.topic.starts_with(kept::TOPIC) {
             return vec![wake_of(&wake.topic)];

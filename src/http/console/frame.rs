@@ -8,6 +8,7 @@ use actix_web::http::header::{self, LOCATION};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
+use subtle::ConstantTimeEq;
 
 use crate::accounts::{self, Account, May, Session};
 use crate::base::ids::BookingId;
@@ -60,6 +61,11 @@ impl Reader {
     /// Whether the reader's role may do it.
     pub fn may(&self, what: May) -> bool {
         self.account.role.may(what)
+    }
+
+    /// Whether a form carries the token of the reader's session.
+    pub fn has_token(&self, given: &str) -> bool {
+        given.as_bytes().ct_eq(self.session.csrf.as_bytes()).into()
     }
 
     /// The names of the company's things in the reader's language.

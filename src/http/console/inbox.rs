@@ -9,6 +9,7 @@ use crate::accounts::{self, May};
 use crate::base::ids::{AccountId, ConversationId, new_key};
 use crate::bookings::team::Group;
 use crate::chat;
+use crate::chat::live::approach;
 use crate::chat::live::notes::{self, Note};
 use crate::chat::live::routing;
 use crate::http::error::Problem;
@@ -46,6 +47,7 @@ pub async fn show(reader: Reader, conversation: web::Path<String>) -> Result<Htt
         .collect();
     body["context"] = context::of(&reader, &talk, conversation.visitor).await?;
     body["conversation"] = conversation_of(&reader, talk).await?;
+    body["conversation"]["unseen"] = json!(approach::is_waiting(reads, id).await?);
     body["conversation"]["resumable"] = json!(conversation.resume_key.is_some());
     if let Some(path) = chat::page_now(reads, &conversation).await? {
         // Where she is, not where she was when it began.

@@ -13,6 +13,7 @@ mod contact_letters;
 mod contact_team;
 mod contacts;
 mod content;
+mod content_item;
 mod context;
 mod crm;
 mod desk;
@@ -23,6 +24,7 @@ mod guard;
 mod inbox;
 mod lifecycle;
 mod line;
+mod live;
 mod login;
 mod mails;
 mod notifications;
@@ -44,6 +46,7 @@ mod team;
 mod team_hours;
 mod today;
 pub mod traffic;
+mod upload;
 mod week;
 mod work;
 
@@ -149,6 +152,12 @@ pub const DOORS: &[Door] = &[
     post("/console/contacts/{contact}/unmerge", May::Tend),
     post("/console/contacts/{contact}/subscription", May::Decide),
     get("/console/content", May::Look),
+    get("/console/content/files/{file}", May::Look),
+    post("/console/content/files/{file}/copy", May::Curate),
+    get("/console/content/forms/{form}", May::Look),
+    get("/console/content/forms/{form}/preview", May::Look),
+    get("/console/content/webinars/{webinar}", May::Look),
+    post("/console/content/webinars/{webinar}/{recording}/copy", May::Curate),
     get("/console/crm", May::ReadMails),
     post("/console/crm/{crm}/replay", May::Operate),
     post("/console/crm/{crm}/test", May::Operate),
@@ -197,6 +206,9 @@ pub const DOORS: &[Door] = &[
     get("/console/lifecycle/versions/{hash}/text", May::Look),
     post("/console/lifecycle/withdraw", May::Define),
     get(line::PATH, May::Look),
+    get("/console/live", May::Look),
+    get("/console/live/{visitor}", May::Look),
+    post("/console/live/{visitor}/chat", May::Chat),
     post("/console/logout", May::Look),
     get("/console/mails", May::ReadMails),
     get("/console/mails/{name}", May::ReadMails),
@@ -387,9 +399,18 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/calendars/{rep}/{calendar}/refresh", web::post().to(calendars::refresh))
             .route("/calendars/{rep}/{calendar}/remove", web::post().to(calendars::remove))
             .route("/content", web::get().to(content::show))
+            .route("/content/files/{file}", web::get().to(content_item::file))
+            .route("/content/files/{file}/copy", web::post().to(upload::file))
+            .route("/content/forms/{form}", web::get().to(content_item::form))
+            .route("/content/forms/{form}/preview", web::get().to(content_item::preview))
+            .route("/content/webinars/{webinar}", web::get().to(content_item::webinar))
+            .route("/content/webinars/{webinar}/{recording}/copy", web::post().to(upload::recording))
             .route("/crm", web::get().to(crm::show))
             .route("/crm/{crm}/replay", web::post().to(crm::replay))
             .route("/crm/{crm}/test", web::post().to(crm::test))
+            .route("/live", web::get().to(live::show))
+            .route("/live/{visitor}", web::get().to(live::visitor))
+            .route("/live/{visitor}/chat", web::post().to(live::speak))
             .route("/inbox", web::get().to(inbox::list))
             .route("/inbox/{conversation}", web::get().to(inbox::show))
             .route("/inbox/{conversation}/accept", web::post().to(talk::accept))
@@ -512,6 +533,8 @@ mod tests {
             "trials",
             "withdraw",
             "undo",
+            "chat",
+            "copy",
         ];
         for door in DOORS.iter().filter(|door| door.method == Method::GET) {
             let last = door.path.rsplit('/').next().unwrap();

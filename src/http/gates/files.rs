@@ -156,7 +156,7 @@ fn hand_out(
 }
 
 /// A size in words, to one decimal above a megabyte.
-fn size_words(bytes: u64) -> String {
+pub(in crate::http) fn size_words(bytes: u64) -> String {
     const KB: u64 = 1024;
     const MB: u64 = 1024 * 1024;
     match bytes {

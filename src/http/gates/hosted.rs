@@ -31,6 +31,20 @@ pub(super) async fn show_page(app: Shared, request: HttpRequest, form: web::Path
     }
 }
 
+/// A form as somebody sees it who comes for the first time.
+///
+/// # Errors
+/// As the store says.
+pub(in crate::http) async fn preview(
+    app: &Shared,
+    request: &HttpRequest,
+    form: &Form,
+) -> Result<HttpResponse, gates::Error> {
+    let frame = Frame::of(app, request, None);
+    let asked = asked_of(app, form, None).await?;
+    Ok(Page::blank(form, asked, String::new()).answer(app, &frame, StatusCode::OK))
+}
+
 /// The page of a form, blank or with what was typed.
 struct Page<'a> {
     form: &'a Form,

@@ -16,8 +16,9 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_P
 use actix_web::{HttpResponse, web};
 
 pub(super) use fields::described_fields;
+pub(super) use files::size_words;
 pub(super) use forms::{Refused, Taken, limit, take_in};
-pub(super) use hosted::{Posted, again, later};
+pub(super) use hosted::{Posted, again, later, preview};
 
 use super::pages::reading;
 use super::{Shared, cors};
@@ -63,7 +64,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .route("/api/v1/links/revoke", web::post().to(apart::revoke));
 }
 
-fn content_file(app: &Shared, name: &str) -> PathBuf {
+pub(super) fn content_file(app: &Shared, name: &str) -> PathBuf {
     app.config.path_of(&app.config.definitions.assets).join(Path::new(name))
 }
 

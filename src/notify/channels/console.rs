@@ -22,6 +22,7 @@ pub const KINDS: &[&str] = &[
     "booking_passed_on",
     "booking_rescheduled",
     "calendar_stale",
+    ON_SITE,
     "customer_state_changed",
     "endpoint_disabled",
     "flow_notice",
@@ -33,6 +34,9 @@ pub const KINDS: &[&str] = &[
     "sla_breached",
     "task_given",
 ];
+
+/// A contact is on the site: news as long as she is there.
+pub const ON_SITE: &str = "contact_on_site";
 
 /// What a line tells; the words are chosen when it is shown or sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -103,6 +103,7 @@ pub const KINDS: &[&str] = &[
     "booking_mail_failed",
     "booking_outcome_set",
     "booking_rescheduled",
+    "contact_on_site",
     "contacts_merged",
     "contacts_unmerged",
     "conversation_closed",

@@ -63,13 +63,14 @@ pub const JOURNEY: &[Migration] = &[
         postgres: include_str!("../migrations/0038_contacts.postgres.sql"),
     },
     shared(39, "texts of flows", include_str!("../migrations/0039_flow_texts.sql")),
+    shared(40, "what was told, and by which zones", include_str!("../migrations/0040_told_and_zones.sql")),
+    shared(43, "who is spoken to, who is on the site", include_str!("../migrations/0043_approaches.sql")),
     Migration {
         number: 45,
         name: "guard against overlaps at size",
         sqlite: include_str!("../migrations/0045_overlap_at_size.sqlite.sql"),
         postgres: include_str!("../migrations/0045_overlap_at_size.postgres.sql"),
     },
-    shared(40, "what was told, and by which zones", include_str!("../migrations/0040_told_and_zones.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

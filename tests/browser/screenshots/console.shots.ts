@@ -10,6 +10,8 @@ const PAGES: [name: string, path: string, who?: 'admin' | 'mike' | 'yuri'][] = [
   ['contacts-filtered', '/contacts?owner=-&seen=30&sort=name'],
   ['contacts-imports', '/contacts/imports'],
   ['contacts-none-found', '/contacts?q=nobody-has-this-name'],
+  ['live', '/live'],
+  ['live-known', '/live?who=known', 'mike'],
   ['work', '/work', 'mike'],
   ['work-all', '/work?view=all&tasks=all'],
   ['pipeline', '/pipeline'],
@@ -20,6 +22,9 @@ const PAGES: [name: string, path: string, who?: 'admin' | 'mike' | 'yuri'][] = [
   ['calendar-day', '/bookings/calendar?rep=team&span=day'],
   ['calendar-team', '/bookings/calendar?rep=team&span=week'],
   ['content', '/content'],
+  ['content-form', '/content/forms/white-paper'],
+  ['content-file', '/content/files/reading-guide'],
+  ['content-webinar', '/content/webinars/reading-at-work'],
   ['flows', '/flows'],
   ['flow', '/flows/welcome'],
   ['flow-step', '/flows/welcome?step=menu'],
@@ -86,7 +91,7 @@ for (const [name, path, who] of PAGES) {
   })
 }
 
-const EMPTY = ['', '/inbox', '/contacts', '/work', '/pipeline', '/bookings', '/content', '/outbox', '/notifications', '/replies', '/quarantine', '/addresses', '/audit', '/team', '/calendars']
+const EMPTY = ['', '/inbox', '/contacts', '/work', '/pipeline', '/bookings', '/content', '/live', '/outbox', '/notifications', '/replies', '/quarantine', '/addresses', '/audit', '/team', '/calendars']
 for (const path of EMPTY) {
   const name = `console/empty-${path.slice(1) || 'today'}`
   test(name, async ({ studio }) => {

@@ -230,6 +230,8 @@ const TABLES: &[&str] = &[
     "chat_notes",
     "chat_ratings",
     "chat_left",
+    "approaches",
+    "arrivals",
     "flow_showings",
     "flow_texts",
     "bookings",

@@ -1,0 +1,192 @@
+//! The pages of the content: what came of it, how visitors see it, what to paste, and what is wrong in its files.
+
+use embudo::accounts::Role;
+
+use tempfile::TempDir;
+
+use crate::console::{Agent, agent};
+use crate::support::answer::Answer;
+use crate::support::app::{TestApp, repository, set};
+
+fn has(page: &str, part: &str) {
+    assert!(page.contains(part), "`{part}` is not in: {page}");
+}
+
+fn has_not(page: &str, part: &str) {
+    assert!(!page.contains(part), "`{part}` is in: {page}");
+}
+
+#[tokio::test]
+async fn a_form_tells_who_sent_it_and_what_to_paste() {
+    let app = TestApp::start().await;
+    let ana = agent(&app, Role::Viewer).await;
+    let mut nikki = app.visitor();
+    nikki.submit("white-paper", "nikki@olmos.example").await;
+    app.run_jobs().await;
+    let list = ana.sees("/console/content").await;
+    has(&list, "href=\"/console/content/forms/white-paper\"");
+    let page = ana.sees("/console/content/forms/white-paper").await;
+    has(&page, "nikki@olmos.example");
+    has(&page, "/console/content/files/reading-guide");
+    // What is to be pasted is shown as text and not taken for a part of this page.
+    has(&page, "&lt;div data-embudo-form");
+    has_not(&page, "<div data-embudo-form");
+    has(&page, "/f/white-paper?site");
+    ana.get("/console/content/forms/nothing").await.expect(404);
+}
+
+#[tokio::test]
+async fn a_preview_shows_the_form_and_does_nothing() {
+    let app = TestApp::start().await;
+    let ana = agent(&app, Role::Viewer).await;
+    let shown = ana.get("/console/content/forms/white-paper/preview?lang=es").await.expect(200);
+    let policy = shown.header("content-security-policy").to_owned();
+    for part in ["default-src 'none'", "form-action 'none'", "frame-ancestors 'self'"] {
+        has(&policy, part);
+    }
+    has_not(&policy, "script-src");
+    has(&shown.body, "name=\"email\"");
+    has(&shown.body, "lang=\"es\"");
+    has(&ana.sees("/console/content/forms/white-paper?lang=es").await, "sandbox=\"\"");
+    app.get("/console/content/forms/white-paper/preview").await.expect(303);
+}
+
+#[tokio::test]
+async fn a_file_tells_what_of_it_is_there_and_a_webinar_who_came() {
+    let app = TestApp::start().await;
+    let ana = agent(&app, Role::Marketing).await;
+    let mut nikki = app.visitor();
+    nikki.submit("webinar", "nikki@olmos.example").await;
+    app.run_jobs().await;
+    let file = ana.sees("/console/content/files/reading-guide").await;
+    has(&file, "white-paper-en.pdf");
+    has(&file, "/console/content/forms/white-paper");
+    has(&file, "/console/mails/asset_link");
+    let webinar = ana.sees("/console/content/webinars/reading-culture-live").await;
+    for part in ["nikki@olmos.example", "registered", "/console/mails/webinar_registered"] {
+        has(&webinar, part);
+    }
+    let viewer = agent(&app, Role::Viewer).await;
+    has_not(&viewer.sees("/console/content/files/reading-guide").await, "/console/mails/");
+    for nothing in ["files/nothing", "webinars/nothing", "files/..%2f..%2fetc%2fpasswd"] {
+        ana.get(&format!("/console/content/{nothing}")).await.expect(404);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_a_file_is_told_with_its_line_to_whoever_may_change_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("forms.yaml");
+    std::fs::copy(repository("config/forms.yaml"), &file).expect("copied");
+    let app = TestApp::start_with(|settings| {
+        set(settings, "definitions", "forms", file.display().to_string());
+    })
+    .await;
+    let ana = agent(&app, Role::Marketing).await;
+    has_not(&ana.sees("/console/content").await, "To be put right");
+    let text = std::fs::read_to_string(&file).expect("read");
+    std::fs::write(&file, format!("{text}\n  - id: broken\n    titel: {{en: A, es: B}}\n")).expect("written");
+    let page = ana.sees("/console/content").await;
+    has(&page, "To be put right");
+    let line = text.lines().count() + 3;
+    has(&page, &format!("forms.yaml:{line}"));
+    has_not(&page, &folder.path().display().to_string());
+    let viewer = agent(&app, Role::Viewer).await;
+    has_not(&viewer.sees("/console/content").await, "To be put right");
+}
+
+// ---- files that are brought -----------------------------------------------------------------------
+
+/// A form with a file, as browsers send it.
+fn form(csrf: &str, language: &str, name: &str, file: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (field, value) in [("csrf", csrf), ("language", language)] {
+        body.extend(
+            format!("--b0\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n").bytes(),
+        );
+    }
+    let head = format!(
+        "--b0\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/html\r\n\r\n"
+    );
+    body.extend(head.bytes());
+    body.extend(file);
+    body.extend(b"\r\n--b0--\r\n");
+    body
+}
+
+async fn brings(who: &Agent, path: &str, body: Vec<u8>) -> Answer {
+    let client = who.client.with("sec-fetch-site", "same-origin");
+    client.send(reqwest::Method::POST, path, Some(("multipart/form-data; boundary=b0", body))).await
+}
+
+/// An app with a content folder of its own; so many megabytes may be brought.
+async fn with_folder(uploads_mb: i64) -> (TestApp, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = TestApp::start_with(|settings| {
+        set(settings, "definitions", "assets", folder.path().display().to_string());
+        set(settings, "definitions", "uploads_mb", uploads_mb);
+    })
+    .await;
+    (app, folder)
+}
+
+const COPY: &str = "/console/content/files/reading-guide/copy";
+
+#[tokio::test]
+async fn a_file_that_is_brought_takes_the_place_of_the_old_one_whole_or_not_at_all() {
+    let (app, folder) = with_folder(2).await;
+    let ana = agent(&app, Role::Marketing).await;
+    let place = folder.path().join("white-paper-es.pdf");
+    has(&ana.sees("/console/content/files/reading-guide").await, "not there");
+    let first = [b"%PDF-1.7 first\r\n--b".as_slice(), &vec![7; 300_000]].concat();
+    let hostile = "../../../etc/passwd\u{202e}.pdf";
+    brings(&ana, COPY, form(&ana.csrf, "es", hostile, &first)).await.expect(303);
+    assert_eq!(std::fs::read(&place).expect("written"), first);
+    let page = brings(&ana, COPY, form(&ana.csrf, "es", "a.pdf", b"<html><script>")).await.expect(422).body;
+    has(&page, "not of the kind");
+    brings(&ana, COPY, form(&ana.csrf, "es", "a.pdf", b"")).await.expect(422);
+    let large = [b"%PDF-".as_slice(), &vec![7; 2_100_000]].concat();
+    brings(&ana, COPY, form(&ana.csrf, "es", "a.pdf", &large)).await.expect(413);
+    // It breaks off.
+    let mut broken = form(&ana.csrf, "es", "a.pdf", b"%PDF-1.7 second, longer than a head");
+    broken.truncate(broken.len() - 4);
+    broken.truncate(broken.len() - 6);
+    brings(&ana, COPY, broken).await.expect(400);
+    assert_eq!(std::fs::read(&place).expect("still there"), first, "what was there stays");
+    let names: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|one| one.file_name()).collect();
+    assert_eq!(names, ["white-paper-es.pdf"], "nothing is left lying about");
+    brings(&ana, "/console/content/files/nothing/copy", form(&ana.csrf, "es", "a.pdf", b"%PDF-1"))
+        .await
+        .expect(404);
+
+    let recording = "/console/content/webinars/reading-at-work/reading-at-work-short/copy";
+    let film =
+        brings(&ana, recording, form(&ana.csrf, "en", "a.webm", b"\x1a\x45\xdf\xa3 a short film")).await;
+    let other = brings(&ana, recording, form(&ana.csrf, "en", "a.mp4", b"\0\0\0\x20ftypisom a film")).await;
+    assert_eq!(
+        [film.status, other.status].into_iter().filter(|status| *status == 303).count(),
+        1,
+        "one kind fits"
+    );
+}
+
+#[tokio::test]
+async fn nobody_brings_a_file_without_the_forms_token_the_role_or_the_setting() {
+    let (app, folder) = with_folder(2).await;
+    let ana = agent(&app, Role::Marketing).await;
+    brings(&ana, COPY, form("a guess", "es", "a.pdf", b"%PDF-1.7 longer than it")).await.expect(403);
+    let mike = agent(&app, Role::Sdr).await;
+    brings(&mike, COPY, form(&mike.csrf, "es", "a.pdf", b"%PDF-1.7 longer than it")).await.expect(403);
+    let elsewhere = ana.client.with("sec-fetch-site", "cross-site");
+    let body = form(&ana.csrf, "es", "a.pdf", b"%PDF-1.7 longer than it");
+    elsewhere
+        .send(reqwest::Method::POST, COPY, Some(("multipart/form-data; boundary=b0", body)))
+        .await
+        .expect(403);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    let (app, _folder) = with_folder(0).await;
+    let ana = agent(&app, Role::Marketing).await;
+    has_not(&ana.sees("/console/content/files/reading-guide").await, "data-upload");
+    brings(&ana, COPY, form(&ana.csrf, "es", "a.pdf", b"%PDF-1.7 longer than it")).await.expect(409);
+}

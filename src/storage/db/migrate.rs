@@ -63,6 +63,7 @@ pub const JOURNEY: &[Migration] = &[
         postgres: include_str!("../migrations/0038_contacts.postgres.sql"),
     },
     shared(39, "texts of flows", include_str!("../migrations/0039_flow_texts.sql")),
+    shared(44, "sites of the console", include_str!("../migrations/0044_added_sites.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

@@ -4,15 +4,17 @@
 //! without a request, after 7 days in any case, and when its account is disabled. Whoever has a second factor opens a
 //! session in two steps; between them stands a ticket, which is good for nothing else.
 //!
-//! [`people`] says who is let in, [`passwords`] how a password is set, [`factor`] what the second factor is, [`api_keys`]
-//! what programs may do.
+//! [`first`] makes the first account, [`people`] says who is let in, [`passwords`] how a password is set, [`factor`] what the
+//! second factor is, [`sign_on`] how somebody comes in whom another server vouches for, [`api_keys`] what programs may do.
 
 pub mod api_keys;
 pub mod factor;
+pub mod first;
 mod password;
 pub mod passwords;
 pub mod people;
 mod role;
+pub mod sign_on;
 mod store;
 mod totp;
 
@@ -104,6 +106,11 @@ pub enum Error {
     /// Nobody could let people in any more.
     #[error("this is the last administrator who can log in; make somebody else one first")]
     LastAdmin,
+    /// The link to the first account is not one of ours, has run out, or there is an account already.
+    #[error(
+        "this server has its first account already, or the link has run out; a restart prints another one"
+    )]
+    FirstOver,
     /// A link that sets a password was used, replaced by another password, or has run out.
     #[error("this link was used already or has run out; ask for a new one")]
     LinkOver,
@@ -144,6 +151,7 @@ impl Coded for Error {
             Self::PasswordShort => "account.password_short",
             Self::PasswordWrong => "account.password_wrong",
             Self::LastAdmin => "account.last_admin",
+            Self::FirstOver => "account.first_over",
             Self::LinkOver => "account.link_over",
             Self::CodeWrong => "account.code_wrong",
             Self::FactorState => "account.second_factor_state",

@@ -10,7 +10,7 @@ use crate::storage::db::{Queries, Tx};
 /// Longest name, in characters.
 const NAME_LENGTH: usize = 80;
 /// Whoever may take an administrator away waits for whoever else does.
-const LOCK: &str = "administrators";
+pub(super) const LOCK: &str = "administrators";
 
 /// Somebody, with what an administrator wants to know of her.
 #[derive(Debug, Clone, PartialEq, Eq)]

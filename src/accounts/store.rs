@@ -85,6 +85,11 @@ pub async fn list(q: &mut impl Queries) -> Result<Vec<Account>> {
     rows.iter().map(account_of).collect()
 }
 
+/// Whether there is any account, open or closed.
+pub(super) async fn any(q: &mut impl Queries) -> Result<bool> {
+    Ok(q.query_opt(sql!("select 1 as there from accounts limit 1"), params![]).await?.is_some())
+}
+
 pub(super) async fn insert(tx: &mut Tx, account: &Account, hash: &str) -> Result<()> {
     tx.execute(
         sql!(

@@ -11,8 +11,9 @@ use crate::base::live::Live;
 use crate::bookings::own_week;
 use crate::bookings::team::Team;
 use crate::config::Config;
+use crate::sites::{Sites, added};
 use crate::stages::versions;
-use crate::storage::Stores;
+use crate::storage::{self, Stores};
 use crate::{offers, segments, stages};
 
 /// How often a node looks whether another version was activated.
@@ -22,6 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub struct Running {
     pub(super) config: Config,
     pub(super) stores: Stores,
+    pub(super) sites: Arc<Live<Sites>>,
     pub(super) lifecycle: Arc<Live<stages::Definition>>,
     pub(super) segments: Arc<Live<segments::Definition>>,
     pub(super) offers: Arc<Live<offers::Definition>>,
@@ -101,7 +103,25 @@ impl Running {
         Ok(true)
     }
 
-    /// Looks for another version, and for the weeks that reps wrote, as long as somebody uses this one.
+    /// Takes up the sites that were added in the console, or taken away there, on whichever node.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn take_up_sites(&self) -> storage::Result<()> {
+        let added = added::list(&mut self.stores.db.read()).await?;
+        if !self.sites.has_added(&added) {
+            self.sites.replace(Sites::new(&self.config.sites).with_added(&added));
+        }
+        Ok(())
+    }
+
+    /// What was changed on other nodes, beside the lifecycle: sites, and the weeks that reps wrote.
+    async fn take_up_the_rest(&self) -> anyhow::Result<()> {
+        self.take_up_sites().await?;
+        Ok(own_week::refresh(&mut self.stores.db.read(), &self.team).await?)
+    }
+
+    /// Looks for another version, for sites, and for the weeks that reps wrote, as long as somebody uses this one.
     pub(super) fn follow(running: &Arc<Self>) {
         let running: Weak<Self> = Arc::downgrade(running);
         tokio::spawn(async move {
@@ -110,9 +130,7 @@ impl Running {
                 tokio::time::sleep(LOOK_EVERY).await;
                 let Some(running) = running.upgrade() else { return };
                 let looked = match running.take_up().await {
-                    Ok(_) => own_week::refresh(&mut running.stores.db.read(), &running.team)
-                        .await
-                        .map_err(Into::into),
+                    Ok(_) => running.take_up_the_rest().await,
                     Err(error) => Err(error),
                 };
                 if let Err(error) = looked {

@@ -1,12 +1,15 @@
 //! Everything that one running server consists of, built in one place and shared by all that runs.
 
 mod definitions;
+mod first_flow;
 mod flows;
 mod kept;
 mod lifecycle;
 mod lifecycle_file;
 mod processors;
 mod references;
+mod sample;
+mod sign_on;
 mod workbench;
 
 use std::path::Path;
@@ -14,11 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use definitions::{Definitions, Kind, LOCK, Sources, look_over};
+pub use first_flow::Begun;
 pub use flows::Reloaded;
 pub use kept::Fallback;
 pub use lifecycle::Running;
 pub use lifecycle_file::Written;
 pub use processors::in_use;
+pub use sign_on::SignOnState;
 pub use workbench::{Bench, Paper, Ran, Saved, Workbench};
 
 use crate::base::email::Email;
@@ -47,7 +52,7 @@ use crate::sessions::{Cookieless, OpenVisits};
 use crate::sites::Sites;
 use crate::storage::Stores;
 use crate::storage::personal::Personal;
-use crate::{offers, stages, webinars};
+use crate::{offers, sites, stages, webinars};
 
 /// One server.
 pub struct App {
@@ -55,7 +60,8 @@ pub struct App {
     pub clock: Clock,
     pub stores: Stores,
     pub keys: Keys,
-    pub sites: Arc<Sites>,
+    /// Those of the settings and of the console; another one may be added while the server runs.
+    pub sites: Arc<Live<Sites>>,
     pub templates: Arc<Templates>,
     pub collector: Collector,
     /// The texts of the hit log's rows.
@@ -88,6 +94,8 @@ pub struct App {
     pub sent: Arc<jobs::Counts>,
     /// What is wrong in the flows' files as they are now.
     pub workbench: Workbench,
+    /// What the provider of the single sign-on said last.
+    pub sign_on: SignOnState,
 }
 
 impl App {
@@ -160,10 +168,11 @@ impl App {
             })
             .transpose()?;
         let templates = Templates::calling(words_of_stages(&chosen.running))?;
+        let added = sites::added::list(&mut stores.db.read()).await?;
         let desk = Desk {
             stores: stores.clone(),
             keys: keys.clone(),
-            sites: Arc::new(Sites::new(&config.sites)),
+            sites: Arc::new(Live::new(Sites::new(&config.sites).with_added(&added))),
             templates: Arc::new(templates),
             lifecycle: Arc::new(Live::new(chosen.running)),
             segments: Arc::new(Live::new(segments)),
@@ -203,6 +212,7 @@ impl App {
         let running = Arc::new(Running {
             config: config.clone(),
             stores: stores.clone(),
+            sites: desk.sites.clone(),
             lifecycle: desk.lifecycle.clone(),
             segments: desk.segments.clone(),
             offers: offers.clone(),
@@ -228,6 +238,7 @@ impl App {
             notice: Arc::new(notice),
             sent: Arc::default(),
             workbench: Workbench::default(),
+            sign_on: SignOnState::default(),
             desk,
             collector,
             words,

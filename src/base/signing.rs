@@ -68,6 +68,10 @@ pub enum Purpose {
     Password,
     /// Go on to the second step of a login. Subject: as of a password.
     SecondStep,
+    /// Make the first account of a server that has none. Subject: empty.
+    FirstAccount,
+    /// Come back from the provider of a single sign-on. Subject: a random text, from which all that is sent there follows.
+    SignOn,
 }
 
 impl Purpose {
@@ -98,6 +102,8 @@ impl Purpose {
             Self::SharedTraffic => "traffic",
             Self::Password => "password",
             Self::SecondStep => "second step",
+            Self::FirstAccount => "first account",
+            Self::SignOn => "sign-on",
         }
     }
 }

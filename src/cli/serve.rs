@@ -38,8 +38,21 @@ pub fn run(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> {
     let _claim = is_alone.then(|| claim(&config.storage.data, "EMBUDO__STORAGE__DATA=FOLDER")).transpose()?;
     super::block_on(async {
         let app = Arc::new(App::build(config, Clock::system()).await?);
-        serve(app, &arguments.roles, None, || {}).await
+        // Nobody may enter yet: whoever sees what the server prints is to be the first. It stands in no log.
+        let first = match arguments.roles.contains(&Role::Web) {
+            true => http::console::first::link(&app).await?,
+            false => None,
+        };
+        serve(app, &arguments.roles, None, move || first.iter().for_each(|link| welcome(link))).await
     })
+}
+
+/// Says how the first person comes in.
+fn welcome(link: &str) {
+    super::tell(&format!(
+        "\nNobody may enter the console yet. Make the first account with this link; it works for a day, and as long as \
+         there is none:\n\n  {link}\n\n"
+    ));
 }
 
 /// Serves `app` on `listener`, else on the configured address, until SIGTERM or SIGINT; calls `ready` once it answers.

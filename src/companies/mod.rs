@@ -257,6 +257,14 @@ fn name_guessed(domain: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
+/// Takes a company away in which nobody works any more and that has no deal. Returns whether there was one.
+///
+/// # Errors
+/// As the store says.
+pub async fn forget_empty(tx: &mut Tx, domain: &str) -> Result<bool> {
+    store::forget_empty(tx, domain).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -278,3 +278,29 @@ pub(super) async fn mirror(tx: &mut Tx, company: CompanyId, name: Name, value: &
     };
     Ok(())
 }
+
+/// Takes a company away in which nobody works and that has no deal; returns whether it was there.
+pub(super) async fn forget_empty(tx: &mut Tx, domain: &str) -> Result<bool> {
+    let row = tx
+        .query_opt(
+            sql!(
+                "select c.id from companies c
+                 where c.domain = $1
+                     and not exists (select 1 from contacts p where p.company_id = c.id)
+                     and not exists (select 1 from deals d where d.company_id = c.id)"
+            ),
+            params![domain],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    let id: CompanyId = row.get("id")?;
+    for text in [
+        sql!("delete from company_words where company_id = $1"),
+        sql!("delete from company_suggestions where company_id = $1"),
+        sql!("delete from company_fields where company_id = $1"),
+        sql!("delete from companies where id = $1"),
+    ] {
+        tx.execute(text, params![id]).await?;
+    }
+    Ok(true)
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 
 use super::layers::Layers;
-use super::{Config, sites};
+use super::{Config, SignOn, sites};
 use crate::base::diagnostic::{Mark, Report};
 use crate::base::network::Networks;
 
@@ -122,6 +122,7 @@ fn impossible(config: &Config, layers: &Layers, report: &Report) {
             wrong("accounts.second_factor_for", message);
         }
     }
+    sign_on(&config.sign_on, &wrong);
     let retention = &config.retention;
     for (name, days) in [
         ("retention.unconverted_lead_days", retention.unconverted_lead_days),
@@ -199,6 +200,38 @@ fn impossible(config: &Config, layers: &Layers, report: &Report) {
     }
     if !matches!(config.log.format.as_str(), "text" | "json") {
         wrong("log.format", format!("\"{}\" is neither text nor json", config.log.format));
+    }
+}
+
+/// What a single sign-on needs to work, and what would shut everybody out.
+fn sign_on(settings: &SignOn, wrong: &impl Fn(&str, String)) {
+    let is_address = |text: &str| crate::base::email::Email::parse(text).is_ok();
+    if !settings.is_set() {
+        if settings.only {
+            wrong("sign_on.only", "without an issuer nobody could log in at all".to_owned());
+        }
+        return;
+    }
+    let is_near = |host: Option<&str>| matches!(host, Some("localhost" | "127.0.0.1" | "[::1]"));
+    match url::Url::parse(&settings.issuer) {
+        Ok(url) if url.scheme() == "https" || url.scheme() == "http" && is_near(url.host_str()) => {}
+        _ => {
+            let message =
+                format!("\"{}\" is no https address, as the provider itself writes it", settings.issuer);
+            wrong("sign_on.issuer", message);
+        }
+    }
+    if settings.client_id.is_empty() {
+        wrong("sign_on.client_id", "the provider knows this server by a client_id; set it".to_owned());
+    }
+    for domain in &settings.domains {
+        if !is_address(&format!("somebody@{domain}")) {
+            wrong("sign_on.domains", format!("\"{domain}\" is no domain such as faro.example"));
+        }
+    }
+    if settings.only && !is_address(&settings.recovery) {
+        let message = "with `only`, one administrator must be able to come in by password: set `recovery` to the address";
+        wrong("sign_on.recovery", message.to_owned());
     }
 }
 
@@ -309,6 +342,20 @@ mod tests {
             found("[mail]\nbounces = \"returned-mail-of@faro.example\"\nhooks = \"short\"\n");
         assert_eq!(places, ["2:11 K005", "3:9 K005"], "{text}");
         assert_eq!(found("[mail]\nbounces = \"bounce\"\n").0, ["2:11 K005"]);
+    }
+
+    #[test]
+    fn a_single_sign_on_that_shuts_everybody_out_is_told() {
+        let (places, text) = found("[sign_on]\nonly = true\n");
+        assert_eq!(places, ["2:8 K005"], "{text}");
+        let (places, text) = found(
+            "[sign_on]\nissuer = \"http://id.example\"\ndomains = [\"faro\", \"faro.example\"]\nonly = true\n",
+        );
+        let lines: Vec<&str> = places.iter().filter_map(|place| place.split(':').next()).collect();
+        assert_eq!((lines.len(), lines.contains(&"2"), lines.contains(&"3")), (4, true, true), "{text}");
+        for told in ["no https address", "client_id", "recovery"] {
+            assert!(text.contains(told), "{told}: {text}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub struct Config {
     pub chat: Chat,
     pub mail: Mail,
     pub accounts: Accounts,
+    pub sign_on: SignOn,
     pub api: Api,
     pub retention: Retention,
     pub outbound: Outbound,
@@ -183,6 +184,36 @@ impl Accounts {
     /// Whether people of this role need a second factor.
     pub fn demands_factor(&self, role: &str) -> bool {
         self.second_factor_for.iter().any(|known| known == role)
+    }
+}
+
+/// The provider of the single sign-on (OpenID Connect).
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct SignOn {
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: Secret,
+    pub name: String,
+    pub domains: Vec<String>,
+    pub only: bool,
+    pub recovery: String,
+}
+
+impl SignOn {
+    /// Whether there is a provider.
+    pub fn is_set(&self) -> bool {
+        !self.issuer.is_empty()
+    }
+
+    /// Whether a password is not taken from this address: everybody signs on, but for the one who can mend what is broken.
+    pub fn refuses_password(&self, email: &str) -> bool {
+        self.is_set() && self.only && !email.trim().eq_ignore_ascii_case(self.recovery.trim())
+    }
+
+    /// How people call the provider: its name, or its host.
+    pub fn called(&self) -> String {
+        let host = || url::Url::parse(&self.issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
+        if self.name.is_empty() { host().unwrap_or_default() } else { self.name.clone() }
     }
 }
 

@@ -72,7 +72,7 @@ use crate::{accounts, segments, stages, webinars};
 pub struct Desk {
     pub stores: Stores,
     pub keys: Keys,
-    pub sites: Arc<Sites>,
+    pub sites: Arc<Live<Sites>>,
     pub templates: Arc<Templates>,
     pub lifecycle: Arc<Live<stages::Definition>>,
     pub segments: Arc<Live<segments::Definition>>,

@@ -1,4 +1,8 @@
-//! The websites that may report hits, fill in forms and chat.
+//! The websites that may report hits, fill in forms and chat: those of the settings' file, and those that were added in the
+//! console ([`added`]).
+
+pub mod added;
+mod store;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +12,8 @@ use crate::base::language::Language;
 use crate::base::secret::Secret;
 use crate::base::time::zone;
 use crate::config::SiteSettings;
+
+pub use added::Added;
 
 /// One website.
 #[derive(Debug, Clone)]
@@ -32,6 +38,8 @@ pub struct Site {
     pub keep_days: i64,
     /// What the host signs identity tokens with; empty if it signs none.
     pub identity_secret: Secret,
+    /// It was added in the console, and can be taken away there.
+    pub is_added: bool,
 }
 
 impl Site {
@@ -93,11 +101,28 @@ impl Sites {
                         time_zone: site.time_zone.clone(),
                         keep_days: site.keep_days,
                         identity_secret: site.identity_secret.clone(),
+                        is_added: false,
                     };
                     (site.key.clone(), site)
                 })
                 .collect(),
         )
+    }
+
+    /// The sites of the settings together with those of the console. Where both have a key, the settings say what holds.
+    #[must_use]
+    pub fn with_added(mut self, added: &[Added]) -> Self {
+        for site in added {
+            self.0.entry(site.key.clone()).or_insert_with(|| site.site());
+        }
+        self
+    }
+
+    /// Whether the sites of the console are these.
+    pub fn has_added(&self, added: &[Added]) -> bool {
+        let own: Vec<Added> = self.all().filter(|site| site.is_added).map(Added::of).collect();
+        let others = |site: &&Added| self.0.get(&site.key).is_none_or(|known| known.is_added);
+        own.iter().eq(added.iter().filter(others))
     }
 
     /// The site of this key.

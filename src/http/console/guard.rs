@@ -9,7 +9,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use subtle::ConstantTimeEq;
 
 use super::frame::{Reader, SESSION_COOKIES, see};
-use super::{DOORS, contacts, login, password, settings, upload};
+use super::{DOORS, contacts, first, login, password, settings, sign_on, upload};
 use crate::accounts::{self, Session};
 use crate::http::Shared;
 use crate::http::error::Problem;
@@ -29,7 +29,8 @@ const HEADERS: &[(&str, &str)] = &[
 ];
 
 /// What is open to whoever is not logged in. Their forms must come from a page of ours all the same.
-pub const OPEN: [&str; 4] = [login::PATH, login::CODE, password::FORGOT, password::PATH];
+pub const OPEN: [&str; 7] =
+    [login::PATH, login::CODE, password::FORGOT, password::PATH, first::PATH, sign_on::PATH, sign_on::BACK];
 
 /// What is open to whoever has to set up a second factor first: all that belongs to her own account.
 const OWN: &str = "/console/account";

@@ -7,9 +7,11 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::first;
 use super::frame::{Reader, SESSION_COOKIES, address, inside, see};
 use super::guard::session_token;
 use super::push::AGENTS;
+use super::sign_on;
 use crate::accounts::{self, Entered, LIFETIME_MS, Login, Origin};
 use crate::base::coded::Coded;
 use crate::base::language::Language;
@@ -19,6 +21,10 @@ use crate::http::Shared;
 use crate::http::error::{Problem, html};
 use crate::http::request::{self, Proxies};
 use crate::notify::push;
+
+/// Why somebody may be sent back to the login, as its address says it.
+const SAYABLE: [&str; 5] =
+    ["expired", "sign_on", "sign_on_unknown", "sign_on_unverified", "sign_on_unreachable"];
 
 /// The door that is open to everybody.
 pub const PATH: &str = "/console/login";
@@ -55,7 +61,10 @@ pub async fn show(app: Shared, request: HttpRequest) -> HttpResponse {
     {
         return see("/console");
     }
-    let problem = asked("problem").filter(|problem| problem == "expired");
+    if accounts::first::is_awaited(&mut app.stores.db.read()).await.unwrap_or(false) {
+        return see(first::PATH);
+    }
+    let problem = asked("problem").filter(|problem| SAYABLE.contains(&problem.as_str()));
     form(&app, &request, StatusCode::OK, problem.as_deref(), "", &asked("next").unwrap_or_default())
 }
 
@@ -77,6 +86,10 @@ pub async fn enter(
     proxies: web::Data<Proxies>,
     typed: web::Form<Typed>,
 ) -> HttpResponse {
+    if app.config.sign_on.refuses_password(&typed.email) {
+        let status = StatusCode::FORBIDDEN;
+        return form(&app, &request, status, Some("sign_on_only"), &typed.email, &typed.next);
+    }
     let browser = Browser::of(&request, &proxies);
     let login = Login { email: &typed.email, password: &typed.password, from: browser.origin() };
     let stores = &app.stores;
@@ -94,7 +107,8 @@ pub async fn enter(
     }
 }
 
-fn enter_with(app: &Shared, token: &str, next: &str) -> HttpResponse {
+/// Sends somebody on with the cookie of her new session.
+pub fn enter_with(app: &Shared, token: &str, next: &str) -> HttpResponse {
     let mut answer = see(next);
     // A cookie is refused only if its name or value could not be written into a header.
     let _ = answer.add_cookie(&cookie(app, token, Duration::milliseconds(LIFETIME_MS)));
@@ -102,7 +116,7 @@ fn enter_with(app: &Shared, token: &str, next: &str) -> HttpResponse {
 }
 
 /// The browser that somebody logs in with.
-struct Browser {
+pub struct Browser {
     network: String,
     browser: String,
     system: String,
@@ -110,7 +124,8 @@ struct Browser {
 }
 
 impl Browser {
-    fn of(request: &HttpRequest, proxies: &Proxies) -> Self {
+    /// What is known of the browser that asks.
+    pub fn of(request: &HttpRequest, proxies: &Proxies) -> Self {
         let known = AGENTS.read(request::header(request, USER_AGENT));
         Self {
             network: network_of(proxies.client(request)),
@@ -120,7 +135,8 @@ impl Browser {
         }
     }
 
-    fn origin(&self) -> Origin<'_> {
+    /// The same, as accounts want to know it.
+    pub fn origin(&self) -> Origin<'_> {
         Origin {
             network: &self.network,
             browser: &self.browser,
@@ -171,7 +187,8 @@ pub async fn enter_by_code(
     }
 }
 
-fn second_step(
+/// The page that asks for the code of the second factor.
+pub fn second_step(
     app: &Shared,
     request: &HttpRequest,
     status: StatusCode,
@@ -193,7 +210,9 @@ pub async fn leave(reader: Reader, request: HttpRequest) -> Result<HttpResponse,
         tx.commit().await?;
     }
     super::presence::forget(&reader).await;
-    let mut answer = HttpResponse::SeeOther().insert_header((LOCATION, PATH)).finish();
+    let left = reader.app.config.sign_on.is_set().then(|| "1".to_owned());
+    let place = address(PATH, &[("left", left)]);
+    let mut answer = HttpResponse::SeeOther().insert_header((LOCATION, place)).finish();
     let _ = answer.add_cookie(&cookie(&reader.app, "", Duration::ZERO));
     Ok(answer)
 }
@@ -239,8 +258,16 @@ fn form(
     next: &str,
 ) -> HttpResponse {
     let language = request::language(request).unwrap_or_default();
-    let context = json!({ "problem": problem, "done": null, "email": email, "next": inside(next) });
+    let context = json!({
+        "problem": problem, "done": null, "email": email, "next": inside(next), "left": has_left(request),
+        "sign_on": sign_on::told(app, next),
+    });
     page(app, language, status, "console/login", &context)
+}
+
+/// Whether somebody has just logged out: she may want to do so at the provider, too.
+fn has_left(request: &HttpRequest) -> bool {
+    request.path() == PATH && request.query_string() == "left=1"
 }
 
 /// A page for whoever is not logged in.

@@ -18,6 +18,7 @@ mod context;
 mod crm;
 mod desk;
 mod events;
+pub mod first;
 mod flows;
 mod frame;
 mod guard;
@@ -40,7 +41,9 @@ mod replies;
 mod reports;
 mod segments;
 mod settings;
+mod sign_on;
 mod simulate;
+mod start;
 mod talk;
 mod team;
 mod team_hours;
@@ -210,6 +213,9 @@ pub const DOORS: &[Door] = &[
     get("/console/live/{visitor}", May::Look),
     post("/console/live/{visitor}/chat", May::Chat),
     post("/console/logout", May::Look),
+    get("/console/mail", May::Operate),
+    post("/console/mail/look", May::Operate),
+    post("/console/mail/test", May::Operate),
     get("/console/mails", May::ReadMails),
     get("/console/mails/{name}", May::ReadMails),
     get("/console/mails/{name}/html", May::ReadMails),
@@ -234,6 +240,13 @@ pub const DOORS: &[Door] = &[
     get("/console/retention", May::Privacy),
     get("/console/settings", May::Look),
     get("/console/sites", May::Operate),
+    post("/console/sites", May::Operate),
+    post("/console/sites/{site}/remove", May::Operate),
+    get("/console/start", May::Operate),
+    post("/console/start/flow", May::Operate),
+    post("/console/start/sample", May::Operate),
+    post("/console/start/sample/remove", May::Operate),
+    post("/console/start/steps/{step}", May::Operate),
     get("/console/replies", May::Look),
     post("/console/replies", May::Chat),
     post("/console/replies/{shortcut}/delete", May::Chat),
@@ -274,6 +287,10 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .wrap(from_fn(guard::guard))
             .route("", web::get().to(today::show))
             .route("/login", web::get().to(login::show))
+            .route("/login/sso", web::get().to(sign_on::leave))
+            .route("/login/sso/back", web::get().to(sign_on::back))
+            .route("/setup", web::get().to(first::show))
+            .route("/setup", web::post().to(first::make))
             .route("/login", web::post().to(login::enter))
             .route("/login/code", web::post().to(login::enter_by_code))
             .route("/forgot", web::get().to(password::ask))
@@ -382,6 +399,13 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/retention", web::get().to(settings::retention::show))
             .route("/settings", web::get().to(settings::show))
             .route("/sites", web::get().to(settings::sites::show))
+            .route("/sites", web::post().to(settings::sites::add))
+            .route("/sites/{site}/remove", web::post().to(settings::sites::remove))
+            .route("/start", web::get().to(start::show))
+            .route("/start/flow", web::post().to(start::flow))
+            .route("/start/sample", web::post().to(start::load_sample))
+            .route("/start/sample/remove", web::post().to(start::remove_sample))
+            .route("/start/steps/{step}", web::post().to(start::choose))
             .route("/bookings", web::get().to(bookings::show))
             .route("/bookings/calendar", web::get().to(week::show))
             .route("/bookings/new", web::get().to(booking::ask))
@@ -426,6 +450,9 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/inbox/{conversation}/transcript", web::post().to(desk::transcript))
             .route("/inbox/{conversation}/transfer", web::post().to(desk::transfer))
             .route("/inbox/{conversation}/typing", web::post().to(talk::typing))
+            .route("/mail", web::get().to(settings::mail::show))
+            .route("/mail/look", web::post().to(settings::mail::look))
+            .route("/mail/test", web::post().to(settings::mail::test))
             .route("/mails", web::get().to(mails::list))
             .route("/mails/{name}", web::get().to(mails::show))
             .route("/mails/{name}/html", web::get().to(mails::html))

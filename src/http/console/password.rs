@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::login::page;
 use super::settings::{accounts as team, noted};
+use super::sign_on;
 use crate::accounts::{Error, SHORTEST_PASSWORD, passwords};
 use crate::base::language::Language;
 use crate::base::network::network_of;
@@ -132,7 +133,8 @@ pub async fn set(app: Shared, request: HttpRequest, chosen: web::Form<Chosen>) -
                 tracing::error!(error = %error, "that a password was set cannot be written down");
             }
             let context = json!({
-                "problem": null, "done": "password_set", "email": account.email, "next": "/console",
+                "problem": null, "done": "password_set", "email": account.email, "next": "/console", "left": false,
+                "sign_on": sign_on::told(&app, "/console"),
             });
             page(&app, account.language, StatusCode::OK, "console/login", &context)
         }

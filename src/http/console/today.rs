@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use serde_json::{Value as Json, json};
 
 use super::frame::Reader;
+use super::start;
 use crate::accounts::May;
 use crate::base::time::DAY_MS;
 use crate::http::error::Problem;
@@ -54,7 +55,12 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         .collect();
     let (here, live_count) = live::live(reads, now, MOST).await?;
     let fresh = fresh::fresh(reads, &names, now.plus_ms(-7 * DAY_MS), MOST).await?;
+    let first_steps = match reader.may(May::Operate) && !reader.app.config.is_demo {
+        true => start::standing(&reader).await?.open(),
+        false => 0,
+    };
     let body = json!({
+        "first_steps": first_steps,
         "attention": attention,
         "calls": calls,
         "waiting": waiting,

@@ -76,6 +76,28 @@ impl Finding {
     }
 }
 
+/// The way to the mail server, as the settings say it; the login itself is told to nobody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    pub host: String,
+    pub port: u16,
+    /// `starttls`, `tls` or `plain`.
+    pub line: &'static str,
+    pub has_login: bool,
+}
+
+/// The way that mails take; none if they stay here.
+pub fn way(config: &Config) -> Option<Way> {
+    let url = url::Url::parse(config.mail.smtp.expose()).ok()?;
+    let (line, port) = match url.scheme() {
+        "smtps" => ("tls", 465),
+        "smtp" => ("starttls", 587),
+        _ => ("plain", 25),
+    };
+    let host = server::host_of(config)?;
+    Some(Way { host, port: url.port().unwrap_or(port), line, has_login: !url.username().is_empty() })
+}
+
 /// Looks at everything, in the order in which a mail meets it.
 ///
 /// # Errors

@@ -65,6 +65,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(39, "texts of flows", include_str!("../migrations/0039_flow_texts.sql")),
     shared(40, "what was told, and by which zones", include_str!("../migrations/0040_told_and_zones.sql")),
     shared(43, "who is spoken to, who is on the site", include_str!("../migrations/0043_approaches.sql")),
+    shared(44, "sites of the console", include_str!("../migrations/0044_added_sites.sql")),
     Migration {
         number: 45,
         name: "guard against overlaps at size",

@@ -81,6 +81,8 @@ const PAGES: [name: string, path: string, who?: 'admin' | 'mike' | 'yuri'][] = [
   ['health', '/health'],
   ['retention', '/retention'],
   ['sites', '/sites'],
+  ['start', '/start'],
+  ['mail-setup', '/mail'],
   ['error-not-found', '/nothing-here'],
   ['error-forbidden', '/addresses', 'mike'],
 ]
@@ -91,7 +93,7 @@ for (const [name, path, who] of PAGES) {
   })
 }
 
-const EMPTY = ['', '/inbox', '/contacts', '/work', '/pipeline', '/bookings', '/content', '/live', '/outbox', '/notifications', '/replies', '/quarantine', '/addresses', '/audit', '/team', '/calendars']
+const EMPTY = ['', '/inbox', '/contacts', '/work', '/pipeline', '/bookings', '/content', '/live', '/outbox', '/notifications', '/replies', '/quarantine', '/addresses', '/audit', '/team', '/calendars', '/sites', '/start', '/mail']
 for (const path of EMPTY) {
   const name = `console/empty-${path.slice(1) || 'today'}`
   test(name, async ({ studio }) => {

@@ -66,6 +66,36 @@ export class Embudo {
     return embudo
   }
 
+  /** `embudo serve` with hardly a setting: no site, no flow, no account. What it prints leads on. */
+  static async startBare(): Promise<Embudo> {
+    const { folder, mail } = await Embudo.surroundings()
+    const port = await freePort()
+    const embudo = new Embudo(`http://localhost:${port}`, mail, folder)
+    const settings = path.join(folder, 'bare/config/embudo.toml')
+    mkdirSync(path.dirname(settings), { recursive: true })
+    const text = `
+[server]
+listen = "127.0.0.1:${port}"
+public_url = "${embudo.url}"
+[storage]
+data = "${path.join(folder, 'bare/data')}"
+[mail]
+from = "hello@faro.example"
+[log]
+level = "warn"
+`
+    writeFileSync(settings, text)
+    await embudo.run(port, {}, 'bare', ['serve', '--config', settings])
+    return embudo
+  }
+
+  /** The link with which the first account is made. */
+  get firstLink(): string {
+    const [link] = /https?:\S+\/console\/setup\?token=\S+/.exec(this.output()) ?? []
+    if (!link) throw new Error(`no link in what the server printed:\n${this.output()}`)
+    return link
+  }
+
   /** One server beside a site that stands elsewhere: pages of another origin, to which the server's own are foreign. */
   static async startBeside(site: string, environment: Record<string, string> = {}): Promise<Embudo> {
     const { folder, mail } = await Embudo.surroundings()
@@ -127,9 +157,10 @@ level = "warn"
     writeFileSync(path.join(folder, 'config/embudo.toml'), settings)
   }
 
-  private async run(port: number, environment: Record<string, string>, sub = 'demo'): Promise<void> {
+  private async run(port: number, environment: Record<string, string>, sub = 'demo', command?: string[]): Promise<void> {
     const said: string[] = []
-    const child = spawn(program(), ['demo', '--port', String(port), '--folder', path.join(this.folder, sub)], {
+    const demo = ['demo', '--port', String(port), '--folder', path.join(this.folder, sub)]
+    const child = spawn(program(), command ?? demo, {
       cwd: root,
       env: { ...process.env, EMBUDO__MAIL__SMTP: `smtp+plain://127.0.0.1:${this.mail.port}`, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -267,6 +267,7 @@ const TABLES: &[&str] = &[
     "traffic_shares",
     "traffic_letters",
     "push_devices",
+    "added_sites",
 ];
 
 /// A clock that stands at [`START`].

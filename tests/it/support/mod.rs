@@ -12,6 +12,7 @@ pub mod inbox;
 pub mod mmdb;
 pub mod nodes;
 pub mod port;
+pub mod provider;
 pub mod radicale;
 pub mod redis;
 pub mod replay;

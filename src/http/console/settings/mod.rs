@@ -4,6 +4,7 @@ pub mod account;
 pub mod accounts;
 pub mod health;
 pub mod keys;
+pub mod mail;
 pub mod retention;
 pub mod sites;
 
@@ -51,6 +52,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
     (
         "messages",
         &[
+            Entry("mail", "outbox", "/console/mail", May::Operate),
             Entry("mails", "mail", "/console/mails", May::ReadMails),
             Entry("outbox", "outbox", "/console/outbox", May::ReadMails),
             Entry("crm", "people", "/console/crm", May::ReadMails),
@@ -67,6 +69,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
     (
         "server",
         &[
+            Entry("start", "right", "/console/start", May::Operate),
             Entry("health", "check", "/console/health", May::Operate),
             Entry("keys", "key", "/console/keys", May::Admit),
         ],

@@ -1,0 +1,86 @@
+//! How mails leave: what is set, a mail to oneself, and what the DNS should say, with the records to copy.
+
+use actix_web::HttpResponse;
+use serde_json::{Value as Json, json};
+
+use super::super::frame::Reader;
+use super::note;
+use crate::accounts;
+use crate::base::email::Email;
+use crate::http::error::Problem;
+use crate::notify::dkim::Dkim;
+use crate::notify::doctor::{self, Finding, State};
+use crate::storage::limits::Quota;
+
+/// Each look and each mail speaks with other servers.
+const PER_ACCOUNT: Quota = Quota { per_minute: 3, burst: 6 };
+
+/// `GET /console/mail`: what is set. Nobody is asked anything.
+pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
+    page(&reader, Json::Null, Json::Null).await
+}
+
+/// `POST /console/mail/test`: a mail to whoever asks, past the queue, so that the server's answer is seen at once.
+pub async fn test(reader: Reader) -> Result<HttpResponse, Problem> {
+    limited(&reader).await?;
+    let finding = doctor::try_out(&reader.app.config, &reader.account.email, reader.now).await;
+    let mut tx = reader.app.stores.db.begin().await?;
+    note(&mut tx, &reader, "mail_tried", reader.account.email.as_str()).await?;
+    tx.commit().await?;
+    let tried = json!({ "is_sent": finding.state == State::Good, "said": finding.line });
+    page(&reader, tried, Json::Null).await
+}
+
+/// `POST /console/mail/look`: asks the mail server and the DNS. A form, because it speaks with others.
+pub async fn look(reader: Reader) -> Result<HttpResponse, Problem> {
+    limited(&reader).await?;
+    let found = match doctor::examine(&reader.app.config).await {
+        Ok(found) => json!({ "problem": null, "lines": found.iter().map(told).collect::<Vec<_>>() }),
+        Err(problem) => json!({ "problem": problem, "lines": [] }),
+    };
+    page(&reader, Json::Null, found).await
+}
+
+async fn limited(reader: &Reader) -> Result<(), Problem> {
+    let (limits, id) = (&reader.app.stores.limits, reader.account.id.to_string());
+    limits.check("mail_look", &id, PER_ACCOUNT, reader.now).await.map_err(accounts::Error::from)?;
+    Ok(())
+}
+
+fn told(finding: &Finding) -> Json {
+    json!({
+        "what": finding.what.to_lowercase(),
+        "name": finding.what,
+        "state": finding.state.word(),
+        "line": finding.line,
+        "advice": finding.advice,
+        "record": finding.record.as_ref().map(|record| json!({ "name": record.name, "value": record.value })),
+    })
+}
+
+async fn page(reader: &Reader, tried: Json, found: Json) -> Result<HttpResponse, Problem> {
+    let config = &reader.app.config;
+    let mail = &config.mail;
+    let way = doctor::way(config).map(
+        |way| json!({ "host": way.host, "port": way.port, "line": way.line, "has_login": way.has_login }),
+    );
+    let keys: Vec<Json> = Email::parse(&mail.from)
+        .ok()
+        .and_then(|from| Dkim::open(&mail.dkim, &from, &config.folder).ok().flatten())
+        .map(|dkim| dkim.records())
+        .unwrap_or_default()
+        .into_iter()
+        .map(|record| json!({ "name": record.name, "value": record.value }))
+        .collect();
+    let body = json!({
+        "way": way,
+        "from": mail.from,
+        "is_from_example": mail.from.ends_with("@example.com"),
+        "bounces": mail.bounces,
+        "has_hooks": !mail.hooks.is_empty(),
+        "keys": keys,
+        "tried": tried,
+        "found": found,
+    });
+    reader.page("console/mail_setup", body).await
+}

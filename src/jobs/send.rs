@@ -75,7 +75,7 @@ impl Sending {
         // One that was put back must not make it look like that of somebody who died.
         for (job, until) in &mut self.in_hand {
             let left_ms = until.since_ms(now);
-            if left_ms < queue::LEASE_MS / 2 || left_ms > queue::LEASE_MS {
+            if !(queue::LEASE_MS / 2..=queue::LEASE_MS).contains(&left_ms) {
                 *until = queue::renew(db, job, now).await?;
             }
         }

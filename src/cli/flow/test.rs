@@ -123,7 +123,7 @@ fn asked(arguments: &Arguments, config: &Config, report: &Report) -> Asked {
         [] => gather(&folder.join("tests"), report, &mut found),
         paths => paths.iter().for_each(|path| gather(path, report, &mut found)),
     }
-    let (flows, mut files): (Vec<_>, Vec<_>) = found.into_iter().partition(|file| is_flow(file));
+    let (flows, mut files): (Vec<_>, Vec<_>) = found.into_iter().partition(is_flow);
     if flows.is_empty() {
         return Asked { files, flows };
     }

@@ -116,8 +116,9 @@ async fn the_link_of_a_letter_lets_its_holder_leave_and_shows_nothing_of_what_is
     subscribe(&app, &mut nikki, NIKKI).await;
     let letter = first_letter(&app, NIKKI).await;
     let path = path_of(&app, &letter.link("/preferences/"));
-    let press =
-        async |fields: &[(&str, &str)], status: u16| app.client.submit(&path, fields).await.expect(status);
+    let press = async |fields: &[(&str, &str)], status: u16| {
+        app.client.submit(&format!("{path}?lang=en"), fields).await.expect(status)
+    };
     let page = app.get(&format!("{path}?lang=en")).await.expect(200).body;
     assert!(page.contains("Stop “Monthly letter”") && !page.contains("checked"), "{page}");
     assert!(!page.contains(NIKKI) && !page.contains("name=\"frequency\""), "{page}");

@@ -358,7 +358,7 @@ async fn calls_tell_how_many_were_moved_and_how_far_the_chat_came_from_an_offer(
     let ana = agent(&app, Role::Viewer).await;
     let text = words(&ana.sees("/console/reports/bookings").await);
     has(&text, "A call was one answer away 3");
-    has(&text, "Times were shown 2 67%");
+    has(&text, "Times were shown 2 66.7%");
 }
 
 #[tokio::test]
@@ -390,7 +390,7 @@ async fn letters_tell_who_confirmed_and_how_soon() {
     let viewer = agent(&app, Role::Viewer).await;
     let text = words(&viewer.sees("/console/reports/mail").await);
     has(&text, "Asked for, and confirmed");
-    has(&text, "3 2 67% 2 min");
+    has(&text, "3 2 66.7% 2 min");
 }
 
 #[tokio::test]
@@ -719,7 +719,7 @@ async fn health_tells_what_is_missing_of_whom() {
     has(&file, "quarantine,1,6,0.1667\r\nsuppressed,1,5,0.2\r\ndead_letters,1,");
     let viewer = agent(&app, Role::Viewer).await;
     let text = words(&viewer.sees("/console/reports/health").await);
-    has(&text, "Forms that were set apart and wait for a person 1 6 17%");
+    has(&text, "Forms that were set apart and wait for a person 1 6 16.7%");
     let only = told(&app, "health?filter=company:acme.example").await;
     assert_eq!(counts(&only["without_company"], &["lacking", "of"]), [0, 3]);
 }

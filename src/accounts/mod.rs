@@ -107,7 +107,9 @@ pub enum Error {
     #[error("this is the last administrator who can log in; make somebody else one first")]
     LastAdmin,
     /// The link to the first account is not one of ours, has run out, or there is an account already.
-    #[error("this server has its first account already, or the link has run out; a restart prints another one")]
+    #[error(
+        "this server has its first account already, or the link has run out; a restart prints another one"
+    )]
     FirstOver,
     /// A link that sets a password was used, replaced by another password, or has run out.
     #[error("this link was used already or has run out; ask for a new one")]

@@ -51,6 +51,7 @@ mod gates;
 mod handover;
 mod hostile;
 mod identity;
+mod inert;
 mod language;
 mod letters;
 mod lifecycle;

@@ -8,6 +8,7 @@ pub mod dns;
 pub mod faults;
 pub mod hits;
 pub mod hook;
+pub mod html;
 pub mod inbox;
 pub mod mmdb;
 pub mod nodes;

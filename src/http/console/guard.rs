@@ -145,6 +145,12 @@ async fn check_token(request: &mut ServiceRequest, session: &Session, door: &str
             }
             None => request.extract::<web::Bytes>().await.map_err(|_| broken())?,
         };
+        if url::form_urlencoded::parse(&body).any(|(_, value)| value.contains('\0')) {
+            return Err(Problem::new(
+                "request.malformed",
+                "There is a character in it that no text has (U+0000).",
+            ));
+        }
         let field = url::form_urlencoded::parse(&body).find(|(name, _)| name == "csrf");
         given = field.map(|(_, value)| value.into_owned()).unwrap_or_default();
         request.set_payload(Payload::from(body));

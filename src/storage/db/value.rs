@@ -21,6 +21,16 @@ pub enum Value {
     Id([u8; 16]),
 }
 
+impl Value {
+    /// A text without U+0000: PostgreSQL refuses it, so whatever held one would be lost there.
+    fn text(mut value: String) -> Self {
+        if value.contains('\0') {
+            value.retain(|c| c != '\0');
+        }
+        Self::Text(value)
+    }
+}
+
 impl From<i64> for Value {
     fn from(value: i64) -> Self {
         Self::Int(value)
@@ -53,19 +63,19 @@ impl From<f64> for Value {
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
+        Self::text(value.to_owned())
     }
 }
 
 impl From<String> for Value {
     fn from(value: String) -> Self {
-        Self::Text(value)
+        Self::text(value)
     }
 }
 
 impl From<&String> for Value {
     fn from(value: &String) -> Self {
-        Self::Text(value.clone())
+        Self::text(value.clone())
     }
 }
 

@@ -53,6 +53,17 @@ async fn a_statement_with_a_mistake_is_not_understood() {
 }
 
 #[tokio::test]
+async fn what_no_text_can_hold_is_left_out_and_the_rest_is_kept() {
+    for db in engines().await.0 {
+        let engine = db.engine();
+        let sql = sql!("select cast($1 as text) as a, cast($2 as text) as b");
+        let rows = db.read().query(sql, params!["x\0y", "\0".to_owned()]).await.expect(engine);
+        assert_eq!(rows[0].get::<String>("a").expect(engine), "xy", "{engine}");
+        assert_eq!(rows[0].get::<String>("b").expect(engine), "", "{engine}");
+    }
+}
+
+#[tokio::test]
 async fn values_come_back_as_they_went_in() {
     for db in engines().await.0 {
         let engine = db.engine();

@@ -222,6 +222,9 @@ impl PartialEq for Expr {
     }
 }
 
+/// Whoever is shown calls: the call, and where an argument's character stands in the file.
+pub type Looks<'l> = dyn FnMut(&CallSite, &dyn Fn(usize) -> Mark) + 'l;
+
 static ENV: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
 
 impl Expr {
@@ -240,7 +243,7 @@ impl Expr {
         at: &Mark,
         symbols: &Symbols,
         report: &Report,
-        look: &mut dyn FnMut(&CallSite, &dyn Fn(usize) -> Mark),
+        look: &mut Looks<'_>,
     ) -> Option<Expr> {
         let program = match ENV.compile(text) {
             Ok(program) => program,
@@ -302,7 +305,7 @@ impl Expr {
         at: &Mark,
         symbols: &Symbols,
         report: &Report,
-        look: &mut dyn FnMut(&CallSite, &dyn Fn(usize) -> Mark),
+        look: &mut Looks<'_>,
     ) -> Option<Expr> {
         let expr = Expr::parse_with(text, at, symbols, report, look)?;
         if !expr.of.agrees(&Type::Bool) {

@@ -16,9 +16,12 @@ fn each(text: &str, before: &str, after: &str) -> String {
     out
 }
 
+/// By where a text begins, and how long it is.
+type Known = RwLock<HashMap<(usize, usize), Arc<str>>>;
+
 /// Texts of statements as an engine takes them, worked out once each. What lives for ever is known by where it stands.
 pub(super) struct Texts {
-    known: LazyLock<RwLock<HashMap<(usize, usize), Arc<str>>>>,
+    known: LazyLock<Known>,
     translate: fn(&str) -> String,
 }
 

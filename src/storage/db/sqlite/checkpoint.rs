@@ -4,7 +4,7 @@
 //! megabytes of somebody else's. Here most of it is copied while others write, and only what came meanwhile in a turn of
 //! the writer, so that the log begins anew with the next commit (<https://www.sqlite.org/wal.html#ckpt>, "passive").
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub fn start(path: &Path, turns: Turns) -> Result<SyncSender<()>> {
     Ok(due)
 }
 
-fn carry(path: &PathBuf, turns: &Turns, told: &Receiver<()>) {
+fn carry(path: &Path, turns: &Turns, told: &Receiver<()>) {
     while told.recv().is_ok() {
         if let Err(error) = carry_once(path, turns) {
             // The log stays; the next commit tells again.
@@ -81,42 +81,42 @@ fn carry_once(path: &Path, turns: &Turns) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use crate::storage::db::{Db, HITS};
-    use crate::{params, sql};
+    use super::*;
+    use crate::storage::db::sqlite::open;
 
-    #[tokio::test]
-    async fn the_log_is_carried_over_beside_those_who_write_and_begins_anew() {
+    fn size(of: &Path) -> u64 {
+        std::fs::metadata(of).map_or(0, |file| file.len())
+    }
+
+    #[test]
+    fn a_long_log_is_told_of_and_carried_over_and_begins_anew() {
         let folder = tempfile::tempdir().expect("a folder");
-        let db = Db::open_sqlite(&folder.path().join("a.db"), HITS).await.expect("opens");
-        let long = "x".repeat(3_000_000);
-        // Three times as many pages as make it due.
-        for n in 0..32_i64 {
-            let mut tx = db.begin().await.expect("begins");
-            let text = format!("{n}{long}");
-            tx.execute(sql!("insert into words (id, text) values ($1, $2)"), params![n, text])
-                .await
-                .expect("written");
-            tx.commit().await.expect("commits");
+        let (file, log) = (folder.path().join("a.db"), folder.path().join("a.db-wal"));
+        let mut connection = open(&file, false).expect("opens");
+        let (due, told) = sync_channel(1);
+        watch(&mut connection, due).expect("watched");
+        connection.execute_batch("create table texts (text text)").expect("made");
+        assert!(told.try_recv().is_err(), "a short log stays where it is");
+        let long = "x".repeat(3 << 20);
+        while told.try_recv().is_err() {
+            assert!(size(&log) < 200 << 20, "nobody was told");
+            connection.execute("insert into texts values (?1)", [&long]).expect("written");
         }
-        let log = folder.path().join("a.db-wal");
-        let size = || std::fs::metadata(&log).expect("there").len();
-        let (grown, file) = (size(), folder.path().join("a.db"));
-        assert!(grown > 32 << 20, "{grown}");
-        for _ in 0..100 {
-            if std::fs::metadata(&file).expect("there").len() > 90 << 20 {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        assert!(
-            std::fs::metadata(&file).expect("there").len() > 90 << 20,
-            "what stood in the log stands in the file"
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        let mut tx = db.begin().await.expect("begins");
-        tx.execute(sql!("update words set text = 'short' where id = $1"), params![0]).await.expect("written");
-        tx.commit().await.expect("commits");
-        // As long as a log may stay that began anew.
-        assert!(size() <= 64 << 20, "{} after {grown}", size());
+        let (before, grown) = (size(&file), size(&log));
+        assert!(grown > 30 << 20, "told too early: {grown}");
+
+        let writer = Arc::new(Mutex::new(Thread::start("writer", connection).expect("starts")));
+        let turns =
+            Turns { background: Arc::default(), writer: Arc::downgrade(&writer), copying: Arc::default() };
+        carry_once(&file, &turns).expect("carried over");
+        assert!(size(&file) > before + (30 << 20), "{} after {before}", size(&file));
+
+        // What is written next stands at the log's begin, so it does not grow.
+        let (tell, written) = sync_channel(1);
+        writer.blocking_lock().post(Box::new(move |connection| {
+            drop(tell.send(connection.execute("insert into texts values ('short')", []).map(drop)));
+        }));
+        written.recv().expect("an answer").expect("written");
+        assert_eq!(size(&log), grown);
     }
 }

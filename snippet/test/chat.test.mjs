@@ -615,6 +615,7 @@ describe('the recording', () => {
     await open();
     await choose('Watch now');
     const video = chat.locator('video');
+    await video.waitFor();
     assert.equal(await video.locator('track[kind=captions][srclang=en]').count(), 1);
     const width = () => video.evaluate((it) => it.getBoundingClientRect().width);
     const before = await width();

@@ -114,7 +114,9 @@ impl Stage<'_> {
                 let said: Said = serde_json::from_value(body).unwrap();
                 let app = &self.nodes[node].app;
                 let turn = chat::say(&app.room, self.conversation(), &id, &said, app.clock.now());
-                match killed(1 + dice.roll(40), turn).await {
+                // A turn on one machine rests a few times, one that asks other servers at each statement.
+                let rests = if dice.roll(2) == 0 { 4 } else { 40 };
+                match killed(1 + dice.roll(rests), turn).await {
                     Some(heard) => drop(heard.unwrap_or_else(|error| panic!("{error}"))),
                     None => self.fault(FAULTS[5], 1),
                 }

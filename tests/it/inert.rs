@@ -57,7 +57,7 @@ fn pieces() -> Vec<(String, String)> {
 }
 
 /// What an answer may be beside a page and a table.
-const KINDS: [&str; 4] = ["json", "javascript", "image/", "text/plain"];
+const KINDS: [&str; 5] = ["json", "javascript", "image/", "text/plain", "application/yaml"];
 
 /// Text that never ends.
 fn long() -> String {

@@ -171,6 +171,8 @@
 
   const talk = here("#talk")?.dataset;
   let lost = null;
+  // Who came between the page and its line was told to nobody.
+  if (here('[data-live~="live"]')) setTimeout(refreshSeldom, 1_000, "live");
   const line =
     here(".rail") &&
     embudoLine({

@@ -9,13 +9,18 @@ use serde_json::{Value, json};
 use crate::console::{PASSWORD, agent, cookie_of, hire};
 use crate::support::answer::Answer;
 use crate::support::app::{TestApp, set};
+use crate::support::port;
 use crate::support::provider::{CLIENT, Key, Lies, Provider, SECRET};
 
 async fn app(provider: &Provider, change: impl FnOnce(&mut toml::Table)) -> TestApp {
+    app_with(&provider.url, change).await
+}
+
+async fn app_with(issuer: &str, change: impl FnOnce(&mut toml::Table)) -> TestApp {
     TestApp::start_with(|settings| {
         set(settings, "server", "workers", 2);
         set(settings, "outbound", "allow", vec!["127.0.0.0/8"]);
-        set(settings, "sign_on", "issuer", provider.url.as_str());
+        set(settings, "sign_on", "issuer", issuer);
         set(settings, "sign_on", "client_id", CLIENT);
         set(settings, "sign_on", "client_secret", SECRET);
         set(settings, "sign_on", "name", "Faro ID");
@@ -166,7 +171,9 @@ async fn a_provider_that_names_another_one_or_is_away_is_told_at_the_login() {
     provider
         .lie(Lies { document: [("token_endpoint", json!("ftp://evil.example/"))].into(), ..Lies::default() });
     stays_out(app.get("/console/login/sso").await, "sign_on");
-    provider.stop().await;
+    // Nobody at all is at its address.
+    let nobody = format!("http://127.0.0.1:{}", port::free());
+    let app = app_with(&nobody, |_| {}).await;
     stays_out(app.get("/console/login/sso").await, "sign_on_unreachable");
     let page = app.get("/console/login?problem=sign_on_unreachable").await.expect(200).body;
     assert!(page.contains("cannot be reached at the moment"), "{page}");

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -117,7 +116,6 @@ struct State {
 pub struct Provider {
     pub url: String,
     state: Arc<Mutex<State>>,
-    server: ServerHandle,
 }
 
 type Shared = web::Data<Arc<Mutex<State>>>;
@@ -147,10 +145,8 @@ impl Provider {
         .expect("a free port");
         let url = format!("http://{}", server.addrs()[0]);
         state.lock().expect("free").url.clone_from(&url);
-        let running = server.run();
-        let server = running.handle();
-        tokio::spawn(running);
-        Self { url, state, server }
+        tokio::spawn(server.run());
+        Self { url, state }
     }
 
     /// From now on it lies.
@@ -173,10 +169,6 @@ impl Provider {
     /// Why it gave no token, one word each time.
     pub fn refused(&self) -> Vec<&'static str> {
         self.state.lock().expect("free").tokens_refused.clone()
-    }
-
-    pub async fn stop(&self) {
-        self.server.stop(false).await;
     }
 
     /// Somebody who was sent to `address` logs in there as `email`: the path and query that she is sent back to.

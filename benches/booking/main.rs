@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use embudo::app::App;
 use embudo::base::ids::VisitorId;
 use embudo::base::language::Language;
@@ -27,6 +27,8 @@ use embudo::base::time::{Clock, DAY_MS, Timestamp};
 use embudo::bookings::{self, Desk, Holder, Pick};
 use embudo::config::Config;
 use embudo::jobs;
+use embudo::storage::db::Queries as _;
+use embudo::{params, sql};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::watch;
@@ -159,6 +161,35 @@ impl Server {
             serde_json::from_str(&self.http.get(url).send().await?.error_for_status()?.text().await?)?;
         let slots = body["slots"].as_array().cloned().unwrap_or_default();
         Ok(slots.iter().filter_map(|slot| slot["starts_at"].as_i64()).collect())
+    }
+
+    /// Waits until nothing moves in its queue any more: what the last calls are followed by is done, or hangs. Otherwise one
+    /// server would be measured while the other is still busy with what it was asked before.
+    async fn settled(&self) -> anyhow::Result<()> {
+        let (begun, mut before) = (Instant::now(), None);
+        loop {
+            let row = self
+                .app
+                .stores
+                .db
+                .read()
+                .query_opt(
+                    sql!(
+                        "select (select count(*) from events where dispatched_at is null) as facts,
+                                (select count(*) from jobs where state in ('ready', 'running')) as jobs"
+                    ),
+                    params![],
+                )
+                .await?
+                .context("one row")?;
+            let now: (i64, i64) = (row.get("facts")?, row.get("jobs")?);
+            if now.0 == 0 && before == Some(now) {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < Duration::from_secs(60), "{now:?} facts and jobs still wait");
+            before = Some(now);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
     }
 
     async fn book(&self, starts_at: i64, email: &str) -> anyhow::Result<u16> {
@@ -362,6 +393,9 @@ async fn book(requests: usize, rounds: usize) -> anyhow::Result<()> {
     // By turns, so that what the machine does besides is the same for both; the first round warms and is not counted.
     for round in 0..=rounds {
         for (which, server) in servers.iter().enumerate() {
+            for server in &servers {
+                server.settled().await?;
+            }
             let mut own = Vec::new();
             for n in 0..requests {
                 let at = (round * requests + n) * 7 % starts[which].len();
@@ -396,7 +430,7 @@ async fn book(requests: usize, rounds: usize) -> anyhow::Result<()> {
     }))?;
     eprintln!(
         "book: p50 {well_50:.1} ms, p99 {well_99:.1} ms (wanted: < 50); mail, webhook and calendar down: p50 {down_50:.1} ms \
-         (× {ratio_50:.2}), p99 {down_99:.1} ms (× {ratio_99:.2}; wanted: 0.9 to 1.1), median of {rounds} rounds; {}",
+         (× {ratio_50:.2}), p99 {down_99:.1} ms (× {ratio_99:.2}; wanted: ≤ 1.1), median of {rounds} rounds; {}",
         machine()
     );
     Ok(())

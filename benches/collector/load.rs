@@ -143,7 +143,7 @@ impl Server {
 /// Loads an address by a script of `bench/`.
 ///
 /// # Panics
-/// If `wrk` is not there, or an answer was no success.
+/// If `wrk` is not there or says no number, or an answer was no success.
 pub fn loaded(case: &Case, seconds: u32, cores: usize, script: &str, address: &str, words: &[&str]) -> Slice {
     let script = format!("{}/bench/{script}", env!("CARGO_MANIFEST_DIR"));
     let threads = if case.is_pinned { 1 } else { cores };
@@ -153,8 +153,10 @@ pub fn loaded(case: &Case, seconds: u32, cores: usize, script: &str, address: &s
         .args(["-d", &format!("{seconds}s"), "-s", &script, address, "--"])
         .args(words)
         .output()
-        .expect("wrk is installed");
+        .expect("taskset is installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "wrk did not run (Debian: `wrk`): {said}{text}");
     assert!(!text.contains("Non-2xx"), "{}: not every hit was accepted:\n{text}", case.server);
     let after = |name: &str| {
         let line = text.lines().find(|line| line.trim_start().starts_with(name));
@@ -163,7 +165,7 @@ pub fn loaded(case: &Case, seconds: u32, cores: usize, script: &str, address: &s
     let total = text
         .lines()
         .find_map(|line| line.trim().split_once(" requests in ")?.0.parse::<f64>().ok())
-        .unwrap_or(1.0);
+        .expect("wrk says how many it sent");
     Slice {
         per_second: after("Requests/sec:").parse().unwrap_or(0.0),
         p50_ms: millis(&after("50%")),

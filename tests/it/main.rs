@@ -74,6 +74,7 @@ mod reports_counted;
 mod routes;
 mod segments;
 mod sign_on;
+mod store_copy;
 mod streams;
 mod team_meetings;
 mod traffic;

@@ -6,6 +6,7 @@
 pub mod bulk;
 
 mod background;
+mod carry;
 mod copy;
 mod dialect;
 mod migrate;
@@ -19,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use background::in_the_background;
+pub use carry::{Carried, carry};
 pub use copy::copy;
 pub use migrate::{HITS, JOURNEY, Migration};
 pub use row::{FromValue, Row};

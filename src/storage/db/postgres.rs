@@ -97,6 +97,14 @@ impl Postgres {
     }
 }
 
+/// The statement that makes sure of the partition of a number.
+pub(super) fn part(table: &str, key: i64) -> String {
+    let next = key.saturating_add(1);
+    format!(
+        "create table if not exists {table}_{key} partition of {table} for values from ({key}) to ({next})"
+    )
+}
+
 /// A connection, held for one transaction.
 pub struct PostgresTx {
     /// Empty only after the end.
@@ -147,11 +155,7 @@ impl PostgresTx {
     }
 
     pub(super) async fn partition(&mut self, table: &str, key: i64) -> Result<()> {
-        let next = key.saturating_add(1);
-        self.batch(&format!(
-            "create table if not exists {table}_{key} partition of {table} for values from ({key}) to ({next})"
-        ))
-        .await
+        self.batch(&part(table, key)).await
     }
 
     pub(super) async fn batch(&mut self, text: &str) -> Result<()> {

@@ -1,41 +1,25 @@
-//! `embudo store`: what is kept, and what is worked out from it.
+//! `embudo store rebuild`: visits and counts made again from the rows of hits.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use crate::cli;
 use crate::config::Config;
 use crate::hits::Words;
 use crate::ingest;
 use crate::sites::Sites;
 use crate::storage::Stores;
 
-#[derive(clap::Args)]
-pub struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(clap::Subcommand)]
-enum Command {
-    /// Make visits and counts again from the rows of hits, for instance after a site's time zone was changed.
-    Rebuild,
-}
-
-/// Runs `embudo store …`.
-pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
-    let Command::Rebuild = arguments.command;
-    super::has_data(config)?;
+pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    cli::has_data(config)?;
     // With files the server keeps visits that go on in its memory; on a shared database they can be made beside it.
     let is_alone = config.storage.postgres.is_empty();
     let _claim = is_alone
         .then(|| {
-            super::serve::claim(
-                &config.storage.data,
-                "the server on it has to be stopped first: --config FILE",
-            )
+            cli::serve::claim(&config.storage.data, "the server on it has to be stopped first: --config FILE")
         })
         .transpose()?;
-    super::block_on(rebuild(config))
+    cli::block_on(rebuild(config))
 }
 
 async fn rebuild(config: &Config) -> anyhow::Result<ExitCode> {
@@ -62,6 +46,6 @@ async fn rebuild(config: &Config) -> anyhow::Result<ExitCode> {
     if is_watched {
         eprintln!("\r      ");
     }
-    super::tell(&format!("counted again from the rows, in {:.1} s\n", started.elapsed().as_secs_f64()));
+    cli::tell(&format!("counted again from the rows, in {:.1} s\n", started.elapsed().as_secs_f64()));
     Ok(ExitCode::SUCCESS)
 }

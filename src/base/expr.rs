@@ -349,6 +349,15 @@ impl Expr {
         self.native.as_deref()
     }
 
+    /// What the condition says whatever is known: `1 == 2` never holds, nor does `kind == "a" && kind == "b"`. None if
+    /// that depends on something, and where only the interpreter could tell.
+    pub fn constant(&self) -> Option<bool> {
+        if self.uses.is_empty() && self.sites.is_empty() {
+            return Some(self.holds(&Context::new()));
+        }
+        self.native().and_then(Native::constant)
+    }
+
     /// The fields that certainly have a value whenever this condition holds.
     ///
     /// What cannot be evaluated does not hold, so every field read by a part joined with `&&` is there, unless

@@ -76,6 +76,20 @@ enum Comparison {
     GreaterOrEqual,
 }
 
+impl Comparison {
+    /// The comparison that holds between two numbers where this one does not.
+    fn opposite(self) -> Self {
+        match self {
+            Comparison::Equal => Comparison::Unequal,
+            Comparison::Unequal => Comparison::Equal,
+            Comparison::Less => Comparison::GreaterOrEqual,
+            Comparison::LessOrEqual => Comparison::Greater,
+            Comparison::Greater => Comparison::LessOrEqual,
+            Comparison::GreaterOrEqual => Comparison::Less,
+        }
+    }
+}
+
 /// What cannot be evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Unknown;
@@ -106,6 +120,16 @@ impl Native {
     /// or because it is the same. False says nothing.
     pub fn implies(&self, other: &Native) -> bool {
         implies(&self.0, &other.0)
+    }
+
+    /// What the condition says whatever is known and whatever the calls answer; nothing if that may be either.
+    pub fn constant(&self) -> Option<bool> {
+        let can = can_say(&self.0);
+        match (can.yes, can.no || can.unknown) {
+            (true, false) => Some(true),
+            (false, _) => Some(false),
+            (true, true) => None,
+        }
     }
 
     /// Whether a condition that does not hold may come to hold by waiting alone, when what is asked of the past only
@@ -408,6 +432,149 @@ fn lies_within(one: (&str, Comparison, f64), other: (&str, Comparison, f64)) -> 
     }
 }
 
+/// What a part can come to. True says only that nothing is known against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Can {
+    yes: bool,
+    no: bool,
+    /// It cannot be evaluated.
+    unknown: bool,
+}
+
+/// What a part can come to, whatever has which value or none.
+fn can_say(node: &Node) -> Can {
+    const ANYTHING: Can = Can { yes: true, no: true, unknown: true };
+    let only = |said: Result<bool, Unknown>| Can {
+        yes: said == Ok(true),
+        no: said == Ok(false),
+        unknown: said == Err(Unknown),
+    };
+    match node {
+        Node::Bool(yes) => only(Ok(*yes)),
+        Node::Not(inner) => {
+            let Can { yes, no, unknown } = can_say(inner);
+            Can { yes: no, no: yes, unknown }
+        }
+        Node::Both(left, right) => {
+            let (one, other) = (can_say(left), can_say(right));
+            Can {
+                yes: one.yes && other.yes && !contradicts_itself(node),
+                no: one.no || other.no,
+                unknown: one.unknown && (other.yes || other.unknown) || other.unknown && one.yes,
+            }
+        }
+        Node::Either(left, right) => {
+            let (one, other) = (can_say(left), can_say(right));
+            Can {
+                yes: one.yes || other.yes,
+                no: one.no && other.no,
+                unknown: one.unknown && (other.no || other.unknown) || other.unknown && one.no,
+            }
+        }
+        Node::Compare(how, left, right) => match (literal(left), literal(right)) {
+            (Some(left), Some(right)) => only(compare(*how, left, right)),
+            _ => ANYTHING,
+        },
+        Node::InTexts(inner, texts) => match literal(inner) {
+            Some(Val::Text(text)) => only(Ok(texts.iter().any(|known| **known == *text))),
+            Some(_) => only(Ok(false)),
+            None => Can { yes: !texts.is_empty(), ..ANYTHING },
+        },
+        Node::Contains(inner, part) => of_text(inner, |text| text.contains(&**part)).map_or(ANYTHING, only),
+        Node::StartsWith(inner, part) => {
+            of_text(inner, |text| text.starts_with(&**part)).map_or(ANYTHING, only)
+        }
+        Node::EndsWith(inner, part) => of_text(inner, |text| text.ends_with(&**part)).map_or(ANYTHING, only),
+        // What is no yes or no where one belongs cannot be evaluated; that does not get past the check of types.
+        Node::Int(_) | Node::Float(_) | Node::Text(_) | Node::Field(_) | Node::Call(_) | Node::InList(..) => {
+            ANYTHING
+        }
+    }
+}
+
+/// The value that a part has wherever it is asked for; none if that depends on something.
+fn literal(node: &Node) -> Option<Val<'_>> {
+    match node {
+        Node::Int(n) => Some(Val::Int(*n)),
+        Node::Float(n) => Some(Val::Float(*n)),
+        Node::Text(text) => Some(Val::Text(text)),
+        Node::Field(_) | Node::Call(_) => None,
+        _ => match can_say(node) {
+            Can { yes, no, unknown: false } if yes != no => Some(Val::Bool(yes)),
+            _ => None,
+        },
+    }
+}
+
+/// What is said of a text that is written down; none if it is not.
+fn of_text(node: &Node, is_so: impl Fn(&str) -> bool) -> Option<Result<bool, Unknown>> {
+    match literal(node)? {
+        Val::Text(text) => Some(Ok(is_so(text))),
+        _ => Some(Err(Unknown)),
+    }
+}
+
+/// Whether two of the parts that `&&` joins exclude each other.
+fn contradicts_itself(node: &Node) -> bool {
+    fn gather<'n>(node: &'n Node, parts: &mut Vec<&'n Node>) {
+        match node {
+            Node::Both(left, right) => {
+                gather(left, parts);
+                gather(right, parts);
+            }
+            part => parts.push(part),
+        }
+    }
+    let mut parts = Vec::new();
+    gather(node, &mut parts);
+    parts.iter().enumerate().any(|(at, one)| parts.iter().skip(at + 1).any(|other| excludes(one, other)))
+}
+
+/// Whether two parts cannot both hold: one is the other with a `!`, or a field would have to be two things at once.
+fn excludes(one: &Node, other: &Node) -> bool {
+    if asks(one) || asks(other) {
+        return false;
+    }
+    let denies = |one: &Node, other: &Node| matches!(one, Node::Not(inner) if **inner == *other);
+    if denies(one, other) || denies(other, one) {
+        return true;
+    }
+    let apart = |one: &Node, other: &Node| match (texts(one), texts(other)) {
+        (Some((field, true, these)), Some((same, true, those))) => {
+            field == same && !these.iter().any(|text| those.contains(text))
+        }
+        (Some((field, true, these)), Some((same, false, those))) => {
+            field == same && these.iter().all(|text| those.contains(text))
+        }
+        _ => false,
+    };
+    let beyond = |one: &Node, other: &Node| {
+        ranges(one)
+            .zip(ranges(other))
+            .is_some_and(|(one, (field, how, n))| lies_within(one, (field, how.opposite(), n)))
+    };
+    apart(one, other) || apart(other, one) || beyond(one, other) || beyond(other, one)
+}
+
+/// A field and the texts of which it must be one (true), or must not be one (false).
+fn texts(node: &Node) -> Option<(&str, bool, Vec<&str>)> {
+    match node {
+        Node::Compare(how @ (Comparison::Equal | Comparison::Unequal), left, right) => {
+            match (&**left, &**right) {
+                (Node::Field(path), Node::Text(text)) | (Node::Text(text), Node::Field(path)) => {
+                    Some((path, *how == Comparison::Equal, vec![&**text]))
+                }
+                _ => None,
+            }
+        }
+        Node::InTexts(inner, texts) => match &**inner {
+            Node::Field(path) => Some((path, true, texts.iter().map(|text| &**text).collect())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Whether a part can come out as `wanted` when some calls say no or nought, and anything else may be anything.
 fn can_be(node: &Node, wanted: bool, is_never: &dyn Fn(usize) -> bool) -> bool {
     match node {
@@ -559,6 +726,22 @@ mod tests {
         }
     }
 
+    /// What is the same whatever is known, and what does not go together.
+    const FIXED: [&str; 12] = [
+        "true",
+        "false",
+        "1 == 2",
+        "1.5 < 2",
+        "\"a\" == \"b\"",
+        "\"a\" in [\"a\", \"b\"]",
+        "\"ab\".contains(\"b\")",
+        "name in []",
+        "name == \"b\"",
+        "n < 3",
+        "n > 4",
+        "name == \"a\" && name == \"b\"",
+    ];
+
     const PARTS: [&str; 16] = [
         "yes",
         "name == \"a\"",
@@ -618,6 +801,41 @@ mod tests {
             let values = Values { fields, list: Vec::new(), calls: Vec::new() };
             for (one, other) in [(one, other), (other, one)] {
                 prop_assert!(!one.implies(other) || !one.holds(&values) || other.holds(&values), "{written:?}");
+            }
+        }
+
+        /// A condition that is said to be constant says the same whatever is known.
+        #[test]
+        fn what_is_constant_says_the_same_whatever_is_known(
+            parts in prop::collection::vec((0_usize..FIXED.len() + PARTS.len(), any::<bool>(), any::<bool>()), 1..5),
+            name in prop::option::of("[abc]{0,2}"),
+            n in prop::option::of(0_i64..6),
+            yes in prop::option::of(any::<bool>()),
+            kind in prop::option::of(any_json()),
+        ) {
+            let mut text = String::new();
+            for (index, (part, join, negate)) in parts.iter().enumerate() {
+                if index > 0 {
+                    text = format!("({text}) {} ", if *join { "&&" } else { "||" });
+                }
+                let part = FIXED.get(*part).or_else(|| PARTS.get(part - FIXED.len())).expect("one of both");
+                text.push_str(&if *negate { format!("!({part})") } else { (*part).to_owned() });
+            }
+            let expr = expr(&text);
+            let mut context = Context::new();
+            for (path, value) in [
+                ("name", name.map(Json::from)),
+                ("n", n.map(Json::from)),
+                ("yes", yes.map(Json::from)),
+                ("props", kind.map(|kind| json!({ "kind": kind }))),
+                ("_list", Some(json!(["a", "bc"]))),
+            ] {
+                if let Some(value) = value {
+                    context.set(path, value);
+                }
+            }
+            if let Some(constant) = expr.constant() {
+                prop_assert_eq!(constant, expr.holds(&context), "{}", text);
             }
         }
 
@@ -702,6 +920,49 @@ mod tests {
         assert!(can("!event(\"booked\")"));
         assert!(can("count(\"booked\") < 1"));
         assert!(can("yes && event(\"x\") || event(\"y\")"));
+    }
+
+    #[test]
+    fn what_can_never_hold_and_what_always_does_is_known() {
+        let never = [
+            "false",
+            "!true",
+            "1 == 2",
+            "2 < 1 || \"a\" == \"b\"",
+            "1 + 1 == 3",
+            "true ? false : true",
+            "name in []",
+            "name == \"a\" && name == \"b\"",
+            "name == \"a\" && yes && name in [\"b\", \"c\"]",
+            "name == \"a\" && name != \"a\"",
+            "n > 10 && n < 5",
+            "n == 3 && n >= 4",
+            "yes && !yes",
+            "event(\"a\") && 1 > 2",
+            "\"abc\".startsWith(\"b\") && yes",
+        ];
+        for text in never {
+            assert_eq!(expr(text).constant(), Some(false), "{text}");
+        }
+        for text in
+            ["true", "!false", "1 == 1", "yes || 2 > 1", "\"a\" in [\"a\"]", "size(\"ab\") == 2", "!(1 == 2)"]
+        {
+            assert_eq!(expr(text).constant(), Some(true), "{text}");
+        }
+        let either = [
+            "yes",
+            "yes || !yes",
+            "name == \"a\" || name != \"a\"",
+            "n > 5 && n < 10",
+            "n >= 3 && n <= 3",
+            "name == \"a\" && props.kind == \"b\"",
+            "event(\"a\") && !event(\"b\")",
+            "has(props.kind) && name == \"a\"",
+            "name != \"a\" && name != \"b\"",
+        ];
+        for text in either {
+            assert_eq!(expr(text).constant(), None, "{text}");
+        }
     }
 
     #[test]

@@ -347,7 +347,8 @@ impl Coded for Error {
     }
 }
 
-/// Opens a conversation, or gives back the one that the visitor has open. `flow` names the flow that was offered;
+/// Opens a conversation, or gives back the one that the visitor has open, here or where else it is certain that it is the
+/// same person (another name of the site, another device of hers). `flow` names the flow that was offered;
 /// without it the one begins that answers when she opens the chat herself.
 ///
 /// # Errors
@@ -367,7 +368,11 @@ async fn opening(
     let visitor = visit.visitor.unwrap_or_else(VisitorId::new);
     let mut tx = room.stores.db.begin().await?;
     tx.lock(&format!("chat:{visitor}")).await?;
-    if let Some(mut open) = store::open_of(&mut tx, visitor, &visit.site).await? {
+    let open = match store::open_of(&mut tx, visitor, &visit.site).await? {
+        None => open_elsewhere(&mut tx, visitor, &visit.site).await?,
+        open => open,
+    };
+    if let Some(mut open) = open {
         let is_news = live::approach::reach(&mut tx, &mut open, visit, now).await?;
         let opened = opened(room, &mut tx, open, false, now).await?;
         if is_news {
@@ -435,6 +440,17 @@ async fn opening(
     tx.commit().await?;
     room.tell(&opened.conversation).await;
     Ok(opened)
+}
+
+/// The conversation that the holder of this device has open on another one. Both have to be certainly hers: else a claim
+/// would open a talk, or she would be shown one in which somebody else has used her name.
+async fn open_elsewhere(tx: &mut Tx, visitor: VisitorId, site: &str) -> Result<Option<Conversation>, Error> {
+    Ok(match contacts::holder(tx, visitor).await? {
+        Some((contact, trust)) if trust.may_see_stored() => {
+            store::open_elsewhere(tx, contact.id, Trust::Confirmed, site).await?
+        }
+        _ => None,
+    })
 }
 
 async fn opened(

@@ -7,6 +7,7 @@ use super::log::{Byline, Entry, Head, Kept};
 use super::{Agent, Conversation, Page};
 use crate::base::ids::{ContactId, ConversationId, VisitorId};
 use crate::base::time::Timestamp;
+use crate::contacts::Trust;
 use crate::storage::db::{Queries, Row, Tx};
 use crate::storage::personal::Personal;
 use crate::storage::{Error, Result};
@@ -201,6 +202,31 @@ pub(super) async fn open_of(
              order by c.opened_at desc limit 1"
         ),
         params![visitor, site],
+    )
+    .await?
+    .map(|row| conversation_of(&row))
+    .transpose()
+}
+
+/// The conversation that a contact has open on a site on another device of which it is as certain that it is hers.
+pub(super) async fn open_elsewhere(
+    q: &mut impl Queries,
+    contact: ContactId,
+    least: Trust,
+    site: &str,
+) -> Result<Option<Conversation>> {
+    q.query_opt(
+        sql!(
+            "select c.id, c.site, c.visitor_id, c.contact_id, c.flow, c.language, c.time_zone, c.page, c.mode, c.state,
+                 c.head, c.visitor_read, c.agent_read, c.wake_at, c.assigned_to, a.name as agent_name, c.outcome,
+                 c.opened_at, c.updated_at, c.closed_at, c.resume_key
+             from visitors v
+             join conversations c on c.visitor_id = v.id
+             left join accounts a on a.id = c.assigned_to
+             where v.contact_id = $1 and v.trust >= $2 and c.site = $3 and c.mode <> 'closed'
+             order by c.updated_at desc, c.id desc limit 1"
+        ),
+        params![contact, least.level(), site],
     )
     .await?
     .map(|row| conversation_of(&row))

@@ -6,10 +6,11 @@
 //! the middle of the turn; what readers are told is lost, doubled, late and out of order; lines are half open; the bus
 //! loses wake-ups, is away or begins anew; tabs are reloaded and readers change nodes; people step in and out; every
 //! eighth schedule ends in a call: one booking, one message to her, one line of the log. Each kind of fault is counted
-//! and has to have happened. A failing seed is named, and can be played again alone: SCHEDULE=17.
+//! and has to have happened, nodes that die over her messages, over Mike's and over his offers each for itself. A failing
+//! seed is named, and can be played again alone: SCHEDULE=17.
 #![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use embudo::base::ids::{AccountId, ConversationId, VisitorId, new_key};
@@ -23,7 +24,7 @@ use tokio::time::timeout;
 
 use crate::support::answer::Client;
 use crate::support::app::{SITE, TestApp, set};
-use crate::support::faults::{Dice, Node, Tab, killed};
+use crate::support::faults::{Deaths, Dice, Faults, Node, Tab};
 use crate::support::stores::{Mix, mix};
 
 /// How many schedules are played.
@@ -36,19 +37,22 @@ const AT_ONCE: usize = 8;
 const TO_A_CALL: u64 = 8;
 
 /// What can go wrong; each of it does, in a tenth of the schedules at least.
-const FAULTS: [&str; 8] = [
+const FAULTS: [&str; 7] = [
     "a request is dropped",
     "a request comes twice",
     "frames come out of order",
     "frames are late",
     "a line is half open",
-    "a node dies in a turn",
     "the bus begins anew",
     "a reader comes back on either node",
 ];
 
-/// How often what went wrong.
-type Faults = BTreeMap<&'static str, usize>;
+/// In which turns nodes die, and in how many of the schedules such turns stand; in a tenth of these they do at least.
+const DEATHS: [(&str, u64); 3] = [
+    ("a node dies while she says something", SCHEDULES),
+    ("a node dies while Mike says something", SCHEDULES),
+    ("a node dies while Mike offers times", SCHEDULES / TO_A_CALL),
+];
 
 /// What waits to be sent, one thing at a time and in order, under an id that stays.
 #[derive(Default)]
@@ -67,7 +71,8 @@ struct Stage<'a> {
     outbox: Outbox,
     /// What Mike says, with the ids under which it was accepted.
     agent_outbox: Outbox,
-    faults: Faults,
+    faults: &'a Faults,
+    deaths: &'a Deaths,
 }
 
 impl Stage<'_> {
@@ -83,10 +88,6 @@ impl Stage<'_> {
         self.nodes[node].client.with("origin", SITE).with("authorization", &format!("Bearer {}", self.token))
     }
 
-    fn fault(&mut self, what: &'static str, times: usize) {
-        *self.faults.entry(what).or_default() += times;
-    }
-
     fn open_tab(&self, node: usize, side: Author) -> Tab {
         Tab::open(&self.nodes[node], self.conversation(), side)
     }
@@ -100,12 +101,12 @@ impl Stage<'_> {
         match fate {
             // Lost on the way there.
             0 => {
-                self.fault(FAULTS[0], 1);
+                self.faults.count(FAULTS[0], 1);
                 return;
             }
             // Lost on the way back: it counts as unsent.
             1 => {
-                self.fault(FAULTS[1], 1);
+                self.faults.count(FAULTS[1], 1);
                 self.client(node).post(&path, &message).await;
                 return;
             }
@@ -114,17 +115,14 @@ impl Stage<'_> {
                 let said: Said = serde_json::from_value(body).unwrap();
                 let app = &self.nodes[node].app;
                 let turn = chat::say(&app.room, self.conversation(), &id, &said, app.clock.now());
-                // A turn on one machine rests a few times, one that asks other servers at each statement.
-                let rests = if dice.roll(2) == 0 { 4 } else { 40 };
-                match killed(1 + dice.roll(rests), turn).await {
-                    Some(heard) => drop(heard.unwrap_or_else(|error| panic!("{error}"))),
-                    None => self.fault(FAULTS[5], 1),
+                if let Some(heard) = self.deaths.meet(DEATHS[0].0, dice.roll(100), turn).await {
+                    heard.unwrap_or_else(|error| panic!("{error}"));
                 }
                 return;
             }
             // Arrives at both nodes at the same moment.
             4 => {
-                self.fault(FAULTS[1], 1);
+                self.faults.count(FAULTS[1], 1);
                 let (first, second) = (self.client(0), self.client(1));
                 let (one, two) =
                     futures_util::future::join(first.post(&path, &message), second.post(&path, &message))
@@ -150,11 +148,16 @@ impl Stage<'_> {
         let text = body["text"].as_str().unwrap();
         let app = &self.nodes[dice.roll(2)].app;
         let turn = chat::agent_say(&app.room, self.conversation(), self.mike, &id, text, app.clock.now());
-        let steps = if fate == 2 { 1 + dice.roll(40) } else { usize::MAX };
-        match killed(steps, turn).await {
+        let is_heard = fate > 3;
+        let told = match fate {
+            // The node dies while it works on it.
+            2 | 3 => self.deaths.meet(DEATHS[1].0, dice.roll(100), turn).await,
+            _ => Some(turn.await),
+        };
+        match told {
             // The console did not hear the answer: it says the same again later.
             None => {}
-            Some(Ok(_)) if fate <= 2 => {}
+            Some(Ok(_)) if !is_heard => {}
             Some(Ok(_)) => {
                 self.agent_outbox.accepted.push(id);
                 self.agent_outbox.waiting.pop_front();
@@ -212,7 +215,7 @@ impl Stage<'_> {
             7 | 8 => {
                 self.tabs[tab].pump(dice).await;
                 if self.tabs[tab].is_behind() {
-                    self.fault(FAULTS[3], 1);
+                    self.faults.count(FAULTS[3], 1);
                 }
             }
             9..=11 => {
@@ -222,25 +225,25 @@ impl Stage<'_> {
                 }
             }
             12 => {
-                self.fault(FAULTS[4], 1);
+                self.faults.count(FAULTS[4], 1);
                 self.tabs[tab].is_half_open = true;
             }
             // It broke, or its node is gone.
             13 => {
-                self.fault(FAULTS[7], 1);
+                self.faults.count(FAULTS[6], 1);
                 self.reconnect(tab, dice.roll(2));
             }
             // A reload: it shows nothing yet.
             14 => {
                 let fresh = self.open_tab(dice.roll(2), self.tabs[tab].side);
                 let old = std::mem::replace(&mut self.tabs[tab], fresh);
-                self.fault(FAULTS[2], old.out_of_order);
+                self.faults.count(FAULTS[2], old.out_of_order);
             }
             15 => {
                 self.nodes[dice.roll(2)].bus_is_away(fate < 4);
             }
             16 => {
-                self.fault(FAULTS[6], 1);
+                self.faults.count(FAULTS[5], 1);
                 self.nodes[dice.roll(2)].restart_bus();
             }
             17 => {
@@ -294,8 +297,11 @@ impl Stage<'_> {
         loop {
             let room = &self.nodes[dice.roll(2)].app.room;
             let offered = chat::agent_suggest(room, id, self.mike, &offer, "These?", "discovery", now);
-            let steps = if dice.roll(3) == 0 { 1 + dice.roll(40) } else { usize::MAX };
-            if let Some(offered) = killed(steps, offered).await {
+            let offered = match dice.roll(3) {
+                0 => Some(offered.await),
+                _ => self.deaths.meet(DEATHS[2].0, dice.roll(100), offered).await,
+            };
+            if let Some(offered) = offered {
                 offered.map_err(told)?;
                 break;
             }
@@ -447,17 +453,14 @@ async fn whatever_the_network_does_and_whichever_node_dies_every_message_is_ther
     first.app.room.present(mike.id, first.now()).await.unwrap();
     let only = std::env::var("SCHEDULE").ok().and_then(|seed| seed.parse().ok());
     let seeds = only.map_or(1..=SCHEDULES, |seed| seed..=seed);
-    let played = stream::iter(seeds).map(|seed| play(&nodes, &mike, seed)).buffer_unordered(AT_ONCE);
-    let (mut said, mut faults) = (0, Faults::new());
-    let mut played = std::pin::pin!(played);
-    while let Some((more, its)) = played.next().await {
-        said += more;
-        its.into_iter().for_each(|(what, times)| *faults.entry(what).or_default() += times);
-    }
+    let (faults, deaths) = (Faults::default(), Deaths::default());
+    let played = stream::iter(seeds).map(|seed| play(&nodes, &mike, &faults, &deaths, seed));
+    let said: usize = played.buffer_unordered(AT_ONCE).fold(0, |sum, said| async move { sum + said }).await;
+    println!("{said} messages, {faults:?}, {deaths:?}");
     assert!(only.is_some() || said > 4_000, "the schedules say too little: {said}");
-    for what in FAULTS {
-        let times = faults.get(what).copied().unwrap_or_default();
-        assert!(only.is_some() || times >= usize::try_from(SCHEDULES / 10).unwrap(), "{what}: {times} times");
+    let out_of = FAULTS.iter().map(|what| (*what, faults.of(what), SCHEDULES));
+    for (what, times, of) in out_of.chain(DEATHS.iter().map(|(what, of)| (*what, deaths.of(what), *of))) {
+        assert!(only.is_some() || times >= usize::try_from(of / 10).unwrap(), "{what}: {times} times");
     }
     // What the facts of the calls bring about: each is one mail.
     first.run_jobs().await;
@@ -466,13 +469,13 @@ async fn whatever_the_network_does_and_whichever_node_dies_every_message_is_ther
         "select count(*) as n from bookings where state = 'confirmed' and conversation_id is not null";
     let calls = count(calls).await;
     let mails = count("select count(*) as n from mails where template = 'booking_confirmed'").await;
-    println!("{said} messages, {calls} calls, {mails} confirmations, faults {faults:?}");
+    println!("{calls} calls, {mails} confirmations");
     assert_eq!(calls, mails);
     assert!(only.is_some() || calls >= i64::try_from(SCHEDULES / 10).unwrap(), "few calls: {calls}");
 }
 
-/// Plays one schedule; returns how many messages were accepted in it, and what went wrong.
-async fn play(nodes: &[Node; 2], mike: &Agent, seed: u64) -> (usize, Faults) {
+/// Plays one schedule; returns how many messages were accepted in it.
+async fn play(nodes: &[Node; 2], mike: &Agent, faults: &Faults, deaths: &Deaths, seed: u64) -> usize {
     let mut dice = Dice::new(seed);
     let visitor = VisitorId::new();
     let opened = open(&nodes[0].client, Some(visitor)).await;
@@ -486,7 +489,8 @@ async fn play(nodes: &[Node; 2], mike: &Agent, seed: u64) -> (usize, Faults) {
         tabs: Vec::new(),
         outbox: Outbox::default(),
         agent_outbox: Outbox::default(),
-        faults: Faults::new(),
+        faults,
+        deaths,
     };
     stage.tabs = [Author::Visitor, Author::Visitor, Author::Agent]
         .into_iter()
@@ -510,6 +514,6 @@ async fn play(nodes: &[Node; 2], mike: &Agent, seed: u64) -> (usize, Faults) {
     };
     played.await.unwrap_or_else(|wrong| panic!("SCHEDULE={seed}: {wrong}"));
     let out_of_order = stage.tabs.iter().map(|tab| tab.out_of_order).sum();
-    stage.fault(FAULTS[2], out_of_order);
-    (stage.outbox.accepted.len() + stage.agent_outbox.accepted.len(), stage.faults)
+    faults.count(FAULTS[2], out_of_order);
+    stage.outbox.accepted.len() + stage.agent_outbox.accepted.len()
 }

@@ -25,7 +25,8 @@ use embudo::chat::flow::Flow;
 use embudo::chat::live::routing;
 use embudo::chat::{self, Agent};
 use embudo::storage::db::Queries;
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
+use futures_util::stream::FuturesOrdered;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,7 +35,7 @@ use tokio::time::timeout;
 
 use crate::support::answer::frames;
 use crate::support::app::{SITE, TestApp, set, starting_clock};
-use crate::support::faults::{Dice, Node, Tab, killed};
+use crate::support::faults::{Deaths, Dice, Faults, Node, Tab};
 use crate::support::replay::{Replay, Tally};
 use crate::support::socket::Socket;
 use crate::support::stores::{Mix, mix};
@@ -45,8 +46,21 @@ const SCHEDULES: u64 = 300;
 /// Conversations that go on at the same time, so that they also get into one another's way.
 const AT_ONCE: usize = 8;
 
-/// A turn that is killed is so after a number of steps below this one.
-const LIVES: usize = 60;
+/// In which turns nodes die.
+const DEATHS: [&str; 5] = [
+    "a node dies while she says something",
+    "a node dies while Mike says something",
+    "a node dies while Mike steps in",
+    "a node dies while Mike steps out",
+    "a node dies while the clock leads on",
+];
+
+/// What becomes of letters under way.
+const FAULTS: [&str; 3] = [
+    "a letter is lost on the way there",
+    "an answer is lost on the way back",
+    "a letter arrives at two nodes",
+];
 
 /// Of so many schedules one ends in a call: she wants it, and does not give up.
 const TO_A_CALL: u64 = 6;
@@ -128,6 +142,8 @@ struct House {
     flow: Arc<Flow>,
     mike: Agent,
     http: reqwest::Client,
+    faults: Faults,
+    deaths: Deaths,
     /// Mike's session in the console.
     session: Mutex<Option<String>>,
 }
@@ -154,21 +170,24 @@ enum Told {
 enum Fate {
     LostOnTheWayThere,
     LostOnTheWayBack(usize),
-    /// The node dies while it works on it.
+    /// The node dies while it works on it, so far in its course.
     Killed(usize, usize),
     /// Arrives at both nodes at the same moment.
     Doubled,
     Delivered(usize),
 }
 
+/// Where in its course a turn dies with its node, in hundredths; none if it does not.
+type Dies = Option<usize>;
+
 /// Something that happens; several may at the same moment.
 #[derive(Clone, Copy)]
 enum Deed {
     Say(usize, Fate),
     AgentSays(Fate),
-    Accept(usize, usize),
-    HandBack(usize, usize),
-    Wake(usize, usize),
+    Accept(usize, Dies),
+    HandBack(usize, Dies),
+    Wake(usize, Dies),
     LookAfter(usize),
 }
 
@@ -224,6 +243,7 @@ impl Talk<'_> {
     /// Sends what is under way. None: nobody has heard of an answer, not even this test.
     async fn send(&self, whose: usize, fate: Fate) -> Result<Done, String> {
         let Some(letter) = self.under_way(whose) else { return Ok(Done::Nothing) };
+        self.count(fate);
         let (told, is_heard) = match fate {
             Fate::LostOnTheWayThere => return Ok(Done::Nothing),
             Fate::LostOnTheWayBack(node) => (vec![self.post(node, letter).await?], false),
@@ -232,10 +252,10 @@ impl Talk<'_> {
                 let (one, two) = join(self.post(0, letter), self.post(1, letter)).await;
                 (vec![one?, two?], true)
             }
-            Fate::Killed(node, lives) => {
+            Fate::Killed(node, at) => {
                 let app = &self.house.nodes[node].app;
                 let turn = chat::say(&app.room, self.id, &letter.id, &letter.said, app.clock.now());
-                let told = killed(lives, turn).await.map(|heard| match heard {
+                let told = self.house.deaths.meet(DEATHS[0], at, turn).await.map(|heard| match heard {
                     Ok(heard) => Ok(Told::Accepted { seq: heard.entry.seq, is_repeated: heard.is_repeated }),
                     Err(chat::Error::QuestionOver | chat::Error::Closed | chat::Error::NotAllowed(_)) => {
                         Ok(Told::Refused)
@@ -250,17 +270,19 @@ impl Talk<'_> {
 
     async fn agent_sends(&self, fate: Fate) -> Result<Done, String> {
         let Some(letter) = self.under_way(MIKE) else { return Ok(Done::Nothing) };
-        let (node, lives, is_heard) = match fate {
+        // The console has one line: what she says twice at once, he says again later.
+        self.count(if matches!(fate, Fate::Doubled) { Fate::LostOnTheWayBack(0) } else { fate });
+        let (node, dies, is_heard) = match fate {
             Fate::LostOnTheWayThere => return Ok(Done::Nothing),
-            Fate::LostOnTheWayBack(node) => (node, usize::MAX, false),
-            Fate::Killed(node, lives) => (node, lives, false),
-            Fate::Doubled => (0, usize::MAX, false),
-            Fate::Delivered(node) => (node, usize::MAX, true),
+            Fate::LostOnTheWayBack(node) => (node, None, false),
+            Fate::Killed(node, at) => (node, Some(at), false),
+            Fate::Doubled => (0, None, false),
+            Fate::Delivered(node) => (node, None, true),
         };
         let Said::Text { text } = &letter.said else { return Err("Mike only writes".to_owned()) };
         let app = &self.house.nodes[node].app;
         let turn = chat::agent_say(&app.room, self.id, &self.house.mike, &letter.id, text, app.clock.now());
-        let told = match killed(lives, turn).await {
+        let told = match self.may_die(DEATHS[1], dies, turn).await {
             None => Vec::new(),
             Some(Ok(entry)) => vec![Told::Accepted { seq: entry.seq, is_repeated: letter.told.is_some() }],
             Some(Err(chat::Error::NotAllowed(_) | chat::Error::Closed)) => vec![Told::Refused],
@@ -269,22 +291,43 @@ impl Talk<'_> {
         Ok(Done::Said(MIKE, told, is_heard))
     }
 
+    /// Counts what becomes of a letter; whoever dies over one is counted by itself.
+    fn count(&self, fate: Fate) {
+        let what = match fate {
+            Fate::LostOnTheWayThere => FAULTS[0],
+            Fate::LostOnTheWayBack(_) => FAULTS[1],
+            Fate::Doubled => FAULTS[2],
+            Fate::Killed(..) | Fate::Delivered(_) => return,
+        };
+        self.house.faults.count(what, 1);
+    }
+
+    async fn may_die<F: Future>(&self, kind: &'static str, dies: Dies, turn: F) -> Option<F::Output> {
+        match dies {
+            Some(at) => self.house.deaths.meet(kind, at, turn).await,
+            None => Some(turn.await),
+        }
+    }
+
     async fn does(&self, deed: Deed) -> Result<Done, String> {
         let mike = &self.house.mike;
         let stepped = match deed {
             Deed::Say(whose, fate) => return self.send(whose, fate).await,
             Deed::AgentSays(fate) => return self.agent_sends(fate).await,
-            Deed::Accept(node, lives) => {
+            Deed::Accept(node, dies) => {
                 let app = &self.house.nodes[node].app;
-                killed(lives, chat::accept(&app.room, self.id, mike, app.clock.now())).await
+                let accepted = chat::accept(&app.room, self.id, mike, app.clock.now());
+                self.may_die(DEATHS[2], dies, accepted).await
             }
-            Deed::HandBack(node, lives) => {
+            Deed::HandBack(node, dies) => {
                 let app = &self.house.nodes[node].app;
-                killed(lives, chat::hand_back(&app.room, self.id, mike, app.clock.now())).await
+                let handed_back = chat::hand_back(&app.room, self.id, mike, app.clock.now());
+                self.may_die(DEATHS[3], dies, handed_back).await
             }
-            Deed::Wake(node, lives) => {
+            Deed::Wake(node, dies) => {
                 let app = &self.house.nodes[node].app;
-                let woken = killed(lives, chat::wake_due(&app.room, app.clock.now())).await;
+                let woken = chat::wake_due(&app.room, app.clock.now());
+                let woken = self.may_die(DEATHS[4], dies, woken).await;
                 return woken.transpose().map(|_| Done::Nothing).map_err(|error| error.to_string());
             }
             Deed::LookAfter(node) => {
@@ -377,18 +420,18 @@ impl Talk<'_> {
         let mut deeds = Vec::new();
         for _ in 0..[1, 1, 1, 2, 3][dice.roll(5)] {
             let node = dice.roll(2);
-            let lives = if dice.roll(3) == 0 { 1 + dice.roll(LIVES) } else { usize::MAX };
+            let dies = perhaps(dice);
             let fate = match dice.roll(10) {
                 0 => Fate::LostOnTheWayThere,
                 1 => Fate::LostOnTheWayBack(node),
-                2 | 3 => Fate::Killed(node, 1 + dice.roll(LIVES)),
+                2 | 3 => Fate::Killed(node, dice.roll(100)),
                 4 => Fate::Doubled,
                 _ => Fate::Delivered(node),
             };
             let deed = match dice.roll(24) {
-                0 => Deed::Accept(node, lives),
-                1..=3 => Deed::HandBack(node, lives),
-                4 => Deed::Wake(node, lives),
+                0 => Deed::Accept(node, dies),
+                1..=3 => Deed::HandBack(node, dies),
+                4 => Deed::Wake(node, dies),
                 5 => Deed::LookAfter(node),
                 6 | 7 => {
                     if self.under_way(MIKE).is_none() {
@@ -430,7 +473,9 @@ impl Talk<'_> {
                 distinct.push(*deed);
             }
         }
-        let done = join_all(distinct.iter().map(|deed| self.does(*deed))).await;
+        // Each is woken for itself: what one waits for is no step of another.
+        let done: FuturesOrdered<_> = distinct.iter().map(|deed| self.does(*deed)).collect();
+        let done: Vec<Result<Done, String>> = done.collect().await;
         for done in done {
             self.note(done?)?;
         }
@@ -496,8 +541,7 @@ impl Talk<'_> {
                         .map_err(|error| error.to_string())?;
                 }
                 // What is due is woken by one node, by both at once, or later.
-                let lives = if dice.roll(3) == 0 { 1 + dice.roll(LIVES) } else { usize::MAX };
-                let both = [Deed::Wake(0, lives), Deed::Wake(1, usize::MAX)];
+                let both = [Deed::Wake(0, perhaps(dice)), Deed::Wake(1, None)];
                 self.together(&both[..dice.roll(3)]).await?;
             }
         }
@@ -540,22 +584,22 @@ impl Talk<'_> {
             let node = dice.roll(2);
             match self.stored().await?.mode {
                 Mode::Closed => break,
-                Mode::Waiting => self.together(&[Deed::Accept(node, usize::MAX)]).await?,
-                Mode::Human => self.together(&[Deed::HandBack(node, usize::MAX)]).await?,
+                Mode::Waiting => self.together(&[Deed::Accept(node, None)]).await?,
+                Mode::Human => self.together(&[Deed::HandBack(node, None)]).await?,
                 Mode::Bot => {
                     self.catch_up(0, node).await?;
                     if self.under_way(0).is_none() {
                         let Some(said) = self.towards_a_call(dice) else {
                             // The flow waits.
                             self.house.nodes[node].app.clock.advance(121_000);
-                            self.together(&[Deed::Wake(node, usize::MAX)]).await?;
+                            self.together(&[Deed::Wake(node, None)]).await?;
                             continue;
                         };
                         self.letters[0].push(Self::letter(said));
                     }
                     let fate = match dice.roll(8) {
                         0 => Fate::LostOnTheWayBack(node),
-                        1 => Fate::Killed(node, 1 + dice.roll(LIVES)),
+                        1 => Fate::Killed(node, dice.roll(100)),
                         2 | 3 => Fate::Doubled,
                         _ => Fate::Delivered(node),
                     };
@@ -574,7 +618,7 @@ impl Talk<'_> {
             }
         }
         for _ in 0..50 {
-            self.together(&[Deed::Accept(dice.roll(2), usize::MAX)]).await?;
+            self.together(&[Deed::Accept(dice.roll(2), None)]).await?;
             if self.under_way(MIKE).is_some() {
                 self.together(&[Deed::AgentSays(Fate::Delivered(dice.roll(2)))]).await?;
             }
@@ -800,6 +844,11 @@ impl Talk<'_> {
     }
 }
 
+/// Of three turns one may die.
+fn perhaps(dice: &mut Dice) -> Dies {
+    (dice.roll(3) == 0).then(|| dice.roll(100))
+}
+
 async fn log_in(node: &Node) -> String {
     let fields = [("email", "mike@faro.example"), ("password", PASSWORD), ("next", "/console")];
     let answer = node.client.submit("/console/login", &fields).await.expect(303);
@@ -905,6 +954,8 @@ async fn whatever_fails_the_flow_takes_whole_turns_once_each_and_every_client_sh
         flow: first.app.room.flows.now().find("turns").unwrap().clone(),
         mike: Agent { id: account.id, name: "Mike".to_owned() },
         http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        faults: Faults::default(),
+        deaths: Deaths::default(),
         session: Mutex::new(None),
     };
     first.app.room.present(house.mike.id, first.now()).await.unwrap();
@@ -919,7 +970,7 @@ async fn whatever_fails_the_flow_takes_whole_turns_once_each_and_every_client_sh
         })
         .buffer_unordered(AT_ONCE);
     let all = played.fold(Tally::default(), |sum, tally| async move { sum.add(tally) }).await;
-    println!("{all:?}");
+    println!("{all:?}, {:?}, {:?}", house.faults, house.deaths);
     let mailed = each_call_is_mailed_once(&first).await;
     println!("{} calls, {mailed} confirmations", all.booked);
     assert_eq!(mailed, all.booked, "the log tells of as many calls as are mailed");
@@ -937,5 +988,9 @@ async fn whatever_fails_the_flow_takes_whole_turns_once_each_and_every_client_sh
         ("ends of the flow's own", all.by_itself),
     ] {
         assert!(only.is_some() || count >= least, "too few {what}: {all:?}");
+    }
+    let faults = FAULTS.iter().map(|what| (*what, house.faults.of(what)));
+    for (what, times) in faults.chain(DEATHS.iter().map(|what| (*what, house.deaths.of(what)))) {
+        assert!(only.is_some() || times >= least, "{what}: {times} times");
     }
 }

@@ -15,6 +15,8 @@ use crate::support::answer::{Answer, Client};
 use crate::support::app::{SITE, TestApp, set};
 use crate::support::visitor::Visitor;
 
+/// Another name of the same site.
+const APP: &str = "https://app.faro.example";
 const SECRET: &str = "the bookshop's own secret of forty chars.";
 pub const PEOPLE_KEY: &str = "a key for people of more than 24 characters";
 const OTHER_KEY: &str = "a key for other things, also long enough";
@@ -23,7 +25,9 @@ const OTHER_KEY: &str = "a key for other things, also long enough";
 pub fn with_people(settings: &mut Table) {
     with_fixtures(settings);
     let sites = settings["site"].as_array_mut().expect("the sites");
-    sites[0].as_table_mut().expect("a site").insert("identity_secret".to_owned(), SECRET.into());
+    let first = sites[0].as_table_mut().expect("a site");
+    first.insert("identity_secret".to_owned(), SECRET.into());
+    first["origins"].as_array_mut().expect("its origins").push(APP.into());
     let mut second = Table::new();
     second.insert("key".to_owned(), "other".into());
     second.insert("name".to_owned(), "Another".into());
@@ -239,6 +243,50 @@ async fn forged_expired_and_foreign_tokens_are_refused_and_change_nothing() {
     say(&nikki, "/v1/identify", json!({ "to": old })).await.expect_problem(401, "identity.token_expired");
     assert_eq!(app.census().await, before);
     assert_eq!(holder(&app, &nikki.id).await, None);
+}
+
+/// Opens the chat as a page of one of the site's names does.
+async fn opens(visitor: &Visitor<'_>, origin: &str) -> Answer {
+    let coming = json!({
+        "site": "faro", "visitor": visitor.id, "consent": visitor.consent, "language": visitor.language,
+        "zone": visitor.zone, "page": {"url": format!("{origin}/"), "title": ""},
+    });
+    visitor.app.client.with("origin", origin).post("/v1/chat", &coming).await
+}
+
+#[tokio::test]
+async fn who_is_known_on_another_name_of_the_site_goes_on_with_her_conversation_there_and_nobody_else_does() {
+    let app = app().await;
+    // A browser has a visitor of its own for each name of the site.
+    let (mut www, mut there) = (app.visitor(), app.visitor());
+    vouch(&mut www, "7", "nikki@acme.example").await;
+    let talk = opens(&www, SITE).await.expect_json(201);
+    vouch(&mut there, "7", "nikki@acme.example").await;
+    let same = opens(&there, APP).await.expect_json(200);
+    assert_eq!(same["conversation"], talk["conversation"]);
+    let guest = app.client.with("origin", APP);
+    let guest = guest.with("authorization", &format!("Bearer {}", same["token"].as_str().expect("a token")));
+    let door = format!("/v1/chat/{}/events?after=0", talk["conversation"].as_str().expect("an id"));
+    let log = guest.get(&door).await.expect_json(200);
+    assert_eq!(log["head"], talk["head"], "she reads what was said");
+
+    // A claim opens nothing, nor does an anonymous visitor of the same browser.
+    let claims = app.visitor();
+    say(&claims, "/v1/identify", json!({"to": {"email": "nikki@acme.example"}})).await.expect_json(200);
+    for stranger in [&claims, &app.visitor()] {
+        let other = opens(stranger, APP).await.expect_json(201);
+        assert_ne!(other["conversation"], talk["conversation"]);
+    }
+    // Who only claimed to be her has talked in her name: that is not hers to see.
+    let (mut phone, mut third) = (app.visitor(), app.visitor());
+    vouch(&mut phone, "8", "pam@acme.example").await;
+    let claims = app.visitor();
+    say(&claims, "/v1/identify", json!({"to": {"email": "pam@acme.example"}})).await.expect_json(200);
+    let claimed = opens(&claims, SITE).await.expect_json(201);
+    vouch(&mut third, "8", "pam@acme.example").await;
+    let own = opens(&third, APP).await.expect_json(201);
+    assert_ne!(own["conversation"], claimed["conversation"]);
+    assert_eq!(opens(&phone, APP).await.expect_json(200)["conversation"], own["conversation"]);
 }
 
 #[tokio::test]

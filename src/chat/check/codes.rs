@@ -147,8 +147,9 @@ codes! {
     /// A branch that is never taken
     ///
     /// A branch above it is always taken before, or its condition can never hold. `n > 10` leaves nothing for `n > 20`
-    /// below it: put the narrower condition above the wider one. The same condition twice, `false`, and what stands below
-    /// `true` are errors; a wider condition above a narrower one is a warning, and the flow runs.
+    /// below it: put the narrower condition above the wider one. `1 == 2` and `kind == "a" && kind == "b"` never hold, and
+    /// after `1 == 1` neither another branch nor the `else` has its turn. The same condition twice, `false`, and what
+    /// stands below `true` or `else` are errors; everything else is a warning, and the flow runs.
     G211,
     /// All ways out lead to the same step
     ///
@@ -188,7 +189,8 @@ codes! {
     D304,
     /// A variable of no use
     ///
-    /// Nothing fills it, or nothing ever looks at it.
+    /// Nothing fills it, or nothing ever looks at it. Flows that run together share their variables: what a flow does with
+    /// one of the same name counts for those that it calls, and for those that call it.
     D305,
     /// A field that can only be read
     ///

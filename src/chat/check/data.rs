@@ -49,15 +49,22 @@ pub fn unset(flow: &Flow, report: &Report) {
     }
 }
 
-/// D305: a variable that nothing fills or reads. Whatever is kept with the contact is read elsewhere.
-pub fn unused(flow: &Flow, report: &Report) {
-    let mut filled: BTreeSet<&str> = BTreeSet::new();
-    let mut read: BTreeSet<String> = BTreeSet::new();
+/// What a flow's own steps do with variables: which ones they give a value, and which they look at.
+pub struct Touched<'f> {
+    filled: BTreeSet<&'f str>,
+    read: BTreeSet<String>,
+}
+
+/// What a flow's own steps do with variables.
+pub fn touched(flow: &Flow) -> Touched<'_> {
+    let mut touched = Touched { filled: BTreeSet::new(), read: BTreeSet::new() };
     let mut note = |path: &str| {
-        read.extend(path.strip_prefix("vars.").map(str::to_owned));
+        touched.read.extend(path.strip_prefix("vars.").map(str::to_owned));
     };
-    for step in &flow.steps {
-        filled.extend(step.verb.questions().into_iter().filter_map(|question| question.var.as_deref()));
+    for step in flow.own_steps() {
+        touched
+            .filled
+            .extend(step.verb.questions().into_iter().filter_map(|question| question.var.as_deref()));
         let given = step.verb.given().into_iter().map(|(_, words)| words);
         let labels = step.verb.labels().into_iter().map(|(_, words)| words);
         for words in step.verb.words().into_iter().chain(labels).chain(given) {
@@ -66,7 +73,7 @@ pub fn unused(flow: &Flow, report: &Report) {
         for verb in step.verb.parts() {
             match verb {
                 Verb::Set(set) => {
-                    filled.extend(set.values.iter().map(|(name, _)| name.as_str()));
+                    touched.filled.extend(set.values.iter().map(|(name, _)| name.as_str()));
                     set.values.iter().filter_map(|(_, source)| source.field()).for_each(&mut note);
                 }
                 Verb::Switch(switch) => {
@@ -77,12 +84,17 @@ pub fn unused(flow: &Flow, report: &Report) {
             }
         }
     }
-    // What a called flow does with a variable of the same name is seen there.
-    let calls = flow.own_steps().any(|step| matches!(step.verb, Verb::Call(_)));
-    for (name, var) in flow.vars.iter().filter(|_| !calls) {
-        let is_filled = filled.contains(name.as_str());
+    touched
+}
+
+/// D305: a variable that nothing fills or reads, neither here nor in the flows that this one calls or is called with
+/// (`kin`, itself among them). Whatever is kept with the contact is read elsewhere.
+pub fn unused(flow: &Flow, kin: &[&Touched<'_>], report: &Report) {
+    for (name, var) in &flow.vars {
+        let is_filled = kin.iter().any(|one| one.filled.contains(name.as_str()));
         // An address that was typed says who she is, whether anything asks for it again or not.
-        let is_read = var.save || var.of == VarType::Email || read.contains(name);
+        let is_read =
+            var.save || var.of == VarType::Email || kin.iter().any(|one| one.read.contains(name.as_str()));
         let (message, hint) = match (is_filled, is_read) {
             (true, true) => continue,
             (false, _) => ("no step gives it a value", "ask for it or set it, or take it out"),

@@ -9,7 +9,7 @@ use crate::base::expr::Expr;
 use super::by_id;
 use crate::chat::flow::{Destination, Flow, Next, Outcome, Step, Target};
 use crate::chat::link;
-use crate::chat::steps::{Verb, WaitFor};
+use crate::chat::steps::{Switch, Verb, WaitFor};
 
 /// Whether a flow has to say everything itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -160,40 +160,73 @@ fn falls_off(flow: &Flow) -> Option<&Step> {
     (last.next == Next::Below && last.verb.main().is_some_and(goes_on)).then_some(last)
 }
 
-/// Whether the first condition certainly holds wherever the second one does.
-fn covers(above: &Expr, below: &Expr) -> bool {
-    let is_same = matches!(above.text().trim(), "true") || above.text().trim() == below.text().trim();
-    is_same || above.native().zip(below.native()).is_some_and(|(above, below)| below.implies(above))
+/// Why a branch is never taken.
+enum Dead<'f> {
+    /// Its condition never holds.
+    Itself,
+    /// One above is `true`, or says the very same.
+    Same,
+    /// One above holds wherever it does.
+    Covered(&'f str),
+}
+
+/// What keeps a branch from ever being taken, by those above it.
+fn dead<'f>(expr: &Expr, above: &'f [(Expr, Target)]) -> Option<Dead<'f>> {
+    if expr.constant() == Some(false) {
+        return Some(Dead::Itself);
+    }
+    let text = expr.text().trim();
+    if above.iter().any(|(above, _)| ["true", text].contains(&above.text().trim())) {
+        return Some(Dead::Same);
+    }
+    let covers = |above: &Expr| {
+        let implied = || above.native().zip(expr.native()).is_some_and(|(above, below)| below.implies(above));
+        above.constant() == Some(true) || implied()
+    };
+    above.iter().find(|(above, _)| covers(above)).map(|(above, _)| Dead::Covered(above.text().trim()))
+}
+
+/// G211: branches of a switch that are never taken. What has been an error from the beginning stays one: the same
+/// condition twice, `false`, and what stands below `true`. What was seen later is a warning: the flow does what it says
+/// and loses nobody, so none that runs is sent away for it.
+fn never_taken(switch: &Switch, report: &Report) {
+    const BELOW: &str = "take it out, or put it above the other";
+    for (index, (expr, target)) in switch.branches.iter().enumerate() {
+        let (above, text) = (switch.branches.get(..index).unwrap_or_default(), expr.text().trim());
+        match dead(expr, above) {
+            None => {}
+            Some(Dead::Itself) => {
+                let message = format!("this branch is never taken: its condition is `{text}`");
+                let noted = match text {
+                    "false" => report.error(&target.at, "G211", message),
+                    _ => report.warning(&target.at, "G211", format!("{message}, which never holds")),
+                };
+                noted.hint("take the branch out");
+            }
+            Some(Dead::Same) => {
+                let message = "this branch is never taken: one above it always is before";
+                report.error(&target.at, "G211", message).hint(BELOW);
+            }
+            Some(Dead::Covered(above)) => {
+                let message = format!("this branch is never taken: where it holds, `{above}` above does");
+                report.warning(&target.at, "G211", message).hint(BELOW);
+            }
+        }
+    }
+    let always = switch.branches.iter().find(|(expr, _)| expr.constant() == Some(true));
+    if let (Some((above, _)), Some(otherwise)) = (always, &switch.otherwise) {
+        let message = format!("this `else` is never taken: `{}` above always holds", above.text().trim());
+        report
+            .warning(&otherwise.at, "G211", message)
+            .hint("let `else` lead where that branch leads, and take the branch out");
+    }
 }
 
 /// G211: branches of a switch that are never taken. G212: choices that make no difference.
 pub fn branches(flow: &Flow, report: &Report) {
     for step in flow.own_steps() {
         if let Verb::Switch(switch) = &step.verb {
-            for (index, (expr, target)) in switch.branches.iter().enumerate() {
-                let text = expr.text().trim();
-                if text == "false" {
-                    report
-                        .error(&target.at, "G211", "this branch is never taken: its condition is `false`")
-                        .hint("take the branch out");
-                    continue;
-                }
-                let mut above = switch.branches.iter().take(index).map(|(above, _)| above);
-                if let Some(above) = above.find(|above| covers(above, expr)) {
-                    let is_same = matches!(above.text().trim(), "true") || above.text().trim() == text;
-                    let noted = if is_same {
-                        let message = "this branch is never taken: one above it always is before";
-                        report.error(&target.at, "G211", message)
-                    } else {
-                        // The flow does what it says and loses nobody: no flow that runs is sent away for it.
-                        let above = above.text().trim();
-                        let message =
-                            format!("this branch is never taken: where it holds, `{above}` above does");
-                        report.warning(&target.at, "G211", message)
-                    };
-                    noted.hint("take it out, or put it above the other");
-                }
-            }
+            never_taken(switch, report);
         }
         let to: Vec<&Target> = match &step.verb {
             Verb::Ask(ask) if ask.jumps.len() == ask.question.choices.len() && ask.question.var.is_none() => {

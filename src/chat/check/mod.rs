@@ -71,6 +71,10 @@ struct Set<'a> {
     restless: BTreeSet<&'a str>,
     /// Flows that are only ever called: what happens at any time is for their callers to say.
     called: BTreeSet<&'a str>,
+    /// What the flows do with variables.
+    touched: BTreeMap<&'a str, data::Touched<'a>>,
+    /// The flows that run together with each, by its name; none for those that run together with one that is not there.
+    kin: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
 
 /// Checks a set of flows, each for itself and all against one another.
@@ -84,6 +88,8 @@ pub fn all(flows: &[Flow], known: &Known, report: &Report) {
             .map(|flow| flow.id.as_str())
             .filter(|id| called.contains(id))
             .collect(),
+        touched: flows.iter().map(|flow| (flow.id.as_str(), data::touched(flow))).collect(),
+        kin: kin(flows),
         ..Set::default()
     };
     while let Some(more) = flows
@@ -99,9 +105,43 @@ pub fn all(flows: &[Flow], known: &Known, report: &Report) {
     sense::overlap(flows, report);
 }
 
+/// The flows that run together with each: those that it calls, those that call it, and what these call, as variables of
+/// one name are one in all of them. A flow that runs together with one that is not there is left out.
+fn kin(flows: &[Flow]) -> BTreeMap<&str, BTreeSet<&str>> {
+    let by_id: BTreeMap<&str, &Flow> = flows.iter().map(|flow| (flow.id.as_str(), flow)).collect();
+    let mut kin: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut uncertain: BTreeSet<&str> = BTreeSet::new();
+    for flow in flows {
+        let (mut reached, mut open) = (BTreeSet::from([flow.id.as_str()]), vec![flow]);
+        let mut is_whole = true;
+        while let Some(next) = open.pop() {
+            for (_, name) in link::calls(next) {
+                match by_id.get_key_value(name.value.as_str()) {
+                    Some((id, called)) if reached.insert(*id) => open.push(*called),
+                    Some(_) => {}
+                    None => is_whole = false,
+                }
+            }
+        }
+        if !is_whole {
+            uncertain.extend(&reached);
+        }
+        for id in &reached {
+            kin.entry(*id).or_default().extend(&reached);
+        }
+    }
+    kin.retain(|id, _| !uncertain.contains(id));
+    kin
+}
+
 /// Checks one flow.
 pub fn one(flow: &Flow, known: &Known, report: &Report) {
-    check(flow, &Set::default(), known, report);
+    let mut set = Set::default();
+    // What a flow that it calls does with its variables is not known here.
+    if link::calls(flow).next().is_none() {
+        set.kin.insert(&flow.id, BTreeSet::new());
+    }
+    check(flow, &set, known, report);
 }
 
 /// What flows that are only called leave to their callers, checked where they were brought in (`chat/link.rs`).
@@ -149,7 +189,11 @@ fn check(flow: &Flow, set: &Set<'_>, known: &Known, report: &Report) {
     sense::names(flow, known, report);
     sense::trigger(flow, report);
     texts::check(flow, known, report);
-    data::unused(flow, report);
+    if let Some(kin) = set.kin.get(flow.id.as_str()) {
+        let own = data::touched(flow);
+        let others = kin.iter().filter(|id| **id != flow.id).filter_map(|id| set.touched.get(id));
+        data::unused(flow, &others.chain([&own]).collect::<Vec<_>>(), report);
+    }
     data::private(flow, report);
     // One name that was mistyped hides nothing else.
     let meant = (!targets_are_sound).then(|| graph::as_meant(flow));

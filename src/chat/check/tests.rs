@@ -410,9 +410,11 @@ fn a_branch_that_a_wider_one_above_it_leaves_nothing_for_is_told() {
             "{shadowed:?}"
         );
     }
-    for dead in [["vars.people > 10.0", "vars.people > 10.0"], ["true", "vars.people > 10.0"]] {
-        assert_eq!(of_branches(&dead), [("error".to_owned(), "G211".to_owned())].into(), "{dead:?}");
-    }
+    let error = ("error".to_owned(), "G211".to_owned());
+    let dead = ["vars.people > 10.0", "vars.people > 10.0"];
+    assert_eq!(of_branches(&dead), [error.clone()].into());
+    assert!(of_branches(&["true", "vars.people > 10.0"]).contains(&error));
+    assert!(of_branches(&["false"]).contains(&error));
     for both in [
         ["vars.people > 20.0", "vars.people > 10.0"],
         ["vars.people > 10.0", "vars.people >= 10.0"],
@@ -425,6 +427,61 @@ fn a_branch_that_a_wider_one_above_it_leaves_nothing_for_is_told() {
     ] {
         assert!(of_branches(&both).iter().all(|(_, code)| code != "G211"), "{both:?}");
     }
+}
+
+#[test]
+fn a_branch_that_can_never_hold_is_told_and_so_is_what_stands_below_one_that_always_does() {
+    let warned: BTreeSet<_> = [("warning".to_owned(), "G211".to_owned())].into();
+    for never in [
+        "1 == 2",
+        "!true",
+        "1 + 1 == 3",
+        "vars.people > 10.0 && vars.people < 5.0",
+        "team.online > 0 && !(team.online > 0)",
+        "team.online > 1 && 2 < 1",
+    ] {
+        assert_eq!(of_branches(&[never]), warned, "{never}");
+    }
+    for always in ["1 == 1", "!false", "team.online > 0 || 1 < 2"] {
+        assert_eq!(of_branches(&[always]), warned, "the `else` below {always}");
+        assert_eq!(of_branches(&[always, "team.online > 3"]), warned, "the branch below {always}");
+        let found = of_branches(&["team.online > 3", always]);
+        assert_eq!(found, warned, "{always} is an `else` of its own");
+    }
+    for either in ["team.online > 0 || !(team.online > 0)", "vars.people > 1.0 && vars.people < 5.0"] {
+        assert!(of_branches(&[either]).is_empty(), "{either}");
+    }
+}
+
+/// What is told of variables of no use in flows that are checked together, as `flow: variable`.
+fn of_no_use(flows: &[&str]) -> Vec<String> {
+    let report = Report::new();
+    let flows: Vec<Flow> = flows
+        .iter()
+        .enumerate()
+        .filter_map(|(at, text)| Flow::read(&yaml::parse(&at.to_string(), text, &report)?, &report))
+        .collect();
+    all(&flows, &Known::default(), &report);
+    let told = report.diagnostics();
+    let name = |message: &str| message.split('"').nth(1).unwrap_or_default().to_owned();
+    told.iter()
+        .filter(|one| one.code == "D305")
+        .map(|one| format!("{}: {}", one.path, name(&one.message)))
+        .collect()
+}
+
+#[test]
+fn flows_that_run_together_use_one_anothers_variables() {
+    const CALLER: &str = "flow: caller\ntitle: C\nlanguages: [en]\nvars: {size: {type: text}, idle: {type: text}}\ndefaults: {exhausted: bye, timeout: {after: 5m, goto: bye}}\nevents: {human_requested: bye}\nsteps:\n  size: {ask: How large?, var: size}\n  idle: {ask: What else?, var: idle}\n  told: {call: told}\n  asked: {call: asked}\n  bye: {say: Bye., end: bye}\n";
+    const TOLD: &str = "flow: told\ntitle: T\nlanguages: [en]\nvars: {size: {type: text}, late: {type: text}}\nsteps:\n  told: {say: \"{{#if vars.size}}{{vars.size}}{{/if}}{{#if vars.late}}{{vars.late}}{{/if}}.\", end: told}\n";
+    const ASKED: &str = "flow: asked\ntitle: A\nlanguages: [en]\nvars: {late: {type: text}}\nsteps:\n  late: {ask: When?, var: late, end: asked}\n";
+    assert_eq!(of_no_use(&[CALLER, TOLD, ASKED]), ["0: idle"]);
+    assert_eq!(of_no_use(&[TOLD, ASKED]), ["0: size", "0: late", "1: late"], "alone they have nobody");
+    let missing = CALLER.replace("call: asked", "call: askde");
+    assert!(
+        of_no_use(&[&missing, TOLD, ASKED]).iter().all(|one| one.starts_with("2:")),
+        "what is called is not known"
+    );
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::base::diagnostic::{Mark, Report};
 use crate::base::time::Timestamp;
 use crate::base::yaml::{Doc, Map, Node, Spanned, View};
 
+use super::actions;
 use super::flow::Flow;
 use super::rehearsal::Scene;
 
@@ -144,7 +145,7 @@ impl Suite {
         Some(Suite { flow: flow?, scenes, tests })
     }
 
-    /// Notes what its tests name and the flow does not have: steps (G201).
+    /// Notes what its tests name and the flow does not have: steps (G201), and what can never happen (S510).
     pub fn check(&self, flow: &Flow, report: &Report) {
         let known = |step: &Spanned<String>| {
             if flow.step(&step.value).is_none() {
@@ -158,9 +159,35 @@ impl Suite {
             if let Some((at, path)) = &test.expect.path {
                 path.iter().for_each(|step| known(&Spanned { value: step.clone(), at: at.clone() }));
             }
-            let is_effect = |word: &str| play::EFFECTS.contains(&word.split('/').next().unwrap_or(word));
-            test.expect.never.iter().filter(|never| !is_effect(&never.value)).for_each(known);
+            test.expect.never.iter().for_each(|never| possible(never, flow, report));
         }
+    }
+}
+
+/// What must never happen has to be something that could: a step of the flow, an effect, or an effect with its name
+/// (`do/call.request`). Else the test would hold whatever the flow did.
+fn possible(never: &Spanned<String>, flow: &Flow, report: &Report) {
+    let word = never.value.as_str();
+    let (kind, name) = word.split_once('/').map_or((word, None), |(kind, name)| (kind, Some(name)));
+    let ids = flow.steps.iter().map(|step| step.id.as_str());
+    if flow.step(word).is_some() {
+        return;
+    }
+    let (what, known): (&str, Vec<&str>) = match (kind, name) {
+        ("do", Some(_)) => ("action", actions::ACTIONS.iter().map(|action| action.name).collect()),
+        ("save", Some(_)) => ("variable", flow.vars.keys().map(String::as_str).collect()),
+        (kind, _) if play::EFFECTS.contains(&kind) => return,
+        _ => {
+            let message = format!("{} has no step \"{word}\", and there is no such effect", flow.id);
+            let actions: Vec<String> =
+                actions::ACTIONS.iter().map(|action| format!("do/{}", action.name)).collect();
+            let all = ids.chain(play::EFFECTS).chain(actions.iter().map(String::as_str));
+            report.error(&never.at, "G201", message).did_you_mean(word, all);
+            return;
+        }
+    };
+    if let Some(name) = name.filter(|name| !known.contains(name)) {
+        report.error(&never.at, "S510", format!("there is no {what} \"{name}\"")).did_you_mean(name, known);
     }
 }
 
@@ -251,6 +278,35 @@ mod tests {
     use crate::chat::check::{Known, Lock, lock_of};
 
     const FLOW: &str = "flow: small\ntitle: Small\nlanguages: [en]\nevents: {human_requested: bye}\ndefaults: {exhausted: bye, timeout: {after: 5m, goto: bye}}\nsteps:\n  more:\n    ask: More?\n    choices: {a: A, b: B}\n  bye:\n    say: Bye.\n    end: done\n";
+
+    #[test]
+    fn what_must_never_happen_has_to_be_something_that_could() {
+        let told = |never: &str| {
+            let report = Report::new();
+            let flow = Flow::read(&yaml::parse("small.yaml", FLOW, &report).unwrap(), &report).unwrap();
+            let tests = format!(
+                "flow: small\ntests:\n  - test: t\n    script: []\n    expect: {{never: [{never}]}}\n"
+            );
+            let suite = Suite::read(&yaml::parse("t.yaml", &tests, &report).unwrap(), &report).unwrap();
+            suite.check(&flow, &report);
+            report.text()
+        };
+        for possible in
+            ["bye", "handoff", "handoff/sdr", "do", "do/call.request", "wait/discovery", "identify"]
+        {
+            assert_eq!(told(possible), "", "{possible}");
+        }
+        for (word, code, near) in [
+            ("handofff", "G201", "handoff"),
+            ("byee", "G201", "bye"),
+            ("do/call.reqest", "S510", "call.request"),
+            ("od/call.request", "G201", "do/call.request"),
+        ] {
+            let told = told(word);
+            assert!(told.contains(code) && told.contains(&format!("did you mean \"{near}\"?")), "{told}");
+        }
+        assert!(told("save/size").contains("there is no variable \"size\""), "{}", told("save/size"));
+    }
 
     fn play(tests: &str) -> Vec<String> {
         let report = Report::new();

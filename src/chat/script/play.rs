@@ -48,8 +48,19 @@ pub struct Row {
 }
 
 /// The kinds of effects, as tests call them.
-pub(super) const EFFECTS: [&str; 10] =
-    ["identify", "save", "handoff", "withdraw_handoff", "code", "check_code", "split", "slots", "book", "do"];
+pub(super) const EFFECTS: [&str; 11] = [
+    "identify",
+    "save",
+    "handoff",
+    "withdraw_handoff",
+    "code",
+    "check_code",
+    "split",
+    "slots",
+    "book",
+    "wait",
+    "do",
+];
 
 impl Test {
     /// Plays the test. `all` are the flows that a visit can be offered, the one under test among them.

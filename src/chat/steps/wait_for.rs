@@ -33,12 +33,16 @@ impl WaitFor {
         let Some(mut wait) = map.required("wait_for").and_then(View::map) else {
             return WaitFor::Event { name: unread(map.at) };
         };
-        let read = if let Some(time) = wait.optional("time") {
-            WaitFor::Time { ms: time.duration_from(LEAST_WAIT).unwrap_or(SOME_TIME_MS) }
-        } else if let Some(event) = wait.optional("event") {
-            WaitFor::Event { name: event_name(event).unwrap_or_else(|| unread(event.at())) }
-        } else if let Some(message) = wait.optional("message") {
-            message.parsed("true", |text| (text == "true").then_some(()));
+        // A key without a value says what is meant, too.
+        let read = if wait.has("time") {
+            let time = wait.required("time").and_then(|time| time.duration_from(LEAST_WAIT));
+            WaitFor::Time { ms: time.unwrap_or(SOME_TIME_MS) }
+        } else if wait.has("event") {
+            let name = wait.required("event").and_then(event_name);
+            WaitFor::Event { name: name.unwrap_or_else(|| unread(wait.at)) }
+        } else if wait.has("message") {
+            let message = wait.required("message");
+            message.and_then(|message| message.parsed("true", |text| (text == "true").then_some(())));
             WaitFor::Message
         } else {
             let step = way("video", &mut wait);
@@ -204,6 +208,11 @@ steps:
     fn an_event_needs_a_name_and_a_way_on_without_it() {
         let told = |from: &str, to: &str| read(&FLOW.replace(from, to)).1;
         assert!(told("event: calculated", "event: ''").contains("Y00"), "no name");
+        for (from, missing) in [("event: ", "event"), ("time: ", "time"), ("message: ", "message")] {
+            let told = told("event: calculated", from);
+            assert!(told.contains(&format!("\"{missing}\" is missing")), "{told}");
+            assert!(!told.contains("video") && !told.contains("at_least"), "{told}");
+        }
         assert!(
             told("event: calculated", &format!("event: {}", "x".repeat(121))).contains("Y00"),
             "too long"

@@ -1,5 +1,6 @@
 //! A network and machines that fail by the throw of dice, for what is said in conversations.
 
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -110,15 +111,78 @@ impl Node {
     }
 }
 
-/// Lets something go on a few steps and then drops it, as when the process dies. None: it was not finished.
-pub async fn killed<F: Future>(after: usize, future: F) -> Option<F::Output> {
-    let (mut future, mut left) = (pin!(future), after);
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
+/// What went wrong, by its name, and how often.
+#[derive(Debug, Default)]
+pub struct Faults(Mutex<BTreeMap<&'static str, usize>>);
+
+impl Faults {
+    pub fn count(&self, what: &'static str, times: usize) {
+        *self.0.lock().expect("nobody panics with it").entry(what).or_default() += times;
+    }
+
+    pub fn of(&self, what: &str) -> usize {
+        self.0.lock().expect("nobody panics with it").get(what).copied().unwrap_or_default()
+    }
+}
+
+/// Machines that die in the middle of a turn.
+///
+/// How often a turn rests until it is done, on the store or on another turn, is a matter of the store and of how busy the
+/// machine is. So it is measured where it is needed: of each kind of turn one of [`ONE_OF`] goes through to its end, and
+/// the others die at some share of the rests that the last such one took.
+#[derive(Debug, Default)]
+pub struct Deaths(Mutex<BTreeMap<&'static str, Course>>);
+
+/// Of so many turns that may die, one lives.
+const ONE_OF: usize = 4;
+
+/// How turns of a kind go.
+#[derive(Debug, Default)]
+struct Course {
+    met: usize,
+    rests: usize,
+    died: usize,
+}
+
+impl Deaths {
+    /// Lets a turn go on for a while and then drops it, as when the process dies. `at`: where in its course, in
+    /// hundredths. None: it was not finished.
+    pub async fn meet<F: Future>(&self, kind: &'static str, at: usize, turn: F) -> Option<F::Output> {
+        let (is_let_through, rests) = self.with(kind, |course| {
+            course.met += 1;
+            ((course.met - 1).is_multiple_of(ONE_OF), course.rests)
+        });
+        if is_let_through {
+            let (told, rests) = rested(usize::MAX, turn).await;
+            self.with(kind, |course| course.rests = rests);
+            return told;
         }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
+        let (told, _) = rested(1 + rests * at / 100, turn).await;
+        if told.is_none() {
+            self.with(kind, |course| course.died += 1);
+        }
+        told
+    }
+
+    /// How many turns of a kind have died.
+    pub fn of(&self, kind: &'static str) -> usize {
+        self.with(kind, |course| course.died)
+    }
+
+    fn with<T>(&self, kind: &'static str, act: impl FnOnce(&mut Course) -> T) -> T {
+        act(self.0.lock().expect("nobody panics with it").entry(kind).or_default())
+    }
+}
+
+/// Lets something go on until it has rested so often, and then drops it. What it came to, and how often it rested.
+async fn rested<F: Future>(most: usize, future: F) -> (Option<F::Output>, usize) {
+    let (mut future, mut rests) = (pin!(future), 0);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready((Some(done), rests)),
+        Poll::Pending => {
+            rests += 1;
+            if rests < most { Poll::Pending } else { Poll::Ready((None, rests)) }
+        }
     })
     .await
 }

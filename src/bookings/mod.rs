@@ -267,8 +267,15 @@ pub async fn book(
     now: Timestamp,
 ) -> Result<Booking> {
     let pick = Pick { contact: Some(contact), ..*pick };
+    tx.savepoint().await?;
     let held = hold(tx, desk, &pick, now).await?;
-    settle(tx, desk, held, contact, said, now).await
+    let settled = settle(tx, desk, held, contact, said, now).await;
+    if settled.as_ref().is_err_and(|refused| !matches!(refused, Error::Store(_))) {
+        // A chat goes on with its transaction: the time is not kept from others for a call that there will not be. The last
+        // savepoint is ours, or the one right before the hold was written (`place::write`).
+        tx.rollback_to_savepoint().await?;
+    }
+    settled
 }
 
 /// Makes the rep who logs in with this account the owner of a contact who has none.

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use embudo::base::email::Email;
 use embudo::base::ids::VisitorId;
+use embudo::base::language::Language;
 use embudo::base::signing::{Keys, Purpose};
 use embudo::base::time::{DAY_MS, Timestamp};
+use embudo::bookings::slots::Span;
 use embudo::bookings::{self, Desk, HOLD_MS, Holder, Pick};
+use embudo::contacts;
 use serde_json::{Value, json};
 
 use crate::support::answer::{Answer, Client};
@@ -423,7 +427,7 @@ async fn hold(app: &TestApp, holder: Holder, starts_at: i64) -> bookings::Result
         starts_at: Timestamp(starts_at),
         duration_ms: None,
         time_zone: "Europe/Madrid",
-        language: embudo::base::language::Language::En,
+        language: Language::En,
         holder,
         contact: None,
     };
@@ -435,6 +439,62 @@ async fn hold(app: &TestApp, holder: Holder, starts_at: i64) -> bookings::Result
 
 fn somebody() -> Holder {
     Holder { visitor: Some(VisitorId::new()), conversation: None }
+}
+
+#[tokio::test]
+async fn whoever_has_as_many_calls_as_one_may_have_keeps_no_time_from_others_by_a_further_one() {
+    let app = app().await;
+    let email = Email::parse("nikki@acme.example").expect("an address");
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let who = contacts::Identification {
+        email: &email,
+        visitor: None,
+        site: "faro",
+        trust: contacts::Trust::Claimed,
+        consent: contacts::Consent::Analytics,
+        language: Language::En,
+        time_zone: None,
+    };
+    let contact = contacts::identify(&mut tx, &who, app.now()).await.expect("identified").contact.id;
+    tx.commit().await.expect("commits");
+    let (team, now) = (&app.app.team, app.now());
+    let desk = Desk { team, lifecycle: &app.app.lifecycle };
+    let meeting = team.meeting("discovery").expect("the sample company has it");
+    let said = bookings::Said::default();
+    let mut booked = 0;
+    loop {
+        let mut tx = app.app.stores.db.begin().await.expect("begins");
+        let holder = somebody();
+        // On other days, which have a limit of their own.
+        let window = Span::new(now.plus_ms(2 * booked * DAY_MS), now.plus_ms(21 * DAY_MS));
+        let free = bookings::slots(&mut tx, team, meeting, window, &holder, Some(contact), now).await;
+        let free = free.expect("slots");
+        let starts_at = free.first().expect("somebody is free").starts_at;
+        let pick = Pick {
+            meeting: "discovery",
+            starts_at,
+            duration_ms: None,
+            time_zone: "Europe/Madrid",
+            language: Language::En,
+            holder,
+            contact: Some(contact),
+        };
+        let told = bookings::book(&mut tx, desk, &pick, contact, &said, now).await;
+        // As a chat does, which goes on with its transaction.
+        tx.commit().await.expect("commits");
+        match told {
+            Ok(_) => booked += 1,
+            Err(bookings::Error::TooMany) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(booked, bookings::MOST_AHEAD);
+    let states = app.rows("select state, count(*) as n from bookings group by state").await;
+    let states: Vec<(String, i64)> = states
+        .iter()
+        .map(|row| (row.get("state").expect("a state"), row.get("n").expect("a count")))
+        .collect();
+    assert_eq!(states, [("confirmed".to_owned(), booked)]);
 }
 
 #[tokio::test]

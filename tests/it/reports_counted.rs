@@ -730,11 +730,12 @@ async fn the_share_of_what_was_given_up_is_the_same_after_those_that_were_done_a
     let now = app.now();
     let job = async |id: &str, state: &str, days: i64, minutes: i64, target: &str| {
         let at = now.plus_ms(-days * DAY_MS - minutes * MINUTE_MS);
+        let done_at = (state != "ready").then_some(at);
         row(
             &app,
             "insert into jobs (id, kind, dedupe_key, payload, state, next_at, created_at, done_at, target)
-             values ($1, 'notify', $1, '{}', $2, $3, $3, case when $2 in ('done', 'dead', 'dropped') then $3 end, $4)",
-            params![id, state, at, target],
+             values ($1, 'notify', $1, '{}', $2, $3, $3, $5, $4)",
+            params![id, state, at, target, done_at],
         )
         .await;
     };

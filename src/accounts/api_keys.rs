@@ -175,16 +175,46 @@ pub struct ApiKey {
     pub account: Option<AccountId>,
     /// Her name.
     pub created_by: Option<String>,
+    /// Her account is closed: her keys open nothing as long as she may not come in herself.
+    pub is_closed: bool,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
 }
 
+/// How it stands with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    Works,
+    /// Its time is over.
+    Over,
+    Revoked,
+    /// The account that it belongs to is closed.
+    Closed,
+}
+
+impl KeyState {
+    /// The word in the list and in texts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::Over => "over",
+            Self::Revoked => "revoked",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 impl ApiKey {
-    /// Whether it opens anything.
-    pub fn works(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires| expires > now)
+    /// Whether it opens anything, and if not, why.
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        match self.expires_at {
+            _ if self.revoked_at.is_some() => KeyState::Revoked,
+            Some(expires) if expires <= now => KeyState::Over,
+            _ if self.is_closed => KeyState::Closed,
+            _ => KeyState::Works,
+        }
     }
 }
 
@@ -212,6 +242,7 @@ pub async fn make(
         scopes,
         account: by,
         created_by: None,
+        is_closed: false,
         created_at: now,
         expires_at,
         last_used_at: None,
@@ -232,13 +263,18 @@ pub async fn list(q: &mut impl Queries) -> Result<Vec<ApiKey>> {
 /// The key with this text; none if there is none, or it works no longer. Writes down, now and then, that it is used.
 ///
 /// # Errors
-/// As the store says.
+/// [`Error::KeyClosed`] if its person's account is closed, else as the store says.
 pub async fn find(db: &Db, text: &str, now: Timestamp) -> Result<Option<ApiKey>> {
     if !text.starts_with(PREFIX) {
         return Ok(None);
     }
     let found = store::key_by_digest(&mut db.read(), &sha256_hex(text)).await?;
-    let Some(key) = found.filter(|key| key.works(now)) else { return Ok(None) };
+    let Some(key) = found else { return Ok(None) };
+    match key.state(now) {
+        KeyState::Works => {}
+        KeyState::Closed => return Err(Error::KeyClosed),
+        KeyState::Over | KeyState::Revoked => return Ok(None),
+    }
     if key.last_used_at.is_none_or(|at| now.since_ms(at) > TOUCH_MS) {
         let mut tx = db.begin().await?;
         store::touch_key(&mut tx, key.id, now).await?;

@@ -129,6 +129,11 @@ pub enum Error {
     /// No key has this id, or it was revoked.
     #[error("there is no such key, or it was revoked already")]
     KeyUnknown,
+    /// A key of somebody who may not come in any more.
+    #[error(
+        "this key belongs to an account that is closed; make one of another account, or open the account again"
+    )]
+    KeyClosed,
     /// A key cannot be like this.
     #[error("a key needs a name and something that it may do")]
     KeyInvalid,
@@ -158,6 +163,7 @@ impl Coded for Error {
             Self::FactorNeeded => "account.second_factor_needed",
             Self::SessionUnknown => "account.session_unknown",
             Self::KeyUnknown => "api.key_not_found",
+            Self::KeyClosed => "api.key_closed",
             Self::KeyInvalid => "api.key_invalid",
             Self::Storage(error) => error.code(),
         }

@@ -145,7 +145,21 @@ impl App {
             anyhow::bail!("a definition is missing although nothing is wrong with it");
         };
         let chosen = stages::versions::start(&stores.db, lifecycle, clock.now()).await?;
-        if let Some(draft) = &chosen.draft {
+        if let Some(number) = chosen.needs_number {
+            let is_draft = chosen.draft.is_some();
+            let file = chosen.draft.as_ref().unwrap_or(&chosen.running);
+            tracing::warn!(
+                lifecycle.version = file.version,
+                lifecycle.is_draft = is_draft,
+                "lifecycle.yaml, or the titles that it names, is another text under a number that is taken: {}. Write \
+                 `version: {number}` into it, or put the text of before back",
+                if is_draft {
+                    "it can be neither approved nor activated"
+                } else {
+                    "it runs, and nobody can tell whom which text moved"
+                }
+            );
+        } else if let Some(draft) = &chosen.draft {
             tracing::warn!(
                 lifecycle.version = chosen.running.version,
                 draft.version = draft.version,

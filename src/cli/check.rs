@@ -21,7 +21,9 @@ use crate::chat::script::{Coverage, Suite};
 use crate::chat::versions::{self, Meeting};
 use crate::chat::{self, Flows};
 use crate::config::Config;
+use crate::stages;
 use crate::storage::Stores;
+use crate::storage::db::Db;
 
 /// Open conversations that are looked at, the latest first.
 const OPEN_MOST: i64 = 100_000;
@@ -121,6 +123,12 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
             .with_context(|| format!("{} cannot be written", path.display()))?;
         sources.lock = Some(lock);
     }
+    if let Some(config) = &config
+        && let Some(next) =
+            super::block_on(async { Ok(number_for(config, &sources, arguments.against).await) })?
+    {
+        sources.names().tell_if_taken(next, &report);
+    }
     let mut meetings = Vec::new();
     if let (Some(Against::Running), Some(config), Some(flows)) = (arguments.against, &config, &flows) {
         let (standing, published) = super::block_on(running(config, flows))?;
@@ -184,6 +192,24 @@ fn pages(folder: &Path) -> anyhow::Result<ExitCode> {
     }
     write("README.md".to_owned(), examples::contents())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The number that the lifecycle needs, if another text ran under its own on the settings' server. It is looked up where
+/// that costs nothing and changes nothing: in the file of SQLite, or where the running server is asked anyway. A store that
+/// cannot be read is no fault of the files.
+async fn number_for(config: &Config, sources: &Sources, against: Option<Against>) -> Option<i64> {
+    let file = config.storage.data.join("embudo.db");
+    let is_here = config.storage.postgres.is_empty() && file.exists();
+    if against.is_none() && !is_here {
+        return None;
+    }
+    let definition = Definitions::read(sources, &Report::new()).lifecycle?;
+    let db = match is_here {
+        true => Db::open_sqlite(&file, &[]).await.ok()?,
+        false => Stores::open(&config.storage).await.ok()?.db,
+    };
+    let chosen = stages::versions::choose(&mut db.read(), definition).await;
+    chosen.ok()?.needs_number
 }
 
 /// Where the open conversations of the settings' server stand, and the flows as they run there.

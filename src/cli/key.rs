@@ -64,7 +64,7 @@ pub fn run(arguments: Arguments, config: &Config) -> anyhow::Result<ExitCode> {
             }
             What::List => {
                 for key in api_keys::list(&mut stores.db.read()).await? {
-                    let state = if key.works(now) { "works" } else { "over" };
+                    let state = key.state(now).word();
                     let used = key.last_used_at.map_or_else(|| "never used".to_owned(), |at| at.to_string());
                     let (id, name, scopes) = (key.id, key.name, key.scopes.words());
                     let whose = key.created_by.unwrap_or_else(|| "nobody's".to_owned());

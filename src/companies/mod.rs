@@ -13,6 +13,7 @@ pub use store::{fields, find, list, of_domain, suggestion, suggestions};
 use crate::base::ids::{CompanyId, ContactId};
 use crate::base::time::Timestamp;
 use crate::base::trust::Trust;
+use crate::base::typed;
 use crate::storage::Result;
 use crate::storage::db::Tx;
 
@@ -84,8 +85,10 @@ impl Name {
         text: &str,
         is_country: impl Fn(&str) -> bool,
     ) -> std::result::Result<String, &'static str> {
+        let has_controls = text.trim().contains(char::is_control);
+        let text = typed::plain(text);
         let text = text.trim();
-        let is_plain = !text.is_empty() && text.chars().count() <= 200 && !text.contains(char::is_control);
+        let is_plain = !text.is_empty() && text.chars().count() <= 200 && !has_controls;
         let (is_right, wanted) = match self {
             Self::Name => {
                 (text.chars().any(char::is_alphanumeric), "a name of at most 200 characters on one line")

@@ -14,8 +14,9 @@ use super::Shared;
 use super::error::Problem;
 use super::request::bearer;
 use crate::accounts::{Area, Scope, Scopes, api_keys};
-use crate::base::ids::AccountId;
+use crate::base::ids::{AccountId, ContactId};
 use crate::base::secret::Secret;
+use crate::privacy::audit::{self, By, FileKey};
 
 /// One line of the table: a way in, and what a key must be allowed to do to take it.
 pub struct Door {
@@ -37,7 +38,7 @@ const fn write(path: &'static str, area: Area) -> Door {
     Door { method: Method::POST, path, needs: Scope::write(area) }
 }
 
-const fn by(method: Method, path: &'static str, area: Area) -> Door {
+const fn change(method: Method, path: &'static str, area: Area) -> Door {
     Door { method, path, needs: Scope::write(area) }
 }
 
@@ -49,7 +50,7 @@ pub const DOORS: &[Door] = &[
     write("/api/v1/calls", Area::Sales),
     read("/api/v1/companies", Area::Sales),
     read("/api/v1/companies/{company}", Area::Sales),
-    by(Method::PATCH, "/api/v1/companies/{company}", Area::Sales),
+    change(Method::PATCH, "/api/v1/companies/{company}", Area::Sales),
     write("/api/v1/companies/{company}/suggestions/{name}", Area::Sales),
     read("/api/v1/contacts", Area::People),
     read("/api/v1/contacts/{contact}", Area::People),
@@ -68,11 +69,11 @@ pub const DOORS: &[Door] = &[
     write("/api/v1/costs", Area::Sales),
     write("/api/v1/deals", Area::Sales),
     read("/api/v1/deals/{deal}", Area::Sales),
-    by(Method::PATCH, "/api/v1/deals/{deal}", Area::Sales),
+    change(Method::PATCH, "/api/v1/deals/{deal}", Area::Sales),
     write("/api/v1/deals/{deal}/lost", Area::Sales),
     write("/api/v1/deals/{deal}/milestones", Area::Sales),
-    by(Method::PUT, "/api/v1/deals/{deal}/people/{contact}", Area::Sales),
-    by(Method::DELETE, "/api/v1/deals/{deal}/people/{contact}", Area::Sales),
+    change(Method::PUT, "/api/v1/deals/{deal}/people/{contact}", Area::Sales),
+    change(Method::DELETE, "/api/v1/deals/{deal}/people/{contact}", Area::Sales),
     write("/api/v1/deals/{deal}/won", Area::Sales),
     write("/api/v1/events", Area::Events),
     write("/api/v1/events/list", Area::Events),
@@ -80,7 +81,7 @@ pub const DOORS: &[Door] = &[
     write("/api/v1/flows/reload", Area::Flows),
     read("/api/v1/flows/{flow}/graph", Area::Flows),
     read("/api/v1/forms/quarantine", Area::Content),
-    by(Method::DELETE, "/api/v1/forms/quarantine/{id}", Area::Content),
+    change(Method::DELETE, "/api/v1/forms/quarantine/{id}", Area::Content),
     write("/api/v1/forms/quarantine/{id}/release", Area::Content),
     read("/api/v1/handovers", Area::Sales),
     write("/api/v1/handovers", Area::Sales),
@@ -97,7 +98,7 @@ pub const DOORS: &[Door] = &[
     read("/api/v1/lifecycle/explain", Area::Lifecycle),
     read("/api/v1/lifecycle/lift", Area::Lifecycle),
     write("/api/v1/lifecycle/proposals", Area::Lifecycle),
-    by(Method::DELETE, "/api/v1/lifecycle/proposals/{hash}", Area::Lifecycle),
+    change(Method::DELETE, "/api/v1/lifecycle/proposals/{hash}", Area::Lifecycle),
     read("/api/v1/lifecycle/simulate", Area::Lifecycle),
     read("/api/v1/lifecycle/versions", Area::Lifecycle),
     write("/api/v1/links/revoke", Area::Content),
@@ -152,6 +153,16 @@ pub struct Granted {
     pub scopes: Scopes,
     /// None of a key of the settings, and of one that was made at the server for nobody.
     pub account: Option<AccountId>,
+    /// Which key it is, as the audit names it.
+    pub by: By,
+}
+
+/// A change that the audit hears of once it has been made: doors to people write down themselves what they do to whom.
+struct Deed {
+    by: By,
+    door: String,
+    /// What programs tell all the time is written down once an hour.
+    is_flow: bool,
 }
 
 /// Lets a request to a door of the table through if its key may do what the door needs; what is no door for programs goes
@@ -164,14 +175,33 @@ pub async fn guard<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let is_for_programs = request.path().starts_with("/api/v1/") || request.path() == "/metrics";
-    let checked = if is_for_programs { check(&request).await } else { Ok(()) };
-    match checked {
-        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
-        Err(problem) => Ok(request.into_response(problem.error_response()).map_into_right_body()),
+    let checked = if is_for_programs { check(&request).await } else { Ok(None) };
+    let deed = match checked {
+        Ok(deed) => deed,
+        Err(problem) => {
+            return Ok(request.into_response(problem.error_response()).map_into_right_body());
+        }
+    };
+    let app = request.app_data::<Shared>().cloned();
+    let answer = next.call(request).await?;
+    if let (Some(deed), Some(app), true) = (deed, app, answer.status().is_success()) {
+        let contact = answer.request().match_info().get("contact");
+        let contact = contact.and_then(|id| ContactId::parse(id).ok());
+        write_down(&app, deed, contact).await;
+    }
+    Ok(answer.map_into_left_body())
+}
+
+/// It has been done: whoever cannot write it down says so in the log, and the program is answered all the same.
+async fn write_down(app: &Shared, deed: Deed, contact: Option<ContactId>) {
+    let Deed { by, door, is_flow } = deed;
+    let told = audit::did(&app.stores.db, by, &door, contact, is_flow, app.clock.now()).await;
+    if let Err(error) = told {
+        tracing::error!(error = %error, door, "what a program did could not be written into the audit");
     }
 }
 
-async fn check(request: &ServiceRequest) -> Result<(), Problem> {
+async fn check(request: &ServiceRequest) -> Result<Option<Deed>, Problem> {
     let app: Shared = request.app_data::<Shared>().cloned().ok_or_else(super::not_found)?;
     let granted = granted(&app, request.request()).await?;
     if request.path() == "/metrics" {
@@ -179,21 +209,26 @@ async fn check(request: &ServiceRequest) -> Result<(), Problem> {
         if let Some(granted) = granted {
             request.extensions_mut().insert(granted);
         }
-        return Ok(());
+        return Ok(None);
     }
     // What is no door at all is told as such by what answers for it.
-    let Some(pattern) = request.match_pattern() else { return Ok(()) };
+    let Some(pattern) = request.match_pattern() else { return Ok(None) };
     let granted = granted.ok_or_else(unknown)?;
     let mut doors = DOORS.iter().filter(|door| door.path == pattern).peekable();
     let is_known = doors.peek().is_some();
-    match doors.find(|door| door.method == *request.method()) {
+    let deed = match doors.find(|door| door.method == *request.method()) {
         Some(door) if !granted.scopes.allow(door.needs) => return Err(missing(door.needs)),
         // Another method of a known door: the router says that it is not there.
         None if !is_known => return Err(super::not_found()),
-        Some(_) | None => {}
-    }
+        Some(door) if door.needs.writes && door.needs.area != Area::People => Some(Deed {
+            by: granted.by,
+            door: format!("{} {}", request.method(), request.path()),
+            is_flow: door.needs.area == Area::Events,
+        }),
+        Some(_) | None => None,
+    };
     request.extensions_mut().insert(granted);
-    Ok(())
+    Ok(deed)
 }
 
 fn unknown() -> Problem {
@@ -214,15 +249,20 @@ fn missing(needs: Scope) -> Problem {
 async fn granted(app: &Shared, request: &HttpRequest) -> Result<Option<Granted>, Problem> {
     let Some(given) = bearer(request) else { return Ok(None) };
     let is_given = |known: &Secret| -> bool { known.expose().as_bytes().ct_eq(given.as_bytes()).into() };
-    if app.config.api.people_keys.iter().any(is_given) {
-        return Ok(Some(Granted { scopes: Scopes::of(Scope::all()), account: None }));
+    let of_file = |scopes, sees_people, place: usize| Granted {
+        scopes,
+        account: None,
+        by: By::FileKey(FileKey { sees_people, place: place + 1 }),
+    };
+    if let Some(place) = app.config.api.people_keys.iter().position(is_given) {
+        return Ok(Some(of_file(Scopes::of(Scope::all()), true, place)));
     }
-    if app.config.api.keys.iter().any(is_given) {
+    if let Some(place) = app.config.api.keys.iter().position(is_given) {
         let scopes = Scopes::of(Scope::all().filter(|scope| scope.area != Area::People));
-        return Ok(Some(Granted { scopes, account: None }));
+        return Ok(Some(of_file(scopes, false, place)));
     }
     let key = api_keys::find(&app.stores.db, given, app.clock.now()).await?;
-    Ok(key.map(|key| Granted { scopes: key.scopes, account: key.account }))
+    Ok(key.map(|key| Granted { scopes: key.scopes, account: key.account, by: By::Key(key.id) }))
 }
 
 /// Makes sure that the guard has let the request in.
@@ -236,6 +276,14 @@ pub fn authorised(_: &Shared, request: &HttpRequest) -> Result<(), Problem> {
 /// Whose key a request brought; none if it is nobody's.
 pub fn account_of(request: &HttpRequest) -> Option<AccountId> {
     request.extensions().get::<Granted>().and_then(|granted| granted.account)
+}
+
+/// Which key a request brought, as the audit names it.
+///
+/// # Errors
+/// `api.key_unknown`.
+pub fn by(request: &HttpRequest) -> Result<By, Problem> {
+    request.extensions().get::<Granted>().map(|granted| granted.by).ok_or_else(unknown)
 }
 
 /// Makes sure that the key may see people: those who may merge, export and erase them have the table's word.

@@ -29,6 +29,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("act.too_late", 409, "It can be undone no more"),
     ("act.unknown", 404, "There is no such change"),
     ("activity.unknown", 404, "There is no such activity"),
+    ("api.key_closed", 401, "The key's account is closed"),
     ("api.key_invalid", 422, "A key cannot be like this"),
     ("api.key_not_found", 404, "There is no such key"),
     ("api.key_unknown", 401, "The API key is missing or unknown"),

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Shared;
-use super::api::{account_of, authorised};
+use super::api::{account_of, authorised, by};
 use super::error::Problem;
 use crate::accounts::{self, Account};
 use crate::app::{App, Definitions, Sources};
@@ -93,7 +93,7 @@ async fn explain(
     let now = app.clock.now();
     let at = asked.at.as_deref().map(|at| moment(at, now)).transpose()?;
     let contact = contact(&app, &asked.email).await?;
-    audit::saw(&app.stores.db, audit::By::Api, contact.id, now).await?;
+    audit::saw(&app.stores.db, by(&request)?, contact.id, now).await?;
     let reads = &mut app.stores.db.read();
     let told = match at {
         Some(at) => stages::explain_at(reads, &app.lifecycle, contact.id, at).await?,
@@ -120,7 +120,7 @@ async fn activity(
     let unknown = || Problem::new("activity.unknown", "She did nothing of this id in the last 400 days.");
     let id = ActivityId::parse(&activity).map_err(|_| unknown())?;
     let (contact, now) = (contact(&app, &asked.email).await?, app.clock.now());
-    audit::saw(&app.stores.db, audit::By::Api, contact.id, now).await?;
+    audit::saw(&app.stores.db, by(&request)?, contact.id, now).await?;
     let since = now.plus_ms(-stages::MEMORY_MS);
     let did = scoring::store::activities(&mut app.stores.db.read(), contact.id, since).await?;
     let found = did.into_iter().find(|activity| activity.id == id).ok_or_else(unknown)?;
@@ -141,7 +141,7 @@ async fn simulate(
     let at = moment(at, now)?;
     let contact = contact(&app, &asked.email).await?;
     known_then(&contact, at)?;
-    audit::saw(&app.stores.db, audit::By::Api, contact.id, now).await?;
+    audit::saw(&app.stores.db, by(&request)?, contact.id, now).await?;
     let told = trial::simulate(&app.stores.db, &app.lifecycle, contact.id, at, now).await?;
     Ok(HttpResponse::Ok().json(told))
 }
@@ -231,20 +231,28 @@ async fn lift(app: Shared, request: HttpRequest, asked: web::Query<Asked>) -> Re
 
 /// The definition in the file as it is now, which may be newer than the one that runs.
 pub(super) fn file(app: &App) -> Result<Definition, Problem> {
+    read_file(app).map_err(|found| {
+        Problem::new("lifecycle.model_invalid", "The file has mistakes, each with its place.")
+            .with("findings", json!(found))
+    })
+}
+
+/// As [`file`], or what is wrong with it and with what it is read with.
+pub(super) fn read_file(app: &App) -> Result<Definition, Vec<Diagnostic>> {
     let report = Report::new();
     let read = Definitions::read(&Sources::of(&app.config, &report), &report);
-    read.lifecycle.ok_or_else(|| {
-        let found = json!(report.diagnostics());
-        Problem::new("lifecycle.model_invalid", "The file has mistakes, each with its place.")
-            .with("findings", found)
-    })
+    read.lifecycle.ok_or_else(|| report.diagnostics())
 }
 
 /// `GET /versions`: how the file's definition stands, and which ones ran.
 async fn told_versions(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let reads = &mut app.stores.db.read();
-    let standing = versions::standing(reads, &file(&app)?).await?;
+    // A file with mistakes hides nothing of what runs and what waits: they stand beside it.
+    let (standing, problem) = match read_file(&app) {
+        Ok(file) => (Some(versions::standing(reads, &file).await?), None),
+        Err(findings) => (None, Some(json!({ "code": "lifecycle.model_invalid", "findings": findings }))),
+    };
     let history = versions::activations(reads, 50).await?;
     let mut proposals = Vec::new();
     for proposal in versions::proposals(reads).await? {
@@ -257,6 +265,7 @@ async fn told_versions(app: Shared, request: HttpRequest) -> Result<HttpResponse
     Ok(HttpResponse::Ok().json(json!({
         "running": { "version": app.lifecycle.version, "hash": app.lifecycle.hash, "name": app.lifecycle.name },
         "file": standing,
+        "file_problem": problem,
         "proposals": proposals,
         "history": history,
     })))

@@ -1,5 +1,5 @@
-//! The doors for programs that look after people: `/api/v1/contacts/…` and `/api/v1/audit`, with one of
-//! `api.people_keys`. `docs/people.md` tells what they take and say.
+//! The doors for programs that look after people: `/api/v1/contacts/…` and `/api/v1/audit`, with a key that
+//! may see people. `docs/people.md` tells what they take and say.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use super::Shared;
-use super::api::authorised_for_people;
+use super::api::{authorised_for_people, by};
 use super::error::Problem;
 use crate::app::App;
 use crate::base::email::Email;
@@ -72,7 +72,7 @@ async fn find(
     authorised_for_people(&app, &request)?;
     let email = Email::parse(&sought.email).map_err(|_| contacts::Error::Unknown)?;
     let found = contacts::find_by_email(&mut app.stores.db.read(), &email).await?;
-    told(&app, &found.ok_or(contacts::Error::Unknown)?).await
+    told(&app, &found.ok_or(contacts::Error::Unknown)?, by(&request)?).await
 }
 
 /// `GET /api/v1/contacts/{contact}`.
@@ -82,11 +82,11 @@ async fn show(
     contact: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     authorised_for_people(&app, &request)?;
-    told(&app, &known(&app, &contact).await?).await
+    told(&app, &known(&app, &contact).await?, by(&request)?).await
 }
 
-async fn told(app: &App, contact: &Contact) -> Result<HttpResponse, Problem> {
-    audit::saw(&app.stores.db, By::Api, contact.id, app.clock.now()).await?;
+async fn told(app: &App, contact: &Contact, by: By) -> Result<HttpResponse, Problem> {
+    audit::saw(&app.stores.db, by, contact.id, app.clock.now()).await?;
     let q = &mut app.stores.db.read();
     let document = json!({
         "contact": contact,
@@ -117,7 +117,7 @@ async fn preview(
     let (survivor, merged) = (id_of(&contact)?, id_of(&other.with)?);
     let preview = merge::preview(&mut app.stores.db.read(), survivor, merged).await?;
     for side in [&preview.survivor, &preview.merged] {
-        audit::saw(&app.stores.db, By::Api, side.id, app.clock.now()).await?;
+        audit::saw(&app.stores.db, by(&request)?, side.id, app.clock.now()).await?;
     }
     Ok(HttpResponse::Ok().json(preview))
 }
@@ -131,7 +131,7 @@ async fn merge_into(
 ) -> Result<HttpResponse, Problem> {
     authorised_for_people(&app, &request)?;
     let (survivor, other) = (id_of(&contact)?, read::<With>(&body)?);
-    let done = merged(&app, survivor, id_of(&other.with)?, Actor::Api, By::Api).await?;
+    let done = merged(&app, survivor, id_of(&other.with)?, Actor::Api, by(&request)?).await?;
     Ok(HttpResponse::Ok().json(done))
 }
 
@@ -158,7 +158,7 @@ async fn unmerge(
     contact: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     authorised_for_people(&app, &request)?;
-    let undone = unmerged(&app, id_of(&contact)?, Actor::Api, By::Api).await?;
+    let undone = unmerged(&app, id_of(&contact)?, Actor::Api, by(&request)?).await?;
     Ok(HttpResponse::Ok().json(undone))
 }
 
@@ -192,7 +192,7 @@ async fn suggestion(
     authorised_for_people(&app, &request)?;
     let (contact, name) = path.into_inner();
     let judged: Judged = read(&body)?;
-    judge(&app, known(&app, &contact).await?.id, &name, judged.accept, By::Api).await?;
+    judge(&app, known(&app, &contact).await?.id, &name, judged.accept, by(&request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -232,7 +232,7 @@ async fn add_address(
 ) -> Result<HttpResponse, Problem> {
     authorised_for_people(&app, &request)?;
     let sent: Sought = read(&body)?;
-    further_address(&app, known(&app, &contact).await?.id, &sent.email, By::Api).await?;
+    further_address(&app, known(&app, &contact).await?.id, &sent.email, by(&request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -274,7 +274,7 @@ async fn accept_host_id(
     authorised_for_people(&app, &request)?;
     let sent: HostId = read(&body)?;
     let contact = known(&app, &contact).await?.id;
-    settled(&app, contact, &sent.site, &sent.host_id, By::Api).await?;
+    settled(&app, contact, &sent.site, &sent.host_id, by(&request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -313,7 +313,7 @@ async fn profiling(
     let sent: Profiling = read(&body)?;
     let contact = known(&app, &contact).await?.id;
     let mut tx = app.stores.db.begin().await?;
-    set_profiling(&app, &mut tx, contact, sent.off, None, By::Api).await?;
+    set_profiling(&app, &mut tx, contact, sent.off, None, by(&request)?).await?;
     tx.commit().await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -341,7 +341,7 @@ async fn export(
     contact: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     authorised_for_people(&app, &request)?;
-    let export = exported(&app, id_of(&contact)?, By::Api).await?;
+    let export = exported(&app, id_of(&contact)?, by(&request)?).await?;
     download(&export)
 }
 
@@ -382,7 +382,7 @@ async fn erase(
 ) -> Result<HttpResponse, Problem> {
     authorised_for_people(&app, &request)?;
     let sent: Erasing = read(&body)?;
-    let erased = erased(&app, id_of(&contact)?, By::Api, sent.dry_run).await?;
+    let erased = erased(&app, id_of(&contact)?, by(&request)?, sent.dry_run).await?;
     Ok(HttpResponse::Ok().json(erased))
 }
 

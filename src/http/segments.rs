@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::Shared;
-use super::api::authorised;
+use super::api::{authorised, by};
 use super::error::Problem;
 use crate::base::ids::ContactId;
 use crate::privacy::audit;
@@ -73,7 +73,7 @@ async fn members(
     let found = segments::members(&mut app.stores.db.read(), &segment.id, from, PAGE_MOST).await?;
     if !found.is_empty() {
         let list = format!("segment:{}", segment.id);
-        audit::saw_list(&app.stores.db, audit::By::Api, &list, app.clock.now()).await?;
+        audit::saw_list(&app.stores.db, by(&request)?, &list, app.clock.now()).await?;
     }
     let next = (i64::try_from(found.len()).unwrap_or(0) == PAGE_MOST).then_some(from + PAGE_MOST);
     Ok(HttpResponse::Ok().json(json!({ "segment": segment.id, "members": found, "next": next })))
@@ -87,7 +87,7 @@ async fn of_contact(
 ) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let (segments, now) = (&app.desk.segments, app.clock.now());
-    audit::saw(&app.stores.db, audit::By::Api, *contact, now).await?;
+    audit::saw(&app.stores.db, by(&request)?, *contact, now).await?;
     let mut q = app.stores.db.read();
     let answers = segments::ask_about(&mut q, &app.lifecycle, segments, *contact, now).await?;
     Ok(HttpResponse::Ok().json(json!({ "segments": answers })))

@@ -4,6 +4,8 @@
 //! Every job has a target; claims are made for one target after the other, so that a long row before one door keeps nobody
 //! from another.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 use crate::base::ids::{EventId, JobId};
@@ -28,10 +30,15 @@ pub const PERSONAL: &[Personal] = &[
         )),
         because: "work that waits; what it sends is exported as a mail",
     },
+    Personal { table: "ended_jobs", export: None, erase: None, because: "numbers of jobs, of nobody" },
+    Personal { table: "ended_jobs_since", export: None, erase: None, because: "one moment, of nobody" },
 ];
 
 /// Longer than any job may take.
 pub(super) const LEASE_MS: i64 = MINUTE_MS;
+
+/// By how long a time jobs that are not kept any more are counted.
+const QUARTER_MS: i64 = 15 * MINUTE_MS;
 
 /// How far the clocks of two nodes may be apart.
 const SKEW_MS: i64 = MINUTE_MS;
@@ -437,13 +444,40 @@ pub async fn replay(tx: &mut Tx, which: &Which, now: Timestamp) -> Result<u64> {
     Ok(replayed)
 }
 
-/// Deletes jobs that ended well before `before`.
+/// Deletes jobs that ended well before `before`. Those that were done go on counting, by the quarter of an hour in which
+/// they were: what was given up stays, and its share would grow with every day otherwise.
 ///
 /// # Errors
 /// As the store says.
 pub async fn forget_done(db: &Db, before: Timestamp) -> Result<u64> {
-    db.execute(sql!("delete from jobs where state in ('done', 'dropped') and done_at < $1"), params![before])
-        .await
+    let mut tx = db.begin().await?;
+    let gone = tx
+        .query(
+            sql!(
+                "delete from jobs where state in ('done', 'dropped') and done_at < $1
+                 returning case when state = 'done' then done_at end as at"
+            ),
+            params![before],
+        )
+        .await?;
+    let mut quarters: BTreeMap<i64, i64> = BTreeMap::new();
+    for row in &gone {
+        if let Some(at) = row.get::<Option<Timestamp>>("at")? {
+            *quarters.entry(at.as_ms() - at.as_ms().rem_euclid(QUARTER_MS)).or_default() += 1;
+        }
+    }
+    for (at, done) in quarters {
+        tx.execute(
+            sql!(
+                "insert into ended_jobs (at, done) values ($1, $2)
+                 on conflict (at) do update set done = ended_jobs.done + excluded.done"
+            ),
+            params![at, done],
+        )
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(u64::try_from(gone.len()).unwrap_or(u64::MAX))
 }
 
 /// Keeps a job in the queue that is never done: puts it in, or back in if it ended. Returns whether it had to.

@@ -197,7 +197,9 @@ pub enum Asked {
 }
 
 /// The mail with a file that a person asked for, or whoever typed her address: by forms the same file once in ten
-/// minutes, and so many in a day. Nothing if she has had it, or enough of them: the earlier link works.
+/// minutes, and so many in a day. Nothing if she has had it, or enough of them: the earlier link works. A dead
+/// link of nobody (a form that was set apart, somebody erased) is counted and a mail is planned for it like for any other,
+/// so that whoever asks waits for the same work; when its turn comes there is nobody to write to, and it is dropped.
 ///
 /// # Errors
 /// As the store says.
@@ -211,6 +213,7 @@ pub async fn mail_link(
 ) -> storage::Result<Option<Planned>> {
     let contact = match contacts::survivor(tx, contact).await {
         Ok(contact) => contact,
+        Err(contacts::Error::Unknown) if asked == Asked::ForADeadLink => contact,
         Err(contacts::Error::Unknown) => return Ok(None),
         Err(contacts::Error::Storage(error)) => return Err(error),
     };

@@ -161,8 +161,15 @@ pub(super) async fn note_link_mailed(
     at: Timestamp,
     until: Timestamp,
 ) -> Result<()> {
-    tx.execute(sql!("delete from links_mailed where contact_id = $1 and at <= $2"), params![contact, until])
-        .await?;
+    // Whoever's they are: some are of nobody, who never comes again.
+    tx.execute(
+        sql!(
+            "delete from links_mailed where id in
+                 (select id from links_mailed where at <= $1 order by id limit 100 {skip_locked})"
+        ),
+        params![until],
+    )
+    .await?;
     tx.execute(
         sql!("insert into links_mailed (id, contact_id, asset, at) values ($1, $2, $3, $4)"),
         params![new_key(), contact, asset, at],

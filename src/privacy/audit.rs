@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::store;
-use crate::base::ids::{AccountId, ContactId};
+use crate::base::ids::{AccountId, ApiKeyId, ContactId};
 use crate::base::time::{HOUR_MS, Timestamp};
 use crate::storage::Result;
 use crate::storage::db::{Db, Queries, Tx};
@@ -17,8 +17,10 @@ const SAME_LOOK_MS: i64 = HOUR_MS;
 pub enum By {
     /// Somebody of the company.
     Account(AccountId),
-    /// A program with a key.
-    Api,
+    /// A program with a key that was made here. Whose it is stands with the key.
+    Key(ApiKeyId),
+    /// A program with a key of the settings, which is nobody's.
+    FileKey(FileKey),
     /// Whoever sits at the server.
     Cli,
     /// The settings: a retention that ran out.
@@ -27,12 +29,29 @@ pub enum By {
     Contact,
 }
 
+/// A key of the settings: the list that it stands in, and its place there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileKey {
+    /// `api.people_keys`, else `api.keys`.
+    pub sees_people: bool,
+    /// From 1 on.
+    pub place: usize,
+}
+
+/// What an actor of a key begins with.
+pub const KEY: &str = "key:";
+/// Every program, whichever its key; until keys had names of their own this is what was written down.
+pub const PROGRAMS: &str = "api";
+
 impl By {
-    /// `account:ID`, `api`, `cli`, `rule` or `contact`.
+    /// `account:ID`, `key:ID`, `key:api.keys.1`, `key:api.people_keys.1`, `cli`, `rule` or `contact`.
     pub fn word(self) -> String {
         match self {
             Self::Account(id) => format!("account:{id}"),
-            Self::Api => "api".to_owned(),
+            Self::Key(id) => format!("{KEY}{id}"),
+            Self::FileKey(FileKey { sees_people, place }) => {
+                format!("{KEY}api.{}.{place}", if sees_people { "people_keys" } else { "keys" })
+            }
             Self::Cli => "cli".to_owned(),
             Self::Rule => "rule".to_owned(),
             Self::Contact => "contact".to_owned(),
@@ -74,10 +93,13 @@ impl Act {
 pub struct Entry {
     pub id: String,
     pub at: Timestamp,
-    /// `account:ID`, `api`, `cli`, `rule` or `contact`.
+    /// As [`By::word`]; `api` of a program in entries of before keys were told apart.
     pub actor: String,
-    /// The account's name, if it was one.
+    /// The name of the account or of the key, if it was one; of a key of the settings, where it stands there.
     pub name: Option<String>,
+    /// The name of the person whose key it was; none if it was nobody's.
+    pub owner: Option<String>,
+    pub owner_id: Option<AccountId>,
     /// `saw`, `exported`, `erased`, `merged`, `unmerged`, `changed`.
     pub action: String,
     /// None where it was a list, which the details name.
@@ -136,17 +158,50 @@ pub async fn saw_list(db: &Db, by: By, list: &str, now: Timestamp) -> Result<()>
 }
 
 async fn look(db: &Db, by: By, contact: Option<ContactId>, details: &Json, now: Timestamp) -> Result<()> {
+    once(db, by, Act::Saw, contact, details, now).await
+}
+
+/// Writes down that a program changed something by a door of the API that writes nothing down itself: `POST /api/v1/costs`.
+/// `is_flow` are doors that a program goes through all the time; they are written down once an hour.
+///
+/// # Errors
+/// As the store says.
+pub async fn did(
+    db: &Db,
+    by: By,
+    door: &str,
+    contact: Option<ContactId>,
+    is_flow: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let details = json!({ "what": "door", "of": door });
+    if is_flow {
+        return once(db, by, Act::Changed, contact, &details, now).await;
+    }
+    let mut tx = db.begin().await?;
+    store::insert_audit(&mut tx, &by.word(), Act::Changed.word(), contact, &details, now).await?;
+    tx.commit().await
+}
+
+/// Writes down what was done, unless the same actor did just that within the hour.
+async fn once(
+    db: &Db,
+    by: By,
+    act: Act,
+    contact: Option<ContactId>,
+    details: &Json,
+    now: Timestamp,
+) -> Result<()> {
     let (actor, since) = (by.word(), now.plus_ms(-SAME_LOOK_MS));
-    let saw = Act::Saw.word();
-    let is_known = match contact {
-        Some(contact) => store::has_audit_since(&mut db.read(), &actor, saw, contact, since).await?,
-        None => store::has_list_since(&mut db.read(), &actor, saw, details, since).await?,
-    };
-    if is_known {
+    if store::has_since(&mut db.read(), &actor, act.word(), contact, details, since).await? {
         return Ok(());
     }
     let mut tx = db.begin().await?;
-    store::insert_audit(&mut tx, &actor, saw, contact, details, now).await?;
+    // Of two who come at once, as two parts of one page do, the second sees what the first wrote.
+    tx.lock("audit").await?;
+    if !store::has_since(&mut tx, &actor, act.word(), contact, details, since).await? {
+        store::insert_audit(&mut tx, &actor, act.word(), contact, details, now).await?;
+    }
     tx.commit().await
 }
 
@@ -154,7 +209,7 @@ async fn look(db: &Db, by: By, contact: Option<ContactId>, details: &Json, now: 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     pub contact: Option<ContactId>,
-    /// `account:ID`, `api`, `cli`, `rule` or `contact`.
+    /// As [`By::word`]; an account's entries hold those of its keys, and [`PROGRAMS`] all of any key.
     pub actor: Option<String>,
     pub action: Option<String>,
     /// From this moment on.

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::audit::{Entry, Filter};
+use super::audit::{Entry, Filter, KEY};
 use super::erase::InCrm;
 use crate::base::ids::{ContactId, ConversationId, VisitorId, new_key};
 use crate::base::time::Timestamp;
@@ -236,41 +236,37 @@ pub(super) async fn insert_audit(
     Ok(())
 }
 
-pub(super) async fn has_audit_since(
+/// Whether an actor did so within the time: to a contact, or of nobody with these details.
+pub(super) async fn has_since(
     q: &mut impl Queries,
     actor: &str,
     action: &str,
-    contact: ContactId,
-    since: Timestamp,
-) -> Result<bool> {
-    let row = q
-        .query_opt(
-            sql!(
-                "select id from audit
-                 where contact_id = $1 and actor = $2 and action = $3 and at > $4 limit 1"
-            ),
-            params![contact, actor, action, since],
-        )
-        .await?;
-    Ok(row.is_some())
-}
-
-pub(super) async fn has_list_since(
-    q: &mut impl Queries,
-    actor: &str,
-    action: &str,
+    contact: Option<ContactId>,
     details: &Json,
     since: Timestamp,
 ) -> Result<bool> {
-    let row = q
-        .query_opt(
-            sql!(
-                "select id from audit
-                 where at > $1 and actor = $2 and action = $3 and contact_id is null and details = $4 limit 1"
-            ),
-            params![since, actor, action, details],
-        )
-        .await?;
+    let row = match contact {
+        Some(contact) => {
+            q.query_opt(
+                sql!(
+                    "select id from audit
+                     where contact_id = $1 and actor = $2 and action = $3 and details = $5 and at > $4 limit 1"
+                ),
+                params![contact, actor, action, since, details],
+            )
+            .await?
+        }
+        None => {
+            q.query_opt(
+                sql!(
+                    "select id from audit
+                     where actor = $2 and at > $1 and action = $3 and contact_id is null and details = $4 limit 1"
+                ),
+                params![since, actor, action, details],
+            )
+            .await?
+        }
+    };
     Ok(row.is_some())
 }
 
@@ -278,12 +274,16 @@ pub(super) async fn audit(q: &mut impl Queries, filter: &Filter, most: i64) -> R
     let rows = q
         .query(
             sql!(
-                "select u.id, u.at, u.actor, a.name, u.action, u.contact_id, c.email, u.details
+                "select u.id, u.at, u.actor, coalesce(a.name, k.name) as name, o.name as owner, o.id as owner_id,
+                     u.action, u.contact_id, c.email, u.details
                  from audit u
                  left join accounts a on u.actor = 'account:' || a.id
+                 left join api_keys k on u.actor = 'key:' || k.id
+                 left join accounts o on o.id = k.created_by
                  left join contacts c on c.id = u.contact_id
                  where (cast($1 as text) is null or u.contact_id = $1) and u.at < $2 and u.at >= $4
-                     and (cast($5 as text) is null or u.actor = $5)
+                     and (cast($5 as text) is null or u.actor = $5 or 'account:' || o.id = $5
+                         or ($5 = 'api' and u.actor like 'key:%'))
                      and (cast($6 as text) is null or u.action = $6)
                  order by u.at desc, u.id desc limit $3"
             ),
@@ -299,11 +299,14 @@ pub(super) async fn audit(q: &mut impl Queries, filter: &Filter, most: i64) -> R
         .await?;
     rows.iter()
         .map(|row| {
+            let (actor, name): (String, Option<String>) = (row.get("actor")?, row.get("name")?);
             Ok(Entry {
                 id: row.get("id")?,
                 at: row.get("at")?,
-                actor: row.get("actor")?,
-                name: row.get("name")?,
+                name: name.or_else(|| actor.strip_prefix(KEY).map(str::to_owned)),
+                actor,
+                owner: row.get("owner")?,
+                owner_id: row.get("owner_id")?,
                 action: row.get("action")?,
                 contact: row.get("contact_id")?,
                 email: row.get("email")?,

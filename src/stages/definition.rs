@@ -273,6 +273,8 @@ impl Definition {
             states: Some(states.map(|state| state.id.clone()).collect()),
             lists: self.lists.clone(),
             review_by: self.review_by.clone(),
+            // Where the number is written is known of a file only.
+            version: None,
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::Span;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
-use crate::base::time::Timestamp;
+use crate::base::time::{DAY_MS, Timestamp};
 
 /// Days that are looked through for a time at which anybody works.
 const DAYS_MOST: i32 = 366;
@@ -48,6 +48,24 @@ impl WorkingHours {
             }
         }
         from.plus_ms(ms)
+    }
+
+    /// How many milliseconds of working time lie between two moments; those of the clock on the wall where nobody's hours are
+    /// known, and those of the first year of a longer time.
+    pub fn between(&self, from: Timestamp, to: Timestamp) -> i64 {
+        if self.people.is_empty() {
+            return to.since_ms(from).max(0);
+        }
+        let mut worked = 0;
+        for day in -1..DAYS_MOST {
+            // The days after the last one hold nothing.
+            if from.plus_ms(i64::from(day - 1) * DAY_MS) > to {
+                break;
+            }
+            let within = |(begin, end): (Timestamp, Timestamp)| end.min(to).since_ms(begin.max(from)).max(0);
+            worked += self.stretches(from, day).into_iter().map(within).sum::<i64>();
+        }
+        worked
     }
 
     /// When somebody works next: `from` if somebody does, none if nobody will within a year.

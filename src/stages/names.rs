@@ -24,6 +24,8 @@ pub struct Names {
     pub lists: Arc<Lists>,
     /// When the lifecycle is to be looked at again, and where that is written.
     pub review_by: Option<(Date, Mark)>,
+    /// Its number, and where that is written.
+    pub version: Option<(i64, Mark)>,
 }
 
 impl Names {
@@ -46,8 +48,11 @@ impl Names {
         let states = states.and_then(View::list).unwrap_or_default();
         let review_by = map.optional("review_by");
         let review_by = review_by.and_then(|view| Some((view.text()?.text.parse().ok()?, view.at().clone())));
+        let version = map.optional("version");
+        let version = version.and_then(|view| Some((view.text()?.text.parse().ok()?, view.at().clone())));
         Self {
             review_by,
+            version,
             stages: ids(&stages).filter(|stages| !stages.is_empty()),
             aliases,
             states: ids(&states),
@@ -61,6 +66,18 @@ impl Names {
             report
                 .warning(at, "L110", format!("this lifecycle was to be reviewed by {date}"))
                 .hint("look at `embudo lifecycle lift` with both teams, then set a new date");
+        }
+    }
+
+    /// Tells that another text ran under the definition's number (L117); `next` is one that is free.
+    pub fn tell_if_taken(&self, next: i64, report: &Report) {
+        if let Some((version, at)) = &self.version {
+            report
+                .warning(at, "L117", format!("version {version} ran already with another text, here or in its titles"))
+                .hint(format!(
+                    "write `version: {next}`: contacts keep the number of the text that moved them, so a changed one \
+                     can be neither approved nor activated under a number that is taken"
+                ));
         }
     }
 

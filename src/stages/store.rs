@@ -594,7 +594,33 @@ pub(super) async fn activations(q: &mut impl Queries, most: i64) -> Result<Vec<(
     .collect()
 }
 
-/// How many contacts there are.
+/// Whether another text than this one was activated under a number.
+pub(super) async fn runs_under(q: &mut impl Queries, version: i64, hash: &str) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select v.id from lifecycle_activations v join lifecycle_texts t on t.hash = v.hash
+                 where t.version = $1 and v.hash <> $2 limit 1"
+            ),
+            params![version, hash],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// The highest number that ran; 0 if none did.
+pub(super) async fn highest_number(q: &mut impl Queries) -> Result<i64> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select max(t.version) as n from lifecycle_activations v join lifecycle_texts t on t.hash = v.hash"
+            ),
+            params![],
+        )
+        .await?;
+    Ok(row.map_or(Ok(None), |row| row.get::<Option<i64>>("n"))?.unwrap_or(0))
+}
+
 pub(super) async fn put_proposal(
     tx: &mut Tx,
     hash: &str,

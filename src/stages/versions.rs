@@ -141,6 +141,8 @@ pub struct Chosen {
     pub running: Definition,
     /// The file's, waiting for approvals or for its activation.
     pub draft: Option<Definition>,
+    /// Another text ran under the file's number: the number that it would need.
+    pub needs_number: Option<i64>,
 }
 
 /// Which definition runs, with the file's at hand; nothing is written.
@@ -149,19 +151,23 @@ pub struct Chosen {
 /// As the store says.
 pub async fn choose(q: &mut impl Queries, file: Definition) -> Result<Chosen, Error> {
     let Some((activation, active)) = active(q).await? else {
-        return Ok(Chosen { running: file, draft: None });
+        return Ok(Chosen { running: file, draft: None, needs_number: None });
     };
     let is_same = active.hash == file.hash;
+    let needs_number = match !is_same && taken(q, &file).await? {
+        true => Some(next_number(q, &file).await?),
+        false => None,
+    };
     // What people have activated is newer than a file that nobody has written on since.
     let is_older = activation.actor != START && file.version < active.version;
     let must_wait = is_older || !required(&file, Some(&active)).is_empty();
     Ok(if is_same || !must_wait {
-        Chosen { running: file, draft: None }
+        Chosen { running: file, draft: None, needs_number }
     } else {
         // What was worked out beside the file goes with whichever runs.
         let tags = file.scoring.tags.clone();
         let running = Definition { hours: file.hours.clone(), ..active }.with_tags(tags);
-        Chosen { running, draft: Some(file) }
+        Chosen { running, draft: Some(file), needs_number }
     })
 }
 
@@ -411,12 +417,25 @@ pub async fn activate(
 }
 
 async fn is_new_number(q: &mut impl Queries, definition: &Definition) -> Result<(), Error> {
-    let others = store::activations(q, 1_000).await?;
-    let taken = |(activation, _): &(Activation, String)| {
-        activation.version == definition.version && activation.hash != definition.hash
-    };
-    if others.iter().any(taken) {
+    if taken(q, definition).await? {
         return Err(Refused::NumberTaken(definition.version).into());
     }
     Ok(())
+}
+
+/// Whether another text ran, or runs, under the number of a definition: such a definition can be neither approved nor
+/// activated until it has a number of its own.
+///
+/// # Errors
+/// As the store says.
+pub async fn taken(q: &mut impl Queries, definition: &Definition) -> Result<bool, Error> {
+    Ok(store::runs_under(q, definition.version, &definition.hash).await?)
+}
+
+/// The lowest number that is above every one that ran, and above that of a definition.
+///
+/// # Errors
+/// As the store says.
+pub async fn next_number(q: &mut impl Queries, definition: &Definition) -> Result<i64, Error> {
+    Ok(store::highest_number(q).await?.max(definition.version) + 1)
 }

@@ -500,9 +500,9 @@ async fn the_audit_is_filtered_and_goes_out_as_a_table() {
     let file = admin.get("/console/audit.csv?did=changed").await.expect(200);
     assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
     let lines: Vec<&str> = file.body.lines().collect();
-    assert_eq!(lines[0], "at,actor,name,action,what,of,list,reply,contact,email");
+    assert_eq!(lines[0], "at,actor,name,owner,action,what,of,list,reply,contact,email");
     assert!(
-        lines[1].contains(&format!("account:{own},admin,changed,invited,ana@faro.example")),
+        lines[1].contains(&format!("account:{own},admin,,changed,invited,ana@faro.example")),
         "{}",
         file.body
     );

@@ -100,7 +100,12 @@ async fn what_one_colleague_says_is_known_of_the_company_and_the_api_knows_bette
     let facts = person.expect("known").facts;
     assert_eq!((facts.company.employees, facts.employees, facts.industry.as_str()), (300, 300, "education"));
     assert_eq!((facts.company.kind.as_str(), facts.company.revenue.as_str()), ("school", "50m+"));
+    // What would turn the words beside it round is taken out, as forms and tokens do it.
+    send(&app, Method::PATCH, &path, json!({"name": "Ac\u{202e}me \u{2066}S.L."})).await.expect(200);
+    let told = api(&app).get(&path).await.expect_json(200);
+    assert_eq!(told["company"]["name"], "Acme S.L.");
     for (name, wrong) in [
+        ("name", json!("Acme\r\nBcc: eve@x.example")),
         ("shoes", json!(3)),
         ("employees", json!("many")),
         ("employees", json!(-5)),

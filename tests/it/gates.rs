@@ -371,6 +371,49 @@ async fn an_expired_link_is_renewed_by_mail_to_the_address_it_was_made_for() {
     assert!(often.body.contains("Vuelve a intentarlo en") && often.body.contains(&token), "{}", often.body);
 }
 
+#[tokio::test]
+async fn a_dead_link_of_whoever_was_set_apart_is_answered_word_for_word_like_anybodys() {
+    let app = app_with_files().await;
+    let token = |answer: &Value| guide_link(answer).trim_start_matches("/d/").to_owned();
+    let nikkis = token(&submit(&app.visitor(), "white-paper", "nikki@acme.example").await);
+    let visitor = app.visitor();
+    let mut sent = filled(&visitor, "white-paper", "eve@cheap.example").await;
+    sent["website"] = json!("https://cheap.example");
+    let client = app.client.with("origin", SITE);
+    let trapped = token(&client.post("/v1/forms/white-paper", &sent).await.expect_json(200));
+    assert_eq!(app.count("form_quarantine").await, 1);
+    app.run_jobs().await;
+    app.clock.advance(8 * DAY_MS);
+    let asked = async |token: &str| {
+        let answer = app.client.submit("/d/renew?lang=es", &[("token", token)]).await;
+        let mut headers: Vec<(String, String)> = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| name.as_str() != "date")
+            .map(|(name, value)| (name.to_string(), value.to_str().expect("a text").to_owned()))
+            .collect();
+        headers.sort_unstable();
+        (answer.status, headers, answer.body.replace(token, "TOKEN"))
+    };
+    // The first is answered, and so are the next two; then it is too often, for both.
+    for turn in 0..4 {
+        let jobs = app.count("jobs").await;
+        let hers = asked(&nikkis).await;
+        let between = app.count("jobs").await;
+        let nobodys = asked(&trapped).await;
+        assert_eq!(hers, nobodys, "{turn}");
+        assert_eq!(hers.0, if turn < 3 { 200 } else { 429 });
+        // The same work was planned for both: neither waits for a shorter time.
+        assert_eq!(between - jobs, app.count("jobs").await - between, "{turn}");
+    }
+    app.run_jobs().await;
+    assert_eq!(links_mailed(&app, "nikki@acme.example").await, 4, "the first and three new ones");
+    assert_eq!(links_mailed(&app, "eve@cheap.example").await, 0);
+    let dead = app.rows("select id from jobs where state = 'dead'").await;
+    assert!(dead.is_empty(), "what is for nobody is dropped");
+    assert_eq!(app.count("contacts").await, 1);
+}
+
 /// The mails with a file that went to an address.
 async fn links_mailed(app: &TestApp, email: &str) -> usize {
     let rows = app.rows("select recipient from mails where template = 'asset_link'").await;

@@ -363,3 +363,69 @@ async fn programs_hear_of_the_capacity_too() {
     assert_eq!(told["capacity"]["calls_per_week"].as_i64(), Some(sum));
     assert!(sum > 0 && told["model_load"]["share"].is_number(), "{told}");
 }
+
+#[tokio::test]
+async fn a_file_with_a_mistake_hides_neither_what_runs_nor_what_waits() {
+    let world = world(|text| text).await;
+    let marta = agent(&world.app, Role::Marketing).await;
+    propose(&marta, &world.second()).await;
+    let program = world.app.client.with("authorization", &format!("Bearer {KEY}"));
+    let told = program.get("/api/v1/lifecycle/versions").await.expect_json(200);
+    assert_eq!((&told["file"]["is_running"], &told["file_problem"]), (&Value::Bool(true), &Value::Null));
+    std::fs::write(&world.file, world.first.replace("owner: sdr", "owner: sd")).expect("written");
+    let broken = program.get("/api/v1/lifecycle/versions").await.expect_json(200);
+    for what in ["running", "proposals", "history"] {
+        assert_eq!(broken[what], told[what], "{what}");
+    }
+    assert_eq!(broken["proposals"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&broken["file"], &broken["file_problem"]["code"]),
+        (&Value::Null, &"lifecycle.model_invalid".into())
+    );
+    let found = &broken["file_problem"]["findings"][0];
+    let line = world.first.lines().position(|line| line.contains("owner: sdr")).expect("the line") + 1;
+    assert_eq!(found["line"].as_u64(), u64::try_from(line).ok(), "{found}");
+    let page = marta.sees("/console/lifecycle").await;
+    assert!(
+        page.contains("The file on this server has mistakes") && page.contains(&format!(":{line}:")),
+        "{page}"
+    );
+    assert!(page.contains("Version 2: Stricter"), "what waits stands there: {page}");
+}
+
+#[tokio::test]
+async fn a_changed_text_under_a_number_that_ran_is_told_by_check_by_the_page_and_at_the_start() {
+    let world = world(|text| text).await;
+    let app = &world.app;
+    let check = |more: &[&str]| {
+        let config = app.folder().join("embudo.toml");
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_embudo"))
+            .args(["--config", &config.display().to_string(), "check"])
+            .args(more)
+            .output()
+            .expect("it runs");
+        String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned()
+    };
+    let running = ["--against", "running"];
+    assert!(!check(&running).contains("L117"), "the text itself has its number");
+    let changed = world.first.replace("name: reading-programmes", "name: programmes");
+    std::fs::write(&world.file, &changed).expect("written");
+    let told = check(&running);
+    assert!(told.contains("L117 version 1 ran already with another text"), "{told}");
+    assert!(told.contains("write `version: 2`"), "{told}");
+    if app.app.config.storage.postgres.is_empty() {
+        assert!(check(&[]).contains("L117"), "the store on this machine is looked into without being asked");
+    }
+    // A number that is free is said no word about.
+    std::fs::write(&world.file, changed.replace("version: 1\n", "version: 2\n")).expect("written");
+    assert!(!check(&running).contains("L117"));
+    std::fs::write(&world.file, &changed).expect("written");
+    let admin = agent(app, Role::Admin).await;
+    let page = admin.sees("/console/lifecycle").await;
+    assert!(page.contains("under the number 1, which is taken") && page.contains("version: 2"), "{page}");
+    // What the start says is what it chooses by.
+    let report = embudo::base::diagnostic::Report::new();
+    let file = embudo::stages::Definition::parse("lifecycle.yaml", &changed, &report).expect("it is right");
+    let chosen = embudo::stages::versions::choose(&mut app.app.stores.db.read(), file).await.expect("chosen");
+    assert_eq!((chosen.needs_number, chosen.running.name.as_str()), (Some(2), "reading-programmes"));
+}

@@ -8,6 +8,7 @@ mod support;
 mod accounts;
 mod architecture;
 mod asked;
+mod audit;
 mod backup;
 mod booking;
 mod booking_links;

@@ -723,3 +723,137 @@ async fn health_tells_what_is_missing_of_whom() {
     let only = told(&app, "health?filter=company:acme.example").await;
     assert_eq!(counts(&only["without_company"], &["lacking", "of"]), [0, 3]);
 }
+
+#[tokio::test]
+async fn the_share_of_what_was_given_up_is_the_same_after_those_that_were_done_are_not_kept_any_more() {
+    let app = start().await;
+    let now = app.now();
+    let job = async |id: &str, state: &str, days: i64, minutes: i64, target: &str| {
+        let at = now.plus_ms(-days * DAY_MS - minutes * MINUTE_MS);
+        let done_at = (state != "ready").then_some(at);
+        row(
+            &app,
+            "insert into jobs (id, kind, dedupe_key, payload, state, next_at, created_at, done_at, target)
+             values ($1, 'notify', $1, '{}', $2, $3, $3, $5, $4)",
+            params![id, state, at, target, done_at],
+        )
+        .await;
+    };
+    for (id, days) in [("a", 60), ("b", 60), ("c", 60), ("d", 45), ("e", 31), ("f", 2)] {
+        job(id, "done", days, 0, "mail").await;
+    }
+    job("g", "dead", 60, 0, "mail").await;
+    job("h", "dead", 2, 0, "mail").await;
+    job("i", "dropped", 60, 0, "mail").await;
+    let lack = async |question: &str| {
+        let told = told(&app, question).await;
+        (counts(&told["dead_letters"], &["lacking", "of"]), told["dead_letters_since"].clone())
+    };
+    let day = |days: i64| now.plus_ms(-days * DAY_MS).to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let questions = [
+        format!("health?from={}", day(90)),
+        format!("health?from={}&to={}", day(60), day(60)),
+        format!("health?from={}&to={}", day(59), day(3)),
+        format!("health?from={}&zone=Asia/Kathmandu", day(60)),
+    ];
+    let mut before = Vec::new();
+    for question in &questions {
+        before.push(lack(question).await);
+    }
+    assert_eq!(before[0], (vec![2, 8], Value::Null));
+    assert_eq!(before[1], (vec![1, 4], Value::Null));
+    assert_eq!(before[2], (vec![0, 2], Value::Null));
+    for _ in 0..2 {
+        embudo::jobs::queue::forget_done(&app.app.stores.db, now.plus_ms(-30 * DAY_MS))
+            .await
+            .expect("forgotten");
+    }
+    assert_eq!(app.rows("select id from jobs where state in ('done', 'dropped')").await.len(), 1);
+    for (question, before) in questions.iter().zip(&before) {
+        assert_eq!(&lack(question).await, before, "{question}");
+    }
+    // What an earlier release deleted without counting is unknown: neither side is told of that time, and it is said.
+    let since = now.plus_ms(-50 * DAY_MS);
+    row(&app, "update ended_jobs_since set at = $1", params![since]).await;
+    assert_eq!(lack(&questions[0]).await, (vec![1, 4], json!(since)));
+    submit(&app.visitor(), "white-paper", "nikki@acme.example").await;
+    let viewer = agent(&app, Role::Viewer).await;
+    let page = viewer.sees(&format!("/console/reports/health?from={}&to={}", day(90), day(0))).await;
+    has(&words(&page), "(counted from");
+
+    // What waits for CRMs, and how long the longest does.
+    job("k", "ready", 0, 90, "crm:sales").await;
+    job("l", "ready", -1, 0, "crm:sales").await;
+    job("m", "dead", 1, 0, "crm:sales").await;
+    let told = told(&app, "health").await;
+    assert_eq!(counts(&told["crm_waiting"], &["lacking", "of"]), [1, 3]);
+    assert_eq!(counts(&told["crm_given_up"], &["lacking", "of"]), [1, 3]);
+    assert_eq!(told["crm_lag_ms"], json!(90 * MINUTE_MS));
+    has(&ask(&app, "health?format=csv").await.expect(200).body, "crm_lag_ms,5400000,,");
+}
+
+#[tokio::test]
+async fn customers_are_lost_in_money_too_and_hand_overs_are_told_by_version_and_by_working_hours() {
+    let app = start().await;
+    story(&app).await;
+    let now = app.now();
+    let (nikki, _) = contact(&app, "nikki@acme.example").await;
+    let (ana, _) = contact(&app, "ana@acme.example").await;
+    row(&app, "delete from post_sale_intervals", &[]).await;
+    row(&app, "delete from deal_people", &[]).await;
+    let companies = app.rows("select id from companies where domain = 'acme.example'").await;
+    let acme: String = companies[0].get("id").expect("an id");
+    let deal = "0197a2b4-0000-7000-8000-00000000dd01";
+    row(
+        &app,
+        "insert into deals (id, company_id, name, amount, currency, status, opened_at, closed_at)
+         values ($1, $2, 'Circles', 240000, 'EUR', 'won', $3, $3)",
+        params![deal, acme, now.plus_ms(-40 * DAY_MS)],
+    )
+    .await;
+    let stood = async |who: ContactId, id: &str, state: &str, from: i64, to: Option<i64>| {
+        row(
+            &app,
+            "insert into post_sale_intervals (id, contact_id, state, entered_at, left_at, actor, rule, reason, lifecycle_hash, evidence)
+             values ($1, $2, $3, $4, $5, 'api', 'x', 'price', 'x', '{}')",
+            params![
+                id,
+                who,
+                state,
+                now.plus_ms(from * DAY_MS),
+                to.map(|days| now.plus_ms(days * DAY_MS))
+            ],
+        )
+        .await;
+    };
+    for (n, who) in [nikki, ana].into_iter().enumerate() {
+        let role = "insert into deal_people (deal_id, contact_id, role, at) values ($1, $2, 'user', $3)";
+        row(&app, role, params![deal, who, now]).await;
+        stood(who, &format!("s{n}"), "active", -40, (n == 0).then_some(-5)).await;
+    }
+    stood(nikki, "s9", "churned", -5, None).await;
+    let from = now.plus_ms(-20 * DAY_MS).to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let told_of = told(&app, &format!("churn?from={from}")).await;
+    assert_eq!((told_of["at_start"].clone(), told_of["lost"].clone()), (json!(2), json!(1)));
+    assert_eq!(
+        told_of["money"],
+        json!([{"currency": "EUR", "customers": 2, "at_start": 240_000, "lost": 120_000, "churn_rate": 0.5}])
+    );
+    let file = ask(&app, &format!("churn?from={from}&format=csv")).await.expect(200).body;
+    has(&file, ",,,,,,,EUR,2,240000,120000,0.5\r\n");
+    let viewer = agent(&app, Role::Viewer).await;
+    let page = words(&viewer.sees(&format!("/console/reports/churn?from={from}")).await);
+    has(&page, "By what customers are worth");
+
+    let told_of = told(&app, "acceptance").await;
+    let version = &told_of["by_version"][0];
+    assert_eq!((&version["version"], &version["hash"]), (&json!(1), &json!(app.app.lifecycle.hash)));
+    assert_eq!(counts(version, &["handed_over", "accepted"]), counts(&told_of, &["handed_over", "accepted"]));
+    let file = ask(&app, "acceptance?format=csv").await.expect(200).body;
+    has(&file, &format!(",1,{}\r\n", app.app.lifecycle.hash));
+    has(&words(&viewer.sees("/console/reports/acceptance").await), "By the version of the definition");
+
+    let file = ask(&app, "response?format=csv").await.expect(200).body;
+    has(&file, "p50_in_hours_ms,p90_in_hours_ms\r\n");
+    has(&words(&viewer.sees("/console/reports/response").await), "In working hours, median");
+}

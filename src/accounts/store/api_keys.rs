@@ -16,6 +16,7 @@ fn key_of(row: &Row) -> Result<ApiKey> {
         scopes: Scopes::of_words(&scopes),
         account: row.get("account_id")?,
         created_by: row.get("created_by")?,
+        is_closed: row.get::<Option<Timestamp>>("disabled_at")?.is_some(),
         created_at: row.get("created_at")?,
         expires_at: row.get("expires_at")?,
         last_used_at: row.get("last_used_at")?,
@@ -50,7 +51,7 @@ pub(in crate::accounts) async fn keys(q: &mut impl Queries) -> Result<Vec<ApiKey
         .query(
             sql!(
                 "select k.id, k.name, k.starts_with, k.scopes, k.created_by as account_id, a.name as created_by,
-                     k.created_at, k.expires_at, k.last_used_at, k.revoked_at
+                     a.disabled_at, k.created_at, k.expires_at, k.last_used_at, k.revoked_at
                  from api_keys k left join accounts a on a.id = k.created_by
                  order by case when k.revoked_at is null then 0 else 1 end, k.created_at desc, k.id desc"
             ),
@@ -66,7 +67,7 @@ pub(in crate::accounts) async fn key_by_digest(q: &mut impl Queries, digest: &st
         .query_opt(
             sql!(
                 "select k.id, k.name, k.starts_with, k.scopes, k.created_by as account_id, a.name as created_by,
-                     k.created_at, k.expires_at, k.last_used_at, k.revoked_at
+                     a.disabled_at, k.created_at, k.expires_at, k.last_used_at, k.revoked_at
                  from api_keys k left join accounts a on a.id = k.created_by
                  where k.digest = $1"
             ),

@@ -24,6 +24,7 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let (midnight, _) = reader.day_of(reader.now);
     let page = (asked, reader.asked_page());
     let (calls, extent) = calls::list(reads, &reader.names(), page, midnight, reader.now).await?;
+    reader.saw_list("bookings", calls.is_empty()).await?;
     let mut waits = BTreeMap::new();
     for waiting in earlier::queue(reads, reader.now).await? {
         let offers = earlier::offers_of(reads, waiting.booking).await?;

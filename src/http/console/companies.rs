@@ -64,6 +64,7 @@ pub async fn show(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
     let found = people::find(reads, &search, Order::Seen, None, PAGE).await?;
     let count = people::count(reads, &search, &found).await?;
     let people = people::rows(reads, &found.ids).await?;
+    reader.saw_list(&format!("company:{}", company.domain), people.is_empty()).await?;
     let deals = deals::of_company(reads, id).await?;
     let deals = deals.iter().map(|deal| {
         json!({ "name": deal.name, "status": deal.status.word(), "opened_at": deal.opened_at, "closed_at": deal.closed_at })

@@ -20,6 +20,7 @@ use crate::http::Shared;
 use crate::http::error::{Problem, html};
 use crate::http::request;
 use crate::notify;
+use crate::privacy::audit::{self, By};
 use crate::render::in_words;
 use crate::reports::{Extent, Names, inbox};
 
@@ -126,6 +127,17 @@ impl Reader {
     /// The address's parameters as they came.
     pub fn query(&self) -> &str {
         self.request.query_string()
+    }
+
+    /// Writes down that the reader looks at a list of people, if it holds any: once an hour, however many pages she turns.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn saw_list(&self, list: &str, is_empty: bool) -> Result<(), Problem> {
+        if !is_empty {
+            audit::saw_list(&self.app.stores.db, By::Account(self.account.id), list, self.now).await?;
+        }
+        Ok(())
     }
 
     /// The page that was asked for, from 1.

@@ -24,6 +24,7 @@ pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; 
 pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     let page = reader.asked_page();
     let (mails, total) = outbox::list(&mut reader.app.stores.db.read(), page).await?;
+    reader.saw_list("outbox", mails.is_empty()).await?;
     let extent = Extent::of(page, PAGE, mails.len(), total);
     let queue = outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?;
     let asked = reader.asked("queue");

@@ -10,6 +10,7 @@ use crate::reports::pipeline::pipeline;
 /// `GET /console/pipeline`.
 pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let (columns, beyond) = pipeline(&mut reader.app.stores.db.read(), &reader.app.lifecycle).await?;
+    reader.saw_list("pipeline", columns.iter().all(|column| column.cards.is_empty())).await?;
     let after_sale: Vec<Json> =
         beyond.into_iter().map(|(stage, count)| json!({ "stage": stage, "count": count })).collect();
     reader.page("console/pipeline", json!({ "columns": columns, "after_sale": after_sale })).await

@@ -5,13 +5,13 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, address};
-use crate::accounts;
+use crate::accounts::{self, api_keys};
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::contacts::{self, Contact};
 use crate::http::error::Problem;
 use crate::http::people as doors;
-use crate::privacy::audit::{Act, By, Filter};
+use crate::privacy::audit::{self, Act, By, Filter};
 use crate::privacy::{self, Erased};
 use crate::reports::traffic::csv;
 
@@ -135,8 +135,9 @@ pub async fn audit(reader: Reader) -> Result<HttpResponse, Problem> {
         .map(|entry| {
             let kind = entry.actor.split(':').next().unwrap_or_default().to_owned();
             json!({
-                "at": entry.at, "who": entry.name, "actor": kind, "action": entry.action,
-                "contact": entry.contact, "email": entry.email, "list": entry.details.get("list"),
+                "at": entry.at, "who": entry.name, "owner": entry.owner, "is_key": kind == "key", "actor": kind,
+                "action": entry.action,
+                "contact": entry.contact, "email": entry.email, "list": list_told(&reader, &entry.details),
                 "reply": entry.details.get("reply"), "crm": entry.details.get("crm"),
                 "what": entry.details.get("what"), "of": entry.details.get("of"),
             })
@@ -150,21 +151,34 @@ pub async fn audit(reader: Reader) -> Result<HttpResponse, Problem> {
             json!({ "is_asked": sought.who.as_deref() == Some(word.as_str()), "word": word, "name": account.name })
         })
         .collect();
-    for by in [By::Api, By::Cli, By::Rule, By::Contact] {
-        let word = by.word();
+    let others = [By::Cli, By::Rule, By::Contact].map(By::word);
+    for word in [audit::PROGRAMS.to_owned()].into_iter().chain(others) {
         let name = reader.text(&format!("console.audit.actor_{word}"));
         people.push(
             json!({ "is_asked": sought.who.as_deref() == Some(word.as_str()), "word": word, "name": name }),
         );
     }
+    let keys = api_keys::list(reads).await?.into_iter().map(|key| {
+        let word = By::Key(key.id).word();
+        let is_asked = sought.who.as_deref() == Some(word.as_str());
+        json!({ "is_asked": is_asked, "word": word, "name": key.name, "owner": key.created_by })
+    });
+    let keys: Vec<Json> = keys.collect();
     let acts = Act::ALL
         .map(|act| json!({ "word": act.word(), "is_asked": sought.did.as_deref() == Some(act.word()) }));
     let body = json!({
-        "entries": lines, "older": older, "people": people, "acts": acts, "from": sought.from, "to": sought.to,
+        "entries": lines, "older": older, "people": people, "keys": keys, "acts": acts, "from": sought.from,
+        "to": sought.to,
         "csv": sought.address("/console/audit.csv", None),
         "is_filtered": sought.filter != Filter::default(),
     });
     reader.page("console/audit", body).await
+}
+
+/// The list that an entry is about, in the reader's words: the parts of the console have names, others tell their own.
+fn list_told(reader: &Reader, details: &Json) -> Option<String> {
+    let list = details.get("list").and_then(Json::as_str)?;
+    Some(reader.text(&format!("console.audit.lists.{list}")).unwrap_or_else(|| list.to_owned()))
 }
 
 /// `GET /console/audit.csv`: the same, as a table for other programs.
@@ -178,6 +192,7 @@ pub async fn audit_csv(reader: Reader) -> Result<HttpResponse, Problem> {
             entry.at.to_string(),
             entry.actor,
             entry.name.unwrap_or_default(),
+            entry.owner.unwrap_or_default(),
             entry.action,
             text(&entry.details, "what"),
             text(&entry.details, "of"),
@@ -187,7 +202,7 @@ pub async fn audit_csv(reader: Reader) -> Result<HttpResponse, Problem> {
             entry.email.unwrap_or_default(),
         ]
     });
-    let head = ["at", "actor", "name", "action", "what", "of", "list", "reply", "contact", "email"];
+    let head = ["at", "actor", "name", "owner", "action", "what", "of", "list", "reply", "contact", "email"];
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
         .insert_header(("content-disposition", "attachment; filename=\"audit.csv\""))

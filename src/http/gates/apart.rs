@@ -11,7 +11,7 @@ use crate::base::signing::TokenError;
 use crate::contacts;
 use crate::gates::{self, quarantine};
 use crate::http::Shared;
-use crate::http::api::authorised;
+use crate::http::api::{authorised, by};
 use crate::http::error::Problem;
 use crate::privacy::audit;
 use crate::webinars;
@@ -37,7 +37,7 @@ pub(super) async fn list(
     let (most, skip) = (part.limit.unwrap_or(50).clamp(1, MOST), part.offset.unwrap_or(0).max(0));
     let (submissions, total) = quarantine::list(&mut app.stores.db.read(), most, skip).await?;
     if !submissions.is_empty() {
-        audit::saw_list(&app.stores.db, audit::By::Api, "quarantine", app.clock.now()).await?;
+        audit::saw_list(&app.stores.db, by(&request)?, "quarantine", app.clock.now()).await?;
     }
     Ok(HttpResponse::Ok().json(json!({ "submissions": submissions, "total": total })))
 }

@@ -204,21 +204,20 @@ async fn renewed(app: &Shared, token: &str) -> Result<(), Problem> {
     app.stores.limits.check("link_renew", &contact.to_string(), RENEW, now).await?;
     let asset = app.catalog.asset(&claims.subject).ok_or(gates::Error::LinkUnknown)?;
     let mut tx = app.stores.db.begin().await?;
+    let mut visitor = None;
     for form in app.catalog.forms.iter().filter(|form| form.delivers.as_deref() == Some(asset.id.as_str())) {
-        let Some(earlier) = gates::latest_submission(&mut tx, contact, &form.id).await? else { continue };
-        // However the file was handed out the first time: whoever holds a dead link is answered in her inbox. Nothing was
-        // filled in anew, so nobody else hears of it.
-        let key = format!("renewed:{}", new_key());
-        let asked = (notify::Asked::ForADeadLink, key);
-        let mail = notify::mail_link(&mut tx, contact, asset, earlier.visitor, asked, now).await?;
-        if let Some(planned) = mail {
-            let work = serde_json::to_value(&planned.work).expect("a mail is plain data");
-            queue::enqueue(&mut tx, "notify", &planned.key, &work, planned.at, now).await?;
-        }
-        tx.commit().await?;
-        return Ok(());
+        let earlier = gates::latest_submission(&mut tx, contact, &form.id).await?;
+        visitor = visitor.or(earlier.and_then(|earlier| earlier.visitor));
     }
-    Err(gates::Error::LinkUnknown.into())
+    // However the file was handed out the first time: whoever holds a dead link is answered in her inbox. Nothing was
+    // filled in anew, so nobody else hears of it. Whoever it was made for, or for nobody, the answer is this one.
+    let asked = (notify::Asked::ForADeadLink, format!("renewed:{}", new_key()));
+    if let Some(planned) = notify::mail_link(&mut tx, contact, asset, visitor, asked, now).await? {
+        let work = serde_json::to_value(&planned.work).expect("a mail is plain data");
+        queue::enqueue(&mut tx, "notify", &planned.key, &work, planned.at, now).await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 #[cfg(test)]

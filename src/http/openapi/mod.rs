@@ -146,7 +146,7 @@ fn common(path: &str, operation: &Map<String, Json>, everywhere: &Json) -> Vec<&
     let asks_for =
         |scheme: &str| security.as_array().into_iter().flatten().any(|choice| choice.get(scheme).is_some());
     if asks_for("key") {
-        codes.extend(["api.key_unknown", "api.scope_missing"]);
+        codes.extend(["api.key_closed", "api.key_unknown", "api.scope_missing"]);
     }
     if path.contains('{') {
         codes.push("request.not_found");

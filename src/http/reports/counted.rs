@@ -157,7 +157,7 @@ pub async fn of_response(app: Shared, request: HttpRequest) -> Result<HttpRespon
     let promised_ms = app.lifecycle.promised_ms();
     let mut waits = responses::waits(&mut app.stores.db.read(), asked.span, promised_ms).await?;
     waits.retain(|wait| only.has_perhaps(wait.contact));
-    let told = responses::responses(&waits, app.clock.now());
+    let told = responses::responses(&waits, &app.team.working_hours(), app.clock.now());
     Ok(asked.answer("response", &told, || {
         let cells = |kind: &str, person: &str, numbers: &responses::Numbers| {
             let mut cells = vec![kind.to_owned(), person.to_owned()];
@@ -166,6 +166,8 @@ pub async fn of_response(app: Shared, request: HttpRequest) -> Result<HttpRespon
             cells.extend([perhaps(numbers.after.map(|l| l.p50)), perhaps(numbers.after.map(|l| l.p90))]);
             cells.extend([numbers.missed, numbers.fell_back].map(|n| n.to_string()));
             cells.push(perhaps(numbers.fell_back_rate));
+            let in_hours = numbers.after_in_hours;
+            cells.extend([perhaps(in_hours.map(|l| l.p50)), perhaps(in_hours.map(|l| l.p90))]);
             cells
         };
         let mut rows: Vec<Vec<String>> =
@@ -185,6 +187,8 @@ pub async fn of_response(app: Shared, request: HttpRequest) -> Result<HttpRespon
             "missed",
             "fell_back",
             "fell_back_rate",
+            "p50_in_hours_ms",
+            "p90_in_hours_ms",
         ];
         (head.to_vec(), rows)
     }))
@@ -329,6 +333,7 @@ pub async fn of_health(app: Shared, request: HttpRequest) -> Result<HttpResponse
         let rows = told.all().map(|(what, lack)| {
             vec![what.to_owned(), lack.lacking.to_string(), lack.of.to_string(), perhaps(lack.rate)]
         });
-        (vec!["what", "lacking", "of", "rate"], rows.to_vec())
+        let lag = vec!["crm_lag_ms".to_owned(), perhaps(told.crm_lag_ms), String::new(), String::new()];
+        (vec!["what", "lacking", "of", "rate"], rows.into_iter().chain([lag]).collect())
     }))
 }

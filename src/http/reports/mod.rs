@@ -18,7 +18,7 @@ use crate::base::time::{DAY_MS, Timestamp, zone};
 use crate::campaigns;
 use crate::reports::journeys::acceptance::{acceptance, hand_overs};
 use crate::reports::journeys::attribution::{Key, Model, attribute, conversions};
-use crate::reports::journeys::churn::{churn, customers, standings};
+use crate::reports::journeys::churn::{Churn, churn, customers, money, standings, values};
 use crate::reports::journeys::costs::costs;
 use crate::reports::journeys::frequency::{self, frequency};
 use crate::reports::journeys::funnel::{self, Step, funnel, strangers};
@@ -292,9 +292,18 @@ async fn accepted(app: Shared, request: HttpRequest) -> Result<HttpResponse, Pro
                 cell.accepted.to_string(),
                 cell.rejected.to_string(),
                 perhaps(cell.rate),
+                String::new(),
+                String::new(),
             ]
         });
-        (vec!["fit", "engagement", "handed_over", "accepted", "rejected", "rate"], rows.collect())
+        let versions = told.by_version.iter().map(|one| {
+            let counts = [one.handed_over, one.accepted, one.rejected].map(|n| n.to_string());
+            let cells = [String::new(), String::new()].into_iter().chain(counts);
+            cells.chain([perhaps(one.rate), perhaps(one.version), one.hash.clone()]).collect()
+        });
+        let head =
+            vec!["fit", "engagement", "handed_over", "accepted", "rejected", "rate", "version", "hash"];
+        (head, rows.chain(versions).collect())
     }))
 }
 
@@ -410,13 +419,36 @@ async fn churned(app: Shared, request: HttpRequest) -> Result<HttpResponse, Prob
     if let Some(state) = lost.iter().find(unknown) {
         return Err(invalid(format!("`{state}` is no state of the track after the sale.")));
     }
-    let told = churn(&lost, asked.span, &standings(&mut app.stores.db.read(), asked.span.to).await?);
+    let q = &mut app.stores.db.read();
+    let rows = standings(q, asked.span.to).await?;
+    let money = money(&lost, asked.span, &rows, &values(q, asked.span.from).await?);
+    let told = Churn { money, ..churn(&lost, asked.span, &rows) };
     Ok(asked.answer("churn", &told, || {
         let counts =
             [told.at_start, told.lost, told.new, told.lost_of_new, told.recovered].map(|n| n.to_string());
-        let row = counts.into_iter().chain([perhaps(told.churn_rate), perhaps(told.recovery_rate)]).collect();
-        let head = ["at_start", "lost", "new", "lost_of_new", "recovered", "churn_rate", "recovery_rate"];
-        (head.to_vec(), vec![row])
+        let nothing = |n| std::iter::repeat_n(String::new(), n);
+        let row = counts.into_iter().chain([perhaps(told.churn_rate), perhaps(told.recovery_rate)]);
+        let row = row.chain(nothing(5)).collect();
+        let money = told.money.iter().map(|sum| {
+            let cells = [sum.customers.to_string(), sum.at_start.to_string(), sum.lost.to_string()];
+            let cells = nothing(7).chain([sum.currency.clone()]).chain(cells);
+            cells.chain([perhaps(sum.churn_rate)]).collect::<Vec<String>>()
+        });
+        let head = [
+            "at_start",
+            "lost",
+            "new",
+            "lost_of_new",
+            "recovered",
+            "churn_rate",
+            "recovery_rate",
+            "currency",
+            "customers_of_known_value",
+            "value_at_start",
+            "value_lost",
+            "value_churn_rate",
+        ];
+        (head.to_vec(), std::iter::once(row).chain(money).collect())
     }))
 }
 

@@ -20,6 +20,10 @@ pub struct HandOver {
     pub grade: String,
     /// Level of engagement, from 1.
     pub level: u8,
+    /// The number of the definition that moved her; nothing if its text is not known any more.
+    pub version: Option<i64>,
+    /// The hash of that definition's text.
+    pub hash: String,
     /// Sales took her on.
     pub is_accepted: bool,
     /// Sales sent her back, and why.
@@ -45,10 +49,24 @@ pub struct Reason {
     pub n: usize,
 }
 
+/// What became of those whom one text of the definition handed over.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OfVersion {
+    pub version: Option<i64>,
+    pub hash: String,
+    pub handed_over: usize,
+    pub accepted: usize,
+    pub rejected: usize,
+    /// Accepted of those handed over.
+    pub rate: Option<f64>,
+}
+
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Acceptance {
     pub cells: Vec<Cell>,
+    /// By the definition that moved them, the highest number first.
+    pub by_version: Vec<OfVersion>,
     pub reasons: Vec<Reason>,
     pub handed_over: usize,
     pub accepted: usize,
@@ -72,11 +90,12 @@ pub async fn hand_overs(
     let rows = q
         .query(
             sql!(
-                "select contact_id, journey, stage, entered_at, rule, reason from stage_intervals
-                 where contact_id in
+                "select i.contact_id, i.journey, i.stage, i.entered_at, i.rule, i.reason, i.lifecycle_hash, t.version
+                 from stage_intervals i left join lifecycle_texts t on t.hash = i.lifecycle_hash
+                 where i.contact_id in
                      (select contact_id from stage_intervals
                       where stage = $1 and entered_at >= $2 and entered_at < $3)
-                 order by contact_id, entered_at, id"
+                 order by i.contact_id, i.entered_at, i.id"
             ),
             params![stage, span.from, span.to],
         )
@@ -96,8 +115,16 @@ pub async fn hand_overs(
         }
         // Who is sent back has been handed over already; what follows is told of that time.
         if of == stage && span.has(at) && !is_back {
-            let hand_over =
-                HandOver { contact, at, grade: String::new(), level: 0, is_accepted: false, rejected: None };
+            let hand_over = HandOver {
+                contact,
+                at,
+                grade: String::new(),
+                level: 0,
+                version: row.get("version")?,
+                hash: row.get("lifecycle_hash")?,
+                is_accepted: false,
+                rejected: None,
+            };
             found.push((hand_over, journey));
         }
     }
@@ -115,18 +142,23 @@ pub async fn hand_overs(
 pub fn acceptance(hand_overs: &[HandOver]) -> Acceptance {
     let mut cells: BTreeMap<(&str, u8), (usize, usize, usize)> = BTreeMap::new();
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut versions: BTreeMap<(Option<i64>, &str), (usize, usize, usize)> = BTreeMap::new();
     let (mut accepted, mut rejected) = (0, 0);
     for hand_over in hand_overs {
         let cell = cells.entry((&hand_over.grade, hand_over.level)).or_default();
+        let version = versions.entry((hand_over.version, &hand_over.hash)).or_default();
         cell.0 += 1;
+        version.0 += 1;
         match &hand_over.rejected {
             Some(reason) => {
                 cell.2 += 1;
+                version.2 += 1;
                 rejected += 1;
                 *reasons.entry(reason).or_default() += 1;
             }
             None if hand_over.is_accepted => {
                 cell.1 += 1;
+                version.1 += 1;
                 accepted += 1;
             }
             None => {}
@@ -141,6 +173,18 @@ pub fn acceptance(hand_overs: &[HandOver]) -> Acceptance {
             .map(|((grade, level), (handed_over, accepted, rejected))| Cell {
                 grade: grade.to_owned(),
                 level,
+                handed_over,
+                accepted,
+                rejected,
+                rate: share(accepted, handed_over),
+            })
+            .collect(),
+        by_version: versions
+            .into_iter()
+            .rev()
+            .map(|((version, hash), (handed_over, accepted, rejected))| OfVersion {
+                version,
+                hash: hash.to_owned(),
                 handed_over,
                 accepted,
                 rejected,
@@ -165,6 +209,8 @@ mod tests {
             at: Timestamp(0),
             grade: grade.to_owned(),
             level,
+            version: Some(i64::from(level)),
+            hash: format!("hash of {level}"),
             is_accepted,
             rejected: rejected.map(str::to_owned),
         }
@@ -185,6 +231,12 @@ mod tests {
         assert_eq!(
             told.cells.iter().map(cell).collect::<Vec<_>>(),
             [("A".to_owned(), 1, 3, 1, 1, Some(0.3333)), ("C".to_owned(), 3, 2, 0, 2, Some(0.0)),]
+        );
+        let of_version =
+            |one: &OfVersion| (one.version, one.handed_over, one.accepted, one.rejected, one.rate);
+        assert_eq!(
+            told.by_version.iter().map(of_version).collect::<Vec<_>>(),
+            [(Some(3), 2, 0, 2, Some(0.0)), (Some(1), 3, 1, 1, Some(0.3333))],
         );
         assert_eq!(told.reasons[0], Reason { reason: "no_fit".to_owned(), n: 2 });
         assert_eq!((told.handed_over, told.accepted, told.rejected, told.rate), (5, 1, 3, Some(0.2)));

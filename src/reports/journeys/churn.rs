@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Span, share};
-use crate::base::ids::ContactId;
+use crate::base::ids::{ContactId, DealId};
 use crate::base::time::Timestamp;
 use crate::storage::Result;
 use crate::storage::db::Queries;
@@ -46,6 +46,32 @@ pub struct Churn {
     pub recovery_rate: Option<f64>,
     /// Why people left, the most frequent first.
     pub reasons: Vec<Reason>,
+    /// The same by what customers are worth, currency by currency, as far as that is known; see [`money`].
+    pub money: Vec<Money>,
+}
+
+/// What customers are worth in one currency, in its smallest unit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Money {
+    pub currency: String,
+    /// Customers when the span began whose worth is known.
+    pub customers: usize,
+    /// What they were worth together.
+    pub at_start: i64,
+    /// What those of them were worth who left in the span.
+    pub lost: i64,
+    /// Lost of what there was at the start.
+    pub churn_rate: Option<f64>,
+}
+
+/// Somebody has a part in a deal that was won.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    pub deal: DealId,
+    pub contact: ContactId,
+    /// Of the whole deal, in the smallest unit of the currency.
+    pub amount: i64,
+    pub currency: String,
 }
 
 /// Every state that began before a moment, person by person, oldest first.
@@ -75,6 +101,96 @@ pub async fn standings(q: &mut impl Queries, before: Timestamp) -> Result<Vec<St
         .collect()
 }
 
+/// Who has a part in the deals that were won before a moment and whose amount is known, deal by deal.
+///
+/// # Errors
+/// As the store says.
+pub async fn values(q: &mut impl Queries, before: Timestamp) -> Result<Vec<Value>> {
+    let rows = q
+        .query(
+            sql!(
+                "select d.id, d.amount, d.currency, p.contact_id
+                 from deals d join deal_people p on p.deal_id = d.id
+                 where d.status = 'won' and d.amount is not null and d.closed_at < $1
+                 order by d.id, p.contact_id"
+            ),
+            params![before],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Value {
+                deal: row.get("id")?,
+                contact: row.get("contact_id")?,
+                amount: row.get("amount")?,
+                currency: row.get("currency")?,
+            })
+        })
+        .collect()
+}
+
+/// What was lost of what those were worth who were customers when the span began. A deal is shared evenly among those of
+/// its people who were customers then, so that no sum counts twice; what does not divide goes to the first of them.
+pub fn money(lost: &[&str], span: Span, rows: &[Standing], values: &[Value]) -> Vec<Money> {
+    let people = by_person(rows);
+    // Who was a customer then, and whether she left.
+    let mut there: BTreeMap<ContactId, bool> = BTreeMap::new();
+    for (contact, rows) in &people {
+        if let Fate { at_start: Some(before), leaves } = fate(lost, span, rows)
+            && !lost.contains(&before.state.as_str())
+        {
+            there.insert(*contact, leaves.is_some());
+        }
+    }
+    let mut deals: BTreeMap<DealId, Vec<&Value>> = BTreeMap::new();
+    for value in values.iter().filter(|value| there.contains_key(&value.contact)) {
+        deals.entry(value.deal).or_default().push(value);
+    }
+    let mut sums: BTreeMap<&str, (BTreeSet<ContactId>, i64, i64)> = BTreeMap::new();
+    for parts in deals.values() {
+        let n = i64::try_from(parts.len()).unwrap_or(i64::MAX);
+        for (place, part) in parts.iter().enumerate() {
+            let rest = if place == 0 { part.amount % n } else { 0 };
+            let worth = part.amount / n + rest;
+            let (customers, at_start, gone) = sums.entry(&part.currency).or_default();
+            customers.insert(part.contact);
+            *at_start += worth;
+            *gone += if there.get(&part.contact).copied().unwrap_or_default() { worth } else { 0 };
+        }
+    }
+    let told = |(currency, (customers, at_start, lost)): (&str, (BTreeSet<ContactId>, i64, i64))| Money {
+        currency: currency.to_owned(),
+        customers: customers.len(),
+        at_start,
+        lost,
+        churn_rate: share(usize::try_from(lost).unwrap_or(0), usize::try_from(at_start).unwrap_or(0)),
+    };
+    sums.into_iter().map(told).collect()
+}
+
+/// How a span found somebody, and whether she left in it.
+struct Fate<'a> {
+    /// Her state when it began.
+    at_start: Option<&'a Standing>,
+    /// How she left, if she did. Whoever was lost before and is only let be now has not left again.
+    leaves: Option<&'a Standing>,
+}
+
+fn fate<'a>(lost: &[&str], span: Span, rows: &[&'a Standing]) -> Fate<'a> {
+    let is_lost = |row: &Standing| lost.contains(&row.state.as_str());
+    let at_start = rows.iter().rfind(|row| row.entered_at < span.from).copied();
+    let leaves = rows.iter().find(|row| is_lost(row) && span.has(row.entered_at)).copied();
+    Fate { at_start, leaves: leaves.filter(|_| at_start.is_none_or(|row| !is_lost(row))) }
+}
+
+fn by_person(rows: &[Standing]) -> BTreeMap<ContactId, Vec<&Standing>> {
+    let mut people: BTreeMap<ContactId, Vec<&Standing>> = BTreeMap::new();
+    for row in rows {
+        people.entry(row.contact).or_default().push(row);
+    }
+    people
+}
+
 /// How many became customers in a span, and how many were customers at any time in it; `lost` are the states of those who
 /// are customers no more.
 pub fn customers(lost: &[&str], span: Span, rows: &[Standing]) -> (usize, usize) {
@@ -94,10 +210,7 @@ pub fn customers(lost: &[&str], span: Span, rows: &[Standing]) -> (usize, usize)
 /// Counts them; `lost` are the states of those who are customers no more. Rows are ordered as [`standings`] has them.
 pub fn churn(lost: &[&str], span: Span, rows: &[Standing]) -> Churn {
     let is_lost = |row: &Standing| lost.contains(&row.state.as_str());
-    let mut people: BTreeMap<ContactId, Vec<&Standing>> = BTreeMap::new();
-    for row in rows {
-        people.entry(row.contact).or_default().push(row);
-    }
+    let people = by_person(rows);
     let mut told = Churn {
         at_start: 0,
         lost: 0,
@@ -107,13 +220,11 @@ pub fn churn(lost: &[&str], span: Span, rows: &[Standing]) -> Churn {
         recovered: 0,
         recovery_rate: None,
         reasons: Vec::new(),
+        money: Vec::new(),
     };
     let (mut gone_before, mut reasons) = (0, BTreeMap::<&str, usize>::new());
     for rows in people.values() {
-        let at_start = rows.iter().rfind(|row| row.entered_at < span.from);
-        let leaves = rows.iter().find(|row| is_lost(row) && span.has(row.entered_at));
-        // Whoever was lost before and is only let be now has not left again.
-        let leaves = leaves.filter(|_| at_start.is_none_or(|row| !is_lost(row)));
+        let Fate { at_start, leaves } = fate(lost, span, rows);
         match at_start {
             Some(row) if is_lost(row) => gone_before += 1,
             Some(_) => {
@@ -202,5 +313,40 @@ mod tests {
         assert_eq!((told.churn_rate, told.recovery_rate), (None, None));
         let later = churn(&LOST, SPAN, &life(&[("active", 2_000)]));
         assert_eq!((later.at_start, later.new), (0, 0));
+    }
+    #[test]
+    fn what_is_lost_is_told_in_money_and_no_deal_counts_twice() {
+        let lives = [
+            life(&[("active", 10), ("churned", 1_500)]),
+            life(&[("active", 10)]),
+            // Gone before, new, and of unknown worth: none of them counts.
+            life(&[("active", 10), ("churned", 500)]),
+            life(&[("active", 1_100), ("churned", 1_900)]),
+            life(&[("active", 10), ("churned", 1_200)]),
+        ];
+        let who = |n: usize| lives[n][0].contact;
+        let (first, second, third) = (DealId::new(), DealId::new(), DealId::new());
+        let part = |deal, n, amount, currency: &str| Value {
+            deal,
+            contact: who(n),
+            amount,
+            currency: currency.to_owned(),
+        };
+        let values = [
+            part(first, 0, 1_000, "EUR"),
+            part(first, 1, 1_000, "EUR"),
+            part(first, 2, 1_000, "EUR"),
+            part(second, 1, 3_000, "EUR"),
+            part(third, 0, 701, "USD"),
+            part(third, 1, 701, "USD"),
+            part(third, 3, 701, "USD"),
+        ];
+        let told = money(&LOST, SPAN, &lives.concat(), &values);
+        let sums: Vec<_> = told.iter().map(|m| (m.currency.as_str(), m.customers, m.at_start)).collect();
+        assert_eq!(sums, [("EUR", 2, 4_000), ("USD", 2, 701)]);
+        assert_eq!((told[0].lost, told[0].churn_rate), (500, Some(0.125)));
+        // The cent that does not divide goes to the first part.
+        assert_eq!(told[1].lost, 351);
+        assert_eq!(money(&LOST, SPAN, &lives.concat(), &[]), []);
     }
 }

@@ -51,13 +51,21 @@ pub struct Health {
     /// Contacts whose address is not written to, for some letters or at all: what came back, was called spam, was blocked
     /// or left.
     pub suppressed: Lack,
-    /// Messages and tasks that were given up, of those that ended in the span.
+    /// Messages and tasks that were given up, of those that ended in the span, or from `dead_letters_since` on.
     pub dead_letters: Lack,
+    /// Where the span begins before that: the moment from which on those that were done are counted.
+    pub dead_letters_since: Option<Timestamp>,
+    /// Messages to CRMs that wait although their time has come, of all that wait or were given up.
+    pub crm_waiting: Lack,
+    /// Messages to CRMs that were given up, of the same.
+    pub crm_given_up: Lack,
+    /// How long the longest of those waits, in milliseconds; none if none does.
+    pub crm_lag_ms: Option<i64>,
 }
 
 impl Health {
     /// Every lack with its word.
-    pub fn all(&self) -> [(&'static str, Lack); 10] {
+    pub fn all(&self) -> [(&'static str, Lack); 12] {
         [
             ("without_source", self.without_source),
             ("without_company", self.without_company),
@@ -69,6 +77,8 @@ impl Health {
             ("quarantine", self.quarantine),
             ("suppressed", self.suppressed),
             ("dead_letters", self.dead_letters),
+            ("crm_waiting", self.crm_waiting),
+            ("crm_given_up", self.crm_given_up),
         ]
     }
 }
@@ -153,15 +163,13 @@ pub async fn health(
                      (select count(*) from calendars) as calendars,
                      (select count(*) from form_quarantine where at >= $3 and at < $4) as quarantine,
                      (select count(*) from form_submissions where at >= $3 and at < $4) as submissions,
-                     (select count(*) from jobs
-                      where state in ('done', 'dead') and done_at >= $3 and done_at < $4) as ended,
-                     (select count(*) from jobs where state = 'dead' and done_at >= $3 and done_at < $4) as dead,
                      (select count(*) from calendars
                       where good_until <= $1 and (fetched_at is not null or created_at <= $2)) as stale_calendars"
             ),
             params![now, now.plus_ms(-HOUR_MS), span.from, span.to],
         )
         .await?;
+    let (ended, crm) = (ended(q, span).await?, crm(q, now).await?);
     let (suppressed, known) = suppressed(q, keys, only, now).await?;
     let of = |name: &str| rest.as_ref().map_or(Ok(0), |row| row.get::<i64>(name));
     Ok(Health {
@@ -174,7 +182,75 @@ pub async fn health(
         stale_calendars: Lack::of(of("stale_calendars")?, of("calendars")?),
         quarantine: Lack::of(of("quarantine")?, of("quarantine")? + of("submissions")?),
         suppressed: Lack::of(suppressed, known),
-        dead_letters: Lack::of(of("dead")?, of("ended")?),
+        dead_letters: Lack::of(ended.dead, ended.done + ended.dead),
+        dead_letters_since: ended.since,
+        crm_waiting: Lack::of(crm.due, crm.all),
+        crm_given_up: Lack::of(crm.dead, crm.all),
+        crm_lag_ms: crm.lag_ms,
+    })
+}
+
+/// Jobs that ended in a span.
+struct Ended {
+    done: i64,
+    dead: i64,
+    since: Option<Timestamp>,
+}
+
+/// What ended in a span. Jobs that were done are kept for a month and counted by the quarter of an hour after that; those
+/// that were given up are kept. What a release that did not count them deleted is unknown, and neither side of the share is
+/// told of that time.
+async fn ended(q: &mut impl Queries, span: Span) -> Result<Ended> {
+    let row = q.query_opt(sql!("select max(at) as at from ended_jobs_since"), &[]).await?;
+    let counted = row.map_or(Ok(None), |row| row.get::<Option<Timestamp>>("at"))?.unwrap_or_default();
+    let from = span.from.max(counted);
+    let row = q
+        .query_opt(
+            sql!(
+                "select
+                     (select count(*) from jobs where state = 'done' and done_at >= $1 and done_at < $2)
+                     + (select cast(coalesce(sum(done), 0) as bigint) from ended_jobs where at >= $1 and at < $2) as done,
+                     (select count(*) from jobs where state = 'dead' and done_at >= $1 and done_at < $2) as dead"
+            ),
+            params![from, span.to],
+        )
+        .await?;
+    let of = |name: &str| row.as_ref().map_or(Ok(0), |row| row.get::<i64>(name));
+    Ok(Ended { done: of("done")?, dead: of("dead")?, since: (span.from < counted).then_some(counted) })
+}
+
+/// How it stands with what CRMs are to be told.
+#[derive(Default)]
+struct Crm {
+    all: i64,
+    due: i64,
+    dead: i64,
+    lag_ms: Option<i64>,
+}
+
+/// What waits for CRMs as it stands now. What failed and is tried again later waits since it was to go out for the first
+/// time.
+async fn crm(q: &mut impl Queries, now: Timestamp) -> Result<Crm> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select count(*) as n,
+                     cast(coalesce(sum(case when state = 'dead' then 1 else 0 end), 0) as bigint) as dead,
+                     cast(coalesce(sum(case when state <> 'dead' and coalesce(trouble_since, next_at) <= $1
+                         then 1 else 0 end), 0) as bigint) as due,
+                     min(case when state <> 'dead' then coalesce(trouble_since, next_at) end) as oldest
+                 from jobs where target like 'crm:%' and state in ('ready', 'running', 'dead')"
+            ),
+            params![now],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(Crm::default()) };
+    let oldest = row.get::<Option<Timestamp>>("oldest")?.filter(|at| *at <= now);
+    Ok(Crm {
+        all: row.get("n")?,
+        dead: row.get("dead")?,
+        due: row.get("due")?,
+        lag_ms: oldest.map(|at| now.since_ms(at)),
     })
 }
 

@@ -9,6 +9,7 @@ use super::velocity::Lengths;
 use super::{Span, share};
 use crate::base::ids::ContactId;
 use crate::base::time::{DAY_MS, Timestamp};
+use crate::stages::hours::WorkingHours;
 use crate::storage::Result;
 use crate::storage::db::Queries;
 use crate::{params, sql};
@@ -58,6 +59,8 @@ pub struct Numbers {
     pub answered: usize,
     /// Until the answer, in milliseconds, of those that were answered; nearest rank.
     pub after: Option<Lengths>,
+    /// The same by the team's working hours: a night between the wish and the answer counts nothing.
+    pub after_in_hours: Option<Lengths>,
     /// Answered by when it was promised.
     pub in_time: usize,
     /// Of those that were answered, or whose time is over; nothing where nothing was promised.
@@ -181,8 +184,8 @@ pub async fn waits(q: &mut impl Queries, span: Span, promised_ms: Option<i64>) -
     Ok(waits)
 }
 
-/// Counts them.
-pub fn responses(waits: &[Wait], now: Timestamp) -> Report {
+/// Counts them; `hours` are those in which somebody of the team works.
+pub fn responses(waits: &[Wait], hours: &WorkingHours, now: Timestamp) -> Report {
     let mut report = Report::default();
     for kind in [Kind::Chat, Kind::Handover] {
         let of_kind: Vec<&Wait> = waits.iter().filter(|wait| wait.kind == kind).collect();
@@ -192,16 +195,17 @@ pub fn responses(waits: &[Wait], now: Timestamp) -> Report {
                 of_person.entry(by.clone()).or_default().push(wait);
             }
         }
-        let people = of_person.into_iter().map(|(name, waits)| (name, numbers(&waits, now)));
+        let people = of_person.into_iter().map(|(name, waits)| (name, numbers(&waits, hours, now)));
         report.by_person.insert(kind.word(), people.collect());
-        report.by_kind.insert(kind.word(), numbers(&of_kind, now));
+        report.by_kind.insert(kind.word(), numbers(&of_kind, hours, now));
     }
     report
 }
 
-fn numbers(waits: &[&Wait], now: Timestamp) -> Numbers {
-    let lengths = waits.iter().filter_map(|wait| wait.answered_at.map(|at| at.since_ms(wait.asked_at)));
-    let lengths: Vec<i64> = lengths.collect();
+fn numbers(waits: &[&Wait], hours: &WorkingHours, now: Timestamp) -> Numbers {
+    let answered = || waits.iter().filter_map(|wait| wait.answered_at.map(|at| (wait.asked_at, at)));
+    let lengths: Vec<i64> = answered().map(|(asked, at)| at.since_ms(asked)).collect();
+    let in_hours: Vec<i64> = answered().map(|(asked, at)| hours.between(asked, at)).collect();
     let (mut in_time, mut decided) = (0, 0);
     // Where nothing was promised, a day without a word was no answer.
     let is_missed = |wait: &&&Wait| {
@@ -220,6 +224,7 @@ fn numbers(waits: &[&Wait], now: Timestamp) -> Numbers {
         asked: waits.len(),
         answered: lengths.len(),
         after: Lengths::of(lengths),
+        after_in_hours: Lengths::of(in_hours),
         in_time,
         in_time_rate: share(in_time, decided),
         missed: missed.len(),
@@ -231,6 +236,7 @@ fn numbers(waits: &[&Wait], now: Timestamp) -> Numbers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stages::hours::Working;
 
     fn wait(kind: Kind, answered_at: Option<i64>, by: &str) -> Wait {
         Wait {
@@ -252,7 +258,7 @@ mod tests {
             wait(Kind::Chat, Some(1_500), "Lucía"),
             wait(Kind::Chat, None, ""),
         ];
-        let told = responses(&waits, Timestamp(2_000));
+        let told = responses(&waits, &WorkingHours::default(), Timestamp(2_000));
         let chat = &told.by_kind["chat"];
         assert_eq!((chat.asked, chat.answered, chat.in_time, chat.in_time_rate), (4, 3, 2, Some(0.5)));
         assert_eq!(chat.after.map(|after| (after.p50, after.p90)), Some((60, 500)));
@@ -261,11 +267,45 @@ mod tests {
         assert_eq!(told.by_kind["handover"], Numbers::default());
         assert_eq!((chat.missed, chat.fell_back, chat.fell_back_rate), (1, 0, Some(0.0)));
         let booked = Wait { is_booked: true, ..wait(Kind::Chat, None, "") };
-        let fell = responses(&[wait(Kind::Chat, None, ""), booked.clone()], Timestamp(2_000));
+        let fell = responses(
+            &[wait(Kind::Chat, None, ""), booked.clone()],
+            &WorkingHours::default(),
+            Timestamp(2_000),
+        );
         assert_eq!(fell.by_kind["chat"].fell_back_rate, Some(0.5), "one of two who were missed booked");
-        let early = responses(std::slice::from_ref(&booked), Timestamp(1_050));
+        let early = responses(std::slice::from_ref(&booked), &WorkingHours::default(), Timestamp(1_050));
         assert_eq!(early.by_kind["chat"].missed, 0, "somebody may still answer");
         // Who may still answer in time is neither late nor in time.
-        assert_eq!(responses(&waits, Timestamp(1_050)).by_kind["chat"].in_time_rate, Some(0.6667));
+        assert_eq!(
+            responses(&waits, &WorkingHours::default(), Timestamp(1_050)).by_kind["chat"].in_time_rate,
+            Some(0.6667)
+        );
+    }
+    #[test]
+    fn a_night_counts_nothing_by_the_hours_of_the_team() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().map(Timestamp::from_jiff).expect("a moment");
+        // From nine to five, Monday to Friday, in Madrid.
+        let week = std::array::from_fn(|day| if day < 5 { vec![(540, 1_020)] } else { Vec::new() });
+        let zone = crate::base::time::zone("Europe/Madrid").expect("a zone");
+        let person = Working { zone, week, overrides: BTreeMap::new() };
+        let hours = WorkingHours { people: vec![person] };
+        let one = |asked: &str, answered: &str| Wait {
+            asked_at: at(asked),
+            due_at: None,
+            ..wait(Kind::Handover, Some(at(answered).as_ms()), "Mike")
+        };
+        let waits = [
+            // Friday half past four to Monday ten past nine: half an hour and ten minutes.
+            one("2026-11-20T15:30:00Z", "2026-11-23T08:10:00Z"),
+            // Within one day.
+            one("2026-11-23T09:00:00Z", "2026-11-23T11:00:00Z"),
+            // On Saturday, before anybody works.
+            one("2026-11-21T10:00:00Z", "2026-11-21T12:00:00Z"),
+        ];
+        let told = responses(&waits, &hours, at("2026-11-24T00:00:00Z"));
+        let minutes = |lengths: Option<Lengths>| lengths.map(|l| (l.p50 / 60_000, l.p90 / 60_000));
+        let handover = &told.by_kind["handover"];
+        assert_eq!(minutes(handover.after_in_hours), Some((40, 120)));
+        assert_eq!(minutes(handover.after), Some((120, 3_880)));
     }
 }

@@ -34,6 +34,7 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let found = people::find(reads, &asked.search, asked.order, asked.after.as_ref(), PAGE).await?;
     let count = people::count(reads, &asked.search, &found).await?;
     let contacts = people::rows(reads, &found.ids).await?;
+    reader.saw_list("contacts", contacts.is_empty()).await?;
     let accounts = accounts::list(reads).await?;
     let company = match asked.search.company {
         Some(id) => crate::companies::find(reads, id).await?.map(|company| company.name),

@@ -19,7 +19,7 @@ use crate::app::Written;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::time::Timestamp;
 use crate::http::error::Problem;
-use crate::http::lifecycle::{cannot_take_up, file, of_hash, wrong};
+use crate::http::lifecycle::{cannot_take_up, of_hash, read_file, wrong};
 use crate::stages::trial::kept;
 use crate::stages::versions::{self, Reevaluate, Standing};
 use crate::stages::{Actor, Definition};
@@ -44,17 +44,32 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         let by = author(&reader, &proposal.actor).await?;
         waiting.push(told(&reader, &standing, Some((by, proposal.note, proposal.at))));
     }
-    // A file with mistakes is told by `embudo check`; the page goes on without it.
-    let mut behind = None;
-    if let Ok(file) = file(app) {
-        let standing = versions::standing(reads, &file).await?;
-        if !standing.is_running && file.version >= app.lifecycle.version {
-            waiting.push(told(&reader, &standing, None));
-        } else if !standing.is_running {
-            behind =
-                Some(json!({ "version": file.version, "path": app.running.file().display().to_string() }));
+    // What runs and what waits does not hang on the file: mistakes of it are told beside them.
+    let (mut behind, mut broken, mut taken) = (None, Vec::new(), None);
+    match read_file(app) {
+        Err(found) => broken = found.into_iter().filter(|one| one.severity == Severity::Error).collect(),
+        Ok(file) => {
+            let standing = versions::standing(reads, &file).await?;
+            if !standing.is_running && versions::taken(reads, &file).await? {
+                taken = Some(json!({
+                    "version": file.version, "next": versions::next_number(reads, &file).await?,
+                    "path": app.running.file().display().to_string(),
+                }));
+            } else if !standing.is_running && file.version >= app.lifecycle.version {
+                waiting.push(told(&reader, &standing, None));
+            } else if !standing.is_running {
+                behind = Some(
+                    json!({ "version": file.version, "path": app.running.file().display().to_string() }),
+                );
+            }
         }
     }
+    let broken: Vec<Json> = broken
+        .iter()
+        .map(|one| {
+            json!({ "path": one.path, "line": one.line, "col": one.col, "code": one.code, "message": one.message, "hint": one.hint })
+        })
+        .collect();
     let mut history: Vec<Json> = Vec::new();
     for one in versions::activations(reads, HISTORY_MOST).await? {
         let by = author(&reader, &one.actor).await?;
@@ -73,6 +88,8 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         },
         "said": said(running, reader.account.language),
         "behind": behind,
+        "broken": broken,
+        "taken": taken,
         "waiting": waiting,
         "trials": trials::listed(&reader, kept::of_text(reads, None, TRIALS_MOST).await?).await?,
         "history": history,

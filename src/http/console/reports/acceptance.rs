@@ -37,6 +37,17 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
             Cell::Share(cell.rate),
         ])
     });
+    let versions = now.by_version.iter().map(|one| {
+        let number = one.version.map_or_else(|| "–".to_owned(), |number| number.to_string());
+        let short = one.hash.get(..8).unwrap_or(&one.hash);
+        Row::of(vec![
+            Cell::text(format!("{number} · {short}")),
+            Cell::count(one.handed_over),
+            Cell::count(one.accepted),
+            Cell::count(one.rejected),
+            Cell::Share(one.rate),
+        ])
+    });
     let reasons = now.reasons.iter().map(|reason| {
         let word = view.reader.word("console.reason", &reason.reason);
         Row::of(vec![Cell::text(word), Cell::count(reason.n)])
@@ -62,6 +73,11 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
                 word: "cells",
                 heads: vec!["cell", "handed_over", "accepted", "rejected", "rate"],
                 rows: cells.collect(),
+            },
+            Table {
+                word: "versions",
+                heads: vec!["version", "handed_over", "accepted", "rejected", "rate"],
+                rows: versions.collect(),
             },
             Table { word: "reasons", heads: vec!["reason", "times"], rows: reasons.collect() },
         ],

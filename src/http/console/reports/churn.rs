@@ -3,7 +3,7 @@
 use super::View;
 use super::sheet::{Bars, Card, Cell, Group, More, Picture, Row, Sheet, Table};
 use crate::http::error::Problem;
-use crate::reports::journeys::churn::{self, Churn, standings};
+use crate::reports::journeys::churn::{self, Churn, standings, values};
 
 /// The states of those who are customers no more.
 pub const GONE: [&str; 2] = ["churned", "do_not_pursue"];
@@ -13,8 +13,10 @@ type Pick = fn(&Churn) -> usize;
 
 pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
     let (span, before) = view.spans();
-    let mut rows = standings(&mut view.reader.app.stores.db.read(), span.to).await?;
+    let q = &mut view.reader.app.stores.db.read();
+    let mut rows = standings(q, span.to).await?;
     rows.retain(|row| view.only.has(row.contact));
+    let money = churn::money(&GONE, span, &rows, &values(q, span.from).await?);
     let now = churn::churn(&GONE, span, &rows);
     let then = before.map(|before| churn::churn(&GONE, before, &rows));
     let numbers: [(&'static str, Pick); 5] = [
@@ -41,6 +43,17 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         let word = view.reader.word("console.reason", &reason.reason);
         Row::of(vec![Cell::text(word), Cell::count(reason.n)])
     });
+    #[allow(clippy::cast_precision_loss, reason = "sums of money are far below 2^53")]
+    let sum = |amount: i64, currency: &str| Cell::Money(Some(amount as f64), currency.to_owned());
+    let money = money.iter().map(|told| {
+        Row::of(vec![
+            Cell::text(told.currency.clone()),
+            Cell::count(told.customers),
+            sum(told.at_start, &told.currency),
+            sum(told.lost, &told.currency),
+            Cell::Share(told.churn_rate),
+        ])
+    });
     let card = |word, pick: fn(&Churn) -> Cell, more| Card {
         word,
         value: pick(&now),
@@ -59,6 +72,11 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         picture: Picture::Bars(Bars { series: vec!["customers"], groups: groups.collect() }),
         tables: vec![
             Table { word: "customers", heads: vec!["customers", "now", "before"], rows: rows.collect() },
+            Table {
+                word: "worth",
+                heads: vec!["currency", "customers", "worth_at_start", "worth_lost", "rate"],
+                rows: money.collect(),
+            },
             Table { word: "reasons", heads: vec!["reason", "times"], rows: reasons.collect() },
         ],
     })

@@ -21,10 +21,12 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
             Cell::count(numbers.answered),
             Cell::Time(numbers.after.map(|after| after.p50)),
             Cell::Time(numbers.after.map(|after| after.p90)),
+            Cell::Time(numbers.after_in_hours.map(|after| after.p50)),
+            Cell::Time(numbers.after_in_hours.map(|after| after.p90)),
             Cell::Share(numbers.in_time_rate),
         ]
     };
-    let heads = vec!["waited_for", "asked", "answered", "median", "p90", "in_time"];
+    let heads = |of| vec![of, "asked", "answered", "median", "p90", "hours_median", "hours_p90", "in_time"];
     let kinds = now.by_kind.iter().map(|(word, numbers)| Row::of(cells(kind(word), numbers)));
     let people =
         || now.by_person.iter().flat_map(|(word, people)| people.iter().map(move |one| (*word, one)));
@@ -70,17 +72,13 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         choices: Vec::new(),
         picture: Picture::Bars(Bars { series: vec!["median", "p90"], groups: groups.collect() }),
         tables: vec![
-            Table { word: "waits", heads: heads.clone(), rows: kinds.collect() },
+            Table { word: "waits", heads: heads("waited_for"), rows: kinds.collect() },
             Table {
                 word: "fallback",
                 heads: vec!["waited_for", "asked", "missed", "fell_back", "fell_back_rate"],
                 rows: fallback.into_iter().collect(),
             },
-            Table {
-                word: "people",
-                heads: vec!["person", "asked", "answered", "median", "p90", "in_time"],
-                rows: rows.collect(),
-            },
+            Table { word: "people", heads: heads("person"), rows: rows.collect() },
         ],
     })
 }
@@ -90,5 +88,5 @@ async fn told(view: &View<'_>, span: Span) -> Result<Report, Problem> {
     let promised_ms = app.lifecycle.promised_ms();
     let mut waits = responses::waits(&mut app.stores.db.read(), span, promised_ms).await?;
     waits.retain(|wait| view.only.has_perhaps(wait.contact));
-    Ok(responses::responses(&waits, view.reader.now))
+    Ok(responses::responses(&waits, &app.team.working_hours(), view.reader.now))
 }

@@ -8,7 +8,7 @@ use crate::render::{duration, number};
 use crate::reports::traffic::csv;
 
 /// Tables that a sentence stands over, which says what they count.
-const EXPLAINED: [&str; 5] = ["confirmations", "content", "fallback", "flows", "offered"];
+const EXPLAINED: [&str; 7] = ["confirmations", "content", "fallback", "flows", "offered", "waits", "worth"];
 
 /// Rows of a table that are shown; the file has all of them.
 pub const ROWS_MOST: usize = 50;

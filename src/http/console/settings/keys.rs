@@ -29,11 +29,7 @@ async fn page(
 ) -> Result<HttpResponse, Problem> {
     let keys = api_keys::list(&mut reader.app.stores.db.read()).await?;
     let told = keys.iter().map(|key| {
-        let state = match (key.revoked_at, key.works(reader.now)) {
-            (Some(_), _) => "revoked",
-            (None, false) => "over",
-            (None, true) => "works",
-        };
+        let state = key.state(reader.now).word();
         let scopes = Scope::all().filter(|scope| key.scopes.allow(*scope));
         let scopes: Vec<String> = scopes.map(Scope::word).collect();
         json!({

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 pub use sequence::{Known, Once, Place, Sequence, Sequences};
-pub use store::{PERSONAL, counts, due, find, of_contact};
+pub use store::{Group, PERSONAL, counts, due, find, groups, of_contact, under_way};
 
 use crate::base::ids::{ContactId, EnrolmentId};
 use crate::base::time::{DAY_MS, Timestamp};

@@ -6,6 +6,7 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value as Json, json};
 
+use super::content_days;
 use super::frame::Reader;
 use crate::accounts::May;
 use crate::base::language::Language;
@@ -51,6 +52,7 @@ pub async fn form(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
         "form": form.id,
         "title": form.title.get(reader.account.language),
         "numbers": numbers,
+        "shown": content_days::told(&reader, &form.id).await?,
         "fields": form.fields.iter().chain(&form.queue).filter(|field| field.kind != FieldKind::Hidden)
             .map(|field| told_field(field, reader.account.language)).collect::<Vec<_>>(),
         "queue": form.queue.len(),

@@ -146,6 +146,20 @@ pub(super) async fn end(
     Ok(touched == 1)
 }
 
+/// Goes on with a walk that ended for a reason. Returns whether it had.
+pub(super) async fn reopen(tx: &mut Tx, id: EnrolmentId, reason: &str) -> Result<bool> {
+    let touched = tx
+        .execute(
+            sql!(
+                "update enrolments set state = 'active', reason = null, ended_at = null
+                 where id = $1 and state = 'left' and reason = $2"
+            ),
+            params![id, reason],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
 /// Which journey through the lifecycle a contact is on.
 pub(super) async fn journey(q: &mut impl Queries, contact: ContactId) -> Result<i64> {
     let row = q

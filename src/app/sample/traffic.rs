@@ -161,7 +161,10 @@ impl App {
     }
 
     /// Whatever was reported becomes rows, and is counted.
-    pub(super) async fn settle_hits(&self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// As the stores say.
+    pub async fn settle_hits(&self) -> anyhow::Result<()> {
         while ingest::drain(&self.stores, &self.words).await? > 0 {}
         while ingest::read_on(&self.stores, &self.words, &self.sites).await? > 0 {}
         Ok(())

@@ -87,7 +87,7 @@ enum Verdict {
     /// Somebody could not be asked, or it depends on more than the address.
     Open,
     /// The record cannot be used, and why.
-    Broken(String),
+    Broken(Sentence),
 }
 
 /// The one record of a domain.

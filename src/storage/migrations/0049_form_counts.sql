@@ -15,3 +15,10 @@ create index form_counts_hour on form_counts (hour);
 create index form_submissions_form on form_submissions (form, at);
 create index enrolments_sequence on enrolments (sequence, state, next_at);
 create index mails_template on mails (template, sent_at);
+
+-- What else is done to many contacts than giving them an owner, and to whom if they were chosen one by one.
+alter table contact_acts add column kind text not null default 'owner';
+-- the sequence that they are put into or taken out of
+alter table contact_acts add column subject text;
+-- a list of ids as JSON; null: everybody whom the search finds
+alter table contact_acts add column chosen text;

@@ -29,7 +29,7 @@ pub(super) async fn go_on(worker: &Worker, now: Timestamp) -> anyhow::Result<boo
     // Another worker may have gone on with it meanwhile.
     let Some(act) = acts::find(&mut tx, id).await?.filter(|act| act.state.is_open()) else { return Ok(true) };
     if act.state == State::Undoing {
-        take_back(worker, &mut tx, &act, now).await?;
+        take_back(&mut tx, &act, now).await?;
     } else {
         let (people, after) = next(&mut tx, &act, IN_A_TURN).await?;
         let changed = match act.kind {
@@ -86,7 +86,7 @@ async fn write(
     Ok(changed)
 }
 
-async fn take_back(worker: &Worker, tx: &mut Tx, act: &Act, now: Timestamp) -> anyhow::Result<()> {
+async fn take_back(tx: &mut Tx, act: &Act, now: Timestamp) -> anyhow::Result<()> {
     let people = acts::to_take_back(tx, act).await?;
     for (contact, before) in &people {
         let walk = before.as_deref().and_then(|id| EnrolmentId::parse(id).ok());
@@ -97,12 +97,7 @@ async fn take_back(worker: &Worker, tx: &mut Tx, act: &Act, now: Timestamp) -> a
             (Kind::Enter | Kind::Leave, None) | (Kind::Erase, _) => {}
         }
     }
-    acts::taken_back(tx, act, &people).await?;
-    // Whoever is in a sequence again may have a letter to get by now.
-    if act.kind == Kind::Leave {
-        worker.desk.stores.bus.publish(super::WAKE, "").await;
-    }
-    Ok(())
+    Ok(acts::taken_back(tx, act, &people).await?)
 }
 
 /// Erases the next people, each in a transaction of her own. Broken off, it begins again where it was; whoever is gone by

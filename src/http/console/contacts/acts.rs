@@ -77,7 +77,7 @@ pub async fn give(reader: Reader, form: web::Form<Vec<(String, String)>>) -> Res
         }
         Kind::Erase => {
             if !reader.may(May::Privacy) {
-                return Err(accounts::Error::NotAllowed.into());
+                return Err(accounts::Error::Forbidden.into());
             }
             let n = how_many(&reader, &asked, chosen).await?;
             if given.typed.as_deref() != Some(n.to_string().as_str()) {

@@ -44,7 +44,7 @@ async fn listed(agent: &Agent, query: &str) -> Vec<String> {
     let page = agent.sees(&format!("/console/contacts?{query}")).await;
     let rows = page.split("<tr class=\"row-link\">").skip(1);
     let name_of = |row: &str| {
-        let after = row.split("\">").nth(2).unwrap_or_default();
+        let after = row.split("<a href=").nth(1).and_then(|rest| rest.split_once('>')).unwrap_or_default().1;
         after.split("</a>").next().unwrap_or_default().to_owned()
     };
     rows.map(name_of).collect()

@@ -9,6 +9,7 @@ mod bookings;
 mod calendars;
 mod companies;
 mod contact;
+mod contact_conflict;
 mod contact_letters;
 mod contact_team;
 mod contacts;

@@ -160,12 +160,7 @@ impl Coded for Error {
 ///
 /// # Errors
 /// As the store says.
-pub async fn begin(
-    tx: &mut Tx,
-    by: AccountId,
-    asked: &Asked<'_>,
-    now: Timestamp,
-) -> Result<ActId, Error> {
+pub async fn begin(tx: &mut Tx, by: AccountId, asked: &Asked<'_>, now: Timestamp) -> Result<ActId, Error> {
     store::acts::forget_before(tx, now.plus_ms(-KEPT_MS)).await?;
     let id = ActId::new();
     store::acts::insert(tx, id, by, asked, now).await?;
@@ -262,11 +257,7 @@ pub async fn give_back(
 ///
 /// # Errors
 /// As the store says.
-pub async fn taken_back(
-    tx: &mut Tx,
-    act: &Act,
-    people: &[(ContactId, Option<String>)],
-) -> Result<(), Error> {
+pub async fn taken_back(tx: &mut Tx, act: &Act, people: &[(ContactId, Option<String>)]) -> Result<(), Error> {
     for (contact, _) in people {
         store::acts::forget_person(tx, act.id, *contact).await?;
     }

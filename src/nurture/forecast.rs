@@ -174,7 +174,12 @@ async fn of_walk(
             (Some(exit), _, _) => (due, Some(exit.words().to_owned()), Some(exit.word()), false),
             (None, false, _) => {
                 let condition = step.condition.as_ref().map_or("", |condition| condition.text());
-                (due, Some(format!("not for this reader as things stand: {condition}")), Some("condition"), false)
+                (
+                    due,
+                    Some(format!("not for this reader as things stand: {condition}")),
+                    Some("condition"),
+                    false,
+                )
             }
             (None, true, Manners::Now) => (due, None, None, true),
             (None, true, Manners::Wait { until, why }) => {

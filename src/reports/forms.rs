@@ -88,6 +88,10 @@ fn fold(zone: &TimeZone, dates: &[Date], hours: &BTreeMap<Timestamp, Numbers>) -
     let mut total = Numbers::default();
     for (hour, numbers) in hours {
         by_day.entry(wall::date(zone, *hour)).or_default().add(*numbers);
+    }
+    for numbers in by_day.values_mut() {
+        // Whoever sent it without the page's script began it without telling so.
+        numbers.begun = numbers.begun.max(numbers.sent + numbers.apart);
         total.add(*numbers);
     }
     let first_view = hours.iter().find(|(_, numbers)| numbers.viewed > 0).map(|(hour, _)| *hour);
@@ -139,10 +143,6 @@ async fn hours(q: &mut impl Queries, form: &str, from: Timestamp) -> Result<BTre
         let numbers = Numbers { sent, new, known: sent - new, ..Numbers::default() };
         hours.entry(Timestamp(hour * HOUR_MS)).or_default().add(numbers);
     }
-    // Whoever sent it without the page's script began it without telling so.
-    for numbers in hours.values_mut() {
-        numbers.begun = numbers.begun.max(numbers.sent + numbers.apart);
-    }
     Ok(hours)
 }
 
@@ -160,7 +160,10 @@ mod tests {
         // 1970-01-02 is a Friday; six hours behind, so 5 o'clock is still the day before.
         let hours = BTreeMap::from([
             (hour(24 + 5), Numbers { viewed: 4, begun: 2, sent: 1, new: 1, ..Numbers::default() }),
-            (hour(24 + 6), Numbers { viewed: 6, begun: 3, sent: 2, known: 2, apart: 1, ..Numbers::default() }),
+            (
+                hour(24 + 6),
+                Numbers { viewed: 6, begun: 3, sent: 2, known: 2, apart: 1, ..Numbers::default() },
+            ),
         ]);
         let dates: Vec<Date> = [1, 2, 3].map(|day| jiff::civil::date(1970, 1, day)).to_vec();
         let told = fold(&zone, &dates, &hours);

@@ -25,10 +25,7 @@ pub struct NextCall {
 /// As the store says.
 pub async fn called(q: &mut impl Queries, contact: ContactId) -> Result<String> {
     let row = q
-        .query_opt(
-            sql!("select email, first_name, last_name from contacts where id = $1"),
-            params![contact],
-        )
+        .query_opt(sql!("select email, first_name, last_name from contacts where id = $1"), params![contact])
         .await?;
     row.map_or(Ok(String::new()), |row| name_of(&row))
 }

@@ -1267,11 +1267,19 @@ async fn of_two_who_write_about_a_contact_the_second_sees_it_and_nothing_is_over
     ana.submits(&name, &both("Nikki", "Blanco")).await.expect(303);
     let page = mike.submits(&name, &both("Nicole", "")).await.expect(409).body;
     assert!(page.contains("Somebody else was faster"), "{page}");
-    assert!(page.contains("value=\"Nicole\"") && page.contains("<strong data-breaks>Nikki</strong>"), "{page}");
+    assert!(
+        page.contains("value=\"Nicole\"") && page.contains("<strong data-breaks>Nikki</strong>"),
+        "{page}"
+    );
     let seen = mike.sees(&format!("/console/contacts/{id}")).await;
     assert!(seen.contains("Nikki Blanco"), "nothing was changed: {seen}");
     // She decides, and says that she has seen it.
-    let mine = [("first_name", "Nicole"), ("last_name", "Blanco"), ("was_first_name", "Nikki"), ("was_last_name", "Blanco")];
+    let mine = [
+        ("first_name", "Nicole"),
+        ("last_name", "Blanco"),
+        ("was_first_name", "Nikki"),
+        ("was_last_name", "Blanco"),
+    ];
     mike.submits(&name, &mine).await.expect(303);
     assert!(mike.sees(&format!("/console/contacts/{id}")).await.contains("Nicole Blanco"));
 

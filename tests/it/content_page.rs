@@ -207,13 +207,17 @@ async fn a_form_tells_how_often_people_were_shown_it_began_it_and_sent_it() {
     let app = TestApp::start().await;
     let ana = agent(&app, Role::Viewer).await;
     let person = app.client.with("user-agent", BROWSER).with("origin", SITE);
-    let machine = app.client.with("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)").with("origin", SITE);
+    let machine =
+        app.client.with("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)").with("origin", SITE);
     let shown = "/v1/forms/white-paper?site=faro";
     let nonce = person.get(shown).await.expect_json(200)["nonce"].clone();
     machine.get(shown).await.expect(200);
     // The hosted page counts once: its script asks again for the device, link checkers for the head.
     person.get("/f/white-paper?site=faro").await.expect(200);
-    person.with("x-embudo-visitor", "0197a2b4-0000-7000-8000-000000000001").get("/f/white-paper?site=faro").await;
+    person
+        .with("x-embudo-visitor", "0197a2b4-0000-7000-8000-000000000001")
+        .get("/f/white-paper?site=faro")
+        .await;
     person.send(reqwest::Method::HEAD, "/f/white-paper?site=faro", None).await.expect(200);
     // The console's own preview is no view.
     ana.get("/console/content/forms/white-paper/preview").await.expect(200);

@@ -322,7 +322,10 @@ async fn many_are_erased_once_their_number_was_typed_and_only_by_whoever_may() {
     let acts = "/console/contacts/acts";
     let erase = [("query", "q=bob"), ("what", "erase"), ("scope", "all")];
     let marta = agent(&app, Role::Marketing).await;
-    marta.submits(acts, &[("query", "q=bob"), ("what", "erase"), ("scope", "all"), ("typed", "1")]).await.expect(403);
+    marta
+        .submits(acts, &[("query", "q=bob"), ("what", "erase"), ("scope", "all"), ("typed", "1")])
+        .await
+        .expect(403);
     assert!(!marta.sees("/console/contacts").await.contains("value=\"erase\""));
     let admin = agent(&app, Role::Admin).await;
     assert!(admin.sees("/console/contacts").await.contains("value=\"erase\""));

@@ -22,10 +22,10 @@ use crate::chat::forget_told;
 use crate::contacts::{self, Consent, Identification};
 use crate::events::outbox;
 use crate::privacy::audit::{self, By};
+use crate::sites::added;
 use crate::storage::db::Tx;
 use crate::storage::kept;
 use crate::subscriptions::suppression::{self, ALL, Reason};
-use crate::sites::added;
 use crate::{companies, hits, privacy, sessions, stages};
 
 /// The name that the ids of the sample's people are kept under.

@@ -73,12 +73,7 @@ pub struct Who<'a> {
 }
 
 /// Keeps a conversation that began then.
-pub async fn talk(
-    tx: &mut Tx,
-    who: &Who<'_>,
-    talk: &Talk,
-    at: Timestamp,
-) -> anyhow::Result<ConversationId> {
+pub async fn talk(tx: &mut Tx, who: &Who<'_>, talk: &Talk, at: Timestamp) -> anyhow::Result<ConversationId> {
     let told = Told {
         site: who.site,
         visitor: who.visitor,
@@ -105,8 +100,7 @@ pub async fn call(
     let asked_at = day.plus_ms(-3 * DAY_MS);
     // A weekend lies between two working days at most.
     let window = Span { from: day, to: day.plus_ms(4 * DAY_MS).min(now.plus_ms(-3 * HOUR_MS)) };
-    let free =
-        bookings::slots(tx, desk.team, meeting, window, &Holder::default(), None, asked_at).await?;
+    let free = bookings::slots(tx, desk.team, meeting, window, &Holder::default(), None, asked_at).await?;
     let Some(time) = free.first() else { return Ok(None) };
     let pick = Pick {
         meeting: &meeting.id,

@@ -95,7 +95,8 @@ impl Visit {
 
     /// What the browser reports when the last page is left; earlier hits say how long they have waited.
     fn hits(&self) -> serde_json::Value {
-        let (mut hits, mut referrer) = (Vec::new(), SOURCES.get(self.source).copied().unwrap_or("").to_owned());
+        let (mut hits, mut referrer) =
+            (Vec::new(), SOURCES.get(self.source).copied().unwrap_or("").to_owned());
         for ((path, title), minute) in self.pages().iter().zip(0_i64..) {
             let url = format!("{HOME}{path}");
             let opened = self.at.plus_ms(minute * MINUTE_MS);
@@ -183,7 +184,8 @@ mod tests {
         for visit in &visits {
             let left = visit.at.plus_ms(visit.length_ms());
             assert!(left <= now && visit.at > now.plus_ms(-(DAYS + 1) * DAY_MS), "{:?}", visit.at);
-            let read = hits::parse(visit.hits().to_string().as_bytes(), hits::BATCH_MOST, left).expect("sound");
+            let read =
+                hits::parse(visit.hits().to_string().as_bytes(), hits::BATCH_MOST, left).expect("sound");
             assert_eq!(read.len(), visit.pages().len() * 2);
             assert_eq!(read[0].at, visit.at);
             assert!(read.iter().all(|hit| hit.clamped.is_none()));

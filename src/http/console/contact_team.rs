@@ -368,8 +368,10 @@ pub async fn say(
 ) -> Result<HttpResponse, Problem> {
     let contact = known(&reader, &contact).await?;
     let text = |name: &str| form.get(name).map(|text| text.trim()).unwrap_or_default();
-    let findings =
-        Findings { summary: text("summary").to_owned(), answers: changed(typed(&reader, &contact, &form).await?) };
+    let findings = Findings {
+        summary: text("summary").to_owned(),
+        answers: changed(typed(&reader, &contact, &form).await?),
+    };
     let account = |name: &str| AccountId::parse(text(name)).ok();
     let next = match text("next") {
         "task" => Next::Task {

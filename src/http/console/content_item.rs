@@ -44,7 +44,8 @@ pub async fn form(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
     let numbers = content::forms(reads, &names, reader.now).await?;
     let numbers = numbers.into_iter().find(|known| known.form == form.id);
     let language = shown_in(&reader);
-    let sites: Vec<Json> = app.sites.real().map(|site| embeds(&reader, form, &site.key, &site.name)).collect();
+    let sites: Vec<Json> =
+        app.sites.real().map(|site| embeds(&reader, form, &site.key, &site.name)).collect();
     let delivers =
         form.delivers.as_ref().and_then(|id| app.catalog.assets.iter().find(|file| file.id == *id));
     let registers = form.registers.as_ref().and_then(|id| app.webinars.find(id));

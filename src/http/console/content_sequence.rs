@@ -64,9 +64,12 @@ fn place(reader: &Reader, place: &Place) -> Json {
         Place::Customer(state) => ("customer", state),
     };
     let name = match place {
-        Place::Segment(id) => {
-            reader.app.desk.segments.find(id).map_or_else(|| id.clone(), |it| it.label.get(language).to_owned())
-        }
+        Place::Segment(id) => reader
+            .app
+            .desk
+            .segments
+            .find(id)
+            .map_or_else(|| id.clone(), |it| it.label.get(language).to_owned()),
         Place::Stage(id) => reader.word("console.stage", id),
         Place::Customer(id) => reader.word("console.stage", id),
     };

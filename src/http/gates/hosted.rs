@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::{Method, StatusCode};
 use actix_web::http::header::{HeaderName, RETRY_AFTER};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
 

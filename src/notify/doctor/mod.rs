@@ -79,7 +79,7 @@ macro_rules! said {
         $crate::notify::doctor::Sentence { en: format!($en), es: format!($es) }
     };
 }
-pub(self) use said;
+use said;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +111,11 @@ impl Finding {
     }
 
     fn unasked(what: &'static str, name: &str) -> Self {
-        Self::new(what, State::Unasked, said!("could not ask the DNS for {name}", "no se pudo preguntar al DNS por {name}"))
+        Self::new(
+            what,
+            State::Unasked,
+            said!("could not ask the DNS for {name}", "no se pudo preguntar al DNS por {name}"),
+        )
     }
 }
 
@@ -183,12 +187,20 @@ pub async fn try_out(config: &Config, to: &Email, now: Timestamp) -> Finding {
         mailer.send_text(&from, to, "A mail to try the way", text, &format!("{}-{now}", new_key())).await
     };
     match sent.await {
-        Ok(()) => Finding::new("mail", State::Good, said!("the mail server took a mail to {to}", "el servidor de correo aceptó un correo para {to}"))
-            .advised(said!(
-                "look whether it arrived, and not among the unwanted",
-                "mira si llegó, y que no esté entre los no deseados"
-            )),
-        Err(why) => Finding::new("mail", State::Wrong, said!("a mail to {to} was not taken: {why}", "un correo para {to} no se aceptó: {why}")),
+        Ok(()) => Finding::new(
+            "mail",
+            State::Good,
+            said!("the mail server took a mail to {to}", "el servidor de correo aceptó un correo para {to}"),
+        )
+        .advised(said!(
+            "look whether it arrived, and not among the unwanted",
+            "mira si llegó, y que no esté entre los no deseados"
+        )),
+        Err(why) => Finding::new(
+            "mail",
+            State::Wrong,
+            said!("a mail to {to} was not taken: {why}", "un correo para {to} no se aceptó: {why}"),
+        ),
     }
 }
 

@@ -168,7 +168,8 @@ pub(super) async fn exchange(names: &Names, what: &'static str, domain: &str, wi
             Finding::new(what, State::Good, line)
         }
         Asked::Nothing => {
-            let why = said!("{domain} has no MX record: {lost}", "{domain} no tiene registro MX: {in_spanish}");
+            let why =
+                said!("{domain} has no MX record: {lost}", "{domain} no tiene registro MX: {in_spanish}");
             Finding::new(what, without, why).advised(said!(
                 "give it one: {domain}. IN MX 10 mail.{domain}.",
                 "dale uno: {domain}. IN MX 10 mail.{domain}."
@@ -212,7 +213,10 @@ pub(super) async fn pointers(names: &Names, relay: Option<&str>, addresses: &[Ip
                     Some(name) => Finding::new(
                         "PTR",
                         State::Good,
-                        said!("{address} is {name}, and {name} is {address}", "{address} es {name}, y {name} es {address}"),
+                        said!(
+                            "{address} is {name}, and {name} is {address}",
+                            "{address} es {name}, y {name} es {address}"
+                        ),
                     ),
                     None => {
                         let called = called.join(", ");

@@ -64,10 +64,7 @@ pub(super) async fn look(config: &Config, from: &Email) -> Vec<Finding> {
             Ok(can) => found.push(of_line(&format!("{host}:{port}"), scheme, &host, has_login, &can)),
             Err(why) => {
                 let Sentence { en, es } = why;
-                let silent = said!(
-                    "{host}:{port} does not answer: {en}",
-                    "{host}:{port} no contesta: {es}"
-                );
+                let silent = said!("{host}:{port} does not answer: {en}", "{host}:{port} no contesta: {es}");
                 return vec![Finding::new("server", State::Wrong, silent).advised(said!(
                     "look at the host and the port of mail.smtp, and at firewalls between",
                     "mira el servidor y el puerto de mail.smtp, y los cortafuegos de por medio"

@@ -111,9 +111,16 @@ async fn verdict(names: &Names, domain: &str, address: IpAddr, asked: &mut u32) 
     let record = match record_of(names, domain).await {
         Asked::Found(found) => match found.as_slice() {
             [record] => record.clone(),
-            _ => return Verdict::Broken(said!("{domain} has several records", "{domain} tiene varios registros")),
+            _ => {
+                return Verdict::Broken(said!(
+                    "{domain} has several records",
+                    "{domain} tiene varios registros"
+                ));
+            }
         },
-        Asked::Nothing => return Verdict::Broken(said!("{domain} has no record", "{domain} no tiene registro")),
+        Asked::Nothing => {
+            return Verdict::Broken(said!("{domain} has no record", "{domain} no tiene registro"));
+        }
         Asked::Silent => return Verdict::Open,
     };
     let terms = match terms(&record) {

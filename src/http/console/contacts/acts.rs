@@ -56,8 +56,8 @@ pub async fn give(reader: Reader, form: web::Form<Vec<(String, String)>>) -> Res
     let given = Given::of(form.into_inner());
     let asked = Asked::read(&reader, &given.query);
     let (kind, subject) = given.what.split_once(':').unwrap_or((&given.what, ""));
-    let kind = Kind::of_word(kind)
-        .ok_or_else(|| Problem::new("request.malformed", "Choose what is to be done."))?;
+    let kind =
+        Kind::of_word(kind).ok_or_else(|| Problem::new("request.malformed", "Choose what is to be done."))?;
     if given.is_chosen && given.chosen.is_empty() {
         return Err(Problem::new("request.malformed", "Tick those whom it is to be done to."));
     }

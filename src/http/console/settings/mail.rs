@@ -27,7 +27,8 @@ pub async fn test(reader: Reader) -> Result<HttpResponse, Problem> {
     let mut tx = reader.app.stores.db.begin().await?;
     note(&mut tx, &reader, "mail_tried", reader.account.email.as_str()).await?;
     tx.commit().await?;
-    let tried = json!({ "is_sent": finding.state == State::Good, "said": finding.line.get(reader.account.language) });
+    let tried =
+        json!({ "is_sent": finding.state == State::Good, "said": finding.line.get(reader.account.language) });
     page(&reader, tried, Json::Null).await
 }
 
@@ -35,7 +36,9 @@ pub async fn test(reader: Reader) -> Result<HttpResponse, Problem> {
 pub async fn look(reader: Reader) -> Result<HttpResponse, Problem> {
     limited(&reader).await?;
     let found = match doctor::examine(&reader.app.config).await {
-        Ok(found) => json!({ "problem": null, "lines": found.iter().map(|finding| told(&reader, finding)).collect::<Vec<_>>() }),
+        Ok(found) => {
+            json!({ "problem": null, "lines": found.iter().map(|finding| told(&reader, finding)).collect::<Vec<_>>() })
+        }
         Err(problem) => json!({ "problem": problem, "lines": [] }),
     };
     page(&reader, Json::Null, found).await

@@ -3,7 +3,7 @@
 use crate::base::time::Timestamp;
 use crate::gates::shown::Counted;
 use crate::storage::Result;
-use crate::storage::db::{Queries, Tx};
+use crate::storage::db::Tx;
 use crate::{params, sql};
 
 /// Adds to an hour's numbers.

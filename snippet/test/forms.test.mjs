@@ -55,6 +55,15 @@ describe('a form in a page', () => {
     assert.equal(focused, 'It is yours');
   });
 
+  test('tells once that somebody begins, and nothing of what is typed', async (t) => {
+    const { server, form } = await stage(t);
+    const email = form.getByLabel('Work e-mail');
+    await email.pressSequentially('nikki@acme.example');
+    await form.getByRole('button').click();
+    await form.getByRole('heading', { name: 'It is yours' }).waitFor();
+    assert.deepEqual(server.begun, [{ site: 'faro', nonce: 'n-1' }]);
+  });
+
   test('says what is wrong beside the field, keeps what was typed, and takes it back when it is mended', async (t) => {
     const { server, form } = await stage(t);
     const email = form.getByLabel('Work e-mail');

@@ -26,6 +26,8 @@ pub use processors::in_use;
 pub use sign_on::SignOnState;
 pub use workbench::{Bench, Paper, Ran, Saved, Workbench};
 
+use tokio::sync::watch;
+
 use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::base::live::Live;
@@ -40,7 +42,7 @@ use crate::chat::live::replies::Replies;
 use crate::chat::{self, Room};
 use crate::config::Config;
 use crate::crm::Connections;
-use crate::gates::{Catalog, Exchanges, Screen};
+use crate::gates::{Catalog, Exchanges, Screen, Tally};
 use crate::hits::{Agents, Geo, Spam, Words};
 use crate::ingest::{self, Collector, Follower, Following};
 use crate::jobs::{self, Worker};
@@ -76,6 +78,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// What addresses and answers of forms are held against.
     pub screen: Arc<Screen>,
+    /// How often forms were shown, as far as it is not written down.
+    pub shown: Arc<Tally>,
     pub webinars: Arc<webinars::Definition>,
     pub team: Arc<Team>,
     /// Answers that are written once and used often.
@@ -244,6 +248,7 @@ impl App {
             offers,
             catalog: desk.catalog.clone(),
             screen: Arc::new(screen_of(&config)),
+            shown: Arc::new(Tally::default()),
             webinars: desk.webinars.clone(),
             team: desk.team.clone(),
             replies: Arc::new(replies),
@@ -295,6 +300,23 @@ impl App {
         }
     }
 
+    /// Writes down how often forms were shown until `stop` says so, and then what is left.
+    pub async fn write_counts(&self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let is_over = *stop.borrow();
+            if let Err(error) = self.shown.write(&self.stores.db).await {
+                tracing::warn!(error = %error, "how often forms were shown cannot be written down yet");
+            }
+            if is_over {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(WRITE_EVERY) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
     /// What carrying and counting hits needs.
     pub fn following(&self) -> Following<'_> {
         Following { stores: &self.stores, words: &self.words, sites: &self.sites, follower: &self.follower }
@@ -310,6 +332,9 @@ impl App {
         format!("{}{path}", self.config.server.public_url)
     }
 }
+
+/// How often what was counted is written down.
+const WRITE_EVERY: Duration = Duration::from_secs(3);
 
 /// How often replaced databases and old salts are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -701,6 +701,14 @@ pub async fn find(q: &mut impl Queries, id: BookingId) -> Result<Booking> {
     store::find(q, id).await?.ok_or(Error::Unknown)
 }
 
+/// Takes a made-up call away as if it had never been. Real ones are cancelled.
+///
+/// # Errors
+/// As the store says.
+pub async fn forget(tx: &mut Tx, id: BookingId) -> crate::storage::Result<()> {
+    store::forget(tx, id).await
+}
+
 /// The confirmed and cancelled bookings that begin within `span`, earliest first.
 ///
 /// # Errors

@@ -89,6 +89,12 @@ pub const PERSONAL: &[Personal] = &[
     },
 ];
 
+/// Takes a call away as if it had never been.
+pub async fn forget(tx: &mut Tx, id: BookingId) -> Result<()> {
+    tx.execute(sql!("delete from bookings where id = $1"), params![id]).await?;
+    Ok(())
+}
+
 /// How long before the cycle a call still counts for who was assigned last.
 const LAST_ASSIGNED_MS: i64 = 31 * DAY_MS;
 

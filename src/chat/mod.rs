@@ -33,6 +33,7 @@ mod store;
 mod suggest;
 pub mod symbols;
 pub mod text;
+mod told;
 pub mod trigger;
 pub mod tryout;
 mod turn;
@@ -76,6 +77,7 @@ pub use self::log::{Entry, Head};
 pub use self::offer::{Offered, offer};
 pub use self::store::{PAGE, PERSONAL, find, inbox, of_contact, standing};
 pub use self::suggest::agent_suggest;
+pub use self::told::{Told, forget_told, keep_told};
 pub use self::versions::Running;
 
 /// How long a token opens its conversation.

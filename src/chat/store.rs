@@ -318,6 +318,13 @@ pub(super) async fn append(
     Ok(())
 }
 
+/// Takes a conversation away with what was said in it.
+pub(super) async fn forget(tx: &mut Tx, id: ConversationId) -> Result<()> {
+    tx.execute(sql!("delete from messages where conversation_id = $1"), params![id]).await?;
+    tx.execute(sql!("delete from conversations where id = $1"), params![id]).await?;
+    Ok(())
+}
+
 /// The entries after `after`, in order, at most [`PAGE`].
 ///
 /// # Errors

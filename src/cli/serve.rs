@@ -83,6 +83,9 @@ pub async fn serve(
     let carried = stop_work.subscribe();
     let carry = async move { ingest::carry(carrier.following(), carried).await };
     let carry = tokio::spawn(in_the_background(carry));
+    let (counter, counted) = (app.clone(), stop_work.subscribe());
+    let count = async move { counter.write_counts(counted).await };
+    let count = tokio::spawn(in_the_background(count));
     let reader = app.clone();
     let read = stop_work.subscribe();
     let follow = async move { ingest::follow(reader.following(), read).await };
@@ -113,6 +116,7 @@ pub async fn serve(
     if let Some(follow) = follow {
         follow.await?;
     }
+    count.await?;
     carry.await?;
     Ok(ExitCode::SUCCESS)
 }

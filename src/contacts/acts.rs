@@ -1,4 +1,6 @@
-//! Giving everybody whom a search finds to somebody, in the background, and taking it back while that is possible.
+//! What is done to many contacts at once, in the background: they are given to somebody, put into a sequence of letters or
+//! taken out of it, or erased. All but the last can be taken back for a while. What it means to put somebody into a sequence
+//! or to erase her is not known here: whoever does it notes whom it changed.
 
 use serde::Serialize;
 
@@ -7,7 +9,7 @@ use crate::base::coded::Coded;
 use crate::base::ids::{AccountId, ActId, ContactId};
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
 use crate::storage;
-use crate::storage::db::Tx;
+use crate::storage::db::{Queries, Tx};
 
 pub use store::acts::{find, open};
 
@@ -52,11 +54,63 @@ impl State {
     }
 }
 
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Kind {
+    /// Somebody else looks after them.
+    Owner,
+    /// They are put into a sequence.
+    Enter,
+    /// They are taken out of a sequence.
+    Leave,
+    /// They are erased. That cannot be taken back.
+    Erase,
+}
+
+impl Kind {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Enter, Self::Leave, Self::Erase];
+
+    /// The word in the table and in texts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Enter => "enter",
+            Self::Leave => "leave",
+            Self::Erase => "erase",
+        }
+    }
+
+    /// What a word means.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// What somebody asks for.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    pub kind: Kind,
+    /// Whose they are from now on, of [`Kind::Owner`].
+    pub owner: Option<AccountId>,
+    /// The sequence.
+    pub subject: Option<&'a str>,
+    /// Whom it concerns, as whoever searches writes it down.
+    pub search: &'a str,
+    /// Those who were chosen one by one; none: everybody whom the search finds.
+    pub chosen: Option<&'a [ContactId]>,
+}
+
 /// Something that is done to many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
     pub id: ActId,
     pub account: AccountId,
+    pub kind: Kind,
+    /// The sequence.
+    pub subject: Option<String>,
+    /// Those who were chosen one by one; none: everybody whom the search finds.
+    pub chosen: Option<Vec<ContactId>>,
     /// Who looks after them from now on; nobody without one.
     pub owner: Option<AccountId>,
     /// Whom it concerns, as whoever searches wrote it down.
@@ -73,7 +127,8 @@ pub struct Act {
 impl Act {
     /// Until when it can be undone, if it can.
     pub fn undo_until(&self) -> Option<Timestamp> {
-        self.done_at.filter(|_| self.state == State::Done).map(|at| at.plus_ms(UNDO_MS))
+        let can_be = self.state == State::Done && self.kind != Kind::Erase;
+        self.done_at.filter(|_| can_be).map(|at| at.plus_ms(UNDO_MS))
     }
 }
 
@@ -101,35 +156,23 @@ impl Coded for Error {
     }
 }
 
-/// Begins to give everybody whom the search finds to an owner; a worker does it once that is committed.
+/// Begins; a worker does it once that is committed.
 ///
 /// # Errors
 /// As the store says.
-pub async fn begin(
-    tx: &mut Tx,
-    by: AccountId,
-    owner: Option<AccountId>,
-    search: &str,
-    now: Timestamp,
-) -> Result<ActId, Error> {
+pub async fn begin(tx: &mut Tx, by: AccountId, asked: &Asked<'_>, now: Timestamp) -> Result<ActId, Error> {
     store::acts::forget_before(tx, now.plus_ms(-KEPT_MS)).await?;
     let id = ActId::new();
-    store::acts::insert(tx, id, by, owner, search, now).await?;
+    store::acts::insert(tx, id, by, asked, now).await?;
     tx.ring();
     Ok(id)
 }
 
-/// Gives these people to the act's owner and notes where the search has come to; without a place it is over.
+/// Gives these people to the act's owner; returns how many had another.
 ///
 /// # Errors
 /// As the store says.
-pub async fn go_on(
-    tx: &mut Tx,
-    act: &Act,
-    people: &[ContactId],
-    after: Option<&str>,
-    now: Timestamp,
-) -> Result<(), Error> {
+pub async fn give(tx: &mut Tx, act: &Act, people: &[ContactId], now: Timestamp) -> Result<i64, Error> {
     let mut changed = 0;
     for contact in people {
         if store::acts::give(tx, act.id, *contact, act.owner).await? {
@@ -137,7 +180,29 @@ pub async fn go_on(
             changed += 1;
         }
     }
-    let looked_at = i64::try_from(people.len()).unwrap_or(i64::MAX);
+    Ok(changed)
+}
+
+/// Keeps what has to be known to take back what was done to somebody.
+///
+/// # Errors
+/// As the store says.
+pub async fn note(tx: &mut Tx, act: &Act, contact: ContactId, before: &str) -> Result<(), Error> {
+    Ok(store::acts::note(tx, act.id, contact, before).await?)
+}
+
+/// Notes how many were looked at and changed, and where the search has come to; without a place it is over.
+///
+/// # Errors
+/// As the store says.
+pub async fn advance(
+    tx: &mut Tx,
+    act: &Act,
+    (looked_at, changed): (usize, i64),
+    after: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let looked_at = i64::try_from(looked_at).unwrap_or(i64::MAX);
     store::acts::advance(tx, act.id, after, looked_at, changed).await?;
     if after.is_none() {
         store::acts::set_state(tx, act.id, State::Done, Some(now)).await?;
@@ -160,16 +225,41 @@ pub async fn undo(tx: &mut Tx, id: ActId, now: Timestamp) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes the next people back to whom they had; whoever was given to somebody else meanwhile stays there.
+/// The next people with whom it is to be taken back, and what was noted of each.
 ///
 /// # Errors
 /// As the store says.
-pub async fn take_back(tx: &mut Tx, act: &Act, now: Timestamp) -> Result<(), Error> {
-    let people = store::acts::people(tx, act.id, IN_A_TURN).await?;
-    for (contact, before) in &people {
-        if store::acts::give_back(tx, act, *contact, *before).await? {
-            marks::mark(tx, *contact, marks::FACTS, now).await?;
-        }
+pub async fn to_take_back(
+    q: &mut impl Queries,
+    act: &Act,
+) -> Result<Vec<(ContactId, Option<String>)>, Error> {
+    Ok(store::acts::people(q, act.id, IN_A_TURN).await?)
+}
+
+/// Gives somebody back to whom she had; whoever was given to somebody else meanwhile stays there.
+///
+/// # Errors
+/// As the store says.
+pub async fn give_back(
+    tx: &mut Tx,
+    act: &Act,
+    contact: ContactId,
+    before: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if store::acts::give_back(tx, act, contact, before).await? {
+        marks::mark(tx, contact, marks::FACTS, now).await?;
+    }
+    Ok(())
+}
+
+/// Notes that it was taken back with these people; if they were the last, it is undone.
+///
+/// # Errors
+/// As the store says.
+pub async fn taken_back(tx: &mut Tx, act: &Act, people: &[(ContactId, Option<String>)]) -> Result<(), Error> {
+    for (contact, _) in people {
+        store::acts::forget_person(tx, act.id, *contact).await?;
     }
     if i64::try_from(people.len()).unwrap_or(i64::MAX) < IN_A_TURN {
         store::acts::set_state(tx, act.id, State::Undone, act.done_at).await?;

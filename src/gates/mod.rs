@@ -10,6 +10,7 @@ pub mod content;
 pub mod form;
 pub mod quarantine;
 pub mod screen;
+pub mod shown;
 mod store;
 pub mod submit;
 pub mod unlock;
@@ -19,8 +20,9 @@ use serde_json::Value;
 pub use content::{Asset, Cta, Deliver};
 pub use form::{Answers, Asked, Form, Invalid, is_country};
 pub use screen::{Exchanges, Screen};
+pub use shown::Tally;
 pub use store::{PERSONAL, SubmissionRecord, latest_submission, submission};
-pub use submit::{Showing, Submission, Submitted, check_nonce, known_fields, nonce, submit};
+pub use submit::{Showing, Submission, Submitted, check_nonce, is_shown, known_fields, nonce, submit};
 pub use unlock::{
     Device, Fetched, Opened, Question, Unlocked, answered, confirm, inline_link, mailed_link, pass, passage,
     revoke, revoke_all, revoked, unlock, verify,

@@ -7,7 +7,7 @@ use super::attribution::Attribution;
 use super::form::{Answers, Form};
 use super::screen::Reason;
 use super::store::quarantine as store;
-use super::{Catalog, Error, Submission};
+use super::{Catalog, Error, Submission, shown};
 use crate::base::email::Email;
 use crate::base::ids::{SubmissionId, VisitorId};
 use crate::base::language::Language;
@@ -105,6 +105,7 @@ pub async fn keep(tx: &mut Tx, what: &Submission<'_>, reason: Reason, now: Times
     };
     let sent = serde_json::to_value(&kept).unwrap_or_default();
     if store::insert(tx, what, reason.word(), &sent, now).await? {
+        shown::set_apart(tx, &what.form.id, what.site, now).await?;
         return Ok(());
     }
     let earlier = store::by_nonce(tx, what.nonce).await?.and_then(read);

@@ -61,6 +61,12 @@ pub fn check_nonce(keys: &Keys, form: &Form, nonce: &str, now: Timestamp) -> Res
     Ok(Showing { nonce: claims.nonce, asked })
 }
 
+/// Whether a nonce is one of a form that is being shown.
+pub fn is_shown(keys: &Keys, form: &Form, nonce: &str, now: Timestamp) -> bool {
+    let claims = keys.verify(Purpose::FormNonce, nonce, now);
+    claims.is_ok_and(|claims| claims.subject.split(AND).next() == Some(form.id.as_str()))
+}
+
 /// Which fields a showing asked for, to show the same ones again; of a nonce that is not ours nothing is known.
 pub fn asked_before(keys: &Keys, form: &Form, nonce: &str, now: Timestamp) -> Asked {
     let claims = match keys.verify(Purpose::FormNonce, nonce, now) {

@@ -23,6 +23,7 @@ pub use log::{pack, unpack};
 pub use parse::{BATCH_MOST, parse};
 pub use source::{Channel, Source, source_of};
 pub use spam::Spam;
+pub use store::forget_site;
 pub use store::retention;
 pub use store::unlink::{Traces, unlink};
 pub use store::{

@@ -36,6 +36,11 @@ pub fn bearer(request: &HttpRequest) -> Option<&str> {
         .filter(|token| !token.is_empty())
 }
 
+/// Whether whoever asks is taken for a person, by what the browser says it is.
+pub fn is_by_a_person(app: &super::Shared, request: &HttpRequest) -> bool {
+    app.collector.agent(header(request, header::USER_AGENT)).bot_reason.is_none()
+}
+
 /// The language asked for by `?lang=` or `?language=`, else by the browser.
 pub fn language(request: &HttpRequest) -> Option<Language> {
     let asked = url::form_urlencoded::parse(request.query_string().as_bytes())

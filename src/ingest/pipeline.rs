@@ -128,6 +128,11 @@ impl Collector {
         Ok(Taken { accepted, bot_reason: reasons.first().copied(), has_page })
     }
 
+    /// What a `User-Agent` header says of the browser.
+    pub fn agent(&self, user_agent: &str) -> Arc<Known> {
+        self.agents.read(user_agent)
+    }
+
     fn bot_reason(&self, hit: &Hit, agent: &Known, place: &Place, manner: Manner) -> Option<BotReason> {
         if agent.bot_reason.is_some() {
             return agent.bot_reason;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Exit, Sequence, Sequences, holds, store};
+use super::{Enrolment, Exit, Sequence, Sequences, holds, store};
 use crate::base::email::Email;
 use crate::base::ids::ContactId;
 use crate::base::language::Language;
@@ -27,6 +27,9 @@ pub struct Coming {
     pub mail: String,
     /// Why it does not go out at the moment its wait is over, or at all.
     pub note: Option<String>,
+    /// The word for that reason.
+    #[serde(skip)]
+    pub why: Option<&'static str>,
     /// Whether it goes out, as far as can be told now.
     pub goes_out: bool,
 }
@@ -95,6 +98,23 @@ pub async fn forecast(
     Ok(Forecast { coming, outside })
 }
 
+/// The next letter of a walk as things stand now; nothing if it has none left.
+///
+/// # Errors
+/// As the store says.
+pub async fn next(
+    q: &mut impl Queries,
+    sequence: &Sequence,
+    sending: &Sending,
+    walk: &Enrolment,
+    now: Timestamp,
+) -> Result<Option<Coming>, subscriptions::Error> {
+    let outlook = Outlook { now, until: walk.next_at.max(now), with_newcomers: false };
+    let from = usize::try_from(walk.step).unwrap_or(usize::MAX);
+    let (entered, first) = ((walk.contact, walk.entered_at), (from, walk.next_at));
+    Ok(of_walk(q, sequence, sending, entered, first, outlook).await?.into_iter().next())
+}
+
 async fn newcomers(
     q: &mut impl Queries,
     sequence: &Sequence,
@@ -150,15 +170,24 @@ async fn of_walk(
             sent: &sent,
         };
         let manners = policy::manners(sending, &letter, due);
-        let (at, note, goes_out) = match (exit, holds, manners) {
-            (Some(exit), _, _) => (due, Some(exit.words().to_owned()), false),
+        let (at, note, why, goes_out) = match (exit, holds, manners) {
+            (Some(exit), _, _) => (due, Some(exit.words().to_owned()), Some(exit.word()), false),
             (None, false, _) => {
                 let condition = step.condition.as_ref().map_or("", |condition| condition.text());
-                (due, Some(format!("not for this reader as things stand: {condition}")), false)
+                (
+                    due,
+                    Some(format!("not for this reader as things stand: {condition}")),
+                    Some("condition"),
+                    false,
+                )
             }
-            (None, true, Manners::Now) => (due, None, true),
-            (None, true, Manners::Wait { until, why }) => (until, Some(why.words().to_owned()), true),
-            (None, true, Manners::Expired) => (due, Some("waits until it expires".to_owned()), false),
+            (None, true, Manners::Now) => (due, None, None, true),
+            (None, true, Manners::Wait { until, why }) => {
+                (until, Some(why.words().to_owned()), Some(why.word()), true)
+            }
+            (None, true, Manners::Expired) => {
+                (due, Some("waits until it expires".to_owned()), Some("expired"), false)
+            }
         };
         if goes_out {
             sent.push(at);
@@ -171,6 +200,7 @@ async fn of_walk(
             step: index + 1,
             mail: step.mail.clone(),
             note,
+            why,
             goes_out,
         });
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 pub use sequence::{Known, Once, Place, Sequence, Sequences};
-pub use store::{PERSONAL, counts, due, find, of_contact};
+pub use store::{Group, PERSONAL, counts, due, find, groups, of_contact, under_way};
 
 use crate::base::ids::{ContactId, EnrolmentId};
 use crate::base::time::{DAY_MS, Timestamp};
@@ -24,6 +24,8 @@ use crate::storage;
 use crate::storage::db::{Queries, Tx};
 use crate::{scoring, segments, stages, subscriptions};
 
+/// Why a walk ended that somebody of the company ended.
+const TAKEN_OUT: &str = "taken_out";
 /// How far back conditions look.
 const MEMORY_MS: i64 = 400 * DAY_MS;
 
@@ -94,11 +96,13 @@ pub enum Exit {
     Replied,
     /// What the letters were for has happened.
     Goal,
+    /// Somebody of the company took her out.
+    TakenOut,
 }
 
 impl Exit {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Erased,
         Self::Gone,
         Self::NotConfirmed,
@@ -107,6 +111,7 @@ impl Exit {
         Self::Booked,
         Self::Replied,
         Self::Goal,
+        Self::TakenOut,
     ];
 
     /// The word that is kept as the reason.
@@ -120,6 +125,7 @@ impl Exit {
             Self::Booked => "booked",
             Self::Replied => "replied",
             Self::Goal => "goal",
+            Self::TakenOut => TAKEN_OUT,
         }
     }
 
@@ -134,6 +140,7 @@ impl Exit {
             Self::Booked => "a call was booked",
             Self::Replied => "the reader has answered",
             Self::Goal => "the goal was reached",
+            Self::TakenOut => "somebody of the company took the contact out",
         }
     }
 }
@@ -308,6 +315,79 @@ async fn enter(tx: &mut Tx, sequence: &Sequence, contact: ContactId, now: Timest
     Ok(())
 }
 
+/// Puts somebody into a sequence by hand, though she went through it before; `by` tells this time from any other. Returns
+/// the walk; nothing if she is in it, or something would end it at once, such as that she does not get its letters.
+///
+/// # Errors
+/// As the store says.
+pub async fn put_in(
+    tx: &mut Tx,
+    sequence: &Sequence,
+    contact: ContactId,
+    by: &str,
+    now: Timestamp,
+) -> Result<Option<EnrolmentId>, subscriptions::Error> {
+    let is_in = |walk: &Enrolment| walk.sequence == sequence.id && walk.state == State::Active;
+    if store::of_contact(tx, contact).await?.iter().any(is_in)
+        || exit(tx, sequence, contact, now, now).await?.is_some()
+    {
+        return Ok(None);
+    }
+    let wait_ms = sequence.steps.first().map_or(0, |step| step.wait_ms);
+    let key = format!("hand:{by}");
+    let walk = store::insert(tx, &sequence.id, contact, &key, now.plus_ms(wait_ms), now).await?;
+    if walk.is_some() {
+        tell(tx, contact, "nurture.entered", &sequence.id, None, now).await?;
+    }
+    Ok(walk)
+}
+
+/// Takes somebody out of a sequence. Returns the walk that this ended, if there was one.
+///
+/// # Errors
+/// As the store says.
+pub async fn take_out(
+    tx: &mut Tx,
+    sequence: &Sequence,
+    contact: ContactId,
+    now: Timestamp,
+) -> storage::Result<Option<EnrolmentId>> {
+    let walks = store::of_contact(tx, contact).await?;
+    let is_in = |walk: &&Enrolment| walk.sequence == sequence.id && walk.state == State::Active;
+    let Some(walk) = walks.iter().find(is_in) else { return Ok(None) };
+    if !store::end(tx, walk, State::Left, walk.step, TAKEN_OUT, now).await? {
+        return Ok(None);
+    }
+    tell(tx, contact, "nurture.left", &walk.sequence, Some(TAKEN_OUT), now).await?;
+    Ok(Some(walk.id))
+}
+
+/// Takes back that somebody was put in: she is out again.
+///
+/// # Errors
+/// As the store says.
+pub async fn put_in_by_mistake(tx: &mut Tx, walk: EnrolmentId, now: Timestamp) -> storage::Result<()> {
+    let Some(walk) = store::find(tx, walk).await?.filter(|walk| walk.state == State::Active) else {
+        return Ok(());
+    };
+    if store::end(tx, &walk, State::Left, walk.step, TAKEN_OUT, now).await? {
+        tell(tx, walk.contact, "nurture.left", &walk.sequence, Some(TAKEN_OUT), now).await?;
+    }
+    Ok(())
+}
+
+/// Takes back that somebody was taken out: she goes on where she was.
+///
+/// # Errors
+/// As the store says.
+pub async fn taken_out_by_mistake(tx: &mut Tx, walk: EnrolmentId, now: Timestamp) -> storage::Result<()> {
+    let Some(walk) = store::find(tx, walk).await? else { return Ok(()) };
+    if store::reopen(tx, walk.id, TAKEN_OUT).await? {
+        tell(tx, walk.contact, "nurture.entered", &walk.sequence, None, now).await?;
+    }
+    Ok(())
+}
+
 async fn tell(
     tx: &mut Tx,
     contact: ContactId,
@@ -345,7 +425,8 @@ async fn end_if_over(
         | Exit::Unsubscribed
         | Exit::Elsewhere
         | Exit::Booked
-        | Exit::Replied => (State::Left, "nurture.left"),
+        | Exit::Replied
+        | Exit::TakenOut => (State::Left, "nurture.left"),
     };
     if store::end(tx, walk, state, walk.step, exit.word(), now).await? {
         tell(tx, walk.contact, kind, &walk.sequence, Some(exit.word()), now).await?;
@@ -411,6 +492,9 @@ pub async fn stop(
     now: Timestamp,
 ) -> Result<Option<Exit>, subscriptions::Error> {
     let Some(walk) = store::find(q, id).await? else { return Ok(Some(Exit::Erased)) };
+    if walk.reason.as_deref() == Some(TAKEN_OUT) {
+        return Ok(Some(Exit::TakenOut));
+    }
     match sequences.find(&walk.sequence) {
         Some(sequence) => exit(q, sequence, walk.contact, walk.entered_at, now).await,
         None => Ok(Some(Exit::Gone)),

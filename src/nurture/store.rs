@@ -146,6 +146,20 @@ pub(super) async fn end(
     Ok(touched == 1)
 }
 
+/// Goes on with a walk that ended for a reason. Returns whether it had.
+pub(super) async fn reopen(tx: &mut Tx, id: EnrolmentId, reason: &str) -> Result<bool> {
+    let touched = tx
+        .execute(
+            sql!(
+                "update enrolments set state = 'active', reason = null, ended_at = null
+                 where id = $1 and state = 'left' and reason = $2"
+            ),
+            params![id, reason],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
 /// Which journey through the lifecycle a contact is on.
 pub(super) async fn journey(q: &mut impl Queries, contact: ContactId) -> Result<i64> {
     let row = q
@@ -221,4 +235,66 @@ pub(super) async fn in_segment(q: &mut impl Queries, segment: &str, most: i64) -
         )
         .await?;
     rows.iter().map(|row| row.get("contact_id")).collect()
+}
+
+/// Walks of a sequence that are at the same place, or ended for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    pub state: State,
+    /// Of those under way: the step that comes next, from 0.
+    pub step: i64,
+    /// Of those that ended: why.
+    pub reason: Option<String>,
+    pub people: i64,
+    /// Of those under way: when the first of them goes on.
+    pub next_at: Timestamp,
+}
+
+/// Where everybody in a sequence is, and why those who are in it no more left.
+///
+/// # Errors
+/// As the store says.
+pub async fn groups(q: &mut impl Queries, sequence: &str) -> Result<Vec<Group>> {
+    let rows = q
+        .query(
+            sql!(
+                "select state, step, reason, count(*) as people, min(next_at) as next_at
+                 from (
+                     select state, case when state = 'active' then step else 0 end as step, reason, next_at
+                     from enrolments where sequence = $1
+                 ) as walks
+                 group by state, step, reason order by state, step, count(*) desc, reason"
+            ),
+            params![sequence],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let state: String = row.get("state")?;
+            Ok(Group {
+                state: State::of_word(&state).unwrap_or(State::Left),
+                step: row.get("step")?,
+                reason: row.get("reason")?,
+                people: row.get("people")?,
+                next_at: row.get("next_at")?,
+            })
+        })
+        .collect()
+}
+
+/// Walks of a sequence that are under way, whoever goes on first.
+///
+/// # Errors
+/// As the store says.
+pub async fn under_way(q: &mut impl Queries, sequence: &str, most: i64) -> Result<Vec<Enrolment>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, sequence, contact_id, state, step, next_at, reason, entered_at, ended_at
+                 from enrolments where sequence = $1 and state = 'active' order by next_at, id limit $2"
+            ),
+            params![sequence, most],
+        )
+        .await?;
+    rows.iter().map(enrolment_of).collect()
 }

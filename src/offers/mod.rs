@@ -9,7 +9,7 @@ mod store;
 use serde::Serialize;
 
 pub use definition::{Definition, Offer};
-pub use store::{Claim, PERSONAL, claims_of, taken};
+pub use store::{Claim, PERSONAL, claims_of, latest, standing, taken};
 
 use crate::base::coded::Coded;
 use crate::base::expr::Context;
@@ -129,6 +129,40 @@ pub async fn for_contact<'a>(
         }
     }
     Ok(shown)
+}
+
+/// Whether somebody could take an offer now.
+///
+/// # Errors
+/// [`Error::Stage`] if there is no such contact.
+pub async fn may_take(
+    q: &mut impl Queries,
+    lifecycle: &stages::Definition,
+    offer: &Offer,
+    contact: ContactId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let asked = Asked::read(q, lifecycle, contact, now).await?;
+    Ok(asked.refusal(q, offer).await?.is_none())
+}
+
+/// Contacts that are in an offer's stages and segments, the newest first; `most` of each at most. Its condition is not asked.
+///
+/// # Errors
+/// As the store says.
+pub async fn candidates(q: &mut impl Queries, offer: &Offer, most: i64) -> storage::Result<Vec<ContactId>> {
+    let any = [String::new()];
+    let or_any = |names: &[String]| if names.is_empty() { any.to_vec() } else { names.to_vec() };
+    let mut found = Vec::new();
+    for stage in or_any(&offer.stages) {
+        for segment in or_any(&offer.segments) {
+            found.extend(store::in_both(q, &stage, &segment, most).await?);
+        }
+    }
+    // Ids are drawn by time.
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found.dedup();
+    Ok(found)
 }
 
 /// Gives somebody the code of an offer; the same one if she asks again.

@@ -121,3 +121,72 @@ pub(super) async fn redeem(tx: &mut Tx, code: &str, now: Timestamp) -> Result<()
     tx.execute(sql!("update offer_claims set redeemed_at = $2 where code = $1"), params![code, now]).await?;
     Ok(())
 }
+
+/// Contacts in a stage and in a segment, the newest first; an empty name stands for any.
+pub(super) async fn in_both(
+    q: &mut impl Queries,
+    stage: &str,
+    segment: &str,
+    most: i64,
+) -> Result<Vec<ContactId>> {
+    let rows = q
+        .query(
+            sql!(
+                "select c.id from contacts c
+                 where c.merged_into is null and ($1 = '' or c.stage = $1)
+                     and ($2 = '' or exists (
+                         select 1 from segment_states s
+                         where s.contact_id = c.id and s.segment = $2 and s.is_member = 1))
+                 order by c.id desc limit $3"
+            ),
+            params![stage, segment, most],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// What became of an offer's codes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    pub taken: i64,
+    pub used: i64,
+    /// Not used, and good no more.
+    pub expired: i64,
+}
+
+/// What became of an offer's codes.
+///
+/// # Errors
+/// As the store says.
+pub async fn standing(q: &mut impl Queries, offer: &str, now: Timestamp) -> Result<Standing> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select count(*) as taken, count(redeemed_at) as used,
+                     count(case when redeemed_at is null and expires_at <= $2 then 1 end) as expired
+                 from offer_claims where offer = $1"
+            ),
+            params![offer, now],
+        )
+        .await?;
+    row.map_or(Ok(Standing::default()), |row| {
+        Ok(Standing { taken: row.get("taken")?, used: row.get("used")?, expired: row.get("expired")? })
+    })
+}
+
+/// Who took an offer last.
+///
+/// # Errors
+/// As the store says.
+pub async fn latest(q: &mut impl Queries, offer: &str, most: i64) -> Result<Vec<Claim>> {
+    let rows = q
+        .query(
+            sql!(
+                "select code, offer, contact_id, claimed_at, expires_at, redeemed_at from offer_claims
+                 where offer = $1 order by claimed_at desc, code limit $2"
+            ),
+            params![offer, most],
+        )
+        .await?;
+    rows.iter().map(claim).collect()
+}

@@ -7,6 +7,7 @@ pub mod attention;
 pub mod calls;
 pub mod companies;
 pub mod content;
+pub mod forms;
 pub mod fresh;
 pub mod inbox;
 pub mod journeys;

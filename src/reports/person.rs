@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Names;
+use super::{Names, name_of};
 use crate::base::ids::{BookingId, ContactId, ConversationId};
 use crate::base::time::Timestamp;
 use crate::storage::Result;
@@ -17,6 +17,17 @@ pub struct NextCall {
     pub rep: String,
     pub location: Option<String>,
     pub past: bool,
+}
+
+/// What people call a contact: her name, else her address; empty if there is no such contact.
+///
+/// # Errors
+/// As the store says.
+pub async fn called(q: &mut impl Queries, contact: ContactId) -> Result<String> {
+    let row = q
+        .query_opt(sql!("select email, first_name, last_name from contacts where id = $1"), params![contact])
+        .await?;
+    row.map_or(Ok(String::new()), |row| name_of(&row))
 }
 
 /// The call that somebody has to think of now: one without outcome, else the next.

@@ -11,6 +11,8 @@ use crate::base::time::{Timestamp, zone};
 use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
+/// The key of the site that made-up visits are counted on. It sorts behind those of real sites, which are shown first.
+pub const SAMPLE: &str = "zz-sample";
 /// Longest name, in characters.
 const NAME_LENGTH: usize = 80;
 /// Longest key, in characters.

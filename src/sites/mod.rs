@@ -118,6 +118,11 @@ impl Sites {
         self
     }
 
+    /// Those that somebody can visit: all but the one of the sample data.
+    pub fn real(&self) -> impl Iterator<Item = &Site> {
+        self.all().filter(|site| site.key != added::SAMPLE)
+    }
+
     /// Whether the sites of the console are these.
     pub fn has_added(&self, added: &[Added]) -> bool {
         let own: Vec<Added> = self.all().filter(|site| site.is_added).map(Added::of).collect();

@@ -37,6 +37,26 @@ for (const language of ['en', 'es'] as const) {
     await expect(page.locator('pre').filter({ hasText: 'data-embudo-form="white-paper"' }).first()).toBeVisible()
     await look(page, `content-02-form-${language}`)
     await narrow(`content-02-form-${language}`)
+    // The preview is no view; a visitor's page is one, and her first letter begins it.
+    const visitor = await (await device(browser, language)).newPage()
+    await visitor.goto(`${embudo.url}/f/white-paper?site=faro&lang=${language}`)
+    const begun = visitor.waitForResponse((answer) => answer.url().endsWith('/v1/forms/white-paper/begun'))
+    await visitor.locator('input[name=email]').fill('rosa@miramar.example')
+    expect((await begun).status()).toBe(204)
+    await expect(async () => {
+      await page.reload()
+      await expect(page.locator('.form-days .bar-viewed[height="120"]')).toHaveCount(1, { timeout: 500 })
+    }).toPass()
+    await look(page, `content-05-days-${language}`)
+    await narrow(`content-05-days-${language}`)
+    for (const [name, path] of [['06-sequence', 'sequences/faro-leads'], ['07-offer', 'offers/first-circle?ask=1']]) {
+      await admin.go('/content')
+      await page.locator(`a[href="/console/content/${path!.split('?')[0]}"]`).click()
+      await admin.go(`/content/${path}`)
+      await look(page, `content-${name}-${language}`)
+      await narrow(`content-${name}-${language}`)
+    }
+    await admin.go('/content/forms/white-paper')
     await page.locator('a[href="/console/content/files/reading-guide"]').click()
     await expect(page.getByText('white-paper-en.pdf')).toBeVisible()
     await look(page, `content-03-file-${language}`)

@@ -1,5 +1,5 @@
-// The operator's first minutes: from what the server prints to the first hit, a mail, the first flow and a colleague; a few
-// made-up people come and go meanwhile.
+// The operator's first minutes: from what the server prints to the first hit, a mail, the first flow and a colleague; a
+// made-up month comes and goes meanwhile.
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { device, Embudo, expect, test } from './support/embudo.ts'
@@ -12,13 +12,13 @@ const WORDS = {
     first: 'The first account', make: 'Make the account', steps: 'First steps', add: 'Add it', snippet: 'The snippet', waiting: 'We have not seen a hit yet',
     seen: 'We have seen your first hit', mail: 'Set up mails', send: 'Send a mail to me', taken: 'The server has taken a mail to ana@faro.example',
     write: 'Write the first flow', runs: 'The first flow is written and runs.', invite: 'Invite somebody', send_invitation: 'Invite', invited: 'The invitation is on its way.',
-    load: 'Load them', remove: 'Remove them', contacts: '5 made-up contacts are here', over: 'Everything is set up or left for later', later: /Leave for later.*A colleague/, again: /Take it up.*A colleague/,
+    load: 'Load it', remove: 'Remove it', contacts: '5 made-up contacts are here', over: 'Everything is set up or left for later', later: /Leave for later.*A colleague/, again: /Take it up.*A colleague/,
   },
   es: {
     first: 'La primera cuenta', make: 'Crear la cuenta', steps: 'Primeros pasos', add: 'Añadir', snippet: 'La etiqueta', waiting: 'Todavía no hemos visto ninguna visita',
     seen: 'Hemos visto tu primera visita', mail: 'Configurar el correo', send: 'Enviarme un correo', taken: 'El servidor ha aceptado un correo para ana@faro.example',
     write: 'Escribir el primer flujo', runs: 'El primer flujo está escrito y funciona.', invite: 'Invitar a alguien', send_invitation: 'Invitar', invited: 'La invitación está en camino.',
-    load: 'Cargarlos', remove: 'Quitarlos', contacts: 'Hay 5 contactos inventados', over: 'Todo está listo o queda para luego', later: /Dejar para luego.*Una persona más/, again: /Retomar.*Una persona más/,
+    load: 'Cargarlo', remove: 'Quitarlo', contacts: 'Hay 5 contactos inventados', over: 'Todo está listo o queda para luego', later: /Dejar para luego.*Una persona más/, again: /Retomar.*Una persona más/,
   },
 }
 
@@ -90,17 +90,35 @@ for (const language of ['en', 'es'] as const) {
           await page.locator('#step-people > summary').click()
           await page.getByRole('button', { name: words.again }).click()
           await page.getByRole('link', { name: words.invite }).click()
+          await embudo.mail.behave('refuse')
           await page.locator('form[action="/console/accounts"] [name="email"]').fill('mike@faro.example')
           await page.getByRole('button', { name: words.send_invitation, exact: true }).click()
           await expect(page.getByText(words.invited)).toBeVisible()
         })
 
-        await test.step('made-up people come and go', async () => {
+        await test.step('the invitation that the mail server refused is tried again, and arrives', async () => {
+          const again = page.locator('form[action^="/console/outbox/jobs/"] button')
+          await expect(async () => {
+            await page.goto(`${embudo.url}/console/outbox`)
+            await expect(again).toHaveCount(1, { timeout: 300 })
+          }).toPass()
+          await look(page, `first-05-given-up-${language}-${width}`)
+          await embudo.mail.behave('accept')
+          await again.click()
+          await embudo.mail.receive('mike@faro.example', /Embudo/)
+        })
+
+        await test.step('a made-up month comes and goes', async () => {
           await page.goto(`${embudo.url}/console/start`)
           await page.getByRole('button', { name: words.load }).click()
           await expect(page.getByText(words.contacts)).toBeVisible()
-          await look(page, `first-05-sample-${language}-${width}`)
+          await look(page, `first-06-sample-${language}-${width}`)
           await page.goto(`${embudo.url}/console/contacts`)
+          await expect(page.getByText('Carmen Ruiz')).toBeVisible()
+          await page.goto(`${embudo.url}/console/traffic?site=zz-sample`)
+          await expect(page.locator('main').getByText('/pricing').first()).toBeVisible()
+          await look(page, `first-07-sample-traffic-${language}-${width}`)
+          await page.goto(`${embudo.url}/console/inbox?view=closed`)
           await expect(page.getByText('Carmen Ruiz')).toBeVisible()
           await page.goto(`${embudo.url}/console/start`)
           await page.getByRole('button', { name: words.remove }).click()

@@ -321,6 +321,9 @@ async fn looking_changes_nothing() {
         "/console/bookings?view=past".to_owned(),
         "/console/calendars".to_owned(),
         "/console/content".to_owned(),
+        "/console/content/forms/white-paper".to_owned(),
+        "/console/content/offers/first-circle?ask=1".to_owned(),
+        "/console/content/sequences/faro-leads".to_owned(),
         "/console/inbox?view=mine".to_owned(),
         format!("/console/inbox/{chat}"),
         "/console/outbox".to_owned(),
@@ -1247,4 +1250,52 @@ async fn a_rep_says_when_she_is_away_and_an_administrator_gives_calls_back() {
     let id: String = app.rows("select id from absences").await[0].get("id").expect("an id");
     mike.submits(&format!("/console/team/absences/{id}/remove"), &[("rep", "Mike Torres")]).await.expect(303);
     assert_eq!(slots("24").await, 4);
+}
+
+#[tokio::test]
+async fn of_two_who_write_about_a_contact_the_second_sees_it_and_nothing_is_overwritten_unseen() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    nikki.submit("white-paper", "nikki@acme.example").await;
+    app.run_jobs().await;
+    let rows = app.rows("select id from contacts").await;
+    let id: String = rows[0].get("id").expect("a text");
+    let (mike, ana) = (agent(&app, Role::Sdr).await, agent(&app, Role::Admin).await);
+    let (name, answers) = (format!("/console/contacts/{id}/name"), format!("/console/contacts/{id}/answers"));
+    let both = |first: &'static str, last: &'static str| {
+        [("first_name", first), ("last_name", last), ("was_first_name", ""), ("was_last_name", "")]
+    };
+    mike.submits(&name, &both("Nikki", "")).await.expect(303);
+    // Ana began before that. The same name is no dispute, and another field is hers.
+    ana.submits(&name, &both("Nikki", "Blanco")).await.expect(303);
+    let page = mike.submits(&name, &both("Nicole", "")).await.expect(409).body;
+    assert!(page.contains("Somebody else was faster"), "{page}");
+    assert!(
+        page.contains("value=\"Nicole\"") && page.contains("<strong data-breaks>Nikki</strong>"),
+        "{page}"
+    );
+    let seen = mike.sees(&format!("/console/contacts/{id}")).await;
+    assert!(seen.contains("Nikki Blanco"), "nothing was changed: {seen}");
+    // She decides, and says that she has seen it.
+    let mine = [
+        ("first_name", "Nicole"),
+        ("last_name", "Blanco"),
+        ("was_first_name", "Nikki"),
+        ("was_last_name", "Blanco"),
+    ];
+    mike.submits(&name, &mine).await.expect(303);
+    assert!(mike.sees(&format!("/console/contacts/{id}")).await.contains("Nicole Blanco"));
+
+    let said = |need: &'static str, budget: &'static str| {
+        [("need", need), ("was_need", ""), ("budget", budget), ("was_budget", "")]
+    };
+    mike.submits(&answers, &said("Books for three sites", "")).await.expect(303);
+    // What Ana has left as it was writes nothing over it.
+    ana.submits(&answers, &said("", "20000")).await.expect(303);
+    let page = ana.submits(&answers, &said("Only one site", "30000")).await.expect(409).body;
+    for part in ["Books for three sites", "value=\"Only one site\"", "20000", "value=\"30000\""] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let kept = app.rows("select value from contact_fields where name = 'need'").await;
+    assert_eq!(kept[0].get::<String>("value").expect("a text"), "Books for three sites");
 }

@@ -44,7 +44,7 @@ async fn listed(agent: &Agent, query: &str) -> Vec<String> {
     let page = agent.sees(&format!("/console/contacts?{query}")).await;
     let rows = page.split("<tr class=\"row-link\">").skip(1);
     let name_of = |row: &str| {
-        let after = row.split("\">").nth(2).unwrap_or_default();
+        let after = row.split("<a href=").nth(1).and_then(|rest| rest.split_once('>')).unwrap_or_default().1;
         after.split("</a>").next().unwrap_or_default().to_owned()
     };
     rows.map(name_of).collect()
@@ -326,7 +326,7 @@ async fn everybody_who_is_found_is_given_to_somebody_and_taken_back_within_a_min
     let accounts = embudo::accounts::list(&mut app.app.stores.db.read()).await.expect("read");
     let of = |email: &str| accounts.iter().find(|it| it.email.as_str() == email).expect("hired").id;
     let (own, yuri) = (of("sdr@faro.example"), of("yuri@faro.example"));
-    let to_yuri = yuri.to_string();
+    let to_yuri = format!("owner:{yuri}");
     let ana = known(&app, "ana@acme.example", &named("Ana", "Ruiz")).await;
     let bob = known(&app, "bob@acme.example", &named("Bob", "Roe")).await;
     let other = known(&app, "cyd@other.example", &named("Cyd", "Low")).await;
@@ -341,7 +341,7 @@ async fn everybody_who_is_found_is_given_to_somebody_and_taken_back_within_a_min
     let owner = async |id: ContactId| {
         contacts::find(&mut app.app.stores.db.read(), id).await.expect("read").expect("known").owner
     };
-    let give = [("query", "q=acme"), ("owner", to_yuri.as_str())];
+    let give = [("query", "q=acme"), ("what", to_yuri.as_str())];
     let answer = mike.submits("/console/contacts/acts", &give).await.expect(303);
     let path = answer.header("location").to_owned();
     app.run_jobs().await;
@@ -358,7 +358,7 @@ async fn everybody_who_is_found_is_given_to_somebody_and_taken_back_within_a_min
     mike.submits(&format!("{path}/undo"), &[]).await.expect(409);
 
     // Whoever has no owner goes out of the search while it goes on, and nobody is left out.
-    let give = [("query", "owner=-"), ("owner", to_yuri.as_str())];
+    let give = [("query", "owner=-"), ("what", to_yuri.as_str())];
     let answer = mike.submits("/console/contacts/acts", &give).await.expect(303);
     let path = answer.header("location").to_owned();
     app.run_jobs().await;
@@ -367,8 +367,8 @@ async fn everybody_who_is_found_is_given_to_somebody_and_taken_back_within_a_min
     app.clock.advance(2 * MINUTE_MS);
     mike.submits(&format!("{path}/undo"), &[]).await.expect(409);
     assert!(mike.sees(&path).await.contains("It can be undone no more"));
-    let nobody = ContactId::new().to_string();
-    mike.submits("/console/contacts/acts", &[("query", ""), ("owner", &nobody)]).await.expect(404);
+    let nobody = format!("owner:{}", ContactId::new());
+    mike.submits("/console/contacts/acts", &[("query", ""), ("what", &nobody)]).await.expect(404);
 }
 
 #[tokio::test]

@@ -1,12 +1,19 @@
 //! The pages of the content: what came of it, how visitors see it, what to paste, and what is wrong in its files.
 
 use embudo::accounts::Role;
-
+use embudo::base::email::Email;
+use embudo::base::time::DAY_MS;
+use embudo::contacts;
+use embudo::offers::{self, Offer};
+use embudo::reports::forms;
+use jiff::tz::TimeZone;
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::console::{Agent, agent};
+use crate::console::{Agent, agent, log_in};
+use crate::letters;
 use crate::support::answer::Answer;
-use crate::support::app::{TestApp, repository, set};
+use crate::support::app::{SITE, TestApp, repository, set};
 
 fn has(page: &str, part: &str) {
     assert!(page.contains(part), "`{part}` is not in: {page}");
@@ -189,4 +196,135 @@ async fn nobody_brings_a_file_without_the_forms_token_the_role_or_the_setting() 
     let ana = agent(&app, Role::Marketing).await;
     has_not(&ana.sees("/console/content/files/reading-guide").await, "data-upload");
     brings(&ana, COPY, form(&ana.csrf, "es", "a.pdf", b"%PDF-1.7 longer than it")).await.expect(409);
+}
+
+// ---- what became of a form ------------------------------------------------------------------------
+
+const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+#[tokio::test]
+async fn a_form_tells_how_often_people_were_shown_it_began_it_and_sent_it() {
+    let app = TestApp::start().await;
+    let ana = agent(&app, Role::Viewer).await;
+    let person = app.client.with("user-agent", BROWSER).with("origin", SITE);
+    let machine =
+        app.client.with("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)").with("origin", SITE);
+    let shown = "/v1/forms/white-paper?site=faro";
+    let nonce = person.get(shown).await.expect_json(200)["nonce"].clone();
+    machine.get(shown).await.expect(200);
+    // The hosted page counts once: its script asks again for the device, link checkers for the head.
+    person.get("/f/white-paper?site=faro").await.expect(200);
+    person
+        .with("x-embudo-visitor", "0197a2b4-0000-7000-8000-000000000001")
+        .get("/f/white-paper?site=faro")
+        .await;
+    person.send(reqwest::Method::HEAD, "/f/white-paper?site=faro", None).await.expect(200);
+    // The console's own preview is no view.
+    ana.get("/console/content/forms/white-paper/preview").await.expect(200);
+    let begun = "/v1/forms/white-paper/begun";
+    person.post(begun, &json!({ "site": "faro", "nonce": nonce })).await.expect(204);
+    for made_up in [json!({ "site": "faro", "nonce": "made.up" }), json!({ "site": "faro" })] {
+        person.post(begun, &made_up).await.expect(204);
+    }
+    machine.post(begun, &json!({ "site": "faro", "nonce": nonce })).await.expect(204);
+    person.post("/v1/forms/nothing/begun", &json!({ "site": "faro", "nonce": nonce })).await.expect(404);
+    person.post(begun, &json!({ "site": "nowhere", "nonce": nonce })).await.expect(404);
+    assert_eq!(app.count("form_counts").await, 0, "counted, and not written yet");
+    // Nikki's is loaded by a program without a name, which is not counted.
+    let mut nikki = app.visitor();
+    nikki.submit("white-paper", "nikki@olmos.example").await;
+    nikki.submit("white-paper", "nikki@olmos.example").await;
+    let mut trapped = nikki.fill("white-paper", json!({ "email": "bot@olmos.example" })).await;
+    trapped["website"] = json!("https://spam.example");
+    nikki.post("/v1/forms/white-paper", &trapped).await.expect(200);
+    app.app.shown.write(&app.app.stores.db).await.expect("written");
+    app.app.shown.write(&app.app.stores.db).await.expect("nothing is left to write");
+    let rows = app.rows("select form, site, viewed, begun, apart from form_counts").await;
+    let sum = |name: &str| rows.iter().map(|row| row.get::<i64>(name).expect("a number")).sum::<i64>();
+    assert_eq!((sum("viewed"), sum("begun"), sum("apart")), (2, 1, 1));
+    let days = forms::days(&mut app.app.stores.db.read(), "white-paper", &TimeZone::UTC, 30, app.now()).await;
+    let days = days.expect("read");
+    assert_eq!((days.total.sent, days.total.new, days.total.known, days.rate), (2, 1, 1, Some(1.0)));
+    assert!(days.total.begun >= 3, "whoever sends it has begun it: {:?}", days.total);
+    assert_eq!(days.days.len(), 30);
+
+    let page = ana.sees("/console/content/forms/white-paper").await;
+    for part in ["The last 30 days", "Sent of shown", "Day by day", "1 known before"] {
+        has(&page, part);
+    }
+    has(&ana.sees("/console/content").await, "tiny-spark");
+    has(&ana.sees("/console/content/forms/webinar").await, "The last 30 days");
+}
+
+// ---- sequences and offers -------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_sequence_tells_who_is_where_how_people_left_and_what_goes_out_next() {
+    let app = letters::app().await;
+    let marta = agent(&app, Role::Marketing).await;
+    let mut nikki = app.visitor();
+    letters::subscribe(&app, &mut nikki, letters::NIKKI).await;
+    let path = "/console/content/sequences/faro-leads";
+    has(&marta.sees("/console/content").await, &format!("href=\"{path}\""));
+    let page = marta.sees(path).await;
+    for part in [
+        letters::NIKKI,
+        "Next letters",
+        "/console/mails/faro-lead-idea/html?lang=en",
+        "/console/mails/faro-lead-idea/html?lang=es",
+        "whoever is in the stage Lead",
+    ] {
+        has(&page, part);
+    }
+    has_not(&page, "How people came out");
+    // Her first letter goes out; then she has none wanted any more.
+    app.later(3 * DAY_MS).await;
+    let marta = log_in(&app, "marketing@faro.example").await;
+    let page = marta.sees(path).await;
+    has(&page, "the condition does not hold now");
+    has(&page, "will not go out");
+    app.later(6 * DAY_MS).await;
+    let viewer = agent(&app, Role::Viewer).await;
+    let page = viewer.sees(path).await;
+    for part in ["How people came out", "had every letter", "Nobody is in it"] {
+        has(&page, part);
+    }
+    // Whoever may not read mails sees no previews of them.
+    has_not(&page, "/console/mails/");
+    viewer.get("/console/content/sequences/nothing").await.expect(404);
+}
+
+#[tokio::test]
+async fn an_offer_tells_whom_it_is_for_and_what_became_of_its_codes() {
+    let app = TestApp::start().await;
+    let mut nikki = app.visitor();
+    nikki.submit("white-paper", "nikki@olmos.example").await;
+    let email = Email::parse("nikki@olmos.example").expect("an address");
+    let reads = &mut app.app.stores.db.read();
+    let nikki = contacts::find_by_email(reads, &email).await.expect("read").expect("there").id;
+    let marta = agent(&app, Role::Marketing).await;
+    let viewer = agent(&app, Role::Viewer).await;
+    let path = "/console/content/offers/first-circle";
+    has(&marta.sees("/console/content").await, &format!("href=\"{path}\""));
+    has(&marta.sees(path).await, "Nobody has taken it yet");
+    // Nikki is a lead, and the offer is for later stages.
+    let of_stages = app.app.offers.now().find("first-circle").expect("an offer");
+    assert_eq!(offers::candidates(reads, of_stages, 10).await.expect("read"), []);
+    let everybody = Offer { stages: Vec::new(), condition: None, ..of_stages.clone() };
+    assert_eq!(offers::candidates(reads, &everybody, 10).await.expect("read"), [nikki]);
+    let definition = offers::Definition { offers: vec![everybody] };
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let now = app.now();
+    let claim = offers::claim(&mut tx, &app.app.lifecycle, &definition, "first-circle", nikki, now).await;
+    let claim = claim.expect("hers");
+    tx.commit().await.expect("commits");
+    let page = marta.sees(path).await;
+    for part in [claim.code.as_str(), "19 of 20 left", "nikki@olmos.example", "good until"] {
+        has(&page, part);
+    }
+    // Whoever knows a code can use it up.
+    let page = viewer.sees(path).await;
+    has(&page, "nikki@olmos.example");
+    has_not(&page, &claim.code);
+    viewer.get("/console/content/offers/nothing").await.expect(404);
 }

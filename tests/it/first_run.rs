@@ -3,6 +3,7 @@
 use embudo::accounts::Role;
 use embudo::base::time::DAY_MS;
 use embudo::http::console::first;
+use embudo::storage::db::{Queries, Sql};
 use serde_json::json;
 
 use crate::console::{Agent, agent, cookie_of, log_in};
@@ -193,14 +194,16 @@ async fn a_site_of_the_console_is_known_after_a_restart_and_on_other_nodes_and_c
 }
 
 #[tokio::test]
-async fn made_up_people_come_and_go_without_a_trace_and_nobody_hears_of_them() {
+async fn a_made_up_month_comes_and_goes_without_a_trace_and_nobody_hears_of_it() {
     let app = TestApp::start_with_mail_and(|settings| set(settings, "server", "workers", 2)).await;
     let admin = agent(&app, Role::Admin).await;
     // Somebody real, who stays as she is.
     let mut nikki = app.visitor();
     nikki.submit("white-paper", "nikki@acme.example").await;
     app.run_jobs().await;
+    nikki.visit("/precios").await.expect(202);
     let (mails, before) = (app.inbox().mails().len(), app.census().await);
+    let visits_before = counted(&app).await;
     let of_nikki = app.rows("select email, stage, updated_at from contacts").await.len();
 
     admin.submits("/console/start/sample", &[]).await.expect(303);
@@ -210,6 +213,22 @@ async fn made_up_people_come_and_go_without_a_trace_and_nobody_hears_of_them() {
     for name in ["Carmen Ruiz", "Oliver Grant", "nikki@acme.example"] {
         assert!(contacts.contains(name), "{name}: {contacts}");
     }
+    // Each area has something to show.
+    for (page, part) in [
+        ("/console/traffic?site=zz-sample&range=30d", "/pricing"),
+        ("/console/inbox?view=closed", "Carmen Ruiz"),
+        ("/console/bookings?view=past", "Carmen Ruiz"),
+        ("/console/pipeline", "Hannah Cole"),
+        ("/console/reports/bookings", "report-cards"),
+    ] {
+        let shown = admin.sees(page).await;
+        assert!(shown.contains(part), "{part} is not on {page}: {shown}");
+    }
+    assert!(app.count("bookings").await >= 2 && app.count("conversations").await >= 6);
+    // Real numbers stay what they were, and nobody is offered the made-up site.
+    let own = admin.sees("/console/traffic?site=faro&range=30d").await;
+    assert!(!own.contains("/pricing"), "{own}");
+    assert!(!admin.sees("/console/sites").await.contains("zz-sample"));
     // A second time changes nothing.
     admin.submits("/console/start/sample", &[]).await.expect(303);
     assert_eq!(app.count("contacts").await, 6);
@@ -223,7 +242,7 @@ async fn made_up_people_come_and_go_without_a_trace_and_nobody_hears_of_them() {
     // Her session is over by now.
     let admin = log_in(&app, "admin@faro.example").await;
     admin.submits("/console/start/sample/remove", &[]).await.expect(303);
-    assert!(!admin.sees("/console/start").await.contains("made-up contacts are here, beside your own"));
+    assert!(!admin.sees("/console/start").await.contains("made-up contacts are here"));
     let changed: Vec<_> = before
         .iter()
         .zip(app.census().await)
@@ -232,8 +251,28 @@ async fn made_up_people_come_and_go_without_a_trace_and_nobody_hears_of_them() {
         .filter(|(then, _)| !matches!(then.0, "account_sessions" | "jobs"))
         .collect();
     assert!(changed.is_empty(), "{changed:?}");
+    assert_eq!(counted(&app).await, visits_before, "visits, and what is counted of them");
+    admin.get("/console/traffic?site=zz-sample").await.expect(404);
     assert_eq!(app.rows("select email, stage, updated_at from contacts").await.len(), of_nikki);
     assert!(admin.sees("/console/contacts").await.contains("nikki@acme.example"));
+}
+
+/// The number of rows of each table that is made of hits.
+async fn counted(app: &TestApp) -> Vec<i64> {
+    let mut counts = Vec::new();
+    for text in [
+        Sql("select count(*) as n from hits"),
+        Sql("select count(*) as n from visits"),
+        Sql("select count(*) as n from traffic_days"),
+        Sql("select count(*) as n from traffic_closed"),
+        Sql("select count(*) as n from traffic_resting"),
+        Sql("select count(*) as n from traffic_hours"),
+    ] {
+        app.app.settle_hits().await.expect("settled");
+        let rows = app.app.stores.hits.read().query(text, &[]).await.expect("read");
+        counts.push(rows[0].get("n").expect("a number"));
+    }
+    counts
 }
 
 #[tokio::test]

@@ -2,10 +2,12 @@
 
 use std::process::{Command, Output};
 
+use embudo::accounts::Role;
 use embudo::base::time::{DAY_MS, HOUR_MS};
 use embudo::nurture;
 use serde_json::json;
 
+use crate::console::{agent, log_in};
 use crate::gates::contact;
 use crate::letters::{NIKKI, app, ask_for_letters, path_of, questions, subscribe};
 use crate::support::app::TestApp;
@@ -237,4 +239,108 @@ async fn a_message_that_came_back_is_piped_into_the_program_and_mails_are_looked
     assert!(!none.status.success());
     let why = String::from_utf8_lossy(&none.stderr).into_owned();
     assert!(why.contains("did you mean `booking_confirmed`?"), "{why}");
+}
+
+#[tokio::test]
+async fn people_are_put_into_a_sequence_and_taken_out_by_hand_and_both_can_be_taken_back() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    let mut other = app.visitor();
+    other.submit("white-paper", "other@acme.example").await;
+    app.run_jobs().await;
+    assert_eq!(walks(&app).await, [("active".to_owned(), 0, None)]);
+    let ids: Vec<String> = {
+        let rows = app.rows("select id from contacts order by email").await;
+        rows.iter().map(|row| row.get("id").expect("a text")).collect()
+    };
+    let marta = agent(&app, Role::Marketing).await;
+    let acts = "/console/contacts/acts";
+    let leave = [("query", ""), ("what", "leave:faro-leads"), ("scope", "all")];
+    let path = marta.submits(acts, &leave).await.expect(303).header("location").to_owned();
+    app.run_jobs().await;
+    assert_eq!(walks(&app).await, [("left".to_owned(), 0, Some("taken_out".to_owned()))]);
+    let page = marta.sees(&path).await;
+    assert!(page.contains("1 contact is out of it now") && page.contains("First ideas for leads"), "{page}");
+    assert!(marta.sees("/console/content/sequences/faro-leads").await.contains("was taken out by somebody"));
+    // What was enqueued before, and what she does later, brings her no letter.
+    app.later(3 * DAY_MS).await;
+    assert_eq!(letters(&app), Vec::<String>::new());
+    let marta = log_in(&app, "marketing@faro.example").await;
+    let late = marta.submits(&format!("{path}/undo"), &[]).await;
+    late.expect(409);
+
+    // The ticked alone, and only whoever gets the letters.
+    let enter = [
+        ("query", ""),
+        ("what", "enter:faro-leads"),
+        ("scope", "chosen"),
+        ("chosen", ids[0].as_str()),
+        ("chosen", ids[1].as_str()),
+    ];
+    let path = marta.submits(acts, &enter).await.expect(303).header("location").to_owned();
+    app.run_jobs().await;
+    let page = marta.sees(&path).await;
+    assert!(page.contains("1 contact is in it now") && page.contains("1 other was in it already"), "{page}");
+    assert_eq!(walks(&app).await.last(), Some(&("active".to_owned(), 0, None)));
+    // A second time changes nobody.
+    let again = marta.submits(acts, &enter).await.expect(303).header("location").to_owned();
+    app.run_jobs().await;
+    assert!(marta.sees(&again).await.contains("0 contacts are in it now"));
+    marta.submits(&format!("{path}/undo"), &[]).await.expect(303);
+    app.run_jobs().await;
+    assert_eq!(walks(&app).await.last(), Some(&("left".to_owned(), 0, Some("taken_out".to_owned()))));
+    // Taken out by mistake, she goes on where she was.
+    let enter = [("query", ""), ("what", "enter:faro-leads"), ("scope", "all")];
+    marta.submits(acts, &enter).await.expect(303);
+    app.run_jobs().await;
+    let path = marta.submits(acts, &leave).await.expect(303).header("location").to_owned();
+    app.run_jobs().await;
+    marta.submits(&format!("{path}/undo"), &[]).await.expect(303);
+    app.run_jobs().await;
+    assert_eq!(walks(&app).await.last(), Some(&("active".to_owned(), 0, None)));
+    app.later(3 * DAY_MS).await;
+    assert_eq!(letters(&app).len(), 1, "her first letter");
+
+    let marta = log_in(&app, "marketing@faro.example").await;
+    for wrong in [
+        [("what", "enter:nothing"), ("scope", "all")],
+        [("what", "enter:faro-leads"), ("scope", "chosen")],
+        [("what", "dance"), ("scope", "all")],
+    ] {
+        marta.submits(acts, &wrong).await.expect(400);
+    }
+}
+
+#[tokio::test]
+async fn many_are_erased_once_their_number_was_typed_and_only_by_whoever_may() {
+    let app = app().await;
+    for name in ["ana", "bob", "cyd"] {
+        app.visitor().submit("white-paper", &format!("{name}@acme.example")).await;
+    }
+    app.run_jobs().await;
+    let acts = "/console/contacts/acts";
+    let erase = [("query", "q=bob"), ("what", "erase"), ("scope", "all")];
+    let marta = agent(&app, Role::Marketing).await;
+    marta
+        .submits(acts, &[("query", "q=bob"), ("what", "erase"), ("scope", "all"), ("typed", "1")])
+        .await
+        .expect(403);
+    assert!(!marta.sees("/console/contacts").await.contains("value=\"erase\""));
+    let admin = agent(&app, Role::Admin).await;
+    assert!(admin.sees("/console/contacts").await.contains("value=\"erase\""));
+    let page = admin.submits(acts, &erase).await.expect(200).body;
+    assert!(page.contains("Erase 1 contact") && page.contains("This cannot be undone"), "{page}");
+    let wrong = [("query", "q=bob"), ("what", "erase"), ("scope", "all"), ("typed", "3")];
+    assert!(admin.submits(acts, &wrong).await.expect(200).body.contains("Type 1: so many"));
+    assert_eq!(app.count("contacts").await, 3);
+    let right = [("query", "q=bob"), ("what", "erase"), ("scope", "all"), ("typed", "1")];
+    let path = admin.submits(acts, &right).await.expect(303).header("location").to_owned();
+    app.run_jobs().await;
+    let left = app.rows("select email from contacts order by email").await;
+    let left: Vec<String> = left.iter().map(|row| row.get("email").expect("a text")).collect();
+    assert_eq!(left, ["ana@acme.example", "cyd@acme.example"]);
+    let page = admin.sees(&path).await;
+    assert!(page.contains("1 contact was erased") && !page.contains("/undo"), "{page}");
+    admin.submits(&format!("{path}/undo"), &[]).await.expect(409);
 }

@@ -8,7 +8,7 @@ import type { Host } from '../shared/host';
 import tokens from '../shared/tokens.css';
 import { type Drawn, field } from './field';
 import { own } from './own';
-import { type Values, load, sender } from './send';
+import { type Values, load, sender, teller } from './send';
 import style from './style.css';
 import type { Definition, Sent } from './wire';
 import { type Words, words } from './words';
@@ -44,6 +44,7 @@ function show(host: Host, root: ShadowRoot, place: HTMLElement, definition: Defi
   const text: Words = /^es/i.test(language) ? words.es : words.en;
   const fields = definition.fields.map((of) => field(of, text));
   const send = sender(host, definition, language, text);
+  const begin = teller(host, definition, language);
   let isSending = false;
 
   const consents = (definition.consents || []).map(({ id, key = 'agreed', text, required }): Drawn => {
@@ -161,6 +162,7 @@ function show(host: Host, root: ShadowRoot, place: HTMLElement, definition: Defi
       },
       // A mistake is said when it is made and taken back as soon as it is mended.
       oninput: (event: Event) => {
+        begin();
         settle();
         const at = [...fields, ...consents].find(({ inputs }) => inputs.includes(event.target as HTMLInputElement));
         if (at?.error.textContent && !look()[at.name]) {

@@ -4,7 +4,7 @@
 import { address } from '../shared/address';
 import { guarded, h } from '../shared/dom';
 import type { Host } from '../shared/host';
-import { type Values, load, sender } from './send';
+import { type Values, load, sender, teller } from './send';
 import type { Definition } from './wire';
 import { type Words, words } from './words';
 
@@ -18,6 +18,7 @@ export async function own(host: Host, form: HTMLFormElement, language: string): 
   const send = sender(host, definition, language, text);
   let isSending = false;
 
+  form.addEventListener('input', guarded(teller(host, definition, language)));
   const region = h('p', { role: 'alert', class: 'embudo-trouble' });
   form.append(region);
   const errors = new Map<string, HTMLElement>();

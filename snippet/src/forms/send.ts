@@ -24,6 +24,17 @@ export const load = (host: Host, name: string, language: string, own: boolean): 
   return fetch(`${host.api}/v1/forms/${encodeURIComponent(name)}?${asked}`);
 };
 
+/** Tells that somebody begins to fill the form in: once, and nothing of what is typed. */
+export const teller = (host: Host, definition: Definition, language: string) => {
+  let isTold = false;
+  return (): void => {
+    if (isTold) return;
+    isTold = true;
+    const { site } = host.sender(language);
+    host.post(`/v1/forms/${encodeURIComponent(definition.form)}/begun`, { site, nonce: definition.nonce }).catch(complain);
+  };
+};
+
 /** Sends a form once; what was typed stays with the caller. */
 export const sender = (host: Host, definition: Definition, language: string, text: Words) => {
   let warned = false;

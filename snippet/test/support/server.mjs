@@ -123,6 +123,8 @@ class Story {
   requests = [];
   confirms = [];
   forms = [];
+  /** What was told of forms that somebody began to fill in. */
+  begun = [];
   /** What was asked for with each showing of a form. */
   shown = [];
   triggers = [];
@@ -219,6 +221,10 @@ class Story {
     if (path === '/v1/confirm') {
       this.confirms.push(JSON.parse(text));
       return send(200, {});
+    }
+    if (/^\/v1\/forms\/[^/]+\/begun$/.test(path)) {
+      if (request.method === 'POST') this.begun.push(JSON.parse(text));
+      return send(204);
     }
     if (path.startsWith('/v1/forms/')) return this.form(request.method, url, text, send);
     if (path === '/v1/chat/trigger') {

@@ -2,21 +2,27 @@
 
 use crate::base::ids::{AccountId, ActId, ContactId};
 use crate::base::time::Timestamp;
-use crate::contacts::acts::{Act, State};
+use crate::contacts::acts::{Act, Asked, Kind, State};
 use crate::storage::db::{Queries, Row, Tx};
 use crate::storage::{Error, Result};
 use crate::{params, sql};
 
 fn act_of(row: &Row) -> Result<Act> {
-    let state: String = row.get("state")?;
+    let (state, kind): (String, String) = (row.get("state")?, row.get("kind")?);
+    let chosen: Option<String> = row.get("chosen")?;
+    let shape = |column: &str, wanted| Error::Shape { column: column.to_owned(), wanted };
     Ok(Act {
         id: row.get("id")?,
         account: row.get("account_id")?,
+        kind: Kind::of_word(&kind).ok_or_else(|| shape("kind", "a kind of an act"))?,
+        subject: row.get("subject")?,
+        chosen: chosen
+            .map(|ids| serde_json::from_str(&ids).map_err(|_| shape("chosen", "a list of ids")))
+            .transpose()?,
         owner: row.get("owner_id")?,
         search: row.get("search")?,
         after: row.get("after_place")?,
-        state: State::of_word(&state)
-            .ok_or_else(|| Error::Shape { column: "state".to_owned(), wanted: "a state of an act" })?,
+        state: State::of_word(&state).ok_or_else(|| shape("state", "a state of an act"))?,
         looked_at: row.get("looked_at")?,
         changed: row.get("changed")?,
         created_at: row.get("created_at")?,
@@ -32,7 +38,8 @@ pub async fn find(q: &mut impl Queries, id: ActId) -> Result<Option<Act>> {
     let row = q
         .query_opt(
             sql!(
-                "select id, account_id, owner_id, search, after_place, state, looked_at, changed, created_at, done_at
+                "select id, account_id, kind, subject, chosen, owner_id, search, after_place, state, looked_at,
+                     changed, created_at, done_at
                  from contact_acts where id = $1"
             ),
             params![id],
@@ -62,16 +69,16 @@ pub(in crate::contacts) async fn insert(
     tx: &mut Tx,
     id: ActId,
     account: AccountId,
-    owner: Option<AccountId>,
-    search: &str,
+    asked: &Asked<'_>,
     now: Timestamp,
 ) -> Result<()> {
+    let chosen = asked.chosen.map(|ids| serde_json::json!(ids).to_string());
     tx.execute(
         sql!(
-            "insert into contact_acts (id, account_id, owner_id, search, state, created_at)
-             values ($1, $2, $3, $4, 'running', $5)"
+            "insert into contact_acts (id, account_id, kind, subject, chosen, owner_id, search, state, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, 'running', $8)"
         ),
-        params![id, account, owner, search, now],
+        params![id, account, asked.kind.word(), asked.subject, chosen, asked.owner, asked.search, now],
     )
     .await?;
     Ok(())
@@ -100,6 +107,24 @@ pub(in crate::contacts) async fn give(
     }
     tx.execute(sql!("update contacts set owner_id = $2 where id = $1"), params![contact, owner]).await?;
     Ok(true)
+}
+
+/// Keeps what is noted of somebody.
+pub(in crate::contacts) async fn note(
+    tx: &mut Tx,
+    id: ActId,
+    contact: ContactId,
+    before: &str,
+) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into contact_act_people (act_id, contact_id, owner_before) values ($1, $2, $3)
+             on conflict (act_id, contact_id) do nothing"
+        ),
+        params![id, contact, before],
+    )
+    .await?;
+    Ok(())
 }
 
 pub(in crate::contacts) async fn advance(
@@ -134,12 +159,12 @@ pub(in crate::contacts) async fn set_state(
     Ok(())
 }
 
-/// Some of those who were given away, with whom they had.
+/// Some of those whom it changed, with what was noted of each.
 pub(in crate::contacts) async fn people(
     q: &mut impl Queries,
     id: ActId,
     most: i64,
-) -> Result<Vec<(ContactId, Option<AccountId>)>> {
+) -> Result<Vec<(ContactId, Option<String>)>> {
     let rows = q
         .query(
             sql!(
@@ -157,7 +182,7 @@ pub(in crate::contacts) async fn give_back(
     tx: &mut Tx,
     act: &Act,
     contact: ContactId,
-    before: Option<AccountId>,
+    before: Option<&str>,
 ) -> Result<bool> {
     let given = tx
         .execute(
@@ -168,12 +193,17 @@ pub(in crate::contacts) async fn give_back(
             params![contact, before, act.owner],
         )
         .await?;
+    Ok(given > 0)
+}
+
+/// Forgets what was noted of somebody.
+pub(in crate::contacts) async fn forget_person(tx: &mut Tx, id: ActId, contact: ContactId) -> Result<()> {
     tx.execute(
         sql!("delete from contact_act_people where act_id = $1 and contact_id = $2"),
-        params![act.id, contact],
+        params![id, contact],
     )
     .await?;
-    Ok(given > 0)
+    Ok(())
 }
 
 /// Forgets what was done before a moment, but for what is under way.

@@ -1,6 +1,7 @@
 //! Submissions, and links that were taken back.
 
 pub(super) mod quarantine;
+pub(super) mod shown;
 
 use serde_json::json;
 

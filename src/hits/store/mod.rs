@@ -4,6 +4,7 @@ pub mod retention;
 pub mod unlink;
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 
 use super::words::Map;
 use super::{Recorded, Words};
@@ -193,6 +194,17 @@ pub async fn last_in(q: &mut impl Queries) -> Result<i64> {
 /// As the store says.
 pub async fn forget_cursor(tx: &mut Tx, log: &str) -> Result<()> {
     tx.execute(sql!("delete from log_cursors where name = $1"), params![log]).await?;
+    Ok(())
+}
+
+/// Takes away every row of a site whose id was drawn on these days (UTC, since the epoch), or on none that can be told.
+///
+/// # Errors
+/// As the store says; then some may be gone, and it can be done again.
+pub async fn forget_site(db: &Db, site: i64, days: RangeInclusive<i64>) -> Result<()> {
+    for day in days.chain(std::iter::once(NO_DAY)) {
+        db.execute(sql!("delete from hits where day = $1 and site = $2"), params![day, site]).await?;
+    }
     Ok(())
 }
 

@@ -155,6 +155,21 @@
       });
   });
 
+  // Whoever types into a form has begun to fill it in. Only that is told, once.
+  document.addEventListener("input", function tellBegun(event) {
+    var form = event.target.form;
+    if (!form || !form.hasAttribute("data-begun") || !window.fetch) return;
+    document.removeEventListener("input", tellBegun);
+    fetch(form.getAttribute("data-begun"), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ site: form.getAttribute("data-site"), nonce: form.elements.nonce.value }),
+      keepalive: true,
+    }).catch(function () {
+      // It is only not counted.
+    });
+  });
+
   // The answer to a form may name another visitor: another person uses this browser now.
   each("[data-visitor]", function (place) {
     if (!allowed) return;

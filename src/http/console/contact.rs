@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::contact_conflict::{self, Typed};
 use super::frame::{Reader, address, see, see_done};
 use super::people;
 use crate::accounts::{self, May};
@@ -394,6 +395,9 @@ pub struct Named {
     first_name: String,
     #[serde(default)]
     last_name: String,
+    /// What stood there when the form was opened.
+    was_first_name: Option<String>,
+    was_last_name: Option<String>,
     #[serde(default)]
     conversation: String,
 }
@@ -406,10 +410,25 @@ pub async fn name(
 ) -> Result<HttpResponse, Problem> {
     let id = ContactId::parse(&contact).map_err(|_| contacts::Error::Unknown)?;
     let mut tx = reader.app.stores.db.begin().await?;
-    contacts::find(&mut tx, id).await?.ok_or(contacts::Error::Unknown)?;
-    for (field, value) in [("first_name", &named.first_name), ("last_name", &named.last_name)] {
-        let value = contacts::name_of(value);
-        contacts::set_field(&mut tx, id, field, &value, "console", Trust::Confirmed, reader.now).await?;
+    let known = contacts::find(&mut tx, id).await?.ok_or(contacts::Error::Unknown)?;
+    let typed = [
+        ("first_name", &named.first_name, &named.was_first_name, &known.first_name),
+        ("last_name", &named.last_name, &named.was_last_name, &known.last_name),
+    ]
+    .map(|(name, value, was, now)| Typed {
+        name: name.to_owned(),
+        was: was.clone(),
+        value: contacts::name_of(value),
+        now: now.clone().unwrap_or_default(),
+    });
+    if typed.iter().any(Typed::is_stale) {
+        drop(tx);
+        let action = format!("/console/contacts/{id}/name");
+        let conversation = Some(named.conversation.as_str()).filter(|id| !id.is_empty());
+        return contact_conflict::page(&reader, &known, &action, conversation, &typed).await;
+    }
+    for Typed { name, value, .. } in typed.iter().filter(|field| field.is_touched()) {
+        contacts::set_field(&mut tx, id, name, value, "console", Trust::Confirmed, reader.now).await?;
     }
     tx.commit().await?;
     Ok(match ConversationId::parse(&named.conversation) {

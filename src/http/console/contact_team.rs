@@ -8,6 +8,7 @@ use jiff::civil::{Date, DateTime};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::contact_conflict::{self, Typed};
 use super::frame::{Reader, see_done};
 use crate::accounts::{self, May, Role};
 use crate::base::ids::{AccountId, BookingId, ContactId, DealId};
@@ -174,18 +175,26 @@ async fn known(reader: &Reader, contact: &str) -> Result<Contact, Problem> {
     Ok(contacts::find(&mut reader.app.stores.db.read(), id).await?.ok_or(contacts::Error::Unknown)?)
 }
 
-/// What was typed, without what is empty or known already: an answer that nobody changed keeps its source.
-async fn changed(
+/// What was typed, without what is empty.
+async fn typed(
     reader: &Reader,
     contact: &Contact,
     form: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>, Problem> {
+) -> Result<Vec<Typed>, Problem> {
     let fields = current(contacts::fields(&mut reader.app.stores.db.read(), contact.id).await?);
-    let is_new = |name: &str, value: &str| {
-        !value.is_empty() && fields.get(name).is_none_or(|field| field.value.trim() != value)
+    let one = |name: &&str| {
+        let value = form.get(*name)?.trim().to_owned();
+        let now = fields.get(*name).map(|field| field.value.clone()).unwrap_or_default();
+        let was = form.get(&format!("was_{name}")).cloned();
+        Some(Typed { name: (*name).to_owned(), was, value, now })
     };
-    let typed = calls::ASKED.iter().filter_map(|name| Some((*name, form.get(*name)?.trim())));
-    Ok(typed.filter(|(name, value)| is_new(name, value)).map(|(n, v)| (n.to_owned(), v.to_owned())).collect())
+    Ok(calls::ASKED.iter().filter_map(one).filter(|field| !field.value.is_empty()).collect())
+}
+
+/// What is to be written of that: an answer that nobody changed keeps its source.
+fn changed(typed: Vec<Typed>) -> BTreeMap<String, String> {
+    let is_new = |field: &Typed| field.is_touched() && field.now.trim() != field.value;
+    typed.into_iter().filter(is_new).map(|field| (field.name, field.value)).collect()
 }
 
 /// `POST /console/contacts/{contact}/answers`.
@@ -195,7 +204,12 @@ pub async fn learn(
     form: web::Form<BTreeMap<String, String>>,
 ) -> Result<HttpResponse, Problem> {
     let contact = known(&reader, &contact).await?;
-    let answers = changed(&reader, &contact, &form).await?;
+    let typed = typed(&reader, &contact, &form).await?;
+    if typed.iter().any(Typed::is_stale) {
+        let action = format!("/console/contacts/{}/answers", contact.id);
+        return contact_conflict::page(&reader, &contact, &action, None, &typed).await;
+    }
+    let answers = changed(typed);
     let mut tx = reader.app.stores.db.begin().await?;
     calls::learn(&mut tx, &reader.app.lifecycle, contact.id, &answers, "console", reader.now).await?;
     tx.commit().await?;
@@ -354,8 +368,10 @@ pub async fn say(
 ) -> Result<HttpResponse, Problem> {
     let contact = known(&reader, &contact).await?;
     let text = |name: &str| form.get(name).map(|text| text.trim()).unwrap_or_default();
-    let findings =
-        Findings { summary: text("summary").to_owned(), answers: changed(&reader, &contact, &form).await? };
+    let findings = Findings {
+        summary: text("summary").to_owned(),
+        answers: changed(typed(&reader, &contact, &form).await?),
+    };
     let account = |name: &str| AccountId::parse(text(name)).ok();
     let next = match text("next") {
         "task" => Next::Task {

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::content_days;
 use super::frame::{Reader, address, see_done};
 use crate::accounts::May;
 use crate::app::{Kind, look_over};
@@ -66,8 +67,15 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         }));
     }
     let (_, set_apart) = quarantine::list(reads, 0, 0).await?;
+    let mut forms: Vec<Json> = Vec::new();
+    for form in content::forms(reads, &names, reader.now).await? {
+        let shown = content_days::in_short(&reader, &form.form).await?;
+        let mut form = json!(form);
+        form["shown"] = shown;
+        forms.push(form);
+    }
     let body = json!({
-        "forms": content::forms(reads, &names, reader.now).await?,
+        "forms": forms,
         "kinds": kinds(&reader, kind.as_deref()),
         "files": files,
         "set_apart": if reader.may(May::Curate) { set_apart } else { 0 },

@@ -6,6 +6,7 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value as Json, json};
 
+use super::content_days;
 use super::frame::Reader;
 use crate::accounts::May;
 use crate::base::language::Language;
@@ -43,7 +44,8 @@ pub async fn form(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
     let numbers = content::forms(reads, &names, reader.now).await?;
     let numbers = numbers.into_iter().find(|known| known.form == form.id);
     let language = shown_in(&reader);
-    let sites: Vec<Json> = app.sites.all().map(|site| embeds(&reader, form, &site.key, &site.name)).collect();
+    let sites: Vec<Json> =
+        app.sites.real().map(|site| embeds(&reader, form, &site.key, &site.name)).collect();
     let delivers =
         form.delivers.as_ref().and_then(|id| app.catalog.assets.iter().find(|file| file.id == *id));
     let registers = form.registers.as_ref().and_then(|id| app.webinars.find(id));
@@ -51,6 +53,7 @@ pub async fn form(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
         "form": form.id,
         "title": form.title.get(reader.account.language),
         "numbers": numbers,
+        "shown": content_days::told(&reader, &form.id).await?,
         "fields": form.fields.iter().chain(&form.queue).filter(|field| field.kind != FieldKind::Hidden)
             .map(|field| told_field(field, reader.account.language)).collect::<Vec<_>>(),
         "queue": form.queue.len(),
@@ -225,7 +228,7 @@ fn mails(reader: &Reader, names: &[&str]) -> Vec<Json> {
 
 /// Forms of which something is so, with the address of each on a page of its own.
 fn forms_that(reader: &Reader, is_so: impl Fn(&Form) -> bool) -> Vec<Json> {
-    let site = reader.app.sites.all().next().map_or("", |site| site.key.as_str());
+    let site = reader.app.sites.real().next().map_or("", |site| site.key.as_str());
     let told = |form: &Form| {
         let title = form.title.get(reader.account.language);
         json!({ "id": form.id, "title": title, "href": reader.app.link(&format!("/f/{}?site={site}", form.id)) })

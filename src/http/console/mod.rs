@@ -9,11 +9,15 @@ mod bookings;
 mod calendars;
 mod companies;
 mod contact;
+mod contact_conflict;
 mod contact_letters;
 mod contact_team;
 mod contacts;
 mod content;
+mod content_days;
 mod content_item;
+mod content_offer;
+mod content_sequence;
 mod context;
 mod crm;
 mod desk;
@@ -159,6 +163,8 @@ pub const DOORS: &[Door] = &[
     post("/console/content/files/{file}/copy", May::Curate),
     get("/console/content/forms/{form}", May::Look),
     get("/console/content/forms/{form}/preview", May::Look),
+    get("/console/content/offers/{offer}", May::Look),
+    get("/console/content/sequences/{sequence}", May::Look),
     get("/console/content/webinars/{webinar}", May::Look),
     post("/console/content/webinars/{webinar}/{recording}/copy", May::Curate),
     get("/console/crm", May::ReadMails),
@@ -427,6 +433,8 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/content/files/{file}/copy", web::post().to(upload::file))
             .route("/content/forms/{form}", web::get().to(content_item::form))
             .route("/content/forms/{form}/preview", web::get().to(content_item::preview))
+            .route("/content/offers/{offer}", web::get().to(content_offer::show))
+            .route("/content/sequences/{sequence}", web::get().to(content_sequence::show))
             .route("/content/webinars/{webinar}", web::get().to(content_item::webinar))
             .route("/content/webinars/{webinar}/{recording}/copy", web::post().to(upload::recording))
             .route("/crm", web::get().to(crm::show))

@@ -53,7 +53,7 @@ pub async fn standing(reader: &Reader) -> Result<Standing, Problem> {
     let mut steps = Vec::new();
     for step in STEPS {
         let is_done = match step {
-            "site" => app.sites.all().next().is_some(),
+            "site" => app.sites.real().next().is_some(),
             "snippet" => sites::has_seen_anybody(reader).await?,
             "mail" => app.desk.mailer.leaves(),
             "flow" => app.has_own_flow(),

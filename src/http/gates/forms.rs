@@ -32,6 +32,9 @@ const BODY_MOST: usize = 64 * 1024;
 /// Forms that one address may be typed into: a flood of mails to a victim stops here.
 const PER_ADDRESS: Quota = Quota { per_minute: 1, burst: 8 };
 
+/// Forms that are begun from one network: an office behind one address fills in many.
+const PER_NETWORK_BEGUN: Quota = Quota { per_minute: 60, burst: 120 };
+
 #[derive(Deserialize)]
 pub(super) struct Wanted {
     #[serde(default)]
@@ -75,7 +78,11 @@ async fn shown(
     let drawn = Drawn { form, asked: &asked, language, typed: &typed, errors: &errors, agreed: &[] };
     let mut fields = drawn.described();
     fields["form"] = json!(form.id);
-    fields["nonce"] = json!(gates::nonce(&app.keys, form, &asked, app.clock.now()));
+    let now = app.clock.now();
+    fields["nonce"] = json!(gates::nonce(&app.keys, form, &asked, now));
+    if request::is_by_a_person(app, request) {
+        app.shown.viewed(&form.id, &site.key, now);
+    }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(fields))
 }
 
@@ -213,6 +220,50 @@ async fn taken(
         }
         Err(Refused::Problem(problem)) => Err(problem),
     }
+}
+
+/// Somebody begins to fill in a form.
+#[derive(Deserialize)]
+pub(super) struct Begun {
+    #[serde(default)]
+    site: String,
+    #[serde(default)]
+    nonce: String,
+}
+
+/// `POST /v1/forms/{form}/begun`: counts that somebody begins to fill in a form that was shown to her.
+pub(super) async fn begun(
+    app: Shared,
+    proxies: web::Data<Proxies>,
+    request: HttpRequest,
+    form: web::Path<String>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let noted = note_begun(&app, &proxies, &request, &form, &body).await;
+    let mut response = noted.unwrap_or_else(|problem| problem.error_response());
+    cors::sites(&app, &request, response.headers_mut());
+    response
+}
+
+async fn note_begun(
+    app: &Shared,
+    proxies: &Proxies,
+    request: &HttpRequest,
+    form: &str,
+    body: &[u8],
+) -> Result<HttpResponse, Problem> {
+    let begun: Begun =
+        serde_json::from_slice(body).map_err(|error| Problem::unread("request.malformed", &error))?;
+    let site = app.sites.find_for(&begun.site, origin(request), app.own_origin())?;
+    let form = app.catalog.form(form)?;
+    let now = app.clock.now();
+    let network = network_of(proxies.client(request));
+    app.stores.limits.check("forms_begun", &network, PER_NETWORK_BEGUN, now).await?;
+    // Only what was handed out here can be begun; whoever made up a nonce is told nothing and counts for nothing.
+    if request::is_by_a_person(app, request) && gates::is_shown(&app.keys, form, &begun.nonce, now) {
+        app.shown.begun(&form.id, &site.key, now);
+    }
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Why a form was not taken.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, RETRY_AFTER};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
 
@@ -26,7 +26,17 @@ pub(super) async fn show_page(app: Shared, request: HttpRequest, form: web::Path
     let Ok(form) = app.catalog.form(&form) else { return frame.problem(&crate::http::not_found()) };
     let visitor = VisitorId::parse(header(&request, VISITOR)).ok();
     match asked_of(&app, form, visitor).await {
-        Ok(asked) => Page::blank(form, asked, way(&request)).answer(&app, &frame, StatusCode::OK),
+        Ok(asked) => {
+            // The page's own script asks once more for the same person, and says who she is; link checkers ask for the head.
+            let is_first = request.headers().get(VISITOR).is_none() && request.method() == Method::GET;
+            if let Some(site) = frame.site
+                && is_first
+                && request::is_by_a_person(&app, &request)
+            {
+                app.shown.viewed(&form.id, &site.key, app.clock.now());
+            }
+            Page::blank(form, asked, way(&request)).answer(&app, &frame, StatusCode::OK)
+        }
         Err(error) => frame.problem(&error.into()),
     }
 }
@@ -88,6 +98,7 @@ impl<'a> Page<'a> {
         fields["action"] = json!(format!("/f/{form}?site={site}&lang={language}{}", self.way));
         fields["nonce"] = json!(gates::nonce(&app.keys, self.form, &self.asked, app.clock.now()));
         fields["warned"] = json!(self.is_warned);
+        fields["begun"] = json!({ "path": format!("/v1/forms/{form}/begun"), "site": site });
         frame.page(status, "pages/form", json!({"form": fields, "error": self.error}))
     }
 }

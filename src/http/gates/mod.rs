@@ -33,6 +33,11 @@ pub fn routes(doors: &mut web::ServiceConfig) {
                 .route(web::method(actix_web::http::Method::OPTIONS).to(cors::preflight)),
         )
         .service(
+            web::resource("/v1/forms/{form}/begun")
+                .route(web::post().to(forms::begun))
+                .route(web::method(actix_web::http::Method::OPTIONS).to(cors::preflight)),
+        )
+        .service(
             web::resource("/f/{form}")
                 .route(reading().to(hosted::show_page))
                 .route(web::post().to(hosted::take_page)),

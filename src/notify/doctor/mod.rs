@@ -14,6 +14,7 @@ use super::dkim::{Dkim, Record};
 use super::outbound::is_public;
 use crate::base::email::Email;
 use crate::base::ids::new_key;
+use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::notify::Mailer;
@@ -42,26 +43,64 @@ impl State {
     }
 }
 
+/// A sentence in both languages; as text it is the English one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence {
+    pub en: String,
+    pub es: String,
+}
+
+impl Sentence {
+    /// The sentence in a language.
+    pub fn get(&self, language: Language) -> &str {
+        match language {
+            Language::En => &self.en,
+            Language::Es => &self.es,
+        }
+    }
+}
+
+impl std::fmt::Display for Sentence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.en)
+    }
+}
+
+/// What a system or another server said, in its own words.
+impl From<String> for Sentence {
+    fn from(said: String) -> Self {
+        Self { es: said.clone(), en: said }
+    }
+}
+
+/// A [`Sentence`] of an English and a Spanish text with holes.
+macro_rules! said {
+    ($en:literal, $es:literal) => {
+        $crate::notify::doctor::Sentence { en: format!($en), es: format!($es) }
+    };
+}
+use said;
+
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// `server`, `login`, `SPF`, `DKIM`, `DMARC`, `MX`, `bounces`, `PTR`, `mail`.
     pub what: &'static str,
     pub state: State,
-    /// A sentence.
-    pub line: String,
+    /// How it stands, in words.
+    pub line: Sentence,
     /// What to do.
-    pub advice: Option<String>,
+    pub advice: Option<Sentence>,
     /// The TXT record that would mend it.
     pub record: Option<Record>,
 }
 
 impl Finding {
-    fn new(what: &'static str, state: State, line: impl Into<String>) -> Self {
+    fn new(what: &'static str, state: State, line: impl Into<Sentence>) -> Self {
         Self { what, state, line: line.into(), advice: None, record: None }
     }
 
-    fn advised(mut self, advice: impl Into<String>) -> Self {
+    fn advised(mut self, advice: impl Into<Sentence>) -> Self {
         self.advice = Some(advice.into());
         self
     }
@@ -72,7 +111,11 @@ impl Finding {
     }
 
     fn unasked(what: &'static str, name: &str) -> Self {
-        Self::new(what, State::Unasked, format!("could not ask the DNS for {name}"))
+        Self::new(
+            what,
+            State::Unasked,
+            said!("could not ask the DNS for {name}", "no se pudo preguntar al DNS por {name}"),
+        )
     }
 }
 
@@ -144,9 +187,20 @@ pub async fn try_out(config: &Config, to: &Email, now: Timestamp) -> Finding {
         mailer.send_text(&from, to, "A mail to try the way", text, &format!("{}-{now}", new_key())).await
     };
     match sent.await {
-        Ok(()) => Finding::new("mail", State::Good, format!("the mail server took a mail to {to}"))
-            .advised("look whether it arrived, and not among the unwanted"),
-        Err(why) => Finding::new("mail", State::Wrong, format!("a mail to {to} was not taken: {why}")),
+        Ok(()) => Finding::new(
+            "mail",
+            State::Good,
+            said!("the mail server took a mail to {to}", "el servidor de correo aceptó un correo para {to}"),
+        )
+        .advised(said!(
+            "look whether it arrived, and not among the unwanted",
+            "mira si llegó, y que no esté entre los no deseados"
+        )),
+        Err(why) => Finding::new(
+            "mail",
+            State::Wrong,
+            said!("a mail to {to} was not taken: {why}", "un correo para {to} no se aceptó: {why}"),
+        ),
     }
 }
 

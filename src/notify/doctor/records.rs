@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::names::{Asked, Names};
-use super::{Finding, State};
+use super::{Finding, Sentence, State, said};
 use crate::notify::dkim::Dkim;
 
 /// The value of a tag of a record of the form `v=…; p=…`, without spaces.
@@ -18,9 +18,14 @@ pub(super) async fn dkim(names: &Names, dkim: &Result<Option<Dkim>, String>) -> 
     let dkim = match dkim {
         Ok(Some(dkim)) => dkim,
         Ok(None) => {
-            let line =
-                "no key is set in [mail.dkim]; mails are signed only if the mail server does it by itself";
-            let advice = "make a key: embudo mail dkim --new FILE; leave it if the mail server signs for the domain of mail.from";
+            let line = said!(
+                "no key is set in [mail.dkim]; mails are signed only if the mail server does it by itself",
+                "no hay ninguna clave en [mail.dkim]; los correos solo se firman si el servidor de correo lo hace por su cuenta"
+            );
+            let advice = said!(
+                "make a key: embudo mail dkim --new FILE; leave it if the mail server signs for the domain of mail.from",
+                "crea una clave: embudo mail dkim --new ARCHIVO; déjalo si el servidor de correo firma por el dominio de mail.from"
+            );
             return vec![Finding::new("DKIM", State::Weak, line).advised(advice)];
         }
         Err(why) => return vec![Finding::new("DKIM", State::Wrong, why.clone())],
@@ -28,14 +33,17 @@ pub(super) async fn dkim(names: &Names, dkim: &Result<Option<Dkim>, String>) -> 
     let mut found = Vec::new();
     for record in dkim.records() {
         let name = record.name.clone();
-        let wrong = |why: String| {
+        let wrong = |why: Sentence| {
             Finding::new("DKIM", State::Wrong, why)
-                .advised("publish this record")
+                .advised(said!("publish this record", "publica este registro"))
                 .mended_by(&name, &record.value)
         };
         found.push(match names.texts(&name).await {
             Asked::Silent => Finding::unasked("DKIM", &name),
-            Asked::Nothing => wrong(format!("{name} has no record, so our signatures are not believed")),
+            Asked::Nothing => wrong(said!(
+                "{name} has no record, so our signatures are not believed",
+                "{name} no tiene registro, así que nadie cree nuestras firmas"
+            )),
             Asked::Found(texts) => {
                 let ours = tag(&record.value, "p");
                 let theirs: Vec<Option<String>> = texts.iter().map(|text| tag(text, "p")).collect();
@@ -43,12 +51,18 @@ pub(super) async fn dkim(names: &Names, dkim: &Result<Option<Dkim>, String>) -> 
                     Finding::new(
                         "DKIM",
                         State::Good,
-                        format!("{name} has the key that mails are signed with"),
+                        said!(
+                            "{name} has the key that mails are signed with",
+                            "{name} tiene la clave con la que se firman los correos"
+                        ),
                     )
                 } else if theirs.iter().flatten().any(String::is_empty) {
-                    wrong(format!("the key of {name} was taken back"))
+                    wrong(said!("the key of {name} was taken back", "la clave de {name} se retiró"))
                 } else {
-                    wrong(format!("{name} has another key than the one that mails are signed with"))
+                    wrong(said!(
+                        "{name} has another key than the one that mails are signed with",
+                        "{name} tiene otra clave que la que firma los correos"
+                    ))
                 }
             }
         });
@@ -77,7 +91,7 @@ fn is_aligned(one: &str, other: &str) -> bool {
 pub(super) async fn dmarc(names: &Names, domain: &str, envelope: &str, is_signed: bool) -> Finding {
     let fresh = format!("v=DMARC1; p=none; rua=mailto:postmaster@{domain}");
     let name = format!("_dmarc.{domain}");
-    let wrong = |why: String| Finding::new("DMARC", State::Wrong, why).mended_by(&name, &fresh);
+    let wrong = |why: Sentence| Finding::new("DMARC", State::Wrong, why).mended_by(&name, &fresh);
     for holder in above(domain) {
         let place = format!("_dmarc.{holder}");
         let found = match names.texts(&place).await {
@@ -91,49 +105,76 @@ pub(super) async fn dmarc(names: &Names, domain: &str, envelope: &str, is_signed
             [] => continue,
             [record] => *record,
             several => {
-                let why = format!("{place} has {} records, and receivers then believe none", several.len());
-                return wrong(why).advised("leave one");
+                let count = several.len();
+                let why = said!(
+                    "{place} has {count} records, and receivers then believe none",
+                    "{place} tiene {count} registros, y entonces nadie cree ninguno"
+                );
+                return wrong(why).advised(said!("leave one", "deja uno"));
             }
         };
         let policy = tag(record, "p").unwrap_or_default().to_ascii_lowercase();
         if !["none", "quarantine", "reject"].contains(&policy.as_str()) {
-            return wrong(format!("{place} says `p={policy}`, which is none of none, quarantine and reject"))
-                .advised("publish this record");
+            return wrong(said!(
+                "{place} says `p={policy}`, which is none of none, quarantine and reject",
+                "{place} dice `p={policy}`, que no es none, quarantine ni reject"
+            ))
+            .advised(said!("publish this record", "publica este registro"));
         }
         if !is_aligned(domain, envelope) && !is_signed {
-            let why = format!(
-                "{place} is there, but neither the return path ({envelope}) nor a signature is of {domain}"
+            let why = said!(
+                "{place} is there, but neither the return path ({envelope}) nor a signature is of {domain}",
+                "{place} existe, pero ni la dirección de retorno ({envelope}) ni una firma son de {domain}"
             );
-            return Finding::new("DMARC", State::Wrong, why).advised(
+            return Finding::new("DMARC", State::Wrong, why).advised(said!(
                 "set a key in [mail.dkim], or let mail.bounces be an address of the domain of mail.from",
-            );
+                "pon una clave en [mail.dkim], o que mail.bounces sea una dirección del dominio de mail.from"
+            ));
         }
-        let line = format!("{place} says p={policy}");
+        let line = said!("{place} says p={policy}", "{place} dice p={policy}");
         return Finding::new("DMARC", State::Good, line);
     }
-    wrong(format!("{name} has no record; large providers want one of whoever sends letters")).advised(
+    wrong(said!(
+        "{name} has no record; large providers want one of whoever sends letters",
+        "{name} no tiene registro; los grandes proveedores lo exigen a quien envía boletines"
+    ))
+    .advised(said!(
         "publish this record, with an address that is read; raise p to quarantine once the reports are clean",
-    )
+        "publica este registro, con una dirección que alguien lea; sube p a quarantine cuando los informes salgan limpios"
+    ))
 }
 
 /// Whether mails to a domain arrive.
 pub(super) async fn exchange(names: &Names, what: &'static str, domain: &str, without: State) -> Finding {
-    let nowhere = match what {
-        "bounces" => "mails that come back are lost, and dead addresses are written to again and again",
-        _ => "nobody can answer our mails",
+    let (lost, in_spanish) = match what {
+        "bounces" => (
+            "mails that come back are lost, and dead addresses are written to again and again",
+            "los correos devueltos se pierden y se escribe una y otra vez a direcciones muertas",
+        ),
+        _ => ("nobody can answer our mails", "nadie puede contestar a nuestros correos"),
     };
     match names.exchanges(domain).await {
         Asked::Silent => Finding::unasked(what, domain),
         Asked::Found(hosts) if hosts.iter().all(String::is_empty) => {
-            Finding::new(what, State::Wrong, format!("{domain} takes no mail: {nowhere}"))
-                .advised("give the domain an MX record with the host that takes its mail")
+            let why = said!("{domain} takes no mail: {lost}", "{domain} no acepta correo: {in_spanish}");
+            Finding::new(what, State::Wrong, why).advised(said!(
+                "give the domain an MX record with the host that takes its mail",
+                "da al dominio un registro MX con el servidor que acepta su correo"
+            ))
         }
         Asked::Found(hosts) => {
             let first = hosts.into_iter().next().unwrap_or_default();
-            Finding::new(what, State::Good, format!("mails to {domain} go to {first}"))
+            let line = said!("mails to {domain} go to {first}", "los correos para {domain} van a {first}");
+            Finding::new(what, State::Good, line)
         }
-        Asked::Nothing => Finding::new(what, without, format!("{domain} has no MX record: {nowhere}"))
-            .advised(format!("give it one: {domain}. IN MX 10 mail.{domain}.")),
+        Asked::Nothing => {
+            let why =
+                said!("{domain} has no MX record: {lost}", "{domain} no tiene registro MX: {in_spanish}");
+            Finding::new(what, without, why).advised(said!(
+                "give it one: {domain}. IN MX 10 mail.{domain}.",
+                "dale uno: {domain}. IN MX 10 mail.{domain}."
+            ))
+        }
     }
 }
 
@@ -141,18 +182,23 @@ pub(super) async fn exchange(names: &Names, what: &'static str, domain: &str, wi
 pub(super) async fn pointers(names: &Names, relay: Option<&str>, addresses: &[IpAddr]) -> Vec<Finding> {
     let Some(host) = relay else { return Vec::new() };
     if addresses.is_empty() {
-        let line = format!("from which address {host} sends is not seen from here");
+        let line = said!(
+            "from which address {host} sends is not seen from here",
+            "desde qué dirección envía {host} no se ve desde aquí"
+        );
         return vec![Finding::new("PTR", State::Unasked, line)];
     }
     let mut found = Vec::new();
     for address in addresses {
-        let advice = format!(
-            "whoever gave you {address} sets its name; it matters where {host} delivers mails itself"
+        let advice = said!(
+            "whoever gave you {address} sets its name; it matters where {host} delivers mails itself",
+            "quien te dio {address} pone su nombre; importa si {host} entrega los correos por sí mismo"
         );
         found.push(match names.pointers(*address).await {
             Asked::Silent => Finding::unasked("PTR", &address.to_string()),
             Asked::Nothing => {
-                Finding::new("PTR", State::Weak, format!("{address} ({host}) has no name")).advised(advice)
+                let why = said!("{address} ({host}) has no name", "{address} ({host}) no tiene nombre");
+                Finding::new("PTR", State::Weak, why).advised(advice)
             }
             Asked::Found(called) => {
                 let mut leads_back = None;
@@ -167,14 +213,20 @@ pub(super) async fn pointers(names: &Names, relay: Option<&str>, addresses: &[Ip
                     Some(name) => Finding::new(
                         "PTR",
                         State::Good,
-                        format!("{address} is {name}, and {name} is {address}"),
+                        said!(
+                            "{address} is {name}, and {name} is {address}",
+                            "{address} es {name}, y {name} es {address}"
+                        ),
                     ),
                     None => {
                         let called = called.join(", ");
                         Finding::new(
                             "PTR",
                             State::Weak,
-                            format!("{address} is called {called}, which leads elsewhere"),
+                            said!(
+                                "{address} is called {called}, which leads elsewhere",
+                                "{address} se llama {called}, que lleva a otro sitio"
+                            ),
                         )
                         .advised(advice)
                     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::{Finding, State};
+use super::{Finding, Sentence, State, said};
 use crate::base::email::Email;
 use crate::config::Config;
 use crate::notify::Mailer;
@@ -25,16 +25,22 @@ pub(super) fn host_of(config: &Config) -> Option<String> {
 pub(super) async fn look(config: &Config, from: &Email) -> Vec<Finding> {
     let mail = &config.mail;
     if mail.smtp.is_empty() {
-        let none = Finding::new("server", State::Wrong, "mail.smtp is empty: mails are kept and none leaves");
-        return vec![none.advised("set mail.smtp, for example to smtp://user:password@smtp.example.com:587")];
+        let none = said!(
+            "mail.smtp is empty: mails are kept and none leaves",
+            "mail.smtp está vacío: los correos se guardan y no sale ninguno"
+        );
+        return vec![Finding::new("server", State::Wrong, none).advised(said!(
+            "set mail.smtp, for example to smtp://user:password@smtp.example.com:587",
+            "pon mail.smtp, por ejemplo smtp://usuario:clave@smtp.example.com:587"
+        ))];
     }
-    let wrong = |why: String| vec![Finding::new("server", State::Wrong, why)];
+    let wrong = |why: Sentence| vec![Finding::new("server", State::Wrong, why)];
     let mailer = match Mailer::new(mail, from, &config.folder) {
         Ok(mailer) => mailer,
-        Err(why) => return wrong(why),
+        Err(why) => return wrong(why.into()),
     };
     let Ok(url) = url::Url::parse(mail.smtp.expose()) else {
-        return wrong("mail.smtp is not an address".to_owned());
+        return wrong(said!("mail.smtp is not an address", "mail.smtp no es una dirección"));
     };
     let host = host_of(config).unwrap_or_default();
     let scheme = url.scheme();
@@ -47,18 +53,22 @@ pub(super) async fn look(config: &Config, from: &Email) -> Vec<Finding> {
     let patience = Duration::from_secs(mail.patience_s);
     let mut found = Vec::new();
     if scheme != "smtps" {
-        let said = match tokio::time::timeout(patience, greet(&host, port)).await {
-            Ok(said) => said,
-            Err(_) => Err(format!("it said nothing for {} s", mail.patience_s)),
+        let greeted = match tokio::time::timeout(patience, greet(&host, port)).await {
+            Ok(greeted) => greeted.map_err(Sentence::from),
+            Err(_) => {
+                let s = mail.patience_s;
+                Err(said!("it said nothing for {s} s", "no dijo nada en {s} s"))
+            }
         };
-        match said {
+        match greeted {
             Ok(can) => found.push(of_line(&format!("{host}:{port}"), scheme, &host, has_login, &can)),
             Err(why) => {
-                let silent =
-                    Finding::new("server", State::Wrong, format!("{host}:{port} does not answer: {why}"));
-                return vec![
-                    silent.advised("look at the host and the port of mail.smtp, and at firewalls between"),
-                ];
+                let Sentence { en, es } = why;
+                let silent = said!("{host}:{port} does not answer: {en}", "{host}:{port} no contesta: {es}");
+                return vec![Finding::new("server", State::Wrong, silent).advised(said!(
+                    "look at the host and the port of mail.smtp, and at firewalls between",
+                    "mira el servidor y el puerto de mail.smtp, y los cortafuegos de por medio"
+                ))];
             }
         }
         // Without encryption there is no way in where we insist on it.
@@ -68,16 +78,30 @@ pub(super) async fn look(config: &Config, from: &Email) -> Vec<Finding> {
     }
     found.push(match mailer.reach().await {
         Ok(()) => {
-            let how = match (scheme, has_login) {
-                ("smtp+plain", false) => "takes our connection, unencrypted and without a login",
-                ("smtp+plain", true) => "takes our login",
-                (_, false) => "takes our connection, encrypted and without a login",
-                (_, true) => "takes our login over an encrypted line",
+            let (how, in_spanish) = match (scheme, has_login) {
+                ("smtp+plain", false) => (
+                    "takes our connection, unencrypted and without a login",
+                    "acepta nuestra conexión, sin cifrar y sin usuario",
+                ),
+                ("smtp+plain", true) => ("takes our login", "acepta nuestro usuario"),
+                (_, false) => (
+                    "takes our connection, encrypted and without a login",
+                    "acepta nuestra conexión, cifrada y sin usuario",
+                ),
+                (_, true) => {
+                    ("takes our login over an encrypted line", "acepta nuestro usuario por una línea cifrada")
+                }
             };
-            Finding::new("login", State::Good, format!("{host}:{port} {how}"))
+            Finding::new("login", State::Good, said!("{host}:{port} {how}", "{host}:{port} {in_spanish}"))
         }
-        Err(why) => Finding::new("login", State::Wrong, format!("{host}:{port} does not let us in: {why}"))
-            .advised("look at the user and the password of mail.smtp; characters such as @ : / are written as %40 %3A %2F"),
+        Err(why) => {
+            let refused =
+                said!("{host}:{port} does not let us in: {why}", "{host}:{port} no nos deja entrar: {why}");
+            Finding::new("login", State::Wrong, refused).advised(said!(
+                "look at the user and the password of mail.smtp; characters such as @ : / are written as %40 %3A %2F",
+                "mira el usuario y la clave de mail.smtp; caracteres como @ : / se escriben %40 %3A %2F"
+            ))
+        }
     });
     found
 }
@@ -90,28 +114,57 @@ fn of_line(place: &str, scheme: &str, host: &str, has_login: bool, can: &[String
     };
     let is_near = matches!(host, "localhost" | "127.0.0.1" | "::1");
     match (scheme, offers("STARTTLS")) {
-        ("smtp", true) => Finding::new("server", State::Good, format!("{place} answers and offers STARTTLS")),
+        ("smtp", true) => Finding::new(
+            "server",
+            State::Good,
+            said!("{place} answers and offers STARTTLS", "{place} contesta y ofrece STARTTLS"),
+        ),
         ("smtp", false) => {
-            let why = format!("{place} answers and offers no STARTTLS, so nothing is sent there");
-            Finding::new("server", State::Wrong, why).advised(
+            let why = said!(
+                "{place} answers and offers no STARTTLS, so nothing is sent there",
+                "{place} contesta y no ofrece STARTTLS, así que no se envía nada ahí"
+            );
+            Finding::new("server", State::Wrong, why).advised(said!(
                 "use smtps:// where the server speaks TLS from the first byte (port 465), or smtp+plain:// for one on this machine",
-            )
+                "usa smtps:// si el servidor habla TLS desde el primer byte (puerto 465), o smtp+plain:// para uno de esta máquina"
+            ))
         }
         (_, _) if is_near => Finding::new(
             "server",
             State::Good,
-            format!("{place} answers; the line does not leave this machine"),
+            said!(
+                "{place} answers; the line does not leave this machine",
+                "{place} contesta; la línea no sale de esta máquina"
+            ),
         ),
         (_, is_offered) => {
             let (state, what) = match has_login {
-                true => (State::Wrong, "the password and the mails go there unencrypted"),
-                false => (State::Weak, "mails go there unencrypted"),
+                true => (
+                    State::Wrong,
+                    said!(
+                        "{place} answers; the password and the mails go there unencrypted",
+                        "{place} contesta; la clave y los correos van ahí sin cifrar"
+                    ),
+                ),
+                false => (
+                    State::Weak,
+                    said!(
+                        "{place} answers; mails go there unencrypted",
+                        "{place} contesta; los correos van ahí sin cifrar"
+                    ),
+                ),
             };
             let advice = match is_offered {
-                true => "the server offers STARTTLS: write smtp:// instead of smtp+plain://",
-                false => "use a server that offers STARTTLS, or smtps://",
+                true => said!(
+                    "the server offers STARTTLS: write smtp:// instead of smtp+plain://",
+                    "el servidor ofrece STARTTLS: escribe smtp:// en lugar de smtp+plain://"
+                ),
+                false => said!(
+                    "use a server that offers STARTTLS, or smtps://",
+                    "usa un servidor que ofrezca STARTTLS, o smtps://"
+                ),
             };
-            Finding::new("server", state, format!("{place} answers; {what}")).advised(advice)
+            Finding::new("server", state, what).advised(advice)
         }
     }
 }

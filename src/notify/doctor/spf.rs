@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::names::{Asked, Names};
-use super::{Finding, State};
+use super::{Finding, Sentence, State, said};
 use crate::base::network::Network;
 
 /// Questions that a receiver asks at most (RFC 7208, 4.6.4).
@@ -87,7 +87,7 @@ enum Verdict {
     /// Somebody could not be asked, or it depends on more than the address.
     Open,
     /// The record cannot be used, and why.
-    Broken(String),
+    Broken(Sentence),
 }
 
 /// The one record of a domain.
@@ -111,14 +111,24 @@ async fn verdict(names: &Names, domain: &str, address: IpAddr, asked: &mut u32) 
     let record = match record_of(names, domain).await {
         Asked::Found(found) => match found.as_slice() {
             [record] => record.clone(),
-            _ => return Verdict::Broken(format!("{domain} has several records")),
+            _ => {
+                return Verdict::Broken(said!(
+                    "{domain} has several records",
+                    "{domain} tiene varios registros"
+                ));
+            }
         },
-        Asked::Nothing => return Verdict::Broken(format!("{domain} has no record")),
+        Asked::Nothing => {
+            return Verdict::Broken(said!("{domain} has no record", "{domain} no tiene registro"));
+        }
         Asked::Silent => return Verdict::Open,
     };
     let terms = match terms(&record) {
         Ok(terms) => terms,
-        Err(term) => return Verdict::Broken(format!("`{term}` of {domain} is no term")),
+        Err(term) => {
+            let why = said!("`{term}` of {domain} is no term", "`{term}` de {domain} no es un término");
+            return Verdict::Broken(why);
+        }
     };
     let (mut is_open, mut redirect) = (false, None);
     for term in terms {
@@ -128,8 +138,9 @@ async fn verdict(names: &Names, domain: &str, address: IpAddr, asked: &mut u32) 
         ) {
             *asked += 1;
             if *asked > ASKED_MOST {
-                return Verdict::Broken(format!(
-                    "receivers ask at most {ASKED_MOST} times, and it takes more"
+                return Verdict::Broken(said!(
+                    "receivers ask at most {ASKED_MOST} times, and it takes more",
+                    "quien recibe pregunta como mucho {ASKED_MOST} veces, y hacen falta más"
                 ));
             }
         }
@@ -222,32 +233,52 @@ pub(super) async fn look(names: &Names, domain: &str, relay: Option<&str>, addre
         (_, []) => "mx".to_owned(),
     };
     let fresh = format!("v=spf1 {senders} ~all");
-    let wrong = |why: String| Finding::new("SPF", State::Wrong, why);
+    let wrong = |why: Sentence| Finding::new("SPF", State::Wrong, why);
     let record = match record_of(names, domain).await {
         Asked::Silent => return Finding::unasked("SPF", domain),
         Asked::Nothing => {
-            return wrong(format!("{domain} does not say who may send for it"))
-                .advised("publish a record; if a provider sends your mails, with the include: that it names")
-                .mended_by(domain, fresh);
+            return wrong(said!(
+                "{domain} does not say who may send for it",
+                "{domain} no dice quién puede enviar por él"
+            ))
+            .advised(said!(
+                "publish a record; if a provider sends your mails, with the include: that it names",
+                "publica un registro; si un proveedor envía tus correos, con el include: que te indique"
+            ))
+            .mended_by(domain, fresh);
         }
         Asked::Found(found) => match found.as_slice() {
             [record] => record.clone(),
             several => {
-                let why = format!("{domain} has {} records, and receivers then believe none", several.len());
-                return wrong(why).advised("put what they say into one");
+                let count = several.len();
+                let why = said!(
+                    "{domain} has {count} records, and receivers then believe none",
+                    "{domain} tiene {count} registros, y entonces nadie cree ninguno"
+                );
+                return wrong(why).advised(said!("put what they say into one", "junta en uno lo que dicen"));
             }
         },
     };
     let own = match terms(&record) {
         Ok(terms) => terms,
         Err(term) => {
-            return wrong(format!("`{term}` in the record of {domain} is no term")).advised("take it out");
+            let why = said!(
+                "`{term}` in the record of {domain} is no term",
+                "`{term}` en el registro de {domain} no es un término"
+            );
+            return wrong(why).advised(said!("take it out", "quítalo"));
         }
     };
     if own.contains(&Term::All('+')) {
-        return wrong(format!("the record of {domain} lets everybody send for it"))
-            .advised("end it with ~all, or with -all once you are sure")
-            .mended_by(domain, fresh);
+        return wrong(said!(
+            "the record of {domain} lets everybody send for it",
+            "el registro de {domain} deja que cualquiera envíe por él"
+        ))
+        .advised(said!(
+            "end it with ~all, or with -all once you are sure",
+            "termínalo con ~all, o con -all cuando ya no haya dudas"
+        ))
+        .mended_by(domain, fresh);
     }
     let mut verdicts = Vec::new();
     for address in addresses {
@@ -255,29 +286,41 @@ pub(super) async fn look(names: &Names, domain: &str, relay: Option<&str>, addre
     }
     if let Some(Verdict::Broken(why)) = verdicts.iter().find(|verdict| matches!(verdict, Verdict::Broken(_)))
     {
-        return wrong(format!("the record of {domain} cannot be used: {why}"))
-            .advised("mend it, or leave terms away");
+        let Sentence { en, es } = why;
+        return wrong(said!(
+            "the record of {domain} cannot be used: {en}",
+            "el registro de {domain} no se puede usar: {es}"
+        ))
+        .advised(said!("mend it, or leave terms away", "arréglalo, o quita términos"));
     }
     if verdicts.contains(&Verdict::Named('+')) {
-        return Finding::new(
-            "SPF",
-            State::Good,
-            format!("{domain} lets {} send for it", relay.unwrap_or_default()),
-        );
+        let host = relay.unwrap_or_default();
+        let line = said!("{domain} lets {host} send for it", "{domain} deja que {host} envíe por él");
+        return Finding::new("SPF", State::Good, line);
     }
     if verdicts.contains(&Verdict::Open) {
-        let line = format!("{domain} has a record; whether it names the mail server could not be asked");
+        let line = said!(
+            "{domain} has a record; whether it names the mail server could not be asked",
+            "{domain} tiene un registro; no se pudo preguntar si nombra al servidor de correo"
+        );
         return Finding::new("SPF", State::Unasked, line);
     }
     if verdicts.is_empty() {
-        let line = format!("{domain} has a record; from where the mail server sends is not seen from here");
+        let line = said!(
+            "{domain} has a record; from where the mail server sends is not seen from here",
+            "{domain} tiene un registro; desde dónde envía el servidor de correo no se ve desde aquí"
+        );
         return Finding::new("SPF", State::Good, line);
     }
     let host = relay.unwrap_or_default();
-    Finding::new("SPF", State::Weak, format!("the record of {domain} does not name {host}"))
-        .advised(format!(
-            "if {host} delivers your mails itself, add {senders}; if a provider sends from other addresses, add the include: \
-             that it names"
+    let line =
+        said!("the record of {domain} does not name {host}", "el registro de {domain} no nombra a {host}");
+    Finding::new("SPF", State::Weak, line)
+        .advised(said!(
+            "if {host} delivers your mails itself, add {senders}; if a provider sends from other addresses, add the \
+             include: that it names",
+            "si {host} entrega tus correos por sí mismo, añade {senders}; si un proveedor los envía desde otras \
+             direcciones, añade el include: que te indique"
         ))
         .mended_by(domain, with(&record, &senders))
 }

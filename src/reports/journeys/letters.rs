@@ -82,6 +82,41 @@ pub struct Report {
     pub confirmations_by_topic: BTreeMap<String, Confirmations>,
 }
 
+/// The mails of one template since a moment: how many were sent, came back, and were clicked by people.
+///
+/// # Errors
+/// As the store says.
+pub async fn of_template(q: &mut impl Queries, template: &str, since: Timestamp) -> Result<Sent> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select count(*) as sent, count(bounced) as bounced, count(complained) as complained,
+                     count(clicked) as clicked
+                 from (
+                     select
+                         (select max(1) from mail_feedback f
+                             where f.mail_id = m.id and f.kind in ('hard_bounce', 'soft_bounce')) as bounced,
+                         (select max(1) from mail_feedback f
+                             where f.mail_id = m.id and f.kind = 'complaint') as complained,
+                         (select max(1) from mail_clicks k
+                             where k.mail_id = m.id and k.verdict = 'human') as clicked
+                     from mails m where m.template = $1 and m.sent_at >= $2
+                 ) as told"
+            ),
+            params![template, since],
+        )
+        .await?;
+    let count = |name: &str| row.as_ref().map_or(Ok(0), |row| row.get(name));
+    Ok(Sent {
+        template: template.to_owned(),
+        contact: None,
+        sent: count("sent")?,
+        bounced: count("bounced")?,
+        complained: count("complained")?,
+        clicked: count("clicked")?,
+    })
+}
+
 /// The mails that were sent in a span, counted; by person where not everybody is meant.
 ///
 /// # Errors

@@ -299,6 +299,23 @@ pub async fn put_hours(tx: &mut Tx, counts: impl Iterator<Item = (&(i64, i64), &
     tx.put(&HOURS, rows.collect()).await
 }
 
+/// Takes away every visit of a site and all that was counted of it.
+///
+/// # Errors
+/// As the store says.
+pub async fn forget_site(tx: &mut Tx, site: i64) -> Result<()> {
+    for text in [
+        sql!("delete from visits where site = $1"),
+        sql!("delete from traffic_days where site = $1"),
+        sql!("delete from traffic_closed where site = $1"),
+        sql!("delete from traffic_resting where site = $1"),
+        sql!("delete from traffic_hours where site = $1"),
+    ] {
+        tx.execute(text, params![site]).await?;
+    }
+    Ok(())
+}
+
 /// Forgets every visit, and the counts after the last final day of each site (its word's number, and that day; 0 is none).
 /// Sites that are not named lose all.
 ///

@@ -73,6 +73,7 @@ pub const JOURNEY: &[Migration] = &[
         postgres: include_str!("../migrations/0045_overlap_at_size.postgres.sql"),
     },
     shared(48, "jobs that ended, who looked", include_str!("../migrations/0048_ended_jobs.sql")),
+    shared(49, "how often forms are shown", include_str!("../migrations/0049_form_counts.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

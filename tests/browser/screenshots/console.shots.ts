@@ -25,6 +25,8 @@ const PAGES: [name: string, path: string, who?: 'admin' | 'mike' | 'yuri'][] = [
   ['content-form', '/content/forms/white-paper'],
   ['content-file', '/content/files/reading-guide'],
   ['content-webinar', '/content/webinars/reading-at-work'],
+  ['content-offer', '/content/offers/first-circle'],
+  ['content-sequence', '/content/sequences/faro-leads'],
   ['flows', '/flows'],
   ['flow', '/flows/welcome'],
   ['flow-step', '/flows/welcome?step=menu'],

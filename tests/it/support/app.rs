@@ -219,6 +219,7 @@ const TABLES: &[&str] = &[
     "lifecycle_trials",
     "lifecycle_trial_people",
     "form_submissions",
+    "form_counts",
     "form_quarantine",
     "revoked_links",
     "revoked_links_of",

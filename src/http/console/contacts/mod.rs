@@ -73,6 +73,10 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
             }),
         )
     });
+    let sequences = reader.app.desk.sequences.all().iter();
+    let sequences: Vec<Json> = sequences
+        .map(|sequence| json!({ "id": sequence.id, "name": sequence.name.get(reader.account.language) }))
+        .collect();
     let body = json!({
         "query": asked.text.clone().unwrap_or_default(),
         "asks": query,
@@ -85,6 +89,7 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         "clear": asked.address(&asked_clear(&asked)),
         "fields": fields(&reader, &asked, &accounts),
         "hidden": asked.hidden(&["stage", "owner", "segment", "country", "letters", "source", "campaign", "seen"]),
+        "sequences": sequences,
         "views": saved,
         "columns": columns,
         "show": show,

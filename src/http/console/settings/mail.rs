@@ -27,7 +27,8 @@ pub async fn test(reader: Reader) -> Result<HttpResponse, Problem> {
     let mut tx = reader.app.stores.db.begin().await?;
     note(&mut tx, &reader, "mail_tried", reader.account.email.as_str()).await?;
     tx.commit().await?;
-    let tried = json!({ "is_sent": finding.state == State::Good, "said": finding.line });
+    let tried =
+        json!({ "is_sent": finding.state == State::Good, "said": finding.line.get(reader.account.language) });
     page(&reader, tried, Json::Null).await
 }
 
@@ -35,7 +36,9 @@ pub async fn test(reader: Reader) -> Result<HttpResponse, Problem> {
 pub async fn look(reader: Reader) -> Result<HttpResponse, Problem> {
     limited(&reader).await?;
     let found = match doctor::examine(&reader.app.config).await {
-        Ok(found) => json!({ "problem": null, "lines": found.iter().map(told).collect::<Vec<_>>() }),
+        Ok(found) => {
+            json!({ "problem": null, "lines": found.iter().map(|finding| told(&reader, finding)).collect::<Vec<_>>() })
+        }
         Err(problem) => json!({ "problem": problem, "lines": [] }),
     };
     page(&reader, Json::Null, found).await
@@ -47,13 +50,14 @@ async fn limited(reader: &Reader) -> Result<(), Problem> {
     Ok(())
 }
 
-fn told(finding: &Finding) -> Json {
+fn told(reader: &Reader, finding: &Finding) -> Json {
+    let language = reader.account.language;
     json!({
         "what": finding.what.to_lowercase(),
         "name": finding.what,
         "state": finding.state.word(),
-        "line": finding.line,
-        "advice": finding.advice,
+        "line": finding.line.get(language),
+        "advice": finding.advice.as_ref().map(|advice| advice.get(language)),
         "record": finding.record.as_ref().map(|record| json!({ "name": record.name, "value": record.value })),
     })
 }

@@ -37,7 +37,7 @@ async fn page(reader: &Reader, status: StatusCode, typed: Json) -> Result<HttpRe
 /// # Errors
 /// As the store says.
 pub async fn has_seen_anybody(reader: &Reader) -> Result<bool, Problem> {
-    for site in reader.app.sites.all() {
+    for site in reader.app.sites.real() {
         if hits::newest(&reader.app.stores.hits, &site.key).await?.is_some() {
             return Ok(true);
         }
@@ -55,7 +55,7 @@ pub async fn told(reader: &Reader) -> Result<Vec<Json>, Problem> {
     let paths = &app.config.collector.tracker_paths;
     let script = paths.first().map_or("/e.js", String::as_str);
     let mut sites = Vec::new();
-    for site in app.sites.all() {
+    for site in app.sites.real() {
         let newest = hits::newest(&app.stores.hits, &site.key).await?;
         let state = match newest.map(|at| reader.now.since_ms(at)) {
             None => "nothing",

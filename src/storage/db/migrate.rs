@@ -72,6 +72,7 @@ pub const JOURNEY: &[Migration] = &[
         sqlite: include_str!("../migrations/0045_overlap_at_size.sqlite.sql"),
         postgres: include_str!("../migrations/0045_overlap_at_size.postgres.sql"),
     },
+    shared(46, "who left the team's file", include_str!("../migrations/0046_left_the_team.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

@@ -35,9 +35,9 @@ use crate::base::localized::Localized;
 use crate::base::network::Networks;
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
-use crate::base::time::{Clock, MINUTE_MS};
+use crate::base::time::{Clock, MINUTE_MS, Timestamp};
 use crate::bookings::team::Team;
-use crate::bookings::{earlier, own_week};
+use crate::bookings::{earlier, former, own_week};
 use crate::chat::live::replies::Replies;
 use crate::chat::{self, Room};
 use crate::config::Config;
@@ -237,6 +237,7 @@ impl App {
             team: desk.team.clone(),
         });
         own_week::refresh(&mut stores.db.read(), &desk.team).await?;
+        remember_team(&stores, &desk.team, clock.now()).await?;
         Running::follow(&running);
         jobs::wake_on_news(&stores);
         Ok(Self {
@@ -335,6 +336,26 @@ impl App {
 
 /// How often what was counted is written down.
 const WRITE_EVERY: Duration = Duration::from_secs(3);
+/// How many calls the log names that nobody of the team's file holds.
+const LEFT_MOST: usize = 10;
+
+/// Keeps what the team's file says, for calls that outlive its lines, and says which those are.
+async fn remember_team(stores: &Stores, team: &Team, now: Timestamp) -> anyhow::Result<()> {
+    let mut tx = stores.db.begin().await?;
+    former::remember(&mut tx, team, now).await?;
+    tx.commit().await?;
+    let left = former::left(&mut stores.db.read(), team, now).await?;
+    for call in left.iter().take(LEFT_MOST) {
+        tracing::warn!(booking.id = %call.call.booking, "{}; {}", call.line(), call.advice());
+    }
+    if left.len() > LEFT_MOST {
+        tracing::warn!(
+            calls = left.len(),
+            "more calls ahead name what team.yaml does not; `embudo doctor calls` lists all of them"
+        );
+    }
+    Ok(())
+}
 
 /// How often replaced databases and old salts are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -146,8 +146,19 @@ struct Inner {
     /// How far somebody has set the clock, without time having passed; of the system's clock, on top of what the system
     /// did to it.
     set_ms: AtomicI64,
-    /// Where [`Clock::was_set_by`] saw the clock stand against elapsed time the last time.
+    /// Where [`Clock::was_set`] saw the clock stand against elapsed time the last time.
     seen_ms: AtomicI64,
+    /// How much time had passed then, or when it last looked in vain.
+    looked_ms: AtomicI64,
+}
+
+/// That somebody set the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// By how much, in milliseconds.
+    pub by_ms: i64,
+    /// Within how much elapsed time before it was noticed.
+    pub within_ms: i64,
 }
 
 #[derive(Debug)]
@@ -168,8 +179,10 @@ impl Clock {
     }
 
     fn of(kind: Kind) -> Self {
-        let clock = Self(Arc::new(Inner { kind, set_ms: AtomicI64::new(0), seen_ms: AtomicI64::new(0) }));
+        let none = || AtomicI64::new(0);
+        let clock = Self(Arc::new(Inner { kind, set_ms: none(), seen_ms: none(), looked_ms: none() }));
         clock.0.seen_ms.store(clock.apart_ms(), Ordering::Relaxed);
+        clock.0.looked_ms.store(clock.passed_ms(), Ordering::Relaxed);
         clock
     }
 
@@ -198,28 +211,33 @@ impl Clock {
         self.0.set_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
-    /// How far the clock was set since this was asked the last time, in milliseconds; less than `least_ms` is kept for the
-    /// next time. Only one may ask: whoever brings everybody's times after it.
-    pub fn was_set_by(&self, least_ms: i64) -> i64 {
-        let apart_ms = self.apart_ms();
+    /// How far the clock was set since this was asked the last time, if it was; less than `least_ms` is kept for the next
+    /// time. Only one may ask: whoever brings everybody's times after it.
+    pub fn was_set(&self, least_ms: i64) -> Option<Step> {
+        let (apart_ms, passed_ms) = (self.apart_ms(), self.passed_ms());
+        let within_ms = passed_ms - self.0.looked_ms.swap(passed_ms, Ordering::Relaxed);
         let by_ms = apart_ms - self.0.seen_ms.load(Ordering::Relaxed);
         if by_ms.abs() < least_ms {
-            return 0;
+            return None;
         }
         self.0.seen_ms.store(apart_ms, Ordering::Relaxed);
-        by_ms
+        Some(Step { by_ms, within_ms })
     }
 
     /// What the clock says less the time that has passed.
     fn apart_ms(&self) -> i64 {
-        let passed_ms = match &self.0.kind {
+        self.now().0 - self.passed_ms()
+    }
+
+    /// The time that has passed, the time machine's included.
+    fn passed_ms(&self) -> i64 {
+        match &self.0.kind {
             Kind::System { offset_ms, began } => {
                 let elapsed = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
                 elapsed.saturating_add(offset_ms.load(Ordering::Relaxed))
             }
             Kind::Manual { now_ms } => now_ms.load(Ordering::Relaxed),
-        };
-        self.now().0 - passed_ms
+        }
     }
 
     /// How far this clock stands from the system's, in milliseconds; 0 for a manual clock.
@@ -248,17 +266,20 @@ mod tests {
         for clock in [Clock::manual(Timestamp(1_000)), Clock::system()] {
             let began = clock.now();
             clock.advance(DAY_MS);
-            assert_eq!(clock.was_set_by(MINUTE_MS), 0, "time passed, or the time machine was used");
+            assert_eq!(clock.was_set(MINUTE_MS), None, "time passed, or the time machine was used");
             clock.set_by(-2 * MINUTE_MS);
             let passed = clock.now().since_ms(began);
             assert!((DAY_MS - 2 * MINUTE_MS..DAY_MS).contains(&passed), "{passed}");
-            let by = clock.was_set_by(MINUTE_MS);
+            let step = clock.was_set(MINUTE_MS).expect("two minutes");
+            let by = step.by_ms;
             assert!((-2 * MINUTE_MS - SECOND_MS..=-2 * MINUTE_MS + SECOND_MS).contains(&by), "{by}");
-            assert_eq!(clock.was_set_by(MINUTE_MS), 0, "it is told once");
+            assert!(step.within_ms < DAY_MS, "since it was asked before: {}", step.within_ms);
+            assert_eq!(clock.was_set(MINUTE_MS), None, "it is told once");
             clock.set_by(MINUTE_MS / 2 + SECOND_MS);
-            assert_eq!(clock.was_set_by(MINUTE_MS), 0);
+            assert_eq!(clock.was_set(MINUTE_MS), None);
             clock.set_by(MINUTE_MS / 2 + SECOND_MS);
-            assert!(clock.was_set_by(MINUTE_MS) > MINUTE_MS, "small ones add up");
+            let added = clock.was_set(MINUTE_MS).map(|step| step.by_ms);
+            assert!(added > Some(MINUTE_MS), "small ones add up: {added:?}");
         }
     }
 

@@ -3,12 +3,16 @@
 //! The same locks and the same guard as when visitors do it, and the same consequences; only that the minimum notice and
 //! the booking window bind visitors and not the company, that the rep is the one who was asked for, and that whoever acts
 //! names the sequence she has seen: a call that the visitor moved meanwhile is left as it is.
+//!
+//! A call outlives the lines of the team's file: one whose rep is gone moves to the times of those who hold such calls, and
+//! one whose kind is gone is passed on or cancelled.
 
 use super::place::{self, Kept, Target, Wish};
 use super::slots::{Slot, Span};
 use super::team::{Meeting, Rep, Team, Window};
 use super::{
-    Booking, Desk, Error, HOLD_MS, Holder, Pick, Result, Said, blank, call_off, mine, noted, settle, shift,
+    Booking, Desk, Error, HOLD_MS, Holder, Pick, Result, Said, blank, call_off, former, mine, noted, settle,
+    shift,
 };
 use crate::base::ids::{BookingId, ContactId};
 use crate::base::language::Language;
@@ -51,9 +55,18 @@ fn unbound(meeting: &Meeting, rep: &str) -> Meeting {
     Meeting { notice_ms: 0, window: Window::Days(WINDOW_DAYS), reps: vec![rep.to_owned()], ..meeting.clone() }
 }
 
-/// A booking's meeting, as long as the booking is, with this rep.
-fn of_booking(team: &Team, booking: &Booking, rep: &str) -> Result<Meeting> {
-    let meeting = team.meeting(&booking.meeting).ok_or(Error::MeetingUnknown)?;
+/// A booking's meeting, as long as the booking is, with its own rep; with those who hold such meetings, if she is gone.
+fn to_move(team: &Team, booking: &Booking) -> Result<Meeting> {
+    let meeting = team.meeting(&booking.meeting).ok_or(Error::MeetingGone)?;
+    let meeting = meeting.as_long_as(booking.ends_at.since_ms(booking.starts_at));
+    let is_there = team.rep(&booking.rep).is_some();
+    let reps = if is_there { vec![booking.rep.clone()] } else { meeting.reps.clone() };
+    Ok(Meeting { reps, ..unbound(&meeting, &booking.rep) })
+}
+
+/// A booking's meeting, as long as the booking is, whether it is still offered or not, with this rep.
+async fn to_pass_on(q: &mut impl Queries, team: &Team, booking: &Booking, rep: &str) -> Result<Meeting> {
+    let meeting = former::meeting(q, team, booking).await?;
     Ok(unbound(&meeting.as_long_as(booking.ends_at.since_ms(booking.starts_at)), rep))
 }
 
@@ -66,7 +79,7 @@ fn with(wish: Wish, rep: &str) -> Wish {
 /// The times to which the team can move a call; its own time counts as free.
 ///
 /// # Errors
-/// [`Error::MeetingUnknown`], [`Error::Store`].
+/// [`Error::MeetingGone`], [`Error::Store`].
 pub async fn slots_to_move<'t>(
     q: &mut impl Queries,
     team: &'t Team,
@@ -74,7 +87,7 @@ pub async fn slots_to_move<'t>(
     window: Span,
     now: Timestamp,
 ) -> Result<Vec<Slot<'t>>> {
-    let meeting = of_booking(team, booking, &booking.rep)?;
+    let meeting = to_move(team, booking)?;
     place::free_kept(q, team, &meeting, (&Wish::moving(booking), Some(booking)), window, now).await
 }
 
@@ -96,7 +109,7 @@ pub async fn slots<'t>(
 /// The colleagues who could take a call over: they work then and have nothing else. Those whose meeting it is come first.
 ///
 /// # Errors
-/// [`Error::MeetingUnknown`], [`Error::Store`].
+/// [`Error::Store`].
 pub async fn takers<'t>(
     q: &mut impl Queries,
     team: &'t Team,
@@ -108,7 +121,7 @@ pub async fn takers<'t>(
     let is_there = |rep: &Rep| rep.id == booking.rep || booking.companion.as_ref() == Some(&rep.id);
     let mut found = Vec::new();
     for rep in team.reps.iter().filter(|rep| !is_there(rep)) {
-        let meeting = of_booking(team, booking, &rep.id)?;
+        let meeting = to_pass_on(q, team, booking, &rep.id).await?;
         let wish = with(Wish::moving(booking), &rep.id);
         let window = place::at(booking.starts_at);
         if !place::free_kept(q, team, &meeting, (&wish, Some(booking)), window, now).await?.is_empty() {
@@ -125,7 +138,7 @@ async fn as_seen(tx: &mut Tx, seen: Seen, now: Timestamp) -> Result<Booking> {
     if booking.sequence == seen.sequence { Ok(booking) } else { Err(Error::Changed) }
 }
 
-/// Moves a call to another time of the same rep.
+/// Moves a call to another time of the same rep; of whoever else holds such calls, if she is gone.
 ///
 /// # Errors
 /// As [`reschedule`](super::reschedule), and [`Error::Changed`] if it is not as it was seen.
@@ -140,7 +153,7 @@ pub async fn reschedule(
     if old.starts_at == starts_at {
         return Ok(old);
     }
-    let meeting = of_booking(desk.team, &old, &old.rep)?;
+    let meeting = to_move(desk.team, &old)?;
     let wish = Wish { starts_at, ..Wish::moving(&old) };
     shift(tx, desk, (&meeting, &wish), old, true, now).await
 }
@@ -154,7 +167,7 @@ pub async fn nearest_to_move(
     refused: Error,
     now: Timestamp,
 ) -> Error {
-    let Ok(meeting) = of_booking(team, booking, &booking.rep) else { return refused };
+    let Ok(meeting) = to_move(team, booking) else { return refused };
     if !refused.has_alternatives() {
         return refused;
     }
@@ -194,7 +207,7 @@ pub async fn pass_on(
         return Ok(old);
     }
     let rep = desk.team.rep(rep).ok_or(Error::Unknown)?;
-    let meeting = of_booking(desk.team, &old, &rep.id)?;
+    let meeting = to_pass_on(tx, desk.team, &old, &rep.id).await?;
     let words = noted(reason);
     let wish = with(Wish { starts_at: old.starts_at, ..Wish::moving(&old) }, &rep.id);
     let wish = Wish { chosen: Some(words), ..wish };

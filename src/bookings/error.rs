@@ -14,6 +14,11 @@ pub enum Error {
     /// There is no meeting of this name.
     #[error("there is no meeting of this name")]
     MeetingUnknown,
+    /// The call stands, but its kind is not offered any more, so there are no times to move it to.
+    #[error(
+        "this kind of call is not offered any more, so it cannot be moved; cancel it and book another, or answer the mail about it"
+    )]
+    MeetingGone,
     /// There is no time zone of this name.
     #[error("there is no time zone of this name; write it as Europe/Madrid")]
     ZoneUnknown,
@@ -127,6 +132,7 @@ impl Coded for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::MeetingUnknown => "booking.meeting_unknown",
+            Self::MeetingGone => "booking.meeting_gone",
             Self::ZoneUnknown => "booking.zone_unknown",
             Self::SlotPast => "booking.slot_past",
             Self::SlotTooSoon => "booking.slot_too_soon",

@@ -47,8 +47,8 @@ pub struct Invite<'a> {
     pub rep: &'a Rep,
     /// Who else of the team is there.
     pub companion: Option<&'a Rep>,
-    /// Who booked it: the name as they typed it, perhaps empty, and the address.
-    pub visitor: (&'a str, &'a Email),
+    /// Who booked it: the name as they typed it, perhaps empty, and the address; nobody if she was erased.
+    pub visitor: Option<(&'a str, &'a Email)>,
     /// The service's mailbox, which sends the mail too.
     pub organizer: &'a Email,
     /// The link by which it can be seen, and not changed; only in the visitor's copy.
@@ -75,12 +75,10 @@ impl Invite<'_> {
             .add_property("LOCATION", text(self.booking.location.as_deref().unwrap_or_default()))
             .add_property("ORGANIZER", format!("mailto:{}", self.organizer))
             .append_multi_property(attendee(&self.rep.name, &self.rep.email, "ACCEPTED"))
-            .append_multi_property(attendee(
-                if self.repeats { self.visitor.0 } else { "" },
-                self.visitor.1,
-                "ACCEPTED",
-            ))
             .add_property("TRANSP", "OPAQUE");
+        if let Some((name, email)) = self.visitor {
+            event.append_multi_property(attendee(if self.repeats { name } else { "" }, email, "ACCEPTED"));
+        }
         if let Some(companion) = self.companion {
             event.append_multi_property(attendee(&companion.name, &companion.email, "ACCEPTED"));
         }
@@ -99,7 +97,7 @@ impl Invite<'_> {
         let team: Vec<&str> =
             std::iter::once(self.rep).chain(self.companion).map(|rep| rep.name.as_str()).collect();
         let team = team.join(", ");
-        match self.visitor.0.trim() {
+        match self.visitor.map_or("", |(name, _)| name.trim()) {
             _ if !self.repeats => format!("{title}: {team}"),
             "" => format!("{title}: {team}"),
             visitor => format!("{title}: {visitor} / {team}"),
@@ -253,7 +251,7 @@ mod tests {
             meeting: &examples::meeting("Europe/Madrid"),
             rep: &examples::rep("mike", "Europe/Madrid"),
             companion,
-            visitor: (name, &email),
+            visitor: Some((name, &email)),
             organizer: &organizer(),
             view: Some("https://embudo.example/b/TOKEN"),
             repeats: true,
@@ -309,7 +307,7 @@ mod tests {
             meeting: &examples::meeting("Europe/Madrid"),
             rep: &examples::rep("mike", "Europe/Madrid"),
             companion: None,
-            visitor: ("The Treasury", &email),
+            visitor: Some(("The Treasury", &email)),
             organizer: &organizer(),
             view: Some("https://embudo.example/b/TOKEN"),
             repeats: false,
@@ -366,7 +364,7 @@ mod tests {
             meeting: &examples::meeting("Europe/Madrid"),
             rep: &examples::rep("mike", "Europe/Madrid"),
             companion: None,
-            visitor: ("Nikki", &email),
+            visitor: Some(("Nikki", &email)),
             organizer: &organizer(),
             view: Some("https://embudo.example/b/TOKEN"),
             repeats: true,

@@ -17,6 +17,7 @@ pub mod calendars;
 pub mod capacity;
 pub mod earlier;
 mod error;
+pub mod former;
 mod holidays;
 pub mod invite;
 pub mod limits;
@@ -46,7 +47,7 @@ use self::team::{Meeting, Team};
 use crate::base::email::Email;
 use crate::base::ids::{AbsenceId, BookingId, ContactId};
 use crate::base::language::Language;
-use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp, zone};
+use crate::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Step, Timestamp, zone};
 use crate::base::typed::plain;
 use crate::contacts;
 use crate::deals;
@@ -57,7 +58,7 @@ use crate::storage::db::{Queries, Reads, Tx};
 pub use self::booking::{Booking, Holder, Outcome, State, Time};
 pub use self::error::Error;
 pub use self::link::{Link, Linked, read as read_link};
-pub use self::store::{PERSONAL, cancel_ahead};
+pub use self::store::PERSONAL;
 
 /// The answer of everything that touches a booking.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -401,7 +402,7 @@ pub async fn put_off(
 
 /// Moves a booking to where somebody wishes it, and lets go what she holds for it.
 async fn move_to(tx: &mut Tx, desk: Desk<'_>, old: Booking, wish: &Wish, now: Timestamp) -> Result<Booking> {
-    let meeting = desk.team.meeting(&old.meeting).ok_or(Error::MeetingUnknown)?;
+    let meeting = desk.team.meeting(&old.meeting).ok_or(Error::MeetingGone)?;
     let meeting = meeting.as_long_as(old.ends_at.since_ms(old.starts_at));
     shift(tx, desk, (&meeting, wish), old, false, now).await
 }
@@ -422,8 +423,10 @@ async fn shift(
     }
     if let Some(contact) = moved.contact {
         let (booking, sequence) = (moved.id, moved.sequence);
+        let was_companion = kept.companion.filter(|companion| moved.companion.as_ref() != Some(companion));
         let was_rep = (moved.rep != kept.rep).then_some(kept.rep);
-        let event = Event::BookingRescheduled { booking, contact, sequence, was_at, was_rep, by_us };
+        let event =
+            Event::BookingRescheduled { booking, contact, sequence, was_at, was_rep, was_companion, by_us };
         events::append(tx, &event, now).await?;
         note(tx, desk, &moved, contact, "booking.rescheduled", now).await?;
     }
@@ -470,6 +473,23 @@ async fn call_off(
         note(tx, desk, &booking, contact, "booking.cancelled", now).await?;
     }
     Ok(booking)
+}
+
+/// Calls off what a contact who is being erased has ahead, and tells it as facts that name nobody. Returns how many calls and
+/// holds that were.
+///
+/// # Errors
+/// As the store says.
+pub async fn cancel_ahead(tx: &mut Tx, contact: ContactId, now: Timestamp) -> crate::storage::Result<u64> {
+    let calls = store::cancel_ahead(tx, contact, now).await?;
+    for call in &calls {
+        if !call.was_booked {
+            continue;
+        }
+        let event = Event::BookingWithdrawn { booking: call.booking, sequence: call.sequence };
+        events::append(tx, &event, now).await?;
+    }
+    Ok(u64::try_from(calls.len()).unwrap_or(u64::MAX))
 }
 
 /// A booking that can be changed, under the lock of its contact: whoever changes it, or erases her, goes after the other.
@@ -544,7 +564,7 @@ pub async fn set_outcome(
         let outcome = outcome.word().to_owned();
         events::append(tx, &Event::BookingOutcomeSet { booking: booking.id, contact, outcome }, now).await?;
         note(tx, desk, &booking, contact, &kind, now).await?;
-        let milestone = desk.team.meeting(&booking.meeting).and_then(|meeting| meeting.milestone);
+        let milestone = former::meeting(tx, desk.team, &booking).await?.milestone;
         if let Some(milestone) = milestone.filter(|_| booking.outcome == Some(Outcome::Held)) {
             deals::met(tx, contact, milestone, now).await.map_err(of_deal)?;
         }
@@ -615,15 +635,28 @@ pub async fn expire_holds(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     Ok(expired)
 }
 
-/// Times are held for as long as was promised, though the clock was set by `by_ms` meanwhile; returns how many are.
+/// How far apart two nodes may notice that the clock was set. Two steps to the same side are always farther apart, by the
+/// clock after them: no step is as short.
+const SAME_STEP_MS: i64 = 30 * SECOND_MS;
+
+/// Times are held for as long as was promised, though the clock was set meanwhile; returns how many are. Nodes
+/// whose clock is one and the same all notice the step, and only the first of them moves anything.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub async fn follow_clock(tx: &mut Tx, by_ms: i64, now: Timestamp) -> Result<u64> {
+pub async fn follow_clock(tx: &mut Tx, step: Step, now: Timestamp) -> Result<u64> {
+    tx.lock("clock").await?;
+    let is_followed = store::last_step(tx).await?.is_some_and(|(last_ms, at)| {
+        (step.by_ms - last_ms).abs() < SAME_STEP_MS && now.since_ms(at).abs() < SAME_STEP_MS
+    });
+    if is_followed {
+        return Ok(0);
+    }
+    store::note_step(tx, step.by_ms, now).await?;
     let mut moved = 0;
     for rep in store::reps_with_holds(tx).await? {
         place::lock(tx, &rep).await?;
-        moved += store::shift_holds_of(tx, &rep, by_ms, now).await?;
+        moved += store::shift_holds_of(tx, &rep, step, now).await?;
     }
     Ok(moved)
 }
@@ -1190,6 +1223,50 @@ meetings:
         let late = take_back(after.plus_ms(3 * TAKE_BACK_MS + 1)).await;
         assert!(matches!(late, Err(Error::OutcomeKept)), "{late:?}");
         assert_eq!(noted().await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_hold_lasts_as_long_as_promised_however_often_and_little_the_clock_is_set() {
+        let world = world().await;
+        let mut draw: u64 = 0x5eed;
+        let mut below = move |most: i64| {
+            draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            i64::try_from(draw >> 33).expect("31 bits") % most
+        };
+        for round in 0..200 {
+            let mut wall = now();
+            world.hold(visitor(), monday("10:00"), wall).await.expect("free");
+            let (mut passed, mut steps) = (0, Vec::new());
+            while passed < HOLD_MS - 1 {
+                let wait = (1 + below(80 * SECOND_MS)).min(HOLD_MS - 1 - passed);
+                (passed, wall) = (passed + wait, wall.plus_ms(wait));
+                let mut tx = world.db.begin().await.expect("begins");
+                assert_eq!(
+                    expire_holds(&mut tx, wall).await.expect("swept"),
+                    0,
+                    "{round}: {steps:?} {passed}"
+                );
+                if passed < HOLD_MS - 1 {
+                    let by_ms = (MINUTE_MS + below(4 * MINUTE_MS)) * if below(2) == 0 { 1 } else { -1 };
+                    wall = wall.plus_ms(by_ms);
+                    steps.push((passed, by_ms));
+                    assert_eq!(
+                        follow_clock(&mut tx, Step { by_ms, within_ms: 0 }, wall).await.expect("followed"),
+                        1,
+                        "{round}: {steps:?}"
+                    );
+                    // Another node notices a moment later.
+                    let later = wall.plus_ms(below(SECOND_MS));
+                    let seen = Step { by_ms: by_ms + 3, within_ms: 250 };
+                    assert_eq!(follow_clock(&mut tx, seen, later).await.expect("followed"), 0, "{round}");
+                }
+                tx.commit().await.expect("commits");
+            }
+            let mut tx = world.db.begin().await.expect("begins");
+            assert_eq!(expire_holds(&mut tx, wall).await.expect("swept"), 0, "{round}: {steps:?}");
+            assert_eq!(expire_holds(&mut tx, wall.plus_ms(1)).await.expect("swept"), 1, "{round}: {steps:?}");
+            tx.commit().await.expect("commits");
+        }
     }
 
     #[tokio::test]

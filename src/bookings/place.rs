@@ -481,7 +481,7 @@ pub async fn place(
         let others = assign::ranked(&others, &standings, &beside);
         if roster.second.is_none() {
             let booking = taken(&target, rep, None, meeting, wish.starts_at, reason, now);
-            if write(tx, &target, &booking).await? {
+            if write(tx, &target, &booking, rep).await? {
                 return Ok(booking);
             }
             continue;
@@ -490,7 +490,7 @@ pub async fn place(
             let mut reason = reason.clone();
             reason.companion = Some(Box::new(assign::reason(other, &others, &standings, &beside)));
             let booking = taken(&target, rep, Some(other), meeting, wish.starts_at, reason, now);
-            if write(tx, &target, &booking).await? {
+            if write(tx, &target, &booking, rep).await? {
                 return Ok(booking);
             }
         }
@@ -597,11 +597,12 @@ fn place_of(booking: &Booking, rep: &Rep, meeting: &Meeting) -> Option<String> {
 }
 
 /// Writes the row; `false` if the guard refuses, with the transaction still good.
-async fn write(tx: &mut Tx, target: &Target, booking: &Booking) -> Result<bool> {
+async fn write(tx: &mut Tx, target: &Target, booking: &Booking, rep: &Rep) -> Result<bool> {
     tx.savepoint().await?;
+    let zone = rep.zone.iana_name().unwrap_or("UTC");
     let written = match target {
-        Target::New(_) => store::insert(tx, booking).await.map_err(Error::from),
-        Target::Move(old) => store::replace(tx, old, booking).await,
+        Target::New(_) => store::insert(tx, booking, zone).await.map_err(Error::from),
+        Target::Move(old) => store::replace_told(tx, old, booking, Some(zone)).await,
     };
     match written {
         Ok(()) => Ok(true),

@@ -4,6 +4,7 @@
 mod companion;
 pub mod diary;
 pub mod earlier;
+pub mod former;
 pub mod openings;
 pub mod own_weeks;
 
@@ -15,7 +16,7 @@ use super::zones::Told;
 use super::{Booking, Error, Holder, Outcome, State};
 use crate::base::email::Email;
 use crate::base::ids::{BookingId, ContactId};
-use crate::base::time::{DAY_MS, MINUTE_MS, TZDB, Timestamp, offset_s};
+use crate::base::time::{DAY_MS, MINUTE_MS, Step, TZDB, Timestamp, offset_s};
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row, Tx};
 use crate::storage::personal::Personal;
@@ -98,14 +99,15 @@ pub async fn forget(tx: &mut Tx, id: BookingId) -> Result<()> {
 /// How long before the cycle a call still counts for who was assigned last.
 const LAST_ASSIGNED_MS: i64 = 31 * DAY_MS;
 
-pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
+/// Adds a row; `rep_zone` is the zone in which the rep is told its time.
+pub async fn insert(tx: &mut Tx, booking: &Booking, rep_zone: &str) -> Result<()> {
     tx.execute(
         sql!(
             "insert into bookings (id, meeting, rep, contact_id, visitor_id, conversation_id, starts_at, ends_at,
                  block_from, block_to, state, hold_expires_at, sequence, time_zone, language, location, notes,
-                 assignment, created_at, updated_at, answers, companion, tzdb, offset_s)
+                 assignment, created_at, updated_at, answers, companion, tzdb, offset_s, rep_zone, rep_offset_s)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 $22, $23, $24)"
+                 $22, $23, $24, $25, $26)"
         ),
         params![
             booking.id,
@@ -132,6 +134,8 @@ pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
             booking.companion.as_ref(),
             TZDB.0,
             offset_s(&booking.time_zone, booking.starts_at),
+            rep_zone,
+            offset_s(rep_zone, booking.starts_at),
         ],
     )
     .await?;
@@ -146,17 +150,35 @@ pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
 /// # Errors
 /// [`Error::Changed`] if somebody else was faster.
 pub async fn replace(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Result<()> {
+    replace_told(tx, old, new, None).await
+}
+
+/// The same where the time or the rep changes, and with that in which zone the rep is told the time.
+///
+/// # Errors
+/// As [`replace`].
+pub async fn replace_told(
+    tx: &mut Tx,
+    old: &Booking,
+    new: &Booking,
+    rep_zone: Option<&str>,
+) -> super::Result<()> {
     // The two rows of a call in the order of their reps, as everybody does: nobody waits in a circle.
     if old.companion.as_ref().is_some_and(|companion| *companion < old.rep) {
         companion::replace(tx, old, new).await?;
-        replace_first(tx, old, new).await
+        replace_first(tx, old, new, rep_zone).await
     } else {
-        replace_first(tx, old, new).await?;
+        replace_first(tx, old, new, rep_zone).await?;
         companion::replace(tx, old, new).await
     }
 }
 
-async fn replace_first(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Result<()> {
+async fn replace_first(
+    tx: &mut Tx,
+    old: &Booking,
+    new: &Booking,
+    rep_zone: Option<&str>,
+) -> super::Result<()> {
     let touched = tx
         .execute(
             sql!(
@@ -166,7 +188,8 @@ async fn replace_first(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Resu
                      assignment = $16, outcome = $17, outcome_at = $18, cancel_reason = $19, updated_at = $20,
                      answers = $21, companion = $22,
                      tzdb = case when state = 'confirmed' and starts_at = $6 then tzdb else $23 end,
-                     offset_s = case when state = 'confirmed' and starts_at = $6 then offset_s else $24 end
+                     offset_s = case when state = 'confirmed' and starts_at = $6 then offset_s else $24 end,
+                     rep_zone = coalesce($25, rep_zone), rep_offset_s = coalesce($26, rep_offset_s)
                  where id = $1 and state = $2 and sequence = $3"
             ),
             params![
@@ -195,6 +218,8 @@ async fn replace_first(tx: &mut Tx, old: &Booking, new: &Booking) -> super::Resu
                 // By what her time is told now; what was told of a call that stays where it is was told by another.
                 TZDB.0,
                 offset_s(&new.time_zone, new.starts_at),
+                rep_zone,
+                rep_zone.and_then(|zone| offset_s(zone, new.starts_at)),
             ],
         )
         .await?;
@@ -321,7 +346,7 @@ pub async fn told_ahead(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Told
     let rows = q
         .query(
             sql!(
-                "select id, meeting, rep, contact_id, starts_at, time_zone, tzdb, offset_s
+                "select id, meeting, rep, contact_id, starts_at, time_zone, tzdb, offset_s, rep_zone, rep_offset_s
                  from bookings
                  where state = 'confirmed' and starts_at > $1 and companion_of is null
                  order by starts_at, id"
@@ -331,6 +356,8 @@ pub async fn told_ahead(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Told
         .await?;
     let told = |row: &Row| -> Result<Told> {
         let (edition, offset_s): (Option<String>, Option<i64>) = (row.get("tzdb")?, row.get("offset_s")?);
+        let rep_zone: Option<String> = row.get("rep_zone")?;
+        let rep_offset_s: Option<i64> = row.get("rep_offset_s")?;
         Ok(Told {
             booking: row.get("id")?,
             meeting: row.get("meeting")?,
@@ -339,6 +366,7 @@ pub async fn told_ahead(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Told
             starts_at: row.get("starts_at")?,
             time_zone: row.get("time_zone")?,
             by: edition.zip(offset_s),
+            rep_told: rep_zone.zip(rep_offset_s),
         })
     };
     rows.iter().map(told).collect()
@@ -405,27 +433,45 @@ pub async fn reps_with_holds(q: &mut impl Queries) -> Result<Vec<String>> {
     rows.iter().map(|row| row.get("rep")).collect()
 }
 
-/// The holds of a rep that were made before the clock was set by `by_ms` last as long as they would have. One that had run
-/// out by then stays so, and one that was kept until a time which somebody was told keeps that time. Done twice, for two
-/// nodes whose clocks were set, it changes nothing more.
-pub async fn shift_holds_of(tx: &mut Tx, rep: &str, by_ms: i64, now: Timestamp) -> Result<u64> {
-    // After a clock was put back: what was held later than it can be. After it was put forward: what was held when the
-    // earlier time still stood, and had not run out.
-    let (held_after, held_before, open_after) = match by_ms {
-        ..0 => (now.plus_ms(AHEAD_MS), Timestamp(i64::MAX), Timestamp::default()),
-        0.. => (Timestamp::default(), now.plus_ms(-by_ms), now.plus_ms(-by_ms)),
-    };
+/// The holds of a rep that stood when the clock was set last as long as they would have. One that had run out by
+/// then stays so, and one that was kept until a time which somebody was told keeps that time.
+pub async fn shift_holds_of(tx: &mut Tx, rep: &str, step: Step, now: Timestamp) -> Result<u64> {
+    // By the clock as it was, held by now and not run out. What was held in the moment since the clock was set goes by the
+    // new one already: after a step forward it lies behind the old time; after a step back it cannot be told from what was
+    // held as long ago as the step is long, and that little lasts longer.
+    let Step { by_ms, within_ms } = step;
+    let then = now.plus_ms(-by_ms);
+    let since = if by_ms < 0 { now.plus_ms(-within_ms) } else { then };
     tx.execute(
         sql!(
             "update bookings
              set created_at = created_at + $2, hold_expires_at = hold_expires_at + $2, updated_at = updated_at + $2
-             where rep = $1 and state = 'hold' and created_at > $3 and created_at <= $4 and hold_expires_at > $5
+             where rep = $1 and state = 'hold' and hold_expires_at > $3 and (created_at <= $4 or created_at > $5)
                  and not exists (select 1 from earlier_offers o
                      where o.hold_id = bookings.id or o.hold_id = bookings.companion_of)"
         ),
-        params![rep, by_ms, held_after, held_before, open_after],
+        params![rep, by_ms, then, since, now],
     )
     .await
+}
+
+/// By how much the clock was set the last time that was noted, and when, by the clock after it.
+pub async fn last_step(q: &mut impl Queries) -> Result<Option<(i64, Timestamp)>> {
+    let row = q.query_opt(sql!("select by_ms, at from clock_steps where name = 'last'"), &[]).await?;
+    row.map(|row| Ok((row.get("by_ms")?, row.get("at")?))).transpose()
+}
+
+/// Notes it.
+pub async fn note_step(tx: &mut Tx, by_ms: i64, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "insert into clock_steps (name, by_ms, at) values ('last', $1, $2)
+             on conflict (name) do update set by_ms = excluded.by_ms, at = excluded.at"
+        ),
+        params![by_ms, now],
+    )
+    .await?;
+    Ok(())
 }
 
 /// The reps who have a hold that ran out, in the order of their ids.
@@ -586,15 +632,24 @@ pub async fn adopt(tx: &mut Tx, contact: ContactId, account: &Email, now: Timest
     Ok(())
 }
 
-/// Calls off what a contact who is being erased has ahead: nobody is left to come. Returns how many calls that were.
+/// A call of somebody who is being erased, as it is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CalledOff {
+    pub booking: BookingId,
+    pub sequence: i64,
+    /// Whether it was a call, and not only held.
+    pub was_booked: bool,
+}
+
+/// Calls off what a contact who is being erased has ahead: nobody is left to come.
 ///
 /// # Errors
 /// As the store says.
-pub async fn cancel_ahead(tx: &mut Tx, contact: ContactId, now: Timestamp) -> Result<u64> {
+pub async fn cancel_ahead(tx: &mut Tx, contact: ContactId, now: Timestamp) -> Result<Vec<CalledOff>> {
     let rows = tx
         .query(
             sql!(
-                "select id, companion_of
+                "select id, companion_of, state, sequence
                  from bookings
                  where state in ('hold', 'confirmed') and starts_at > $2
                      and (contact_id in (select own_id from contact_ids where contact_id = $1)
@@ -605,8 +660,9 @@ pub async fn cancel_ahead(tx: &mut Tx, contact: ContactId, now: Timestamp) -> Re
             params![contact, now],
         )
         .await?;
-    let mut calls = 0;
+    let mut calls = Vec::new();
     for row in &rows {
+        let booking: BookingId = row.get("id")?;
         let touched = tx
             .execute(
                 sql!(
@@ -614,11 +670,15 @@ pub async fn cancel_ahead(tx: &mut Tx, contact: ContactId, now: Timestamp) -> Re
                      set state = 'cancelled', hold_expires_at = null, sequence = sequence + 1, updated_at = $2
                      where id = $1 and state in ('hold', 'confirmed')"
                 ),
-                params![row.get::<BookingId>("id")?, now],
+                params![booking, now],
             )
             .await?;
         let is_first = row.get::<Option<BookingId>>("companion_of")?.is_none();
-        calls += if is_first { touched } else { 0 };
+        if is_first && touched > 0 {
+            let sequence: i64 = row.get("sequence")?;
+            let was_booked = state_of(row)? == State::Confirmed;
+            calls.push(CalledOff { booking, sequence: sequence + 1, was_booked });
+        }
     }
     Ok(calls)
 }

@@ -23,6 +23,18 @@ pub struct Told {
     /// By which edition of the zones, and how far her clock was from UTC by it, in seconds; none of a call that was booked
     /// before this was kept.
     pub by: Option<(String, i64)>,
+    /// The rep's zone when she was told, and how far her clock was from UTC then; none of a call of before this was kept.
+    pub rep_told: Option<(String, i64)>,
+}
+
+/// Whose clock it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Whose {
+    /// That of whoever booked.
+    Visitor,
+    /// That of the rep.
+    Rep,
 }
 
 /// A call whose local time moved.
@@ -33,10 +45,13 @@ pub struct Moved {
     pub rep: String,
     pub contact: Option<ContactId>,
     pub starts_at: Timestamp,
+    /// Who was told another local time than it will be. A call may stand here twice.
+    pub whose: Whose,
+    /// Her zone.
     pub time_zone: String,
     /// The edition by which it was told.
     pub edition: String,
-    /// What the visitor was told, by her clock.
+    /// What was told, by her clock.
     pub told: DateTime,
     /// What her clock will say.
     pub is: DateTime,
@@ -63,14 +78,19 @@ pub async fn recheck(q: &mut impl Queries, now: Timestamp) -> Result<Found> {
         found.ahead += 1;
         match &told.by {
             None => found.unknown += 1,
-            Some((edition, then_s)) => found.moved.extend(moved(&told, edition, *then_s)),
+            Some((edition, then_s)) => {
+                found.moved.extend(moved(&told, Whose::Visitor, (&told.time_zone, *then_s), edition));
+                if let Some((zone, then_s)) = &told.rep_told {
+                    found.moved.extend(moved(&told, Whose::Rep, (zone, *then_s), edition));
+                }
+            }
         }
     }
     Ok(found)
 }
 
-fn moved(told: &Told, edition: &str, then_s: i64) -> Option<Moved> {
-    let now_s = offset_s(&told.time_zone, told.starts_at)?;
+fn moved(told: &Told, whose: Whose, (zone, then_s): (&str, i64), edition: &str) -> Option<Moved> {
+    let now_s = offset_s(zone, told.starts_at)?;
     if now_s == then_s {
         return None;
     }
@@ -84,7 +104,8 @@ fn moved(told: &Told, edition: &str, then_s: i64) -> Option<Moved> {
         rep: told.rep.clone(),
         contact: told.contact,
         starts_at: told.starts_at,
-        time_zone: told.time_zone.clone(),
+        whose,
+        time_zone: zone.to_owned(),
         edition: edition.to_owned(),
         told: by(then_s)?,
         is: by(now_s)?,
@@ -106,10 +127,12 @@ mod tests {
             starts_at,
             time_zone: "America/Vancouver".to_owned(),
             by: None,
+            rep_told: None,
         };
+        let vancouver = |then_s: i64| (told.time_zone.as_str(), then_s);
         // Since 2026 British Columbia stays seven hours behind UTC; older editions still put the clock back in November.
-        assert_eq!(moved(&told, "2026e", -7 * 3_600), None);
-        let moved = moved(&told, "2025b", -8 * 3_600).expect("an hour apart");
+        assert_eq!(moved(&told, Whose::Visitor, vancouver(-7 * 3_600), "2026e"), None);
+        let moved = moved(&told, Whose::Visitor, vancouver(-8 * 3_600), "2025b").expect("an hour apart");
         assert_eq!(
             (moved.told.to_string(), moved.is.to_string()),
             ("2026-12-01T08:00:00".to_owned(), "2026-12-01T09:00:00".to_owned())

@@ -12,8 +12,9 @@ use serde_json::{Value as Json, json};
 
 use crate::app::{Definitions, Kind, LOCK, Sources};
 use crate::base::diagnostic::{Diagnostic, Mark, Report, Severity, nearest};
-use crate::base::time::Clock;
+use crate::base::time::{Clock, Timestamp};
 use crate::base::yaml::{self, Doc, View};
+use crate::bookings::former::{self, Left};
 use crate::chat::check::{against, codes, examples, lock_of, untested, without_tests};
 use crate::chat::engine::State;
 use crate::chat::flow::Flow;
@@ -44,7 +45,8 @@ pub struct Arguments {
     /// Write the pages of the flows' codes into a folder that holds their examples (docs/checks), and check nothing.
     #[arg(long, value_name = "FOLDER", hide = true)]
     pages: Option<PathBuf>,
-    /// Tell, too, what the conversations that are open now would meet in these flows.
+    /// Tell, too, what the conversations that are open now would meet in these flows, and which calls ahead name a rep or a
+    /// kind of call that these files do not.
     #[arg(long, value_enum, value_name = "WHAT")]
     against: Option<Against>,
 }
@@ -131,7 +133,11 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
     }
     let mut meetings = Vec::new();
     if let (Some(Against::Running), Some(config), Some(flows)) = (arguments.against, &config, &flows) {
-        let (standing, published) = super::block_on(running(config, flows))?;
+        let (standing, published, left) = super::block_on(running(config, (flows, &sources), now))?;
+        let file = Mark::file(config.path_of(&config.definitions.team).display().to_string());
+        for call in &left {
+            report.warning(&file, "B120", call.line()).hint(call.advice());
+        }
         meetings = versions::meetings(flows, &standing);
         versions::tell(&meetings, &report);
         for old in &published {
@@ -212,13 +218,23 @@ async fn number_for(config: &Config, sources: &Sources, against: Option<Against>
     chosen.ok()?.needs_number
 }
 
-/// Where the open conversations of the settings' server stand, and the flows as they run there.
-async fn running(config: &Config, flows: &Flows) -> anyhow::Result<(Vec<State>, Vec<Arc<Flow>>)> {
+/// Where the open conversations of the settings' server stand, the flows as they run there, and the calls ahead whose rep or
+/// kind the team's file does not name.
+async fn running(
+    config: &Config,
+    (flows, sources): (&Flows, &Sources),
+    now: Timestamp,
+) -> anyhow::Result<(Vec<State>, Vec<Arc<Flow>>, Vec<Left>)> {
     super::has_data(config)?;
     let stores = Stores::open(&config.storage).await?;
     let mut q = stores.db.read();
     let standing = chat::standing(&mut q, OPEN_MOST).await?;
-    Ok((standing, versions::published(&mut q, flows).await?))
+    let left = match Definitions::read(sources, &Report::new()).team {
+        Some(team) => former::left(&mut q, &team, now).await?,
+        // What is wrong with it is told already.
+        None => Vec::new(),
+    };
+    Ok((standing, versions::published(&mut q, flows).await?, left))
 }
 
 /// What open conversations would meet, for people.

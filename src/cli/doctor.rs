@@ -4,10 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::app::{Definitions, Sources};
+use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::time::{TZDB, Timestamp, tzdb_old_days};
+use crate::bookings::former::{self, Left};
 use crate::config::Config;
 use crate::notify::doctor::{self, Finding, State};
+use crate::storage::Stores;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -23,6 +27,8 @@ enum Command {
         #[arg(long, value_name = "ADDRESS")]
         to: Option<String>,
     },
+    /// List the calls ahead whose rep or kind stands in team.yaml no more; exits 1 if there are any.
+    Calls,
     /// Say which edition of the time zones is built in, and whether it is old.
     Zones,
 }
@@ -31,6 +37,7 @@ enum Command {
 pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     let to = match &arguments.command {
         Command::Email { to } => to,
+        Command::Calls => return calls(config),
         Command::Zones => {
             super::tell(&zones(super::clock(config).now()));
             return Ok(ExitCode::SUCCESS);
@@ -52,6 +59,45 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     let (wrong, weak, unasked) = (count(State::Wrong), count(State::Weak), count(State::Unasked));
     super::tell(&format!("\n{wrong} wrong, {weak} weak, {unasked} unknown, {} looked at\n", found.len()));
     Ok(if wrong > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The calls ahead that name a rep or a kind of call that the team's file does not.
+fn calls(config: &Config) -> anyhow::Result<ExitCode> {
+    super::has_data(config)?;
+    let now = super::clock(config).now();
+    let report = Report::new();
+    let team = Definitions::read(&Sources::of(config, &report), &report).team;
+    let team = team.context("team.yaml cannot be read; `embudo check` says why")?;
+    let left = super::block_on(async {
+        let stores = Stores::open(&config.storage).await?;
+        Ok(former::left(&mut stores.db.read(), &team, now).await?)
+    })?;
+    super::tell(&listed(&left, &config.server.public_url));
+    Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn listed(left: &[Left], public_url: &str) -> String {
+    if left.is_empty() {
+        return format!(
+            "{:<8} {:<8} all calls ahead have their rep and their kind\n",
+            State::Good.word(),
+            "calls"
+        );
+    }
+    let mut text = String::new();
+    for call in left {
+        let page = format!("{public_url}/console/bookings/{}", call.call.booking);
+        text.push_str(&format!(
+            "{:<8} {:<8} {}\n{:18}{}\n{:18}{page}\n",
+            State::Wrong.word(),
+            "calls",
+            call.line(),
+            "",
+            call.advice(),
+            ""
+        ));
+    }
+    text
 }
 
 /// Which edition of the time zones is built in. An old one tells wrong times where a government has changed its clocks since.
@@ -85,7 +131,27 @@ fn told(finding: &Finding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ids::BookingId;
     use crate::base::time::DAY_MS;
+    use crate::bookings::former::Ahead;
+
+    #[test]
+    fn calls_that_nobody_holds_are_listed_with_what_to_do() {
+        assert!(listed(&[], "https://faro.example").starts_with("ok       calls"));
+        let call = Ahead {
+            booking: BookingId::new(),
+            meeting: "lunch".to_owned(),
+            rep: "eva".to_owned(),
+            companion: None,
+            starts_at: Timestamp::from_jiff("2026-12-01T16:00:00Z".parse().expect("an instant")),
+        };
+        let left = Left { call, lacks_meeting: true, lacks_reps: vec!["eva".to_owned()] };
+        let text = listed(&[left], "https://faro.example");
+        for part in ["wrong", "2026-12-01 16:00", "\"lunch\"", "\"eva\"", "pass it on", "/console/bookings/"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
 
     #[test]
     fn an_old_edition_of_the_zones_is_told_with_what_to_do() {

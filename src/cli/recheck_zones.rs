@@ -1,10 +1,12 @@
 //! `embudo recheck-zones`: which calls are at another local time than their visitors were told.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use crate::base::ids::BookingId;
 use crate::base::time::TZDB;
-use crate::bookings::zones::{self, Found};
+use crate::bookings::zones::{self, Found, Moved, Whose};
 use crate::config::Config;
 use crate::storage::Stores;
 
@@ -40,15 +42,19 @@ fn told(found: &Found, public_url: &str) -> String {
     let Found { ahead, unknown, moved } = found;
     let edition = TZDB.0;
     let mut text =
-        format!("zones of edition {edition}: {ahead} calls lie ahead, {} of them moved", moved.len());
+        format!("zones of edition {edition}: {ahead} calls lie ahead, {} of them moved", calls(moved));
     if *unknown > 0 {
         let _ = write!(text, ", {unknown} booked before this was kept");
     }
     text.push('\n');
     for call in moved {
+        let whose = match call.whose {
+            Whose::Visitor => "the visitor's",
+            Whose::Rep => "the rep's",
+        };
         let _ = writeln!(
             text,
-            "\n{}  {} with {}, {}\n    {}: told {} (edition {}), and it is {}\n    {public_url}/console/bookings/{}",
+            "\n{}  {} with {}, {}\n    {whose} {}: told {} (edition {}), and it is {}\n    {public_url}/console/bookings/{}",
             call.booking,
             call.meeting,
             call.rep,
@@ -64,10 +70,15 @@ fn told(found: &Found, public_url: &str) -> String {
         text.push_str(
             "\nThe calls themselves stand where they stood, and calendars show the new local time; the mails told the old \
              one.\nWhat to do: open each call. If the old local time was meant, move the call there, and both sides get \
-             a mail.\nIf the call is to stay, write to the visitor what her clock will say.\n",
+             a mail.\nIf the call is to stay, write to whoever stands above what her clock will say.\n",
         );
     }
     text
+}
+
+/// How many calls these are: one of which both were told wrongly stands there twice.
+fn calls(moved: &[Moved]) -> usize {
+    moved.iter().map(|call| call.booking).collect::<BTreeSet<BookingId>>().len()
 }
 
 /// `2026-12-01 08:00`.
@@ -80,9 +91,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::base::ids::BookingId;
     use crate::base::time::Timestamp;
-    use crate::bookings::zones::Moved;
 
     #[test]
     fn both_times_are_told_with_what_to_do() {
@@ -100,13 +109,18 @@ mod tests {
             rep: "mike".to_owned(),
             contact: None,
             starts_at: Timestamp(1_796_140_800_000),
+            whose: Whose::Visitor,
             time_zone: "America/Vancouver".to_owned(),
             edition: "2025b".to_owned(),
             told: date(2026, 12, 1).at(8, 0, 0, 0),
             is: date(2026, 12, 1).at(9, 0, 0, 0),
         };
-        let one = told(&Found { ahead: 1, unknown: 0, moved: vec![moved] }, "https://faro.example");
+        let rep = Moved { whose: Whose::Rep, time_zone: "America/Whitehorse".to_owned(), ..moved.clone() };
+        let found = Found { ahead: 1, unknown: 0, moved: vec![moved, rep] };
+        let one = told(&found, "https://faro.example");
         for part in [
+            "1 calls lie ahead, 1 of them moved",
+            "the rep's America/Whitehorse: told",
             "discovery with mike",
             "America/Vancouver: told 2026-12-01 08:00 (edition 2025b), and it is 2026-12-01 09:00",
             "https://faro.example/console/bookings/",

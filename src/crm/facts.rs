@@ -10,7 +10,7 @@ use super::{Connection, Standing, Thing, World, store};
 use crate::base::ids::{BookingId, ContactId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::bookings::{Booking, Outcome, State};
+use crate::bookings::{Booking, Outcome, State, former};
 use crate::companies::Company;
 use crate::contacts::{self, Contact, Visit};
 use crate::deals::{self, Deal, Status};
@@ -161,10 +161,10 @@ impl Person {
             Some(conversation) => Some(conversation),
             None => chat::of_contact(q, self.contact.id).await?.first().map(|talk| talk.id),
         };
-        let meeting = world.team.meeting(&booking.meeting);
-        let title = meeting.map_or(booking.meeting.as_str(), |meeting| meeting.title.get(words.language));
-        let rep = world.team.rep(&booking.rep);
-        let rep_name = rep.map_or(booking.rep.as_str(), |rep| rep.name.as_str());
+        let meeting = former::meeting(q, world.team, booking).await?;
+        let title = meeting.title.get(words.language);
+        let rep = former::rep(q, world.team, &booking.rep).await?;
+        let rep_name = rep.as_ref().map_or(booking.rep.as_str(), |rep| rep.name.as_str());
         let state = match (booking.state, booking.outcome) {
             (State::Cancelled | State::Expired, _) => CallState::Cancelled,
             (_, Some(Outcome::Held)) => CallState::Held,
@@ -175,9 +175,7 @@ impl Person {
         let subject = words.get(&format!("subject.{}", state.word()), &names);
         let mut note = vec![(words.get("note.with", &[]), rep_name.to_owned())];
         note.extend(self.note.iter().cloned());
-        if let Some(meeting) = meeting {
-            note.extend(booking.answers.told(&meeting.questions, words.language));
-        }
+        note.extend(booking.answers.told(&meeting.questions, words.language));
         if let Some(said) = booking.notes.as_deref().filter(|said| !said.trim().is_empty()) {
             note.push((words.get("note.notes", &[]), said.to_owned()));
         }
@@ -217,7 +215,7 @@ impl Person {
             state,
             note,
             location: booking.location.clone(),
-            owner: owner(connection, rep.map(|rep| rep.account.as_str())),
+            owner: owner(connection, rep.as_ref().map(|rep| rep.account.as_str())),
             values,
         })
     }

@@ -273,6 +273,8 @@ pub async fn plan(
         | Event::TranscriptAsked { .. }
         | Event::ConversationClosed { .. }
         | Event::BookingMailFailed { .. }
+        | Event::BookingWithdrawn { .. }
+        | Event::RepMailFailed { .. }
         | Event::EndpointDisabled { .. }
         | Event::ContactOnSite { .. }
         | Event::CalendarStale { .. } => return Ok(Vec::new()),

@@ -24,7 +24,9 @@ const CLAIM_MS: i64 = MINUTE_MS;
 pub fn pause_ms(error: &Error, attempts: i64) -> Option<i64> {
     let doubled = |first: i64, most: i64| (first << (attempts - 1).clamp(0, 20)).min(most);
     match error {
-        Error::Unreachable(_) | Error::Storage(_) => Some(doubled(10 * SECOND_MS, 10 * MINUTE_MS)),
+        Error::Unreachable(_) | Error::Unencrypted(_) | Error::Storage(_) => {
+            Some(doubled(10 * SECOND_MS, 10 * MINUTE_MS))
+        }
         Error::Deferred(_) => Some(doubled(MINUTE_MS, HOUR_MS)),
         Error::Throttled { wait_ms, .. } => Some((*wait_ms).max(SECOND_MS)),
         Error::Refused(_) | Error::Gone(_) | Error::Unwritable(_) => None,

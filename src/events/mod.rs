@@ -130,6 +130,9 @@ pub enum Event {
         was_at: Timestamp,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was_rep: Option<String>,
+        /// Who was there, too, and is not any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was_companion: Option<String>,
         #[serde(default)]
         by_us: bool,
     },
@@ -141,10 +144,14 @@ pub enum Event {
         #[serde(default)]
         by_us: bool,
     },
+    /// A call is off because its visitor was erased.
+    BookingWithdrawn { booking: BookingId, sequence: i64 },
     /// A call took place, or did not.
     BookingOutcomeSet { booking: BookingId, contact: ContactId, outcome: String },
     /// A mail about a call did not reach whoever booked it: `refused`, `gave_up`, `blocked` or `bounced`.
     BookingMailFailed { booking: BookingId, contact: ContactId, how: String },
+    /// A mail about a call did not reach a colleague who holds it, or held it.
+    RepMailFailed { booking: BookingId, contact: Option<ContactId>, rep: String, how: String },
     /// A webhook of `notify.yaml` has taken nothing for so long that it is not tried any more.
     EndpointDisabled { endpoint: String },
     /// A rep's calendar could not be read for so long that she counts as busy all the time.
@@ -197,8 +204,10 @@ impl Event {
             Self::BookingConfirmed { .. } => "booking_confirmed",
             Self::BookingRescheduled { .. } => "booking_rescheduled",
             Self::BookingCancelled { .. } => "booking_cancelled",
+            Self::BookingWithdrawn { .. } => "booking_withdrawn",
             Self::BookingOutcomeSet { .. } => "booking_outcome_set",
             Self::BookingMailFailed { .. } => "booking_mail_failed",
+            Self::RepMailFailed { .. } => "rep_mail_failed",
             Self::EndpointDisabled { .. } => "endpoint_disabled",
             Self::CalendarStale { .. } => "calendar_stale",
         }
@@ -241,6 +250,7 @@ impl Event {
             Self::DealWon { .. }
             | Self::DealLost { .. }
             | Self::MilestoneReached { .. }
+            | Self::BookingWithdrawn { .. }
             | Self::EndpointDisabled { .. }
             | Self::CalendarStale { .. } => None,
             Self::RecordingWatched { contact, .. }
@@ -250,6 +260,7 @@ impl Event {
             | Self::QuestionLeft { contact, .. }
             | Self::FlowNotice { contact, .. }
             | Self::FlowEvent { contact, .. }
+            | Self::RepMailFailed { contact, .. }
             | Self::HandoffAccepted { contact, .. }
             | Self::HandoffExpired { contact, .. }
             | Self::ConversationClosed { contact, .. } => *contact,

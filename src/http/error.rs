@@ -44,6 +44,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("booking.idempotency_key_reused", 422, "The Idempotency-Key was used for another request"),
     ("booking.link_old", 409, "The link is older than the last change"),
     ("booking.link_other", 403, "The link is meant for something else"),
+    ("booking.meeting_gone", 409, "The kind of call is not offered any more"),
     ("booking.meeting_unknown", 404, "There is no such kind of meeting"),
     ("booking.outcome_kept", 409, "It was said more than a minute ago"),
     ("booking.outcome_too_early", 409, "The call has not begun"),

@@ -290,15 +290,12 @@ async fn tell_of_late_handovers(worker: &Worker, now: Timestamp) -> anyhow::Resu
 
 /// What was promised for a while is kept for so long, though somebody sets the clock.
 async fn follow_the_clock(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
-    let by_ms = worker.clock.was_set_by(LEAST_STEP_MS);
-    if by_ms == 0 {
-        return Ok(false);
-    }
+    let Some(step) = worker.clock.was_set(LEAST_STEP_MS) else { return Ok(false) };
     let mut tx = worker.desk.stores.db.begin().await?;
-    let held = bookings::follow_clock(&mut tx, by_ms, now).await?;
+    let held = bookings::follow_clock(&mut tx, step, now).await?;
     tx.commit().await?;
     tracing::warn!(
-        by_ms,
+        by_ms = step.by_ms,
         holds = held,
         "the clock was set: times that are held last as long as they would have"
     );

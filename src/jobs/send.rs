@@ -11,7 +11,7 @@ use super::{Worker, queue};
 use crate::base::ids::{BookingId, JobId, new_key};
 use crate::base::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::notify::undelivered::{self, Failed, How};
-use crate::notify::{self, Sent, Why, Work};
+use crate::notify::{self, Mail, Sent, Why, Work};
 use crate::storage::db::{Db, in_the_background};
 use crate::{crm, subscriptions};
 
@@ -276,11 +276,11 @@ impl Todo {
     }
 }
 
-/// A mail about a call that its visitor does not get.
+/// A mail about a call that whoever booked it, or a colleague, does not get.
 struct Missed {
     booking: BookingId,
     sequence: i64,
-    template: String,
+    mail: Mail,
     how: How,
     said: Option<String>,
 }
@@ -288,14 +288,15 @@ struct Missed {
 impl Missed {
     fn of(todo: &Todo, how: How, said: Option<&str>) -> Option<Self> {
         let Todo::Message(Work::Mail { mail }) = todo else { return None };
-        let said = said.map(str::to_owned);
-        let (booking, sequence) = mail.call()?;
-        Some(Self { booking, sequence, template: mail.name().to_owned(), how, said })
+        let of_team = mail.team_call().map(|(booking, sequence, _)| (booking, sequence));
+        let (booking, sequence) = mail.call().or(of_team)?;
+        Some(Self { booking, sequence, mail: mail.clone(), how, said: said.map(str::to_owned) })
     }
 
     fn failed(&self) -> Failed<'_> {
         let (booking, sequence, how) = (self.booking, Some(self.sequence), self.how);
-        Failed { booking, sequence, template: &self.template, how, said: self.said.as_deref() }
+        let whose = self.mail.team_call().map(|(_, _, whose)| whose);
+        Failed { booking, sequence, template: self.mail.name(), whose, how, said: self.said.as_deref() }
     }
 }
 

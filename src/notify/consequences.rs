@@ -11,7 +11,7 @@ use crate::base::ids::{
     AccountId, BookingId, CalendarId, ContactId, ConversationId, HandoverId, SubmissionId, TaskId, VisitorId,
 };
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp};
-use crate::bookings::{Outcome, absence, calendars};
+use crate::bookings::{Outcome, absence, calendars, former};
 use crate::contacts::{self, Contact};
 use crate::events::{Event, Recorded};
 use crate::handovers::{self, Handover};
@@ -68,8 +68,13 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
             }
         }
         Event::BookingConfirmed { booking, contact } => plan.booked(tx, *booking, *contact, 0, None).await?,
-        Event::BookingRescheduled { booking, contact, sequence, was_at, was_rep, by_us } => {
-            let change = Change { was_at: *was_at, was_rep: was_rep.as_deref(), by_us: *by_us };
+        Event::BookingRescheduled { booking, contact, sequence, was_at, was_rep, was_companion, by_us } => {
+            let change = Change {
+                was_at: *was_at,
+                was_rep: was_rep.as_deref(),
+                was_companion: was_companion.as_deref(),
+                by_us: *by_us,
+            };
             plan.booked(tx, *booking, *contact, *sequence, Some(change)).await?;
         }
         Event::BookingCancelled { booking, contact, sequence, by_us } => {
@@ -176,6 +181,10 @@ pub async fn plan(desk: &Desk, tx: &mut Tx, recorded: &Recorded) -> Result<Vec<P
                 plan.planned.push(Planned { key: format!("booking-missed:{booking}"), at, work });
             }
         }
+        Event::BookingWithdrawn { booking, sequence } => plan.withdrawn(tx, *booking, *sequence).await?,
+        Event::RepMailFailed { booking, contact, rep, how: _ } => {
+            plan.rep_mail_failed(tx, *booking, *contact, rep).await?
+        }
         Event::BookingMailFailed { booking, contact, how: _ } => {
             plan.mail_failed(tx, *booking, *contact).await?
         }
@@ -251,6 +260,8 @@ struct Change<'a> {
     was_at: Timestamp,
     /// Who had it, if somebody else has it now.
     was_rep: Option<&'a str>,
+    /// Who was there, too, and is not any more.
+    was_companion: Option<&'a str>,
     by_us: bool,
 }
 
@@ -461,7 +472,8 @@ impl Plan<'_> {
             let at = webinar.starts_at.plus_ms(-before_ms);
             // One that would be due at once says nothing that the confirmation does not.
             if at > self.recorded.at {
-                let mail = Mail::WebinarReminder { contact, webinar: id.to_owned(), sequence };
+                let nearer_ms = nearer(&webinar.remind_ms, *before_ms);
+                let mail = Mail::WebinarReminder { contact, webinar: id.to_owned(), sequence, nearer_ms };
                 let key = format!("webinar-reminder:{id}:{contact}:{sequence}:{before_ms}");
                 self.planned.push(Planned { key, at, work: Work::Mail { mail } });
             }
@@ -479,7 +491,7 @@ impl Plan<'_> {
     ) -> Result<(), Error> {
         let known = bookings::find(tx, booking).await.map_err(unwritable)?;
         self.mail(match change {
-            Some(Change { was_at, was_rep, by_us }) => {
+            Some(Change { was_at, was_rep, was_companion: _, by_us }) => {
                 let was_rep = was_rep.map(str::to_owned);
                 Mail::BookingRescheduled { booking, sequence, was_at, was_rep, by_us }
             }
@@ -490,19 +502,27 @@ impl Plan<'_> {
         for before_ms in &self.desk.rules.remind_ms {
             let at = known.starts_at.plus_ms(-before_ms);
             if at > self.recorded.at {
-                let mail = Mail::BookingReminder { booking, sequence };
+                let nearer_ms = nearer(&self.desk.rules.remind_ms, *before_ms);
+                let mail = Mail::BookingReminder { booking, sequence, nearer_ms };
                 self.add(&format!("remind:{before_ms}"), at, Work::Mail { mail });
                 for is_companion in [false, true].into_iter().take(1 + usize::from(known.companion.is_some()))
                 {
-                    let mail = Mail::RepReminder { booking, sequence, is_companion };
+                    let mail = Mail::RepReminder { booking, sequence, is_companion, nearer_ms };
                     let whom = if is_companion { "companion" } else { "rep" };
                     self.add(&format!("remind:{before_ms}:{whom}"), at, Work::Mail { mail });
                 }
             }
         }
         self.write_call(tx, booking).await?;
-        if let Some(was_rep) = change.and_then(|change| change.was_rep) {
-            self.tell_former(tx, booking, contact, sequence, was_rep).await?;
+        let was_rep = change.and_then(|change| change.was_rep);
+        let was_companion = change.and_then(|change| change.was_companion);
+        for former in [was_rep, was_companion] {
+            let Some(former) = former else { continue };
+            // Whoever was the other one of the two still has it.
+            let is_there = known.rep == former || known.companion.as_deref() == Some(former);
+            if !is_there {
+                self.tell_former(tx, booking, contact, sequence, former).await?;
+            }
         }
         let kind = match change {
             None => "booking_confirmed",
@@ -522,15 +542,16 @@ impl Plan<'_> {
         sequence: i64,
         former: &str,
     ) -> Result<(), Error> {
-        let Some(rep) = self.desk.team.rep(former) else { return Ok(()) };
-        self.mail(Mail::RepReplaced { booking, sequence, former: former.to_owned() });
+        let Some(rep) = former::rep(tx, &self.desk.team, former).await? else { return Ok(()) };
+        let mail = Mail::RepReplaced { booking, sequence, former: former.to_owned() };
+        self.add(&format!("rep_replaced:{former}"), self.recorded.at, Work::Mail { mail });
         let Some(account) = store::account_of(tx, &rep.account).await? else { return Ok(()) };
         let Some(mut notice) = self.of_booking(tx, booking, contact, "booking_given_away").await? else {
             return Ok(());
         };
         notice.account = Some(account);
         notice.zone = rep.zone.iana_name().unwrap_or("UTC").to_owned();
-        self.add("console:former", self.recorded.at, Work::Console { notice });
+        self.add(&format!("console:former:{former}"), self.recorded.at, Work::Console { notice });
         Ok(())
     }
 
@@ -544,19 +565,20 @@ impl Plan<'_> {
     ) -> Result<Option<Notice>, Error> {
         let booking = bookings::find(tx, booking).await.map_err(unwritable)?;
         let Some(contact) = contacts::find(tx, contact).await? else { return Ok(None) };
-        let rep = self.desk.team.rep(&booking.rep);
-        let account = match rep {
+        let rep = former::rep(tx, &self.desk.team, &booking.rep).await?;
+        let account = match &rep {
             Some(rep) => store::account_of(tx, &rep.account).await?,
             None => None,
         };
+        let zone = rep.as_ref().and_then(|rep| rep.zone.iana_name()).unwrap_or("UTC").to_owned();
         Ok(Some(Notice {
             kind: kind.to_owned(),
             account,
             who: contact.display_name(),
             company: company_name(tx, &contact).await?,
-            rep: rep.map(|rep| rep.name.clone()),
+            rep: Some(rep.map_or_else(|| booking.rep.clone(), |rep| rep.name)),
             starts_at: Some(booking.starts_at),
-            zone: rep.and_then(|rep| rep.zone.iana_name()).unwrap_or("UTC").to_owned(),
+            zone,
             link: format!("/console/contacts/{}", contact.id),
             state: None,
             note: None,
@@ -629,8 +651,11 @@ impl Plan<'_> {
     ) -> Result<(), Error> {
         let Some(notice) = self.of_booking(tx, booking, contact, kind).await? else { return Ok(()) };
         let booking = bookings::find(tx, booking).await.map_err(unwritable)?;
-        let companion = booking.companion.as_deref().and_then(|id| self.desk.team.rep(id));
-        let companions = match companion {
+        let companion = match &booking.companion {
+            Some(companion) => former::rep(tx, &self.desk.team, companion).await?,
+            None => None,
+        };
+        let companions = match &companion {
             Some(rep) => store::account_of(tx, &rep.account).await?,
             None => None,
         };
@@ -668,7 +693,8 @@ impl Plan<'_> {
         reps.sort_unstable();
         reps.dedup();
         let mut accounts = BTreeSet::new();
-        for rep in reps.iter().filter_map(|id| desk.team.rep(id)) {
+        for id in reps {
+            let Some(rep) = former::rep(tx, &desk.team, id).await? else { continue };
             if let Some(account) = store::account_of(tx, &rep.account).await? {
                 accounts.insert(account);
             } else if by_mail {
@@ -684,6 +710,85 @@ impl Plan<'_> {
             self.add_console(account, &notice);
             if by_mail {
                 self.mail_to(account, Mail::RepUnreached { booking, rep: None, account: Some(account) });
+            }
+        }
+        self.hooks(Fact::Bookings, &notice);
+        Ok(())
+    }
+
+    /// Tells those who were to hold a call that it is off, for its visitor was erased: without a word about her.
+    async fn withdrawn(&mut self, tx: &mut Tx, booking: BookingId, sequence: i64) -> Result<(), Error> {
+        self.tell_team(tx, booking, |is_companion| Mail::RepWithdrawn { booking, sequence, is_companion })
+            .await?;
+        self.write_call(tx, booking).await?;
+        let known = bookings::find(tx, booking).await.map_err(unwritable)?;
+        let mut notice = Notice {
+            kind: "booking_withdrawn".to_owned(),
+            account: None,
+            who: String::new(),
+            company: None,
+            rep: None,
+            starts_at: Some(known.starts_at),
+            zone: "UTC".to_owned(),
+            link: format!("/console/bookings/{booking}"),
+            state: None,
+            note: None,
+        };
+        let mut is_told = false;
+        for id in std::iter::once(&known.rep).chain(&known.companion) {
+            let Some(rep) = former::rep(tx, &self.desk.team, id).await? else { continue };
+            notice.rep.get_or_insert_with(|| rep.name.clone());
+            if let Some(account) = store::account_of(tx, &rep.account).await? {
+                notice.zone = rep.zone.iana_name().unwrap_or("UTC").to_owned();
+                self.add_console(account, &notice);
+                is_told = true;
+            }
+        }
+        if !is_told {
+            // Nobody in particular can be told: everybody is.
+            self.add("console", self.recorded.at, Work::Console { notice: notice.clone() });
+        }
+        self.hooks(Fact::Bookings, &notice);
+        Ok(())
+    }
+
+    /// Tells the administrators that a colleague who holds a call, or held it, has not had the mail about it. The console has
+    /// told her herself, if she looks.
+    async fn rep_mail_failed(
+        &mut self,
+        tx: &mut Tx,
+        booking: BookingId,
+        contact: Option<ContactId>,
+        rep: &str,
+    ) -> Result<(), Error> {
+        let known = bookings::find(tx, booking).await.map_err(unwritable)?;
+        let contact = match contact {
+            Some(contact) => contacts::find(tx, contact).await?,
+            None => None,
+        };
+        let link = match &contact {
+            // So that the contact's erasure finds the line.
+            Some(contact) => format!("/console/bookings/{booking}?contact={}", contact.id),
+            None => format!("/console/bookings/{booking}"),
+        };
+        let of_rep = former::rep(tx, &self.desk.team, rep).await?;
+        let zone = of_rep.as_ref().and_then(|rep| rep.zone.iana_name()).unwrap_or("UTC").to_owned();
+        let notice = Notice {
+            kind: "rep_mail_failed".to_owned(),
+            account: None,
+            who: contact.as_ref().map_or_else(String::new, Contact::display_name),
+            company: None,
+            rep: Some(of_rep.map_or_else(|| rep.to_owned(), |rep| rep.name)),
+            starts_at: Some(known.starts_at),
+            zone,
+            link,
+            state: None,
+            note: None,
+        };
+        for account in store::accounts_of_role(tx, "admin").await? {
+            self.add_console(account, &notice);
+            if self.desk.rules.by_mail.contains(&ByMail::Undelivered) {
+                self.mail_to(account, Mail::RepLost { booking, rep: rep.to_owned(), account });
             }
         }
         self.hooks(Fact::Bookings, &notice);
@@ -923,6 +1028,11 @@ async fn heard_by(tx: &mut Tx, rule: &Alert, notice: &Notice) -> Result<BTreeSet
         }
     }
     Ok(heard)
+}
+
+/// How long before a thing the reminder is planned that follows on this one, if one does.
+fn nearer(remind_ms: &[i64], before_ms: i64) -> Option<i64> {
+    remind_ms.iter().copied().filter(|other| *other < before_ms).max()
 }
 
 /// Everybody of a role; without anybody the administrators, because somebody has to hear of it.

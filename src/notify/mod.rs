@@ -194,6 +194,9 @@ pub enum Error {
     /// The other side cannot be reached or is busy: every try is welcome.
     #[error("not reachable: {0}")]
     Unreachable(String),
+    /// The mail server does not encrypt, and it was not said that it need not: somebody has to set that right.
+    #[error("not encrypted: {0}")]
+    Unencrypted(String),
     /// The other side asks to try later.
     #[error("put off: {0}")]
     Deferred(String),
@@ -224,6 +227,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "unreachable",
+            Self::Unencrypted(_) => "no_starttls",
             Self::Deferred(_) => "deferred",
             Self::Throttled { .. } => "throttled",
             Self::Refused(_) => "refused",
@@ -238,7 +242,9 @@ impl Error {
         let doubled = |first: i64, most: i64| (first << attempts.clamp(0, 20)).min(most);
         match self {
             // Cheap to try and wanted at once when it is back.
-            Self::Unreachable(_) | Self::Storage(_) => Some(doubled(5 * SECOND_MS, MINUTE_MS)),
+            Self::Unreachable(_) | Self::Unencrypted(_) | Self::Storage(_) => {
+                Some(doubled(5 * SECOND_MS, MINUTE_MS))
+            }
             // Half an hour of trouble ends within two minutes of its end, chance included; what lasts is asked less often.
             Self::Deferred(_) if attempts <= PROMPT_TRIES => Some(doubled(30 * SECOND_MS, PROMPT_MS)),
             Self::Deferred(_) => {
@@ -284,8 +290,9 @@ pub async fn send(
             };
             match manners::turn(desk, id, &ready, planned_at, now).await? {
                 Turn::Go => {
-                    channels::smtp::send(desk, id, (&ready, mail.call().map(|(booking, _)| booking)), now)
-                        .await?;
+                    let team = mail.team_call().map(|(booking, ..)| booking);
+                    let call = mail.call().map(|(booking, _)| booking).or(team);
+                    channels::smtp::send(desk, id, (&ready, call), now).await?;
                     if let Mail::Digest { account, .. } = mail {
                         store::forget_digest(&desk.stores.db, *account, id).await?;
                     }

@@ -47,10 +47,12 @@ reasons! {
     ERASED = "erased", "the contact was erased";
     EXPIRED = "expired", "it waited for so long that it is no use any more";
     HOOK_GONE = "hook_gone", "the hook was taken out of notify.yaml";
+    LATER_REMINDER = "later_reminder", "a nearer reminder is due and says the same";
     LINK_OVER = "link_over", "the link in it would have run out";
     NOT_WANTED = "not_wanted", "the reader does not get the letters of its topic";
     QUIET = "quiet_hours", "quiet hours";
     READ_AGAIN = "read_again", "it is read again then";
+    REP_GONE = "rep_gone", "nobody knows where whoever held the call is written to";
     TOO_LATE = "too_late", "it would come too late; the console says it";
     TOPIC_GONE = "topic_gone", "its topic stands in no file any more";
     UNSUITED = "unsuited", "it is not meant for the stage that the contact is in";
@@ -87,6 +89,7 @@ mod tests {
         let templates = Templates::embedded().expect("what is built in");
         let failed = [
             Error::Unreachable(String::new()),
+            Error::Unencrypted(String::new()),
             Error::Deferred(String::new()),
             Error::Throttled { why: String::new(), wait_ms: 0 },
             Error::Refused(String::new()),

@@ -41,12 +41,14 @@ const PUSHED: &[&str] = &[
     "booking_mail_failed",
     "booking_passed_on",
     "booking_rescheduled",
+    "booking_withdrawn",
     "calendar_stale",
     ON_SITE,
     "handoff_passed_on",
     "handoff_requested",
     "handover_given",
     "question_left",
+    "rep_mail_failed",
     "task_given",
 ];
 

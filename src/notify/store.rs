@@ -317,14 +317,14 @@ pub(super) async fn last_posted_to(q: &mut impl Queries, recipient: &Email) -> R
 pub(super) async fn keep_undelivered(
     tx: &mut Tx,
     booking: BookingId,
-    contact: ContactId,
+    contact: Option<ContactId>,
     kept: &Undelivered,
 ) -> Result<bool> {
     let touched = tx
         .execute(
             sql!(
-                "insert into undelivered (booking_id, recipient, contact_id, template, how, said, at)
-                 values ($1, $2, $3, $4, $5, $6, $7) on conflict (booking_id, recipient) do nothing"
+                "insert into undelivered (booking_id, recipient, contact_id, template, how, said, at, rep)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (booking_id, recipient) do nothing"
             ),
             params![
                 booking,
@@ -333,7 +333,8 @@ pub(super) async fn keep_undelivered(
                 kept.template.as_str(),
                 kept.how.word(),
                 kept.said.as_ref(),
-                kept.at
+                kept.at,
+                kept.rep.as_ref(),
             ],
         )
         .await?;
@@ -344,7 +345,7 @@ pub(super) async fn undelivered(q: &mut impl Queries, booking: BookingId) -> Res
     let rows = q
         .query(
             sql!(
-                "select recipient, template, how, said, at from undelivered
+                "select recipient, template, how, said, at, rep from undelivered
                  where booking_id = $1 order by at, recipient"
             ),
             params![booking],

@@ -284,6 +284,8 @@ pub async fn hear(
         | Event::BookingCancelled { .. }
         | Event::BookingOutcomeSet { .. }
         | Event::BookingMailFailed { .. }
+        | Event::BookingWithdrawn { .. }
+        | Event::RepMailFailed { .. }
         | Event::EndpointDisabled { .. } => return Ok(()),
     };
     if sequences.all().is_empty() {

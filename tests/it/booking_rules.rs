@@ -508,7 +508,8 @@ async fn a_time_is_held_for_five_minutes_however_the_clock_is_set_meanwhile() {
         app.run_jobs().await;
         // A second node whose clock was set, too, finds nothing left to do.
         let mut tx = app.app.stores.db.begin().await.expect("begins");
-        let moved = embudo::bookings::follow_clock(&mut tx, step, app.now()).await.expect("looked");
+        let seen = embudo::base::time::Step { by_ms: step, within_ms: 250 };
+        let moved = embudo::bookings::follow_clock(&mut tx, seen, app.now()).await.expect("looked");
         tx.commit().await.expect("commits");
         assert_eq!(moved, 0, "{step}");
         app.clock.advance(200_000);
@@ -554,6 +555,23 @@ async fn a_call_is_told_again_if_the_zones_have_changed_since_it_was_told() {
         (moved.edition.as_str(), moved.told.to_string(), moved.is.to_string()),
         ("2025b", "2026-11-27T07:00:00".to_owned(), "2026-11-27T08:00:00".to_owned())
     );
+    // The rep was told her own time, in her mails and in her week.
+    forge("update bookings set tzdb = '2025b', rep_offset_s = rep_offset_s + 3600 where time_zone = 'America/Vancouver'").await;
+    let found = recheck().await;
+    let whose: Vec<(String, String)> = found
+        .moved
+        .iter()
+        .map(|moved| (format!("{:?} {}", moved.whose, moved.time_zone), moved.told.to_string()))
+        .collect();
+    assert_eq!(
+        whose,
+        [
+            ("Visitor America/Vancouver".to_owned(), "2026-11-27T07:00:00".to_owned()),
+            ("Rep Europe/Madrid".to_owned(), "2026-11-27T17:00:00".to_owned()),
+        ]
+    );
+    forge("update bookings set rep_offset_s = rep_offset_s - 3600 where time_zone = 'America/Vancouver'")
+        .await;
     // Whoever is moved is told by the edition of now; a call from before this was kept is only counted.
     let link = booked["manage"].as_str().expect("a path");
     let at = on("2026-11-27", "16:30").to_string();

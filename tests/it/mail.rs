@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use embudo::accounts::Role;
 use embudo::base::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use serde_json::json;
 
+use crate::console::agent;
 use crate::gates::submit;
 use crate::support::app::{SITE, TestApp, set};
 use crate::support::hook::Hook;
@@ -221,6 +223,28 @@ async fn each_reminder_goes_out_once_however_the_clock_is_set() {
             assert_eq!(sent.count(), 2, "{template} at a step of {step}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_mail_server_that_does_not_encrypt_is_said_in_words_with_what_to_set() {
+    let app = TestApp::start_with_mail_and(|settings| {
+        let plain = settings["mail"]["smtp"].as_str().expect("an address").to_owned();
+        set(settings, "mail", "smtp", plain.replace("smtp+plain://", "smtp://"));
+        set(settings, "server", "workers", 2);
+    })
+    .await;
+    submit(&app.visitor(), "white-paper", NIKKI).await;
+    app.run_jobs().await;
+    let waiting = app.rows("select last_code from jobs where target = 'mail' and state = 'ready'").await;
+    let codes: Vec<Option<String>> =
+        waiting.iter().map(|row| row.get("last_code").expect("a text")).collect();
+    assert!(
+        codes.contains(&Some("no_starttls".to_owned())),
+        "it is tried again, somebody may set it right: {codes:?}"
+    );
+    let admin = agent(&app, Role::Admin).await;
+    let page = admin.sees("/console/outbox").await;
+    assert!(page.contains("Set mail.smtp to smtps:// with port 465"), "{page}");
 }
 
 #[tokio::test]

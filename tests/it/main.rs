@@ -46,6 +46,7 @@ mod errors;
 mod first_run;
 mod flows;
 mod flows_page;
+mod former;
 mod forms;
 mod fuzzed;
 mod gates;

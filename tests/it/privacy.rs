@@ -151,6 +151,7 @@ const NOBODY: &[(&str, &str)] = &[
     ("lifecycle_versions", "the text of the definition"),
     ("lifecycle_texts", "the text of the definition"),
     ("kept_texts", "the texts of the files that the company writes"),
+    ("team_known", "colleagues, as the company's own file says them"),
     (
         "segment_fills",
         "how far everybody has been asked about a segment: an id, and of an erased person it leads nowhere",

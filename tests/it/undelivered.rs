@@ -24,6 +24,11 @@ fn friday(clock: &str) -> i64 {
 
 /// Ana holds calls by telephone, and Ben calls without one.
 async fn app() -> TestApp {
+    app_of(ANA).await
+}
+
+/// The same, with this address of Ana's.
+async fn app_of(ana: &str) -> TestApp {
     let text = "
 reps:
   - {id: ana, name: Ana Ruiz, account: sdr@faro.example, zone: Europe/Madrid, languages: [en, es], role: sdr, hours: {weekdays: 09:00-17:00}}
@@ -34,6 +39,7 @@ meetings:
 ";
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("team.yaml");
+    let text = text.replace("account: sdr@faro.example", &format!("account: sdr@faro.example, email: {ana}"));
     std::fs::write(&file, text).expect("written");
     std::fs::create_dir(folder.path().join("flows")).expect("a folder");
     TestApp::start_with_mail_and(|settings| {
@@ -265,4 +271,59 @@ async fn what_is_kept_of_such_a_mail_is_exported_and_erased_with_the_person() {
     assert_eq!((app.count("undelivered").await, lines(&app).await.len()), (0, 0));
     let mails = app.rows("select id from mails where text_body like '%gone@%'").await;
     assert_eq!(mails.len(), 0);
+}
+
+#[tokio::test]
+async fn a_mail_that_a_rep_does_not_get_is_told_to_the_administrators_once_with_the_call_and_what_to_do() {
+    let app = app_of("gone.ana@faro.example").await;
+    hire(&app, "admin@faro.example", Role::Admin, Language::En).await;
+    app.inbox().behave(Manner::Picky);
+    let booked = book(&app, "call", "10:00", NIKKI).await;
+    app.run_jobs().await;
+    assert_eq!(kept(&app).await, one("gone.ana@faro.example", "rep_booked", "refused"));
+    let told = async || -> Vec<(String, String)> {
+        let mails = app.inbox().mails_to("admin@faro.example");
+        let about =
+            mails.into_iter().filter(|mail| mail.subject.starts_with("Ana Ruiz has not had our mail"));
+        about.map(|mail| (mail.subject, mail.text)).collect()
+    };
+    let mails = told().await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    for part in
+        ["gone.ana@faro.example", "Nikki Grant", "refuses the address", "team.yaml", "/console/bookings/"]
+    {
+        assert!(mails[0].1.contains(part), "{part}: {}", mails[0].1);
+    }
+    let lines = app.rows("select title from notifications where kind = 'rep_mail_failed'").await;
+    assert_eq!(lines.len(), 1);
+    // The page of the call names her; nobody is told to ring the visitor, who has her mail.
+    let admin = log_in(&app, "admin@faro.example").await;
+    let page = admin.sees(&format!("/console/bookings/{}", booked["booking"].as_str().expect("an id"))).await;
+    assert!(page.contains("Ana Ruiz may not know of the call") && !page.contains("Ring +"), "{page}");
+    assert!(self::lines(&app).await.is_empty(), "the visitor's mails are all right");
+    // Neither the reminders nor the visitor's cancelling tell it again.
+    app.later(friday("09:30") - app.now().as_ms()).await;
+    assert_eq!(told().await.len(), 1);
+    // A refused address is not written to any more; the next call says so.
+    app.clock.advance(friday("10:30") - app.now().as_ms());
+    book(&app, "call", "16:00", "pam@acme.example").await;
+    app.run_jobs().await;
+    assert_eq!(kept(&app).await.last(), one("gone.ana@faro.example", "rep_booked", "blocked").first());
+    assert_eq!(told().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_mail_to_a_rep_that_comes_back_later_is_told_the_same_way() {
+    let app = app_of(ANA).await;
+    hire(&app, "admin@faro.example", Role::Admin, Language::En).await;
+    book(&app, "call", "10:00", NIKKI).await;
+    app.run_jobs().await;
+    let mail = app.inbox().mails_to(ANA).into_iter().next().expect("a mail about the call");
+    assert_eq!(hand_in(&app, &mail.envelope_from, "5.2.2").await, "soft_bounce");
+    app.run_jobs().await;
+    assert_eq!(kept(&app).await, one(ANA, "rep_booked", "bounced"));
+    let lines = app.rows("select link from notifications where kind = 'rep_mail_failed'").await;
+    assert_eq!(lines.len(), 1);
+    let exported = app.rows("select contact_id from undelivered where contact_id is not null").await;
+    assert_eq!(exported.len(), 0, "a colleague's address is nothing of the visitor's");
 }

@@ -167,7 +167,7 @@ async fn booked(
     if wanted.earlier {
         earlier::wait(&mut tx, booking.id, Hours::ANY, now).await?;
     }
-    let answer = Answer { status: 201, body: body(app, &booking, identified.visitor, now) };
+    let answer = Answer { status: 201, body: body(app, &booking, identified.visitor, now).await? };
     if let Some(request) = request {
         idempotency::remember(&mut tx, request, answer.status, &answer.body, now).await?;
     }
@@ -192,10 +192,15 @@ pub fn answered(recalled: Recalled) -> Result<Option<Answer>, Refused> {
     }
 }
 
-fn body(app: &Shared, booking: &Booking, visitor: VisitorId, now: Timestamp) -> String {
-    let rep = with_whom(app, booking, booking.language);
-    json!({
-        "booking": booking.id, "starts_at": booking.starts_at, "ends_at": booking.ends_at,
+async fn body(
+    app: &Shared,
+    booking: &Booking,
+    visitor: VisitorId,
+    now: Timestamp,
+) -> bookings::Result<String> {
+    let rep = with_whom(app, booking, booking.language).await?;
+    let body = json!({
+        "booking": booking.id, "sequence": booking.sequence, "starts_at": booking.starts_at, "ends_at": booking.ends_at,
         "zone": booking.time_zone, "with": rep, "location": booking.location, "visitor": visitor,
         "manage": Link::Manage.path(&app.keys, booking, now),
         "links": {
@@ -203,6 +208,6 @@ fn body(app: &Shared, booking: &Booking, visitor: VisitorId, now: Timestamp) -> 
             "move": Link::Move.path(&app.keys, booking, now),
             "cancel": Link::Cancel.path(&app.keys, booking, now),
         },
-    })
-    .to_string()
+    });
+    Ok(body.to_string())
 }

@@ -16,7 +16,7 @@ use crate::base::language::Language;
 use crate::base::signing::{Purpose, TokenError};
 use crate::base::time::Timestamp;
 use crate::bookings::earlier::{self, Answer, Offer};
-use crate::bookings::{self, Booking, Link, State};
+use crate::bookings::{self, Booking, Link, State, former};
 use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::pages::Frame;
@@ -195,7 +195,14 @@ async fn rendered(
     };
     let news = news.or(standing);
     let text = |key: &str| app.templates.texts().get(language, &format!("booking.{key}"), &[]);
-    let meeting = app.team.meeting(&booking.meeting);
+    let told = async {
+        let meeting = former::meeting(&mut app.stores.db.read(), &app.team, booking).await?;
+        Ok::<_, bookings::Error>((meeting, with_whom(app, booking, language).await?))
+    };
+    let (meeting, with) = match told.await {
+        Ok(told) => told,
+        Err(error) => return failed(app, &error.into(), language),
+    };
     let fields = json!({
         "path": format!("/earlier/{token}"),
         "view": Link::View.path(&app.keys, booking, now),
@@ -203,13 +210,13 @@ async fn rendered(
         "is_ahead": is_ahead,
         "is_waiting": is_waiting && is_ahead,
         "meeting": {
-            "title": meeting.map_or(booking.meeting.as_str(), |meeting| meeting.title.get(language)),
+            "title": meeting.title.get(language),
         },
         "offer": { "starts_at": offer.starts_at, "expires_at": offer.expires_at },
         "booking": {
             "starts_at": booking.starts_at,
             "duration_ms": booking.ends_at.since_ms(booking.starts_at),
-            "with": with_whom(app, booking, language),
+            "with": with,
         },
         // What it is comes first, what went wrong with it second.
         "news": news.filter(|_| error.is_none()).and_then(text),

@@ -9,7 +9,7 @@ use super::manage::opened;
 use super::with_whom;
 use crate::base::language::Language;
 use crate::bookings::invite::Entry;
-use crate::bookings::{self, Booking, Link, State};
+use crate::bookings::{self, Booking, Link, State, former};
 use crate::http::Shared;
 use crate::http::error::Problem;
 
@@ -24,14 +24,13 @@ struct Words {
 }
 
 impl Words {
-    fn of(app: &Shared, booking: &Booking, language: Language) -> Self {
-        let meeting = app.team.meeting(&booking.meeting);
-        let title = meeting.map_or(booking.meeting.as_str(), |meeting| meeting.title.get(language));
-        Self {
-            title: title.to_owned(),
-            with: with_whom(app, booking, language).unwrap_or_default(),
+    async fn of(app: &Shared, booking: &Booking, language: Language) -> bookings::Result<Self> {
+        let meeting = former::meeting(&mut app.stores.db.read(), &app.team, booking).await?;
+        Ok(Self {
+            title: meeting.title.get(language).to_owned(),
+            with: with_whom(app, booking, language).await?.unwrap_or_default(),
             view: app.link(&Link::View.path(&app.keys, booking, booking.updated_at)),
-        }
+        })
     }
 
     fn entry<'a>(&'a self, app: &'a Shared, booking: &'a Booking) -> Entry<'a> {
@@ -45,7 +44,7 @@ pub async fn file(app: Shared, token: web::Path<String>) -> Result<HttpResponse,
     if booking.state != State::Confirmed {
         return Err(bookings::Error::AlreadyCancelled.into());
     }
-    let words = Words::of(&app, &booking, booking.language);
+    let words = Words::of(&app, &booking, booking.language).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "private, no-store"))
         .insert_header(("x-robots-tag", "noindex, nofollow"))
@@ -55,8 +54,16 @@ pub async fn file(app: Shared, token: web::Path<String>) -> Result<HttpResponse,
 }
 
 /// The calendars that a call can be added to; the one without a name is the file.
-pub fn calendars(app: &Shared, booking: &Booking, path: &str, language: Language) -> Vec<Json> {
-    let words = Words::of(app, booking, language);
+///
+/// # Errors
+/// [`bookings::Error::Store`].
+pub async fn calendars(
+    app: &Shared,
+    booking: &Booking,
+    path: &str,
+    language: Language,
+) -> bookings::Result<Vec<Json>> {
+    let words = Words::of(app, booking, language).await?;
     let entry = words.entry(app, booking);
     let (summary, (from, to)) = (entry.summary(), entry.span());
     let location = booking.location.as_deref().unwrap_or_default();
@@ -75,9 +82,9 @@ pub fn calendars(app: &Shared, booking: &Booking, path: &str, language: Language
         .append_pair("body", &words.view)
         .append_pair("location", location)
         .finish();
-    vec![
+    Ok(vec![
         json!({ "name": "Google", "href": format!("{GOOGLE}?{google}") }),
         json!({ "name": "Outlook", "href": format!("{OUTLOOK}?{outlook}") }),
         json!({ "name": null, "href": format!("{path}/call.ics") }),
-    ]
+    ])
 }

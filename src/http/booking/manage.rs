@@ -17,7 +17,7 @@ use super::{desk, entry, with_whom};
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, zone};
 use crate::bookings::earlier::{self, Hours};
-use crate::bookings::{self, Booking, Link, State};
+use crate::bookings::{self, Booking, Link, State, former};
 use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::pages::Frame;
@@ -317,7 +317,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
     let zone = asked_zone(look.zone.as_deref())
         .or_else(|| zone(&booking.time_zone))
         .unwrap_or(jiff::tz::TimeZone::UTC);
-    let meeting = app.team.meeting(&booking.meeting);
+    let offered = app.team.meeting(&booking.meeting);
     let standing = match booking.state {
         State::Confirmed if booking.starts_at > now => "upcoming",
         State::Confirmed => "over",
@@ -327,7 +327,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
     let can_change = standing == "upcoming" && look.is_current;
     let can_move = can_change && look.link.moves();
     let can_cancel = can_change && look.link.cancels();
-    let picker = match meeting.filter(|_| can_move) {
+    let picker = match offered.filter(|_| can_move) {
         Some(meeting) => {
             let looking = Looking {
                 path: &path,
@@ -344,15 +344,29 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         }
         None => None,
     };
-    let wait = match can_move {
+    let wait = match can_move && offered.is_some() {
         true => match earlier::waiting(&mut app.stores.db.read(), booking.id).await {
             Ok(waiting) => Some(waits(waiting.map(|waiting| waiting.hours), look.is_waiting)),
             Err(error) => return failed(app, &error.into(), look.language),
         },
         false => None,
     };
+    let told = async {
+        let meeting = former::meeting(&mut app.stores.db.read(), &app.team, booking).await?;
+        let calendars = match can_change {
+            true => entry::calendars(app, booking, &path, look.language).await?,
+            false => Vec::new(),
+        };
+        Ok::<_, bookings::Error>((meeting, calendars, with_whom(app, booking, look.language).await?))
+    };
+    let (meeting, calendars, with) = match told.await {
+        Ok(told) => told,
+        Err(error) => return failed(app, &error.into(), look.language),
+    };
     let is_old = standing == "upcoming" && !look.is_current;
     let by_mail = match look.link {
+        // There are no times to move it to; what can be done instead is said where they would stand.
+        Link::Manage | Link::Move if offered.is_none() => Some("manage.no_move"),
         Link::Manage => None,
         Link::View => Some("manage.change_by_mail"),
         Link::Move => Some("manage.cancel_by_mail"),
@@ -360,7 +374,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
     };
     let news = look.news.or(is_old.then_some("errors.link_old")).filter(|_| look.error.is_none());
     let text = |key: &str| app.templates.texts().get(look.language, &format!("booking.{key}"), &[]);
-    let location = booking.place(meeting, look.language).unwrap_or_default();
+    let location = booking.place(Some(&meeting), look.language).unwrap_or_default();
     let frame = Frame::named(app, None, look.language, zone.iana_name().unwrap_or("UTC"));
     let fields = json!({
         "path": path,
@@ -369,17 +383,17 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         "can_cancel": can_cancel,
         "is_cancelling": look.link == Link::Cancel,
         // What another link is for.
-        "calendars": if can_change { entry::calendars(app, booking, &path, look.language) } else { Vec::new() },
+        "calendars": calendars,
         "by_mail": by_mail.filter(|_| can_change).and_then(text),
         "is_cancelled": standing == "cancelled",
         "meeting": {
             "id": booking.meeting,
-            "title": meeting.map_or(booking.meeting.as_str(), |meeting| meeting.title.get(look.language)),
+            "title": meeting.title.get(look.language),
         },
         "booking": {
             "starts_at": booking.starts_at,
             "duration_ms": booking.ends_at.since_ms(booking.starts_at),
-            "with": with_whom(app, booking, look.language),
+            "with": with,
             "location": location,
             "link": Some(location).filter(|location| location.starts_with("https://")),
         },
@@ -387,7 +401,7 @@ async fn rendered(app: &Shared, booking: &Booking, status: StatusCode, look: &Lo
         "alternatives": look.alternatives,
         "is_moving": look.is_moving,
         "wait": wait,
-        "can_book_again": meeting.is_some(),
+        "can_book_again": offered.is_some(),
         "news": news.and_then(text),
         "error": look.error.and_then(text),
     });

@@ -28,7 +28,7 @@ use actix_web::web;
 use super::pages::reading;
 use super::{Shared, cors};
 use crate::base::language::Language;
-use crate::bookings::{Booking, Desk};
+use crate::bookings::{self, Booking, Desk, former};
 
 /// Mounts the doors.
 pub fn routes(doors: &mut web::ServiceConfig) {
@@ -80,13 +80,17 @@ pub fn routes(doors: &mut web::ServiceConfig) {
         .service(web::resource("/earlier/{token}/{deed}").route(web::post().to(earlier::answer)));
 }
 
-/// With whom a call is: one name or two.
-fn with_whom(app: &Shared, booking: &Booking, language: Language) -> Option<String> {
-    let name = |id: &str| app.team.rep(id).map(|rep| rep.name.clone());
-    let first = name(&booking.rep)?;
-    let Some(other) = booking.companion.as_deref().and_then(name) else { return Some(first) };
-    let values = [("one", first.clone()), ("other", other)];
-    app.templates.texts().get(language, "booking.two", &values).or(Some(first))
+/// With whom a call is: one name or two, also of whoever left the team; none if nobody knows any more.
+async fn with_whom(app: &Shared, booking: &Booking, language: Language) -> bookings::Result<Option<String>> {
+    let reads = &mut app.stores.db.read();
+    let Some(first) = former::rep(reads, &app.team, &booking.rep).await? else { return Ok(None) };
+    let other = match &booking.companion {
+        Some(companion) => former::rep(reads, &app.team, companion).await?,
+        None => None,
+    };
+    let Some(other) = other else { return Ok(Some(first.name)) };
+    let values = [("one", first.name.clone()), ("other", other.name)];
+    Ok(app.templates.texts().get(language, "booking.two", &values).or(Some(first.name)))
 }
 
 fn desk(app: &Shared) -> Desk<'_> {

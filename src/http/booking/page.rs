@@ -381,6 +381,7 @@ pub fn refusal(refused: &Refused) -> &'static str {
         "booking.already_cancelled" => "errors.already_cancelled",
         "booking.over" => "errors.over",
         "booking.changed" => "errors.changed",
+        "booking.meeting_gone" => "manage.no_move",
         _ => "errors.unavailable",
     }
 }

@@ -20,7 +20,7 @@ use crate::bookings::questions::PHONE;
 use crate::bookings::slots::{Slot, Span};
 use crate::bookings::team::{Meeting, Rep};
 use crate::bookings::wall::{self, Edge};
-use crate::bookings::{self, Booking, Desk, Error, State};
+use crate::bookings::{self, Booking, Desk, Error, State, former};
 use crate::contacts::{self, Contact};
 use crate::http::error::Problem;
 use crate::notify::undelivered;
@@ -107,49 +107,69 @@ async fn page(reader: &Reader, booking: &Booking, refusal: Refusal) -> Result<Ht
         Some(contact) => contacts::find(reads, contact).await?,
         None => None,
     };
-    let meeting = app.team.meeting(&booking.meeting);
+    let offered = app.team.meeting(&booking.meeting);
+    let meeting = former::meeting(reads, &app.team, booking).await?;
     let is_ahead = booking.state == State::Confirmed && booking.starts_at > now;
-    let may_change = is_ahead && is_theirs(reader, booking) && meeting.is_some();
+    let may_change = is_ahead && is_theirs(reader, booking);
     let (mut days, mut takers) = (Vec::new(), Vec::new());
+    // One whose kind is not offered any more has no times to move to; it can be passed on, and cancelled.
+    let may_move = may_change && offered.is_some();
     if may_change {
+        takers = by_team::takers(reads, &app.team, booking, now).await?;
+    }
+    if may_move {
         let from = asked_day(reader).unwrap_or(now).max(now);
         let window = Span::new(from, from.plus_ms(OFFERED_DAYS * DAY_MS));
         let mut slots = by_team::slots_to_move(reads, &app.team, booking, window, now).await?;
         slots.retain(|slot| slot.starts_at != booking.starts_at);
         days = by_day(reader, &slots, None);
-        takers = by_team::takers(reads, &app.team, booking, now).await?;
     }
-    let questions = meeting.map_or(&[][..], |meeting| &meeting.questions[..]);
-    let answers = booking.answers.told(questions, language);
-    let name = |id: &str| app.team.rep(id).map_or(id, |rep| rep.name.as_str()).to_owned();
-    let title = meeting.map_or(booking.meeting.as_str(), |meeting| meeting.title.get(language));
+    let answers = booking.answers.told(&meeting.questions, language);
+    let rep = former::name(reads, &app.team, &booking.rep).await?;
+    let companion = match &booking.companion {
+        Some(companion) => Some(former::name(reads, &app.team, companion).await?),
+        None => None,
+    };
+    let there = std::iter::once((&booking.rep, &rep)).chain(booking.companion.iter().zip(&companion));
+    let gone: Vec<&String> =
+        there.filter(|(id, _)| is_ahead && app.team.rep(id).is_none()).map(|(_, name)| name).collect();
+    let title = meeting.title.get(language);
     let reason = booking.assignment.as_ref();
-    let undelivered: Vec<Json> = undelivered::of_call(reads, booking.id)
-        .await?
-        .into_iter()
-        .map(|mail| {
-            let what = app.desk.wording.title(&mail.template, language);
-            json!({ "what": what, "to": mail.recipient, "how": mail.how, "said": mail.said, "at": mail.at })
-        })
-        .collect();
+    let failed = undelivered::of_call(reads, booking.id).await?;
+    let is_unreached = failed.iter().any(|mail| mail.rep.is_none());
+    let mut undelivered: Vec<Json> = Vec::new();
+    for mail in failed {
+        let rep = match &mail.rep {
+            Some(rep) => Some(former::name(reads, &app.team, rep).await?),
+            None => None,
+        };
+        undelivered.push(json!({
+            "what": app.desk.wording.title(&mail.template, language), "to": mail.recipient, "how": mail.how,
+            "said": mail.said, "at": mail.at, "rep": rep,
+        }));
+    }
     let phone = match &contact {
-        Some(contact) if !undelivered.is_empty() => phone_of(reads, booking, contact).await?,
+        Some(contact) if is_unreached => phone_of(reads, booking, contact).await?,
         _ => None,
     };
     let body = json!({
         "call": {
             "id": booking.id, "sequence": booking.sequence, "state": booking.state, "outcome": booking.outcome,
             "starts_at": booking.starts_at, "ends_at": booking.ends_at, "time_zone": booking.time_zone,
-            "past": booking.starts_at <= now, "meeting": title, "rep": name(&booking.rep),
-            "companion": booking.companion.as_deref().map(name), "location": booking.place(meeting, language),
+            "past": booking.starts_at <= now, "meeting": title, "rep": rep,
+            "companion": companion, "location": booking.place(Some(&meeting), language),
             "notes": booking.notes, "reason": booking.cancel_reason,
         },
         "contact": contact.as_ref().map(|contact| json!({ "id": contact.id, "name": contact.display_name() })),
         "answers": answers.into_iter().map(|(ask, said)| json!({ "ask": ask, "said": said })).collect::<Vec<_>>(),
         "why": reason.map(|reason| why(&app.templates, &app.team, reason, language).text),
         "undelivered": undelivered,
+        "is_unreached": is_unreached,
         "phone": phone,
+        "gone": gone,
+        "is_kind_gone": is_ahead && offered.is_none(),
         "may_change": may_change,
+        "may_move": may_move,
         "days": days,
         "takers": takers.iter().map(|rep| json!({ "id": rep.id, "name": rep.name })).collect::<Vec<_>>(),
         "refused": refusal.word,

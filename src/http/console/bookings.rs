@@ -10,7 +10,7 @@ use super::frame::{Reader, address, pages, see_done, see_done_to};
 use crate::base::ids::BookingId;
 use crate::base::language::Language;
 use crate::bookings::earlier::{self, Answer, Waiting};
-use crate::bookings::{self, Desk, Outcome};
+use crate::bookings::{self, Desk, Outcome, former};
 use crate::http::error::Problem;
 use crate::notify::why::why;
 use crate::privacy::audit::{self, Act, By};
@@ -36,11 +36,39 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
             &[("view", Some(asked.word().to_owned())), ("page", Some(page.to_string()))],
         )
     };
+    let gone = gone(&reader).await?;
     let body = json!({
-        "view": asked.word(), "views": views, "days": by_day(&reader, calls, &waits),
+        "view": asked.word(), "gone": gone, "views": views, "days": by_day(&reader, calls, &waits),
         "pages": pages(extent, of_page),
     });
     reader.page("console/bookings", body).await
+}
+
+/// How many calls that name what the file does not are listed; those that come first matter first.
+const GONE_MOST: usize = 20;
+
+/// The calls ahead whose kind, or one of whose reps, stands in the team's file no more.
+async fn gone(reader: &Reader) -> Result<Json, Problem> {
+    let (app, language) = (&reader.app, reader.account.language);
+    let reads = &mut app.stores.db.read();
+    let left = former::left(reads, &app.team, reader.now).await?;
+    let mut calls = Vec::new();
+    for call in left.iter().take(GONE_MOST) {
+        let booking = bookings::find(reads, call.call.booking).await?;
+        let mut reps = Vec::new();
+        for id in &call.lacks_reps {
+            reps.push(former::name(reads, &app.team, id).await?);
+        }
+        let meeting = former::meeting(reads, &app.team, &booking).await?;
+        calls.push(json!({
+            "id": booking.id,
+            "starts_at": booking.starts_at,
+            "meeting": meeting.title.get(language),
+            "lacks_meeting": call.lacks_meeting,
+            "reps": reps.join(", "),
+        }));
+    }
+    Ok(json!({ "count": left.len(), "calls": calls, "more": left.len().saturating_sub(GONE_MOST) }))
 }
 
 /// The lists, with how many calls ask for something, and which of them is looked at.

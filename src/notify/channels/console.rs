@@ -21,6 +21,7 @@ pub const KINDS: &[&str] = &[
     "booking_moved_by_us",
     "booking_passed_on",
     "booking_rescheduled",
+    "booking_withdrawn",
     "calendar_stale",
     ON_SITE,
     "customer_state_changed",
@@ -31,6 +32,7 @@ pub const KINDS: &[&str] = &[
     "handover_given",
     "handover_late",
     "question_left",
+    "rep_mail_failed",
     "sla_breached",
     "task_given",
 ];

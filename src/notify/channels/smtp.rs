@@ -205,8 +205,13 @@ fn without(ready: &Ready, secret: &str) -> Ready {
     kept
 }
 
+/// What the library says where a server does not offer what `smtp://` asks for; it has no name for it.
+const NO_STARTTLS: &str = "STARTTLS is not supported";
+
 fn refusal(error: lettre::transport::smtp::Error) -> Error {
-    if error.is_permanent() {
+    if error.is_client() && error.to_string().contains(NO_STARTTLS) {
+        Error::Unencrypted("the mail server offers no STARTTLS".to_owned())
+    } else if error.is_permanent() {
         Error::Refused(error.to_string())
     } else if error.is_transient() {
         Error::Deferred(error.to_string())

@@ -103,6 +103,7 @@ pub const KINDS: &[&str] = &[
     "booking_mail_failed",
     "booking_outcome_set",
     "booking_rescheduled",
+    "booking_withdrawn",
     "contact_on_site",
     "contacts_merged",
     "contacts_unmerged",
@@ -121,6 +122,7 @@ pub const KINDS: &[&str] = &[
     "milestone_reached",
     "question_left",
     "recording_watched",
+    "rep_mail_failed",
     "segment_entered",
     "segment_left",
     "sla_breached",
@@ -140,7 +142,7 @@ pub(in crate::notify) fn pause_ms(error: &Error, attempts: i64) -> Option<i64> {
     let base = usize::try_from(attempts - 1).ok().and_then(|tried| PAUSES_MS.get(tried)).copied();
     match error {
         Error::Throttled { wait_ms, .. } => base.map(|base| (*wait_ms).clamp(base, 2 * base)),
-        Error::Unreachable(_) | Error::Deferred(_) | Error::Refused(_) => base,
+        Error::Unreachable(_) | Error::Unencrypted(_) | Error::Deferred(_) | Error::Refused(_) => base,
         Error::Storage(_) => Some(MINUTE_MS),
         Error::Gone(_) | Error::Unwritable(_) => None,
     }
@@ -243,13 +245,16 @@ async fn body_of(desk: &Desk, hook: &Hook, told: &Told) -> Result<Json, Error> {
             | Event::BookingRescheduled { booking, .. }
             | Event::BookingCancelled { booking, .. }
             | Event::BookingOutcomeSet { booking, .. }
-            | Event::BookingMailFailed { booking, .. } => Some(*booking),
+            | Event::BookingMailFailed { booking, .. }
+            | Event::BookingWithdrawn { booking, .. }
+            | Event::RepMailFailed { booking, .. } => Some(*booking),
             _ => None,
         };
         if let Some(booking) = booking {
             let call = bookings::find(&mut q, booking).await.map_err(|error| unwritable(&error))?;
             data.insert("meeting".to_owned(), json!(call.meeting));
-            data.insert("rep".to_owned(), json!(call.rep));
+            // Of a mail that did not arrive, whose it was.
+            data.entry("rep").or_insert_with(|| json!(call.rep));
             data.insert("starts_at".to_owned(), json!(call.starts_at.to_string()));
             data.insert("ends_at".to_owned(), json!(call.ends_at.to_string()));
             data.entry("sequence").or_insert_with(|| json!(call.sequence));

@@ -185,8 +185,14 @@ async fn note(
     if told != Told::Complaint
         && let Some(booking) = about.booking
     {
-        let failed =
-            Failed { booking, sequence: None, template: &about.template, how: How::Bounced, said: detail };
+        let failed = Failed {
+            booking,
+            sequence: None,
+            template: &about.template,
+            whose: None,
+            how: How::Bounced,
+            said: detail,
+        };
         undelivered::note(tx, &failed, Some(&about.recipient), now).await?;
     }
     if told == Told::HardBounce {
@@ -207,7 +213,14 @@ async fn calls_ahead(
     now: Timestamp,
 ) -> Result<(), Error> {
     for (booking, template) in store::calls_told_to(tx, address, now).await? {
-        let failed = Failed { booking, sequence: None, template: &template, how: How::Bounced, said: detail };
+        let failed = Failed {
+            booking,
+            sequence: None,
+            template: &template,
+            whose: None,
+            how: How::Bounced,
+            said: detail,
+        };
         undelivered::note(tx, &failed, Some(address), now).await?;
     }
     Ok(())
@@ -265,6 +278,7 @@ pub async fn take_report(
                         booking,
                         sequence: None,
                         template: &last.template,
+                        whose: None,
                         how: How::Bounced,
                         said: detail,
                     };

@@ -2,14 +2,14 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Draft, Kind, Mail, Reader, Ready, context, ready, team};
+use super::{Draft, Kind, Mail, Reader, Ready, context, ready, site_context, team};
 use crate::base::ids::{AccountId, BookingId, ContactId, EarlierId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::bookings::invite::{Invite, Method};
 use crate::bookings::questions::PHONE;
 use crate::bookings::team::{Meeting, Rep};
-use crate::bookings::{self, Booking, Link, Outcome, State, earlier, openings};
+use crate::bookings::{self, Booking, Link, Outcome, State, earlier, former, openings};
 use crate::chat;
 use crate::chat::body::{Author, Body};
 use crate::contacts::{self, Activity, Field};
@@ -33,20 +33,24 @@ const HISTORY_MOST: usize = 8;
 /// Lines of the conversation.
 const CONVERSATION_MOST: usize = 40;
 
-/// What all mails about one call need; nothing if the call has changed since the mail was planned.
-struct Call<'a> {
+/// What all mails about one call need; nothing if the call has changed since the mail was planned. Its rep and its kind
+/// may stand in the team's file no more: then they are what the file said last.
+struct Call {
     booking: Booking,
-    meeting: &'a Meeting,
-    rep: &'a Rep,
+    meeting: Meeting,
+    /// Who holds it; the company's own mailbox where nobody knows any more who that was.
+    rep: Rep,
+    /// Whether she can be written to.
+    has_rep: bool,
     /// Who else of the team is there.
-    companion: Option<&'a Rep>,
+    companion: Option<Rep>,
     reader: Reader,
     /// Whether it is certain that her address is hers: only then is she told what was typed.
     is_hers: bool,
 }
 
-impl<'a> Call<'a> {
-    async fn find(desk: &'a Desk, mail: &Mail, id: BookingId, sequence: i64) -> Result<Option<Self>, Error> {
+impl Call {
+    async fn find(desk: &Desk, mail: &Mail, id: BookingId, sequence: i64) -> Result<Option<Self>, Error> {
         let call = Self::now(desk, id).await?;
         let is_about_cancelling = matches!(mail, Mail::BookingCancelled { .. } | Mail::RepCancelled { .. });
         let wanted = if is_about_cancelling { State::Cancelled } else { State::Confirmed };
@@ -54,22 +58,34 @@ impl<'a> Call<'a> {
     }
 
     /// The call as it is now, whatever became of it.
-    async fn now(desk: &'a Desk, id: BookingId) -> Result<Option<Self>, Error> {
-        let booking = match bookings::find(&mut desk.stores.db.read(), id).await {
+    async fn now(desk: &Desk, id: BookingId) -> Result<Option<Self>, Error> {
+        let mut q = desk.stores.db.read();
+        let booking = match bookings::find(&mut q, id).await {
             Ok(booking) => booking,
             Err(bookings::Error::Unknown) => return Ok(None),
             Err(error) => return Err(Error::Unwritable(error.to_string())),
         };
-        let (Some(meeting), Some(rep), Some(contact)) =
-            (desk.team.meeting(&booking.meeting), desk.team.rep(&booking.rep), booking.contact)
-        else {
-            return Ok(None);
-        };
+        let Some(contact) = booking.contact else { return Ok(None) };
         let Some(reader) = Reader::of(desk, contact).await? else { return Ok(None) };
-        let companion = booking.companion.as_deref().and_then(|id| desk.team.rep(id));
-        let trust = contacts::trust_in(&mut desk.stores.db.read(), booking.visitor, contact).await;
+        let meeting = former::meeting(&mut q, &desk.team, &booking).await?;
+        let rep = former::rep(&mut q, &desk.team, &booking.rep).await?;
+        let companion = match &booking.companion {
+            Some(companion) => former::rep(&mut q, &desk.team, companion).await?,
+            None => None,
+        };
+        let trust = contacts::trust_in(&mut q, booking.visitor, contact).await;
         let is_hers = trust.map_err(|error| Error::Unwritable(error.to_string()))?.may_see_stored();
-        Ok(Some(Self { booking, meeting, rep, companion, reader, is_hers }))
+        let has_rep = rep.is_some();
+        let rep = rep.unwrap_or_else(|| former::nobody(&booking.rep, &reader.company, &desk.from));
+        Ok(Some(Self { booking, meeting, rep, has_rep, companion, reader, is_hers }))
+    }
+
+    /// Where another call can be booked: a page of the same kind, of the first kind there is, else the company's own.
+    fn again(&self, desk: &Desk, language: Language) -> String {
+        match desk.team.meeting(&self.booking.meeting).or(desk.team.meetings.first()) {
+            Some(meeting) => desk.link(&format!("/book/{}?lang={}", meeting.id, language.code())),
+            None => self.reader.site["home"].as_str().unwrap_or(&desk.public_url).to_owned(),
+        }
     }
 
     fn ics(
@@ -84,10 +100,10 @@ impl<'a> Call<'a> {
         let view = self.link(desk, Link::View);
         let invite = Invite {
             booking: &self.booking,
-            meeting: self.meeting,
-            rep: self.rep,
-            companion: self.companion,
-            visitor: (&name, &self.reader.contact.email),
+            meeting: &self.meeting,
+            rep: &self.rep,
+            companion: self.companion.as_ref(),
+            visitor: Some((&name, &self.reader.contact.email)),
             organizer: &desk.from,
             // Entries are forwarded and shared: what changes the call stands in her mail alone.
             view: is_for_visitor.then_some(view.as_str()),
@@ -104,7 +120,7 @@ impl<'a> Call<'a> {
 
     /// With whom the call is, in words.
     fn host(&self, desk: &Desk, language: Language) -> String {
-        let Some(companion) = self.companion else { return self.rep.name.clone() };
+        let Some(companion) = &self.companion else { return self.rep.name.clone() };
         let values = [("one", self.rep.name.clone()), ("other", companion.name.clone())];
         desk.templates.texts().get(language, "booking.two", &values).unwrap_or_else(|| self.rep.name.clone())
     }
@@ -117,7 +133,7 @@ impl<'a> Call<'a> {
                 "duration_ms": self.booking.ends_at.since_ms(self.booking.starts_at),
             },
             "host": self.host(desk, language),
-            "location": self.booking.place(Some(self.meeting), language),
+            "location": self.booking.place(Some(&self.meeting), language),
             "starts_at": self.booking.starts_at,
             "ends_at": self.booking.ends_at,
             "notes": self.booking.notes,
@@ -145,6 +161,9 @@ pub(super) async fn to_visitor(
     if call.booking.state == State::Confirmed && call.booking.starts_at <= now {
         return Ok(Draft::CHANGED);
     }
+    if is_said_by_a_later(mail, &call.booking, now) {
+        return Ok(Draft::Unwanted(Why::LATER_REMINDER));
+    }
     let language = call.booking.language;
     let mut tells = call.told(desk, language);
     tells["move"] = json!(call.link(desk, Link::Move));
@@ -154,15 +173,18 @@ pub(super) async fn to_visitor(
         json!(call.booking.answers.get(PHONE).filter(|_| call.is_hers && call.meeting.by_telephone));
     (tells["was_at"], tells["was_with"]) = match mail {
         Mail::BookingRescheduled { was_at, was_rep, .. } => {
-            let was_with = was_rep.as_deref().and_then(|id| desk.team.rep(id));
-            (json!(was_at), json!(was_with.map(|rep| rep.name.clone())))
+            let was_with = match was_rep {
+                Some(id) => former::rep(&mut desk.stores.db.read(), &desk.team, id).await?,
+                None => None,
+            };
+            (json!(was_at), json!(was_with.map(|rep| rep.name)))
         }
         _ => (Json::Null, Json::Null),
     };
     tells["has_new_time"] = json!(tells["was_at"] != json!(call.booking.starts_at));
     tells["by_us"] = json!(is_by_us(mail));
     tells["reason"] = json!(call.booking.cancel_reason);
-    tells["again"] = json!(desk.link(&format!("/book/{}?lang={}", call.meeting.id, language.code())));
+    tells["again"] = json!(call.again(desk, language));
     let calendar = match mail {
         Mail::BookingReminder { .. } => None,
         _ => Some(call.ics(desk, language, true, now)),
@@ -187,7 +209,7 @@ pub(super) async fn missed(desk: &Desk, mail: &Mail, id: BookingId, now: Timesta
     }
     let language = call.booking.language;
     let mut tells = call.told(desk, language);
-    tells["again"] = json!(desk.link(&format!("/book/{}?lang={}", call.meeting.id, language.code())));
+    tells["again"] = json!(call.again(desk, language));
     let mut reader = call.reader;
     reader.contact.time_zone = Some(call.booking.time_zone.clone());
     reader.contact.language = language;
@@ -252,6 +274,17 @@ pub(super) async fn opening(
     ready(desk, mail, &reader, Kind::Answer, now, tells, None)
 }
 
+/// Whether a reminder says what a nearer one says by now: after the server, or the mail server, was away for long.
+fn is_said_by_a_later(mail: &Mail, booking: &Booking, now: Timestamp) -> bool {
+    match mail {
+        Mail::BookingReminder { nearer_ms: Some(nearer_ms), .. }
+        | Mail::RepReminder { nearer_ms: Some(nearer_ms), .. } => {
+            booking.starts_at.plus_ms(-nearer_ms) <= now
+        }
+        _ => false,
+    }
+}
+
 /// Whether the company did what the mail tells of.
 fn is_by_us(mail: &Mail) -> bool {
     matches!(
@@ -270,16 +303,18 @@ pub(super) async fn to_former(
     former: &str,
     now: Timestamp,
 ) -> Result<Draft, Error> {
-    let Some(former) = desk.team.rep(former) else { return Ok(Draft::CHANGED) };
+    let mut q = desk.stores.db.read();
+    let Some(former) = former::rep(&mut q, &desk.team, former).await? else {
+        return Ok(Draft::Unwanted(Why::REP_GONE));
+    };
     let call = Call::now(desk, id).await?;
     // Whatever became of it later: it is not hers, unless it was given back.
-    let call = call.filter(|call| call.booking.sequence >= sequence && call.rep.id != former.id);
+    let call = call.filter(|call| {
+        let is_hers = call.booking.rep == former.id || call.booking.companion.as_ref() == Some(&former.id);
+        call.booking.sequence >= sequence && !is_hers
+    });
     let Some(call) = call else { return Ok(Draft::CHANGED) };
-    let mut q = desk.stores.db.read();
-    let language = match store::account_of(&mut q, &former.account).await? {
-        Some(account) => store::language_of(&mut q, account).await?,
-        None => former.languages.first().copied().unwrap_or_default(),
-    };
+    let language = language_of(&mut q, &former).await?;
     let contact = &call.reader.contact;
     let name = contact.display_name();
     let mut tells = call.told(desk, language);
@@ -291,10 +326,10 @@ pub(super) async fn to_former(
     let off = Booking { state: State::Cancelled, ..call.booking.clone() };
     let invite = Invite {
         booking: &off,
-        meeting: call.meeting,
-        rep: former,
+        meeting: &call.meeting,
+        rep: &former,
         companion: None,
-        visitor: (&name, &contact.email),
+        visitor: Some((&name, &contact.email)),
         organizer: &desk.from,
         view: None,
         repeats: true,
@@ -330,16 +365,18 @@ pub(super) async fn unreached(
         return Ok(Draft::CHANGED);
     }
     let mut q = desk.stores.db.read();
-    let Some(failed) = undelivered::of_call(&mut q, id).await?.pop() else { return Ok(Draft::CHANGED) };
+    let failed = undelivered::of_call(&mut q, id).await?.into_iter().rfind(|failed| failed.rep.is_none());
+    let Some(failed) = failed else { return Ok(Draft::CHANGED) };
     let colleague = match account {
         Some(account) => team::colleague(&mut q, account).await?,
         None => None,
     };
     let rep = match (&colleague, rep) {
-        (Some(colleague), _) => desk.team.rep_of_account(&colleague.email),
-        (None, rep) => rep.and_then(|id| desk.team.rep(id)),
+        (Some(colleague), _) => desk.team.rep_of_account(&colleague.email).cloned(),
+        (None, Some(id)) => former::rep(&mut q, &desk.team, id).await?,
+        (None, None) => None,
     };
-    let (to, to_name, language) = match (&colleague, rep) {
+    let (to, to_name, language) = match (&colleague, &rep) {
         (Some(colleague), _) => (&colleague.email, &colleague.name, colleague.language),
         (None, Some(rep)) => (&rep.email, &rep.name, rep.languages.first().copied().unwrap_or_default()),
         (None, None) => return Ok(Draft::CHANGED),
@@ -348,7 +385,7 @@ pub(super) async fn unreached(
     let fields = contacts::fields(&mut q, contact.id).await?;
     let known = fields.iter().find(|field| field.name == PHONE && !field.is_suggestion);
     let phone = call.booking.answers.get(PHONE).or(known.map(|field| field.value.as_str()));
-    let zone = rep.unwrap_or(call.rep).zone.iana_name().unwrap_or("UTC");
+    let zone = rep.as_ref().unwrap_or(&call.rep).zone.iana_name().unwrap_or("UTC");
     let at = call.booking.starts_at.as_ms();
     let (theirs, own) = (Zone::named(&call.booking.time_zone), Zone::named(zone));
     let their_time = format!("{}, {}", theirs.time(at), theirs.label(at, language));
@@ -391,19 +428,19 @@ pub(super) async fn to_rep(
     if is_reminder && call.booking.starts_at <= now {
         return Ok(Draft::CHANGED);
     }
-    let (rep, other) = match (is_companion, call.companion) {
-        (false, other) => (call.rep, other),
-        (true, Some(companion)) => (companion, Some(call.rep)),
+    if is_said_by_a_later(mail, &call.booking, now) {
+        return Ok(Draft::Unwanted(Why::LATER_REMINDER));
+    }
+    let (rep, other) = match (is_companion, &call.companion) {
+        (false, other) if call.has_rep => (&call.rep, other.as_ref()),
+        (true, Some(companion)) => (companion, Some(&call.rep)),
+        (false, _) => return Ok(Draft::Unwanted(Why::REP_GONE)),
+        (true, None) if call.booking.companion.is_some() => return Ok(Draft::Unwanted(Why::REP_GONE)),
         (true, None) => return Ok(Draft::CHANGED),
     };
     let contact = &call.reader.contact;
     let mut q = desk.stores.db.read();
-    // In the language in which the rep reads the console; without an account, in the first one of the team's file.
-    let account = store::account_of(&mut q, &rep.account).await?;
-    let language = match account {
-        Some(account) => store::language_of(&mut q, account).await?,
-        None => rep.languages.first().copied().unwrap_or_default(),
-    };
+    let language = language_of(&mut q, rep).await?;
     let company = match contact.company {
         Some(company) => contacts::company(&mut q, company).await?.map(|company| company.name),
         None => None,
@@ -466,6 +503,137 @@ pub(super) async fn to_rep(
         written: compose(&desk.templates, &desk.wording, mail.name(), language, &context, &Dress::default())?,
         context,
         calendar: (!is_reminder).then(|| call.ics(desk, language, false, now)),
+    })))
+}
+
+/// In the language in which the rep reads the console; without an account, in the first one of the team's file.
+async fn language_of(q: &mut impl Queries, rep: &Rep) -> Result<Language, Error> {
+    Ok(match store::account_of(q, &rep.account).await? {
+        Some(account) => store::language_of(q, account).await?,
+        None => rep.languages.first().copied().unwrap_or_default(),
+    })
+}
+
+/// To those of the team who were to hold a call: it is off, for its visitor was erased. Nothing of hers is in it; the entry
+/// goes by its name.
+pub(super) async fn withdrawn(
+    desk: &Desk,
+    mail: &Mail,
+    (id, sequence): (BookingId, i64),
+    is_companion: bool,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let mut q = desk.stores.db.read();
+    let booking = match bookings::find(&mut q, id).await {
+        Ok(booking) => booking,
+        Err(bookings::Error::Unknown) => return Ok(Draft::CHANGED),
+        Err(error) => return Err(Error::Unwritable(error.to_string())),
+    };
+    let id = if is_companion { booking.companion.as_deref() } else { Some(booking.rep.as_str()) };
+    let Some(id) = id.filter(|_| booking.state == State::Cancelled && booking.sequence == sequence) else {
+        return Ok(Draft::CHANGED);
+    };
+    let Some(rep) = former::rep(&mut q, &desk.team, id).await? else {
+        return Ok(Draft::Unwanted(Why::REP_GONE));
+    };
+    let meeting = former::meeting(&mut q, &desk.team, &booking).await?;
+    let language = language_of(&mut q, &rep).await?;
+    let tells = json!({
+        "meeting": {
+            "id": meeting.id,
+            "title": meeting.title.get(language),
+            "duration_ms": booking.ends_at.since_ms(booking.starts_at),
+        },
+        "starts_at": booking.starts_at,
+        "ends_at": booking.ends_at,
+        "link": desk.link("/console/bookings"),
+    });
+    let zone = rep.zone.iana_name().unwrap_or("UTC");
+    let site = site_context(&desk.company, &desk.public_url);
+    let context = context(zone, &site, now, tells);
+    let invite = Invite {
+        booking: &booking,
+        meeting: &meeting,
+        rep: &rep,
+        companion: None,
+        visitor: None,
+        organizer: &desk.from,
+        view: None,
+        repeats: false,
+        language,
+    };
+    Ok(Draft::Ready(Box::new(Ready {
+        unsubscribe: None,
+        secret: None,
+        is_hidden: false,
+        template: mail.name().to_owned(),
+        kind: Kind::Answer,
+        language,
+        to: rep.email.clone(),
+        to_name: rep.name.clone(),
+        from_name: desk.company.clone(),
+        contact: None,
+        written: compose(&desk.templates, &desk.wording, mail.name(), language, &context, &Dress::default())?,
+        context,
+        calendar: Some((Method::Cancel.word(), invite.ics(Method::Cancel, now))),
+    })))
+}
+
+/// To an administrator: a colleague who holds a call, or held it, has not had the mail about it.
+pub(super) async fn rep_lost(
+    desk: &Desk,
+    mail: &Mail,
+    id: BookingId,
+    (rep, account): (&str, AccountId),
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let mut q = desk.stores.db.read();
+    let booking = match bookings::find(&mut q, id).await {
+        Ok(booking) if booking.ends_at > now => booking,
+        Ok(_) | Err(bookings::Error::Unknown) => return Ok(Draft::CHANGED),
+        Err(error) => return Err(Error::Unwritable(error.to_string())),
+    };
+    let failed = undelivered::of_call(&mut q, id).await?;
+    let failed = failed.into_iter().rfind(|failed| failed.rep.as_deref() == Some(rep));
+    let (Some(failed), Some(colleague)) = (failed, team::colleague(&mut q, account).await?) else {
+        return Ok(Draft::CHANGED);
+    };
+    let language = colleague.language;
+    let meeting = former::meeting(&mut q, &desk.team, &booking).await?;
+    let who = match booking.contact {
+        Some(contact) => contacts::find(&mut q, contact).await?.map(|contact| contact.display_name()),
+        None => None,
+    };
+    let how = format!("mails.undelivered.{}", failed.how.word());
+    let tells = json!({
+        "meeting": { "id": meeting.id, "title": meeting.title.get(language) },
+        "starts_at": booking.starts_at,
+        "rep": { "name": former::name(&mut q, &desk.team, rep).await?, "email": failed.recipient },
+        "in_file": desk.team.rep(rep).is_some(),
+        "contact": { "name": who },
+        "what": desk.wording.title(&failed.template, language),
+        "how": desk.templates.texts().get(language, &how, &[]),
+        "is_off": booking.state == State::Cancelled,
+        "is_hers": booking.rep == rep || booking.companion.as_deref() == Some(rep),
+        "link": desk.link(&format!("/console/bookings/{id}")),
+    });
+    let own = desk.team.rep_of_account(&colleague.email);
+    let zone = own.and_then(|own| own.zone.iana_name()).unwrap_or("UTC");
+    let context = context(zone, &site_context(&desk.company, &desk.public_url), now, tells);
+    Ok(Draft::Ready(Box::new(Ready {
+        unsubscribe: None,
+        secret: None,
+        is_hidden: false,
+        template: mail.name().to_owned(),
+        kind: Kind::Answer,
+        language,
+        to: colleague.email.clone(),
+        to_name: colleague.name.clone(),
+        from_name: desk.company.clone(),
+        contact: None,
+        written: compose(&desk.templates, &desk.wording, mail.name(), language, &context, &Dress::default())?,
+        context,
+        calendar: None,
     })))
 }
 

@@ -53,7 +53,14 @@ pub enum Mail {
     /// You are registered.
     WebinarRegistered { contact: ContactId, webinar: String },
     /// It is near.
-    WebinarReminder { contact: ContactId, webinar: String, sequence: i64 },
+    WebinarReminder {
+        contact: ContactId,
+        webinar: String,
+        sequence: i64,
+        /// How long before it the next one is planned, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nearer_ms: Option<i64>,
+    },
     /// It takes place at another time.
     WebinarMoved { contact: ContactId, webinar: String, sequence: i64 },
     /// You will not come, or it was called off.
@@ -80,7 +87,13 @@ pub enum Mail {
         by_us: bool,
     },
     /// The call is near.
-    BookingReminder { booking: BookingId, sequence: i64 },
+    BookingReminder {
+        booking: BookingId,
+        sequence: i64,
+        /// How long before the call the next one is planned, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nearer_ms: Option<i64>,
+    },
     /// Nobody came to the call; here is how to take it up again.
     BookingMissed { booking: BookingId },
     /// An earlier time is kept for whoever waits for one.
@@ -102,6 +115,8 @@ pub enum Mail {
         sequence: i64,
         #[serde(default)]
         is_companion: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nearer_ms: Option<i64>,
     },
     /// To the same: the call is off.
     RepCancelled {
@@ -112,6 +127,10 @@ pub enum Mail {
         #[serde(default)]
         by_us: bool,
     },
+    /// To the same: the call is off, for its visitor was erased.
+    RepWithdrawn { booking: BookingId, sequence: i64, is_companion: bool },
+    /// To an administrator: a colleague has not had the mail about a call.
+    RepLost { booking: BookingId, rep: String, account: AccountId },
     /// To the rep who had a call that somebody else has now.
     RepReplaced { booking: BookingId, sequence: i64, former: String },
     /// To the rep, or to a colleague: the mail about a call did not reach whoever booked it.
@@ -177,8 +196,10 @@ impl Mail {
             Self::RepBooked { .. } => "rep_booked",
             Self::RepReminder { .. } => "rep_reminder",
             Self::RepCancelled { .. } => "rep_cancelled",
+            Self::RepLost { .. } => "rep_lost",
             Self::RepReplaced { .. } => "rep_replaced",
             Self::RepUnreached { .. } => "rep_unreached",
+            Self::RepWithdrawn { .. } => "rep_withdrawn",
             Self::Transcript { .. } => "transcript",
             Self::HandoverGiven { .. } => "handover_given",
             Self::TaskGiven { .. } => "task_given",
@@ -298,8 +319,8 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         Mail::WebinarRegistered { contact, webinar } => {
             webinar::registered(desk, mail, *contact, webinar, now).await
         }
-        Mail::WebinarReminder { contact, webinar, sequence } => {
-            webinar::reminder(desk, mail, *contact, webinar, *sequence, now).await
+        Mail::WebinarReminder { contact, webinar, sequence, nearer_ms } => {
+            webinar::reminder(desk, mail, *contact, webinar, (*sequence, *nearer_ms), now).await
         }
         Mail::WebinarMoved { contact, webinar, sequence } => {
             webinar::moved(desk, mail, *contact, webinar, *sequence, now).await
@@ -311,7 +332,7 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         Mail::BookingConfirmed { booking, sequence }
         | Mail::BookingRescheduled { booking, sequence, was_at: _, was_rep: _, by_us: _ }
         | Mail::BookingCancelled { booking, sequence, by_us: _ }
-        | Mail::BookingReminder { booking, sequence } => {
+        | Mail::BookingReminder { booking, sequence, nearer_ms: _ } => {
             booking::to_visitor(desk, mail, *booking, *sequence, now).await
         }
         Mail::BookingMissed { booking } => booking::missed(desk, mail, *booking, now).await,
@@ -321,12 +342,18 @@ async fn draft(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Dra
         }
         Mail::CalendarStale { calendar } => calendar::stale(desk, mail, *calendar, now).await,
         Mail::RepBooked { booking, sequence, is_companion }
-        | Mail::RepReminder { booking, sequence, is_companion }
+        | Mail::RepReminder { booking, sequence, is_companion, nearer_ms: _ }
         | Mail::RepCancelled { booking, sequence, is_companion, by_us: _ } => {
             booking::to_rep(desk, mail, (*booking, *sequence), *is_companion, now).await
         }
         Mail::RepReplaced { booking, sequence, former } => {
             booking::to_former(desk, mail, (*booking, *sequence), former, now).await
+        }
+        Mail::RepWithdrawn { booking, sequence, is_companion } => {
+            booking::withdrawn(desk, mail, (*booking, *sequence), *is_companion, now).await
+        }
+        Mail::RepLost { booking, rep, account } => {
+            booking::rep_lost(desk, mail, *booking, (rep, *account), now).await
         }
         Mail::RepUnreached { booking, rep, account } => {
             booking::unreached(desk, mail, *booking, (rep.as_deref(), *account), now).await

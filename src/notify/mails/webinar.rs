@@ -87,9 +87,16 @@ pub(super) async fn reminder(
     mail: &Mail,
     contact: ContactId,
     id: &str,
-    sequence: i64,
+    (sequence, nearer_ms): (i64, Option<i64>),
     now: Timestamp,
 ) -> Result<Draft, Error> {
+    let begins = desk.webinars.find(id).map(|webinar| webinar.starts_at);
+    // After the server, or the mail server, was away for long a nearer one says the same.
+    let is_said_by_a_later =
+        begins.zip(nearer_ms).is_some_and(|(begins, nearer_ms)| begins.plus_ms(-nearer_ms) <= now);
+    if is_said_by_a_later {
+        return Ok(Draft::Unwanted(Why::LATER_REMINDER));
+    }
     to_registrant(desk, mail, contact, id, Some(sequence), false, now).await
 }
 

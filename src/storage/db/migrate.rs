@@ -72,6 +72,7 @@ pub const JOURNEY: &[Migration] = &[
         sqlite: include_str!("../migrations/0045_overlap_at_size.sqlite.sql"),
         postgres: include_str!("../migrations/0045_overlap_at_size.postgres.sql"),
     },
+    shared(46, "who left the team's file", include_str!("../migrations/0046_left_the_team.sql")),
     shared(48, "jobs that ended, who looked", include_str!("../migrations/0048_ended_jobs.sql")),
     shared(49, "how often forms are shown", include_str!("../migrations/0049_form_counts.sql")),
 ];

@@ -240,6 +240,8 @@ const TABLES: &[&str] = &[
     "earlier_offers",
     "opening_wishes",
     "own_weeks",
+    "team_known",
+    "clock_steps",
     "freed_times",
     "calendars",
     "calendar_busy",

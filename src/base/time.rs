@@ -150,6 +150,16 @@ struct Inner {
     seen_ms: AtomicI64,
     /// How much time had passed then, or when it last looked in vain.
     looked_ms: AtomicI64,
+    /// By which other processes tell this clock from theirs.
+    key: i64,
+}
+
+fn drawn() -> i64 {
+    let mut bytes = [0_u8; 8];
+    if getrandom::fill(&mut bytes).is_err() {
+        return i64::from(std::process::id());
+    }
+    i64::from_le_bytes(bytes)
 }
 
 /// That somebody set the clock.
@@ -159,6 +169,8 @@ pub struct Step {
     pub by_ms: i64,
     /// Within how much elapsed time before it was noticed.
     pub within_ms: i64,
+    /// The clock on which it was noticed.
+    pub seen_by: i64,
 }
 
 #[derive(Debug)]
@@ -180,7 +192,8 @@ impl Clock {
 
     fn of(kind: Kind) -> Self {
         let none = || AtomicI64::new(0);
-        let clock = Self(Arc::new(Inner { kind, set_ms: none(), seen_ms: none(), looked_ms: none() }));
+        let clock =
+            Self(Arc::new(Inner { kind, set_ms: none(), seen_ms: none(), looked_ms: none(), key: drawn() }));
         clock.0.seen_ms.store(clock.apart_ms(), Ordering::Relaxed);
         clock.0.looked_ms.store(clock.passed_ms(), Ordering::Relaxed);
         clock
@@ -221,7 +234,7 @@ impl Clock {
             return None;
         }
         self.0.seen_ms.store(apart_ms, Ordering::Relaxed);
-        Some(Step { by_ms, within_ms })
+        Some(Step { by_ms, within_ms, seen_by: self.0.key })
     }
 
     /// What the clock says less the time that has passed.

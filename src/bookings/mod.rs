@@ -635,8 +635,8 @@ pub async fn expire_holds(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     Ok(expired)
 }
 
-/// How far apart two nodes may notice that the clock was set. Two steps to the same side are always farther apart, by the
-/// clock after them: no step is as short.
+/// How far apart two nodes may notice that the clock was set, and how much they may differ about by how much. No node
+/// notices one step twice, so what the same one notices again is another.
 const SAME_STEP_MS: i64 = 30 * SECOND_MS;
 
 /// Times are held for as long as was promised, though the clock was set meanwhile; returns how many are. Nodes
@@ -646,13 +646,15 @@ const SAME_STEP_MS: i64 = 30 * SECOND_MS;
 /// [`Error::Store`].
 pub async fn follow_clock(tx: &mut Tx, step: Step, now: Timestamp) -> Result<u64> {
     tx.lock("clock").await?;
-    let is_followed = store::last_step(tx).await?.is_some_and(|(last_ms, at)| {
-        (step.by_ms - last_ms).abs() < SAME_STEP_MS && now.since_ms(at).abs() < SAME_STEP_MS
+    let is_followed = store::last_step(tx).await?.is_some_and(|(last, at)| {
+        last.seen_by != step.seen_by
+            && (step.by_ms - last.by_ms).abs() < SAME_STEP_MS
+            && now.since_ms(at).abs() < SAME_STEP_MS
     });
     if is_followed {
         return Ok(0);
     }
-    store::note_step(tx, step.by_ms, now).await?;
+    store::note_step(tx, step, now).await?;
     let mut moved = 0;
     for rep in store::reps_with_holds(tx).await? {
         place::lock(tx, &rep).await?;
@@ -1251,13 +1253,15 @@ meetings:
                     wall = wall.plus_ms(by_ms);
                     steps.push((passed, by_ms));
                     assert_eq!(
-                        follow_clock(&mut tx, Step { by_ms, within_ms: 0 }, wall).await.expect("followed"),
+                        follow_clock(&mut tx, Step { by_ms, within_ms: 0, seen_by: 1 }, wall)
+                            .await
+                            .expect("followed"),
                         1,
                         "{round}: {steps:?}"
                     );
                     // Another node notices a moment later.
                     let later = wall.plus_ms(below(SECOND_MS));
-                    let seen = Step { by_ms: by_ms + 3, within_ms: 250 };
+                    let seen = Step { by_ms: by_ms + 3, within_ms: 250, seen_by: 2 };
                     assert_eq!(follow_clock(&mut tx, seen, later).await.expect("followed"), 0, "{round}");
                 }
                 tx.commit().await.expect("commits");

@@ -439,7 +439,7 @@ pub async fn shift_holds_of(tx: &mut Tx, rep: &str, step: Step, now: Timestamp) 
     // By the clock as it was, held by now and not run out. What was held in the moment since the clock was set goes by the
     // new one already: after a step forward it lies behind the old time; after a step back it cannot be told from what was
     // held as long ago as the step is long, and that little lasts longer.
-    let Step { by_ms, within_ms } = step;
+    let Step { by_ms, within_ms, seen_by: _ } = step;
     let then = now.plus_ms(-by_ms);
     let since = if by_ms < 0 { now.plus_ms(-within_ms) } else { then };
     tx.execute(
@@ -455,20 +455,26 @@ pub async fn shift_holds_of(tx: &mut Tx, rep: &str, step: Step, now: Timestamp) 
     .await
 }
 
-/// By how much the clock was set the last time that was noted, and when, by the clock after it.
-pub async fn last_step(q: &mut impl Queries) -> Result<Option<(i64, Timestamp)>> {
-    let row = q.query_opt(sql!("select by_ms, at from clock_steps where name = 'last'"), &[]).await?;
-    row.map(|row| Ok((row.get("by_ms")?, row.get("at")?))).transpose()
+/// The last step of a clock that was noted, and when, by the clock after it.
+pub async fn last_step(q: &mut impl Queries) -> Result<Option<(Step, Timestamp)>> {
+    let row =
+        q.query_opt(sql!("select by_ms, at, seen_by from clock_steps where name = 'last'"), &[]).await?;
+    let read = |row: Row| -> Result<(Step, Timestamp)> {
+        let step = Step { by_ms: row.get("by_ms")?, within_ms: 0, seen_by: row.get("seen_by")? };
+        Ok((step, row.get("at")?))
+    };
+    row.map(read).transpose()
 }
 
 /// Notes it.
-pub async fn note_step(tx: &mut Tx, by_ms: i64, now: Timestamp) -> Result<()> {
+pub async fn note_step(tx: &mut Tx, step: Step, now: Timestamp) -> Result<()> {
     tx.execute(
         sql!(
-            "insert into clock_steps (name, by_ms, at) values ('last', $1, $2)
-             on conflict (name) do update set by_ms = excluded.by_ms, at = excluded.at"
+            "insert into clock_steps (name, by_ms, at, seen_by) values ('last', $1, $2, $3)
+             on conflict (name) do update
+             set by_ms = excluded.by_ms, at = excluded.at, seen_by = excluded.seen_by"
         ),
-        params![by_ms, now],
+        params![step.by_ms, now, step.seen_by],
     )
     .await?;
     Ok(())

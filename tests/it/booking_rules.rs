@@ -508,7 +508,7 @@ async fn a_time_is_held_for_five_minutes_however_the_clock_is_set_meanwhile() {
         app.run_jobs().await;
         // A second node whose clock was set, too, finds nothing left to do.
         let mut tx = app.app.stores.db.begin().await.expect("begins");
-        let seen = embudo::base::time::Step { by_ms: step, within_ms: 250 };
+        let seen = embudo::base::time::Step { by_ms: step, within_ms: 250, seen_by: 0 };
         let moved = embudo::bookings::follow_clock(&mut tx, seen, app.now()).await.expect("looked");
         tx.commit().await.expect("commits");
         assert_eq!(moved, 0, "{step}");

@@ -12,11 +12,13 @@ create table team_known (
     primary key (kind, id)
 );
 
--- By how much the clock was set the last time, and when, by the clock after it: two nodes follow one step once.
+-- By how much the clock was set the last time, when, by the clock after it, and which process saw it first: two nodes follow
+-- one step once.
 create table clock_steps (
     name text primary key,
     by_ms bigint not null,
-    at bigint not null
+    at bigint not null,
+    seen_by bigint not null
 );
 
 -- The rep's zone when the time was told, and how far her clock was from UTC then.

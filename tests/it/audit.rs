@@ -167,7 +167,8 @@ async fn every_door_that_changes_something_leaves_the_name_of_the_key_and_whose_
     // What programs tell all the time is told once an hour.
     let told = async |id: &str| {
         let event = json!({"contact": "nikki@acme.example", "kind": "purchase", "id": id, "subject": id});
-        walk.client.post("/api/v1/events", &event).await.expect(201);
+        let sent = Some(("application/json", event.to_string().into_bytes()));
+        walk.client.send(Method::POST, "/api/v1/events", sent).await.expect(201);
         app.rows("select id from audit where details like '%POST /api/v1/events\"%'").await.len()
     };
     assert_eq!(told("18").await, 1);

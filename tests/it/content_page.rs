@@ -19,6 +19,14 @@ fn has(page: &str, part: &str) {
     assert!(page.contains(part), "`{part}` is not in: {page}");
 }
 
+/// The sample company's own, and the segments that they are for.
+fn with_offers(settings: &mut toml::Table) {
+    for name in ["segments", "offers"] {
+        let path = repository(&format!("config/{name}.yaml"));
+        set(settings, "definitions", name, path.display().to_string());
+    }
+}
+
 fn has_not(page: &str, part: &str) {
     assert!(!page.contains(part), "`{part}` is in: {page}");
 }
@@ -296,7 +304,7 @@ async fn a_sequence_tells_who_is_where_how_people_left_and_what_goes_out_next() 
 
 #[tokio::test]
 async fn an_offer_tells_whom_it_is_for_and_what_became_of_its_codes() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(with_offers).await;
     let mut nikki = app.visitor();
     nikki.submit("white-paper", "nikki@olmos.example").await;
     let email = Email::parse("nikki@olmos.example").expect("an address");

@@ -25,6 +25,9 @@ const PARTED: [(&str, &str); 1] = [("hits", "day")];
 /// What gives out numbers there: its name, and whose column of which table it has to go on from.
 const SEQUENCES: [(&str, &str, &str); 2] = [("words_id_seq", "words", "id"), ("hits_number", "hits", "seq")];
 
+/// Tables in which the history itself writes a row when it makes them: that of the files takes its place.
+const SEEDED: [&str; 1] = ["ended_jobs_since"];
+
 /// A table and how many of its rows were carried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Carried {
@@ -67,6 +70,9 @@ async fn all(client: &Client, files: &[PathBuf], tell: &mut impl FnMut(&str, u64
     let known: BTreeSet<&str> = tables.iter().map(|table| table.name.as_str()).collect();
     if let Some(strange) = sources.keys().find(|name| !known.contains(name.as_str())) {
         return Err(Error::Unavailable(format!("the target has no table `{strange}`")));
+    }
+    for table in SEEDED {
+        client.batch_execute(&format!("delete from {table}")).await?;
     }
     for table in &tables {
         let text = format!("select exists (select 1 from {})", table.name);

@@ -36,8 +36,9 @@ pub use ledger::{Said, Seen, has_objected, last_word};
 pub use store::arrivals::{may_tell_of, note_arrival};
 pub use store::identity::{Alias, HostId, addresses, host_ids};
 pub use store::{
-    PERSONAL, Texts, activities, company_colleagues, consents, fields, find, find_by_email, known_visitors,
-    latest_visitor, saw_visitor, see_visitor, visitor, visits, visits_between, visits_of_device,
+    PERSONAL, Texts, activities, company_colleagues, consents, fields, find, find_by_email, is_made_up,
+    known_visitors, latest_visitor, saw_visitor, see_visitor, visitor, visits, visits_between,
+    visits_of_device,
 };
 
 /// A person whose address we know.

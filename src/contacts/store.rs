@@ -270,6 +270,21 @@ pub async fn find(q: &mut impl Queries, id: ContactId) -> Result<Option<Contact>
     row.as_ref().map(contact_of).transpose()
 }
 
+/// Whether somebody is one of the people of the sample data. Their addresses end in a domain that nobody can have
+/// (RFC 2606), so that nobody real is ever taken for one of them.
+///
+/// # Errors
+/// As the store says.
+pub async fn is_made_up(q: &mut impl Queries, contact: ContactId) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!("select 1 as found from contacts where id = $1 and email like '%@sample-%.example'"),
+            params![contact],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// The contact of this address.
 ///
 /// # Errors

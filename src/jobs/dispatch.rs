@@ -6,7 +6,7 @@ use super::{Worker, queue};
 use crate::events::outbox;
 use crate::events::{Event, Recorded};
 use crate::storage::db::Tx;
-use crate::{crm, handovers, notify, nurture, privacy, storage, subscriptions};
+use crate::{contacts, crm, handovers, notify, nurture, privacy, storage, subscriptions};
 
 /// Facts in one transaction.
 pub(super) const BATCH: usize = 50;
@@ -54,6 +54,12 @@ async fn plan(
     tx: &mut Tx,
     recorded: &Recorded,
 ) -> Result<(Vec<notify::Planned>, Vec<crm::Planned>), notify::Error> {
+    // Of people who do not exist nobody is to hear, whatever time makes of them: neither colleagues nor programs.
+    if let Some(contact) = recorded.event.contact()
+        && contacts::is_made_up(tx, contact).await?
+    {
+        return Ok((Vec::new(), Vec::new()));
+    }
     hear(worker, tx, recorded).await?;
     let messages = notify::plan(&worker.desk, tx, recorded).await?;
     Ok((messages, crm::plan(&worker.crm, tx, recorded).await?))

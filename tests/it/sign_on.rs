@@ -174,6 +174,7 @@ async fn a_provider_that_names_another_one_or_is_away_is_told_at_the_login() {
     // Nobody at all is at its address.
     let nobody = format!("http://127.0.0.1:{}", port::free());
     let app = app_with(&nobody, |_| {}).await;
+    hire(&app, "mike@faro.example", Role::Sdr, Language::En).await;
     stays_out(app.get("/console/login/sso").await, "sign_on_unreachable");
     let page = app.get("/console/login?problem=sign_on_unreachable").await.expect(200).body;
     assert!(page.contains("cannot be reached at the moment"), "{page}");

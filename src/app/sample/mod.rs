@@ -20,7 +20,6 @@ use crate::bookings::{self, Outcome};
 use crate::chat::body::Author;
 use crate::chat::forget_told;
 use crate::contacts::{self, Consent, Identification};
-use crate::events::outbox;
 use crate::privacy::audit::{self, By};
 use crate::sites::added;
 use crate::storage::db::Tx;
@@ -30,8 +29,6 @@ use crate::{companies, hits, privacy, sessions, stages};
 
 /// The name that the ids of the sample's people are kept under.
 const NAME: &str = "sample people";
-/// More facts than the sample's people leave.
-const MOST_FACTS: i64 = 100_000;
 
 /// Somebody who does not exist. Addresses below `.example` can be nobody's (RFC 2606).
 struct Person {
@@ -196,12 +193,6 @@ impl App {
             };
             let at = now.plus_ms(-days_ago * DAY_MS + HOUR_MS);
             known.conversations.push(sales::talk(&mut tx, &who, talk, at).await?);
-        }
-        // Nobody is to hear of people who do not exist: neither colleagues nor programs.
-        for recorded in outbox::waiting(&mut tx, MOST_FACTS).await? {
-            if recorded.event.contact().is_some_and(|contact| known.contacts.contains(&contact)) {
-                outbox::mark_dispatched(&mut tx, recorded.id, now).await?;
-            }
         }
         kept::put(&mut tx, NAME, &serde_json::to_string(&known)?, now).await?;
         let details = json!({ "what": "sample_loaded", "of": known.contacts.len().to_string() });

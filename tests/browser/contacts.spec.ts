@@ -18,13 +18,13 @@ const WORDS = {
   en: {
     import: 'Import', name: 'What is the list called?', text: 'Or paste the lines', look: 'Look through it', begin: 'Take 61 lines over',
     refused: 'Line 63:', done: 'Done', filters: 'Filters', owner: 'Owner', nobody: 'Nobody', apply: 'Apply', views: 'Views',
-    viewName: 'Save this list as', save: 'Save', saved: 'The view is saved.', give: 'With many', now: /^With all/, over: 'Done.',
+    viewName: 'Save this list as', save: 'Save', saved: 'The view is saved.', give: 'Actions', now: /^Do it to (this one|all)/, over: 'Done.',
     undo: 'Undo', undone: 'Undone.', columns: 'Columns', phone: 'Telephone', keep: 'Show these', next: 'Next',
   },
   es: {
     import: 'Importar', name: '¿Cómo se llama la lista?', text: 'O pega las líneas', look: 'Revisarla', begin: 'Importar 61 líneas',
     refused: 'Línea 63:', done: 'Terminada', filters: 'Filtros', owner: 'Responsable', nobody: 'Nadie', apply: 'Aplicar', views: 'Vistas',
-    viewName: 'Guardar esta lista como', save: 'Guardar', saved: 'La vista está guardada.', give: 'Con varios', now: /^Con los/, over: 'Terminado.',
+    viewName: 'Guardar esta lista como', save: 'Guardar', saved: 'La vista está guardada.', give: 'Acciones', now: /^Hacerlo con (este|los \d)/, over: 'Terminado.',
     undo: 'Deshacer', undone: 'Deshecho.', columns: 'Columnas', phone: 'Teléfono', keep: 'Mostrar estas', next: 'Siguiente',
   },
 }

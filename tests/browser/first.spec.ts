@@ -90,7 +90,7 @@ for (const language of ['en', 'es'] as const) {
           await page.locator('#step-people > summary').click()
           await page.getByRole('button', { name: words.again }).click()
           await page.getByRole('link', { name: words.invite }).click()
-          await embudo.mail.behave('refuse')
+          await embudo.mail.behave('forbid')
           await page.locator('form[action="/console/accounts"] [name="email"]').fill('mike@faro.example')
           await page.getByRole('button', { name: words.send_invitation, exact: true }).click()
           await expect(page.getByText(words.invited)).toBeVisible()

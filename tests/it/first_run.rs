@@ -202,6 +202,7 @@ async fn a_made_up_month_comes_and_goes_without_a_trace_and_nobody_hears_of_it()
     nikki.submit("white-paper", "nikki@acme.example").await;
     app.run_jobs().await;
     nikki.visit("/precios").await.expect(202);
+    app.run_jobs().await;
     let (mails, before) = (app.inbox().mails().len(), app.census().await);
     let visits_before = counted(&app).await;
     let of_nikki = app.rows("select email, stage, updated_at from contacts").await.len();

@@ -300,8 +300,8 @@ async fn people_are_put_into_a_sequence_and_taken_out_by_hand_and_both_can_be_ta
     app.run_jobs().await;
     assert_eq!(walks(&app).await.last(), Some(&("active".to_owned(), 0, None)));
     app.later(3 * DAY_MS).await;
-    // It waits for the end of her night.
-    app.later(12 * HOUR_MS).await;
+    // It waits for the end of her Sunday.
+    app.later(DAY_MS).await;
     assert_eq!(letters(&app).len(), 1, "her first letter");
 
     let marta = log_in(&app, "marketing@faro.example").await;

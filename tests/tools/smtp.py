@@ -10,6 +10,7 @@ A line on its standard input sets how it behaves from now on; it answers with th
     down     cuts every open line and listens no more: connections are refused
     busy     answers 451 to every recipient: try again later
     refuse   answers 550 to every recipient: never try again
+    forbid   answers 554 to every recipient: this sender may not send, whoever the recipient is
     picky    answers 550 to recipients whose address begins with "gone"
     drop     reads the whole mail, then cuts the line without an answer and keeps nothing
     lost     keeps the mail, then cuts the line without an answer: the sender cannot know
@@ -29,7 +30,7 @@ import weakref
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-MODES = {"accept", "down", "busy", "refuse", "picky", "drop", "lost", "tarpit"}
+MODES = {"accept", "down", "busy", "refuse", "forbid", "picky", "drop", "lost", "tarpit"}
 
 
 class Desk:
@@ -47,6 +48,8 @@ class Desk:
             return "451 4.3.0 Busy, try again later"
         if self.mode == "refuse" or (self.mode == "picky" and address.startswith("gone")):
             return "550 5.1.1 No such mailbox"
+        if self.mode == "forbid":
+            return "554 5.7.1 Relaying denied"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -52,7 +52,7 @@ export class MailServer {
     return new MailServer(port, folder, child, answers)
   }
 
-  async behave(manner: 'accept' | 'down' | 'busy' | 'refuse' | 'drop' | 'lost'): Promise<void> {
+  async behave(manner: 'accept' | 'down' | 'busy' | 'refuse' | 'forbid' | 'drop' | 'lost'): Promise<void> {
     const answer = nextLine(this.answers)
     this.child.stdin!.write(`${manner}\n`)
     expect(await answer).toBe(manner)

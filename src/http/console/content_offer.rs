@@ -83,7 +83,7 @@ async fn ask(reader: &Reader, offer: &Offer, candidates: &[ContactId]) -> Result
     let (mut asked, mut could) = (0, 0);
     for contact in candidates.iter().take(ASKED) {
         asked += 1;
-        if offers::may_take(reads, &lifecycle, offer, *contact, reader.now).await? {
+        if offers::may_take(reads, lifecycle, offer, *contact, reader.now).await? {
             could += 1;
         }
     }

@@ -16,6 +16,8 @@ for (const language of ['en', 'es'] as Language[]) {
     await admin.speak(language)
     const { page } = admin
     const fits = async () => {
+      // Between two pages there is none to measure.
+      await page.waitForLoadState()
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
       expect(wide, `${page.url()} is as wide as the screen`).toBeLessThanOrEqual(0)
     }

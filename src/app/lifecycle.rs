@@ -82,10 +82,10 @@ impl Running {
     /// # Errors
     /// If the store fails, or the version does not fit the other files of this node: then the old one goes on.
     pub async fn take_up(&self) -> anyhow::Result<bool> {
-        let Some(active) = versions::newest(&mut self.stores.db.read()).await? else { return Ok(false) };
-        if active.hash == self.lifecycle.hash {
+        let mut reads = self.stores.db.read();
+        let Some(active) = versions::newest_but(&mut reads, &self.lifecycle.hash).await? else {
             return Ok(false);
-        }
+        };
         let read = self.read(&active.body).map_err(|found| {
             let first = found.first().map(|first| first.message.clone()).unwrap_or_default();
             anyhow::anyhow!(

@@ -266,7 +266,7 @@ impl Builder<'_> {
     fn comment_after(&self, span: &Span) -> bool {
         let end = span.end;
         let rest = end.line().checked_sub(1).and_then(|n| self.lines.get(n));
-        rest.is_some_and(|line| {
+        rest.filter(|line| line.contains('#')).is_some_and(|line| {
             let after: String = line.chars().skip(end.col()).collect();
             let before_blank = line.chars().nth(end.col().saturating_sub(1)).is_some_and(|c| c == ' ');
             let trimmed = after.trim_start();

@@ -8,13 +8,15 @@
 mod fetch;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, StatusCode, Url, redirect};
+use rustls::ClientConfig;
+use rustls_platform_verifier::ConfigVerifierExt;
 use serde_json::Value as Json;
 
 pub(super) use self::fetch::{Call, Trouble};
@@ -83,6 +85,14 @@ struct Guard {
     lookup: Box<Lookup>,
 }
 
+/// Whom the machine trusts. Reading its some hundred certificates takes longer than all else that a client needs, so that
+/// it is done once.
+static TRUST: LazyLock<Result<ClientConfig, String>> = LazyLock::new(|| {
+    // The first one to install it wins; later ones find it there.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    ClientConfig::with_platform_verifier().map_err(|error| error.to_string())
+});
+
 impl Outbound {
     /// A client that also reaches the networks in `allow` (CIDR).
     ///
@@ -105,10 +115,10 @@ impl Outbound {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let guard = Arc::new(Guard { allowed, lookup });
-        // The first call installs it; later ones find it there.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        let tls = TRUST.as_ref().map_err(Clone::clone)?;
         let client = |only_allowed: bool| {
             Client::builder()
+                .tls_backend_preconfigured(tls.clone())
                 .dns_resolver(Arc::new(Resolver { guard: guard.clone(), only_allowed }))
                 .redirect(redirect::Policy::none())
                 .timeout(PATIENCE)

@@ -150,25 +150,26 @@ pub struct Chosen {
 /// # Errors
 /// As the store says.
 pub async fn choose(q: &mut impl Queries, file: Definition) -> Result<Chosen, Error> {
+    if activated(q).await?.is_some_and(|(activation, _)| activation.hash == file.hash) {
+        return Ok(Chosen { running: file, draft: None, needs_number: None });
+    }
     let Some((activation, active)) = active(q).await? else {
         return Ok(Chosen { running: file, draft: None, needs_number: None });
     };
-    let is_same = active.hash == file.hash;
-    let needs_number = match !is_same && taken(q, &file).await? {
+    let needs_number = match taken(q, &file).await? {
         true => Some(next_number(q, &file).await?),
         false => None,
     };
     // What people have activated is newer than a file that nobody has written on since.
     let is_older = activation.actor != START && file.version < active.version;
     let must_wait = is_older || !required(&file, Some(&active)).is_empty();
-    Ok(if is_same || !must_wait {
-        Chosen { running: file, draft: None, needs_number }
-    } else {
-        // What was worked out beside the file goes with whichever runs.
-        let tags = file.scoring.tags.clone();
-        let running = Definition { hours: file.hours.clone(), ..active }.with_tags(tags);
-        Chosen { running, draft: Some(file), needs_number }
-    })
+    if !must_wait {
+        return Ok(Chosen { running: file, draft: None, needs_number });
+    }
+    // What was worked out beside the file goes with whichever runs.
+    let tags = file.scoring.tags.clone();
+    let running = Definition { hours: file.hours.clone(), ..active }.with_tags(tags);
+    Ok(Chosen { running, draft: Some(file), needs_number })
 }
 
 /// As [`choose`], at the start of a server: a file that nobody has to approve is activated for new events.
@@ -179,7 +180,8 @@ pub async fn start(db: &Db, file: Definition, now: Timestamp) -> Result<Chosen, 
     let mut tx = db.begin().await?;
     tx.lock("lifecycle").await?;
     let chosen = choose(&mut tx, file).await?;
-    let runs = active(&mut tx).await?.is_some_and(|(activation, _)| activation.hash == chosen.running.hash);
+    let newest = activated(&mut tx).await?;
+    let runs = newest.is_some_and(|(activation, _)| activation.hash == chosen.running.hash);
     if !runs {
         store::keep_text(&mut tx, &chosen.running, now).await?;
         store::activate(&mut tx, &chosen.running.hash, Reevaluate::NewEventsOnly, START, now).await?;
@@ -191,12 +193,13 @@ pub async fn start(db: &Db, file: Definition, now: Timestamp) -> Result<Chosen, 
 /// The actor of activations that a start made by itself.
 const START: &str = "start";
 
-/// The version that was activated last.
+/// The version that was activated last, unless it is the one of this hash.
 ///
 /// # Errors
 /// As the store says.
-pub async fn newest(q: &mut impl Queries) -> Result<Option<Definition>, Error> {
-    Ok(active(q).await?.map(|(_, definition)| definition))
+pub async fn newest_but(q: &mut impl Queries, hash: &str) -> Result<Option<Definition>, Error> {
+    let newest = activated(q).await?.filter(|(activation, _)| activation.hash != hash);
+    Ok(newest.and_then(|(_, body)| read_again(&body)))
 }
 
 /// A text that somebody proposed, and that waits for both sides.
@@ -259,7 +262,7 @@ pub async fn proposals(q: &mut impl Queries) -> Result<Vec<Proposal>, Error> {
 pub async fn proposed(q: &mut impl Queries, hash: &str) -> Result<Option<Definition>, Error> {
     let waiting = store::proposals(q).await?;
     let body = waiting.into_iter().find(|(proposal, _)| proposal.hash == hash).map(|(_, body)| body);
-    Ok(body.and_then(|body| Definition::parse("lifecycle.yaml", &body, &Report::new())))
+    Ok(body.and_then(|body| read_again(&body)))
 }
 
 /// Who proposed a text, if an account did.
@@ -276,17 +279,23 @@ async fn author(q: &mut impl Queries, hash: &str) -> Result<Option<AccountId>, E
 /// As the store says.
 pub async fn known(q: &mut impl Queries, hash: &str) -> Result<Option<Definition>, Error> {
     let body = store::text(q, hash).await?;
-    Ok(body.and_then(|body| Definition::parse("lifecycle.yaml", &body, &Report::new())))
+    Ok(body.and_then(|body| read_again(&body)))
 }
 
 /// The version that was activated last, read again from its text.
 async fn active(q: &mut impl Queries) -> Result<Option<(Activation, Definition)>, Error> {
-    let Some((activation, body)) = store::activations(q, 1).await?.into_iter().next() else {
-        return Ok(None);
-    };
-    // A text of an earlier release may hold what this one does not know any more: then the file runs.
-    let definition = Definition::parse("lifecycle.yaml", &body, &Report::new());
-    Ok(definition.map(|definition| (activation, definition)))
+    let newest = activated(q).await?;
+    Ok(newest.and_then(|(activation, body)| Some((activation, read_again(&body)?))))
+}
+
+/// The activation that was the last one, with the text that it was of.
+async fn activated(q: &mut impl Queries) -> Result<Option<(Activation, String)>, Error> {
+    Ok(store::activations(q, 1).await?.into_iter().next())
+}
+
+/// A text that was right once. One of an earlier release may hold what this one does not know any more: then the file runs.
+fn read_again(body: &str) -> Option<Definition> {
+    Definition::parse("lifecycle.yaml", body, &Report::new())
 }
 
 /// The versions that ran, the newest first.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use embudo::accounts::Role;
+use embudo::base::time::DAY_MS;
 use serde_json::{Value, json};
 
 use crate::console::{agent, log_in};
@@ -50,6 +51,11 @@ async fn what_one_machine_kept_in_files_goes_on_in_postgresql() {
     let booked = book(&old, 0).await;
     agent(&old, Role::Admin).await;
     old.run_jobs().await;
+    // A browser whose clock is ten days behind: its hit counts for no day of the log.
+    let mut late = nikki.hit("/late");
+    let drawn = u64::try_from(old.now().as_ms() - 10 * DAY_MS).expect("after 1970");
+    late["id"] = json!(uuid::Builder::from_unix_timestamp_millis(drawn, &[7; 10]).into_uuid().to_string());
+    nikki.report(&late).await.expect(202);
     // One more, which stands in the journal alone.
     nikki.visit("/pricing").await;
 
@@ -88,7 +94,8 @@ async fn what_one_machine_kept_in_files_goes_on_in_postgresql() {
     for table in ["hits", "contacts", "bookings", "activities", "jobs", "contact_words"] {
         assert!(new.count(table).await > 0, "{table}: nothing to compare");
     }
-    assert_eq!(new.count("hits").await, 2);
+    assert_eq!(new.count("hits").await, 3);
+    assert_eq!(new.rows("select 1 from hits where day = -1").await.len(), 1, "the late one");
 
     // People go on where they were: a login, a link in a mail, the same person, times that are taken.
     let admin = log_in(&new, "admin@faro.example").await;
@@ -103,5 +110,5 @@ async fn what_one_machine_kept_in_files_goes_on_in_postgresql() {
     nikki.visit("/a-page-that-is-new").await;
     new.run_jobs().await;
     assert_eq!(new.count("contacts").await, 1);
-    assert_eq!(new.count("hits").await, 3, "numbers of rows and words go on");
+    assert_eq!(new.count("hits").await, 4, "numbers of rows and words go on");
 }

@@ -4,6 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use actix_web::{HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
+use crate::accounts;
 use crate::bookings::calendars::{self, feed::Feed};
 use crate::http::Shared;
 use crate::http::error::Problem;
@@ -20,6 +21,11 @@ pub async fn show(
     let reads = &mut app.stores.db.read();
     let id = calendars::rep_of_feed(reads, &app.keys, token, now).await?;
     let rep = app.team.rep(&id).ok_or(calendars::Error::Unknown)?;
+    // Whoever may not come in herself reads no names of visitors by an old address either.
+    let account = accounts::find_by_email(reads, &rep.account).await?;
+    if account.is_some_and(|account| account.disabled_at.is_some()) {
+        return Err(calendars::Error::Unknown.into());
+    }
     let entries = calendars::entries(reads, &id, |path| app.link(path), now).await?;
     let language = rep.languages.first().copied().unwrap_or_default();
     let text = Feed { team: &app.team, rep, organizer: &app.desk.from, language }.ics(&entries);

@@ -107,6 +107,9 @@ async fn page(reader: &Reader, booking: &Booking, refusal: Refusal) -> Result<Ht
         Some(contact) => contacts::find(reads, contact).await?,
         None => None,
     };
+    if let Some(contact) = &contact {
+        audit::saw(&app.stores.db, By::Account(reader.account.id), contact.id, now).await?;
+    }
     let offered = app.team.meeting(&booking.meeting);
     let meeting = former::meeting(reads, &app.team, booking).await?;
     let is_ahead = booking.state == State::Confirmed && booking.starts_at > now;

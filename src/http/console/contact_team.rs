@@ -19,6 +19,7 @@ use crate::contacts::{self, Contact, Field};
 use crate::deals::{self, Milestone, Status};
 use crate::handovers::{self, Given};
 use crate::http::error::Problem;
+use crate::privacy::audit;
 use crate::scoring::{BANT, Facts};
 use crate::stages::{Actor, definition::ROLES};
 use crate::storage::db::Queries;
@@ -333,6 +334,8 @@ async fn booked(reader: &Reader, id: &str) -> Result<Option<bookings::Booking>, 
 pub async fn ask(reader: Reader, contact: web::Path<String>) -> Result<HttpResponse, Problem> {
     let contact = known(&reader, &contact).await?;
     let booking = booked(&reader, &reader.asked("booking").unwrap_or_default()).await?;
+    let by = audit::By::Account(reader.account.id);
+    audit::saw(&reader.app.stores.db, by, contact.id, reader.now).await?;
     let reads = &mut reader.app.stores.db.read();
     let fields = current(contacts::fields(reads, contact.id).await?);
     let names = names(reads).await?;

@@ -49,6 +49,8 @@ pub async fn form(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
     let delivers =
         form.delivers.as_ref().and_then(|id| app.catalog.assets.iter().find(|file| file.id == *id));
     let registers = form.registers.as_ref().and_then(|id| app.webinars.find(id));
+    let latest = content::senders(reads, &form.id, LATEST).await?;
+    reader.saw_list(&format!("form:{}", form.id), latest.is_empty()).await?;
     let body = json!({
         "form": form.id,
         "title": form.title.get(reader.account.language),
@@ -61,7 +63,7 @@ pub async fn form(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
         "delivers": delivers.map(|file| json!({ "id": file.id, "title": file.title.get(reader.account.language) })),
         "registers": registers
             .map(|webinar| json!({ "id": webinar.id, "title": webinar.title.get(reader.account.language) })),
-        "latest": content::senders(reads, &form.id, LATEST).await?,
+        "latest": latest,
         "sites": sites,
         "shown_in": language.code(),
         "languages": languages(language),
@@ -102,6 +104,8 @@ pub async fn file_page(
     let reads = &mut app.stores.db.read();
     let numbers = content::files(reads, &reader.names(), None).await?;
     let numbers = numbers.into_iter().find(|known| known.file == asset.id);
+    let latest = content::readers(reads, &asset.id, LATEST).await?;
+    reader.saw_list(&format!("file:{}", asset.id), latest.is_empty()).await?;
     let body = json!({
         "file": asset.id,
         "title": asset.title.get(reader.account.language),
@@ -113,7 +117,7 @@ pub async fn file_page(
         "uploads_mb": uploads_mb(reader),
         "wrong": wrong,
         "forms": forms_that(reader, |form| form.delivers.as_ref() == Some(&asset.id)),
-        "latest": content::readers(reads, &asset.id, LATEST).await?,
+        "latest": latest,
         "mails": mails(reader, &FILE_MAILS),
     });
     reader.page_with(status, "console/content_file", body).await
@@ -160,6 +164,8 @@ pub async fn webinar_page(
             })
         })
         .collect();
+    let latest = content::registrants(reads, &webinar.id, LATEST).await?;
+    reader.saw_list(&format!("webinar:{}", webinar.id), latest.is_empty()).await?;
     let body = json!({
         "webinar": webinar.id,
         "title": webinar.title.get(reader.account.language),
@@ -175,7 +181,7 @@ pub async fn webinar_page(
         "forms": forms_that(reader, |form| {
             form.registers.as_ref() == Some(&webinar.id) || form.id == webinar.form
         }),
-        "latest": content::registrants(reads, &webinar.id, LATEST).await?,
+        "latest": latest,
         "mails": mails(reader, &WEBINAR_MAILS),
     });
     reader.page_with(status, "console/content_webinar", body).await

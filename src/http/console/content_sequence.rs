@@ -31,6 +31,8 @@ pub async fn show(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
     let people = |state: State| -> i64 {
         groups.iter().filter(|group| group.state == state).map(|group| group.people).sum()
     };
+    let next = next(&reader, sequence).await?;
+    reader.saw_list(&format!("sequence:{}", sequence.id), next.is_empty()).await?;
     let body = json!({
         "sequence": sequence.id,
         "name": sequence.name.get(language),
@@ -50,7 +52,7 @@ pub async fn show(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
         "doors": doors(&groups),
         "days": DAYS,
         "steps": steps(&reader, sequence, &groups).await?,
-        "next": next(&reader, sequence).await?,
+        "next": next,
         "may_read": reader.may(May::ReadMails),
     });
     reader.page("console/content_sequence", body).await

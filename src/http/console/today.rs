@@ -59,6 +59,10 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         true => start::standing(&reader).await?.open(),
         false => 0,
     };
+    let nobody = calls.is_empty()
+        && waiting.is_empty()
+        && fresh.is_empty()
+        && here.iter().all(|present| present.contact_id.is_none());
     let body = json!({
         "first_steps": first_steps,
         "attention": attention,
@@ -68,5 +72,6 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         "live_count": live_count,
         "fresh": fresh,
     });
+    reader.saw_list("today", nobody).await?;
     reader.page("console/today", body).await
 }

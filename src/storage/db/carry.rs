@@ -228,11 +228,13 @@ async fn one(client: &Client, file: &Path, table: &Table, tell: &mut impl FnMut(
     Ok(rows)
 }
 
-/// The parts of a table have to be there before its rows, so that a day that is too old can be dropped as a whole.
+/// The parts of a table have to be there before its rows, so that a day that is too old can be dropped as a whole. A key
+/// below zero is none: such rows stand in the part for all others, as where they are written one by one.
 async fn make_parts(client: &Client, file: &Path, table: &str, column: &str) -> Result<()> {
     let keys: Vec<i64> = {
         let connection = open(file)?;
-        let mut statement = connection.prepare(&format!("select distinct {column} from {table}"))?;
+        let mut statement =
+            connection.prepare(&format!("select distinct {column} from {table} where {column} >= 0"))?;
         let keys = statement.query_map([], |row| row.get(0))?;
         keys.collect::<std::result::Result<_, _>>()?
     };

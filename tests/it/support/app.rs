@@ -17,7 +17,7 @@ use toml::{Table, Value, toml};
 
 use super::answer::{Answer, Client};
 use super::inbox::Inbox;
-use super::stores::{Mix, fresh_postgres, fresh_redis_address, mix};
+use super::stores::{Mix, fresh_postgres, fresh_redis_address, fresh_sqlite, mix};
 use super::visitor::Visitor;
 
 /// A Monday morning in Madrid, ten days before the webinar of config/webinars.yaml.
@@ -324,7 +324,9 @@ async fn settings(url: &str, folder: &Path) -> Table {
         set(&mut settings, "definitions", name, path(&format!("config/{name}")));
     }
     set(&mut settings, "definitions", "flows", path("bot-flows"));
-    if mix() == Mix::Spread {
+    if mix() == Mix::Embedded {
+        fresh_sqlite(&folder.join("data")).await;
+    } else {
         let postgres = fresh_postgres().await.expect("STORES=postgres+redis has PostgreSQL");
         let (redis, prefix) = fresh_redis_address().expect("STORES=postgres+redis has Redis");
         set(&mut settings, "storage", "postgres", postgres);

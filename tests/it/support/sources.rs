@@ -15,7 +15,10 @@ pub struct Source {
 
 impl Source {
     pub fn new(path: &str, text: &str) -> Self {
-        let code = without_tests(blanked(text));
+        let code = match path.ends_with("/tests.rs") {
+            true => text.chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect(),
+            false => without_tests(blanked(text)),
+        };
         Self { path: path.to_owned(), text: text.to_owned(), code }
     }
 

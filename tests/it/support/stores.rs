@@ -2,10 +2,12 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::path::Path;
 
 use embudo::base::ids::new_key;
-use embudo::storage::db::{Db, HITS, JOURNEY};
+use embudo::storage::db::{Db, HITS, JOURNEY, copy};
 use embudo::storage::redis::Redis;
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
@@ -34,6 +36,31 @@ fn url(name: &str) -> Option<String> {
         "STORES=postgres+redis needs {name}; `scripts/test` gives it"
     );
     url
+}
+
+/// Puts fresh files of SQLite with all tables where an app looks for them: copying takes a tenth of making them.
+pub async fn fresh_sqlite(data: &Path) {
+    static FILES: OnceCell<[(&str, Vec<u8>); 2]> = OnceCell::const_new();
+    let files = FILES.get_or_init(|| async {
+        let folder = TempDir::new().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let hits = Db::open_sqlite(&at("hits.db"), HITS).await.expect("the hit log");
+        let journey = Db::open_sqlite_beside(&at("embudo.db"), &at("hits.db"), JOURNEY).await;
+        let journey = journey.expect("the journey's tables");
+        let files = ["hits.db", "embudo.db"].map(|name| {
+            // The files themselves may still be written in their logs.
+            copy(&at(name), &at("copy.db")).expect("copied");
+            let bytes = std::fs::read(at("copy.db")).expect("read");
+            std::fs::remove_file(at("copy.db")).expect("removed");
+            (name, bytes)
+        });
+        drop((hits, journey));
+        files
+    });
+    std::fs::create_dir_all(data).expect("a folder");
+    for (name, bytes) in files.await {
+        std::fs::write(data.join(name), bytes).expect("written");
+    }
 }
 
 /// The address of a fresh database with all tables, or nothing where this run has no PostgreSQL.

@@ -55,7 +55,8 @@ export async function fill(embudo: Embudo, browser: Browser, language: Language,
   for (const [role, person] of Object.entries(PEOPLE)) {
     if (role === 'lead' || role === 'mql') continue
     const links = await book(embudo, language, person)
-    for (const [name, path] of Object.entries(links)) known[`link ${name}`] ??= embudo.url + path
+    // The last call that is booked lies ahead when the pictures are taken.
+    for (const [name, path] of Object.entries(links)) known[`link ${name}`] = embudo.url + path
   }
   for (const role of ['sal', 'customer', 'at_risk', 'churned']) await yuri.send(`/contacts/${ids[role]}/stage`, { role: 'ae', what: 'accept' })
   for (const role of ['customer', 'at_risk', 'churned']) await yuri.send(`/contacts/${ids[role]}/stage`, { role: 'ae', what: 'won' })

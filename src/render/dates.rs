@@ -185,6 +185,13 @@ impl Zone {
         }
     }
 
+    /// "Sat 21 Nov", "sáb 21 nov".
+    pub fn short_weekday_date(&self, ms: i64, language: Language) -> String {
+        let weekday = word(&WEEKDAYS, language, i32::from(self.at(ms).weekday().to_monday_zero_offset()));
+        let short: String = weekday.chars().take(3).collect();
+        format!("{short} {}", self.short_date(ms, language))
+    }
+
     /// "20:45".
     pub fn time(&self, ms: i64) -> String {
         let at = self.at(ms);
@@ -276,6 +283,8 @@ mod tests {
         let madrid = Zone::named("Europe/Madrid");
         assert_eq!(madrid.weekday_date(NOW, Language::En), "Saturday 21 November");
         assert_eq!(madrid.weekday_date(NOW, Language::Es), "sábado 21 de noviembre");
+        assert_eq!(madrid.short_weekday_date(NOW, Language::En), "Sat 21 Nov");
+        assert_eq!(madrid.short_weekday_date(NOW, Language::Es), "sáb 21 nov");
         assert_eq!(madrid.label(NOW, Language::En), "Madrid (UTC+1)");
         assert_eq!(Zone::named("Asia/Kolkata").label(NOW, Language::En), "Kolkata (UTC+5:30)");
         assert_eq!(Zone::named("America/New_York").label(NOW, Language::En), "New York (UTC−5)");

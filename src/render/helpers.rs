@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `t "key" name=value … [default=id]` | the text of a key with its holes filled; `n=` chooses the plural; an id without a text is read with blanks |
 //! | `date at`, `short_date at`, `weekday_date at` | "21 November 2026", "21 Nov", "Saturday 21 November" |
+//! | `short_weekday_date at` | "Sat 21 Nov" |
 //! | `time at`, `datetime at`, `short_datetime at` | "20:45", "21 November 2026, 20:45", "21 Nov, 20:45" |
 //! | `zone_label at`, `machine at` | "Madrid (UTC+1)", "2026-11-21T20:45:00+01:00" |
 //! | `ago at` | "5 min ago", needs `now` in the context |
@@ -37,6 +38,9 @@ pub fn register(registry: &mut Handlebars<'static>, texts: &Arc<Texts>) {
     add(registry, "date", |h, ctx| Ok(zone(h, ctx).date(ms(h, 0)?, language(ctx)).into()));
     add(registry, "short_date", |h, ctx| Ok(zone(h, ctx).short_date(ms(h, 0)?, language(ctx)).into()));
     add(registry, "weekday_date", |h, ctx| Ok(zone(h, ctx).weekday_date(ms(h, 0)?, language(ctx)).into()));
+    add(registry, "short_weekday_date", |h, ctx| {
+        Ok(zone(h, ctx).short_weekday_date(ms(h, 0)?, language(ctx)).into())
+    });
     add(registry, "time", |h, ctx| Ok(zone(h, ctx).time(ms(h, 0)?).into()));
     add(registry, "datetime", |h, ctx| Ok(zone(h, ctx).datetime(ms(h, 0)?, language(ctx)).into()));
     add(registry, "short_datetime", |h, ctx| {

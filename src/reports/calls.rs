@@ -1,11 +1,14 @@
 //! Calls: today's, those ahead, those without outcome, those that are over, those that are off; and those of a calendar.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Extent, Names, name_of};
 use crate::base::ids::{BookingId, ContactId};
 use crate::base::time::Timestamp;
 use crate::bookings::assign::Reason;
+use crate::bookings::former;
 use crate::bookings::questions::Answers;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row};
@@ -72,6 +75,27 @@ fn call_of(row: &Row, names: &Names<'_>, now: Timestamp) -> Result<Call> {
     })
 }
 
+/// Calls whose reps have their names although they stand in the team's file no more.
+async fn told_of_former(q: &mut impl Queries, names: &Names<'_>, mut calls: Vec<Call>) -> Result<Vec<Call>> {
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    for call in &mut calls {
+        for (at, id) in call.held_by.iter().enumerate() {
+            if names.team.rep(id).is_some() {
+                continue;
+            }
+            if !known.contains_key(id) {
+                known.insert(id.clone(), former::name(q, names.team, id).await?);
+            }
+            let name = known.get(id).cloned().unwrap_or_default();
+            match at {
+                0 => call.rep = name,
+                _ => call.companion = Some(name),
+            }
+        }
+    }
+    Ok(calls)
+}
+
 /// The confirmed calls that begin in `[from, to)`, earliest first.
 ///
 /// # Errors
@@ -96,7 +120,8 @@ pub async fn between(
             params![from, to],
         )
         .await?;
-    rows.iter().map(|row| call_of(row, names, now)).collect()
+    let calls = rows.iter().map(|row| call_of(row, names, now)).collect::<Result<Vec<Call>>>()?;
+    told_of_former(q, names, calls).await
 }
 
 /// The confirmed calls and the holds that block somebody's calendar and touch `[from, to)`, earliest first.
@@ -125,7 +150,8 @@ pub async fn of_calendar(
             params![from, to, now],
         )
         .await?;
-    rows.iter().map(|row| call_of(row, names, now)).collect()
+    let calls = rows.iter().map(|row| call_of(row, names, now)).collect::<Result<Vec<Call>>>()?;
+    told_of_former(q, names, calls).await
 }
 
 /// How many calls a page of a list has.
@@ -261,6 +287,7 @@ pub async fn list(
         .await?;
     let total: i64 = total.map_or(Ok(0), |row| row.get(view.word()))?;
     let calls = rows.iter().map(|row| call_of(row, names, now)).collect::<Result<Vec<Call>>>()?;
+    let calls = told_of_former(q, names, calls).await?;
     let extent = Extent::of(page, SIZE, calls.len(), total);
     Ok((calls, extent))
 }

@@ -35,6 +35,7 @@ struct Person {
     email: &'static str,
     name: (&'static str, &'static str),
     title: &'static str,
+    company: &'static str,
     language: Language,
     zone: &'static str,
     days_ago: i64,
@@ -51,6 +52,7 @@ const PEOPLE: &[Person] = &[
         email: "carmen@sample-nordwind.example",
         name: ("Carmen", "Ruiz"),
         title: "Head of Learning",
+        company: "Nordwind",
         language: Language::Es,
         zone: "Europe/Madrid",
         days_ago: 12,
@@ -73,6 +75,7 @@ const PEOPLE: &[Person] = &[
         email: "jonas@sample-nordwind.example",
         name: ("Jonas", "Weber"),
         title: "VP Finance",
+        company: "Nordwind",
         language: Language::En,
         zone: "Europe/Berlin",
         days_ago: 4,
@@ -84,6 +87,7 @@ const PEOPLE: &[Person] = &[
         email: "tomas@sample-altamar.example",
         name: ("Tomás", "Ibarra"),
         title: "Director de Personas",
+        company: "Altamar",
         language: Language::Es,
         zone: "America/Mexico_City",
         days_ago: 9,
@@ -102,6 +106,7 @@ const PEOPLE: &[Person] = &[
         email: "hannah@sample-brightside.example",
         name: ("Hannah", "Cole"),
         title: "People Operations Manager",
+        company: "Brightside",
         language: Language::En,
         zone: "Europe/London",
         days_ago: 6,
@@ -119,6 +124,7 @@ const PEOPLE: &[Person] = &[
         email: "oliver@sample-brightside.example",
         name: ("Oliver", "Grant"),
         title: "Chief Executive",
+        company: "Brightside",
         language: Language::En,
         zone: "Europe/London",
         days_ago: 1,
@@ -250,9 +256,12 @@ impl App {
         };
         let found = contacts::identify(tx, &who, at).await?;
         let contact = found.contact.id;
-        for (name, value) in
-            [("first_name", person.name.0), ("last_name", person.name.1), ("job_title", person.title)]
-        {
+        for (name, value) in [
+            ("first_name", person.name.0),
+            ("last_name", person.name.1),
+            ("job_title", person.title),
+            ("company", person.company),
+        ] {
             contacts::set_field(tx, contact, name, value, "form", Trust::Claimed, at).await?;
         }
         for (kind, subject) in person.did {

@@ -45,6 +45,18 @@
     }
   }
 
+  /** How many rows are ticked stands on the button that opens what can be done with them. */
+  function count() {
+    const mark = document.querySelector("[data-ticked]");
+    if (!mark) return;
+    const ticked = document.querySelectorAll(".row-box:checked").length;
+    mark.textContent = ticked;
+    mark.hidden = !ticked;
+  }
+  document.addEventListener("change", (event) => event.target.matches(".row-box") && count());
+  // A page that is gone back to has its ticks again.
+  addEventListener("pageshow", count);
+
   box.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(look, PAUSE_MS);

@@ -15,6 +15,7 @@ use crate::http::error::Problem;
 use crate::notify::why::why;
 use crate::privacy::audit::{self, Act, By};
 use crate::reports::calls::{self, Call, View};
+use crate::reports::person;
 
 /// `GET /console/bookings?view=upcoming|open|past|cancelled&page=…`.
 pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
@@ -60,7 +61,12 @@ async fn gone(reader: &Reader) -> Result<Json, Problem> {
             reps.push(former::name(reads, &app.team, id).await?);
         }
         let meeting = former::meeting(reads, &app.team, &booking).await?;
+        let who = match booking.contact {
+            Some(contact) => Some(person::called(reads, contact).await?),
+            None => None,
+        };
         calls.push(json!({
+            "who": who,
             "id": booking.id,
             "starts_at": booking.starts_at,
             "meeting": meeting.title.get(language),

@@ -26,11 +26,27 @@ export class Colleague {
     return answer.text()
   }
 
-  /** Sends a form of the console. */
-  async send(path: string, form: Record<string, string>): Promise<void> {
+  /** Sends a form of the console; answers with where it leads. */
+  async send(path: string, form: Record<string, string>): Promise<string> {
     const answer = await this.api.post(`/console${path}`, { form: { csrf: this.csrf, ...form }, maxRedirects: 0 })
     const told = answer.status() === 303 ? '' : (await answer.text()).replace(/<[^>]+>|\s+/g, ' ').slice(-900)
     expect(answer.status(), `POST /console${path}: ${told}`).toBe(303)
+    return answer.headers().location ?? ''
+  }
+
+  /** Takes a list over: a column of it becomes what stands at its place. */
+  async begin(path: string, columns: string[]): Promise<void> {
+    const body = new URLSearchParams([['csrf', this.csrf], ...columns.map((column) => ['column', column] as [string, string])]).toString()
+    const answer = await this.api.post(`/console${path}`, { data: body, headers: { 'content-type': 'application/x-www-form-urlencoded' }, maxRedirects: 0 })
+    expect(answer.status(), `POST /console${path}`).toBe(303)
+  }
+
+  /** A new key for programs, which may do this in these parts. */
+  async makeKey(name: string, scopes: Record<string, 'read' | 'write'>): Promise<string> {
+    const answer = await this.api.post('/console/keys', { form: { csrf: this.csrf, name, days: '0', ...scopes } })
+    const key = (await answer.text()).match(/<pre class="mail-text"[^>]*>([^<\s]+)/)?.[1]
+    expect(key, `a key: ${answer.status()}`).toBeTruthy()
+    return key!
   }
 
   async speak(language: Language): Promise<void> {
@@ -42,7 +58,7 @@ export class Colleague {
     let found: string | undefined
     await expect(async () => {
       const page = await this.read(`/contacts?q=${encodeURIComponent(email)}`)
-      found = page.match(/class="cell-main"><a href="\/console\/contacts\/([0-9a-f-]{36})"/)?.[1]
+      found = page.match(/class="cell-main[^>]*>(?:<input[^>]*>)?<a href="\/console\/contacts\/([0-9a-f-]{36})"/)?.[1]
       expect(found, email).toBeTruthy()
     }).toPass({ timeout: 20_000 })
     return found!

@@ -9,6 +9,8 @@ const PAGES: [name: string, path: string, who?: 'admin' | 'mike' | 'yuri'][] = [
   ['contacts-stage', '/contacts?stage=customer'],
   ['contacts-filtered', '/contacts?owner=-&seen=30&sort=name'],
   ['contacts-imports', '/contacts/imports'],
+  ['companies', '/companies'],
+  ['companies-none-found', '/companies?q=nobody-has-this-name'],
   ['contacts-none-found', '/contacts?q=nobody-has-this-name'],
   ['live', '/live'],
   ['live-known', '/live?who=known', 'mike'],
@@ -18,6 +20,7 @@ const PAGES: [name: string, path: string, who?: 'admin' | 'mike' | 'yuri'][] = [
   ['bookings', '/bookings'],
   ['bookings-open', '/bookings?view=open'],
   ['bookings-past', '/bookings?view=past'],
+  ['bookings-cancelled', '/bookings?view=cancelled'],
   ['calendar', '/bookings/calendar?rep=mike'],
   ['calendar-day', '/bookings/calendar?rep=team&span=day'],
   ['calendar-team', '/bookings/calendar?rep=team&span=week'],
@@ -69,7 +72,10 @@ const PAGES: [name: string, path: string, who?: 'admin' | 'mike' | 'yuri'][] = [
   ['traffic', '/traffic'],
   ['traffic-pages', '/traffic/by/page'],
   ['traffic-filtered', '/traffic/filtered'],
+  ['traffic-sources', '/traffic/by/source'],
+  ['traffic-countries', '/traffic/by/country'],
   ['traffic-funnels', '/traffic/funnels'],
+  ['traffic-funnel-new', '/traffic/funnels/build'],
   ['traffic-settings', '/traffic/settings'],
   ['calendar-week', '/bookings/calendar'],
   ['booking-new', '/bookings/new'],
@@ -95,9 +101,175 @@ for (const [name, path, who] of PAGES) {
   })
 }
 
-const EMPTY = ['', '/inbox', '/contacts', '/work', '/pipeline', '/bookings', '/content', '/live', '/outbox', '/notifications', '/replies', '/quarantine', '/addresses', '/audit', '/team', '/calendars', '/sites', '/start', '/mail']
+/** What a company sees that has been here for a while. */
+const MONTH: [name: string, path: string][] = [
+  ['today', ''],
+  ['inbox', '/inbox?view=closed'],
+  ['contacts', '/contacts'],
+  ['contacts-next', '/contacts?sort=name'],
+  ['companies', '/companies'],
+  ['pipeline', '/pipeline'],
+  ['bookings', '/bookings'],
+  ['bookings-past', '/bookings?view=past'],
+  ['content', '/content'],
+  ['content-sequence', '/content/sequences/faro-leads'],
+  ['traffic', '/traffic?site=zz-sample'],
+  ['traffic-pages', '/traffic/by/page?site=zz-sample'],
+  ['traffic-filtered', '/traffic/filtered?site=zz-sample'],
+  ['reports', '/reports'],
+  ['report-funnel', '/reports/funnel'],
+  ['report-velocity', '/reports/velocity'],
+  ['report-attribution', '/reports/attribution'],
+  ['report-bookings', '/reports/bookings'],
+  ['report-bot', '/reports/bot'],
+  ['audit', '/audit'],
+  ['imports', '/contacts/imports'],
+  ['start', '/start'],
+]
+for (const [name, path] of MONTH) {
+  test(`console/month-${name}`, async ({ studio }) => {
+    await studio.shoot(await studio.console(path, 'admin', 'month'), `console/month-${name}`)
+  })
+}
+
+for (const [name, which] of [['import', 'import looked through'], ['import-done', 'import done']] as const) {
+  test(`console/month-${name}`, async ({ studio }) => {
+    await studio.shoot(await studio.console(studio.world('month').known[which]!, 'admin', 'month'), `console/month-${name}`)
+  })
+}
+
+test('console/month-contact', async ({ studio }) => {
+  await studio.shoot(await studio.console(`/contacts/${studio.world('month').known.carmen}`, 'admin', 'month'), 'console/month-contact')
+})
+
+test('console/month-company', async ({ studio }) => {
+  const page = await studio.console('/companies', 'admin', 'month')
+  await page.locator('.row-link a').first().click()
+  await expect(page.locator('#people-title')).toBeVisible()
+  await studio.shoot(page, 'console/month-company')
+})
+
+test('console/month-inbox-talk', async ({ studio }) => {
+  const page = await studio.console('/inbox?view=closed', 'admin', 'month')
+  await page.locator('.threads a').first().click()
+  await expect(page.locator('#talk-log')).toBeVisible()
+  await studio.shoot(page, 'console/month-inbox-talk', { fullPage: false, before: toTheEnd(page) })
+})
+
+// ---- what is done to many -------------------------------------------------------------------------
+
+test('console/bulk', async ({ studio }) => {
+  const page = await studio.console('/contacts?q=quintana', 'admin', 'month')
+  for (let at = 0; at < 3; at++) await page.locator('.row-box').nth(at).check()
+  await studio.shoot(page, 'console/bulk-ticked', { fullPage: false })
+  await page.locator('details:has(#act-form) > summary').click()
+  await studio.shoot(page, 'console/bulk-open', { fullPage: false })
+  await page.locator('#give-owner').selectOption({ label: 'Ana Faro' })
+  await page.locator('#act-form button[value=chosen]').click()
+  await expect(page.locator('form[action$="/undo"]')).toBeVisible({ timeout: 30_000 })
+  await studio.shoot(page, 'console/bulk-done')
+})
+
+test('console/bulk-erase', async ({ studio }) => {
+  const page = await studio.console('/contacts?q=okafor', 'admin', 'month')
+  await page.locator('.row-box').first().check()
+  await page.locator('details:has(#act-form) > summary').click()
+  await page.locator('#give-owner').selectOption('erase')
+  await page.locator('#act-form button[value=chosen]').click()
+  await studio.shoot(page, 'console/bulk-erase')
+})
+
+test('console/filters', async ({ studio }) => {
+  const page = await studio.console('/contacts', 'admin', 'month')
+  for (const [at, name] of [[0, 'filters'], [1, 'views'], [2, 'columns']] as const) {
+    await page.locator('details.drop').evaluateAll((all) => all.forEach((one) => one.removeAttribute('open')))
+    await page.locator('details.drop > summary').nth(at).click()
+    await studio.shoot(page, `console/contacts-${name}`, { fullPage: false })
+  }
+})
+
+// ---- pages that another page leads to -------------------------------------------------------------
+
+const BEHIND: [name: string, path: string, link: string][] = [
+  ['booking', '/bookings', 'a.button[href^="/console/bookings/"]:not([href$="/new"])'],
+  ['booking-past', '/bookings?view=open', 'a.button[href^="/console/bookings/"]:not([href$="/new"])'],
+  ['company', '/companies', '.row-link a'],
+  ['lifecycle-version', '/lifecycle', '#main ul.lines a[href^="/console/lifecycle/versions/"]'],
+  ['flow-version', '/flows/welcome/history', 'main a[href*="/history/"]'],
+]
+for (const [name, path, link] of BEHIND) {
+  test(`console/${name}`, async ({ studio }) => {
+    const page = await studio.console(path)
+    await page.locator(link).first().click()
+    await page.waitForURL((url) => !`${url.pathname}${url.search}`.endsWith(path))
+    await studio.shoot(page, `console/${name}`)
+  })
+}
+
+test('console/live-visitor', async ({ studio }) => {
+  const visitor = await studio.visitor()
+  await visitor.visit(visitor.words.home)
+  await visitor.accept()
+  await visitor.visit(visitor.words.pricing)
+  const page = await studio.console('/live')
+  await page.locator('.live-rows .cell-main a').first().click()
+  await expect(page.locator('#way-title')).toBeVisible()
+  await studio.shoot(page, 'console/live-visitor')
+})
+
+test('console/booking-gone', async ({ studio }) => {
+  const page = await studio.console('/bookings', 'admin', 'month')
+  await page.locator('section[aria-labelledby=gone-title] a').first().click()
+  await expect(page.locator('[role=note]').first()).toBeVisible()
+  await studio.shoot(page, 'console/booking-gone')
+})
+
+test('console/contact-simulate', async ({ studio }) => {
+  await studio.shoot(await studio.console(`/contacts/${studio.world().known['contact sql']}/simulate`), 'console/contact-simulate')
+})
+
+test('console/lifecycle-trial', async ({ studio }) => {
+  const page = await studio.console('/lifecycle')
+  await page.locator('#main ul.lines a[href^="/console/lifecycle/versions/"]').first().click()
+  await page.locator('form[action="/console/lifecycle/trials"] button.primary').click()
+  await expect(page.locator('[data-goes-on]')).toHaveCount(0, { timeout: 60_000 })
+  await studio.shoot(page, 'console/lifecycle-trial')
+})
+
+// ---- what somebody just did -----------------------------------------------------------------------
+
+test('console/contact-two-people', async ({ studio }) => {
+  const path = `/contacts/${studio.world().known['contact churned']}`
+  const mine = await studio.console(path, 'mike')
+  const theirs = await studio.console(path, 'yuri')
+  for (const [page, name] of [[theirs, 'Sofía Elena'], [mine, 'Sofi']] as const) {
+    const form = page.locator('form[action$="/name"]')
+    await form.locator('[name=first_name]').evaluate((input: HTMLInputElement, name) => (input.value = name), name)
+    await Promise.all([page.waitForEvent('load'), form.evaluate((form: HTMLFormElement) => form.submit())])
+  }
+  await expect(mine.locator('#mine-first_name')).toBeVisible()
+  await studio.shoot(mine, 'console/contact-two-people')
+})
+
+test('console/mail-dns', async ({ studio }) => {
+  const page = await studio.console('/mail')
+  await page.locator('form[action="/console/mail/look"] button').click()
+  await expect(page.locator('section[aria-labelledby=dns-title] .lines, section[aria-labelledby=dns-title] .notice').first()).toBeVisible({ timeout: 60_000 })
+  await studio.shoot(page, 'console/mail-dns')
+})
+
+test('console/key-made', async ({ studio }) => {
+  const page = await studio.console('/keys', 'admin', 'month')
+  await page.locator('form[action="/console/keys"] [name=name]').fill('Zapier')
+  await page.locator('fieldset.scopes select').first().selectOption('read')
+  await page.locator('form[action="/console/keys"] button.primary').click()
+  await expect(page.locator('section[aria-labelledby=made-title]')).toBeVisible()
+  await studio.shoot(page, 'console/key-made')
+})
+
+const EMPTY = ['', '/inbox', '/contacts', '/companies', '/work', '/pipeline', '/bookings', '/content', '/flows', '/traffic', '/reports', '/reports/funnel', '/segments', '/keys', '/live', '/outbox', '/notifications', '/replies', '/quarantine', '/addresses', '/audit', '/team', '/calendars', '/sites', '/start', '/mail']
 for (const path of EMPTY) {
-  const name = `console/empty-${path.slice(1) || 'today'}`
+  const name = `console/empty-${path.slice(1).replace('/', '-') || 'today'}`
   test(name, async ({ studio }) => {
     await studio.shoot(await studio.console(path, 'admin', 'empty'), name)
   })
@@ -237,6 +409,14 @@ test('console/focus', async ({ studio }) => {
 
 test('console/login', async ({ studio }) => {
   await studio.shoot(await studio.open('/console/login'), 'console/login')
+})
+
+test('console/forgot', async ({ studio }) => {
+  await studio.shoot(await studio.open('/console/forgot'), 'console/forgot')
+})
+
+test('console/setup-closed', async ({ studio }) => {
+  await studio.shoot(await studio.open('/console/setup'), 'console/setup-closed')
 })
 
 test('console/login-refused', async ({ studio }) => {

@@ -59,6 +59,7 @@ test('pages/privacy', async ({ studio, language }) => {
 test('pages/preferences-refused', async ({ studio, language }) => {
   const page = await studio.open(in_(language, studio.world().known['link preferences']!))
   await withoutTheBrowsersObjections(page)
+  await page.locator('[name=rest][value=until]').check()
   await page.locator('#pause').fill('2031-01-01')
   await page.locator('button[value=save]').click()
   await studio.shoot(page, 'pages/preferences-refused')

@@ -43,6 +43,9 @@ export async function fill(embudo: Embudo, browser: Browser, language: Language,
   const yuri = await Colleague.logIn(embudo, embudo.people.yuri)
   const mike = await Colleague.logIn(embudo, embudo.people.mike)
 
+  // Notices are written in the language that their reader has when they come.
+  for (const colleague of [admin, yuri, mike]) await colleague.speak(language)
+
   await forms(embudo, language)
   const ids: Record<string, string> = {}
   for (const [role, person] of Object.entries(PEOPLE)) ids[role] = await admin.find(person.email)
@@ -52,7 +55,8 @@ export async function fill(embudo: Embudo, browser: Browser, language: Language,
   for (const [role, person] of Object.entries(PEOPLE)) {
     if (role === 'lead' || role === 'mql') continue
     const links = await book(embudo, language, person)
-    for (const [name, path] of Object.entries(links)) known[`link ${name}`] ??= embudo.url + path
+    // The last call that is booked lies ahead when the pictures are taken.
+    for (const [name, path] of Object.entries(links)) known[`link ${name}`] = embudo.url + path
   }
   for (const role of ['sal', 'customer', 'at_risk', 'churned']) await yuri.send(`/contacts/${ids[role]}/stage`, { role: 'ae', what: 'accept' })
   for (const role of ['customer', 'at_risk', 'churned']) await yuri.send(`/contacts/${ids[role]}/stage`, { role: 'ae', what: 'won' })
@@ -66,7 +70,7 @@ export async function fill(embudo: Embudo, browser: Browser, language: Language,
   await yuri.send('/calendars/yuri/connect', { kind: 'ics', address: 'https://calendar.faro.example/yuri/private.ics', login: '', password: '', write: '' })
   await question(embudo, browser, language, tell)
   await visits(embudo, language)
-  await oddities(embudo, admin, mike, language)
+  await oddities(embudo, admin, mike, ids, language)
   // The first call is over, and what cannot be sent was given up.
   await embudo.later(2.6)
   await chats(embudo, browser, language, known, tell)
@@ -165,7 +169,22 @@ async function work(mike: Colleague, yuri: Colleague, ids: Record<string, string
   })
 }
 
-async function oddities(embudo: Embudo, admin: Colleague, mike: Colleague, language: Language): Promise<void> {
+/** A program gives an offer to three people; one of them uses it up. */
+async function offers(embudo: Embudo, admin: Colleague, ids: Record<string, string>): Promise<void> {
+  const headers = { authorization: `Bearer ${await admin.makeKey('Shop', { sales: 'write' })}`, 'content-type': 'application/json', 'idempotency-key': '' }
+  const tell = async (path: string, body: object): Promise<Response> => fetch(`${embudo.url}/api/v1${path}`, { method: 'POST', headers: { ...headers, 'idempotency-key': crypto.randomUUID() }, body: JSON.stringify(body) })
+  const codes: string[] = []
+  for (const role of ['sql', 'long', 'sal']) {
+    const answer = await tell(`/contacts/${ids[role]}/offers/first-circle`, {})
+    const given = (await answer.json()) as { code?: string }
+    if (!given.code) throw new Error(`no code for ${role}: ${answer.status} ${JSON.stringify(given)}`)
+    codes.push(given.code)
+  }
+  const used = await tell('/offers/redeem', { code: codes[0] })
+  if (!used.ok) throw new Error(`a code is used up: ${used.status} ${await used.text()}`)
+}
+
+async function oddities(embudo: Embudo, admin: Colleague, mike: Colleague, ids: Record<string, string>, language: Language): Promise<void> {
   const path = `/f/reading-advice?site=faro&lang=${language}`
   const nonce = await nonceOf(embudo, path)
   await embudo.later(0.002)
@@ -175,6 +194,7 @@ async function oddities(embudo: Embudo, admin: Colleague, mike: Colleague, langu
     text_en: 'A pilot is one circle of twelve people for three months.\nYou pay it when you go on.', text_es: 'Un piloto es un círculo de doce personas durante tres meses.\nSe paga cuando seguís.',
   })
   await admin.send('/team/absences', { rep: 'lucia', from: '2026-12-14', to: '2026-12-18', delegate: 'mike', note: 'Feria de Guadalajara' })
+  await offers(embudo, admin, ids)
   const page = await admin.read('/lifecycle/propose')
   const text = page.match(/<textarea id="text"[^>]*>([^]*?)<\/textarea>/)?.[1]
   if (!text) throw new Error('the page of the lifecycle shows no text to change')

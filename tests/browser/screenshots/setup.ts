@@ -6,6 +6,7 @@ import { Embudo, type Language } from '../support/embudo.ts'
 import { Colleague } from './colleague.ts'
 import { fill } from './seed.ts'
 import { hooks } from './hooks.ts'
+import { pass } from './month.ts'
 import { keep, LANGUAGES, PICTURES, type World, type Worlds, worldOf } from './worlds.ts'
 
 /** Everybody comes from one address here, and in a hurry. */
@@ -42,11 +43,18 @@ export default async function setup(config: FullConfig): Promise<() => void> {
     await embudo.until(['21'])
     return worldOf(embudo, { admin: await logIn(embudo, 'admin', embudo.people.admin, language) }, {})
   }
+  const month = async (language: Language): Promise<World> => {
+    const embudo = await Embudo.startEmpty(ROOM)
+    started.push(embudo)
+    const known = await pass(embudo, language, ROOM)
+    tell(`${language}: a month has been made up`)
+    return worldOf(embudo, { admin: await logIn(embudo, 'admin', embudo.people.admin, language) }, known)
+  }
   try {
     const all = {} as Worlds
     await Promise.all(LANGUAGES.map(async (language) => {
-      const [one, other] = await Promise.all([busy(language), empty(language)])
-      all[language] = { busy: one, empty: other }
+      const [one, other, third] = await Promise.all([busy(language), empty(language), month(language)])
+      all[language] = { busy: one, empty: other, month: third }
     }))
     keep(all)
   } catch (error) {

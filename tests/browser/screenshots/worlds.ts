@@ -1,4 +1,5 @@
-// The servers that are photographed: in each language one where a great deal goes on, and one where nothing has happened.
+// The servers that are photographed: in each language one where a great deal goes on, one where nothing has happened, and one
+// with the made-up month, a long list of people and a colleague who has left.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Embudo, Language } from '../support/embudo.ts'
@@ -19,7 +20,7 @@ export interface World {
   known: Record<string, string>
 }
 
-export type Kind = 'busy' | 'empty'
+export type Kind = 'busy' | 'empty' | 'month'
 export type Worlds = Record<Language, Record<Kind, World>>
 
 export const nameOf = (language: Language, kind: Kind) => `${language}-${kind}`

@@ -1,7 +1,7 @@
 // A server of its own for every walk: `embudo demo` in a fresh folder on a free port, with a real mail server.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -185,6 +185,17 @@ level = "warn"
   /** Kills one of several servers, as a power cut does. */
   kill(node: number): void {
     this.nodes[node]!.child.kill('SIGKILL')
+  }
+
+  /** Stops a single server, changes its team's file, and starts it again: the same address, data and clock. */
+  async restart(team: (text: string) => string, environment: Record<string, string> = {}): Promise<void> {
+    const { port, child } = this.nodes.pop()!
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGTERM')
+    await ended
+    const file = path.join(this.folder, 'demo/config/team.yaml')
+    writeFileSync(file, team(readFileSync(file, 'utf8')))
+    await this.run(port, environment)
   }
 
   /** The colleagues of the sample company, all with one password. */

@@ -79,7 +79,7 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
     let total = now.total.iter().zip(&names).map(|(step, name)| Row::of(step_cells(step, name)));
     let weeks = now.cohorts.iter().rev().flat_map(|cohort| {
         cohort.steps.iter().zip(&names).filter(|(step, _)| step.reached > 0).map(|(step, name)| {
-            let mut cells = vec![Cell::text(cohort.week.to_string())];
+            let mut cells = vec![Cell::Day(cohort.week)];
             cells.extend(step_cells(step, name));
             Row::of(cells)
         })

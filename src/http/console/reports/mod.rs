@@ -168,6 +168,10 @@ impl View<'_> {
 
     /// The word of something that people came by: ours have names, what visitors bring along stays as it is.
     fn brought(&self, by: &str, value: &str) -> String {
+        // A visit that came without a campaign is known; one of which nobody knows how it came is not.
+        if matches!((by, value), ("source" | "campaign", NONE)) {
+            return self.text("reports.without");
+        }
         if matches!(value, NONE | UNKNOWN) {
             return self.text("reports.none");
         }

@@ -1,10 +1,12 @@
 //! A report as people see it: a few numbers, one picture, and tables. The same rows make the file for spreadsheets.
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::{Value as Json, json};
 
 use super::super::traffic::board::{rate, share_of};
 use crate::base::language::Language;
-use crate::render::{duration, number};
+use crate::render::{Zone, duration, number};
 use crate::reports::traffic::csv;
 
 /// Tables that a sentence stands over, which says what they count.
@@ -17,6 +19,8 @@ pub const ROWS_MOST: usize = 50;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
     Text(String),
+    /// A day, whatever the zone.
+    Day(Date),
     Count(i64),
     /// A number with a fraction, such as a shared credit.
     Parts(f64),
@@ -51,6 +55,10 @@ impl Cell {
         let none = || "–".to_owned();
         match self {
             Self::Text(text) => text.clone(),
+            Self::Day(date) => date.to_zoned(TimeZone::UTC).map_or_else(
+                |_| date.to_string(),
+                |day| Zone::named("UTC").short_date(day.timestamp().as_millisecond(), language),
+            ),
             Self::Count(n) => number(*n, language),
             Self::Parts(n) => parts(*n, language),
             Self::Share(share) => share.map_or_else(none, |share| rate(share * 100.0, language)),
@@ -65,6 +73,7 @@ impl Cell {
     fn raw(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
+            Self::Day(date) => date.to_string(),
             Self::Count(n) => n.to_string(),
             Self::Parts(n) => n.to_string(),
             Self::Share(share) => share.map(|share| share.to_string()).unwrap_or_default(),
@@ -79,7 +88,7 @@ impl Cell {
     #[allow(clippy::cast_precision_loss, reason = "counts and times stay far below 2^53")]
     fn size(&self) -> f64 {
         match self {
-            Self::Text(_) => 0.0,
+            Self::Text(_) | Self::Day(_) => 0.0,
             Self::Count(n) => *n as f64,
             Self::Parts(n) => *n,
             Self::Share(share) => share.unwrap_or(0.0),
@@ -92,7 +101,7 @@ impl Cell {
     #[allow(clippy::cast_possible_truncation, reason = "scales are made of whole units")]
     fn like(&self, size: f64) -> Self {
         match self {
-            Self::Text(_) | Self::Count(_) => Self::Count(size.round() as i64),
+            Self::Text(_) | Self::Day(_) | Self::Count(_) => Self::Count(size.round() as i64),
             Self::Parts(_) => Self::Parts(size),
             Self::Share(_) => Self::Share(Some(size)),
             Self::Time(_) => Self::Time(Some(size.round() as i64)),
@@ -240,13 +249,13 @@ impl Sheet {
                 let mut cells = row.cells.iter();
                 let name = cells.next().map(|cell| cell.told(language));
                 let cells = cells.zip(table.heads.iter().skip(1)).map(|(cell, head)| {
-                    json!({ "head": head, "text": cell.told(language), "is_text": matches!(cell, Cell::Text(_)) })
+                    json!({ "head": head, "text": cell.told(language), "is_text": matches!(cell, Cell::Text(_) | Cell::Day(_)) })
                 });
                 json!({ "name": name, "href": row.href, "cells": cells.collect::<Vec<_>>() })
             });
             let is_text = |at: usize| {
                 let cells = table.rows.first().and_then(|row| row.cells.get(at));
-                cells.is_some_and(|cell| matches!(cell, Cell::Text(_)))
+                cells.is_some_and(|cell| matches!(cell, Cell::Text(_) | Cell::Day(_)))
             };
             let heads = table.heads.iter().enumerate();
             let heads = heads.map(|(at, head)| json!({ "word": head, "is_text": at == 0 || is_text(at) }));

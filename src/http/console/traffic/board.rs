@@ -334,6 +334,9 @@ fn cards(view: &View<'_>, now: &Numbers, before: Option<&Numbers>) -> Vec<Json> 
     Metric::ALL.into_iter().map(card).collect()
 }
 
+/// Beyond so many percent only that it is more is told.
+const CHANGE_MOST: i64 = 999;
+
 /// By how much something has changed, in words and with a direction.
 pub fn change(view: &View<'_>, metric: Metric, now: i64, before: i64) -> Json {
     let direction = match now.cmp(&before) {
@@ -352,8 +355,10 @@ pub fn change(view: &View<'_>, metric: Metric, now: i64, before: i64) -> Json {
         (_, before) => {
             let percent = ((now - before).abs() * 200 + before) / (2 * before);
             format!(
-                "{}{}",
-                crate::render::number(percent, view.language),
+                "{}{}{}",
+                // Of next to nothing everything is many times as much; by how many says nothing.
+                if percent > CHANGE_MOST { ">" } else { "" },
+                crate::render::number(percent.min(CHANGE_MOST), view.language),
                 match view.language {
                     Language::En => "%",
                     Language::Es => "\u{a0}%",

@@ -469,6 +469,18 @@ pub async fn mark_company(tx: &mut Tx, company: CompanyId, what: &str, now: Time
     Ok(store::mark_people_of(tx, company, what, now).await?)
 }
 
+/// The value that waits for a field, if one does.
+///
+/// # Errors
+/// As the store says.
+pub async fn suggestion(
+    q: &mut impl Queries,
+    contact: ContactId,
+    name: &str,
+) -> Result<Option<Field>, Error> {
+    Ok(store::suggestion(q, contact, name).await?)
+}
+
 /// Takes the value that waits beside a better trusted one: a person of the company stands for it now. Returns whether one
 /// waited.
 ///

@@ -191,6 +191,15 @@ pub async fn hear(tx: &mut Tx, desk: Desk<'_>, event: &Event, now: Timestamp) ->
     Ok(())
 }
 
+/// The hand-over of a contact that waits. Until the end of the transaction nobody gives or takes another.
+///
+/// # Errors
+/// As the store says.
+pub async fn standing(tx: &mut Tx, contact: ContactId) -> Result<Option<Handover>, Error> {
+    lock(tx, contact).await?;
+    Ok(store::open_of(tx, contact).await?)
+}
+
 /// Hands a contact over to another role. She stays with her owner until the other one takes her. Whatever hand-over of hers
 /// waits ends.
 ///

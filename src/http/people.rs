@@ -192,20 +192,33 @@ async fn suggestion(
     authorised_for_people(&app, &request)?;
     let (contact, name) = path.into_inner();
     let judged: Judged = read(&body)?;
-    judge(&app, known(&app, &contact).await?.id, &name, judged.accept, by(&request)?).await?;
+    judge(&app, known(&app, &contact).await?.id, &name, judged.accept, None, by(&request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Takes or throws away a value that waits, and writes down who did.
+/// Another value waits than the one that was looked at.
+pub(super) fn another_waits() -> Problem {
+    Problem::new("contact.suggestion_changed", "Another value waits by now.")
+}
+
+/// Takes or throws away a value that waits, and writes down who did; if `seen` says which value was looked at, only that
+/// one.
 pub(super) async fn judge(
     app: &App,
     contact: ContactId,
     name: &str,
     accept: bool,
+    seen: Option<&str>,
     by: By,
 ) -> Result<(), Problem> {
     let now = app.clock.now();
     let mut tx = app.stores.db.begin().await?;
+    if let Some(seen) = seen {
+        let waiting = contacts::suggestion(&mut tx, contact, name).await?;
+        if waiting.is_some_and(|waiting| waiting.value != seen) {
+            return Err(another_waits());
+        }
+    }
     let was_waiting = if accept {
         contacts::accept_suggestion(&mut tx, contact, name, now).await?
     } else {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use crate::base::email::Email;
 use crate::base::ids::{AccountId, ContactId};
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::storage::Result;
@@ -171,6 +172,9 @@ pub struct Queued {
     /// To whom, masked.
     pub to: String,
     pub contact_id: Option<ContactId>,
+    /// Where a mail goes; none of anything else, and never told.
+    #[serde(skip)]
+    pub recipient: Option<Email>,
     /// `waiting`, `failing`, `running`, `dead` or `dropped`.
     pub state: &'static str,
     pub attempts: i64,
@@ -278,6 +282,30 @@ pub async fn queue(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Queued>> 
     Ok(queued)
 }
 
+/// Everything that was given up, or of that what has this id, or this target.
+///
+/// # Errors
+/// As the store says.
+pub async fn dead(q: &mut impl Queries, id: Option<&str>, target: Option<&str>) -> Result<Vec<Queued>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, target, payload, state, attempts, next_at, last_error, last_code, done_at, trouble_since
+                 from jobs
+                 where state = 'dead' and (cast($1 as text) is null or id = $1)
+                     and (cast($2 as text) is null or target = $2)
+                 order by id"
+            ),
+            params![id, target],
+        )
+        .await?;
+    let mut dead = Vec::new();
+    for row in &rows {
+        dead.push(queued_of(q, row).await?);
+    }
+    Ok(dead)
+}
+
 async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
     let payload: Json = row.json("payload")?;
     let text = |path: &str| payload.pointer(path).and_then(Json::as_str);
@@ -289,14 +317,19 @@ async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
     let target: String = row.get("target")?;
     // To a chat or a program; the contact is whom it is about.
     let is_told = target.starts_with("hook:") || target.starts_with("webhook:");
+    let mut recipient = None;
     let to = match (
         contact.filter(|_| !is_told),
         account.filter(|_| !is_told).and_then(|id| AccountId::parse(id).ok()),
     ) {
-        (Some(contact), _) => contacts::find(q, contact).await?.map(|contact| masked(contact.email.as_str())),
+        (Some(contact), _) => {
+            recipient = contacts::find(q, contact).await?.map(|contact| contact.email);
+            recipient.as_ref().map(|email| masked(email.as_str()))
+        }
         (None, Some(account)) => {
             let account = accounts::find(q, account).await.ok().flatten();
-            account.map(|account| masked(account.email.as_str()))
+            recipient = account.map(|account| account.email);
+            recipient.as_ref().map(|email| masked(email.as_str()))
         }
         (None, None) => target.split_once(':').map(|(_, name)| name.to_owned()),
     };
@@ -307,6 +340,7 @@ async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
         what,
         to: to.unwrap_or_default(),
         contact_id: contact,
+        recipient: recipient.filter(|_| target == "mail"),
         state: match state.as_str() {
             "dead" => "dead",
             "dropped" => "dropped",

@@ -318,6 +318,14 @@ pub struct Decision {
     pub actor: Actor,
 }
 
+/// Keeps a contact's stage as it is until the end of the transaction, for whoever looks at it before she decides.
+///
+/// # Errors
+/// As the store says.
+pub async fn hold(tx: &mut Tx, contact: ContactId) -> Result<(), Error> {
+    Ok(tx.lock(&lock_name(contact)).await?)
+}
+
 /// Takes a decision: records it as an activity and makes the moves it leads to.
 ///
 /// # Errors

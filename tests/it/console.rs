@@ -39,7 +39,7 @@ impl Agent {
     }
 }
 
-async fn app() -> TestApp {
+pub async fn app() -> TestApp {
     // Argon2 takes its time on one worker; the tests have patience, the limits are tested on their own.
     TestApp::start_with(|settings| {
         set(settings, "server", "workers", 2);
@@ -79,7 +79,7 @@ pub async fn agent(app: &TestApp, role: Role) -> Agent {
     log_in(app, &email).await
 }
 
-async fn known(app: &TestApp, email: &str, name: &str) -> (ContactId, VisitorId) {
+pub async fn known(app: &TestApp, email: &str, name: &str) -> (ContactId, VisitorId) {
     let mut tx = app.app.stores.db.begin().await.expect("begins");
     let who = Identification {
         email: &embudo::base::email::Email::parse(email).expect("an address"),
@@ -103,7 +103,7 @@ async fn known(app: &TestApp, email: &str, name: &str) -> (ContactId, VisitorId)
 }
 
 /// Books the first free discovery call for somebody.
-async fn book(app: &TestApp, contact: ContactId) -> (BookingId, Timestamp) {
+pub async fn book(app: &TestApp, contact: ContactId) -> (BookingId, Timestamp) {
     let (team, now) = (&app.app.team, app.now());
     let meeting = team.meeting("discovery").expect("config/team.yaml has it");
     let window = bookings::slots::Span::new(now, now.plus_ms(7 * DAY_MS));
@@ -127,7 +127,7 @@ async fn book(app: &TestApp, contact: ContactId) -> (BookingId, Timestamp) {
     (booking.id, starts_at)
 }
 
-async fn stage_of(app: &TestApp, contact: ContactId) -> String {
+pub async fn stage_of(app: &TestApp, contact: ContactId) -> String {
     contacts::find(&mut app.app.stores.db.read(), contact).await.expect("read").expect("known").stage
 }
 
@@ -1231,9 +1231,9 @@ async fn a_rep_says_when_she_is_away_and_an_administrator_gives_calls_back() {
     let lucia = [("rep", "lucia"), ("from", "2026-11-24")];
     mike.submits("/console/team/absences", &lucia).await.expect(403);
     let herself = [("rep", "mike"), ("from", "2026-11-24"), ("delegate", "mike")];
-    mike.submits("/console/team/absences", &herself).await.expect(400);
+    mike.submits("/console/team/absences", &herself).await.expect(422);
     for wrong in ["2026-11-20", "tomorrow", ""] {
-        mike.submits("/console/team/absences", &[("rep", "mike"), ("from", wrong)]).await.expect(400);
+        mike.submits("/console/team/absences", &[("rep", "mike"), ("from", wrong)]).await.expect(422);
     }
     mike.submits("/console/team/credits", &[("rep", "mike"), ("amount", "2")]).await.expect(403);
 
@@ -1242,7 +1242,7 @@ async fn a_rep_says_when_she_is_away_and_an_administrator_gives_calls_back() {
         .submits("/console/team/credits", &[("rep", "mike"), ("amount", "2"), ("note", "fair")])
         .await
         .expect(303);
-    admin.submits("/console/team/credits", &[("rep", "mike"), ("amount", "0")]).await.expect(400);
+    admin.submits("/console/team/credits", &[("rep", "mike"), ("amount", "0")]).await.expect(422);
     let page = admin.sees("/console/team").await;
     let line =
         page.split("Mike Torres</th>").nth(1).expect("his line").split("</tr>").next().expect("an end");

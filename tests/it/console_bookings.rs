@@ -383,7 +383,11 @@ async fn a_rep_writes_her_week_and_of_two_who_write_the_second_sees_the_first() 
     // The administrator opened the page before.
     let late = [("rep", "ana"), ("version", "0"), ("d1-0-from", "07:00"), ("d1-0-to", "08:00")];
     let refused = admin.submits("/console/team/hours", &late).await.expect(409).body;
-    assert!(refused.contains("Somebody changed these hours") && refused.contains("18:00"), "{refused}");
+    assert!(refused.contains("Somebody changed these hours"), "{refused}");
+    assert!(
+        refused.contains("Now: 18:00–19:00") && refused.contains("name=\"d1-0-from\" value=\"07:00\""),
+        "theirs beside the day, hers in its fields: {refused}"
+    );
     let wrong = [("rep", "ana"), ("version", "1"), ("d1-0-from", "10:00"), ("d1-0-to", "09:00")];
     let refused = ana.submits("/console/team/hours", &wrong).await.expect(422).body;
     assert!(

@@ -332,3 +332,24 @@ fn every_code_that_is_answered_with_stands_in_the_table() {
     }
     assert!(missing.is_empty(), "codes that the table does not know:\n{}", missing.join("\n"));
 }
+
+/// What a chat refuses for a reason of its own is told in the console by the sentence itself (`refusals.said`).
+#[test]
+fn whatever_a_chat_does_not_allow_is_told_in_both_languages() {
+    let words = ["en", "es"].map(|language| {
+        let path = crate::support::app::repository(&format!("src/render/texts/{language}/refusals.yaml"));
+        std::fs::read_to_string(path).expect("the words")
+    });
+    let mut found = 0;
+    for source in sources() {
+        for (at, head) in source.code.match_indices("NotAllowed(\"") {
+            let rest = &source.text[at + head.len()..];
+            let sentence = &rest[..rest.find('"').unwrap_or(0)];
+            let parts = sentence.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+            let key = format!("\n  {}: ", parts.collect::<Vec<_>>().join("_").to_lowercase());
+            assert!(words.iter().all(|words| words.contains(&key)), "{key} of {}", source.place(at));
+            found += 1;
+        }
+    }
+    assert!(found > 10, "the sources are read: {found}");
+}

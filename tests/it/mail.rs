@@ -271,3 +271,56 @@ async fn an_invitation_shows_a_way_out_that_only_a_post_takes() {
     assert_eq!(objections().await, ["withdrawn"], "once, however often it is said");
     assert_eq!(app.get("/u/nonsense").await.status, 404);
 }
+
+#[tokio::test]
+async fn what_goes_to_nobody_any_more_says_so_and_stays_until_the_address_is_written_to_again() {
+    let app =
+        TestApp::start_with_mail_and(|settings| crate::support::app::set(settings, "server", "workers", 2))
+            .await;
+    let admin = crate::console::agent(&app, embudo::accounts::Role::Admin).await;
+    app.inbox().behave(Manner::Refuse);
+    book(&app, NIKKI).await;
+    app.run_jobs().await;
+    app.inbox().behave(Manner::Accept);
+    let dead = async || {
+        let rows = app.rows("select id from jobs where state = 'dead' order by id").await;
+        rows.iter().map(|row| row.get::<String>("id").expect("an id")).collect::<Vec<_>>()
+    };
+    assert!(!dead().await.is_empty(), "her mail was given up");
+    let address = embudo::base::email::Email::parse(NIKKI).expect("an address");
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let told = embudo::subscriptions::suppression::Told::HardBounce;
+    let source = ("test", "one");
+    embudo::subscriptions::suppression::take_note(
+        &mut tx,
+        &app.app.keys,
+        &address,
+        source,
+        told,
+        (None, None),
+        app.now(),
+    )
+    .await
+    .expect("noted");
+    tx.commit().await.expect("commits");
+
+    let page = admin.sees("/console/outbox").await;
+    assert!(page.contains("Held back") && page.contains("The mailbox does not exist."), "{page}");
+    assert!(page.contains("Write to it again"), "and what to do: {page}");
+    let doors = page.split("/console/outbox/jobs/").filter_map(|rest| rest.split_once("/release\""));
+    let mut held: Vec<String> = doors.map(|(id, _)| id.to_owned()).collect();
+    held.sort();
+    let replay = format!("/console/outbox/jobs/{}/replay", held.first().expect("a button"));
+    let refused = admin.submits(&replay, &[]).await.expect(409).body;
+    assert!(refused.contains("Nothing goes to this address"), "{refused}");
+    let all = admin.submits("/console/outbox/replay", &[]).await.expect(303);
+    assert!(all.header("location").contains("replayed_but_held"), "{}", all.header("location"));
+    app.run_jobs().await;
+    assert_eq!(dead().await, held, "they were left where they are");
+
+    let release = |id: &str| format!("/console/outbox/jobs/{id}/release");
+    for id in &held {
+        let done = admin.submits(&release(id), &[]).await.expect(303);
+        assert!(admin.sees(done.header("location")).await.contains("The address is written to again"));
+    }
+}

@@ -67,6 +67,7 @@ mod nurture;
 mod openapi;
 mod openings;
 mod outbox;
+mod overtaken;
 mod people;
 mod preferences;
 mod privacy;

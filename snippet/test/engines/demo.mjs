@@ -52,6 +52,12 @@ async function mailServer(folder) {
   return {
     port: parseInt(said.slice(5)),
     all,
+    /** How it takes mails from now on; the words are those of tests/tools/smtp.py. */
+    async behave(manner) {
+      said = '';
+      child.stdin.write(`${manner}\n`);
+      await until(`a mail server that is told to ${manner}`, () => said.startsWith(`${manner}\n`), START_MS);
+    },
     /** The first mail to `address` whose subject is like `subject`. */
     receive: (address, subject) =>
       until(`a mail to ${address} like ${subject}`, async () => (await all()).find((mail) => mail.envelope_to.includes(address) && subject.test(mail.subject)), MAIL_MS),
@@ -116,8 +122,22 @@ const asPeople = (path, body) => {
   return Buffer.from(JSON.stringify(hits));
 };
 
-/** Starts `nodes` servers on the stores of `environment`; behind one address that is made for people if `isWalked`. */
-export async function demo({ nodes = 1, environment = {}, isWalked = false } = {}) {
+/** The same before anything is set up: no site, no flow, no account. */
+const bareSettings = (folder, port, origin) => `
+[server]
+listen = "127.0.0.1:${port}"
+public_url = "${origin}"
+[storage]
+data = "${join(folder, 'data')}"
+[mail]
+from = "hello@faro.example"
+[log]
+level = "warn"
+`;
+
+/** Starts `nodes` servers on the stores of `environment`; behind one address that is made for people if `isWalked`. A bare
+ * one is the server itself, with nothing set up. `files` lie in the folder of each before it starts. */
+export async function demo({ nodes = 1, environment = {}, isWalked = false, isBare = false, files = {} } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'embudo-engines-'));
   const running = [];
   const closing = [];
@@ -145,9 +165,11 @@ export async function demo({ nodes = 1, environment = {}, isWalked = false } = {
       if (proxy) {
         await mkdir(join(own, 'config'), { recursive: true });
         await mkdir(join(own, 'data'), { recursive: true });
-        await writeFile(join(own, 'config/embudo.toml'), settings(own, port, origin));
+        await writeFile(join(own, 'config/embudo.toml'), (isBare ? bareSettings : settings)(own, port, origin));
+        for (const [name, text] of Object.entries(files)) await writeFile(join(own, name), text);
       }
-      const child = spawn(program, ['demo', '--port', port, '--folder', own], {
+      const command = isBare ? ['serve', '--config', join(own, 'config/embudo.toml')] : ['demo', '--port', port, '--folder', own];
+      const child = spawn(program, command, {
         cwd: root,
         env: { ...process.env, EMBUDO__MAIL__SMTP: `smtp+plain://127.0.0.1:${mail.port}`, ...environment },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -169,6 +191,34 @@ export async function demo({ nodes = 1, environment = {}, isWalked = false } = {
       close,
       /** The password that the demo prints for all its colleagues. */
       password: () => /password {2,}(.+)/.exec(output())[1].trim(),
+      /** Lets somebody into the console who is none of the demo's people. */
+      hire(email, name, role, password) {
+        const settings = join(folder, 'node-0/config/embudo.toml');
+        execFileSync(program, ['user', 'add', email, '--name', name, '--role', role, '--password-stdin', '--config', settings], { cwd: root, input: `${password}\n` });
+      },
+      /** What a file in the folder of the first says. */
+      file: (name) => readFile(join(folder, 'node-0', name), 'utf8'),
+      /** Moves every clock to eleven in Madrid on the next day on which the house works. */
+      async opens() {
+        const { now } = await (await fetch(`http://127.0.0.1:${ports[0]}/demo/clock`)).json();
+        const told = new Intl.DateTimeFormat('en-GB', { timeZone: 'Europe/Madrid', weekday: 'short', month: '2-digit', day: '2-digit', hour: '2-digit' });
+        const works = (at) => {
+          const part = Object.fromEntries(told.formatToParts(at).map(({ type, value }) => [type, value]));
+          const isHoliday = ['08/12', '24/12', '25/12', '01/01'].includes(`${part.day}/${part.month}`);
+          return !part.weekday.startsWith('S') && !isHoliday && part.hour === '11';
+        };
+        let at = now;
+        while (!works(at)) at += 900_000;
+        await this.later((at - now) / 3_600_000);
+      },
+      /** Moves the clock of every server. */
+      async later(hours) {
+        for (const port of ports) {
+          const body = new URLSearchParams({ advance_ms: Math.round(hours * 3_600_000) });
+          const answer = await fetch(`http://127.0.0.1:${port}/demo/clock`, { method: 'POST', body, redirect: 'manual' });
+          assert.ok(answer.status < 400, await answer.text());
+        }
+      },
       /** Moves the clock of every server past the webinar that lies ahead, as the button of the demo's bar does. */
       async afterWebinar() {
         for (const port of ports) {

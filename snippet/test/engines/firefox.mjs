@@ -58,6 +58,13 @@ export async function launch({ languages = 'en-US, en', zone = process.env.TZ ||
       const { context } = await call('browsingContext.create', { type: 'tab' });
       return new Tab(call, context, aside);
     },
+    /** The window of somebody else: her own cookies and store, always in view, of this size. */
+    async window([width, height]) {
+      const { userContext } = await call('browser.createUserContext');
+      const { context } = await call('browsingContext.create', { type: 'window', userContext });
+      await call('browsingContext.setViewport', { context, viewport: { width, height } });
+      return new Tab(call, context, aside);
+    },
     async close() {
       await call('browser.close').catch(() => {});
       socket.terminate();

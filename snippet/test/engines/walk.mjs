@@ -9,8 +9,8 @@ import { describe, test } from 'node:test';
 import { databases, demo, root, support } from './demo.mjs';
 import { rest, until } from './site.mjs';
 
-const NIKKI = 'nikki@olmos-textil.example';
-const MIKE = 'mike@faro.example';
+export const NIKKI = 'nikki@olmos-textil.example';
+export const MIKE = 'mike@faro.example';
 /** Where people of each language sit. */
 const PLACES = {
   en: { languages: 'en-GB, en', zone: 'Europe/London' },
@@ -28,7 +28,7 @@ const FILL_MS = 2_500;
 /** The flow wants 60 % of the recording to be seen. */
 const SHARE = 0.65;
 
-const wait = (what, probe, ms = PATIENCE_MS) => until(what, probe, ms, 100);
+export const wait = (what, probe, ms = PATIENCE_MS) => until(what, probe, ms, 100);
 const matches = (text, wanted) => (wanted instanceof RegExp ? wanted.test(text) : text.includes(wanted));
 
 /** The element that is meant, found in the page. */
@@ -49,7 +49,7 @@ const standing = `(selector, inChat, which) => {
 }`;
 
 /** One page, with what people see of it and do in it. */
-class Page {
+export class Page {
   constructor(tab, name, pictures) {
     Object.assign(this, { tab, name, pictures });
   }
@@ -108,8 +108,8 @@ class Page {
   }
 }
 
-/** She has asked for the white paper, saved a seat in the webinar, and did not come: told by HTTP, without clicks. */
-async function missedTheWebinar(server, words, language, visitor) {
+/** She has asked for the white paper and saved a seat in the webinar: told by HTTP, without clicks. */
+export async function savedASeat(server, words, language, visitor) {
   const { origin, mail } = server;
   const post = (path, body, headers = {}) => fetch(origin + path, { method: 'POST', headers: { origin, ...headers }, body, redirect: 'manual' });
   const form = await (await fetch(`${origin}/v1/forms/white-paper?site=faro&language=${language}&visitor=${visitor}`, { headers: { origin } })).json();
@@ -138,9 +138,14 @@ async function missedTheWebinar(server, words, language, visitor) {
   const saved = await post(seat.pathname, new URLSearchParams({ t: seat.searchParams.get('t'), lang: language }));
   assert.ok(saved.status < 400, await saved.text());
   await mail.receive(NIKKI, words.seatMail);
+}
+
+/** The same, and she did not come. */
+async function missedTheWebinar(server, words, language, visitor) {
+  await savedASeat(server, words, language, visitor);
   await server.afterWebinar();
   // That she did not come is told by mail.
-  await mail.receive(NIKKI, words.missedMail);
+  await server.mail.receive(NIKKI, words.missedMail);
 }
 
 /** Mike logs in, has the console speak his language, and is there for chats. */

@@ -39,6 +39,15 @@ pub async fn written(q: &mut impl Queries) -> crate::storage::Result<Vec<Written
     store::replies(q).await
 }
 
+/// A reply of the console as it stands. Until the end of the transaction nobody writes or deletes one.
+///
+/// # Errors
+/// As the store says.
+pub async fn standing(tx: &mut Tx, shortcut: &str) -> crate::storage::Result<Option<Written>> {
+    tx.lock("chat replies").await?;
+    Ok(store::replies(tx).await?.into_iter().find(|reply| reply.draft.shortcut == shortcut))
+}
+
 /// Writes a reply: a new one, or instead of `was`.
 ///
 /// # Errors

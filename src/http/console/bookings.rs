@@ -16,6 +16,7 @@ use crate::notify::why::why;
 use crate::privacy::audit::{self, Act, By};
 use crate::reports::calls::{self, Call, View};
 use crate::reports::person;
+use crate::storage::db::Tx;
 
 /// `GET /console/bookings?view=upcoming|open|past|cancelled&page=…`.
 pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
@@ -162,8 +163,28 @@ fn told(reader: &Reader, call: Call) -> Json {
 #[derive(Deserialize)]
 pub struct Said {
     outcome: String,
+    /// What was said of it when the page was opened; empty if nothing was.
+    was: Option<String>,
     #[serde(default)]
     back: String,
+}
+
+/// What somebody else has said meanwhile of a call (empty: it was taken back), so that of two the second sees it: `was` is
+/// what stood there when her page was opened. None if nothing is in dispute; the same twice is not.
+///
+/// # Errors
+/// [`bookings::Error::Unknown`].
+pub async fn disputed(
+    tx: &mut Tx,
+    id: BookingId,
+    was: Option<&str>,
+    outcome: Outcome,
+) -> Result<Option<&'static str>, Problem> {
+    let Some(was) = was else { return Ok(None) };
+    tx.lock(&format!("outcome:{id}")).await?;
+    let said = bookings::find(tx, id).await?.outcome;
+    let now = said.map_or("", Outcome::word);
+    Ok((said != Some(outcome) && now != was).then_some(now))
 }
 
 /// `POST /console/bookings/{booking}/outcome`.
@@ -178,6 +199,10 @@ pub async fn outcome(
     let app = &reader.app;
     let desk = Desk { team: &app.team, lifecycle: &app.lifecycle };
     let mut tx = app.stores.db.begin().await?;
+    if disputed(&mut tx, id, said.was.as_deref(), outcome).await?.is_some() {
+        let detail = "Somebody else has said meanwhile how this call went.";
+        return Err(Problem::new("booking.outcome_changed", detail));
+    }
     bookings::set_outcome(&mut tx, desk, id, outcome, reader.now).await?;
     tx.commit().await?;
     Ok(see_done_to(&said.back, "outcome", Some(id)))

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, address, see_done};
+use super::people::is_still;
 use crate::accounts::May;
 use crate::base::ids::CompanyId;
 use crate::companies::{self, Field, Name};
@@ -87,6 +88,8 @@ pub async fn show(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
 pub struct Judged {
     name: String,
     what: String,
+    /// The value that was looked at.
+    value: Option<String>,
 }
 
 /// `POST /console/companies/{company}/suggestion`.
@@ -100,7 +103,10 @@ pub async fn judge(
     let mut tx = reader.app.stores.db.begin().await?;
     let company = companies::find(&mut tx, id).await?.ok_or_else(unknown)?;
     let waited = match Name::of_word(&form.name) {
-        Some(name) => contacts::judge_company_suggestion(&mut tx, id, name, accept, reader.now).await?,
+        Some(name) => {
+            is_still(&mut tx, id, name, form.value.as_deref()).await?;
+            contacts::judge_company_suggestion(&mut tx, id, name, accept, reader.now).await?
+        }
         None => false,
     };
     if !waited {

@@ -328,6 +328,8 @@ pub struct Decided {
     what: String,
     #[serde(default)]
     reason: String,
+    /// The stage that the contact stood in when the page was opened.
+    stage: Option<String>,
 }
 
 /// `POST /console/contacts/{contact}/stage`.
@@ -347,6 +349,12 @@ pub async fn decide(
         actor: Actor::Account(reader.account.id),
     };
     let mut tx = reader.app.stores.db.begin().await?;
+    stages::hold(&mut tx, id).await?;
+    let known = contacts::find(&mut tx, id).await?.ok_or(contacts::Error::Unknown)?;
+    if decided.stage.as_deref().is_some_and(|stage| stage != known.stage) {
+        let detail = format!("The contact stands in `{}` by now.", known.stage);
+        return Err(Problem::new("stage.changed", detail));
+    }
     stages::decide(&mut tx, &reader.app.lifecycle, id, &decision, reader.now).await?;
     tx.commit().await?;
     Ok(see_done(&format!("/console/contacts/{id}"), "moved"))
@@ -424,8 +432,8 @@ pub async fn name(
     if typed.iter().any(Typed::is_stale) {
         drop(tx);
         let action = format!("/console/contacts/{id}/name");
-        let conversation = Some(named.conversation.as_str()).filter(|id| !id.is_empty());
-        return contact_conflict::page(&reader, &known, &action, conversation, &typed).await;
+        let carried = vec![("conversation".to_owned(), named.conversation.clone())];
+        return contact_conflict::page(&reader, &known, &action, &typed, carried).await;
     }
     for Typed { name, value, .. } in typed.iter().filter(|field| field.is_touched()) {
         contacts::set_field(&mut tx, id, name, value, "console", Trust::Confirmed, reader.now).await?;

@@ -3,9 +3,8 @@
 //! meanwhile, the second is shown both and decides.
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
-use serde_json::{Value as Json, json};
 
+use super::conflict::{Conflict, Row};
 use super::frame::Reader;
 use crate::contacts::Contact;
 use crate::http::error::Problem;
@@ -34,7 +33,8 @@ impl Typed {
     }
 }
 
-/// Shows what stands there now beside what was typed, which is kept; nothing has been changed. `action` takes the form again.
+/// Shows what stands there now beside what was typed, which is kept; nothing has been changed. `action` takes the form
+/// again, with the fields `carried` that are not in dispute.
 ///
 /// # Errors
 /// As the store says.
@@ -42,20 +42,27 @@ pub async fn page(
     reader: &Reader,
     contact: &Contact,
     action: &str,
-    conversation: Option<&str>,
     typed: &[Typed],
+    mut carried: Vec<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let told = |field: &Typed| json!({ "name": field.name, "now": field.now, "yours": field.value });
-    let stale: Vec<Json> = typed.iter().filter(|field| field.is_stale()).map(told).collect();
-    let others: Vec<Json> = typed.iter().filter(|field| !field.is_stale()).map(told).collect();
-    let body = json!({
-        "contact": { "id": contact.id, "name": contact.display_name() },
-        "action": action,
-        "conversation": conversation,
-        "stale": stale,
-        "others": others,
-    });
-    reader.page_with(StatusCode::CONFLICT, "console/contact_conflict", body).await
+    let mut rows = Vec::new();
+    for field in typed {
+        let name = field.name.clone();
+        carried.push((format!("was_{name}"), field.now.clone()));
+        if !field.is_stale() {
+            carried.push((name, field.value.clone()));
+            continue;
+        }
+        let label = reader.word("console.field", &name);
+        rows.push(Row { label, now: field.now.clone(), yours: field.value.clone(), field: Some(name) });
+    }
+    let conversation = carried.iter().find(|(name, id)| name == "conversation" && !id.is_empty());
+    let back = match conversation {
+        Some((_, id)) => format!("/console/inbox/{id}"),
+        None => format!("/console/contacts/{}", contact.id),
+    };
+    let name = contact.display_name();
+    Conflict { area: "contacts", name: &name, back: &back, action, rows, carried }.page(reader).await
 }
 
 #[cfg(test)]

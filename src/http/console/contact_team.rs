@@ -8,6 +8,8 @@ use jiff::civil::{Date, DateTime};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::bookings::disputed;
+use super::conflict::{Conflict, Row};
 use super::contact_conflict::{self, Typed};
 use super::frame::{Reader, see_done};
 use crate::accounts::{self, May, Role};
@@ -17,7 +19,7 @@ use crate::bookings;
 use crate::calls::{self, Findings, Next, Outcome, Telephone};
 use crate::contacts::{self, Contact, Field};
 use crate::deals::{self, Milestone, Status};
-use crate::handovers::{self, Given};
+use crate::handovers::{self, Given, Handover};
 use crate::http::error::Problem;
 use crate::privacy::audit;
 use crate::scoring::{BANT, Facts};
@@ -198,6 +200,13 @@ fn changed(typed: Vec<Typed>) -> BTreeMap<String, String> {
     typed.into_iter().filter(is_new).map(|field| (field.name, field.value)).collect()
 }
 
+/// The fields of a form beside its answers and its token, for the same form once more.
+fn besides(form: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let is_answer = |name: &str| calls::ASKED.contains(&name.strip_prefix("was_").unwrap_or(name));
+    let others = form.iter().filter(|(name, _)| *name != "csrf" && !is_answer(name));
+    others.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 /// `POST /console/contacts/{contact}/answers`.
 pub async fn learn(
     reader: Reader,
@@ -208,7 +217,7 @@ pub async fn learn(
     let typed = typed(&reader, &contact, &form).await?;
     if typed.iter().any(Typed::is_stale) {
         let action = format!("/console/contacts/{}/answers", contact.id);
-        return contact_conflict::page(&reader, &contact, &action, None, &typed).await;
+        return contact_conflict::page(&reader, &contact, &action, &typed, Vec::new()).await;
     }
     let answers = changed(typed);
     let mut tx = reader.app.stores.db.begin().await?;
@@ -225,6 +234,8 @@ pub struct HandedOver {
     account: String,
     #[serde(default)]
     note: String,
+    /// The hand-over that waited when the page was opened; empty if none did.
+    was: Option<String>,
 }
 
 /// `POST /console/contacts/{contact}/handover`.
@@ -239,9 +250,50 @@ pub async fn hand_over(
     let app = &reader.app;
     let desk = handovers::Desk { team: &app.team, lifecycle: &app.lifecycle };
     let mut tx = app.stores.db.begin().await?;
+    let standing = handovers::standing(&mut tx, contact.id).await?;
+    let is_seen = |was: &str| was == standing.as_ref().map(|open| open.id.to_string()).unwrap_or_default();
+    if form.was.as_deref().is_some_and(|was| !is_seen(was)) {
+        drop(tx);
+        return overtaken(&reader, &contact, &form, standing.as_ref()).await;
+    }
     handovers::give(&mut tx, desk, contact.id, &given, reader.now).await?;
     tx.commit().await?;
     Ok(see_done(&format!("/console/contacts/{}", contact.id), "handed_over"))
+}
+
+/// A colleague has handed the contact over meanwhile, or taken her: both are shown.
+async fn overtaken(
+    reader: &Reader,
+    contact: &Contact,
+    form: &HandedOver,
+    standing: Option<&Handover>,
+) -> Result<HttpResponse, Problem> {
+    let names = names(&mut reader.app.stores.db.read()).await?;
+    let told = |role: &str, account: Option<AccountId>, note: &str| {
+        let name = account.and_then(|id| names.get(&id)).map(|(name, _)| name.clone());
+        let quoted = (!note.trim().is_empty()).then(|| format!("“{}”", note.trim()));
+        let parts = [Some(reader.word("console.role", role)), name, quoted];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    };
+    let now = standing.map(|open| told(&open.role, open.account, open.note.as_deref().unwrap_or_default()));
+    let row = Row {
+        label: reader.text("console.work.hand_over").unwrap_or_default(),
+        now: now.unwrap_or_default(),
+        yours: told(&form.role, AccountId::parse(&form.account).ok(), &form.note),
+        field: None,
+    };
+    let seen = standing.map(|open| open.id.to_string()).unwrap_or_default();
+    let carried = [("role", &form.role), ("account", &form.account), ("note", &form.note), ("was", &seen)];
+    let back = format!("/console/contacts/{}", contact.id);
+    let conflict = Conflict {
+        area: "contacts",
+        name: &contact.display_name(),
+        back: &back,
+        action: &format!("{back}/handover"),
+        rows: vec![row],
+        carried: carried.map(|(name, value)| (name.to_owned(), value.clone())).to_vec(),
+    };
+    conflict.page(reader).await
 }
 
 /// What is to be done, and by whom.
@@ -285,7 +337,7 @@ fn due(reader: &Reader, text: &str) -> Result<Option<Timestamp>, Problem> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let wrong = || Problem::new("request.malformed", "Write the day as 2026-11-30.");
+    let wrong = || Problem::new("request.day_unreadable", "Write the day as 2026-11-30.");
     let date: Date = text.trim().parse().map_err(|_| wrong())?;
     let midnight = moment(reader, date.at(0, 0, 0, 0)).ok_or_else(wrong)?;
     Ok(Some(midnight.plus_ms(DUE_AT_HOUR * HOUR_MS)))
@@ -352,6 +404,7 @@ pub async fn ask(reader: Reader, contact: web::Path<String>) -> Result<HttpRespo
         "contact": { "id": contact.id, "name": contact.display_name(), "stage": contact.stage },
         "booking": booking.as_ref().map(|booking| json!({
             "id": booking.id, "meeting": of_meeting(booking), "starts_at": booking.starts_at,
+            "outcome": booking.outcome,
         })),
         "outcomes": outcomes,
         "questions": questions(&reader, &fields),
@@ -363,6 +416,37 @@ pub async fn ask(reader: Reader, contact: web::Path<String>) -> Result<HttpRespo
     reader.page("console/call", body).await
 }
 
+/// A colleague has said otherwise how the call went: both are shown, and the rest of the form comes along.
+async fn other_outcome(
+    reader: &Reader,
+    contact: &Contact,
+    form: &BTreeMap<String, String>,
+    now: &str,
+    outcome: bookings::Outcome,
+) -> Result<HttpResponse, Problem> {
+    let told = |word: &str| reader.text(&format!("console.call.outcome_{word}")).unwrap_or_default();
+    let row = Row {
+        label: reader.text("console.call.outcome").unwrap_or_default(),
+        now: told(now),
+        yours: told(outcome.word()),
+        field: None,
+    };
+    let others = form.iter().filter(|(name, _)| !matches!(name.as_str(), "csrf" | "was_outcome"));
+    let mut carried: Vec<(String, String)> =
+        others.map(|(name, value)| (name.clone(), value.clone())).collect();
+    carried.push(("was_outcome".to_owned(), now.to_owned()));
+    let back = format!("/console/contacts/{}", contact.id);
+    let conflict = Conflict {
+        area: "contacts",
+        name: &contact.display_name(),
+        back: &back,
+        action: &format!("{back}/call"),
+        rows: vec![row],
+        carried,
+    };
+    conflict.page(reader).await
+}
+
 /// `POST /console/contacts/{contact}/call`.
 pub async fn say(
     reader: Reader,
@@ -371,10 +455,12 @@ pub async fn say(
 ) -> Result<HttpResponse, Problem> {
     let contact = known(&reader, &contact).await?;
     let text = |name: &str| form.get(name).map(|text| text.trim()).unwrap_or_default();
-    let findings = Findings {
-        summary: text("summary").to_owned(),
-        answers: changed(typed(&reader, &contact, &form).await?),
-    };
+    let typed = typed(&reader, &contact, &form).await?;
+    if typed.iter().any(Typed::is_stale) {
+        let action = format!("/console/contacts/{}/call", contact.id);
+        return contact_conflict::page(&reader, &contact, &action, &typed, besides(&form)).await;
+    }
+    let findings = Findings { summary: text("summary").to_owned(), answers: changed(typed) };
     let account = |name: &str| AccountId::parse(text(name)).ok();
     let next = match text("next") {
         "task" => Next::Task {
@@ -401,16 +487,19 @@ pub async fn say(
             }
             let outcome = bookings::Outcome::of_word(text("outcome"))
                 .ok_or_else(|| wrong("The outcome is held or no_show."))?;
+            let was = form.get("was_outcome").map(String::as_str);
+            if let Some(now) = disputed(&mut tx, booking.id, was, outcome).await? {
+                drop(tx);
+                return other_outcome(&reader, &contact, &form, now, outcome).await;
+            }
             calls::after(&mut tx, desk, booking.id, outcome, &findings, &next, by, reader.now).await?;
         }
         None => {
             let at = match text("at") {
                 "" => reader.now,
-                at => at
-                    .parse()
-                    .ok()
-                    .and_then(|wall| moment(&reader, wall))
-                    .ok_or_else(|| wrong("Write the moment as 2026-11-30T10:30."))?,
+                at => at.parse().ok().and_then(|wall| moment(&reader, wall)).ok_or_else(|| {
+                    Problem::new("request.day_unreadable", "Write the moment as 2026-11-30T10:30.")
+                })?,
             };
             let minutes = match text("minutes") {
                 "" => None,

@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 use super::frame::{Reader, SESSION_COOKIES, see};
 use super::{DOORS, contacts, first, login, password, settings, sign_on, upload};
 use crate::accounts::{self, Session};
+use crate::base::language::Language;
 use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::request;
@@ -184,17 +185,109 @@ async fn page_of(request: &HttpRequest, problem: &Problem) -> HttpResponse {
         (_, StatusCode::NOT_FOUND) => "not_found",
         (_, StatusCode::CONFLICT) => "conflict",
         (_, StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST) => "invalid",
+        (_, StatusCode::BAD_GATEWAY) => "other_side",
         _ => "failed",
     };
-    let has_detail = matches!(what, "conflict" | "invalid");
     let reader = Reader::new(app, session, request.clone());
+    let detail = match what {
+        "conflict" | "invalid" => words(&reader, problem),
+        // What the other side has answered is in its own words.
+        "other_side" => Some(problem.detail().to_owned()),
+        _ => None,
+    };
+    // Where the words speak of several mistakes, this one is told as programs are told it.
+    let exactly =
+        detail.as_deref().filter(|said| *said != problem.detail() && VARIED.contains(&problem.code()));
     let body = serde_json::json!({
         "what": what,
-        "detail": has_detail.then(|| problem.detail()),
+        "exactly": exactly.map(|_| problem.detail()),
+        "detail": detail,
         "back": reader.came_from(),
     });
     match reader.page_with(problem.status_code(), "console/error", body).await {
         Ok(page) => page,
         Err(_) => problem.error_response(),
+    }
+}
+
+/// Codes under which more than one mistake is told.
+const VARIED: [&str; 12] = [
+    "chat.flows_wrong",
+    "chat.message_invalid",
+    "company.invalid",
+    "deal.invalid",
+    "event.invalid",
+    "import.unreadable",
+    "lifecycle.model_invalid",
+    "lifecycle.question_invalid",
+    "report.question_invalid",
+    "traffic.kept_invalid",
+    "traffic.question_invalid",
+    "view.invalid",
+];
+
+/// What a refusal says to the reader (`render/texts/LANGUAGE/refusals.yaml`, by its code). What has no words there says in
+/// English what programs are told, and in another language nothing beside the page's own words.
+fn words(reader: &Reader, problem: &Problem) -> Option<String> {
+    let language = reader.account.language;
+    let key = format!("refusals.{}", problem.code());
+    let text = |key: &str| reader.app.templates.texts().get(language, key, &[]);
+    let said =
+        (problem.code() == "chat.not_allowed").then(|| format!("refusals.said.{}", slug(problem.detail())));
+    let own = said.and_then(|key| text(&key)).or_else(|| text(&key));
+    own.or_else(|| (language == Language::En).then(|| problem.detail().to_owned()))
+}
+
+/// The key of a sentence of ours: its letters and digits, and `_` for whatever stands between them.
+fn slug(sentence: &str) -> String {
+    let words = sentence.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("_").to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slug;
+    use crate::base::language::Language;
+    use crate::http::error::CODES;
+    use crate::render::Templates;
+
+    /// Areas whose refusals no page of the console shows: those of visitors, of programs, and of files that are read there.
+    const ELSEWHERE: [&str; 8] =
+        ["costs.", "event.id_", "event.list_", "form.", "hit.", "identity.", "mail.message_", "offer."];
+    const ELSEWHERE_TOO: [&str; 13] = [
+        "booking.duration_unknown",
+        "booking.hold_expired",
+        "booking.idempotency_key_invalid",
+        "booking.idempotency_key_reused",
+        "booking.link_old",
+        "chat.client_id_reused",
+        "chat.question_over",
+        "chat.sequence_unknown",
+        "lifecycle.changed",
+        "subscription.other_device",
+        "webinar.list_unreadable",
+        "webinar.not_begun",
+        "webinar.not_over",
+    ];
+
+    #[test]
+    fn a_sentence_has_a_key_of_its_own_words() {
+        assert_eq!(slug("ask for the e-mail first: it goes there"), "ask_for_the_e_mail_first_it_goes_there");
+    }
+
+    #[test]
+    fn whatever_the_console_refuses_is_told_in_both_languages() {
+        let templates = Templates::embedded().expect("what is built in");
+        for (code, status, _) in CODES {
+            let is_elsewhere =
+                ELSEWHERE.iter().any(|area| code.starts_with(area)) || ELSEWHERE_TOO.contains(code);
+            let words = Language::ALL
+                .map(|language| templates.texts().get(language, &format!("refusals.{code}"), &[]));
+            if is_elsewhere || !matches!(status, 400 | 409 | 422) {
+                assert_eq!(words, [None, None], "{code}: no page shows these words");
+            } else {
+                assert!(words.iter().all(Option::is_some) && words[0] != words[1], "{code}: {words:?}");
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ mod booking;
 mod bookings;
 mod calendars;
 mod companies;
+mod conflict;
 mod contact;
 mod contact_conflict;
 mod contact_letters;
@@ -232,6 +233,7 @@ pub const DOORS: &[Door] = &[
     get("/console/outbox/{mail}/html", May::ReadMails),
     post("/console/outbox/hooks/{hook}/enable", May::Operate),
     post("/console/outbox/hooks/{hook}/test", May::Operate),
+    post("/console/outbox/jobs/{job}/release", May::Operate),
     post("/console/outbox/jobs/{job}/replay", May::Operate),
     post("/console/outbox/replay", May::Operate),
     get("/console/pipeline", May::Look),
@@ -473,6 +475,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/outbox/{mail}/html", web::get().to(outbox::html))
             .route("/outbox/hooks/{hook}/enable", web::post().to(outbox::enable))
             .route("/outbox/hooks/{hook}/test", web::post().to(outbox::test))
+            .route("/outbox/jobs/{job}/release", web::post().to(outbox::release))
             .route("/outbox/jobs/{job}/replay", web::post().to(outbox::replay))
             .route("/push", web::post().to(push::subscribe))
             .route("/push.js", web::get().to(push::worker))

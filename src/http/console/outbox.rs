@@ -1,6 +1,8 @@
 //! The mails that were sent, or that wait because no mail server is configured; what else waits, fails or was given up,
 //! and the chats and programs that are written to.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -15,6 +17,7 @@ use crate::notify;
 use crate::privacy::audit;
 use crate::reports::Extent;
 use crate::reports::outbox::{self, Letter, PAGE, Queued, Target};
+use crate::subscriptions::suppression::{self, Reason};
 
 /// A mail brings its own styles and must do nothing else: no script, no form, no request but for its pictures.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; sandbox allow-popups allow-popups-to-escape-sandbox; \
@@ -27,13 +30,15 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     reader.saw_list("outbox", mails.is_empty()).await?;
     let extent = Extent::of(page, PAGE, mails.len(), total);
     let queue = outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?;
+    let held = held_back(&reader, &queue).await?;
     let asked = reader.asked("queue");
     let of = |name: &str, states: &[&str]| {
         let mut jobs: Vec<_> = queue.iter().filter(|job| states.contains(&job.state)).collect();
         let count = jobs.len();
         let is_whole = count <= FIRST || asked.as_deref() == Some(name);
         jobs.truncate(if is_whole { count } else { FIRST });
-        let jobs: Vec<Json> = jobs.into_iter().map(|job| told(&reader, job)).collect();
+        let jobs: Vec<Json> =
+            jobs.into_iter().map(|job| told(&reader, job, held.get(&job.id).copied())).collect();
         let all = (!is_whole).then(|| address(PATH, &[("queue", Some(name.to_owned()))]));
         json!({ "name": name, "count": count, "jobs": jobs, "all": all })
     };
@@ -54,7 +59,7 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
 }
 
 /// A job as people read it: what it is, where it goes, and why it is not out.
-fn told(reader: &Reader, job: &Queued) -> Json {
+fn told(reader: &Reader, job: &Queued, held: Option<Reason>) -> Json {
     let desk = &reader.app.desk;
     let language = reader.account.language;
     let text = |key: &str, values: &[(&str, String)]| {
@@ -79,6 +84,7 @@ fn told(reader: &Reader, job: &Queued) -> Json {
     let mut told = json!(job);
     told["what"] = json!(what.unwrap_or_else(|| job.what.clone()));
     told["goes_to"] = json!(place);
+    told["held"] = json!(held.and_then(|held| text(&format!("outbox.reason.{}", held.word()), &[])));
     told["reason"] = json!(code.and_then(|code| text(&format!("outbox.reason.{code}"), &[])));
     // Whatever failed, somebody answered for it, in words that an engineer may need.
     told["has_answer"] = json!(matches!(job.state, "failing" | "dead"));
@@ -176,9 +182,52 @@ async fn hooks(reader: &Reader) -> Result<Vec<Doing>, Problem> {
     Ok(hooks)
 }
 
-/// `POST /console/outbox/jobs/{job}/replay`: tries what was given up again.
+/// The mails that were given up and whose address is not written to at all, each with the reason: tried again they would
+/// only be let be.
+async fn held_back(reader: &Reader, queue: &[Queued]) -> Result<BTreeMap<String, Reason>, Problem> {
+    let reads = &mut reader.app.stores.db.read();
+    let mut held = BTreeMap::new();
+    for job in queue.iter().filter(|job| job.state == "dead") {
+        let Some(email) = &job.recipient else { continue };
+        let kind = suppression::Kind::Transactional;
+        if let Some(reason) = suppression::blocks(reads, &reader.app.keys, email, kind, reader.now).await? {
+            held.insert(job.id.clone(), reason);
+        }
+    }
+    Ok(held)
+}
+
+/// The message that was given up under this id.
+async fn dead_job(reader: &Reader, job: &str) -> Result<(JobId, Queued), Problem> {
+    let id = JobId::parse(job).map_err(|_| unknown_job())?;
+    let found = outbox::dead(&mut reader.app.stores.db.read(), Some(&id.to_string()), None).await?;
+    Ok((id, found.into_iter().next().ok_or_else(unknown_job)?))
+}
+
+/// `POST /console/outbox/jobs/{job}/release`: the address of a mail that was given up is written to again, whatever bounced
+/// or was blocked by hand, and the mail is tried again. What a reader said stays hers.
+pub async fn release(reader: Reader, job: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let (id, dead) = dead_job(&reader, &job).await?;
+    let email = dead.recipient.ok_or_else(unknown_job)?;
+    let mut tx = reader.app.stores.db.begin().await?;
+    suppression::release_blocks(&mut tx, &reader.app.keys, &email).await?;
+    let by = audit::By::Account(reader.account.id);
+    let what = json!({ "did": "address_released", "job": id });
+    match dead.contact_id {
+        Some(contact) => audit::note(&mut tx, by, audit::Act::Changed, contact, what, reader.now).await?,
+        None => audit::changed(&mut tx, by, what, reader.now).await?,
+    }
+    queue::replay(&mut tx, &Which::One(id), reader.now).await?;
+    tx.commit().await?;
+    Ok(see_done(PATH, "address_released"))
+}
+
+/// `POST /console/outbox/jobs/{job}/replay`: tries what was given up again, unless nothing goes to its address.
 pub async fn replay(reader: Reader, job: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let id = JobId::parse(&job).map_err(|_| unknown_job())?;
+    let (id, dead) = dead_job(&reader, &job).await?;
+    if !held_back(&reader, &[dead]).await?.is_empty() {
+        return Err(Problem::new("outbox.held_back", "Nothing goes to this address; it was left as it is."));
+    }
     if replayed(&reader, &Which::One(id)).await? == 0 {
         return Err(unknown_job());
     }
@@ -195,8 +244,19 @@ pub struct Again {
 /// `POST /console/outbox/replay`: tries everything that was given up again, of one target or of all.
 pub async fn replay_all(reader: Reader, again: web::Form<Again>) -> Result<HttpResponse, Problem> {
     let target = Some(again.into_inner().target).filter(|target| !target.is_empty());
-    replayed(&reader, &Which::Since { from: Timestamp::default(), target }).await?;
-    Ok(see_done(PATH, "replayed"))
+    let dead = outbox::dead(&mut reader.app.stores.db.read(), None, target.as_deref()).await?;
+    let held = held_back(&reader, &dead).await?;
+    if held.is_empty() {
+        replayed(&reader, &Which::Since { from: Timestamp::default(), target }).await?;
+        return Ok(see_done(PATH, "replayed"));
+    }
+    let mut tx = reader.app.stores.db.begin().await?;
+    for job in dead.iter().filter(|job| !held.contains_key(&job.id)) {
+        let id = JobId::parse(&job.id).map_err(|_| unknown_job())?;
+        queue::replay(&mut tx, &Which::One(id), reader.now).await?;
+    }
+    tx.commit().await?;
+    Ok(see_done(PATH, "replayed_but_held"))
 }
 
 async fn replayed(reader: &Reader, which: &Which) -> Result<u64, Problem> {

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::frame::{Reader, see_done};
 use crate::accounts::May;
-use crate::base::ids::ContactId;
+use crate::base::ids::{CompanyId, ContactId};
 use crate::base::signing::{Keys, Purpose};
 use crate::base::time::DAY_MS;
 use crate::companies;
@@ -16,7 +16,7 @@ use crate::http::people as doors;
 use crate::privacy::PROFILING;
 use crate::privacy::audit::{self, By};
 use crate::stages::Actor;
-use crate::storage::db::Queries;
+use crate::storage::db::{Queries, Tx};
 
 /// How long the link to her own page against profiling works.
 const OBJECTION_MS: i64 = 90 * DAY_MS;
@@ -47,6 +47,7 @@ pub(super) async fn identity(
         json!({
             "name": field.name,
             "value": label.unwrap_or_else(|| field.value.clone()),
+            "raw": field.value,
             "source": field.source,
             "trust": word(field.trust),
             "at": field.at,
@@ -98,6 +99,7 @@ async fn of_company(
             told.push(json!({
                 "name": field.name,
                 "value": label.unwrap_or_else(|| field.value.clone()),
+                "raw": field.value,
                 "source": field.source,
                 "trust": word(field.trust),
                 "at": field.at,
@@ -108,6 +110,22 @@ async fn of_company(
     let [fields, suggestions] = told;
     let is_known = !fields.is_empty() || !suggestions.is_empty();
     Ok(is_known.then(|| json!({ "fields": fields, "suggestions": suggestions })))
+}
+
+/// Makes sure that what waits of a company is the value that was looked at.
+///
+/// # Errors
+/// `contact.suggestion_changed`.
+pub(super) async fn is_still(
+    tx: &mut Tx,
+    company: CompanyId,
+    name: companies::Name,
+    seen: Option<&str>,
+) -> Result<(), Problem> {
+    let Some(seen) = seen else { return Ok(()) };
+    let waiting = companies::suggestions(tx, company).await?;
+    let waiting = waiting.iter().find(|field| field.name == name.word());
+    if waiting.is_some_and(|waiting| waiting.value != seen) { Err(doors::another_waits()) } else { Ok(()) }
 }
 
 /// `POST /console/contacts/{contact}/company-suggestion`: what waits of the company she works for.
@@ -122,6 +140,7 @@ pub async fn company_suggestion(
     let company = contacts::find(&mut tx, id).await?.ok_or(contacts::Error::Unknown)?.company;
     let waits = match (company, companies::Name::of_word(&judged.name)) {
         (Some(company), Some(name)) => {
+            is_still(&mut tx, company, name, judged.value.as_deref()).await?;
             contacts::judge_company_suggestion(&mut tx, company, name, accept, reader.now).await?
         }
         (None, _) | (_, None) => false,
@@ -214,6 +233,8 @@ pub async fn unmerge(
 pub struct Judged {
     name: String,
     what: String,
+    /// The value that was looked at.
+    value: Option<String>,
 }
 
 /// `POST /console/contacts/{contact}/suggestion`.
@@ -224,7 +245,7 @@ pub async fn suggestion(
 ) -> Result<HttpResponse, Problem> {
     let id = id_of(&contact)?;
     let accept = judged.what == "accept";
-    doors::judge(&reader.app, id, &judged.name, accept, reader.by()).await?;
+    doors::judge(&reader.app, id, &judged.name, accept, judged.value.as_deref(), reader.by()).await?;
     Ok(see_done(&page_of(id), if accept { "accepted" } else { "dismissed" }))
 }
 

@@ -8,9 +8,10 @@ use serde_json::{Value as Json, json};
 use super::frame::{Reader, see_done};
 use crate::base::diagnostic::Report;
 use crate::base::localized::Localized;
+use crate::base::time::Timestamp;
 use crate::chat;
 use crate::chat::live::replies::Reply;
-use crate::chat::live::written::{self, Draft};
+use crate::chat::live::written::{self, Draft, Written};
 use crate::http::error::Problem;
 use crate::privacy::audit::{self, By};
 
@@ -23,6 +24,8 @@ pub struct Form {
     /// The shortcut that it has had so far; empty for a new one.
     #[serde(default)]
     was: String,
+    /// When it was written as the form's page showed it, in milliseconds; none for a new one.
+    seen: Option<i64>,
     shortcut: String,
     title_en: String,
     title_es: String,
@@ -56,11 +59,22 @@ pub async fn write(reader: Reader, form: web::Form<Form>) -> Result<HttpResponse
     let draft = form.draft();
     let was = Some(form.was.as_str()).filter(|was| !was.is_empty());
     let mut tx = reader.app.stores.db.begin().await?;
+    if let (Some(was), Some(seen)) = (was, form.seen) {
+        let standing = written::standing(&mut tx, was).await?;
+        if standing.as_ref().map(|reply| reply.changed_at.as_ms()) != Some(seen) {
+            drop(tx);
+            // Once it is gone, hers is a new one.
+            let was = standing.as_ref().map_or("", |reply| reply.draft.shortcut.as_str());
+            let why = Why::Changed(standing.as_ref());
+            return page(&reader, StatusCode::CONFLICT, Some(&Tried { was, draft: &draft, why })).await;
+        }
+    }
     match written::write(&mut tx, &reader.app.replies, was, &draft, reader.account.id, reader.now).await {
         Ok(()) => {}
         Err(chat::Error::MessageInvalid(problem)) => {
             drop(tx);
-            let tried = Tried { was: was.unwrap_or_default(), draft: &draft, problem: &problem };
+            let why = Why::Wrong(&problem);
+            let tried = Tried { was: was.unwrap_or_default(), draft: &draft, why };
             return page(&reader, StatusCode::UNPROCESSABLE_ENTITY, Some(&tried)).await;
         }
         Err(error) => return Err(error.into()),
@@ -71,9 +85,28 @@ pub async fn write(reader: Reader, form: web::Form<Form>) -> Result<HttpResponse
     Ok(see_done(PATH, "reply"))
 }
 
-/// `POST /console/replies/{shortcut}/delete`.
-pub async fn forget(reader: Reader, shortcut: web::Path<String>) -> Result<HttpResponse, Problem> {
+/// Which text of a reply was looked at.
+#[derive(Deserialize)]
+pub struct Looked {
+    seen: Option<i64>,
+}
+
+/// `POST /console/replies/{shortcut}/delete`: not if somebody has written another text meanwhile; then it is shown.
+pub async fn forget(
+    reader: Reader,
+    shortcut: web::Path<String>,
+    looked: web::Form<Looked>,
+) -> Result<HttpResponse, Problem> {
     let mut tx = reader.app.stores.db.begin().await?;
+    let standing = written::standing(&mut tx, &shortcut).await?;
+    if let (Some(standing), Some(seen)) = (&standing, looked.seen)
+        && standing.changed_at.as_ms() != seen
+    {
+        drop(tx);
+        let draft = standing.draft.clone();
+        let tried = Tried { was: &standing.draft.shortcut, draft: &draft, why: Why::Changed(None) };
+        return page(&reader, StatusCode::CONFLICT, Some(&tried)).await;
+    }
     written::forget(&mut tx, &shortcut).await?;
     let by = By::Account(reader.account.id);
     audit::changed(&mut tx, by, json!({ "reply": *shortcut }), reader.now).await?;
@@ -85,7 +118,15 @@ pub async fn forget(reader: Reader, shortcut: web::Path<String>) -> Result<HttpR
 struct Tried<'a> {
     was: &'a str,
     draft: &'a Draft,
-    problem: &'a str,
+    why: Why<'a>,
+}
+
+/// Why it was not taken.
+enum Why<'a> {
+    /// What is wrong with it.
+    Wrong(&'a str),
+    /// Somebody else has written it anew meanwhile, or deleted it; with what stands there now, if that is not shown yet.
+    Changed(Option<&'a Written>),
 }
 
 async fn page(
@@ -119,7 +160,11 @@ async fn page(
                 "at": reply.changed_at,
                 "by": reply.changed_by,
                 "is_used": is_used,
-                "form": fields(&reply.draft.shortcut, here.map_or(&reply.draft, |tried| tried.draft), here),
+                "form": fields(
+                    (&reply.draft.shortcut, Some(reply.changed_at)),
+                    here.map_or(&reply.draft, |tried| tried.draft),
+                    here,
+                ),
             })
         })
         .collect();
@@ -128,20 +173,38 @@ async fn page(
     let body = json!({
         "file": of_file,
         "written": of_console,
-        "fresh": fields("", fresh.map_or(&blank, |tried| tried.draft), fresh),
+        "fresh": fields(("", None), fresh.map_or(&blank, |tried| tried.draft), fresh),
     });
     reader.page_with(status, "console/replies", body).await
 }
 
-fn fields(was: &str, draft: &Draft, tried: Option<&Tried<'_>>) -> Json {
+/// The form of a reply that was written `at`; both are empty for a new one.
+fn fields((was, at): (&str, Option<Timestamp>), draft: &Draft, tried: Option<&Tried<'_>>) -> Json {
+    let (problem, changed) = match tried.map(|tried| &tried.why) {
+        Some(Why::Wrong(problem)) => (Some(*problem), None),
+        Some(Why::Changed(now)) => (None, Some(*now)),
+        None => (None, None),
+    };
+    let told = |reply: &Written| {
+        let draft = &reply.draft;
+        json!({
+            "by": reply.changed_by, "at": reply.changed_at, "shortcut": draft.shortcut,
+            "title_en": draft.title.en, "title_es": draft.title.es,
+            "text_en": draft.text.en, "text_es": draft.text.es,
+        })
+    };
     json!({
         "was": was,
+        "seen": at,
+        "is_open": tried.is_some(),
+        "is_changed": changed.is_some(),
+        "now": changed.flatten().map(told),
         "name": if was.is_empty() { "new" } else { was },
         "shortcut": draft.shortcut,
         "title_en": draft.title.en,
         "title_es": draft.title.es,
         "text_en": draft.text.en,
         "text_es": draft.text.es,
-        "problem": tried.map(|tried| tried.problem),
+        "problem": problem,
     })
 }

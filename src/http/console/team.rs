@@ -114,7 +114,10 @@ pub async fn go_away(reader: Reader, away: web::Form<Away>) -> Result<HttpRespon
     let rep = subject(&reader, &away.rep)?;
     let delegate = Some(away.delegate.as_str()).filter(|id| !id.is_empty());
     if delegate.is_some_and(|id| id == rep.id || reader.app.team.rep(id).is_none()) {
-        return Err(Problem::new("request.malformed", "Whoever stands in is another rep of the team."));
+        return Err(Problem::new(
+            "absence.delegate_invalid",
+            "Whoever stands in is another rep of the team.",
+        ));
     }
     let note: String = away.note.trim().chars().filter(|c| !c.is_control()).take(NOTE_LENGTH).collect();
     let absence = Absence {
@@ -132,13 +135,15 @@ pub async fn go_away(reader: Reader, away: web::Form<Away>) -> Result<HttpRespon
 
 fn days(rep: &Rep, away: &Away, now: Timestamp) -> Result<Span, Problem> {
     let date = |text: &str| {
-        let wrong = |_| Problem::new("request.malformed", "A day is written as 2026-12-24.");
+        let wrong = |_| Problem::new("request.day_unreadable", "A day is written as 2026-12-24.");
         text.parse::<Date>().map_err(wrong)
     };
     let from = date(&away.from)?;
     let to = if away.to.is_empty() { from } else { date(&away.to)? };
     let span = absence::days(rep, from, to).filter(|span| span.to > now);
-    span.ok_or_else(|| Problem::new("request.malformed", "The last day lies before the first, or is over."))
+    span.ok_or_else(|| {
+        Problem::new("absence.days_invalid", "The last day lies before the first, or is over.")
+    })
 }
 
 /// `POST /console/team/absences/{absence}/remove`.
@@ -177,7 +182,7 @@ pub async fn credit(reader: Reader, credit: web::Form<Credit>) -> Result<HttpRes
     let rep = subject(&reader, &credit.rep)?;
     let amount = credit.amount.trim().parse::<i64>().ok();
     let amount = amount.filter(|amount| *amount != 0 && amount.abs() <= CREDIT_MOST).ok_or_else(|| {
-        Problem::new("request.malformed", "Calls are given back as a number from -50 to 50, not 0.")
+        Problem::new("team.credit_invalid", "Calls are given back as a number from -50 to 50, not 0.")
     })?;
     let note: String = credit.note.trim().chars().filter(|c| !c.is_control()).take(NOTE_LENGTH).collect();
     let mut tx = reader.app.stores.db.begin().await?;

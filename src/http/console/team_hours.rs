@@ -86,10 +86,26 @@ fn line(week: &Week, day: usize, refusal: &Refusal<'_>) -> Json {
         };
         json!({ "number": n + 1, "from_name": from, "to_name": to, "from": is_from, "to": is_to })
     };
+    let stretches: Vec<Json> = (0..MOST_STRETCHES).map(stretch).collect();
+    // Beside what was typed: what a colleague has made of the day meanwhile.
+    let typed = |name: &str| refusal.typed.and_then(|typed| typed.get(name)).map_or("", |text| text.trim());
+    let is_hers = |n: usize| {
+        let [from, to] = ["from", "to"].map(|edge| typed(&format!("d{day}-{n}-{edge}")));
+        match hours.get(n) {
+            Some(hours) => from == clock(hours.from) && to == clock(hours.to),
+            None => from.is_empty() && to.is_empty(),
+        }
+    };
+    let is_other =
+        refusal.word == Some("changed") && refusal.typed.is_some() && !(0..MOST_STRETCHES).all(is_hers);
+    let told = |hours: &Hours| format!("{}–{}", clock(hours.from), clock(hours.to));
+    let now: Vec<String> = hours.iter().map(told).collect();
     json!({
+        "is_other": is_other,
+        "now": now.join(", "),
         "label_key": format!("booking.wait.day_{day}"),
         "is_wrong": refusal.wrong.contains(&day),
-        "stretches": (0..MOST_STRETCHES).map(stretch).collect::<Vec<Json>>(),
+        "stretches": stretches,
     })
 }
 
@@ -121,7 +137,10 @@ pub async fn write(reader: Reader, form: web::Form<Typed>) -> Result<HttpRespons
     let seen = (rep.id.as_str(), form.version);
     if !own_week::write(&mut tx, seen, week.as_ref(), reader.account.id, now).await? {
         drop(tx);
-        return page(&reader, Some(rep), Refusal { word: Some("changed"), ..Refusal::default() }).await;
+        // Whoever wanted the week of the file back has typed nothing.
+        let typed = week.is_some().then_some(&form.rest);
+        let refusal = Refusal { word: Some("changed"), typed, ..Refusal::default() };
+        return page(&reader, Some(rep), refusal).await;
     }
     let details = json!({ "did": "working_hours", "rep": rep.id, "week": week });
     audit::changed(&mut tx, By::Account(reader.account.id), details, now).await?;

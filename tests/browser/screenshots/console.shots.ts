@@ -296,6 +296,18 @@ for (const [name, path] of [['contact-call', '/call'], ['contact-erase', '/erase
   })
 }
 
+test('console/contact-conflict', async ({ studio }) => {
+  const page = await studio.console(`/contacts/${studio.world().known['contact sql']}`, 'mike')
+  // As if a colleague had written another name since the page was opened.
+  await page.locator('form[action$="/name"] [name="was_first_name"]').evaluate((was: HTMLInputElement) => {
+    was.value = 'Nobody'
+    was.form!.querySelector<HTMLInputElement>('[name="first_name"]')!.value = 'Nicole'
+    was.form!.submit()
+  })
+  await expect(page.locator('#mine-0')).toHaveValue('Nicole')
+  await studio.shoot(page, 'console/contact-conflict')
+})
+
 test('console/outbox-mail', async ({ studio }) => {
   const page = await studio.console('/outbox')
   await page.locator('.row-link a').first().click()

@@ -56,10 +56,10 @@ pub async fn give(reader: Reader, form: web::Form<Vec<(String, String)>>) -> Res
     let given = Given::of(form.into_inner());
     let asked = Asked::read(&reader, &given.query);
     let (kind, subject) = given.what.split_once(':').unwrap_or((&given.what, ""));
-    let kind =
-        Kind::of_word(kind).ok_or_else(|| Problem::new("request.malformed", "Choose what is to be done."))?;
+    let kind = Kind::of_word(kind)
+        .ok_or_else(|| Problem::new("act.nothing_chosen", "Choose what is to be done."))?;
     if given.is_chosen && given.chosen.is_empty() {
-        return Err(Problem::new("request.malformed", "Tick those whom it is to be done to."));
+        return Err(Problem::new("act.nobody_chosen", "Tick those whom it is to be done to."));
     }
     let chosen = given.is_chosen.then_some(given.chosen.as_slice());
     let mut owner = None;
@@ -73,7 +73,7 @@ pub async fn give(reader: Reader, form: web::Form<Vec<(String, String)>>) -> Res
         }
         Kind::Enter | Kind::Leave => {
             let known = app.desk.sequences.find(subject);
-            known.ok_or_else(|| Problem::new("request.malformed", "Choose one of the sequences."))?;
+            known.ok_or_else(|| Problem::new("act.nothing_chosen", "Choose one of the sequences."))?;
         }
         Kind::Erase => {
             if !reader.may(May::Privacy) {

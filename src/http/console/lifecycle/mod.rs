@@ -201,6 +201,7 @@ pub async fn version(reader: Reader, hash: web::Path<String>) -> Result<HttpResp
         .collect();
     let body = json!({
         "version": told(&reader, &standing, proposal),
+        "running": running.hash,
         "ran": history.iter().any(|one| one.hash == definition.hash),
         "name": definition.name,
         "body": definition.body,
@@ -306,6 +307,8 @@ pub struct Chosen {
     hash: String,
     #[serde(default)]
     re_evaluate: String,
+    /// The version that ran when the page was opened.
+    running: Option<String>,
 }
 
 /// `POST /console/lifecycle/approve`: for every side that the reader speaks for.
@@ -324,6 +327,10 @@ pub async fn activate(reader: Reader, form: web::Form<Chosen>) -> Result<HttpRes
     app.running.check(&definition.body).map_err(wrong)?;
     let reevaluate = Reevaluate::of_word(&form.re_evaluate)
         .ok_or_else(|| Problem::new("lifecycle.question_invalid", "Say about whom it is asked."))?;
+    if form.running.as_deref().is_some_and(|seen| seen != app.lifecycle.now().hash) {
+        let detail = format!("Version {} runs by now.", app.lifecycle.now().version);
+        return Err(Problem::new("lifecycle.running_changed", detail));
+    }
     let mut tx = app.stores.db.begin().await?;
     let standing = versions::standing(&mut tx, &definition).await?;
     if standing.missing.is_empty() && !may_activate(&reader, &standing) {

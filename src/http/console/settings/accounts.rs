@@ -137,6 +137,8 @@ fn id_of(text: &str) -> Result<AccountId, Problem> {
 pub struct Given {
     #[serde(default)]
     role: String,
+    /// The role that stood there when the page was opened.
+    was: Option<String>,
 }
 
 /// `POST /console/accounts/{account}/role`.
@@ -147,6 +149,12 @@ pub async fn change_role(
 ) -> Result<HttpResponse, Problem> {
     let (id, role) = (id_of(&account)?, role_of(&given.role)?);
     let mut tx = reader.app.stores.db.begin().await?;
+    tx.lock(&format!("role:{id}")).await?;
+    let known = accounts::find(&mut tx, id).await?.ok_or_else(|| Error::Unknown(id.to_string()))?;
+    if known.role != role && given.was.as_deref().is_some_and(|was| was != known.role.word()) {
+        let detail = format!("The role is `{}` by now.", known.role.word());
+        return Err(Problem::new("account.role_changed", detail));
+    }
     let account = people::change_role(&mut tx, id, role).await?;
     note(&mut tx, &reader, "role", &format!("{} ({})", account.email, role.word())).await?;
     tx.commit().await?;

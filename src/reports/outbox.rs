@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::base::email::Email;
-use crate::base::ids::{AccountId, ContactId};
+use crate::base::ids::{AccountId, BookingId, ContactId};
 use crate::base::time::{DAY_MS, Timestamp};
 use crate::storage::Result;
 use crate::storage::db::{Queries, Row};
@@ -175,6 +175,9 @@ pub struct Queued {
     /// Where a mail goes; none of anything else, and never told.
     #[serde(skip)]
     pub recipient: Option<Email>,
+    /// The rep, by her id, to whom a mail about a call goes: her address stands in the team's file.
+    #[serde(skip)]
+    pub rep: Option<String>,
     /// `waiting`, `failing`, `running`, `dead` or `dropped`.
     pub state: &'static str,
     pub attempts: i64,
@@ -306,6 +309,25 @@ pub async fn dead(q: &mut impl Queries, id: Option<&str>, target: Option<&str>) 
     Ok(dead)
 }
 
+/// To whom a mail about a call goes: to whoever booked it, or to a rep by her id.
+async fn of_call(
+    q: &mut impl Queries,
+    call: BookingId,
+    mail: &str,
+    payload: &Json,
+) -> Result<(Option<ContactId>, Option<String>)> {
+    let text = sql!("select contact_id, rep, companion from bookings where id = $1");
+    let Some(row) = q.query_opt(text, params![call]).await? else { return Ok((None, None)) };
+    if !mail.starts_with("rep_") {
+        return Ok((row.get("contact_id")?, None));
+    }
+    let named = ["/mail/former", "/mail/rep"].into_iter().find_map(|path| payload.pointer(path)?.as_str());
+    let rep: String = row.get("rep")?;
+    let companion: Option<String> = row.get("companion")?;
+    let is_companion = payload.pointer("/mail/is_companion").and_then(Json::as_bool) == Some(true);
+    Ok((None, named.map(str::to_owned).or(companion.filter(|_| is_companion)).or(Some(rep))))
+}
+
 async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
     let payload: Json = row.json("payload")?;
     let text = |path: &str| payload.pointer(path).and_then(Json::as_str);
@@ -314,6 +336,11 @@ async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
     let contact =
         ["/mail/contact", "/contact"].into_iter().find_map(text).and_then(|id| ContactId::parse(id).ok());
     let account = ["/mail/account", "/notice/account"].into_iter().find_map(text);
+    let call = text("/mail/booking").and_then(|id| BookingId::parse(id).ok());
+    let (contact, rep) = match call.filter(|_| contact.is_none() && account.is_none()) {
+        Some(call) => of_call(q, call, &what, &payload).await?,
+        None => (contact, None),
+    };
     let target: String = row.get("target")?;
     // To a chat or a program; the contact is whom it is about.
     let is_told = target.starts_with("hook:") || target.starts_with("webhook:");
@@ -341,6 +368,7 @@ async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
         to: to.unwrap_or_default(),
         contact_id: contact,
         recipient: recipient.filter(|_| target == "mail"),
+        rep,
         state: match state.as_str() {
             "dead" => "dead",
             "dropped" => "dropped",
@@ -357,7 +385,7 @@ async fn queued_of(q: &mut impl Queries, row: &Row) -> Result<Queued> {
 }
 
 /// An address of which only the first letter and the domain are shown.
-fn masked(address: &str) -> String {
+pub fn masked(address: &str) -> String {
     let (name, domain) = address.rsplit_once('@').unwrap_or((address, ""));
     let first: String = name.chars().take(1).collect();
     format!("{first}…@{domain}")

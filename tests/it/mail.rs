@@ -323,4 +323,9 @@ async fn what_goes_to_nobody_any_more_says_so_and_stays_until_the_address_is_wri
         let done = admin.submits(&release(id), &[]).await.expect(303);
         assert!(admin.sees(done.header("location")).await.contains("The address is written to again"));
     }
+    app.run_jobs().await;
+    assert!(dead().await.is_empty());
+    let sent = app.rows("select recipient from mails where template = 'booking_confirmed'").await;
+    let to: Vec<String> = sent.iter().map(|row| row.get("recipient").expect("an address")).collect();
+    assert_eq!(to, [NIKKI], "what was held back arrives");
 }

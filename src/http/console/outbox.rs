@@ -30,6 +30,7 @@ pub async fn list(reader: Reader) -> Result<HttpResponse, Problem> {
     reader.saw_list("outbox", mails.is_empty()).await?;
     let extent = Extent::of(page, PAGE, mails.len(), total);
     let queue = outbox::queue(&mut reader.app.stores.db.read(), reader.now).await?;
+    let queue = to_reps(&reader, queue);
     let held = held_back(&reader, &queue).await?;
     let asked = reader.asked("queue");
     let of = |name: &str, states: &[&str]| {
@@ -182,6 +183,17 @@ async fn hooks(reader: &Reader) -> Result<Vec<Doing>, Problem> {
     Ok(hooks)
 }
 
+/// The same, with the addresses of the reps to whom mails about calls go.
+fn to_reps(reader: &Reader, mut queue: Vec<Queued>) -> Vec<Queued> {
+    for job in &mut queue {
+        if let Some(rep) = job.rep.as_ref().and_then(|id| reader.app.team.rep(id)) {
+            job.to = outbox::masked(rep.account.as_str());
+            job.recipient = Some(rep.account.clone());
+        }
+    }
+    queue
+}
+
 /// The mails that were given up and whose address is not written to at all, each with the reason: tried again they would
 /// only be let be.
 async fn held_back(reader: &Reader, queue: &[Queued]) -> Result<BTreeMap<String, Reason>, Problem> {
@@ -201,7 +213,7 @@ async fn held_back(reader: &Reader, queue: &[Queued]) -> Result<BTreeMap<String,
 async fn dead_job(reader: &Reader, job: &str) -> Result<(JobId, Queued), Problem> {
     let id = JobId::parse(job).map_err(|_| unknown_job())?;
     let found = outbox::dead(&mut reader.app.stores.db.read(), Some(&id.to_string()), None).await?;
-    Ok((id, found.into_iter().next().ok_or_else(unknown_job)?))
+    Ok((id, to_reps(reader, found).into_iter().next().ok_or_else(unknown_job)?))
 }
 
 /// `POST /console/outbox/jobs/{job}/release`: the address of a mail that was given up is written to again, whatever bounced
@@ -245,6 +257,7 @@ pub struct Again {
 pub async fn replay_all(reader: Reader, again: web::Form<Again>) -> Result<HttpResponse, Problem> {
     let target = Some(again.into_inner().target).filter(|target| !target.is_empty());
     let dead = outbox::dead(&mut reader.app.stores.db.read(), None, target.as_deref()).await?;
+    let dead = to_reps(&reader, dead);
     let held = held_back(&reader, &dead).await?;
     if held.is_empty() {
         replayed(&reader, &Which::Since { from: Timestamp::default(), target }).await?;

@@ -290,11 +290,11 @@ async fn whoever_looks_at_a_list_with_people_is_written_down_once_an_hour_howeve
     let page = admin.sees("/console/audit").await;
     assert!(page.contains("the list: contacts") && page.contains("the list: mails"), "{page}");
     // So do the first page and the pages of what people ask for, with their last names and addresses.
-    for path in ["", "/content/forms/white-paper", "/content/sequences/faro-leads"] {
+    for path in ["", "/content/forms/white-paper"] {
         admin.sees(&format!("/console{path}")).await;
     }
     let seen = lists().await;
-    for list in ["today", "form:white-paper", "sequence:faro-leads"] {
+    for list in ["today", "form:white-paper"] {
         assert!(seen.iter().any(|known| known == list), "{list} is none of {seen:?}");
     }
 }

@@ -377,22 +377,25 @@ async fn who_is_two_contacts_in_one_gets_each_letter_once_and_both_go_on_once_th
     merge(&app, nikki, other).await;
     app.run_jobs().await;
     let merged = Some("merged".to_owned());
-    assert_eq!(walks(&app).await, [("active".to_owned(), 0, None), ("left".to_owned(), 0, merged.clone())]);
-    app.later(2 * DAY_MS).await;
-    app.later(DAY_MS).await;
-    assert_eq!(letters_to_both(&app).len(), 1, "{:?}", letters_to_both(&app));
+    assert_eq!(walks(&app).await, [("active".to_owned(), 0, None), ("left".to_owned(), 0, merged)]);
+    // She was asked twice whether she wants letters: the first one waits until a week has room for it.
+    for _ in 0..9 {
+        app.later(DAY_MS).await;
+    }
+    assert_eq!(letters_to_both(&app).len(), 1, "{:?}", walks(&app).await);
     let viewer = agent(&app, Role::Viewer).await;
     let page = viewer.sees("/console/content/sequences/faro-leads").await;
     assert!(page.contains("was merged with another contact"), "{page}");
 
     unmerge(&app, other).await;
     app.run_jobs().await;
-    let now = walks(&app).await;
-    assert_eq!((now[0].0.as_str(), now[1].clone()), ("active", ("active".to_owned(), 0, None)));
-    app.later(DAY_MS).await;
-    app.later(DAY_MS).await;
-    let to_home = app.inbox().mails_to(HOME).into_iter().filter(|mail| mail.text.contains("/u/")).count();
-    assert_eq!(to_home, 1, "what she had not had yet");
+    let (state, _, reason) = walks(&app).await.remove(1);
+    assert_eq!((state.as_str(), reason), ("active", None), "on her own way again");
+    for _ in 0..3 {
+        app.later(DAY_MS).await;
+    }
+    assert_eq!(letters_to_both(&app).len(), 2, "each what she had not had yet");
+    assert_eq!(letters(&app).len(), 1);
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 //! taken out of it, or erased. All but the last can be taken back for a while. What it means to put somebody into a sequence
 //! or to erase her is not known here: whoever does it notes whom it changed.
 
-use serde::Serialize;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
 
 use super::{marks, store};
 use crate::base::coded::Coded;
@@ -113,13 +115,15 @@ pub struct Act {
     pub chosen: Option<Vec<ContactId>>,
     /// Who looks after them from now on; nobody without one.
     pub owner: Option<AccountId>,
-    /// Whom it concerns, as whoever searches wrote it down.
+    /// Whom it concerns, as whoever searches wrote it down; empty once everybody was looked at.
     pub search: String,
     /// Where it has come to.
     pub after: Option<String>,
     pub state: State,
     pub looked_at: i64,
     pub changed: i64,
+    /// Of [`Kind::Erase`]: what it came to.
+    pub outcome: Outcome,
     pub created_at: Timestamp,
     pub done_at: Option<Timestamp>,
 }
@@ -130,6 +134,33 @@ impl Act {
         let can_be = self.state == State::Done && self.kind != Kind::Erase;
         self.done_at.filter(|_| can_be).map(|at| at.plus_ms(UNDO_MS))
     }
+}
+
+/// What the erasure of many came to, added up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Calls ahead that were called off.
+    pub calls_cancelled: u64,
+    /// Hits and visits that lead to nobody now.
+    pub hits: i64,
+    pub visits: i64,
+    /// People of whom a refusal is kept as a digest.
+    pub refusals: u64,
+    /// What of theirs stands in CRMs.
+    pub crm: Vec<InCrm>,
+    /// What cannot be reached from here.
+    pub remains: BTreeSet<String>,
+}
+
+/// Something that stands for somebody in a CRM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InCrm {
+    /// The connection's name.
+    pub crm: String,
+    /// `contact`, `deal` or `activity`.
+    pub kind: String,
+    /// Its id there.
+    pub id: String,
 }
 
 /// What can go wrong.
@@ -161,11 +192,18 @@ impl Coded for Error {
 /// # Errors
 /// As the store says.
 pub async fn begin(tx: &mut Tx, by: AccountId, asked: &Asked<'_>, now: Timestamp) -> Result<ActId, Error> {
-    store::acts::forget_before(tx, now.plus_ms(-KEPT_MS)).await?;
     let id = ActId::new();
     store::acts::insert(tx, id, by, asked, now).await?;
     tx.ring();
     Ok(id)
+}
+
+/// Forgets what was done long ago; returns whether there was anything.
+///
+/// # Errors
+/// As the store says.
+pub async fn forget(tx: &mut Tx, now: Timestamp) -> Result<bool, Error> {
+    Ok(store::acts::forget_before(tx, now.plus_ms(-KEPT_MS)).await?)
 }
 
 /// Gives these people to the act's owner; returns how many had another.
@@ -191,7 +229,16 @@ pub async fn note(tx: &mut Tx, act: &Act, contact: ContactId, before: &str) -> R
     Ok(store::acts::note(tx, act.id, contact, before).await?)
 }
 
-/// Notes how many were looked at and changed, and where the search has come to; without a place it is over.
+/// Keeps what the erasure of many has come to.
+///
+/// # Errors
+/// As the store says.
+pub async fn sum_up(tx: &mut Tx, act: &Act, outcome: &Outcome) -> Result<(), Error> {
+    Ok(store::acts::set_outcome(tx, act.id, outcome).await?)
+}
+
+/// Notes how many were looked at and changed, and where the search has come to; without a place it is over, and whom it
+/// concerned is forgotten: what somebody typed to find them may be an address.
 ///
 /// # Errors
 /// As the store says.
@@ -206,6 +253,7 @@ pub async fn advance(
     store::acts::advance(tx, act.id, after, looked_at, changed).await?;
     if after.is_none() {
         store::acts::set_state(tx, act.id, State::Done, Some(now)).await?;
+        store::acts::forget_search(tx, act.id).await?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use super::Worker;
 use crate::base::ids::{ContactId, EnrolmentId};
 use crate::base::time::Timestamp;
-use crate::contacts::acts::{self, Act, Kind, State};
+use crate::contacts::acts::{self, Act, InCrm, Kind, Outcome, State};
 use crate::nurture;
-use crate::privacy::{self, audit::By};
+use crate::privacy::{self, Erased, audit::By};
 use crate::reports::people::{self, Order, Place, Search};
 use crate::storage::db::{Queries, Tx};
 
@@ -105,11 +105,14 @@ async fn take_back(tx: &mut Tx, act: &Act, now: Timestamp) -> anyhow::Result<()>
 async fn erase(worker: &Worker, act: &Act, now: Timestamp) -> anyhow::Result<bool> {
     let (stores, keys) = (&worker.desk.stores, &worker.desk.keys);
     let (people, after) = next(&mut stores.db.read(), act, ERASED_IN_A_TURN).await?;
-    let mut changed = 0;
+    let (mut changed, mut outcome) = (0, act.outcome.clone());
     for contact in &people {
         let by = By::Account(act.account);
         match privacy::erase(stores, keys, &super::later_tables(), *contact, by, false, now).await {
-            Ok(_) => changed += 1,
+            Ok(erased) => {
+                changed += 1;
+                add(&mut outcome, erased);
+            }
             Err(privacy::Error::Unknown | privacy::Error::Merged(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -118,8 +121,23 @@ async fn erase(worker: &Worker, act: &Act, now: Timestamp) -> anyhow::Result<boo
     tx.lock(&format!("contact act:{}", act.id)).await?;
     let is_where_it_was = |now: &Act| now.state.is_open() && now.looked_at == act.looked_at;
     if acts::find(&mut tx, act.id).await?.is_some_and(|found| is_where_it_was(&found)) {
+        acts::sum_up(&mut tx, act, &outcome).await?;
         acts::advance(&mut tx, act, (people.len(), changed), after.as_deref(), now).await?;
         tx.commit().await?;
+        if after.is_none() {
+            // By what somebody searched for them may be an address.
+            stores.db.leave_nothing_behind().await?;
+        }
     }
     Ok(true)
+}
+
+/// Adds what the erasure of one came to.
+fn add(outcome: &mut Outcome, erased: Erased) {
+    outcome.calls_cancelled += erased.calls_cancelled;
+    outcome.hits += erased.hits;
+    outcome.visits += erased.visits;
+    outcome.refusals += u64::from(!erased.refusals_kept.is_empty());
+    outcome.crm.extend(erased.crm.into_iter().map(|it| InCrm { crm: it.crm, kind: it.kind, id: it.id }));
+    outcome.remains.extend(erased.remains.into_iter().map(str::to_owned));
 }

@@ -66,6 +66,11 @@ const CHORES: &[Chore] = &[
         run: |worker, now| Box::pin(acts::go_on(worker, now)),
     },
     Chore {
+        name: "forget_acts",
+        every_ms: 60 * MINUTE_MS,
+        run: |worker, now| Box::pin(forget_acts(worker, now)),
+    },
+    Chore {
         name: "take_lists_over",
         every_ms: SECOND_MS / 4,
         run: |worker, now| Box::pin(take_lists_over(worker, now)),
@@ -256,6 +261,13 @@ async fn look_again_at_people(worker: &Worker, now: Timestamp) -> anyhow::Result
 async fn write_down_words(worker: &Worker, _now: Timestamp) -> anyhow::Result<bool> {
     let db = &worker.desk.stores.db;
     Ok(companies::words::index_rest(db).await? || contacts::words::index_rest(db).await?)
+}
+
+async fn forget_acts(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {
+    let mut tx = worker.desk.stores.db.begin().await?;
+    let forgotten = contacts::acts::forget(&mut tx, now).await?;
+    tx.commit().await?;
+    Ok(forgotten)
 }
 
 async fn take_lists_over(worker: &Worker, now: Timestamp) -> anyhow::Result<bool> {

@@ -4,6 +4,9 @@
 //! condition and hands one letter over; the row that says so and the job that sends it are one transaction, so a letter is
 //! sent once, whatever dies in between. What ends a sequence is asked before each step, and again just before the letter
 //! leaves.
+//!
+//! Two contacts that are one person walk through a sequence once: of two walks the one goes on that has come further. Once
+//! they are two again, so are their walks.
 
 pub mod forecast;
 pub mod sequence;
@@ -26,6 +29,8 @@ use crate::{scoring, segments, stages, subscriptions};
 
 /// Why a walk ended that somebody of the company ended.
 const TAKEN_OUT: &str = "taken_out";
+/// Why a walk ended of somebody who goes through the sequence under another of her addresses.
+const MERGED: &str = "merged";
 /// How far back conditions look.
 const MEMORY_MS: i64 = 400 * DAY_MS;
 
@@ -98,11 +103,13 @@ pub enum Exit {
     Goal,
     /// Somebody of the company took her out.
     TakenOut,
+    /// Two contacts are one person, and the other's walk goes on.
+    Merged,
 }
 
 impl Exit {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Erased,
         Self::Gone,
         Self::NotConfirmed,
@@ -112,6 +119,7 @@ impl Exit {
         Self::Replied,
         Self::Goal,
         Self::TakenOut,
+        Self::Merged,
     ];
 
     /// The word that is kept as the reason.
@@ -126,6 +134,7 @@ impl Exit {
             Self::Replied => "replied",
             Self::Goal => "goal",
             Self::TakenOut => TAKEN_OUT,
+            Self::Merged => MERGED,
         }
     }
 
@@ -141,6 +150,7 @@ impl Exit {
             Self::Replied => "the reader has answered",
             Self::Goal => "the goal was reached",
             Self::TakenOut => "somebody of the company took the contact out",
+            Self::Merged => "the contact was merged with another one that gets these letters",
         }
     }
 }
@@ -246,13 +256,22 @@ pub async fn hear(
         | Event::SubscriptionConfirmed { contact, .. }
         | Event::SubscriptionEnded { contact, .. }
         | Event::BookingConfirmed { contact, .. } => *contact,
+        Event::ContactsMerged { contact, .. } => {
+            others_end(tx, sequences, *contact, now).await?;
+            *contact
+        }
+        Event::ContactsUnmerged { contact, merged } => {
+            go_on_apart(tx, [*contact, *merged], now).await?;
+            if !sequences.all().is_empty() {
+                look_at(tx, sequences, *merged, now).await?;
+            }
+            *contact
+        }
         Event::FormSubmitted { .. }
         | Event::CodeAsked { .. }
         | Event::PreferencesAsked { .. }
         | Event::CalendarStale { .. }
         | Event::ContactOnSite { .. }
-        | Event::ContactsMerged { .. }
-        | Event::ContactsUnmerged { .. }
         | Event::DealWon { .. }
         | Event::DealLost { .. }
         | Event::MilestoneReached { .. }
@@ -291,16 +310,90 @@ pub async fn hear(
     if sequences.all().is_empty() {
         return Ok(());
     }
-    let walks = store::of_contact(tx, contact).await?;
+    look_at(tx, sequences, contact, now).await
+}
+
+/// Ends what is over for a contact, and lets her enter where she is to.
+async fn look_at(
+    tx: &mut Tx,
+    sequences: &Sequences,
+    contact: ContactId,
+    now: Timestamp,
+) -> Result<(), subscriptions::Error> {
+    let Some(known) = contacts::find(tx, contact).await? else { return Ok(()) };
+    let walks = store::of_contact(tx, known.id).await?;
     for walk in walks.iter().filter(|walk| walk.state == State::Active) {
         end_if_over(tx, sequences, walk, now).await?;
     }
-    let Some(known) = contacts::find(tx, contact).await? else { return Ok(()) };
     for sequence in sequences.all() {
-        if is_in(tx, &known, &sequence.enter).await? && exit(tx, sequence, contact, now, now).await?.is_none()
+        if is_in(tx, &known, &sequence.enter).await?
+            && exit(tx, sequence, known.id, now, now).await?.is_none()
         {
-            enter(tx, sequence, contact, now).await?;
+            enter(tx, sequence, known.id, now).await?;
         }
+    }
+    Ok(())
+}
+
+/// Which of two walks of one person goes on: whoever is through needs no letter again; else the one that has come further,
+/// else the one that began first.
+fn goes_before(one: &Enrolment, other: &Enrolment) -> bool {
+    let rank = |walk: &Enrolment| {
+        (walk.state != State::Done, std::cmp::Reverse(walk.step), walk.entered_at, walk.id)
+    };
+    rank(one) < rank(other)
+}
+
+/// Whether one of a person's walks is instead of another one of hers.
+fn is_instead_of(other: &Enrolment, walk: &Enrolment) -> bool {
+    other.id != walk.id && other.sequence == walk.sequence && goes_before(other, walk)
+}
+
+/// Ends each walk of a person that gives way to another of hers.
+async fn others_end(
+    tx: &mut Tx,
+    sequences: &Sequences,
+    contact: ContactId,
+    now: Timestamp,
+) -> storage::Result<()> {
+    let walks = store::of_contact(tx, contact).await?;
+    for walk in walks.iter().filter(|walk| walk.state == State::Active) {
+        let once = sequences.find(&walk.sequence).map(|sequence| sequence.once);
+        let counts = |other: &Enrolment| match other.state {
+            State::Active => true,
+            // The other has had these letters. What was hers before was another time.
+            State::Done => once == Some(Once::PerContact) && other.contact != walk.contact,
+            State::Left => false,
+        };
+        if walks.iter().any(|other| counts(other) && is_instead_of(other, walk)) {
+            give_way(tx, walk, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn give_way(tx: &mut Tx, walk: &Enrolment, now: Timestamp) -> storage::Result<()> {
+    if store::end(tx, walk, State::Left, walk.step, MERGED, now).await? {
+        tell(tx, walk.contact, "nurture.left", &walk.sequence, Some(MERGED), now).await?;
+    }
+    Ok(())
+}
+
+/// Two contacts are two again: the walks that ended because they were one go on where they were.
+async fn go_on_apart(tx: &mut Tx, contacts: [ContactId; 2], now: Timestamp) -> storage::Result<()> {
+    for walk in store::ended_for(tx, contacts, MERGED).await? {
+        go_on_again(tx, &walk, MERGED, now).await?;
+    }
+    Ok(())
+}
+
+/// Goes on with a walk that ended for this reason, unless she is on another one by now.
+async fn go_on_again(tx: &mut Tx, walk: &Enrolment, reason: &str, now: Timestamp) -> storage::Result<()> {
+    let person = contacts::survivor(tx, walk.contact).await.map_err(stored)?;
+    let walks = store::of_contact(tx, person).await?;
+    let is_on_another = |other: &Enrolment| other.sequence == walk.sequence && other.state == State::Active;
+    if !walks.iter().any(is_on_another) && store::reopen(tx, walk.id, reason).await? {
+        tell(tx, walk.contact, "nurture.entered", &walk.sequence, None, now).await?;
     }
     Ok(())
 }
@@ -310,6 +403,9 @@ async fn enter(tx: &mut Tx, sequence: &Sequence, contact: ContactId, now: Timest
         Once::PerContact => "contact".to_owned(),
         Once::PerJourney => format!("journey:{}", store::journey(tx, contact).await?),
     };
+    if store::has_walk(tx, &sequence.id, contact, &once_key).await? {
+        return Ok(());
+    }
     let wait_ms = sequence.steps.first().map_or(0, |step| step.wait_ms);
     if store::insert(tx, &sequence.id, contact, &once_key, now.plus_ms(wait_ms), now).await?.is_some() {
         tell(tx, contact, "nurture.entered", &sequence.id, None, now).await?;
@@ -378,16 +474,13 @@ pub async fn put_in_by_mistake(tx: &mut Tx, walk: EnrolmentId, now: Timestamp) -
     Ok(())
 }
 
-/// Takes back that somebody was taken out: she goes on where she was.
+/// Takes back that somebody was taken out: she goes on where she was, unless she was put in again meanwhile.
 ///
 /// # Errors
 /// As the store says.
 pub async fn taken_out_by_mistake(tx: &mut Tx, walk: EnrolmentId, now: Timestamp) -> storage::Result<()> {
     let Some(walk) = store::find(tx, walk).await? else { return Ok(()) };
-    if store::reopen(tx, walk.id, TAKEN_OUT).await? {
-        tell(tx, walk.contact, "nurture.entered", &walk.sequence, None, now).await?;
-    }
-    Ok(())
+    go_on_again(tx, &walk, TAKEN_OUT, now).await
 }
 
 async fn tell(
@@ -399,12 +492,14 @@ async fn tell(
     now: Timestamp,
 ) -> storage::Result<()> {
     let props = json!({ "reason": reason });
-    contacts::record(tx, Some(contact), None, kind, Some(sequence), props, now).await.map_err(|error| {
-        match error {
-            contacts::Error::Storage(error) => error,
-            contacts::Error::Unknown => storage::Error::Engine(error.to_string()),
-        }
-    })
+    contacts::record(tx, Some(contact), None, kind, Some(sequence), props, now).await.map_err(stored)
+}
+
+fn stored(error: contacts::Error) -> storage::Error {
+    match error {
+        contacts::Error::Storage(error) => error,
+        contacts::Error::Unknown => storage::Error::Engine(error.to_string()),
+    }
 }
 
 /// Ends a walk if something ends it; returns whether it did.
@@ -428,7 +523,8 @@ async fn end_if_over(
         | Exit::Elsewhere
         | Exit::Booked
         | Exit::Replied
-        | Exit::TakenOut => (State::Left, "nurture.left"),
+        | Exit::TakenOut
+        | Exit::Merged => (State::Left, "nurture.left"),
     };
     if store::end(tx, walk, state, walk.step, exit.word(), now).await? {
         tell(tx, walk.contact, kind, &walk.sequence, Some(exit.word()), now).await?;
@@ -452,6 +548,14 @@ pub async fn advance(
         return Ok(None);
     }
     let Some(sequence) = sequences.find(&walk.sequence) else { return Ok(None) };
+    // She may have been merged a moment ago, before anybody was told.
+    let person = contacts::survivor(tx, walk.contact).await.map_err(stored)?;
+    let walks = store::of_contact(tx, person).await?;
+    let is_instead = |other: &Enrolment| other.state == State::Active && is_instead_of(other, &walk);
+    if walks.iter().any(is_instead) {
+        give_way(tx, &walk, now).await?;
+        return Ok(None);
+    }
     let at = |step: i64| usize::try_from(step).ok().and_then(|step| sequence.steps.get(step));
     let due = match at(walk.step) {
         Some(step) => {
@@ -494,8 +598,10 @@ pub async fn stop(
     now: Timestamp,
 ) -> Result<Option<Exit>, subscriptions::Error> {
     let Some(walk) = store::find(q, id).await? else { return Ok(Some(Exit::Erased)) };
-    if walk.reason.as_deref() == Some(TAKEN_OUT) {
-        return Ok(Some(Exit::TakenOut));
+    match walk.reason.as_deref() {
+        Some(TAKEN_OUT) => return Ok(Some(Exit::TakenOut)),
+        Some(MERGED) => return Ok(Some(Exit::Merged)),
+        Some(_) | None => {}
     }
     match sequences.find(&walk.sequence) {
         Some(sequence) => exit(q, sequence, walk.contact, walk.entered_at, now).await,

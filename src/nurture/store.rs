@@ -54,7 +54,7 @@ pub async fn find(q: &mut impl Queries, id: EnrolmentId) -> Result<Option<Enrolm
     row.as_ref().map(enrolment_of).transpose()
 }
 
-/// Every walk of a contact, the latest first.
+/// Every walk of a contact and of those who were merged into it, the latest first.
 ///
 /// # Errors
 /// As the store says.
@@ -63,7 +63,9 @@ pub async fn of_contact(q: &mut impl Queries, contact: ContactId) -> Result<Vec<
         .query(
             sql!(
                 "select id, sequence, contact_id, state, step, next_at, reason, entered_at, ended_at
-                 from enrolments where contact_id = $1 order by entered_at desc, id desc"
+                 from enrolments
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+                 order by entered_at desc, id desc"
             ),
             params![contact],
         )
@@ -83,6 +85,47 @@ pub async fn due(q: &mut impl Queries, until: Timestamp, most: i64) -> Result<Ve
                  from enrolments where state = 'active' and next_at <= $1 order by next_at, id limit $2"
             ),
             params![until, most],
+        )
+        .await?;
+    rows.iter().map(enrolment_of).collect()
+}
+
+/// Whether a contact, or one who was merged into it, is on her way through a sequence or had a walk of this key.
+pub(super) async fn has_walk(
+    q: &mut impl Queries,
+    sequence: &str,
+    contact: ContactId,
+    once_key: &str,
+) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select id from enrolments
+                 where sequence = $1 and (once_key = $3 or state = 'active')
+                     and contact_id in (select own_id from contact_ids where contact_id = $2)
+                 limit 1"
+            ),
+            params![sequence, contact, once_key],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// The walks of these very contacts that ended for a reason.
+pub(super) async fn ended_for(
+    q: &mut impl Queries,
+    contacts: [ContactId; 2],
+    reason: &str,
+) -> Result<Vec<Enrolment>> {
+    let [first, second] = contacts;
+    let rows = q
+        .query(
+            sql!(
+                "select id, sequence, contact_id, state, step, next_at, reason, entered_at, ended_at
+                 from enrolments where contact_id in ($1, $2) and state = 'left' and reason = $3
+                 order by entered_at, id"
+            ),
+            params![first, second, reason],
         )
         .await?;
     rows.iter().map(enrolment_of).collect()

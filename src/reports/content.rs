@@ -155,7 +155,16 @@ pub async fn webinars(q: &mut impl Queries, names: &Names<'_>) -> Result<Vec<Web
                      count(case when state <> 'cancelled' then 1 end) as registered,
                      count(case when state = 'attended' then 1 end) as attended,
                      count(case when state = 'no_show' then 1 end) as no_show
-                 from webinar_registrations group by webinar"
+                 from (
+                     -- somebody who is two contacts in one is one registrant
+                     select r.webinar, r.state, row_number() over (
+                         partition by r.webinar, coalesce(c.merged_into, c.id)
+                         order by case r.state when 'attended' then 0 when 'cancelled' then 2 else 1 end,
+                             r.state_at desc, r.contact_id) as place
+                     from webinar_registrations r join contacts c on c.id = r.contact_id
+                 ) as known
+                 where place = 1
+                 group by webinar"
             ),
             &[],
         )
@@ -288,7 +297,7 @@ pub async fn readers(q: &mut impl Queries, file: &str, most: i64) -> Result<Vec<
     somebody(&rows)
 }
 
-/// Who registered for a webinar last, and what became of it.
+/// Who registered for a webinar last, and what became of it; whoever is two contacts in one once.
 ///
 /// # Errors
 /// As the store says.
@@ -298,11 +307,17 @@ pub async fn registrants(q: &mut impl Queries, webinar: &str, most: i64) -> Resu
             sql!(
                 "select c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, o.name as company,
                      r.state, r.registered_at as at
-                 from webinar_registrations r
-                 join contacts m on m.id = r.contact_id
-                 join contacts c on c.id = coalesce(m.merged_into, m.id)
+                 from (
+                     select k.state, k.registered_at, coalesce(m.merged_into, m.id) as person, row_number() over (
+                         partition by coalesce(m.merged_into, m.id)
+                         order by case k.state when 'attended' then 0 when 'cancelled' then 2 else 1 end,
+                             k.state_at desc, k.contact_id) as place
+                     from webinar_registrations k join contacts m on m.id = k.contact_id
+                     where k.webinar = $1
+                 ) as r
+                 join contacts c on c.id = r.person
                  left join companies o on o.id = c.company_id
-                 where r.webinar = $1 order by r.registered_at desc, c.id limit $2"
+                 where r.place = 1 order by r.registered_at desc, c.id limit $2"
             ),
             params![webinar, most],
         )

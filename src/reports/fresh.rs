@@ -39,7 +39,8 @@ pub async fn fresh(
                  from stage_intervals i
                  join contacts c on c.id = i.contact_id
                  left join companies co on co.id = c.company_id
-                 where i.left_at is null and i.stage in ('mql', 'sql') and i.entered_at >= $1
+                 where i.left_at is null and c.merged_into is null and i.stage in ('mql', 'sql')
+                     and i.entered_at >= $1
                  order by i.entered_at desc, i.id desc limit $2"
             ),
             params![since, most],

@@ -195,6 +195,13 @@ pub struct Count {
     pub is_more: bool,
 }
 
+impl Count {
+    /// The number to hold another count of the same against: one more than was counted if there are more.
+    pub fn ceiling(self) -> i64 {
+        self.n.saturating_add(i64::from(self.is_more))
+    }
+}
+
 /// One page of those who are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {

@@ -60,7 +60,11 @@ pub async fn pipeline(
         q.query(
             sql!(
                 "select stage, count(*) as n
-                 from (select distinct stage, contact_id, journey from stage_intervals) as reached
+                 from (
+                     select distinct i.stage, coalesce(c.merged_into, c.id) as person, i.journey
+                     from stage_intervals i join contacts c on c.id = i.contact_id
+                     where i.rule not in ('merge', 'unmerge')
+                 ) as reached
                  group by stage"
             ),
             &[],

@@ -1,5 +1,7 @@
 //! When a webinar takes place as its registrants know it: moved, and called off.
 
+use std::collections::BTreeSet;
+
 use super::{Definition, Error, State, Webinar, lock_name, store};
 use crate::base::time::Timestamp;
 use crate::contacts;
@@ -55,22 +57,25 @@ pub async fn call_off(
     };
     store::put_dates(tx, webinar, &dates).await?;
     let registered = store::still_registered(tx, &webinar.id).await?;
-    let mut told = 0;
-    for contact in registered {
+    let mut told = BTreeSet::new();
+    for (contact, person) in registered {
         tx.lock(&lock_name(webinar, contact)).await?;
-        let known = store::registration(tx, &webinar.id, contact).await?;
+        let known = store::own(tx, &webinar.id, contact).await?;
         if known.is_none_or(|known| known.state != State::Registered) {
             continue;
         }
         store::put(tx, &webinar.id, contact, State::Cancelled, None, now).await?;
+        // Whoever is two contacts in one is told once.
+        if !told.insert(person) {
+            continue;
+        }
         let props = serde_json::json!({"by_us": true});
         contacts::record(tx, Some(contact), None, "webinar.cancelled", Some(&webinar.id), props, now).await?;
         let event = Event::WebinarCancelled { contact, webinar: webinar.id.clone(), by_us: true };
         events::append(tx, &event, now).await?;
         stages::evaluate(tx, lifecycle, contact, now).await?;
-        told += 1;
     }
-    Ok(told)
+    Ok(told.len())
 }
 
 /// Notes the times of the file, and tells registrants of a webinar whose time is another than they know.
@@ -97,7 +102,7 @@ pub async fn follow(db: &Db, webinars: &Definition, now: Timestamp) -> Result<us
         let mut dates = known.as_ref().map(|row| row.dates.clone()).unwrap_or_default();
         if known.is_some() && dates.cancelled_at.is_none() {
             dates.sequence += 1;
-            for contact in store::still_registered(&mut tx, &webinar.id).await? {
+            for (contact, _) in store::still_registered(&mut tx, &webinar.id).await? {
                 let (webinar, sequence) = (webinar.id.clone(), dates.sequence);
                 events::append(&mut tx, &Event::WebinarMoved { contact, webinar, sequence }, now).await?;
             }

@@ -2,6 +2,10 @@
 //!
 //! A registration goes `registered → attended | no_show | cancelled`; attendance that comes late makes a no-show an
 //! attendee after all. Every change records an activity, appends a fact and runs the lifecycle.
+//!
+//! Two contacts that are one person keep a row each, and are one registrant: one of the rows answers for both
+//! ([`registration`]), one mail goes to her, and where one of them attended the other has missed nothing. Once they are two
+//! again, each row is told for itself.
 
 pub mod attendance;
 mod calendar;
@@ -122,6 +126,18 @@ impl From<contacts::Error> for Error {
     }
 }
 
+impl From<contacts::merge::Error> for Error {
+    fn from(error: contacts::merge::Error) -> Self {
+        match error {
+            contacts::merge::Error::Storage(error) => Self::Store(error),
+            contacts::merge::Error::Contact(error) => error.into(),
+            contacts::merge::Error::Same
+            | contacts::merge::Error::Behind
+            | contacts::merge::Error::NotMerged => Self::Stage(contacts::Error::Unknown.into()),
+        }
+    }
+}
+
 impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
         match error {
@@ -211,7 +227,11 @@ pub async fn cancel(
         State::Registered if now >= webinar.starts_at => return Err(Error::Over),
         State::Registered => {}
     }
-    store::put(tx, &webinar.id, contact, State::Cancelled, None, now).await?;
+    // Whoever is two contacts in one gives her seat back, under whichever address she had it.
+    for seat in store::seats(tx, &webinar.id, contact).await? {
+        store::put(tx, &webinar.id, seat, State::Cancelled, None, now).await?;
+    }
+    let contact = known.contact;
     let kind = "webinar.cancelled";
     contacts::record(tx, Some(contact), None, kind, Some(&webinar.id), json!({}), now).await?;
     let event = Event::WebinarCancelled { contact, webinar: webinar.id.clone(), by_us: false };
@@ -282,11 +302,13 @@ pub async fn attend(
             imported.unknown.push(Unusable { line: one.line, text, reason: "no contact has this address" });
             continue;
         };
+        // What is told of an address is told of the contact that it belongs to, whoever speaks for it now.
+        let own = contacts::merge::merged_with_address(tx, &one.email).await?.unwrap_or(contact.id);
         tx.lock(&lock_name(webinar, contact.id)).await?;
-        let known = store::registration(tx, &webinar.id, contact.id).await?;
+        let known = store::own(tx, &webinar.id, own).await?;
         if let Some(known) = known.as_ref().filter(|known| known.state == State::Attended) {
             if one.minutes.is_some_and(|minutes| known.minutes.is_none_or(|known| known < minutes)) {
-                store::put(tx, &webinar.id, contact.id, State::Attended, one.minutes, now).await?;
+                store::put(tx, &webinar.id, own, State::Attended, one.minutes, now).await?;
             }
             imported.unchanged += 1;
             continue;
@@ -294,17 +316,25 @@ pub async fn attend(
         if !webinar.is_enough(one.minutes) {
             // The minutes stand beside the registration; whoever was not registered leaves no trace of a look.
             if let Some(known) = known.filter(|known| known.minutes < one.minutes) {
-                store::put(tx, &webinar.id, contact.id, known.state, one.minutes, now).await?;
+                store::put(tx, &webinar.id, own, known.state, one.minutes, now).await?;
             }
             imported.too_short += 1;
             continue;
         }
-        store::put(tx, &webinar.id, contact.id, State::Attended, one.minutes, now).await?;
+        let was_there = store::registration(tx, &webinar.id, own)
+            .await?
+            .is_some_and(|known| known.state == State::Attended);
+        store::put(tx, &webinar.id, own, State::Attended, one.minutes, now).await?;
         let props = json!({"minutes": one.minutes});
         // They were there when it took place, whenever the list arrives.
         let at = now.min(webinar.ends_at());
         let kind = "webinar.attended";
-        contacts::record(tx, Some(contact.id), None, kind, Some(&webinar.id), props, at).await?;
+        contacts::record(tx, Some(own), None, kind, Some(&webinar.id), props, at).await?;
+        if was_there {
+            // Under her other address: one person was there once.
+            imported.unchanged += 1;
+            continue;
+        }
         let event = Event::WebinarAttended { contact: contact.id, webinar: webinar.id.clone() };
         events::append(tx, &event, now).await?;
         stages::evaluate(tx, lifecycle, contact.id, now).await?;
@@ -313,7 +343,8 @@ pub async fn attend(
     Ok(imported)
 }
 
-/// Marks everybody who is still only registered as `no_show`. Doing it again finds nobody.
+/// Marks everybody who is still only registered as `no_show`, whoever is two contacts in one once. Doing it again finds
+/// nobody.
 ///
 /// Returns how many missed it.
 ///
@@ -329,9 +360,9 @@ pub async fn close(
         return Err(Error::NotOver);
     }
     let mut missed = 0;
-    for contact in store::still_registered(tx, &webinar.id).await? {
+    for contact in store::untold(tx, &webinar.id).await? {
         tx.lock(&lock_name(webinar, contact)).await?;
-        // Attendance may have come in while we waited for the lock.
+        // Attendance may have come in while we waited for the lock, or her other row has answered.
         let known = store::registration(tx, &webinar.id, contact).await?;
         if known.is_none_or(|known| known.state != State::Registered) {
             continue;
@@ -359,7 +390,7 @@ pub async fn close_due(
 ) -> Result<usize, Error> {
     let mut missed = 0;
     for webinar in webinars.webinars.iter().filter(|webinar| now >= webinar.closes_at()) {
-        if store::still_registered(&mut db.read(), &webinar.id).await?.is_empty() {
+        if store::untold(&mut db.read(), &webinar.id).await?.is_empty() {
             continue;
         }
         // Nobody can have missed what did not take place.

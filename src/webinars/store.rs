@@ -67,7 +67,10 @@ pub struct Watched {
     pub begun_at: Timestamp,
 }
 
-/// A contact's registration for a webinar.
+/// A person's registration for a webinar, by any of the ids that she has.
+///
+/// Whoever is two contacts in one may have two: she was there if one of them was; else what was said last counts, but a seat
+/// that was given back counts less than one that was kept. The contact of the answer is the one whose row that is.
 ///
 /// # Errors
 /// As the store says.
@@ -79,8 +82,12 @@ pub async fn registration(
     q.query_opt(
         sql!(
             "select webinar, contact_id, state, minutes, registered_at from webinar_registrations
-             where webinar = $1 and contact_id in (select own_id from contact_ids where contact_id = $2)
-             order by state_at desc limit 1"
+             where webinar = $1 and contact_id in (
+                 select own_id from contact_ids
+                 where contact_id = (select coalesce(merged_into, id) from contacts where id = $2))
+             order by case state when 'attended' then 0 when 'cancelled' then 2 else 1 end, state_at desc,
+                 contact_id
+             limit 1"
         ),
         params![webinar, contact],
     )
@@ -89,15 +96,24 @@ pub async fn registration(
     .transpose()
 }
 
-/// All registrations of a contact, the one that changed last first.
+/// A contact's registrations, one for each webinar as [`registration`] tells it, the one that changed last first.
 ///
 /// # Errors
 /// As the store says.
 pub async fn registrations(q: &mut impl Queries, contact: ContactId) -> Result<Vec<Registration>> {
     q.query(
         sql!(
-            "select webinar, contact_id, state, minutes, registered_at from webinar_registrations
-             where contact_id in (select own_id from contact_ids where contact_id = $1)
+            "select webinar, contact_id, state, minutes, registered_at
+             from (
+                 select webinar, contact_id, state, minutes, registered_at, state_at,
+                     row_number() over (
+                         partition by webinar
+                         order by case state when 'attended' then 0 when 'cancelled' then 2 else 1 end,
+                             state_at desc, contact_id) as place
+                 from webinar_registrations
+                 where contact_id in (select own_id from contact_ids where contact_id = $1)
+             ) as known
+             where place = 1
              order by state_at desc, webinar"
         ),
         params![contact],
@@ -108,19 +124,82 @@ pub async fn registrations(q: &mut impl Queries, contact: ContactId) -> Result<V
     .collect()
 }
 
-pub(super) async fn still_registered(q: &mut impl Queries, webinar: &str) -> Result<Vec<ContactId>> {
-    q.query(
+/// The rows that are still registered, each with who speaks for it.
+pub(super) async fn still_registered(
+    q: &mut impl Queries,
+    webinar: &str,
+) -> Result<Vec<(ContactId, ContactId)>> {
+    let rows = q
+        .query(
+            sql!(
+                "select r.contact_id, coalesce(c.merged_into, c.id) as person
+                 from webinar_registrations r join contacts c on c.id = r.contact_id
+                 where r.webinar = $1 and r.state = 'registered'
+                 order by r.contact_id"
+            ),
+            params![webinar],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get("contact_id")?, row.get("person")?))).collect()
+}
+
+/// Whoever is still registered and of whom nothing is known by another of her rows: one of a person's rows answers for all.
+/// Once they are two again, the other is asked about for itself.
+pub(super) async fn untold(q: &mut impl Queries, webinar: &str) -> Result<Vec<ContactId>> {
+    let rows = q
+        .query(
+            sql!(
+                "select r.contact_id
+                 from webinar_registrations r join contacts c on c.id = r.contact_id
+                 where r.webinar = $1 and r.state = 'registered'
+                     and not exists (
+                         select 1 from webinar_registrations o
+                         where o.webinar = $1
+                             and o.contact_id in (
+                                 select k.own_id from contact_ids k
+                                 where k.contact_id = coalesce(c.merged_into, c.id))
+                             and (o.state = 'attended' or (o.state = 'no_show' and o.state_at >= r.state_at)))
+                 order by r.contact_id"
+            ),
+            params![webinar],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("contact_id")).collect()
+}
+
+/// The seats that a person has under any of her ids.
+pub(super) async fn seats(q: &mut impl Queries, webinar: &str, contact: ContactId) -> Result<Vec<ContactId>> {
+    let rows = q
+        .query(
+            sql!(
+                "select contact_id from webinar_registrations
+                 where webinar = $1 and state = 'registered' and contact_id in (
+                     select own_id from contact_ids
+                     where contact_id = (select coalesce(merged_into, id) from contacts where id = $2))
+                 order by contact_id"
+            ),
+            params![webinar, contact],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("contact_id")).collect()
+}
+
+/// What stands under this very id.
+pub(super) async fn own(
+    q: &mut impl Queries,
+    webinar: &str,
+    contact: ContactId,
+) -> Result<Option<Registration>> {
+    q.query_opt(
         sql!(
-            "select contact_id from webinar_registrations
-             where webinar = $1 and state = 'registered'
-             order by contact_id"
+            "select webinar, contact_id, state, minutes, registered_at from webinar_registrations
+             where webinar = $1 and contact_id = $2"
         ),
-        params![webinar],
+        params![webinar, contact],
     )
     .await?
-    .iter()
-    .map(|row| row.get("contact_id"))
-    .collect()
+    .map(|row| registration_of(&row))
+    .transpose()
 }
 
 /// When a webinar takes place, as its registrants were told last.

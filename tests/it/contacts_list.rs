@@ -343,7 +343,7 @@ async fn everybody_who_is_found_is_given_to_somebody_and_taken_back_within_a_min
     let owner = async |id: ContactId| {
         contacts::find(&mut app.app.stores.db.read(), id).await.expect("read").expect("known").owner
     };
-    let give = [("query", "q=acme"), ("what", to_yuri.as_str())];
+    let give = [("query", "q=acme"), ("what", to_yuri.as_str()), ("found", "2")];
     let answer = mike.submits("/console/contacts/acts", &give).await.expect(303);
     let path = answer.header("location").to_owned();
     app.run_jobs().await;
@@ -357,10 +357,12 @@ async fn everybody_who_is_found_is_given_to_somebody_and_taken_back_within_a_min
     mike.submits(&format!("{path}/undo"), &[]).await.expect(303);
     app.run_jobs().await;
     assert_eq!((owner(ana).await, owner(bob).await), (Some(own), Some(own)));
+    let page = mike.sees(&path).await;
+    assert!(page.contains("It was taken back for 2 contacts") && !page.contains("another owner"), "{page}");
     mike.submits(&format!("{path}/undo"), &[]).await.expect(409);
 
     // Whoever has no owner goes out of the search while it goes on, and nobody is left out.
-    let give = [("query", "owner=-"), ("what", to_yuri.as_str())];
+    let give = [("query", "owner=-"), ("what", to_yuri.as_str()), ("found", "601")];
     let answer = mike.submits("/console/contacts/acts", &give).await.expect(303);
     let path = answer.header("location").to_owned();
     app.run_jobs().await;
@@ -407,4 +409,74 @@ async fn companies_are_listed_by_name_found_by_words_and_tell_their_people_and_w
     mike.submits(&format!("{path}/suggestion"), &judged).await.expect(404);
     assert!(!mike.sees(&path).await.contains("value=\"accept\""));
     mike.get(&format!("/console/companies/{}", ContactId::new())).await.expect(404);
+}
+
+#[tokio::test]
+async fn nothing_is_done_to_more_people_than_the_list_said_nor_to_all_for_what_is_not_understood() {
+    let app = TestApp::start().await;
+    hire(&app, "sdr@faro.example", Role::Sdr, Language::En).await;
+    let ana = known(&app, "ana@acme.example", &named("Ana", "Ruiz")).await;
+    let mike = log_in(&app, "sdr@faro.example").await;
+    let accounts = embudo::accounts::list(&mut app.app.stores.db.read()).await.expect("read");
+    let to_mike = format!("owner:{}", accounts[0].id);
+    let page = mike.sees("/console/contacts?q=acme").await;
+    assert!(page.contains("name=\"found\" value=\"1\""), "the list says how many it shows");
+    let give = |query: &'static str, found: &'static str| {
+        let what = to_mike.clone();
+        let mike = &mike;
+        async move {
+            let form = [("query", query), ("what", what.as_str()), ("scope", "all"), ("found", found)];
+            mike.submits("/console/contacts/acts", &form).await
+        }
+    };
+    let owner = async || {
+        contacts::find(&mut app.app.stores.db.read(), ana).await.expect("read").expect("known").owner
+    };
+    for garbled in ["segment=gone", "stagee=lead", "q=acme&q=other", "seen=soon", "country=xyz", "%25%25"] {
+        give(garbled, "1").await.expect(400);
+    }
+    // Somebody came since.
+    known(&app, "bob@acme.example", &named("Bob", "Roe")).await;
+    let asked = give("q=acme", "1").await.expect(200).body;
+    assert!(asked.contains("They are 2 contacts by now") && asked.contains("The list said 1"), "{asked}");
+    assert!(asked.contains("name=\"found\" value=\"2\""), "{asked}");
+    give("q=acme", "").await.expect(200);
+    app.run_jobs().await;
+    assert_eq!((owner().await, app.count("contact_acts").await), (None, 0));
+    give("q=acme", "2").await.expect(303);
+    app.run_jobs().await;
+    assert_eq!(owner().await, Some(accounts[0].id));
+}
+
+#[tokio::test]
+async fn what_somebody_typed_to_find_people_is_kept_no_longer_than_it_takes() {
+    let app = TestApp::start().await;
+    let admin = agent(&app, Role::Admin).await;
+    let zed = "zedunique@erasemeplease.example";
+    let typed = "zedunique%40erasemeplease.example";
+    let query = format!("q={typed}");
+    let kept = async || {
+        let rows = app.rows("select search, after_place, chosen from contact_acts").await;
+        rows.iter().map(|row| format!("{row:?}")).collect::<String>()
+    };
+    let id = known(&app, zed, &[]).await;
+    let give = [("query", query.as_str()), ("what", "owner:-"), ("scope", "all"), ("found", "1")];
+    let path = admin.submits("/console/contacts/acts", &give).await.expect(303).header("location").to_owned();
+    assert!(kept().await.contains("zedunique"), "for as long as it is at work");
+    app.run_jobs().await;
+    assert!(!kept().await.contains("zedunique"), "{}", kept().await);
+    // It can be undone without it.
+    admin.submits(&format!("{path}/undo"), &[]).await.expect(303);
+    app.run_jobs().await;
+    assert!(admin.sees(&path).await.contains("Undone."));
+
+    let ticked = [("query", query.as_str()), ("what", "erase"), ("scope", "all"), ("typed", "1")];
+    admin.submits("/console/contacts/acts", &ticked).await.expect(303);
+    app.run_jobs().await;
+    let reads = &mut app.app.stores.db.read();
+    assert!(contacts::find(reads, id).await.expect("read").is_none());
+    assert!(!kept().await.contains("zedunique"), "{}", kept().await);
+    assert_eq!(app.count("contact_acts").await, 2);
+    app.later(8 * DAY_MS).await;
+    assert_eq!(app.count("contact_acts").await, 0, "after a week nothing is known of it");
 }

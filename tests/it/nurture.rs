@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::console::{agent, log_in};
 use crate::gates::contact;
 use crate::letters::{NIKKI, app, ask_for_letters, path_of, questions, subscribe};
+use crate::people::{merge, unmerge};
 use crate::support::app::TestApp;
 use crate::support::visitor::Visitor;
 
@@ -256,7 +257,7 @@ async fn people_are_put_into_a_sequence_and_taken_out_by_hand_and_both_can_be_ta
     };
     let marta = agent(&app, Role::Marketing).await;
     let acts = "/console/contacts/acts";
-    let leave = [("query", ""), ("what", "leave:faro-leads"), ("scope", "all")];
+    let leave = [("query", ""), ("what", "leave:faro-leads"), ("scope", "all"), ("found", "2")];
     let path = marta.submits(acts, &leave).await.expect(303).header("location").to_owned();
     app.run_jobs().await;
     assert_eq!(walks(&app).await, [("left".to_owned(), 0, Some("taken_out".to_owned()))]);
@@ -291,7 +292,7 @@ async fn people_are_put_into_a_sequence_and_taken_out_by_hand_and_both_can_be_ta
     app.run_jobs().await;
     assert_eq!(walks(&app).await.last(), Some(&("left".to_owned(), 0, Some("taken_out".to_owned()))));
     // Taken out by mistake, she goes on where she was.
-    let enter = [("query", ""), ("what", "enter:faro-leads"), ("scope", "all")];
+    let enter = [("query", ""), ("what", "enter:faro-leads"), ("scope", "all"), ("found", "2")];
     marta.submits(acts, &enter).await.expect(303);
     app.run_jobs().await;
     let path = marta.submits(acts, &leave).await.expect(303).header("location").to_owned();
@@ -344,5 +345,99 @@ async fn many_are_erased_once_their_number_was_typed_and_only_by_whoever_may() {
     assert_eq!(left, ["ana@acme.example", "cyd@acme.example"]);
     let page = admin.sees(&path).await;
     assert!(page.contains("1 contact was erased") && !page.contains("/undo"), "{page}");
+    for told in
+        ["Calls ahead, called off", "What cannot be erased from here", "Backups that were made before"]
+    {
+        assert!(page.contains(told), "{told}: {page}");
+    }
     admin.submits(&format!("{path}/undo"), &[]).await.expect(409);
+}
+
+const HOME: &str = "nikki@home.example";
+
+/// The letters of sequences that went to either of Nikki's addresses.
+fn letters_to_both(app: &TestApp) -> Vec<String> {
+    let of = |address| app.inbox().mails_to(address).into_iter();
+    let mails = of(NIKKI).chain(of(HOME));
+    mails
+        .filter(|mail| mail.text.contains("/u/") && !mail.text.contains("/w/"))
+        .map(|mail| mail.subject)
+        .collect()
+}
+
+#[tokio::test]
+async fn who_is_two_contacts_in_one_gets_each_letter_once_and_both_go_on_once_they_are_two_again() {
+    let app = app().await;
+    let (mut work, mut home) = (app.visitor(), app.visitor());
+    subscribe(&app, &mut work, NIKKI).await;
+    subscribe(&app, &mut home, HOME).await;
+    let both = [("active".to_owned(), 0, None), ("active".to_owned(), 0, None)];
+    assert_eq!(walks(&app).await, both);
+    let (nikki, other) = (contact(&app, NIKKI).await.0, contact(&app, HOME).await.0);
+    merge(&app, nikki, other).await;
+    app.run_jobs().await;
+    let merged = Some("merged".to_owned());
+    assert_eq!(walks(&app).await, [("active".to_owned(), 0, None), ("left".to_owned(), 0, merged)]);
+    // She was asked twice whether she wants letters: the first one waits until a week has room for it.
+    for _ in 0..9 {
+        app.later(DAY_MS).await;
+    }
+    assert_eq!(letters_to_both(&app).len(), 1, "{:?}", walks(&app).await);
+    let viewer = agent(&app, Role::Viewer).await;
+    let page = viewer.sees("/console/content/sequences/faro-leads").await;
+    assert!(page.contains("was merged with another contact"), "{page}");
+
+    unmerge(&app, other).await;
+    app.run_jobs().await;
+    let (state, _, reason) = walks(&app).await.remove(1);
+    assert_eq!((state.as_str(), reason), ("active", None), "on her own way again");
+    for _ in 0..3 {
+        app.later(DAY_MS).await;
+    }
+    assert_eq!(letters_to_both(&app).len(), 2, "each what she had not had yet");
+    assert_eq!(letters(&app).len(), 1);
+}
+
+#[tokio::test]
+async fn letters_that_one_of_two_who_are_one_has_had_do_not_come_again() {
+    let app = app().await;
+    let (mut work, mut home) = (app.visitor(), app.visitor());
+    subscribe(&app, &mut work, NIKKI).await;
+    for _ in 0..9 {
+        app.later(DAY_MS).await;
+    }
+    assert_eq!(walks(&app).await[0].0, "done");
+    assert_eq!(letters_to_both(&app).len(), 1);
+    subscribe(&app, &mut home, HOME).await;
+    assert_eq!(walks(&app).await[1].0, "active");
+    let (nikki, other) = (contact(&app, NIKKI).await.0, contact(&app, HOME).await.0);
+    merge(&app, other, nikki).await;
+    app.run_jobs().await;
+    app.later(4 * DAY_MS).await;
+    app.later(DAY_MS).await;
+    assert_eq!(letters_to_both(&app).len(), 1, "she had it under her other address");
+    assert_eq!(walks(&app).await.len(), 2, "and enters it no more");
+}
+
+#[tokio::test]
+async fn who_was_put_in_again_before_a_taking_out_is_undone_walks_once() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    subscribe(&app, &mut nikki, NIKKI).await;
+    let marta = agent(&app, Role::Marketing).await;
+    let acts = "/console/contacts/acts";
+    let all = |what: &'static str| [("query", ""), ("what", what), ("scope", "all"), ("found", "1")];
+    let out = marta.submits(acts, &all("leave:faro-leads")).await.expect(303).header("location").to_owned();
+    app.run_jobs().await;
+    marta.submits(acts, &all("enter:faro-leads")).await.expect(303);
+    app.run_jobs().await;
+    marta.submits(&format!("{out}/undo"), &[]).await.expect(303);
+    app.run_jobs().await;
+    let active = walks(&app).await.into_iter().filter(|(state, ..)| state == "active").count();
+    assert_eq!(active, 1, "{:?}", walks(&app).await);
+    let page = marta.sees(&out).await;
+    assert!(page.contains("It was taken back for 1 contact") && !page.contains("is out of it now"), "{page}");
+    app.later(3 * DAY_MS).await;
+    app.later(DAY_MS).await;
+    assert_eq!(letters(&app).len(), 1);
 }

@@ -557,6 +557,24 @@ async fn a_further_address_leads_to_her_and_another_contacts_does_not() {
     assert_eq!(app.count("contacts").await, 2);
 }
 
+/// A person says that two contacts are one.
+pub async fn merge(app: &TestApp, survivor: ContactId, merged: ContactId) {
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let by = embudo::stages::Actor::Api;
+    embudo::stages::merge::merge(&mut tx, &app.app.lifecycle, survivor, merged, by, app.now())
+        .await
+        .expect("merged");
+    tx.commit().await.expect("commits");
+}
+
+/// A person says that they are two after all.
+pub async fn unmerge(app: &TestApp, merged: ContactId) {
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    let by = embudo::stages::Actor::Api;
+    embudo::stages::merge::unmerge(&mut tx, &app.app.lifecycle, merged, by, app.now()).await.expect("undone");
+    tx.commit().await.expect("commits");
+}
+
 // ---- merges ---------------------------------------------------------------------------------------
 
 /// Nikki at work (with a name, and a visit) and Nikki at home (another name, a phone, a webinar: an MQL).

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::console::agent;
 use crate::gates::{contact, submit};
+use crate::people::{merge, unmerge};
 use crate::reports::{ask, start, story, told};
 use crate::support::app::TestApp;
 
@@ -858,4 +859,97 @@ async fn customers_are_lost_in_money_too_and_hand_overs_are_told_by_version_and_
     let file = ask(&app, "response?format=csv").await.expect(200).body;
     has(&file, "p50_in_hours_ms,p90_in_hours_ms\r\n");
     has(&words(&viewer.sees("/console/reports/response").await), "In working hours, median");
+}
+
+/// What the reports about journeys tell of everybody.
+async fn journeys(app: &TestApp) -> Value {
+    let funnel = told(app, "funnel?within=30d").await;
+    let reached: Vec<_> =
+        funnel["total"].as_array().expect("steps").iter().map(|it| it["reached"].clone()).collect();
+    let pace = told(app, "velocity?stage=sql").await;
+    let stages = pace["stages"].as_array().expect("stages").iter();
+    let paces: Vec<_> = stages
+        .map(|stage| {
+            let days = |lengths: &Value| lengths["p90"].as_i64().map(|ms| ms / DAY_MS);
+            json!([stage["stage"], stage["latest"]["n"], days(&stage["latest"]), stage["open"]["n"]])
+        })
+        .collect();
+    let credits = told(app, "attribution?stage=lead&by=campaign&model=first").await;
+    let accepted = told(app, "acceptance").await;
+    let churn = told(app, "churn").await;
+    json!({
+        "reached": reached,
+        "pace": paces,
+        "total": pace["total"]["n"],
+        "leads": credits["conversions"],
+        "handed_over": [accepted["handed_over"], accepted["accepted"], accepted["rejected"]],
+        "customers": [churn["at_start"], churn["new"], churn["lost"], churn["lost_of_new"]],
+    })
+}
+
+#[tokio::test]
+async fn the_journey_of_two_contacts_who_are_one_is_told_once_and_twice_when_they_are_two_again() {
+    let app = start().await;
+    story(&app).await;
+    let now = app.now();
+    // Nikki was a lead at home two days before she came from work, and is an SQL there since yesterday; both are customers
+    // by hand, for the sums.
+    let home = app.visitor();
+    submit(&home, "white-paper", "nikki@home.example").await;
+    app.run_jobs().await;
+    let (work, _) = contact(&app, "nikki@acme.example").await;
+    let (home, _) = contact(&app, "nikki@home.example").await;
+    row(&app, "delete from stage_intervals where contact_id = $1", params![home]).await;
+    for (n, stage, from, to) in [(1, "lead", -6, Some(-3)), (2, "mql", -3, Some(-1)), (3, "sql", -1, None)] {
+        row(
+            &app,
+            "insert into stage_intervals (id, contact_id, journey, stage, entered_at, left_at, actor, rule, lifecycle_hash,
+                 evidence)
+             values ($1, $2, 1, $3, $4, $5, 'rule', 'x', 'x', '{}')",
+            params![
+                format!("home{n}").as_str(),
+                home,
+                stage,
+                now.plus_ms(from * DAY_MS),
+                to.map(|days: i64| now.plus_ms(days * DAY_MS))
+            ],
+        )
+        .await;
+    }
+    row(&app, "update contacts set stage = 'sql' where id = $1", params![home]).await;
+    for (who, from) in [(work, -5), (home, -4)] {
+        row(
+            &app,
+            "insert into post_sale_intervals (id, contact_id, state, entered_at, left_at, actor, rule, reason, lifecycle_hash,
+                 evidence)
+             values ($1, $1, 'active', $2, null, 'api', 'x', null, 'x', '{}')",
+            params![who, now.plus_ms(from * DAY_MS)],
+        )
+        .await;
+    }
+    app.clock.advance(HOUR_MS);
+    let two = journeys(&app).await;
+    assert_eq!(two["reached"], json!([3, 4, 3, 3, 0, 0]));
+    assert_eq!((&two["leads"], &two["handed_over"][0]), (&json!(4), &json!(3)));
+    assert_eq!(two["customers"], json!([0, 2, 0, 0]));
+
+    merge(&app, work, home).await;
+    app.run_jobs().await;
+    app.clock.advance(HOUR_MS);
+    let one = journeys(&app).await;
+    assert_eq!(one["reached"], json!([3, 3, 2, 2, 0, 0]), "each stage once");
+    let pace = |told: &Value, stage: &str| {
+        let paces = told["pace"].as_array().expect("a list").clone();
+        paces.into_iter().find(|it| it[0] == stage).expect("it is there")
+    };
+    // As a lead for three days, and the time in which the other was a lead lies within what came after; as an SQL once.
+    assert_eq!(pace(&one, "lead"), json!(["lead", 2, 3, 1]));
+    assert_eq!(pace(&one, "sql"), json!(["sql", 1, 1, 1]), "nobody stays where she is no more");
+    assert_eq!((&one["leads"], &one["total"]), (&json!(3), &json!(2)));
+    assert_eq!(one["handed_over"][0], json!(2));
+    assert_eq!(one["customers"], json!([0, 1, 0, 0]));
+
+    unmerge(&app, home).await;
+    app.run_jobs().await;
+    assert_eq!(journeys(&app).await, two, "both are back");
 }

@@ -1,12 +1,15 @@
 //! Webinars: registration, attendance, who missed it, and how much of a recording was seen.
 
-use embudo::base::ids::VisitorId;
+use embudo::accounts::Role;
+use embudo::base::ids::{ContactId, VisitorId};
 use embudo::base::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use embudo::stages;
 use embudo::webinars::{self, State, Watching};
 use serde_json::{Value, json};
 
+use crate::console::agent;
 use crate::gates::{contact, filled, hidden, submit, with_fixtures};
+use crate::people::{merge, unmerge};
 use crate::support::answer::Answer;
 use crate::support::app::{TestApp, set};
 
@@ -606,4 +609,115 @@ async fn what_somebody_saw_on_two_devices_is_one_union_and_is_told_only_where_sh
     tx.commit().await.expect("commits");
     assert_eq!(watch(&laptop.id, &[]).await, 70);
     assert_eq!(events(&app, "recording_watched").await, 3);
+}
+
+const WORK: &str = "nikki@acme.example";
+const HOME: &str = "nikki@home.example";
+
+/// Nikki registered at work and at home, and a person says that she is one.
+async fn registered_twice(app: &TestApp) -> (ContactId, ContactId) {
+    submit(&app.visitor(), "webinar", WORK).await;
+    app.clock.advance(MINUTE_MS);
+    submit(&app.visitor(), "webinar", HOME).await;
+    app.run_jobs().await;
+    let (work, home) = (contact(app, WORK).await.0, contact(app, HOME).await.0);
+    merge(app, work, home).await;
+    app.run_jobs().await;
+    (work, home)
+}
+
+async fn no_shows(app: &TestApp) -> usize {
+    app.rows("select id from activities where kind = 'webinar.no_show'").await.len()
+}
+
+#[tokio::test]
+async fn who_is_two_contacts_in_one_is_one_registrant_and_once_they_are_two_again_so_are_their_seats() {
+    let app = start().await;
+    let (work, home) = registered_twice(&app).await;
+    assert_eq!(templates(&app).await, ["webinar_registered", "webinar_registered"], "before they were one");
+    before_it_begins(&app, 60);
+    let sent = templates(&app).await;
+    assert_eq!(sent[2..], ["webinar_reminder"], "one of the two, though each has her own");
+    after_the_end(&app, 31);
+    assert_eq!(close_due(&app).await, 1, "one person missed it");
+    assert_eq!(close_due(&app).await, 0, "once");
+    assert_eq!(templates(&app).await[3..], ["webinar_missed"]);
+    assert_eq!(no_shows(&app).await, 1, "what segments and scores go by");
+    let reads = &mut app.app.stores.db.read();
+    assert_eq!(
+        (state(&app, WORK).await, state(&app, HOME).await),
+        (Some(State::NoShow), Some(State::NoShow))
+    );
+    assert_eq!(webinars::registrations(reads, work).await.expect("read").len(), 1);
+    let report = async || {
+        let client = app.client.with("authorization", &format!("Bearer {KEY}"));
+        client.get("/api/v1/reports/webinars").await.expect_json(200)
+    };
+    let told = report().await;
+    assert_eq!((&told["total"]["registered"], &told["total"]["no_show"]), (&json!(1), &json!(1)), "{told}");
+    let viewer = agent(&app, Role::Viewer).await;
+    let page = viewer.sees(&format!("/console/content/webinars/{WEBINAR}")).await;
+    assert_eq!(page.matches(&format!("/console/contacts/{work}\"")).count(), 1, "listed once");
+
+    // Each is asked about for herself again, and nobody of what the other was told.
+    unmerge(&app, home).await;
+    assert_eq!(close_due(&app).await, 1, "the other one missed it, too");
+    assert_eq!(
+        (state(&app, WORK).await, state(&app, HOME).await),
+        (Some(State::NoShow), Some(State::NoShow))
+    );
+    assert_eq!(templates(&app).await[4..], ["webinar_missed"]);
+    let told = report().await;
+    assert_eq!((&told["total"]["registered"], &told["total"]["no_show"]), (&json!(2), &json!(2)), "{told}");
+}
+
+#[tokio::test]
+async fn whoever_came_under_one_of_her_addresses_has_missed_nothing_under_the_other() {
+    let app = start().await;
+    let (_, home) = registered_twice(&app).await;
+    after_the_end(&app, 5);
+    let list = format!("email,minutes\n{HOME},44\n");
+    let first = attendance(&app, &list).await.expect_json(200);
+    assert_eq!((&first["attended"], &first["unchanged"]), (&json!(1), &json!(0)));
+    after_the_end(&app, 31);
+    assert_eq!(close_due(&app).await, 0, "she was there");
+    assert_eq!(state(&app, WORK).await, Some(State::Attended));
+    app.run_jobs().await;
+    assert!(!templates(&app).await.contains(&"webinar_missed".to_owned()));
+    assert_eq!(no_shows(&app).await, 0, "so she is in no segment of those who missed it");
+    // On the list with both addresses she was there once.
+    let both = format!("email,minutes\n{HOME},44\n{WORK},44\n");
+    let again = attendance(&app, &both).await.expect_json(200);
+    assert_eq!((&again["attended"], &again["unchanged"]), (&json!(0), &json!(2)));
+    assert_eq!(events(&app, "webinar_attended").await, 1);
+    unmerge(&app, home).await;
+    app.run_jobs().await;
+    assert_eq!(
+        (state(&app, WORK).await, state(&app, HOME).await),
+        (Some(State::Attended), Some(State::Attended))
+    );
+}
+
+#[tokio::test]
+async fn who_gives_her_seat_back_gives_it_back_under_both_addresses_and_calling_off_is_told_her_once() {
+    let app = start().await;
+    let (work, home) = registered_twice(&app).await;
+    let place = place_in(&app, &mails(&app).await[0].1);
+    app.client.submit(&place, &[]).await.expect(200);
+    assert_eq!(
+        (state(&app, WORK).await, events(&app, "webinar_cancelled").await),
+        (Some(State::Cancelled), 1)
+    );
+    before_it_begins(&app, 60);
+    assert_eq!(templates(&app).await[2..], ["webinar_cancelled"]);
+    unmerge(&app, home).await;
+    submit(&app.visitor(), "webinar", WORK).await;
+    submit(&app.visitor(), "webinar", HOME).await;
+    merge(&app, work, home).await;
+    app.run_jobs().await;
+    let client = app.client.with("authorization", &format!("Bearer {KEY}"));
+    let told = client.post(&format!("/api/v1/webinars/{WEBINAR}/cancel"), &json!({})).await.expect_json(200);
+    assert_eq!(told["told"], 1, "{told}");
+    let sent = templates(&app).await;
+    assert_eq!(sent.iter().filter(|mail| *mail == "webinar_cancelled").count(), 2, "{sent:?}");
 }

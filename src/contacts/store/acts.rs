@@ -2,7 +2,7 @@
 
 use crate::base::ids::{AccountId, ActId, ContactId};
 use crate::base::time::Timestamp;
-use crate::contacts::acts::{Act, Asked, Kind, State};
+use crate::contacts::acts::{Act, Asked, Kind, Outcome, State};
 use crate::storage::db::{Queries, Row, Tx};
 use crate::storage::{Error, Result};
 use crate::{params, sql};
@@ -10,6 +10,7 @@ use crate::{params, sql};
 fn act_of(row: &Row) -> Result<Act> {
     let (state, kind): (String, String) = (row.get("state")?, row.get("kind")?);
     let chosen: Option<String> = row.get("chosen")?;
+    let outcome: Option<String> = row.get("outcome")?;
     let shape = |column: &str, wanted| Error::Shape { column: column.to_owned(), wanted };
     Ok(Act {
         id: row.get("id")?,
@@ -25,6 +26,10 @@ fn act_of(row: &Row) -> Result<Act> {
         state: State::of_word(&state).ok_or_else(|| shape("state", "a state of an act"))?,
         looked_at: row.get("looked_at")?,
         changed: row.get("changed")?,
+        outcome: outcome
+            .map(|text| serde_json::from_str(&text).map_err(|_| shape("outcome", "what an erasure came to")))
+            .transpose()?
+            .unwrap_or_default(),
         created_at: row.get("created_at")?,
         done_at: row.get("done_at")?,
     })
@@ -39,7 +44,7 @@ pub async fn find(q: &mut impl Queries, id: ActId) -> Result<Option<Act>> {
         .query_opt(
             sql!(
                 "select id, account_id, kind, subject, chosen, owner_id, search, after_place, state, looked_at,
-                     changed, created_at, done_at
+                     changed, outcome, created_at, done_at
                  from contact_acts where id = $1"
             ),
             params![id],
@@ -159,6 +164,22 @@ pub(in crate::contacts) async fn set_state(
     Ok(())
 }
 
+pub(in crate::contacts) async fn set_outcome(tx: &mut Tx, id: ActId, outcome: &Outcome) -> Result<()> {
+    let outcome = serde_json::to_value(outcome).map_err(|error| Error::Engine(error.to_string()))?;
+    tx.execute(sql!("update contact_acts set outcome = $2 where id = $1"), params![id, outcome]).await?;
+    Ok(())
+}
+
+/// Forgets whom it concerned.
+pub(in crate::contacts) async fn forget_search(tx: &mut Tx, id: ActId) -> Result<()> {
+    tx.execute(
+        sql!("update contact_acts set search = '', after_place = null, chosen = null where id = $1"),
+        params![id],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Some of those whom it changed, with what was noted of each.
 pub(in crate::contacts) async fn people(
     q: &mut impl Queries,
@@ -206,8 +227,8 @@ pub(in crate::contacts) async fn forget_person(tx: &mut Tx, id: ActId, contact: 
     Ok(())
 }
 
-/// Forgets what was done before a moment, but for what is under way.
-pub(in crate::contacts) async fn forget_before(tx: &mut Tx, before: Timestamp) -> Result<()> {
+/// Forgets what was done before a moment, but for what is under way; returns whether there was anything.
+pub(in crate::contacts) async fn forget_before(tx: &mut Tx, before: Timestamp) -> Result<bool> {
     tx.execute(
         sql!(
             "delete from contact_act_people where act_id in (
@@ -216,10 +237,11 @@ pub(in crate::contacts) async fn forget_before(tx: &mut Tx, before: Timestamp) -
         params![before],
     )
     .await?;
-    tx.execute(
-        sql!("delete from contact_acts where created_at < $1 and state in ('done', 'undone')"),
-        params![before],
-    )
-    .await?;
-    Ok(())
+    let gone = tx
+        .execute(
+            sql!("delete from contact_acts where created_at < $1 and state in ('done', 'undone')"),
+            params![before],
+        )
+        .await?;
+    Ok(gone > 0)
 }

@@ -222,7 +222,7 @@ async fn pace(app: Shared, request: HttpRequest) -> Result<HttpResponse, Problem
     let asked = Asked::read(&app, &request, &["stage"])?;
     let target = stage_of(&app, &asked, "sql")?;
     let stages: Vec<&str> = app.lifecycle.stages.iter().map(|stage| stage.id.as_str()).collect();
-    let stays = stays(&mut app.stores.db.read(), asked.span.from).await?;
+    let stays = stays(&mut app.stores.db.read(), &stages, asked.span.from).await?;
     let mut told = velocity(&stages, target, asked.span, app.clock.now(), &stays);
     for pace in &mut told.stages {
         pace.stage = app.lifecycle.word(&pace.stage).to_owned();

@@ -10,7 +10,7 @@ use crate::base::time::{DAY_MS, SECOND_MS, Timestamp};
 use crate::contacts;
 use crate::notify::{Desk, Error, Why};
 use crate::privacy;
-use crate::webinars::{self, State, Webinar};
+use crate::webinars::{self, Registration, State, Webinar};
 
 /// A link out must work for as long as the mail may lie in an inbox.
 const OBJECTION_MS: i64 = 730 * DAY_MS;
@@ -26,10 +26,15 @@ fn told(webinar: &Webinar, language: Language) -> Json {
     })
 }
 
-async fn state(desk: &Desk, webinar: &str, contact: ContactId) -> Result<Option<State>, Error> {
+async fn registration(desk: &Desk, webinar: &str, contact: ContactId) -> Result<Option<Registration>, Error> {
     let registration = webinars::registration(&mut desk.stores.db.read(), webinar, contact).await;
-    let registration = registration.map_err(|error| Error::Unwritable(error.to_string()))?;
-    Ok(registration.map(|registration| registration.state))
+    registration.map_err(|error| Error::Unwritable(error.to_string()))
+}
+
+/// Whether a contact is in this state and is the one who is told so: of two that are one person only one is.
+async fn is_in(desk: &Desk, webinar: &str, contact: ContactId, state: State) -> Result<bool, Error> {
+    let known = registration(desk, webinar, contact).await?;
+    Ok(known.is_some_and(|known| known.state == state && known.contact == contact))
 }
 
 pub(super) async fn invitation(
@@ -45,7 +50,7 @@ pub(super) async fn invitation(
     let (reads, email) = (&mut desk.stores.db.read(), &reader.contact.email);
     let refused = privacy::refuses_invitations(reads, &desk.keys, contact, email).await;
     let is_unwanted = refused.map_err(|error| Error::Unwritable(error.to_string()))?;
-    if is_unwanted || webinar.starts_at <= now || state(desk, id, contact).await?.is_some() {
+    if is_unwanted || webinar.starts_at <= now || registration(desk, id, contact).await?.is_some() {
         return Ok(Draft::CHANGED);
     }
     let read = desk
@@ -127,7 +132,7 @@ async fn to_registrant(
     let dates = webinars::dates(&mut desk.stores.db.read(), webinar).await?;
     let is_outdated = sequence.is_some_and(|sequence| sequence != dates.sequence);
     let is_over = sequence.is_some() && now >= webinar.starts_at;
-    if is_outdated || is_over || state(desk, id, contact).await? != Some(State::Registered) {
+    if is_outdated || is_over || !is_in(desk, id, contact, State::Registered).await? {
         return Ok(Draft::CHANGED);
     }
     let language = reader.language();
@@ -156,7 +161,7 @@ pub(super) async fn cancelled(
         return Ok(Draft::CHANGED);
     };
     // Who has changed her mind again since has a place.
-    if state(desk, id, contact).await? != Some(State::Cancelled) {
+    if registration(desk, id, contact).await?.is_none_or(|known| known.state != State::Cancelled) {
         return Ok(Draft::CHANGED);
     }
     let dates = webinars::dates(&mut desk.stores.db.read(), webinar).await?;
@@ -190,7 +195,7 @@ pub(super) async fn missed(
             Draft::Unwanted(Why::UNSUITED)
         });
     };
-    if state(desk, id, contact).await? != Some(State::NoShow) {
+    if !is_in(desk, id, contact, State::NoShow).await? {
         return Ok(Draft::CHANGED);
     }
     #[allow(clippy::cast_possible_truncation, reason = "a recording's seconds are few")]

@@ -76,7 +76,8 @@ pub struct Acceptance {
 
 /// Everybody who entered `stage` in a span, with the cell she stood in at that moment and what became of it.
 ///
-/// Scores are worked out as of the moment, from what people did by then; facts are those known today.
+/// Scores are worked out as of the moment, from what people did by then; facts are those known today. Two contacts that are
+/// one person are handed over once on each journey, when the first of them was; what a merge moved was handed over by nobody.
 ///
 /// # Errors
 /// As the store says.
@@ -90,19 +91,24 @@ pub async fn hand_overs(
     let rows = q
         .query(
             sql!(
-                "select i.contact_id, i.journey, i.stage, i.entered_at, i.rule, i.reason, i.lifecycle_hash, t.version
-                 from stage_intervals i left join lifecycle_texts t on t.hash = i.lifecycle_hash
-                 where i.contact_id in
-                     (select contact_id from stage_intervals
-                      where stage = $1 and entered_at >= $2 and entered_at < $3)
-                 order by i.contact_id, i.entered_at, i.id"
+                "select coalesce(c.merged_into, c.id) as person, i.contact_id, i.journey, i.stage, i.entered_at, i.rule,
+                     i.reason, i.lifecycle_hash, t.version
+                 from stage_intervals i join contacts c on c.id = i.contact_id
+                 left join lifecycle_texts t on t.hash = i.lifecycle_hash
+                 where i.rule not in ('merge', 'unmerge') and coalesce(c.merged_into, c.id) in (
+                     select coalesce(k.merged_into, k.id)
+                     from stage_intervals s join contacts k on k.id = s.contact_id
+                     where s.stage = $1 and s.entered_at >= $2 and s.entered_at < $3)
+                 order by person, i.entered_at, i.id"
             ),
             params![stage, span.from, span.to],
         )
         .await?;
     let mut found: Vec<(HandOver, i64)> = Vec::new();
+    // Under which of her ids somebody was first handed over on a journey.
+    let mut firsts: BTreeMap<(ContactId, i64), ContactId> = BTreeMap::new();
     for row in &rows {
-        let (contact, journey): (ContactId, i64) = (row.get("contact_id")?, row.get("journey")?);
+        let (contact, journey): (ContactId, i64) = (row.get("person")?, row.get("journey")?);
         let (of, at): (String, Timestamp) = (row.get("stage")?, row.get("entered_at")?);
         let rule: String = row.get("rule")?;
         let is_back = rule.starts_with("back.");
@@ -114,7 +120,11 @@ pub async fn hand_overs(
             }
         }
         // Who is sent back has been handed over already; what follows is told of that time.
-        if of == stage && span.has(at) && !is_back {
+        if of != stage || is_back {
+            continue;
+        }
+        let own: ContactId = row.get("contact_id")?;
+        if *firsts.entry((contact, journey)).or_insert(own) == own && span.has(at) {
             let hand_over = HandOver {
                 contact,
                 at,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::lives::{Piece, lives};
 use super::{Span, share};
 use crate::base::ids::{ContactId, DealId};
 use crate::base::time::Timestamp;
@@ -74,7 +75,8 @@ pub struct Value {
     pub currency: String,
 }
 
-/// Every state that began before a moment, person by person, oldest first.
+/// Every state that began before a moment, person by person, oldest first. Two contacts that are one person have one life
+/// ([`lives`]): what the survivor was counts before what the other one was.
 ///
 /// # Errors
 /// As the store says.
@@ -82,23 +84,39 @@ pub async fn standings(q: &mut impl Queries, before: Timestamp) -> Result<Vec<St
     let rows = q
         .query(
             sql!(
-                "select contact_id, state, entered_at, left_at, reason from post_sale_intervals
-                 where entered_at < $1 order by contact_id, entered_at, id"
+                "select coalesce(c.merged_into, c.id) as person, i.contact_id, i.state, i.entered_at, i.left_at, i.rule,
+                     i.reason, m.at as merged_at
+                 from post_sale_intervals i join contacts c on c.id = i.contact_id
+                 left join contact_merges m on m.merged_id = i.contact_id and m.undone_at is null
+                 where i.entered_at < $1 order by person, i.contact_id, i.entered_at, i.id"
             ),
             params![before],
         )
         .await?;
-    rows.iter()
+    let pieces: Vec<Piece> = rows
+        .iter()
         .map(|row| {
-            Ok(Standing {
-                contact: row.get("contact_id")?,
-                state: row.get("state")?,
+            Ok(Piece {
+                person: row.get("person")?,
+                own: row.get("contact_id")?,
+                place: row.get("state")?,
                 entered_at: row.get("entered_at")?,
                 left_at: row.get("left_at")?,
+                merged_at: row.get("merged_at")?,
+                rule: row.get("rule")?,
                 reason: row.get("reason")?,
             })
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    let standings =
+        lives(pieces, |piece| usize::from(piece.own == piece.person)).into_iter().map(|piece| Standing {
+            contact: piece.person,
+            state: piece.place,
+            entered_at: piece.entered_at,
+            left_at: piece.left_at,
+            reason: piece.reason,
+        });
+    Ok(standings.collect())
 }
 
 /// Who has a part in the deals that were won before a moment and whose amount is known, deal by deal.
@@ -109,10 +127,10 @@ pub async fn values(q: &mut impl Queries, before: Timestamp) -> Result<Vec<Value
     let rows = q
         .query(
             sql!(
-                "select d.id, d.amount, d.currency, p.contact_id
-                 from deals d join deal_people p on p.deal_id = d.id
+                "select distinct d.id, d.amount, d.currency, coalesce(c.merged_into, c.id) as contact_id
+                 from deals d join deal_people p on p.deal_id = d.id join contacts c on c.id = p.contact_id
                  where d.status = 'won' and d.amount is not null and d.closed_at < $1
-                 order by d.id, p.contact_id"
+                 order by d.id, contact_id"
             ),
             params![before],
         )

@@ -14,6 +14,7 @@ pub mod frequency;
 pub mod funnel;
 pub mod health;
 pub mod letters;
+pub mod lives;
 pub mod losses;
 pub mod people;
 pub mod responses;
@@ -57,7 +58,8 @@ pub struct Reached {
     pub at: Timestamp,
 }
 
-/// Every stage that was first reached since a moment, in order of time. A stage that was passed counts as reached.
+/// Every stage that was first reached since a moment, in order of time. A stage that was passed counts as reached. Two
+/// contacts that are one person reach it once, when the first of them did; what a merge itself moved is not reached by it.
 ///
 /// # Errors
 /// As the store says.
@@ -65,8 +67,10 @@ pub async fn reached(q: &mut impl Queries, from: Timestamp) -> Result<Vec<Reache
     let rows = q
         .query(
             sql!(
-                "select contact_id, journey, stage, min(entered_at) as at from stage_intervals
-                 group by contact_id, journey, stage having min(entered_at) >= $1
+                "select coalesce(c.merged_into, c.id) as contact_id, i.journey, i.stage, min(i.entered_at) as at
+                 from stage_intervals i join contacts c on c.id = i.contact_id
+                 where i.rule not in ('merge', 'unmerge')
+                 group by coalesce(c.merged_into, c.id), i.journey, i.stage having min(i.entered_at) >= $1
                  order by at, contact_id"
             ),
             params![from],

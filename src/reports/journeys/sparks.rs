@@ -37,8 +37,14 @@ pub async fn sparks(
                  select 'acceptance', entered_at / $3, count(*) from stage_intervals
                  where stage = $5 and entered_at >= $1 and entered_at < $2 group by entered_at / $3
                  union all
-                 select 'webinars', registered_at / $3, count(*) from webinar_registrations
-                 where state <> 'cancelled' and registered_at >= $1 and registered_at < $2 group by registered_at / $3
+                 select 'webinars', first_at / $3, count(*)
+                 from (
+                     select min(r.registered_at) as first_at
+                     from webinar_registrations r join contacts c on c.id = r.contact_id
+                     where r.state <> 'cancelled'
+                     group by r.webinar, coalesce(c.merged_into, c.id)
+                 ) as registrants
+                 where first_at >= $1 and first_at < $2 group by first_at / $3
                  union all
                  select 'content', at / $3, count(*) from activities
                  where kind in ('asset.downloaded', 'recording.watched') and at >= $1 and at < $2 group by at / $3

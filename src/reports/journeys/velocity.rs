@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Span;
+use super::lives::{Piece, lives};
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
@@ -62,33 +63,52 @@ pub struct Velocity {
     pub total: Option<Lengths>,
 }
 
-/// Every stay that ended since a moment, or has not ended, and all earlier ones of the same people.
+/// Every stay that ended since a moment, or has not ended, and all earlier ones of the same people; two contacts that are one
+/// person have one life ([`lives`]). `stages` are the stages in their order.
 ///
 /// # Errors
 /// As the store says.
-pub async fn stays(q: &mut impl Queries, since: Timestamp) -> Result<Vec<Stay>> {
+pub async fn stays(q: &mut impl Queries, stages: &[&str], since: Timestamp) -> Result<Vec<Stay>> {
     let rows = q
         .query(
             sql!(
-                "select contact_id, stage, entered_at, left_at, rule from stage_intervals
-                 where contact_id in
-                     (select contact_id from stage_intervals where left_at is null or left_at >= $1)
-                 order by contact_id, entered_at, id"
+                "select coalesce(c.merged_into, c.id) as person, i.contact_id, i.stage, i.entered_at, i.left_at, i.rule,
+                     m.at as merged_at
+                 from stage_intervals i join contacts c on c.id = i.contact_id
+                 left join contact_merges m on m.merged_id = i.contact_id and m.undone_at is null
+                 where coalesce(c.merged_into, c.id) in (
+                     select coalesce(k.merged_into, k.id)
+                     from stage_intervals s join contacts k on k.id = s.contact_id
+                     where s.left_at is null or s.left_at >= $1)
+                 order by person, i.contact_id, i.entered_at, i.id"
             ),
             params![since],
         )
         .await?;
-    rows.iter()
+    let pieces: Vec<Piece> = rows
+        .iter()
         .map(|row| {
-            Ok(Stay {
-                contact: row.get("contact_id")?,
-                stage: row.get("stage")?,
+            Ok(Piece {
+                person: row.get("person")?,
+                own: row.get("contact_id")?,
+                place: row.get("stage")?,
                 entered_at: row.get("entered_at")?,
                 left_at: row.get("left_at")?,
-                is_passed: row.get::<String>("rule")? == "skipped",
+                merged_at: row.get("merged_at")?,
+                rule: row.get("rule")?,
+                reason: None,
             })
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    let order = |piece: &Piece| stages.iter().position(|stage| *stage == piece.place).unwrap_or(0);
+    let stays = lives(pieces, order).into_iter().map(|piece| Stay {
+        contact: piece.person,
+        stage: piece.place,
+        entered_at: piece.entered_at,
+        left_at: piece.left_at,
+        is_passed: piece.rule == "skipped",
+    });
+    Ok(stays.collect())
 }
 
 /// Measures stays; `target` is the stage that the whole way leads to.

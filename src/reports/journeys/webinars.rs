@@ -62,7 +62,8 @@ pub struct Report {
     pub by_webinar: BTreeMap<String, Numbers>,
 }
 
-/// Those who registered in a span.
+/// Those who registered in a span; whoever is two contacts in one once, when the first of them did, and she was there if one
+/// of them was.
 ///
 /// # Errors
 /// As the store says.
@@ -70,10 +71,19 @@ pub async fn registrations(q: &mut impl Queries, span: Span) -> Result<Vec<Regis
     let rows = q
         .query(
             sql!(
-                "select r.webinar, coalesce(c.merged_into, c.id) as contact_id, r.state, r.registered_at
-                 from webinar_registrations r join contacts c on c.id = r.contact_id
-                 where r.registered_at >= $1 and r.registered_at < $2
-                 order by r.webinar, r.registered_at, r.contact_id"
+                "select webinar, person as contact_id, state, first_at as registered_at
+                 from (
+                     select r.webinar, coalesce(c.merged_into, c.id) as person, r.state,
+                         min(r.registered_at) over (
+                             partition by r.webinar, coalesce(c.merged_into, c.id)) as first_at,
+                         row_number() over (
+                             partition by r.webinar, coalesce(c.merged_into, c.id)
+                             order by case r.state when 'attended' then 0 when 'cancelled' then 2 else 1 end,
+                                 r.state_at desc, r.contact_id) as place
+                     from webinar_registrations r join contacts c on c.id = r.contact_id
+                 ) as known
+                 where place = 1 and first_at >= $1 and first_at < $2
+                 order by webinar, first_at, contact_id"
             ),
             params![span.from, span.to],
         )

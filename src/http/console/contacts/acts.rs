@@ -10,7 +10,7 @@ use crate::base::ids::{AccountId, ActId, ContactId};
 use crate::contacts::acts::{self, Kind, State};
 use crate::http::error::Problem;
 use crate::privacy::audit::{self, By};
-use crate::reports::people::{self, NO_OWNER};
+use crate::reports::people::{self, Count, NO_OWNER};
 
 const PATH: &str = "/console/contacts/acts";
 /// Contacts that can be ticked: those of one page.
@@ -23,13 +23,15 @@ fn unknown() -> Problem {
 }
 
 /// What is asked for: `query` is the list, `what` is `owner:ID`, `enter:SEQUENCE`, `leave:SEQUENCE` or `erase`, `scope` is
-/// `chosen` or `all`, `chosen` each of the ticked, `typed` how many are to be erased.
+/// `chosen` or `all`, `chosen` each of the ticked, `found` how many the list said that there are, `typed` how many are to be
+/// erased.
 #[derive(Default)]
 struct Given {
     query: String,
     what: String,
     is_chosen: bool,
     chosen: Vec<ContactId>,
+    found: Option<i64>,
     typed: Option<String>,
 }
 
@@ -41,6 +43,7 @@ impl Given {
                 "query" => given.query = value,
                 "what" => given.what = value,
                 "scope" => given.is_chosen = value == "chosen",
+                "found" => given.found = value.parse().ok(),
                 "typed" => given.typed = Some(value.trim().to_owned()),
                 "chosen" if given.chosen.len() < CHOSEN_MOST => given.chosen.extend(ContactId::parse(&value)),
                 _ => {}
@@ -60,6 +63,14 @@ pub async fn give(reader: Reader, form: web::Form<Vec<(String, String)>>) -> Res
         .ok_or_else(|| Problem::new("act.nothing_chosen", "Choose what is to be done."))?;
     if given.is_chosen && given.chosen.is_empty() {
         return Err(Problem::new("act.nobody_chosen", "Tick those whom it is to be done to."));
+    }
+    if !given.is_chosen && !asked.is_understood {
+        // A filter that is not understood counts as none, and that would be everybody.
+        return Err(Problem::new(
+            "request.malformed",
+            "Something that the list is narrowed by is not understood. Open the list, choose the filters anew and try \
+             again.",
+        ));
     }
     let chosen = given.is_chosen.then_some(given.chosen.as_slice());
     let mut owner = None;
@@ -85,6 +96,12 @@ pub async fn give(reader: Reader, form: web::Form<Vec<(String, String)>>) -> Res
             }
         }
     }
+    if kind != Kind::Erase && !given.is_chosen {
+        let n = count(&reader, &asked).await?.ceiling();
+        if given.found.is_none_or(|found| found < n) {
+            return ask_again(&reader, &given, kind, n).await;
+        }
+    }
     let search = serde_json::to_string(&asked.search)
         .map_err(|_| Problem::new("internal", "The search cannot be written down."))?;
     let sequence = matches!(kind, Kind::Enter | Kind::Leave).then_some(subject);
@@ -103,10 +120,26 @@ async fn how_many(reader: &Reader, asked: &Asked, chosen: Option<&[ContactId]>) 
     if let Some(chosen) = chosen {
         return Ok(i64::try_from(chosen.len()).unwrap_or(i64::MAX));
     }
+    let count = count(reader, asked).await?;
+    Ok(if count.is_more { ERASED_MOST + 1 } else { count.n })
+}
+
+async fn count(reader: &Reader, asked: &Asked) -> Result<Count, Problem> {
     let reads = &mut reader.app.stores.db.read();
     let found = people::find(reads, &asked.search, asked.order, None, people::PAGE).await?;
-    let count = people::count(reads, &asked.search, &found).await?;
-    Ok(if count.is_more { ERASED_MOST + 1 } else { count.n })
+    Ok(people::count(reads, &asked.search, &found).await?)
+}
+
+/// There are more than the list said, or it said nothing: asks whether they are all meant.
+async fn ask_again(reader: &Reader, given: &Given, kind: Kind, n: i64) -> Result<HttpResponse, Problem> {
+    let body = json!({
+        "query": given.query,
+        "what": given.what,
+        "kind": kind.word(),
+        "n": n,
+        "found": given.found,
+    });
+    reader.page("console/contact_act_ask", body).await
 }
 
 /// Asks whether they are really to be erased: how many has to be typed.
@@ -140,6 +173,8 @@ pub async fn show(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
         "looked_at": act.looked_at, "changed": act.changed, "owner": owner.map(|owner| owner.name),
         "sequence": sequence, "same": act.looked_at - act.changed, "may_undo": may_undo,
         "is_over": act.state == State::Done && !may_undo && act.kind != Kind::Erase,
+        "is_back": matches!(act.state, State::Undoing | State::Undone),
+        "outcome": (act.kind == Kind::Erase && act.changed > 0).then_some(&act.outcome),
     }});
     reader.page("console/contact_act", body).await
 }

@@ -17,6 +17,8 @@ const LONGEST: usize = 100;
 /// The filters that the form offers, in the order of their chips.
 const FILTERS: [&str; 9] =
     ["stage", "owner", "segment", "company", "country", "letters", "source", "campaign", "seen"];
+/// What else stands in the address: what was typed, the order and where the page begins.
+const PARAMETERS: [&str; 3] = ["q", "sort", "after"];
 /// Days that somebody was seen within, or (negative) not seen for.
 pub const SEEN: [i64; 6] = [1, 7, 30, -30, -90, -365];
 
@@ -29,6 +31,8 @@ pub struct Asked {
     pub text: Option<String>,
     /// The filters that are understood, by name, as they stand in the address.
     filters: Vec<(&'static str, String)>,
+    /// Whether there is nothing else in the address.
+    pub is_understood: bool,
 }
 
 impl Asked {
@@ -45,9 +49,16 @@ impl Asked {
         };
         let mut search = Search::default();
         let mut filters = Vec::new();
+        let is_known = |name: &str| FILTERS.contains(&name) || PARAMETERS.contains(&name);
+        let mut names: Vec<&str> = given.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        let mut is_understood = names.iter().all(|name| is_known(name))
+            && names.windows(2).all(|pair| pair.first() != pair.last());
         for name in FILTERS {
             if let Some(value) = of(name).and_then(|value| take(reader, &mut search, name, value)) {
                 filters.push((name, value));
+            } else if of(name).is_some() {
+                is_understood = false;
             }
         }
         let text = of("q");
@@ -55,7 +66,7 @@ impl Asked {
         let order = of("sort").and_then(|word| Order::of_word(&word)).unwrap_or_default();
         let after = given.iter().find(|(name, _)| name == "after");
         let after = after.and_then(|(_, place)| Place::read(order, place));
-        Self { search, order, after, text, filters }
+        Self { search, order, after, text, filters, is_understood }
     }
 
     /// Whether anything but the text and the order is asked for.

@@ -84,6 +84,7 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         "stages": stages,
         "all_href": asked.address(&[("stage", None)]),
         "count": count,
+        "ceiling": count.ceiling(),
         "filtered": asked.text.is_some() || asked.is_filtered(),
         "chips": asked.chips(&reader, &accounts, company.as_deref()),
         "clear": asked.address(&asked_clear(&asked)),

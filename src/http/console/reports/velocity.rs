@@ -11,7 +11,7 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
     let target = view.chosen_stage(GOAL);
     let stages: Vec<&str> = app.lifecycle.stages.iter().map(|stage| stage.id.as_str()).collect();
     let since = before.map_or(span.from, |before| before.from.min(span.from));
-    let mut rows = stays(&mut app.stores.db.read(), since).await?;
+    let mut rows = stays(&mut app.stores.db.read(), &stages, since).await?;
     rows.retain(|stay| view.only.has(stay.contact));
     let told = |span| velocity::velocity(&stages, &target, span, view.reader.now, &rows);
     let (now, then) = (told(span), before.map(told));

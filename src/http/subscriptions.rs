@@ -19,7 +19,6 @@ use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
 use crate::base::signing::Purpose;
 use crate::contacts::{self, Consent, Contact, Identification, Seen, Trust};
-use crate::storage::db::Tx;
 use crate::subscriptions::suppression::{self, Reason};
 use crate::subscriptions::{self, Topic};
 
@@ -335,12 +334,8 @@ async fn release(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<
     authorised(&app, &request)?;
     let asked: Suppress = read(&body)?;
     let email = address(&asked.email)?;
-    let mut tx: Tx = app.stores.db.begin().await?;
-    let mut released = 0;
-    for reason in [Reason::Manual, Reason::HardBounce, Reason::SoftBounces] {
-        let is_released = suppression::release(&mut tx, &app.keys, &email, suppression::ALL, reason).await?;
-        released += i64::from(is_released);
-    }
+    let mut tx = app.stores.db.begin().await?;
+    let released = suppression::release_blocks(&mut tx, &app.keys, &email).await?;
     tx.commit().await?;
     Ok(HttpResponse::Ok().json(json!({ "released": released })))
 }

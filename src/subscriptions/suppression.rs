@@ -197,6 +197,18 @@ pub async fn release(
     Ok(store::release(tx, &digest(keys, address), scope, reason).await? > 0)
 }
 
+/// Takes back what was blocked by hand or by bounces; a reader's own no stays hers. Returns how many lines that were.
+///
+/// # Errors
+/// As the store says.
+pub async fn release_blocks(tx: &mut Tx, keys: &Keys, address: &Email) -> Result<usize, Error> {
+    let mut released = 0;
+    for reason in [Reason::Manual, Reason::HardBounce, Reason::SoftBounces] {
+        released += usize::from(release(tx, keys, address, ALL, reason).await?);
+    }
+    Ok(released)
+}
+
 /// Takes note of what a mail server or a provider told. Returns whether it is news: the same told twice counts once.
 ///
 /// # Errors

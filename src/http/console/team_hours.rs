@@ -13,7 +13,7 @@ use super::team::{subject, subjects};
 use crate::bookings::own_week::{self, MOST_STRETCHES};
 use crate::bookings::team::{Hours, Rep, Week};
 use crate::http::error::Problem;
-use crate::privacy::audit::{self, By};
+use crate::privacy::audit::{self, By, What};
 use crate::stages::hours::WEEK;
 
 const PATH: &str = "/console/team/hours";
@@ -123,7 +123,9 @@ pub async fn write(reader: Reader, form: web::Form<Typed>) -> Result<HttpRespons
         drop(tx);
         return page(&reader, Some(rep), Refusal { word: Some("changed"), ..Refusal::default() }).await;
     }
-    let details = json!({ "did": "working_hours", "rep": rep.id, "week": week });
+    let mut details = What::WorkingHours.of(&rep.name);
+    details["rep"] = json!(rep.id);
+    details["week"] = json!(week);
     audit::changed(&mut tx, By::Account(reader.account.id), details, now).await?;
     tx.commit().await?;
     own_week::refresh(&mut db.read(), &reader.app.team).await?;

@@ -43,7 +43,7 @@ fn before() -> String {
     let meetings = meeting("call", "First call", "[ana]")
         + &meeting("old", "Old talk", "[ana]").replace(
             "reps: [ana]",
-            "questions: [{id: reads, ask: How do you read, kind: choice, options: [{id: club, label: In a club}], \
+            "questions: [{id: reads, ask: How do you read, kind: choice, options: [{id: club, label: In a club}, {id: alone, label: Alone}], \
              required: false}], reps: [ana]",
         )
         + &meeting("video", "Second call", "[ben]");
@@ -321,7 +321,7 @@ async fn names_titles_and_questions_stand_beside_a_call_of_which_all_is_gone_and
         "language": "en", "name": "Nikki Grant", "email": NIKKI, "answers": { "reads": "club" },
     });
     let booked = world.first.client.with("origin", SITE).post("/v1/bookings", &wish).await.expect_json(201);
-    let call = world.book("call", "11:00").await;
+    let call = world.book("call", "09:30").await;
     let app = world.changed().await;
     let team = admin(&app).await;
     for span in ["week", "day"] {
@@ -347,6 +347,7 @@ async fn names_titles_and_questions_stand_beside_a_call_of_which_all_is_gone_and
 
     // Nobody came: another time is not with her.
     app.clock.advance(friday("10:31") - app.now().as_ms());
+    let team = log_in(&app, ADMIN).await;
     team.submits(&format!("{path}/outcome"), &[("outcome", "no_show")]).await.expect(303);
     app.later(16 * MINUTE_MS).await;
     let missed = mails(&app, "booking_missed").await;

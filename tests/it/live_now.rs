@@ -277,29 +277,23 @@ async fn on_another_device_of_hers_the_chat_answers_as_on_the_first_and_the_two_
     let offers = second.post("/v1/chat/trigger", &coming(&second)).await.expect_json(200);
     assert!(!offers["offers"].as_array().unwrap().is_empty(), "nobody talks yet: {offers}");
 
-    let mut talk = Widget::of(&app, &coming(&first)).await;
-    talk.types("¿Tenéis atlas?").await;
+    let talk = Widget::of(&app, &coming(&first)).await;
     for visitor in [&first, &second] {
         visitor.post("/v1/chat/trigger", &coming(visitor)).await.expect(204);
     }
     let offers = claims.post("/v1/chat/trigger", &coming(&claims)).await.expect_json(200);
     assert!(!offers["offers"].as_array().unwrap().is_empty(), "a claim is nobody's device: {offers}");
 
-    // Her other device opens her talk, and stays the visitor that it is, whatever is said there.
+    // Her other device opens her talk, and stays the visitor that it is.
     let opened = second.post("/v1/chat", &coming(&second)).await.expect_json(200);
     assert_eq!((&opened["conversation"], &opened["visitor"]), (&json!(talk.id), &json!(second.id)));
     assert_eq!(opened["known"], true);
-    let heard = types_there(&app, &opened, "Otra cosa: soy yo.").await;
-    assert_eq!(heard["visitor"], json!(null), "{heard}");
-    let own = first.post("/v1/chat", &coming(&first)).await.expect_json(200);
-    assert_eq!(own["visitor"], json!(first.id));
-    assert_eq!(types_there(&app, &own, "Y yo también.").await["visitor"], json!(first.id));
     let whose = format!("/v1/chat/{}/whose", talk.id);
     let token = format!("Bearer {}", opened["token"].as_str().unwrap());
     let there = app.client.with("origin", SITE).with("authorization", &token);
     there.post(&whose, &json!({"answer": "yes"})).await.expect_problem(409, "chat.question_over");
 
-    // Whoever of the company speaks to her there goes on with the same talk, and her page there shows it.
+    // Whoever of the company speaks to her there goes on with the same talk, and her pages show it.
     let mike = Colleague::hire(&app, "Mike Torres").await;
     mike.goes_online().await;
     second.visit("/pricing").await;
@@ -307,43 +301,47 @@ async fn on_another_device_of_hers_the_chat_answers_as_on_the_first_and_the_two_
     let words = [("text", "Hola, soy Mike.")];
     let spoken = mike.does(&format!("/console/live/{}/chat", second.id), &words).await.expect(303);
     assert!(spoken.header("location").starts_with(&format!("/console/inbox/{}", talk.id)), "one talk");
-    let called = second.post("/v1/chat/called", &coming(&second)).await.expect_json(200);
-    assert_eq!(called["offers"][0]["open"], true);
-    let again = second.post("/v1/chat", &coming(&second)).await.expect_json(200);
-    assert_eq!((&again["conversation"], &again["mode"]), (&json!(talk.id), &json!("human")));
-    second.post("/v1/chat/called", &coming(&second)).await.expect(204);
-    assert_eq!(app.count("conversations").await, 1);
-}
-
-#[tokio::test]
-async fn a_first_word_calls_on_each_of_her_devices_and_a_silent_panel_hides_no_talk() {
-    let app = TestApp::start().await;
-    let (first, second, stranger) = (app.visitor(), app.visitor(), app.visitor());
-    // A panel opened by itself on the second one, before anybody knew her.
-    let silent = Widget::of(&app, &coming(&second)).await;
-    first.visit("/pricing").await;
-    app.run_jobs().await;
-    for visitor in [&first, &second] {
-        known(&app, visitor, "nikki@olmos.example", Trust::Confirmed).await;
-    }
-    let mike = Colleague::hire(&app, "Mike Torres").await;
-    mike.goes_online().await;
-    let words = [("text", "Hola, soy Mike.")];
-    mike.does(&format!("/console/live/{}/chat", first.id), &words).await.expect(303);
     for visitor in [&first, &second] {
         for door in ["/v1/chat/called", "/v1/chat/trigger"] {
             let told = visitor.post(door, &coming(visitor)).await.expect_json(200);
             assert_eq!(told["offers"][0]["open"], true, "{door}: {told}");
         }
     }
-    stranger.post("/v1/chat/called", &coming(&stranger)).await.expect(204);
-    let opened = second.post("/v1/chat", &coming(&second)).await.expect_json(200);
-    assert_ne!(opened["conversation"], json!(silent.id));
-    assert_eq!((&opened["mode"], &opened["visitor"]), (&json!("human"), &json!(second.id)));
+    claims.post("/v1/chat/called", &coming(&claims)).await.expect(204);
+    let again = second.post("/v1/chat", &coming(&second)).await.expect_json(200);
+    assert_eq!((&again["conversation"], &again["mode"]), (&json!(talk.id), &json!("human")));
     // One of her pages has taken it: the others are not called any more.
     for visitor in [&first, &second] {
         visitor.post("/v1/chat/called", &coming(visitor)).await.expect(204);
     }
+
+    // What is said there names no other visitor.
+    let heard = types_there(&app, &again, "Otra cosa: soy yo.").await;
+    assert_eq!(heard["visitor"], json!(null), "{heard}");
+    app.clock.advance(SECOND_MS);
+    let own = first.post("/v1/chat", &coming(&first)).await.expect_json(200);
+    assert_eq!(own["visitor"], json!(first.id));
+    assert_eq!(types_there(&app, &own, "Y yo también.").await["visitor"], json!(first.id));
+    assert_eq!(app.count("conversations").await, 1);
+}
+
+#[tokio::test]
+async fn a_panel_that_opened_by_itself_before_anybody_knew_her_hides_no_talk() {
+    let app = TestApp::start().await;
+    let (first, second) = (app.visitor(), app.visitor());
+    let silent = Widget::of(&app, &coming(&second)).await;
+    known(&app, &first, "nikki@olmos.example", Trust::Confirmed).await;
+    let talk = Widget::of(&app, &coming(&first)).await;
+    known(&app, &second, "nikki@olmos.example", Trust::Confirmed).await;
+    let opened = second.post("/v1/chat", &coming(&second)).await.expect_json(200);
+    assert_eq!(opened["conversation"], json!(silent.id), "of two silent ones her own stays");
+
+    let mike = Colleague::hire(&app, "Mike Torres").await;
+    mike.goes_online().await;
+    mike.acts(&talk, "accept", &[]).await.expect(303);
+    let opened = second.post("/v1/chat", &coming(&second)).await.expect_json(200);
+    assert_eq!((&opened["conversation"], &opened["mode"]), (&json!(talk.id), &json!("human")));
+    assert_eq!(opened["visitor"], json!(second.id));
 }
 
 #[tokio::test]

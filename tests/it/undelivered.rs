@@ -316,6 +316,7 @@ async fn a_mail_that_a_rep_does_not_get_is_told_to_the_administrators_once_with_
     assert!(told().await[1].1.contains("let mails go there again"), "the other way out");
 
     // The address was right all along: an administrator says so, and mails go there again.
+    let admin = log_in(&app, "admin@faro.example").await;
     let page = admin.sees("/console/mail").await;
     for part in ["Colleagues whom no mail reaches", "Ana Ruiz", "knows no such mailbox"] {
         assert!(page.contains(part), "{part}: {page}");

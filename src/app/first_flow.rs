@@ -4,11 +4,9 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use serde_json::json;
-
 use super::{App, Reloaded};
 use crate::base::ids::AccountId;
-use crate::privacy::audit::{self, By};
+use crate::privacy::audit::{self, By, What};
 
 /// What stands in it.
 const TEXT: &str = include_str!("first-flow.yaml");
@@ -52,7 +50,7 @@ impl App {
             Err(error) => return Ok(Begun::NotWritable(error.to_string())),
         }
         let mut tx = self.stores.db.begin().await?;
-        let details = json!({ "what": "first_flow", "of": FLOW });
+        let details = What::FirstFlow.of(FLOW);
         audit::changed(&mut tx, By::Account(by), details, self.clock.now()).await?;
         tx.commit().await?;
         Ok(match self.reload_flows().await? {

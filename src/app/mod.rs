@@ -339,7 +339,7 @@ const WRITE_EVERY: Duration = Duration::from_secs(3);
 /// How many calls the log names that nobody of the team's file holds.
 const LEFT_MOST: usize = 10;
 
-/// Keeps what the team's file says, for calls that outlive its lines, and says which those are.
+/// Keeps what the team's file says, for calls that outlive its lines, and says which those are, and who of the file is gone.
 async fn remember_team(stores: &Stores, team: &Team, now: Timestamp) -> anyhow::Result<()> {
     let mut tx = stores.db.begin().await?;
     former::remember(&mut tx, team, now).await?;
@@ -353,6 +353,9 @@ async fn remember_team(stores: &Stores, team: &Team, now: Timestamp) -> anyhow::
             calls = left.len(),
             "more calls ahead name what team.yaml does not; `embudo doctor calls` lists all of them"
         );
+    }
+    for closed in former::closed(&mut stores.db.read(), team).await? {
+        tracing::warn!("{}; {}", closed.line(), closed.advice());
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::chat::history::{self, Written};
 use crate::chat::script::{Coverage, Suite};
 use crate::chat::{self, Flows};
 use crate::config::Config;
-use crate::privacy::audit::{self, By};
+use crate::privacy::audit::{self, By, What};
 use crate::storage::db::Tx;
 
 /// One file of a flow.
@@ -178,7 +178,10 @@ impl App {
         let written = |text| Written { flow, file: &file, text };
         let now = self.clock.now();
         history::saved(&mut tx, &written(&before), &written(text), by, restored, now).await?;
-        let details = json!({ "flow": flow, "hash": sha256_hex(text), "restored": restored });
+        let what = if restored.is_some() { What::FlowRestored } else { What::Flow };
+        let mut details = what.of(flow);
+        details["hash"] = json!(sha256_hex(text));
+        details["restored"] = json!(restored);
         audit::changed(&mut tx, By::Account(by), details, now).await?;
         tx.commit().await?;
         match self.reload_flows().await? {

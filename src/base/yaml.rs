@@ -26,6 +26,9 @@ use super::diagnostic::{Mark, Report, list_words, nearest};
 /// Deeper nesting than any honest file has; keeps hostile input from exhausting the stack.
 const MAX_DEPTH: usize = 48;
 
+/// How far above a syntax error a comment is looked for that has swallowed a closing bracket.
+const CUT_LINES: usize = 20;
+
 /// A value and where it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spanned<T> {
@@ -274,6 +277,14 @@ impl Builder<'_> {
         })
     }
 
+    /// Where a comment has swallowed the end of a `{…}` or `[…]`, at a line or not far above it: the parser only notices
+    /// that something is missing when it meets what stands below.
+    fn cut_before(&self, line: usize) -> Option<Mark> {
+        let above = self.lines.iter().enumerate().take(line).rev().take(CUT_LINES);
+        let (index, col) = above.filter_map(|(index, line)| Some((index, swallowed(line)?))).next()?;
+        Some(Mark::new(self.path.clone(), number(index) + 1, number(col) + 1))
+    }
+
     fn mark(&self, span: &Span) -> Mark {
         Mark::new(self.path.clone(), number(span.start.line()), number(span.start.col()) + 1)
     }
@@ -291,6 +302,12 @@ impl Builder<'_> {
                 .hint("indent with spaces: YAML does not take tabs");
             return;
         }
+        if let Some(at) = self.cut_before(error.marker().line()) {
+            self.report
+                .error(&at, "Y001", "` #` begins a comment here, and the closing bracket is part of it")
+                .hint("if the # belongs to the text, put the text in quotes");
+            return;
+        }
         let noted = self.report.error(&at, "Y001", info);
         if info.contains("mapping values") || info.contains("expected ','") || line.contains("{{") {
             noted.hint("put the text in quotes: a colon, a comma or {{…}} inside it means something to YAML");
@@ -298,6 +315,33 @@ impl Builder<'_> {
             noted.done();
         }
     }
+}
+
+/// The `#` of a comment in which more brackets are closed than opened, in characters from the beginning of the line.
+fn swallowed(line: &str) -> Option<usize> {
+    let (mut quote, mut before) = (None, ' ');
+    for (col, c) in line.chars().enumerate() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            // A quote inside a word is an apostrophe.
+            None if matches!(c, '"' | '\'') && matches!(before, ' ' | '{' | '[' | ',') => quote = Some(c),
+            None if c == '#' && before == ' ' => {
+                let depths = line.chars().skip(col).scan(0_i32, |depth, c| {
+                    *depth += match c {
+                        '{' | '[' => 1,
+                        '}' | ']' => -1,
+                        _ => 0,
+                    };
+                    Some(*depth)
+                });
+                return depths.min().filter(|least| *least < 0).map(|_| col);
+            }
+            None => {}
+        }
+        before = c;
+    }
+    None
 }
 
 fn number(n: usize) -> u32 {
@@ -555,7 +599,7 @@ impl<'a> Map<'a> {
     /// Reports the keys that nobody asked for (Y003), with the nearest known one. Where that one is missing, the two
     /// are one slip of the pen, and are told once.
     pub fn finish(self) {
-        for (key, _) in self.entries {
+        for (index, (key, node)) in self.entries.iter().enumerate() {
             if !self.asked.contains(&key.value.as_str()) {
                 let mut known = self.asked.clone();
                 known.sort_unstable();
@@ -563,9 +607,15 @@ impl<'a> Map<'a> {
                 if let Some(near) = nearest(&key.value, known.iter().copied()) {
                     self.report.withdraw(self.at, "Y005", &missing(near));
                 }
-                self.report
-                    .error(&key.at, "Y003", format!("unknown key \"{}\"", key.value))
-                    .did_you_mean(&key.value, known);
+                let noted = self.report.error(&key.at, "Y003", format!("unknown key \"{}\"", key.value));
+                let before = index.checked_sub(1).and_then(|n| self.entries.get(n));
+                // Only between `{` and `}` two keys stand on one line.
+                let is_beside = before.is_some_and(|(_, value)| value.at.line == key.at.line);
+                if is_beside && (View { node, report: self.report }).is_null() {
+                    noted.hint("a comma ends a text inside {…}: if this belongs to the text before it, put it in quotes");
+                } else {
+                    noted.did_you_mean(&key.value, known);
+                }
             }
         }
     }
@@ -696,6 +746,38 @@ mod tests {
         let notes = found("say: Note: this\n", |_| {});
         assert_eq!(notes.len(), 1);
         assert!(notes[0].contains("Y001") && notes[0].contains("put the text in quotes"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_comment_that_swallows_a_bracket_and_a_comma_that_ends_a_text_are_told_where_they_stand() {
+        let cut = "Y001 ` #` begins a comment here, and the closing bracket is part of it | if the # belongs to the text, \
+                   put the text in quotes";
+        for (text, place) in [
+            ("a: {say: Our #1 tip}\nb: {say: x}\n", "1:14"),
+            ("a: {say: Our #1 tip}\n", "1:14"),
+            ("a: [It's, our #1 tip]\nb: x\nc: y\n", "1:15"),
+            ("a: {\n  say: Our #1 tip}\nb: x\n", "2:12"),
+        ] {
+            assert_eq!(found(text, |_| {}), [format!("{place} {cut}")], "{text}");
+        }
+        // What is wrong for another reason is not laid to a comment beside it.
+        for text in ["a: x # of {b}\nb: c: d\n", "a: '#1}'\nb: c: d\n", "a: {b: \"x #1}\"}\nb: c: d\n"] {
+            let notes = found(text, |_| {});
+            assert!(notes[0].starts_with("2:") && !notes[0].contains('#'), "{notes:?}");
+        }
+        let walk = |view: View<'_>| {
+            let mut map = view.map().unwrap();
+            map.required("say");
+            map.optional("end");
+            map.finish();
+        };
+        let told = found("{say: Hello, there}\n", walk);
+        assert!(
+            told[0].starts_with("1:14 Y003 unknown key \"there\" | ") && told[0].contains("in quotes"),
+            "{told:?}"
+        );
+        let told = found("say: Hello\nedn:\n", walk);
+        assert_eq!(told, ["2:1 Y003 unknown key \"edn\" | did you mean \"end\"?"]);
     }
 
     #[test]

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::Booking;
 use super::limits::{Limit, Limits};
 use super::own_week::OwnWeek;
+use super::questions::Question;
 use super::store::former as store;
-use super::team::{Meeting, Rep, Role, Team, Week, Window};
+use super::team::{Gone, GoneMeeting, Meeting, Rep, Role, Team, Week, Window};
+use crate::accounts;
 use crate::base::email::Email;
 use crate::base::ids::BookingId;
 use crate::base::language::Language;
@@ -87,9 +89,21 @@ struct KnownMeeting {
     location: Localized,
     by_telephone: bool,
     milestone: Option<String>,
+    /// What it asked; answers are told under it.
+    #[serde(default)]
+    questions: Vec<Question>,
 }
 
-/// Writes down what the file says now, and lets go of what is needed no more. Asked at each start, before anything is sent.
+/// Somebody of the file who can be booked, and whose account is closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Closed {
+    /// The rep's id.
+    pub rep: String,
+    pub name: String,
+}
+
+/// Writes down what the file says now, lets go of what is needed no more, and lets the team know of what the file said once.
+/// Asked at each start, before anything is sent.
 ///
 /// # Errors
 /// As the store says.
@@ -112,6 +126,7 @@ pub async fn remember(tx: &mut Tx, team: &Team, now: Timestamp) -> Result<()> {
             location: meeting.location.clone(),
             by_telephone: meeting.by_telephone,
             milestone: meeting.milestone.map(|milestone| milestone.word().to_owned()),
+            questions: meeting.questions.clone(),
         };
         store::remember(tx, (Thing::Meeting, &meeting.id), None, &text_of(&known), now).await?;
     }
@@ -126,7 +141,24 @@ pub async fn remember(tx: &mut Tx, team: &Team, now: Timestamp) -> Result<()> {
             store::forget(tx, (Thing::Meeting, &id), since).await?;
         }
     }
+    let gone = gone(tx, team).await?;
+    let _ = team.gone.set(gone);
     Ok(())
+}
+
+/// What is kept of those whom the file names no more.
+async fn gone(q: &mut impl Queries, team: &Team) -> Result<Gone> {
+    let mut gone = Gone::default();
+    for id in store::known(q, Thing::Rep).await?.into_iter().filter(|id| team.rep(id).is_none()) {
+        gone.reps.extend(rep(q, team, &id).await?);
+    }
+    for id in store::known(q, Thing::Meeting).await?.into_iter().filter(|id| team.meeting(id).is_none()) {
+        let known = store::find(q, (Thing::Meeting, &id)).await?;
+        let known: Option<KnownMeeting> = known.and_then(|known| serde_json::from_str(&known).ok());
+        let kept = known.map(|KnownMeeting { title, questions, .. }| GoneMeeting { id, title, questions });
+        gone.meetings.extend(kept);
+    }
+    Ok(gone)
 }
 
 fn text_of(known: &impl Serialize) -> String {
@@ -224,6 +256,7 @@ pub async fn meeting(q: &mut impl Queries, team: &Team, booking: &Booking) -> Re
         location: Localized::new(place.clone(), place),
         by_telephone: false,
         milestone: None,
+        questions: Vec::new(),
     });
     let duration_ms = booking.ends_at.since_ms(booking.starts_at);
     let companion = booking.companion.iter().filter(|id| team.rep(id).is_some());
@@ -242,7 +275,7 @@ pub async fn meeting(q: &mut impl Queries, team: &Team, booking: &Booking) -> Re
         zone: TimeZone::UTC,
         location: known.location,
         by_telephone: known.by_telephone,
-        questions: Vec::new(),
+        questions: known.questions,
         limits: Limits::default(),
         reps: vec![booking.rep.clone()],
         with: companion.cloned().collect(),
@@ -257,6 +290,30 @@ pub async fn meeting(q: &mut impl Queries, team: &Team, booking: &Booking) -> Re
 pub async fn left(q: &mut impl Queries, team: &Team, now: Timestamp) -> Result<Vec<Left>> {
     let calls = store::ahead(q, now).await?;
     Ok(calls.into_iter().filter_map(|call| lacking(team, call)).collect())
+}
+
+/// Those of the file with whom calls can be booked although their account is closed.
+///
+/// # Errors
+/// As the store says.
+pub async fn closed(q: &mut impl Queries, team: &Team) -> Result<Vec<Closed>> {
+    let accounts = accounts::list(q).await?;
+    let is_closed =
+        |account: &Email| accounts.iter().any(|known| known.email == *account && known.disabled_at.is_some());
+    let closed = team.reps.iter().filter(|rep| team.is_booked_with(&rep.id) && is_closed(&rep.account));
+    Ok(closed.map(|rep| Closed { rep: rep.id.clone(), name: rep.name.clone() }).collect())
+}
+
+impl Closed {
+    /// What is wrong, for whoever runs the server.
+    pub fn line(&self) -> String {
+        format!("visitors are booked with the rep \"{}\", whose account is closed", self.rep)
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        "take the rep out of team.yaml, restart, and pass the calls on; or open the account again"
+    }
 }
 
 fn lacking(team: &Team, call: Ahead) -> Option<Left> {

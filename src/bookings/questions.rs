@@ -16,7 +16,7 @@ pub const TEXT_LENGTH: usize = 2_000;
 pub const PHONE: &str = "phone";
 
 /// What can be answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// One line.
     Text,
@@ -33,7 +33,7 @@ pub enum Kind {
 }
 
 /// One of several answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     /// The word that is stored.
     pub id: String,
@@ -42,7 +42,7 @@ pub struct Choice {
 }
 
 /// One question of a meeting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// The name under which the answer is stored.
     pub id: String,

@@ -1,6 +1,7 @@
 //! The team: who holds which meetings, and when they work. `team_file.rs` reads it from `config/team.yaml`.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
@@ -264,6 +265,28 @@ pub struct Team {
     pub policy: Policy,
     /// The teams that take chats, in the file's order.
     pub groups: Vec<Group>,
+    /// Whom and what the file does not name any more, as `former.rs` finds it at the start.
+    pub gone: OnceLock<Gone>,
+}
+
+/// Reps and kinds of calls that the file named once, for the names of calls that outlive it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// They work at no hours.
+    pub reps: Vec<Rep>,
+    /// Kinds of calls.
+    pub meetings: Vec<GoneMeeting>,
+}
+
+/// What calls of a kind that is given up are still told by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoneMeeting {
+    /// The name in the calls.
+    pub id: String,
+    /// What people call it.
+    pub title: Localized,
+    /// What was asked of whoever booked.
+    pub questions: Vec<Question>,
 }
 
 /// A team that takes chats: people by their accounts or by what these may do. Without either it is everybody.
@@ -339,6 +362,40 @@ impl Team {
     /// The rep with this id.
     pub fn rep(&self, id: &str) -> Option<&Rep> {
         self.reps.iter().find(|rep| rep.id == id)
+    }
+
+    /// Whether some kind of call is held by a rep, or has her there, too.
+    pub fn is_booked_with(&self, rep: &str) -> bool {
+        let names = |ids: &[String]| ids.iter().any(|id| id == rep);
+        self.meetings.iter().any(|meeting| names(&meeting.reps) || names(&meeting.with))
+    }
+
+    /// The reps that the file names no more.
+    pub fn gone_reps(&self) -> &[Rep] {
+        self.gone.get().map_or(&[], |gone| &gone.reps)
+    }
+
+    fn gone_meeting(&self, id: &str) -> Option<&GoneMeeting> {
+        self.gone.get()?.meetings.iter().find(|meeting| meeting.id == id)
+    }
+
+    /// What people call a rep, one who left, too; her id if nobody ever heard of her.
+    pub fn rep_name<'t>(&'t self, id: &'t str) -> &'t str {
+        let known = self.rep(id).or_else(|| self.gone_reps().iter().find(|rep| rep.id == id));
+        known.map_or(id, |rep| &rep.name)
+    }
+
+    /// What people call a kind of call, one that was given up, too; its id if nobody ever heard of it.
+    pub fn title_of<'t>(&'t self, meeting: &'t str, language: Language) -> &'t str {
+        let known = self.meeting(meeting).map(|meeting| &meeting.title);
+        let title = known.or_else(|| self.gone_meeting(meeting).map(|meeting| &meeting.title));
+        title.map_or(meeting, |title| title.get(language))
+    }
+
+    /// What a kind of call asks of whoever books it, or asked.
+    pub fn questions_of(&self, meeting: &str) -> &[Question] {
+        let known = self.meeting(meeting).map(|meeting| &meeting.questions);
+        known.or_else(|| self.gone_meeting(meeting).map(|gone| &gone.questions)).map_or(&[], Vec::as_slice)
     }
 
     /// The hours of everybody, as the clock of the lifecycle counts them.

@@ -18,6 +18,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
+use std::sync::OnceLock;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -89,7 +90,7 @@ impl Team {
         if report.has_errors() {
             return None;
         }
-        Some(Self { reps, meetings, opening, policy: policy?, groups })
+        Some(Self { reps, meetings, opening, policy: policy?, groups, gone: OnceLock::new() })
     }
 }
 

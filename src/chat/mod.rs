@@ -205,6 +205,8 @@ pub const INBOX: &str = "inbox";
 #[derive(Clone, Debug)]
 pub struct Opened {
     pub conversation: Conversation,
+    /// The device on which it is opened. The conversation may have begun on another one of hers.
+    pub visitor: VisitorId,
     pub token: String,
     pub is_new: bool,
     /// Whether it is certain who she is.
@@ -370,13 +372,9 @@ async fn opening(
     let visitor = visit.visitor.unwrap_or_else(VisitorId::new);
     let mut tx = room.stores.db.begin().await?;
     tx.lock(&format!("chat:{visitor}")).await?;
-    let open = match store::open_of(&mut tx, visitor, &visit.site).await? {
-        None => open_elsewhere(&mut tx, visitor, &visit.site).await?,
-        open => open,
-    };
-    if let Some(mut open) = open {
+    if let Some(mut open) = talk_of(&mut tx, visitor, &visit.site).await? {
         let is_news = live::approach::reach(&mut tx, &mut open, visit, now).await?;
-        let opened = opened(room, &mut tx, open, false, now).await?;
+        let opened = opened(room, &mut tx, open, visitor, false, now).await?;
         if is_news {
             tx.commit().await?;
             live::approach::reached(room, &opened.conversation).await;
@@ -438,18 +436,40 @@ async fn opening(
     };
     turning.run(Step::Open, Cause::default()).await?;
     store::save(&mut tx, &conversation, 0, now).await?;
-    let opened = opened(room, &mut tx, conversation, true, now).await?;
+    let opened = opened(room, &mut tx, conversation, visitor, true, now).await?;
     tx.commit().await?;
     room.tell(&opened.conversation).await;
     Ok(opened)
 }
 
+/// The conversation that a visitor has open: on this device, or on another one of hers. Of two, the one that has her words
+/// or a person in it: a panel that opened by itself before anybody knew her hides no talk.
+pub(super) async fn talk_of(
+    q: &mut impl Queries,
+    visitor: VisitorId,
+    site: &str,
+) -> Result<Option<Conversation>, Error> {
+    let own = store::open_of(q, visitor, site).await?;
+    if let Some(talk) = &own
+        && (talk.mode != Mode::Bot || store::has_spoken(q, talk.id).await?)
+    {
+        return Ok(own);
+    }
+    let Some(other) = open_elsewhere(q, visitor, site).await? else { return Ok(own) };
+    let is_talk = other.mode != Mode::Bot || store::has_spoken(q, other.id).await?;
+    Ok(own.filter(|_| !is_talk).or(Some(other)))
+}
+
 /// The conversation that the holder of this device has open on another one. Both have to be certainly hers: else a claim
 /// would open a talk, or she would be shown one in which somebody else has used her name.
-async fn open_elsewhere(tx: &mut Tx, visitor: VisitorId, site: &str) -> Result<Option<Conversation>, Error> {
-    Ok(match contacts::holder(tx, visitor).await? {
+async fn open_elsewhere(
+    q: &mut impl Queries,
+    visitor: VisitorId,
+    site: &str,
+) -> Result<Option<Conversation>, Error> {
+    Ok(match contacts::holder(q, visitor).await? {
         Some((contact, trust)) if trust.may_see_stored() => {
-            store::open_elsewhere(tx, contact.id, Trust::Confirmed, site).await?
+            store::open_elsewhere(q, contact.id, Trust::Confirmed, site).await?
         }
         _ => None,
     })
@@ -459,16 +479,21 @@ async fn opened(
     room: &Room,
     tx: &mut Tx,
     conversation: Conversation,
+    visitor: VisitorId,
     is_new: bool,
     now: Timestamp,
 ) -> Result<Opened, Error> {
     let mut claims = Keys::claims(conversation.id.to_string(), now, now.plus_ms(TOKEN_MS));
-    claims.visitor = Some(conversation.visitor.to_string());
+    claims.visitor = Some(visitor.to_string());
     claims.language = Some(conversation.language);
+    let holder = contacts::holder(tx, visitor).await?;
+    if visitor != conversation.visitor {
+        // Another device of hers: she may do there what she may here, but it stays a visitor of its own.
+        claims.contact = holder.as_ref().map(|(contact, _)| contact.id.to_string());
+    }
     let token = room.keys.sign(Purpose::Conversation, &claims);
-    let holder = contacts::holder(tx, conversation.visitor).await?;
     let is_known = holder.is_some_and(|(_, trust)| trust.may_see_stored());
-    Ok(Opened { conversation, token, is_new, is_known })
+    Ok(Opened { conversation, visitor, token, is_new, is_known })
 }
 
 /// Whether a token opens a conversation.

@@ -8,7 +8,7 @@ use super::flows::Flows;
 use super::live::approach;
 use super::store;
 use super::world::{self, Sight};
-use super::{Error, Room, Visit};
+use super::{Error, Room, Visit, talk_of};
 use crate::base::ids::VisitorId;
 use crate::base::time::Timestamp;
 use crate::contacts::Trust;
@@ -38,7 +38,7 @@ pub(super) struct Coming<'v> {
 }
 
 /// The flows that fit this page, the highest priority first; the page opens the one whose moment comes first. Nothing
-/// is offered to a device that may not be recognised, nor where a conversation is open already.
+/// is offered to a device that may not be recognised, nor where a conversation is open already, on this device or another.
 ///
 /// # Errors
 /// As the store says.
@@ -47,7 +47,7 @@ pub async fn offer(room: &Room, visit: &Visit, now: Timestamp) -> Result<Vec<Off
     let online = room.crowd(now).await;
     let coming = Coming { visit, visitor, online: &online };
     let mut q = room.stores.db.read();
-    if let Some(open) = store::open_of(&mut q, visitor, &visit.site).await? {
+    if let Some(open) = talk_of(&mut q, visitor, &visit.site).await? {
         // Somebody of the company has spoken to her: that is shown, and nothing else.
         let waits = approach::is_waiting(&mut q, open.id).await?;
         return Ok(open.flow.filter(|_| waits).map(approach::offered).into_iter().collect());

@@ -113,7 +113,8 @@ pub async fn go_on(room: &Room, token: &str, now: Timestamp) -> Result<Opened, E
     let mut claims = Keys::claims(id.to_string(), now, now.plus_ms(TOKEN_MS));
     claims.language = Some(conversation.language);
     let token = room.keys.sign(Purpose::Conversation, &claims);
-    Ok(Opened { conversation, token, is_new: false, is_known: false })
+    let visitor = conversation.visitor;
+    Ok(Opened { conversation, visitor, token, is_new: false, is_known: false })
 }
 
 /// Makes the link worthless.
@@ -135,6 +136,13 @@ pub async fn withdraw(room: &Room, id: ConversationId, now: Timestamp) -> Result
 /// Whether a token was given to a device on which a link was followed.
 pub fn is_elsewhere(room: &Room, token: &str, now: Timestamp) -> bool {
     room.keys.verify(Purpose::Conversation, token, now).is_ok_and(|claims| claims.visitor.is_none())
+}
+
+/// Whether a token was given to the device whose conversation it is: only that one is told who it is from now on, and asked.
+/// Another one of the same person's (docs/decisions/0035) stays the visitor that it is.
+pub fn is_its_own(room: &Room, token: &str, now: Timestamp) -> bool {
+    let claims = room.keys.verify(Purpose::Conversation, token, now);
+    claims.is_ok_and(|claims| claims.visitor.is_some() && claims.contact.is_none())
 }
 
 fn read(room: &Room, token: &str, now: Timestamp) -> Result<(ConversationId, String), Error> {

@@ -208,7 +208,8 @@ pub(super) async fn open_of(
     .transpose()
 }
 
-/// The conversation that a contact has open on a site on another device of which it is as certain that it is hers.
+/// The conversation that a contact has open on a site on another device of which it is as certain that it is hers; one that
+/// has her words or a person in it before one that only opened.
 pub(super) async fn open_elsewhere(
     q: &mut impl Queries,
     contact: ContactId,
@@ -224,7 +225,9 @@ pub(super) async fn open_elsewhere(
              join conversations c on c.visitor_id = v.id
              left join accounts a on a.id = c.assigned_to
              where v.contact_id = $1 and v.trust >= $2 and c.site = $3 and c.mode <> 'closed'
-             order by c.updated_at desc, c.id desc limit 1"
+             order by case when c.mode <> 'bot'
+                     or exists (select 1 from messages m where m.conversation_id = c.id and m.author = 'visitor')
+                 then 0 else 1 end, c.updated_at desc, c.id desc limit 1"
         ),
         params![contact, least.level(), site],
     )

@@ -389,7 +389,7 @@ impl Room {
             starts_at: booking.starts_at,
             ends_at: booking.ends_at,
             zone: booking.time_zone.clone(),
-            with: self.team.rep(&booking.rep).map_or_else(|| booking.rep.clone(), |rep| rep.name.clone()),
+            with: self.team.rep_name(&booking.rep).to_owned(),
             manage: Link::Manage.path(&self.keys, booking, now),
             location: booking.location.clone(),
         }

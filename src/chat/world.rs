@@ -152,7 +152,7 @@ async fn person(
     let ahead =
         |booking: &&bookings::Booking| booking.state == bookings::State::Confirmed && booking.starts_at > now;
     if let Some(booking) = booked.iter().filter(ahead).min_by_key(|booking| booking.starts_at) {
-        let rep = room.team.rep(&booking.rep).map(|rep| rep.name.clone());
+        let rep = room.team.rep_name(&booking.rep).to_owned();
         world
             .facts
             .set("booking.upcoming", true)

@@ -14,7 +14,7 @@ use crate::app::{Definitions, Kind, LOCK, Sources};
 use crate::base::diagnostic::{Diagnostic, Mark, Report, Severity, nearest};
 use crate::base::time::{Clock, Timestamp};
 use crate::base::yaml::{self, Doc, View};
-use crate::bookings::former::{self, Left};
+use crate::bookings::former::{self, Closed, Left};
 use crate::chat::check::{against, codes, examples, lock_of, untested, without_tests};
 use crate::chat::engine::State;
 use crate::chat::flow::Flow;
@@ -133,10 +133,14 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
     }
     let mut meetings = Vec::new();
     if let (Some(Against::Running), Some(config), Some(flows)) = (arguments.against, &config, &flows) {
-        let (standing, published, left) = super::block_on(running(config, (flows, &sources), now))?;
+        let Running { standing, published, left, closed } =
+            super::block_on(running(config, (flows, &sources), now))?;
         let file = Mark::file(config.path_of(&config.definitions.team).display().to_string());
         for call in &left {
             report.warning(&file, "B120", call.line()).hint(call.advice());
+        }
+        for rep in &closed {
+            report.warning(&file, "B120", rep.line()).hint(rep.advice());
         }
         meetings = versions::meetings(flows, &standing);
         versions::tell(&meetings, &report);
@@ -218,23 +222,34 @@ async fn number_for(config: &Config, sources: &Sources, against: Option<Against>
     chosen.ok()?.needs_number
 }
 
-/// Where the open conversations of the settings' server stand, the flows as they run there, and the calls ahead whose rep or
-/// kind the team's file does not name.
+/// What is found in the settings' server.
+struct Running {
+    /// Where its open conversations stand.
+    standing: Vec<State>,
+    /// The flows as they run there.
+    published: Vec<Arc<Flow>>,
+    /// The calls ahead whose rep or kind the team's file does not name.
+    left: Vec<Left>,
+    /// Who of the file is booked and has no account any more.
+    closed: Vec<Closed>,
+}
+
+/// Looks into the settings' server.
 async fn running(
     config: &Config,
     (flows, sources): (&Flows, &Sources),
     now: Timestamp,
-) -> anyhow::Result<(Vec<State>, Vec<Arc<Flow>>, Vec<Left>)> {
+) -> anyhow::Result<Running> {
     super::has_data(config)?;
     let stores = Stores::open(&config.storage).await?;
     let mut q = stores.db.read();
     let standing = chat::standing(&mut q, OPEN_MOST).await?;
-    let left = match Definitions::read(sources, &Report::new()).team {
-        Some(team) => former::left(&mut q, &team, now).await?,
+    let (left, closed) = match Definitions::read(sources, &Report::new()).team {
+        Some(team) => (former::left(&mut q, &team, now).await?, former::closed(&mut q, &team).await?),
         // What is wrong with it is told already.
-        None => Vec::new(),
+        None => (Vec::new(), Vec::new()),
     };
-    Ok((standing, versions::published(&mut q, flows).await?, left))
+    Ok(Running { standing, published: versions::published(&mut q, flows).await?, left, closed })
 }
 
 /// What open conversations would meet, for people.
@@ -407,6 +422,7 @@ fn check(
         if let (Some(suite), Some(flows)) = (suite.filter(|_| !own.has_errors()), &read.flows)
             && let Some(flow) = flows.find(&suite.flow.value)
         {
+            suite.check(flow, &own);
             let reached = reached.entry(flow.id.clone()).or_default();
             // Scripts say what is wanted; walks find what nobody thought of, and take their time in `flow test`.
             let scripts = suite.tests.iter().filter(|test| !test.explores());

@@ -8,7 +8,7 @@ use crate::app::{Definitions, Sources};
 use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::time::{TZDB, Timestamp, tzdb_old_days};
-use crate::bookings::former::{self, Left};
+use crate::bookings::former::{self, Closed, Left};
 use crate::config::Config;
 use crate::notify::doctor::{self, Finding, State};
 use crate::storage::Stores;
@@ -61,23 +61,25 @@ pub fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if wrong > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The calls ahead that name a rep or a kind of call that the team's file does not.
+/// The calls ahead that name a rep or a kind of call that the team's file does not, and who of the file has no account any
+/// more.
 fn calls(config: &Config) -> anyhow::Result<ExitCode> {
     super::has_data(config)?;
     let now = super::clock(config).now();
     let report = Report::new();
     let team = Definitions::read(&Sources::of(config, &report), &report).team;
     let team = team.context("team.yaml cannot be read; `embudo check` says why")?;
-    let left = super::block_on(async {
+    let (left, closed) = super::block_on(async {
         let stores = Stores::open(&config.storage).await?;
-        Ok(former::left(&mut stores.db.read(), &team, now).await?)
+        let q = &mut stores.db.read();
+        Ok((former::left(q, &team, now).await?, former::closed(q, &team).await?))
     })?;
-    super::tell(&listed(&left, &config.server.public_url));
-    Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    super::tell(&listed(&left, &closed, &config.server.public_url));
+    Ok(if left.is_empty() && closed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn listed(left: &[Left], public_url: &str) -> String {
-    if left.is_empty() {
+fn listed(left: &[Left], closed: &[Closed], public_url: &str) -> String {
+    if left.is_empty() && closed.is_empty() {
         return format!(
             "{:<8} {:<8} all calls ahead have their rep and their kind\n",
             State::Good.word(),
@@ -85,6 +87,10 @@ fn listed(left: &[Left], public_url: &str) -> String {
         );
     }
     let mut text = String::new();
+    for rep in closed {
+        let word = State::Wrong.word();
+        text.push_str(&format!("{word:<8} {:<8} {}\n{:18}{}\n", "calls", rep.line(), "", rep.advice()));
+    }
     for call in left {
         let page = format!("{public_url}/console/bookings/{}", call.call.booking);
         text.push_str(&format!(
@@ -137,7 +143,7 @@ mod tests {
 
     #[test]
     fn calls_that_nobody_holds_are_listed_with_what_to_do() {
-        assert!(listed(&[], "https://faro.example").starts_with("ok       calls"));
+        assert!(listed(&[], &[], "https://faro.example").starts_with("ok       calls"));
         let call = Ahead {
             booking: BookingId::new(),
             meeting: "lunch".to_owned(),
@@ -146,9 +152,18 @@ mod tests {
             starts_at: Timestamp::from_jiff("2026-12-01T16:00:00Z".parse().expect("an instant")),
         };
         let left = Left { call, lacks_meeting: true, lacks_reps: vec!["eva".to_owned()] };
-        let text = listed(&[left], "https://faro.example");
-        for part in ["wrong", "2026-12-01 16:00", "\"lunch\"", "\"eva\"", "pass it on", "/console/bookings/"]
-        {
+        let closed = Closed { rep: "mike".to_owned(), name: "Mike Torres".to_owned() };
+        let text = listed(&[left], &[closed], "https://faro.example");
+        for part in [
+            "\"mike\", whose account is closed",
+            "open the account again",
+            "wrong",
+            "2026-12-01 16:00",
+            "\"lunch\"",
+            "\"eva\"",
+            "pass it on",
+            "/console/bookings/",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

@@ -7,10 +7,12 @@ use anyhow::Context;
 
 use crate::accounts::passwords::{self, RESET_MS};
 use crate::accounts::{self, NewAccount, Role, SHORTEST_PASSWORD};
-use crate::app::keys_of;
+use crate::app::{Definitions, Sources, keys_of};
+use crate::base::diagnostic::Report;
 use crate::base::email::Email;
 use crate::base::language::Language;
 use crate::base::signing::random_text;
+use crate::bookings::former;
 use crate::config::Config;
 use crate::storage::Stores;
 
@@ -104,6 +106,16 @@ pub fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
                 let account = accounts::disable(&mut tx, &email, now).await?;
                 tx.commit().await?;
                 println!("{} may not log in any more and is logged out everywhere", account.email);
+                let report = Report::new();
+                let team = Definitions::read(&Sources::of(&config, &report), &report).team;
+                let closed = match &team {
+                    Some(team) => former::closed(&mut stores.db.read(), team).await?,
+                    None => Vec::new(),
+                };
+                let rep = team.as_ref().and_then(|team| team.rep_of_account(&account.email));
+                for closed in closed.iter().filter(|closed| rep.is_some_and(|rep| rep.id == closed.rep)) {
+                    println!("{}: {}", closed.line(), closed.advice());
+                }
             }
         }
         Ok(ExitCode::SUCCESS)

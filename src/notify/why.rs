@@ -21,7 +21,7 @@ pub fn why(templates: &Templates, team: &Team, reason: &Reason, language: Langua
     let text = |key: &str, values: &[(&str, String)]| {
         templates.texts().get(language, &format!("booking.why.{key}"), values).unwrap_or_default()
     };
-    let name = |id: &str| team.rep(id).map_or(id, |rep| rep.name.as_str()).to_owned();
+    let name = |id: &str| team.rep_name(id).to_owned();
     let chosen = reason.candidates.first().map_or_else(String::new, |first| name(&first.rep));
     let owner = reason.owner.as_ref().map_or_else(String::new, |owner| name(&owner.rep));
     let mut sentences = vec![text(reason.rule.word(), &[("rep", chosen), ("owner", owner.clone())])];

@@ -88,6 +88,133 @@ impl Act {
     }
 }
 
+/// What was changed, where that is no person and no list. Each has its words in the texts: `settings.audit.what_WORD`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Invited,
+    Role,
+    Link,
+    Disabled,
+    Enabled,
+    FactorTaken,
+    FactorOn,
+    FactorOff,
+    CodesRenewed,
+    PasswordChanged,
+    PasswordSet,
+    KeyMade,
+    KeyRevoked,
+    Door,
+    FirstAccount,
+    Joined,
+    SignedOn,
+    SiteAdded,
+    SiteRemoved,
+    FirstFlow,
+    Flow,
+    FlowRestored,
+    Content,
+    Identity,
+    Goal,
+    GoalRemoved,
+    Funnel,
+    FunnelRemoved,
+    Share,
+    ShareEnded,
+    WorkingHours,
+    MailTried,
+    MailReleased,
+    SampleLoaded,
+    SampleRemoved,
+}
+
+impl What {
+    /// Everything that can be noted.
+    pub const ALL: [Self; 35] = [
+        Self::Invited,
+        Self::Role,
+        Self::Link,
+        Self::Disabled,
+        Self::Enabled,
+        Self::FactorTaken,
+        Self::FactorOn,
+        Self::FactorOff,
+        Self::CodesRenewed,
+        Self::PasswordChanged,
+        Self::PasswordSet,
+        Self::KeyMade,
+        Self::KeyRevoked,
+        Self::Door,
+        Self::FirstAccount,
+        Self::Joined,
+        Self::SignedOn,
+        Self::SiteAdded,
+        Self::SiteRemoved,
+        Self::FirstFlow,
+        Self::Flow,
+        Self::FlowRestored,
+        Self::Content,
+        Self::Identity,
+        Self::Goal,
+        Self::GoalRemoved,
+        Self::Funnel,
+        Self::FunnelRemoved,
+        Self::Share,
+        Self::ShareEnded,
+        Self::WorkingHours,
+        Self::MailTried,
+        Self::MailReleased,
+        Self::SampleLoaded,
+        Self::SampleRemoved,
+    ];
+
+    /// The word in the details and in texts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Invited => "invited",
+            Self::Role => "role",
+            Self::Link => "link",
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::FactorTaken => "factor_taken",
+            Self::FactorOn => "factor_on",
+            Self::FactorOff => "factor_off",
+            Self::CodesRenewed => "codes_renewed",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordSet => "password_set",
+            Self::KeyMade => "key_made",
+            Self::KeyRevoked => "key_revoked",
+            Self::Door => "door",
+            Self::FirstAccount => "first_account",
+            Self::Joined => "joined",
+            Self::SignedOn => "signed_on",
+            Self::SiteAdded => "site_added",
+            Self::SiteRemoved => "site_removed",
+            Self::FirstFlow => "first_flow",
+            Self::Flow => "flow",
+            Self::FlowRestored => "flow_restored",
+            Self::Content => "content",
+            Self::Identity => "identity",
+            Self::Goal => "goal",
+            Self::GoalRemoved => "goal_removed",
+            Self::Funnel => "funnel",
+            Self::FunnelRemoved => "funnel_removed",
+            Self::Share => "share",
+            Self::ShareEnded => "share_ended",
+            Self::WorkingHours => "working_hours",
+            Self::MailTried => "mail_tried",
+            Self::MailReleased => "mail_released",
+            Self::SampleLoaded => "sample_loaded",
+            Self::SampleRemoved => "sample_removed",
+        }
+    }
+
+    /// The details of an entry: what was changed, and the name of it.
+    pub fn of(self, name: &str) -> Json {
+        json!({ "what": self.word(), "of": name })
+    }
+}
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entry {
@@ -107,6 +234,28 @@ pub struct Entry {
     /// Her address, as long as she is known.
     pub email: Option<String>,
     pub details: Json,
+}
+
+impl Entry {
+    /// What was changed, as [`What::word`], and the name of it; none where it was a person or a list. Earlier versions of
+    /// the program said it under keys of their own, and what a later one notes is a word that this one does not know.
+    pub fn about(&self) -> Option<(&str, &str)> {
+        let text = |key: &str| self.details.get(key).and_then(Json::as_str);
+        let is = |key: &str| self.details.get(key).and_then(Json::as_bool).unwrap_or_default();
+        if let Some(what) = text("what").filter(|_| text("list").is_none()) {
+            return Some((what, text("of").or_else(|| text("file")).unwrap_or_default()));
+        }
+        let is_restored = text("restored").is_some();
+        let earlier = [
+            ("flow", if is_restored { What::FlowRestored } else { What::Flow }),
+            ("goal", if is("removed") { What::GoalRemoved } else { What::Goal }),
+            ("funnel", if is("removed") { What::FunnelRemoved } else { What::Funnel }),
+            ("traffic_share", if is("revoked") { What::ShareEnded } else { What::Share }),
+        ];
+        let hours = text("rep").filter(|_| text("did") == Some("working_hours"));
+        let found = earlier.into_iter().find_map(|(key, what)| Some((what.word(), text(key)?)));
+        found.or_else(|| Some((What::WorkingHours.word(), hours?)))
+    }
 }
 
 /// Writes down what was done, in the transaction that does it.
@@ -174,7 +323,7 @@ pub async fn did(
     is_flow: bool,
     now: Timestamp,
 ) -> Result<()> {
-    let details = json!({ "what": "door", "of": door });
+    let details = What::Door.of(door);
     if is_flow {
         return once(db, by, Act::Changed, contact, &details, now).await;
     }
@@ -230,4 +379,48 @@ impl Default for Filter {
 /// As the store says.
 pub async fn list(q: &mut impl Queries, filter: &Filter, most: i64) -> Result<Vec<Entry>> {
     store::audit(q, filter, most).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(details: Json) -> Entry {
+        Entry {
+            id: String::new(),
+            at: Timestamp(0),
+            actor: By::Cli.word(),
+            name: None,
+            owner: None,
+            owner_id: None,
+            action: Act::Changed.word().to_owned(),
+            contact: None,
+            email: None,
+            details,
+        }
+    }
+
+    #[test]
+    fn an_entry_says_what_was_changed_and_its_name_however_old_it_is() {
+        for (details, about) in [
+            (What::Flow.of("welcome"), Some(("flow", "welcome"))),
+            (json!({ "flow": "welcome", "hash": "4f", "restored": null }), Some(("flow", "welcome"))),
+            (
+                json!({ "flow": "welcome", "hash": "4f", "restored": "3e" }),
+                Some(("flow_restored", "welcome")),
+            ),
+            (json!({ "goal": "Thanks" }), Some(("goal", "Thanks"))),
+            (json!({ "goal": "0197", "removed": true }), Some(("goal_removed", "0197"))),
+            (json!({ "funnel": "Buying", "id": "0197" }), Some(("funnel", "Buying"))),
+            (json!({ "traffic_share": "0197", "revoked": true }), Some(("share_ended", "0197"))),
+            (json!({ "did": "working_hours", "rep": "ana" }), Some(("working_hours", "ana"))),
+            (json!({ "what": "content", "file": "paper.pdf" }), Some(("content", "paper.pdf"))),
+            (json!({ "what": "of_tomorrow" }), Some(("of_tomorrow", ""))),
+            (json!({ "list": "contacts, enter", "what": "welcome" }), None),
+            (json!({ "did": "moved", "rep": "ana" }), None),
+            (Json::Null, None),
+        ] {
+            assert_eq!(entry(details.clone()).about(), about, "{details}");
+        }
+    }
 }

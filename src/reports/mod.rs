@@ -84,7 +84,7 @@ impl Names<'_> {
 
     /// What people call a rep.
     pub fn rep(&self, id: &str) -> String {
-        self.team.rep(id).map_or(id, |rep| rep.name.as_str()).to_owned()
+        self.team.rep_name(id).to_owned()
     }
 
     /// A lifecycle rule in words.

@@ -198,12 +198,12 @@ pub async fn add_goal(
     Ok(goal.id)
 }
 
-/// Takes a goal away.
+/// Takes a goal away; returns its name.
 ///
 /// # Errors
 /// [`Error::Unknown`].
-pub async fn remove_goal(tx: &mut Tx, id: GoalId) -> Result<()> {
-    if store::delete_goal(tx, id).await? { Ok(()) } else { Err(Error::Unknown) }
+pub async fn remove_goal(tx: &mut Tx, id: GoalId) -> Result<String> {
+    store::delete_goal(tx, id).await?.ok_or(Error::Unknown)
 }
 
 /// Keeps a funnel: a new one, or instead of the version that the draft began with.
@@ -279,12 +279,12 @@ pub async fn share(
     Ok(share)
 }
 
-/// Ends a link: from now on it opens nothing.
+/// Ends a link: from now on it opens nothing. Returns its name.
 ///
 /// # Errors
 /// [`Error::Unknown`].
-pub async fn end_share(tx: &mut Tx, id: ShareId, now: Timestamp) -> Result<()> {
-    if store::revoke_share(tx, id, now).await? { Ok(()) } else { Err(Error::Unknown) }
+pub async fn end_share(tx: &mut Tx, id: ShareId, now: Timestamp) -> Result<String> {
+    store::revoke_share(tx, id, now).await?.ok_or(Error::Unknown)
 }
 
 /// Why a shared link does not open.

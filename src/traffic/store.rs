@@ -41,8 +41,10 @@ pub(super) async fn insert_goal(
     Ok(())
 }
 
-pub(super) async fn delete_goal(tx: &mut Tx, id: GoalId) -> Result<bool> {
-    Ok(tx.execute(sql!("delete from traffic_goals where id = $1"), params![id]).await? > 0)
+pub(super) async fn delete_goal(tx: &mut Tx, id: GoalId) -> Result<Option<String>> {
+    let gone =
+        tx.query_opt(sql!("delete from traffic_goals where id = $1 returning name"), params![id]).await?;
+    gone.map(|row| row.get("name")).transpose()
 }
 
 fn funnel_of(row: &Row) -> Result<Funnel> {
@@ -198,14 +200,16 @@ pub(super) async fn insert_share(tx: &mut Tx, share: &Share, by: AccountId) -> R
     Ok(())
 }
 
-pub(super) async fn revoke_share(tx: &mut Tx, id: ShareId, now: Timestamp) -> Result<bool> {
+pub(super) async fn revoke_share(tx: &mut Tx, id: ShareId, now: Timestamp) -> Result<Option<String>> {
     let revoked = tx
-        .execute(
-            sql!("update traffic_shares set revoked_at = $2 where id = $1 and revoked_at is null"),
+        .query_opt(
+            sql!(
+                "update traffic_shares set revoked_at = $2 where id = $1 and revoked_at is null returning name"
+            ),
             params![id, now],
         )
         .await?;
-    Ok(revoked > 0)
+    revoked.map(|row| row.get("name")).transpose()
 }
 
 fn letters_row(row: &Row) -> Result<Letters> {

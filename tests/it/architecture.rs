@@ -146,6 +146,16 @@ fn the_engines_are_named_only_in_storage() {
     assert_none(&found, "database engines named outside of storage:");
 }
 
+#[test]
+fn what_the_audit_notes_is_a_word_that_its_page_knows() {
+    let found: Vec<String> = sources()
+        .iter()
+        .filter(|source| source.path != "privacy/audit.rs" && source.text.contains("audit::"))
+        .flat_map(|source| source.text.match_indices("\"what\": \"").map(|(at, _)| source.place(at)))
+        .collect();
+    assert_none(&found, "noted past `privacy::audit::What`, which has the words of the page:");
+}
+
 fn edges_in_the_journey(sources: &[Source]) -> Vec<String> {
     sources
         .iter()

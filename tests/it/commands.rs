@@ -127,6 +127,22 @@ fn check_finds_several_mistakes_of_several_files_where_they_stand_and_no_others(
     let (sound, text) = embudo(folder.path(), &["check"]);
     assert!(sound && text.contains("nothing is wrong"), "{text}");
 
+    // What a test of a flow names and the flow does not have holds whatever the flow does.
+    let test = "flow: needs\ntests:\n  - test: nobody is passed on\n    script:\n      - visitor: Hello\n    \
+                expect:\n      never: [handofff]\n      path: [nostep]\n";
+    let place = folder.path().join("bot-flows/tests/named.yaml");
+    std::fs::write(&place, test).expect("written");
+    let (sound, text) = embudo(folder.path(), &["check"]);
+    assert!(!sound && text.contains("2 errors"), "{text}");
+    for part in [
+        "named.yaml:7:15 error G201 needs has no step \"handofff\"",
+        "did you mean \"handoff\"",
+        "needs has no step \"nostep\"",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    std::fs::remove_file(&place).expect("removed");
+
     change(folder.path(), "config/team.yaml", "Europe/Madrid", "Europe/Madird");
     change(folder.path(), "config/forms.yaml", "registers: ", "registers: x");
     change(folder.path(), "bot-flows/welcome.yaml", "goto: ", "goto: nowhere_");

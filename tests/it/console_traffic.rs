@@ -233,6 +233,9 @@ async fn goals_are_named_reached_and_taken_away() {
     marta.submits(&remove, &[("site", "faro")]).await.expect(303);
     marta.submits(&remove, &[("site", "faro")]).await.expect(404);
     assert_eq!(app.count("traffic_goals").await, 1);
+    let audit = words(&agent(&app, Role::Admin).await.sees("/console/audit").await);
+    has(&audit, "goal, removed Prices");
+    has(&audit, "goal Signed up");
     let viewer = agent(&app, Role::Viewer).await;
     viewer.submits("/console/traffic/goals", &goal("Mine", "page", "/")).await.expect(403);
 }

@@ -175,6 +175,10 @@ async fn a_file_that_is_brought_takes_the_place_of_the_old_one_whole_or_not_at_a
         .await
         .expect(404);
 
+    let audit = agent(&app, Role::Admin).await.sees("/console/audit").await;
+    has(&audit, "file of a content");
+    has(&audit, "white-paper-es.pdf");
+
     let recording = "/console/content/webinars/reading-at-work/reading-at-work-short/copy";
     let film =
         brings(&ana, recording, form(&ana.csrf, "en", "a.webm", b"\x1a\x45\xdf\xa3 a short film")).await;

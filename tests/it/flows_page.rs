@@ -238,6 +238,11 @@ async fn a_change_is_checked_tested_written_whole_and_kept_with_its_author() {
     assert_eq!(shop.app.app.room.flows.now().find("small").expect("it runs").title, "Small words");
     let list = marta.sees("/console/flows").await;
     assert!(list.contains("Small words") && list.contains("marketing"), "{list}");
+    let admin = agent(&shop.app, Role::Admin).await;
+    let audit = admin.sees("/console/audit").await;
+    assert!(audit.contains("<td>flow<br>") && audit.contains(">small<"), "the audit names it: {audit}");
+    let file = admin.get("/console/audit.csv").await.expect(200).body;
+    assert!(file.contains(",changed,flow,small,"), "{file}");
 
     let history = marta.sees("/console/flows/small/history").await;
     assert_eq!(history.matches("class=\"line-link\"").count(), 2, "{history}");

@@ -41,7 +41,11 @@ fn meeting(id: &str, title: &str, reps: &str) -> String {
 fn before() -> String {
     let two = meeting("two", "Of two", "[ben]").replace("reps: [ben]", "reps: [ben], with: ana");
     let meetings = meeting("call", "First call", "[ana]")
-        + &meeting("old", "Old talk", "[ana]")
+        + &meeting("old", "Old talk", "[ana]").replace(
+            "reps: [ana]",
+            "questions: [{id: reads, ask: How do you read, kind: choice, options: [{id: club, label: In a club}, {id: alone, label: Alone}], \
+             required: false}], reps: [ana]",
+        )
         + &meeting("video", "Second call", "[ben]");
     format!("reps:\n{}{}meetings:\n{meetings}{two}", rep("ana", "Ana Ruiz"), rep("ben", "Ben Gil"))
 }
@@ -306,6 +310,76 @@ async fn calls_that_nobody_of_the_file_holds_are_listed_with_what_to_do() {
     let later = app.started_again().await.expect("it starts");
     let known = later.rows("select id from team_known where kind = 'rep' order by id").await;
     assert_eq!(known.len(), 1, "only whoever is in the file");
+}
+
+#[tokio::test]
+async fn names_titles_and_questions_stand_beside_a_call_of_which_all_is_gone_and_nobody_is_promised_who_left()
+{
+    let world = world().await;
+    let wish = json!({
+        "site": "faro", "meeting": "old", "starts_at": friday("10:00"), "zone": "Europe/Madrid",
+        "language": "en", "name": "Nikki Grant", "email": NIKKI, "answers": { "reads": "club" },
+    });
+    let booked = world.first.client.with("origin", SITE).post("/v1/bookings", &wish).await.expect_json(201);
+    let call = world.book("call", "09:30").await;
+    let app = world.changed().await;
+    let team = admin(&app).await;
+    for span in ["week", "day"] {
+        let week = team.sees(&format!("/console/bookings/calendar?span={span}&on=2026-11-27&rep=team")).await;
+        for part in ["Ana Ruiz, not in team.yaml", "Nikki Grant", "Old talk", "First call"] {
+            assert!(week.contains(part), "{span}, {part}: {week}");
+        }
+        assert!(!week.contains("new?rep=ana"), "nobody books with whoever left");
+    }
+    let before = team.sees("/console/bookings/calendar?span=week&on=2026-11-09&rep=team").await;
+    assert!(!before.contains("Ana Ruiz"), "no column without a call");
+
+    let path = format!("/console/bookings/{}", id_of(&booked));
+    let page = team.sees(&path).await;
+    for part in ["How do you read", "In a club", "Pass the call on or cancel it"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("Move the call"), "there is nowhere to move it: {page}");
+    let page = team.sees(&format!("/console/bookings/{}", id_of(&call))).await;
+    assert!(page.contains("Move the call, pass it on or cancel it"), "{page}");
+    let list = team.sees("/console/bookings").await;
+    assert!(list.contains("How do you read") && list.contains("Ana Ruiz"), "{list}");
+
+    // Nobody came: another time is not with her.
+    app.clock.advance(friday("10:31") - app.now().as_ms());
+    let team = log_in(&app, ADMIN).await;
+    team.submits(&format!("{path}/outcome"), &[("outcome", "no_show")]).await.expect(303);
+    app.later(16 * MINUTE_MS).await;
+    let missed = mails(&app, "booking_missed").await;
+    assert_eq!(missed.len(), 1);
+    assert!(!missed[0].1.contains("Ana Ruiz") && missed[0].1.contains("another time"), "{}", missed[0].1);
+}
+
+#[tokio::test]
+async fn it_is_said_that_visitors_are_booked_with_somebody_whose_account_is_closed() {
+    let world = world().await;
+    let app = &world.first;
+    hire(app, BEN, Role::Sdr, Language::En).await;
+    hire(app, "eva@faro.example", Role::Sdr, Language::En).await;
+    let team = admin(app).await;
+    let closed = async || former::closed(&mut app.app.stores.db.read(), &app.app.team).await.expect("looked");
+    assert_eq!(closed().await, []);
+    let close = async |email: &str| {
+        let email = embudo::base::email::Email::parse(email).expect("an address");
+        let found =
+            embudo::accounts::find_by_email(&mut app.app.stores.db.read(), &email).await.expect("read");
+        let path = format!("/console/accounts/{}/disable", found.expect("known").id);
+        team.submits(&path, &[]).await.expect(303).header("location").to_owned()
+    };
+    assert_eq!(close("eva@faro.example").await, "/console/accounts?done=disabled", "she holds no calls");
+    let place = close(BEN).await;
+    assert_eq!(place, "/console/accounts?done=disabled_rep");
+    assert!(team.sees(&place).await.contains("take the rep out of team.yaml"));
+    let found = closed().await;
+    assert_eq!(found.iter().map(|one| one.rep.as_str()).collect::<Vec<_>>(), ["ben"]);
+    assert!(found[0].line().contains("\"ben\", whose account is closed"), "{}", found[0].line());
+    let page = team.sees("/console/bookings").await;
+    assert!(page.contains("Ben Gil’s account is closed, and visitors are still booked"), "{page}");
 }
 
 #[tokio::test]

@@ -258,6 +258,92 @@ async fn a_colleague_speaks_first_and_the_chat_opens_on_her_page() {
     assert!(back.iter().any(|entry| entry["body"]["type"] == "ask"), "{back:?}");
 }
 
+/// What a device says in the chat, with the token of its own opening.
+async fn types_there(app: &TestApp, opened: &serde_json::Value, text: &str) -> serde_json::Value {
+    let door = format!("/v1/chat/{}/messages", opened["conversation"].as_str().unwrap());
+    let token = format!("Bearer {}", opened["token"].as_str().unwrap());
+    let message = json!({"client_id": new_key(), "body": {"type": "text", "text": text}});
+    app.client.with("origin", SITE).with("authorization", &token).post(&door, &message).await.expect_json(201)
+}
+
+#[tokio::test]
+async fn on_another_device_of_hers_the_chat_answers_as_on_the_first_and_the_two_stay_two() {
+    let app = TestApp::start().await;
+    let (first, second, claims) = (app.visitor(), app.visitor(), app.visitor());
+    for visitor in [&first, &second] {
+        known(&app, visitor, "nikki@olmos.example", Trust::Authenticated).await;
+    }
+    known(&app, &claims, "nikki@olmos.example", Trust::Claimed).await;
+    let offers = second.post("/v1/chat/trigger", &coming(&second)).await.expect_json(200);
+    assert!(!offers["offers"].as_array().unwrap().is_empty(), "nobody talks yet: {offers}");
+
+    let talk = Widget::of(&app, &coming(&first)).await;
+    for visitor in [&first, &second] {
+        visitor.post("/v1/chat/trigger", &coming(visitor)).await.expect(204);
+    }
+    let offers = claims.post("/v1/chat/trigger", &coming(&claims)).await.expect_json(200);
+    assert!(!offers["offers"].as_array().unwrap().is_empty(), "a claim is nobody's device: {offers}");
+
+    // Her other device opens her talk, and stays the visitor that it is.
+    let opened = second.post("/v1/chat", &coming(&second)).await.expect_json(200);
+    assert_eq!((&opened["conversation"], &opened["visitor"]), (&json!(talk.id), &json!(second.id)));
+    assert_eq!(opened["known"], true);
+    let whose = format!("/v1/chat/{}/whose", talk.id);
+    let token = format!("Bearer {}", opened["token"].as_str().unwrap());
+    let there = app.client.with("origin", SITE).with("authorization", &token);
+    there.post(&whose, &json!({"answer": "yes"})).await.expect_problem(409, "chat.question_over");
+
+    // Whoever of the company speaks to her there goes on with the same talk, and her pages show it.
+    let mike = Colleague::hire(&app, "Mike Torres").await;
+    mike.goes_online().await;
+    second.visit("/pricing").await;
+    app.run_jobs().await;
+    let words = [("text", "Hola, soy Mike.")];
+    let spoken = mike.does(&format!("/console/live/{}/chat", second.id), &words).await.expect(303);
+    assert!(spoken.header("location").starts_with(&format!("/console/inbox/{}", talk.id)), "one talk");
+    for visitor in [&first, &second] {
+        for door in ["/v1/chat/called", "/v1/chat/trigger"] {
+            let told = visitor.post(door, &coming(visitor)).await.expect_json(200);
+            assert_eq!(told["offers"][0]["open"], true, "{door}: {told}");
+        }
+    }
+    claims.post("/v1/chat/called", &coming(&claims)).await.expect(204);
+    let again = second.post("/v1/chat", &coming(&second)).await.expect_json(200);
+    assert_eq!((&again["conversation"], &again["mode"]), (&json!(talk.id), &json!("human")));
+    // One of her pages has taken it: the others are not called any more.
+    for visitor in [&first, &second] {
+        visitor.post("/v1/chat/called", &coming(visitor)).await.expect(204);
+    }
+
+    // What is said there names no other visitor.
+    let heard = types_there(&app, &again, "Otra cosa: soy yo.").await;
+    assert_eq!(heard["visitor"], json!(null), "{heard}");
+    app.clock.advance(SECOND_MS);
+    let own = first.post("/v1/chat", &coming(&first)).await.expect_json(200);
+    assert_eq!(own["visitor"], json!(first.id));
+    assert_eq!(types_there(&app, &own, "Y yo también.").await["visitor"], json!(first.id));
+    assert_eq!(app.count("conversations").await, 1);
+}
+
+#[tokio::test]
+async fn a_panel_that_opened_by_itself_before_anybody_knew_her_hides_no_talk() {
+    let app = TestApp::start().await;
+    let (first, second) = (app.visitor(), app.visitor());
+    let silent = Widget::of(&app, &coming(&second)).await;
+    known(&app, &first, "nikki@olmos.example", Trust::Confirmed).await;
+    let talk = Widget::of(&app, &coming(&first)).await;
+    known(&app, &second, "nikki@olmos.example", Trust::Confirmed).await;
+    let opened = second.post("/v1/chat", &coming(&second)).await.expect_json(200);
+    assert_eq!(opened["conversation"], json!(silent.id), "of two silent ones her own stays");
+
+    let mike = Colleague::hire(&app, "Mike Torres").await;
+    mike.goes_online().await;
+    mike.acts(&talk, "accept", &[]).await.expect(303);
+    let opened = second.post("/v1/chat", &coming(&second)).await.expect_json(200);
+    assert_eq!((&opened["conversation"], &opened["mode"]), (&json!(talk.id), &json!("human")));
+    assert_eq!(opened["visitor"], json!(second.id));
+}
+
 #[tokio::test]
 async fn nobody_is_spoken_to_twice_a_day_nor_talked_over_nor_after_a_no() {
     let app = TestApp::start().await;

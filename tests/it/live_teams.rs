@@ -228,6 +228,8 @@ async fn a_stranger_whose_address_is_written_down_can_be_offered_times() {
     assert_eq!((name.value.to_lowercase().as_str(), name.source.as_str()), ("nikki", "agent"));
     let audit = app.rows("select details from audit where action = 'changed'").await;
     assert!(audit[0].get::<String>("details").unwrap().contains(&talk.id), "it stands in the audit");
+    let page = crate::console::agent(&app, Role::Admin).await.sees("/console/audit").await;
+    assert!(page.contains("written down beside a chat") && page.contains("nikki@acme.example"), "{page}");
     assert!(!mike.sees(&talk).await.contains("/identity"), "it is written down once");
     mike.acts(&talk, "identity", &[("email", "other@acme.example")]).await.expect(409);
 

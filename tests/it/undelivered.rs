@@ -313,6 +313,34 @@ async fn a_mail_that_a_rep_does_not_get_is_told_to_the_administrators_once_with_
     app.run_jobs().await;
     assert_eq!(kept(&app).await.last(), one("gone.ana@faro.example", "rep_booked", "blocked").first());
     assert_eq!(told().await.len(), 2);
+    assert!(told().await[1].1.contains("let mails go there again"), "the other way out");
+
+    // The address was right all along: an administrator says so, and mails go there again.
+    let admin = log_in(&app, "admin@faro.example").await;
+    let page = admin.sees("/console/mail").await;
+    for part in ["Colleagues whom no mail reaches", "Ana Ruiz", "knows no such mailbox"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let door = "/console/mail/release";
+    let (right, sure) = (("email", "gone.ana@faro.example"), ("sure", "yes"));
+    admin.submits(door, &[right]).await.expect(400);
+    admin.submits(door, &[("email", NIKKI), sure]).await.expect(400);
+    hire(&app, "viewer@faro.example", Role::Viewer, Language::En).await;
+    let viewer = log_in(&app, "viewer@faro.example").await;
+    viewer.submits(door, &[right, sure]).await.expect(403);
+    assert!(
+        admin.sees("/console/mail").await.contains("Colleagues whom no mail reaches"),
+        "nothing was done"
+    );
+    admin.submits(door, &[right, sure]).await.expect(303);
+    assert!(!admin.sees("/console/mail").await.contains("Colleagues whom no mail reaches"));
+    let audit = admin.sees("/console/audit").await;
+    assert!(audit.contains("address that mails may go to again") && audit.contains("gone.ana@faro.example"));
+    app.inbox().behave(Manner::Accept);
+    book(&app, "call", "16:30", "jim@acme.example").await;
+    app.run_jobs().await;
+    assert_eq!(app.inbox().mails_to("gone.ana@faro.example").len(), 1, "she hears of her calls");
+    assert_eq!(told().await.len(), 2);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use crate::bookings::{self, Outcome};
 use crate::chat::body::Author;
 use crate::chat::forget_told;
 use crate::contacts::{self, Consent, Identification};
-use crate::privacy::audit::{self, By};
+use crate::privacy::audit::{self, By, What};
 use crate::sites::added;
 use crate::storage::db::Tx;
 use crate::storage::kept;
@@ -201,7 +201,7 @@ impl App {
             known.conversations.push(sales::talk(&mut tx, &who, talk, at).await?);
         }
         kept::put(&mut tx, NAME, &serde_json::to_string(&known)?, now).await?;
-        let details = json!({ "what": "sample_loaded", "of": known.contacts.len().to_string() });
+        let details = What::SampleLoaded.of(&known.contacts.len().to_string());
         audit::changed(&mut tx, By::Account(by), details, now).await?;
         tx.commit().await?;
         Ok(known.contacts.len())
@@ -320,7 +320,7 @@ impl App {
             forget_told(&mut tx, *conversation).await?;
         }
         kept::put(&mut tx, NAME, &serde_json::to_string(&Loaded::default())?, now).await?;
-        let details = json!({ "what": "sample_removed", "of": known.contacts.len().to_string() });
+        let details = What::SampleRemoved.of(&known.contacts.len().to_string());
         audit::changed(&mut tx, By::Account(by), details, now).await?;
         tx.commit().await?;
         Ok(known.contacts.len())

@@ -71,8 +71,7 @@ impl Feed<'_> {
 
     fn event(&self, entry: &Entry) -> Event {
         let booking = &entry.booking;
-        let title = self.team.meeting(&booking.meeting).map(|meeting| meeting.title.get(self.language));
-        let title = title.unwrap_or(&booking.meeting);
+        let title = self.team.title_of(&booking.meeting, self.language);
         let summary = match entry.who.trim() {
             "" => title.to_owned(),
             who => format!("{title}: {who}"),

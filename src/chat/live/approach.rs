@@ -9,7 +9,7 @@ use super::super::offer::{self, Coming, Offered};
 use super::super::turn::{Cause, Step, Turning};
 use super::super::{
     Agent, Conversation, Error, Room, Visit, accept, agent_say, check_length, locked, log,
-    store as conversations, suggest,
+    store as conversations, suggest, talk_of,
 };
 use super::store;
 use crate::base::ids::{AccountId, ConversationId, VisitorId};
@@ -28,6 +28,8 @@ pub const REST_MS: i64 = DAY_MS;
 pub const WAITS_MS: i64 = 10 * MINUTE_MS;
 /// How often a page that is looked at asks whether somebody wants to talk, while somebody takes chats.
 pub const ASKED_EVERY_MS: i64 = 5_000;
+/// Devices of one person that a first word waits on beside the conversation's, those that were seen last.
+const DEVICES: i64 = 8;
 /// Conversations that are given up in one go.
 const AT_ONCE: i64 = 100;
 
@@ -73,7 +75,7 @@ impl Obstacle {
 /// How a visitor stands to being spoken to.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
-    /// The conversation that she has open.
+    /// The conversation that she has open, on this device or on another one of hers.
     pub open: Option<Conversation>,
     /// Whether she has not seen yet what was said to her.
     pub waits: bool,
@@ -90,8 +92,8 @@ pub async fn standing(
     site: &str,
     by: AccountId,
     now: Timestamp,
-) -> Stored<Standing> {
-    let open = conversations::open_of(q, visitor, site).await?;
+) -> Result<Standing, Error> {
+    let open = talk_of(q, visitor, site).await?;
     let since = now.plus_ms(-REST_MS);
     let (mut waits, mut has_spoken) = (false, false);
     if let Some(open) = &open {
@@ -145,6 +147,9 @@ pub async fn speak(
             note(&mut tx, &open, agent, now).await?;
             tx.commit().await?;
             wait(room, &open, now).await;
+        } else if open.visitor != visitor {
+            // Her talk began on another device, and the page that was spoken to does not show it yet.
+            call(room, &open, visitor, now).await;
         }
         return Ok(open.id);
     }
@@ -225,9 +230,27 @@ async fn note(tx: &mut Tx, conversation: &Conversation, agent: &Agent, now: Time
     store::insert_approach(tx, &approach, now).await
 }
 
-/// Lets her page find it when it asks next. Should this be lost, the next page that she opens does.
+/// Lets her page find it when it asks next, whichever of her devices shows it.
 async fn wait(room: &Room, conversation: &Conversation, now: Timestamp) {
-    let key = key_of(&conversation.site, conversation.visitor);
+    for visitor in devices_of(room, conversation).await {
+        call(room, conversation, visitor, now).await;
+    }
+}
+
+/// The device of a conversation, and the others on which it goes on if she opens the chat there.
+async fn devices_of(room: &Room, conversation: &Conversation) -> Vec<VisitorId> {
+    let q = &mut room.stores.db.read();
+    let others = store::devices_beside(q, conversation.visitor, &conversation.site, DEVICES).await;
+    let others = others.unwrap_or_else(|error| {
+        tracing::warn!(error = %error, "a first word waits on the device of its conversation alone");
+        Vec::new()
+    });
+    [conversation.visitor].into_iter().chain(others).collect()
+}
+
+/// Should this be lost, the next page that she opens finds it.
+async fn call(room: &Room, conversation: &Conversation, visitor: VisitorId, now: Timestamp) {
+    let key = key_of(&conversation.site, visitor);
     let flow = conversation.flow.as_deref().unwrap_or_default();
     if let Err(error) = room.stores.hot.put(&key, flow, now, WAITS_MS).await {
         tracing::warn!(error = %error, "a first word waits for the visitor's next page");
@@ -279,8 +302,10 @@ pub(in crate::chat) async fn reach(
 
 /// Tells whoever waits for it.
 pub(in crate::chat) async fn reached(room: &Room, conversation: &Conversation) {
-    // What stays there is only asked for once more.
-    let _ = room.stores.hot.remove(&key_of(&conversation.site, conversation.visitor)).await;
+    for visitor in devices_of(room, conversation).await {
+        // What stays there is only asked for once more.
+        let _ = room.stores.hot.remove(&key_of(&conversation.site, visitor)).await;
+    }
     room.tell_desk(conversation, "reached").await;
 }
 

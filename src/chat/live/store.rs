@@ -8,6 +8,7 @@ use super::written::{Draft, Written};
 use crate::base::ids::{AccountId, ConversationId, VisitorId, new_key};
 use crate::base::localized::Localized;
 use crate::base::time::Timestamp;
+use crate::contacts::Trust;
 use crate::storage::Result;
 use crate::storage::db::{Queries, Tx};
 use crate::storage::personal::Personal;
@@ -417,6 +418,29 @@ pub(super) async fn insert_approach(tx: &mut Tx, approach: &Approach, now: Times
     )
     .await?;
     Ok(())
+}
+
+/// The other devices on a site of whoever holds this one, where it is certain of both that they are hers.
+pub(super) async fn devices_beside(
+    q: &mut impl Queries,
+    visitor: VisitorId,
+    site: &str,
+    most: i64,
+) -> Result<Vec<VisitorId>> {
+    q.query(
+        sql!(
+            "select o.id
+             from visitors v
+             join visitors o on o.contact_id = v.contact_id
+             where v.id = $1 and o.id <> v.id and o.site = $2 and v.trust >= $3 and o.trust >= $3
+             order by o.last_seen_at desc limit $4"
+        ),
+        params![visitor, site, Trust::Confirmed.level(), most],
+    )
+    .await?
+    .iter()
+    .map(|row| row.get("id"))
+    .collect()
 }
 
 /// Whether a visitor was spoken to since a moment.

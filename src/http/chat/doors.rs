@@ -157,7 +157,7 @@ pub async fn open(
         Ok(response.json(json!({
             "conversation": conversation.id,
             "token": opened.token,
-            "visitor": conversation.visitor,
+            "visitor": opened.visitor,
             "head": conversation.head,
             "mode": conversation.mode,
             "agent": agent.map(|agent| Face::of(&agent.name)),
@@ -198,8 +198,8 @@ pub async fn say(
         let heard = chat::say(&app.room, id, &message.client_id, &message.body, now).await?;
         hub.counts.messages.add(if heard.is_repeated { "repeated" } else { "taken" }, 1);
         let mut response = if heard.is_repeated { HttpResponse::Ok() } else { HttpResponse::Created() };
-        // A device on which a mailed link was followed is not told whose the conversation is.
-        let visitor = (!is_elsewhere(&app, &request, now)).then_some(heard.visitor);
+        // A device on which a mailed link was followed is not told whose the conversation is; another one of hers stays itself.
+        let visitor = is_its_own(&app, &request, now).then_some(heard.visitor);
         Ok(response.json(json!({ "event": heard.entry, "visitor": visitor })))
     };
     let answer = answer.await;
@@ -270,7 +270,7 @@ pub async fn answer(
         let quota = Quota { per_minute: 10, burst: 5 };
         app.stores.limits.check("chat.whose", &id.to_string(), quota, now).await?;
         let Answer { answer } = parsed(&body, "request.malformed")?;
-        if is_elsewhere(&app, &request, now) {
+        if !is_its_own(&app, &request, now) {
             return Err(chat::Error::QuestionOver.into());
         }
         let told = whose::answer(&app.room, id, answer == YesOrNo::Yes, now).await?;
@@ -351,9 +351,9 @@ pub fn guest(app: &Shared, request: &HttpRequest, id: &str) -> Result<(Conversat
     Ok((id, now))
 }
 
-/// Whether the request comes from a device on which a mailed link to the conversation was followed.
-pub fn is_elsewhere(app: &Shared, request: &HttpRequest, now: Timestamp) -> bool {
-    resume::is_elsewhere(&app.room, bearer(request).unwrap_or_default(), now)
+/// Whether the request comes from the device whose conversation it is.
+pub fn is_its_own(app: &Shared, request: &HttpRequest, now: Timestamp) -> bool {
+    resume::is_its_own(&app.room, bearer(request).unwrap_or_default(), now)
 }
 
 pub fn parsed<T: DeserializeOwned>(body: &[u8], code: &'static str) -> Result<T, Problem> {

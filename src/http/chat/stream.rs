@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::Hub;
-use super::doors::{finished, guest, is_elsewhere};
+use super::doors::{finished, guest, is_its_own};
 use super::follow::{Following, Frame, Piece};
 use crate::base::time::Timestamp;
 use crate::chat::body::Author;
@@ -104,7 +104,7 @@ pub async fn poll(
         };
         let mut page = json!({ "events": events, "head": head.head, "read": head.read });
         // Whoever reads from the beginning has just come.
-        let has_come = asked.after.unwrap_or(0) == 0 && !is_elsewhere(&app, &request, app.clock.now());
+        let has_come = asked.after.unwrap_or(0) == 0 && is_its_own(&app, &request, app.clock.now());
         let question = match has_come {
             true => whose::question(&app.room, following.conversation(), app.clock.now()).await?,
             false => None,

@@ -49,11 +49,13 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
 /// How many calls that name what the file does not are listed; those that come first matter first.
 const GONE_MOST: usize = 20;
 
-/// The calls ahead whose kind, or one of whose reps, stands in the team's file no more.
+/// The calls ahead whose kind, or one of whose reps, stands in the team's file no more; and who of the file has no account.
 async fn gone(reader: &Reader) -> Result<Json, Problem> {
     let (app, language) = (&reader.app, reader.account.language);
     let reads = &mut app.stores.db.read();
     let left = former::left(reads, &app.team, reader.now).await?;
+    let closed: Vec<String> =
+        former::closed(reads, &app.team).await?.into_iter().map(|rep| rep.name).collect();
     let mut calls = Vec::new();
     for call in left.iter().take(GONE_MOST) {
         let booking = bookings::find(reads, call.call.booking).await?;
@@ -75,7 +77,8 @@ async fn gone(reader: &Reader) -> Result<Json, Problem> {
             "reps": reps.join(", "),
         }));
     }
-    Ok(json!({ "count": left.len(), "calls": calls, "more": left.len().saturating_sub(GONE_MOST) }))
+    let more = left.len().saturating_sub(GONE_MOST);
+    Ok(json!({ "count": left.len(), "calls": calls, "more": more, "closed": closed }))
 }
 
 /// The lists, with how many calls ask for something, and which of them is looked at.
@@ -145,7 +148,7 @@ fn by_day(reader: &Reader, calls: Vec<Call>, waits: &BTreeMap<BookingId, Json>) 
 /// A call with what was answered and why it is whose it is.
 fn told(reader: &Reader, call: Call) -> Json {
     let (app, language) = (&reader.app, reader.account.language);
-    let questions = app.team.meeting(&call.meeting).map_or(&[][..], |meeting| &meeting.questions[..]);
+    let questions = app.team.questions_of(&call.meeting);
     let answers: Vec<Json> = call
         .answers
         .told(questions, language)

@@ -392,10 +392,8 @@ pub async fn ask(reader: Reader, contact: web::Path<String>) -> Result<HttpRespo
     let fields = current(contacts::fields(reads, contact.id).await?);
     let names = names(reads).await?;
     let language = reader.account.language;
-    let of_meeting = |booking: &bookings::Booking| {
-        let meeting = reader.app.team.meeting(&booking.meeting);
-        meeting.map_or_else(|| booking.meeting.clone(), |meeting| meeting.title.get(language).to_owned())
-    };
+    let of_meeting =
+        |booking: &bookings::Booking| reader.app.team.title_of(&booking.meeting, language).to_owned();
     let outcomes: Vec<&str> = match booking {
         Some(_) => vec!["held", "no_show"],
         None => Outcome::ALL.map(Outcome::word).to_vec(),

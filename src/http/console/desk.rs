@@ -147,7 +147,8 @@ pub async fn identity(
     let room = &reader.app.room;
     let mut tx = reader.app.stores.db.begin().await?;
     let contact = learnt::write_down(room, &mut tx, id, &agent(&reader), learnt, reader.now).await?;
-    let details = json!({ "conversation": id, "what": "identity" });
+    let mut details = audit::What::Identity.of("");
+    details["conversation"] = json!(id);
     audit::note(
         &mut tx,
         audit::By::Account(reader.account.id),

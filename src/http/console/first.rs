@@ -16,7 +16,7 @@ use crate::base::time::Timestamp;
 use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::request::{self, Proxies};
-use crate::privacy::audit::By;
+use crate::privacy::audit::{By, What};
 
 /// Where the printed link leads.
 pub const PATH: &str = "/console/setup";
@@ -130,6 +130,6 @@ pub async fn make(
 
 async fn note(app: &Shared, account: &accounts::Account, now: Timestamp) -> crate::storage::Result<()> {
     let mut tx = app.stores.db.begin().await?;
-    noted(&mut tx, By::Account(account.id), "first_account", account.email.as_str(), now).await?;
+    noted(&mut tx, By::Account(account.id), What::FirstAccount, account.email.as_str(), now).await?;
     tx.commit().await
 }

@@ -222,6 +222,7 @@ pub const DOORS: &[Door] = &[
     post("/console/logout", May::Look),
     get("/console/mail", May::Operate),
     post("/console/mail/look", May::Operate),
+    post("/console/mail/release", May::Operate),
     post("/console/mail/test", May::Operate),
     get("/console/mails", May::ReadMails),
     get("/console/mails/{name}", May::ReadMails),
@@ -462,6 +463,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/inbox/{conversation}/typing", web::post().to(talk::typing))
             .route("/mail", web::get().to(settings::mail::show))
             .route("/mail/look", web::post().to(settings::mail::look))
+            .route("/mail/release", web::post().to(settings::mail::release))
             .route("/mail/test", web::post().to(settings::mail::test))
             .route("/mails", web::get().to(mails::list))
             .route("/mails/{name}", web::get().to(mails::show))

@@ -16,7 +16,7 @@ use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::request::{self, Proxies};
 use crate::notify::Mail;
-use crate::privacy::audit::By;
+use crate::privacy::audit::{By, What};
 
 /// Where a link for a forgotten password is asked for.
 pub const FORGOT: &str = "/console/forgot";
@@ -126,7 +126,7 @@ pub async fn set(app: Shared, request: HttpRequest, chosen: web::Form<Chosen>) -
             let written = async {
                 let mut tx = app.stores.db.begin().await?;
                 let by = By::Account(account.id);
-                noted(&mut tx, by, "password_set", account.email.as_str(), now).await?;
+                noted(&mut tx, by, What::PasswordSet, account.email.as_str(), now).await?;
                 tx.commit().await
             };
             if let Err(error) = written.await {

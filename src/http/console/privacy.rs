@@ -133,13 +133,15 @@ pub async fn audit(reader: Reader) -> Result<HttpResponse, Problem> {
     let lines: Vec<Json> = entries
         .into_iter()
         .map(|entry| {
+            let about = entry.about().map(|(what, of)| (what_told(&reader, what), of.to_owned()));
+            let (what, of) = about.unzip();
             let kind = entry.actor.split(':').next().unwrap_or_default().to_owned();
             json!({
                 "at": entry.at, "who": entry.name, "owner": entry.owner, "is_key": kind == "key", "actor": kind,
                 "action": entry.action,
                 "contact": entry.contact, "email": entry.email, "list": list_told(&reader, &entry.details),
                 "reply": entry.details.get("reply"), "crm": entry.details.get("crm"),
-                "what": entry.details.get("what"), "of": entry.details.get("of"),
+                "what": what, "of": of,
             })
         })
         .collect();
@@ -181,6 +183,11 @@ fn list_told(reader: &Reader, details: &Json) -> Option<String> {
     Some(reader.text(&format!("console.audit.lists.{list}")).unwrap_or_else(|| list.to_owned()))
 }
 
+/// What an entry is about, in the reader's words. A word of another version of the program is better than no page.
+fn what_told(reader: &Reader, what: &str) -> String {
+    reader.text(&format!("settings.audit.what_{what}")).unwrap_or_else(|| what.to_owned())
+}
+
 /// `GET /console/audit.csv`: the same, as a table for other programs.
 pub async fn audit_csv(reader: Reader) -> Result<HttpResponse, Problem> {
     let sought = Sought::read(&reader);
@@ -188,14 +195,16 @@ pub async fn audit_csv(reader: Reader) -> Result<HttpResponse, Problem> {
     let text =
         |details: &Json, name: &str| details.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
     let rows = entries.into_iter().map(|entry| {
+        let about = entry.about().map(|(what, of)| (what.to_owned(), of.to_owned()));
+        let (what, of) = about.unwrap_or_default();
         vec![
             entry.at.to_string(),
             entry.actor,
             entry.name.unwrap_or_default(),
             entry.owner.unwrap_or_default(),
             entry.action,
-            text(&entry.details, "what"),
-            text(&entry.details, "of"),
+            what,
+            of,
             text(&entry.details, "list"),
             text(&entry.details, "reply"),
             entry.contact.map(|contact| contact.to_string()).unwrap_or_default(),
@@ -207,4 +216,23 @@ pub async fn audit_csv(reader: Reader) -> Result<HttpResponse, Problem> {
         .content_type("text/csv; charset=utf-8")
         .insert_header(("content-disposition", "attachment; filename=\"audit.csv\""))
         .body(csv(&head, rows)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::Templates;
+
+    #[test]
+    fn whatever_can_be_noted_has_its_words() {
+        let templates = Templates::embedded().unwrap();
+        for what in audit::What::ALL {
+            let key = format!("settings.audit.what_{}", what.word());
+            assert!(templates.texts().has(&key), "{key}");
+        }
+        for act in Act::ALL {
+            let key = format!("console.audit.action_{}", act.word());
+            assert!(templates.texts().has(&key), "{key}");
+        }
+    }
 }

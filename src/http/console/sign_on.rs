@@ -15,7 +15,7 @@ use crate::accounts::{Account, Entered};
 use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::request::{self, Proxies};
-use crate::privacy::audit::By;
+use crate::privacy::audit::{By, What};
 use crate::storage;
 
 /// Where somebody leaves from.
@@ -93,9 +93,9 @@ async fn note(app: &Shared, account: &Account, is_new: bool) -> storage::Result<
     let now = app.clock.now();
     let mut tx = app.stores.db.begin().await?;
     if is_new {
-        noted(&mut tx, By::Account(account.id), "joined", account.email.as_str(), now).await?;
+        noted(&mut tx, By::Account(account.id), What::Joined, account.email.as_str(), now).await?;
     }
-    noted(&mut tx, By::Account(account.id), "signed_on", account.email.as_str(), now).await?;
+    noted(&mut tx, By::Account(account.id), What::SignedOn, account.email.as_str(), now).await?;
     tx.commit().await
 }
 

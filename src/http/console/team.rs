@@ -81,7 +81,7 @@ pub(super) fn subjects(reader: &Reader) -> Vec<&Rep> {
 
 fn told_absence(reader: &Reader, absence: &Absence, calls: usize) -> Json {
     let team = &reader.app.team;
-    let name = |id: &str| team.rep(id).map_or(id, |rep| rep.name.as_str()).to_owned();
+    let name = |id: &str| team.rep_name(id).to_owned();
     json!({
         "id": absence.id,
         "rep": name(&absence.rep),

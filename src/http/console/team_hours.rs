@@ -13,7 +13,7 @@ use super::team::{subject, subjects};
 use crate::bookings::own_week::{self, MOST_STRETCHES};
 use crate::bookings::team::{Hours, Rep, Week};
 use crate::http::error::Problem;
-use crate::privacy::audit::{self, By};
+use crate::privacy::audit::{self, By, What};
 use crate::stages::hours::WEEK;
 
 const PATH: &str = "/console/team/hours";
@@ -142,7 +142,9 @@ pub async fn write(reader: Reader, form: web::Form<Typed>) -> Result<HttpRespons
         let refusal = Refusal { word: Some("changed"), typed, ..Refusal::default() };
         return page(&reader, Some(rep), refusal).await;
     }
-    let details = json!({ "did": "working_hours", "rep": rep.id, "week": week });
+    let mut details = What::WorkingHours.of(&rep.name);
+    details["rep"] = json!(rep.id);
+    details["week"] = json!(week);
     audit::changed(&mut tx, By::Account(reader.account.id), details, now).await?;
     tx.commit().await?;
     own_week::refresh(&mut db.read(), &reader.app.team).await?;

@@ -6,7 +6,6 @@ use std::path::Path;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use super::content_item;
@@ -150,7 +149,7 @@ async fn take(
         return Ok(came);
     }
     let mut tx = reader.app.stores.db.begin().await?;
-    let details = json!({ "what": "content", "file": name(language) });
+    let details = audit::What::Content.of(&name(language));
     audit::changed(&mut tx, audit::By::Account(reader.account.id), details, reader.now).await?;
     tx.commit().await?;
     Ok(Ok(()))

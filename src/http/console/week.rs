@@ -14,7 +14,7 @@ use crate::accounts::May;
 use crate::base::time::{DAY_MS, MINUTE_MS, Timestamp, zone};
 use crate::bookings::absence::Absence;
 use crate::bookings::slots::Span;
-use crate::bookings::team::Rep;
+use crate::bookings::team::{Rep, Team};
 use crate::bookings::wall::{self, Edge};
 use crate::bookings::{self, calendars};
 use crate::http::error::Problem;
@@ -70,16 +70,17 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let who = who.unwrap_or_else(|| own.map_or(TEAM, |rep| rep.id.as_str()).to_owned());
     let reps: Vec<&Rep> = match team.rep(&who) {
         Some(rep) => vec![rep],
-        None => team.reps.iter().take(MOST_LANES).collect(),
+        None => team.reps.iter().chain(team.gone_reps()).collect(),
     };
     let zone = zone(&reader.zone()).unwrap_or(TimeZone::UTC);
     let today = wall::date(&zone, reader.now);
     let on = reader.asked("on").and_then(|day| day.parse().ok()).unwrap_or(today);
     let is_week = reader.asked("span").as_deref() != Some("day");
-    let is_board = is_week && reps.len() > MOST_IN_COLUMNS;
     let first = if is_week { monday(on) } else { on };
-    let looking = Looking { zone, first, days: if is_week { 7 } else { 1 }, reps };
+    let mut looking = Looking { zone, first, days: if is_week { 7 } else { 1 }, reps };
     let found = found(&reader, &looking).await?;
+    looking.reps = with_a_place(team, looking.reps, &found.calls);
+    let is_board = is_week && looking.reps.len() > MOST_IN_COLUMNS;
 
     let step = jiff::Span::new().days(if is_week { 7 } else { 1 });
     let span = |is_week: bool| if is_week { "week" } else { "day" };
@@ -127,6 +128,30 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
         "board": board,
     });
     reader.page("console/calendar", body).await
+}
+
+/// Everybody of the file, and those who left as far as a call of theirs stands in what is looked at; as many as find room,
+/// the latter first: nobody else shows their calls.
+fn with_a_place<'t>(team: &Team, reps: Vec<&'t Rep>, calls: &[Call]) -> Vec<&'t Rep> {
+    let (here, gone): (Vec<&Rep>, Vec<&Rep>) = reps.into_iter().partition(|rep| team.rep(&rep.id).is_some());
+    let is_needed = |rep: &&Rep| calls.iter().any(|call| call.held_by.contains(&rep.id));
+    let gone: Vec<&Rep> = gone.into_iter().filter(is_needed).take(MOST_LANES - 1).collect();
+    here.into_iter().take(MOST_LANES - gone.len()).chain(gone).collect()
+}
+
+/// What stands above a colleague's calls.
+fn head(reader: &Reader, rep: &Rep) -> String {
+    let name = || rep.name.clone();
+    if reader.app.team.rep(&rep.id).is_some() {
+        return name();
+    }
+    let who = [("who", name())];
+    reader.text_with(reader.account.language, "console.calendar.left", &who)
+}
+
+/// Whether a call can be booked with somebody.
+fn takes_calls(reader: &Reader, rep: &Rep) -> bool {
+    reader.may(May::SetOutcome) && reader.app.team.rep(&rep.id).is_some()
 }
 
 fn monday(date: Date) -> Date {
@@ -229,10 +254,10 @@ fn day(
         shades.extend(column.shades(reader));
         items.extend(column.items(reader));
         heads.push(json!({
-            "name": rep.name,
+            "name": head(reader, rep),
             "at": looking.span(date).from,
             "is_named": lanes > 1,
-            "new": reader.may(May::SetOutcome).then(|| new_call(rep, date)),
+            "new": takes_calls(reader, rep).then(|| new_call(rep, date)),
         }));
     }
     if date == today {
@@ -268,13 +293,13 @@ fn board(reader: &Reader, looking: &Looking<'_>, found: &Found, dates: &[Date], 
             "at": looking.span(date).from,
             "is_today": date == today,
             "hours": hours.join(", "),
-            "new": reader.may(May::SetOutcome).then(|| new_call(rep, date)),
+            "new": takes_calls(reader, rep).then(|| new_call(rep, date)),
             "items": items.into_iter().map(|(_, item)| item).collect::<Vec<Json>>(),
         })
     };
     let line = |rep: &&Rep| {
         json!({
-            "name": rep.name,
+            "name": head(reader, rep),
             "cells": dates.iter().map(|date| cell(rep, *date)).collect::<Vec<Json>>(),
         })
     };
@@ -370,14 +395,13 @@ impl Column<'_> {
             add(*span, json!({ "kind": "busy" }));
         }
         for (call, span) in self.calls() {
-            let meeting = reader.app.team.meeting(&call.meeting);
-            let title = meeting.map(|meeting| meeting.title.get(reader.account.language));
+            let title = reader.app.team.title_of(&call.meeting, reader.account.language);
             add(
                 span,
                 json!({
                     "kind": if call.state == "hold" { "hold" } else { "call" },
                     "id": call.id, "name": call.name, "company": call.company,
-                    "meeting": title.unwrap_or(&call.meeting),
+                    "meeting": title,
                     "outcome": call.outcome, "is_past": call.past,
                 }),
             );

@@ -210,6 +210,10 @@ pub(super) async fn missed(desk: &Desk, mail: &Mail, id: BookingId, now: Timesta
     let language = call.booking.language;
     let mut tells = call.told(desk, language);
     tells["again"] = json!(call.again(desk, language));
+    if desk.team.rep(&call.booking.rep).is_none() {
+        // Another time cannot be with whoever left.
+        tells["host"] = json!(call.reader.company);
+    }
     let mut reader = call.reader;
     reader.contact.time_zone = Some(call.booking.time_zone.clone());
     reader.contact.language = language;

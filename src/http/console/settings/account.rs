@@ -14,6 +14,7 @@ use crate::accounts::{self, Error, factor, passwords};
 use crate::base::signing::sha256_hex;
 use crate::http::error::Problem;
 use crate::notify::push;
+use crate::privacy::audit::What;
 
 /// The page itself.
 const PATH: &str = "/console/account";
@@ -83,7 +84,7 @@ pub async fn password(
         return page(&reader, &request, status, Some(word)).await;
     }
     let mut tx = stores.db.begin().await?;
-    note(&mut tx, &reader, "password_changed", reader.account.email.as_str()).await?;
+    note(&mut tx, &reader, What::PasswordChanged, reader.account.email.as_str()).await?;
     tx.commit().await?;
     Ok(see_done(PATH, "password"))
 }
@@ -189,7 +190,7 @@ pub async fn confirm_factor(reader: Reader, code: web::Form<Code>) -> Result<Htt
             return factor_page(&reader, status, Some(word), &[]).await;
         }
     };
-    note(&mut tx, &reader, "factor_on", reader.account.email.as_str()).await?;
+    note(&mut tx, &reader, What::FactorOn, reader.account.email.as_str()).await?;
     tx.commit().await?;
     factor_page(&reader, StatusCode::OK, None, &codes).await
 }
@@ -212,7 +213,7 @@ pub async fn renew_codes(reader: Reader, certain: web::Form<Certain>) -> Result<
     let (app, id) = (&reader.app, reader.account.id);
     let mut tx = app.stores.db.begin().await?;
     let codes = factor::renew(&mut tx, &app.keys, id, reader.now).await?;
-    note(&mut tx, &reader, "codes_renewed", reader.account.email.as_str()).await?;
+    note(&mut tx, &reader, What::CodesRenewed, reader.account.email.as_str()).await?;
     tx.commit().await?;
     factor_page(&reader, StatusCode::OK, None, &codes).await
 }
@@ -224,7 +225,7 @@ pub async fn end_factor(reader: Reader, certain: web::Form<Certain>) -> Result<H
     }
     let mut tx = reader.app.stores.db.begin().await?;
     factor::end(&mut tx, reader.account.id).await?;
-    note(&mut tx, &reader, "factor_off", reader.account.email.as_str()).await?;
+    note(&mut tx, &reader, What::FactorOff, reader.account.email.as_str()).await?;
     tx.commit().await?;
     Ok(see_done(FACTOR, "factor_off"))
 }

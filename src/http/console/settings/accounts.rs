@@ -16,6 +16,7 @@ use crate::base::time::Timestamp;
 use crate::http::error::Problem;
 use crate::jobs::queue;
 use crate::notify::{Mail, Work};
+use crate::privacy::audit::What;
 use crate::storage::db::Tx;
 
 /// The page itself.
@@ -73,7 +74,7 @@ pub async fn invite(reader: Reader, who: web::Form<Invited>) -> Result<HttpRespo
     let mut tx = reader.app.stores.db.begin().await?;
     match people::invite(&mut tx, &invitation, reader.now).await {
         Ok(account) => {
-            note(&mut tx, &reader, "invited", account.email.as_str()).await?;
+            note(&mut tx, &reader, What::Invited, account.email.as_str()).await?;
             send_link(tx, &reader, &account, "invited").await
         }
         Err(error @ (Error::InvalidEmail(_) | Error::EmailTaken(_))) => {
@@ -156,7 +157,7 @@ pub async fn change_role(
         return Err(Problem::new("account.role_changed", detail));
     }
     let account = people::change_role(&mut tx, id, role).await?;
-    note(&mut tx, &reader, "role", &format!("{} ({})", account.email, role.word())).await?;
+    note(&mut tx, &reader, What::Role, &format!("{} ({})", account.email, role.word())).await?;
     tx.commit().await?;
     Ok(see_done(PATH, "role"))
 }
@@ -167,7 +168,7 @@ pub async fn link(reader: Reader, account: web::Path<String>) -> Result<HttpResp
     let mut tx = reader.app.stores.db.begin().await?;
     let known = accounts::find(&mut tx, id).await?.filter(|account| account.disabled_at.is_none());
     let account = known.ok_or_else(|| Error::Unknown(id.to_string()))?;
-    note(&mut tx, &reader, "link", account.email.as_str()).await?;
+    note(&mut tx, &reader, What::Link, account.email.as_str()).await?;
     send_link(tx, &reader, &account, "link").await
 }
 
@@ -176,9 +177,11 @@ pub async fn disable(reader: Reader, account: web::Path<String>) -> Result<HttpR
     let id = id_of(&account)?;
     let mut tx = reader.app.stores.db.begin().await?;
     let account = people::send_away(&mut tx, id, reader.now).await?;
-    note(&mut tx, &reader, "disabled", account.email.as_str()).await?;
+    note(&mut tx, &reader, What::Disabled, account.email.as_str()).await?;
     tx.commit().await?;
-    Ok(see_done(PATH, "disabled"))
+    let team = &reader.app.team;
+    let is_booked = team.rep_of_account(&account.email).is_some_and(|rep| team.is_booked_with(&rep.id));
+    Ok(see_done(PATH, if is_booked { "disabled_rep" } else { "disabled" }))
 }
 
 /// `POST /console/accounts/{account}/enable`.
@@ -186,7 +189,7 @@ pub async fn enable(reader: Reader, account: web::Path<String>) -> Result<HttpRe
     let id = id_of(&account)?;
     let mut tx = reader.app.stores.db.begin().await?;
     let account = people::take_back(&mut tx, id).await?;
-    note(&mut tx, &reader, "enabled", account.email.as_str()).await?;
+    note(&mut tx, &reader, What::Enabled, account.email.as_str()).await?;
     tx.commit().await?;
     Ok(see_done(PATH, "enabled"))
 }
@@ -198,7 +201,7 @@ pub async fn forget_factor(reader: Reader, account: web::Path<String>) -> Result
     let known = accounts::find(&mut tx, id).await?;
     let account = known.ok_or_else(|| Error::Unknown(id.to_string()))?;
     factor::end(&mut tx, id).await?;
-    note(&mut tx, &reader, "factor_taken", account.email.as_str()).await?;
+    note(&mut tx, &reader, What::FactorTaken, account.email.as_str()).await?;
     tx.commit().await?;
     Ok(see_done(PATH, "factor_taken"))
 }

@@ -10,6 +10,7 @@ use crate::accounts::{Area, Error, Scope, Scopes, api_keys};
 use crate::base::ids::ApiKeyId;
 use crate::base::time::DAY_MS;
 use crate::http::error::Problem;
+use crate::privacy::audit::What;
 
 /// The page itself.
 const PATH: &str = "/console/keys";
@@ -76,7 +77,7 @@ pub async fn make(reader: Reader, form: web::Form<Vec<(String, String)>>) -> Res
         }
         Err(error) => return Err(error.into()),
     };
-    note(&mut tx, &reader, "key_made", &key.name).await?;
+    note(&mut tx, &reader, What::KeyMade, &key.name).await?;
     tx.commit().await?;
     page(&reader, StatusCode::OK, Some((&key.name, &text)), false).await
 }
@@ -86,7 +87,7 @@ pub async fn revoke(reader: Reader, key: web::Path<String>) -> Result<HttpRespon
     let id = ApiKeyId::parse(&key).map_err(|_| Error::KeyUnknown)?;
     let mut tx = reader.app.stores.db.begin().await?;
     let name = api_keys::revoke(&mut tx, id, reader.now).await?;
-    note(&mut tx, &reader, "key_revoked", &name).await?;
+    note(&mut tx, &reader, What::KeyRevoked, &name).await?;
     tx.commit().await?;
     Ok(see_done(PATH, "revoked"))
 }

@@ -1,17 +1,24 @@
-//! How mails leave: what is set, a mail to oneself, and what the DNS should say, with the records to copy.
+//! How mails leave: what is set, a mail to oneself, what the DNS should say, with the records to copy, and the colleagues to
+//! whom no mail goes because one came back.
 
-use actix_web::HttpResponse;
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::super::frame::Reader;
+use super::super::frame::{Reader, see_done};
 use super::note;
 use crate::accounts;
 use crate::base::email::Email;
 use crate::http::error::Problem;
 use crate::notify::dkim::Dkim;
 use crate::notify::doctor::{self, Finding, State};
+use crate::privacy::audit::What;
 use crate::storage::limits::Quota;
+use crate::subscriptions::suppression::{self, Kind};
 
+const PATH: &str = "/console/mail";
 /// Each look and each mail speaks with other servers.
 const PER_ACCOUNT: Quota = Quota { per_minute: 3, burst: 6 };
 
@@ -25,7 +32,7 @@ pub async fn test(reader: Reader) -> Result<HttpResponse, Problem> {
     limited(&reader).await?;
     let finding = doctor::try_out(&reader.app.config, &reader.account.email, reader.now).await;
     let mut tx = reader.app.stores.db.begin().await?;
-    note(&mut tx, &reader, "mail_tried", reader.account.email.as_str()).await?;
+    note(&mut tx, &reader, What::MailTried, reader.account.email.as_str()).await?;
     tx.commit().await?;
     let tried =
         json!({ "is_sent": finding.state == State::Good, "said": finding.line.get(reader.account.language) });
@@ -42,6 +49,60 @@ pub async fn look(reader: Reader) -> Result<HttpResponse, Problem> {
         Err(problem) => json!({ "problem": problem, "lines": [] }),
     };
     page(&reader, Json::Null, found).await
+}
+
+/// An address that is written to again.
+#[derive(Deserialize)]
+pub struct Released {
+    email: String,
+    /// `yes`: somebody has looked whether it is right.
+    #[serde(default)]
+    sure: String,
+}
+
+/// `POST /console/mail/release`: mails go to a colleague's address again, whatever came back or was blocked by hand.
+pub async fn release(reader: Reader, form: web::Form<Released>) -> Result<HttpResponse, Problem> {
+    let colleagues = colleagues(&reader).await?;
+    let email = Email::parse(form.email.trim()).ok().filter(|email| colleagues.contains_key(email.as_str()));
+    let email = email.ok_or_else(|| {
+        Problem::new("request.malformed", "This is no colleague's address. Choose one of the list.")
+    })?;
+    if form.sure != "yes" {
+        return Err(Problem::new(
+            "request.malformed",
+            "Say that the address is right: a mail that comes back once more holds it back again.",
+        ));
+    }
+    let mut tx = reader.app.stores.db.begin().await?;
+    if suppression::release_blocks(&mut tx, &reader.app.keys, &email).await? > 0 {
+        note(&mut tx, &reader, What::MailReleased, email.as_str()).await?;
+    }
+    tx.commit().await?;
+    Ok(see_done(PATH, "mail_released"))
+}
+
+/// Everybody of the company whom mails are written to, by address: accounts that are open, and the reps of `team.yaml`.
+async fn colleagues(reader: &Reader) -> Result<BTreeMap<String, (Email, String)>, Problem> {
+    let accounts = accounts::list(&mut reader.app.stores.db.read()).await?;
+    let open = accounts.into_iter().filter(|account| account.disabled_at.is_none());
+    let accounts = open.map(|account| (account.email, account.name));
+    let reps = reader.app.team.reps.iter().map(|rep| (rep.email.clone(), rep.name.clone()));
+    Ok(accounts.chain(reps).map(|(email, name)| (email.to_string(), (email, name))).collect())
+}
+
+/// Those of them whose address is held back, and why.
+async fn held_back(reader: &Reader) -> Result<Vec<Json>, Problem> {
+    let app = &reader.app;
+    let mut held = Vec::new();
+    for (email, name) in colleagues(reader).await?.into_values() {
+        let reads = &mut app.stores.db.read();
+        if let Some(why) =
+            suppression::blocks(reads, &app.keys, &email, Kind::Transactional, reader.now).await?
+        {
+            held.push(json!({ "email": email, "name": name, "why": why.word() }));
+        }
+    }
+    Ok(held)
 }
 
 async fn limited(reader: &Reader) -> Result<(), Problem> {
@@ -85,6 +146,7 @@ async fn page(reader: &Reader, tried: Json, found: Json) -> Result<HttpResponse,
         "keys": keys,
         "tried": tried,
         "found": found,
+        "held": held_back(reader).await?,
     });
     reader.page("console/mail_setup", body).await
 }

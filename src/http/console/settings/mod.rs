@@ -15,7 +15,7 @@ use super::frame::Reader;
 use crate::accounts::May;
 use crate::base::time::Timestamp;
 use crate::http::error::Problem;
-use crate::privacy::audit::{self, By};
+use crate::privacy::audit::{self, By, What};
 use crate::storage;
 use crate::storage::db::Tx;
 
@@ -90,14 +90,14 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     reader.page("console/settings", json!({ "groups": groups })).await
 }
 
-/// Writes down what an administrator, or an account's owner, has changed. `what` is a word of `settings.audit`.
-async fn note(tx: &mut Tx, reader: &Reader, what: &str, of: &str) -> storage::Result<()> {
+/// Writes down what an administrator, or an account's owner, has changed.
+async fn note(tx: &mut Tx, reader: &Reader, what: What, of: &str) -> storage::Result<()> {
     noted(tx, By::Account(reader.account.id), what, of, reader.now).await
 }
 
 /// As [`note`], for whoever is not logged in.
-pub async fn noted(tx: &mut Tx, by: By, what: &str, of: &str, now: Timestamp) -> storage::Result<()> {
-    audit::changed(tx, by, json!({ "what": what, "of": of }), now).await
+pub async fn noted(tx: &mut Tx, by: By, what: What, of: &str, now: Timestamp) -> storage::Result<()> {
+    audit::changed(tx, by, what.of(of), now).await
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::base::language::Language;
 use crate::base::time::{DAY_MS, HOUR_MS};
 use crate::hits;
 use crate::http::error::Problem;
+use crate::privacy::audit::What;
 use crate::sites::added::{self, Added, Error};
 
 /// The page itself.
@@ -106,7 +107,7 @@ pub async fn add(reader: Reader, typed: web::Form<Typed>) -> Result<HttpResponse
     };
     match added {
         Ok(site) => {
-            note(&mut tx, &reader, "site_added", &site.key).await?;
+            note(&mut tx, &reader, What::SiteAdded, &site.key).await?;
             tx.commit().await?;
             app.running.take_up_sites().await?;
             let back = if typed.back.is_empty() { PATH } else { typed.back.as_str() };
@@ -130,7 +131,7 @@ pub async fn add(reader: Reader, typed: web::Form<Typed>) -> Result<HttpResponse
 pub async fn remove(reader: Reader, site: web::Path<String>) -> Result<HttpResponse, Problem> {
     let mut tx = reader.app.stores.db.begin().await?;
     added::remove(&mut tx, &site).await?;
-    note(&mut tx, &reader, "site_removed", &site).await?;
+    note(&mut tx, &reader, What::SiteRemoved, &site).await?;
     tx.commit().await?;
     reader.app.running.take_up_sites().await?;
     Ok(see_done(PATH, "site_removed"))

@@ -16,7 +16,7 @@ use crate::accounts::May;
 use crate::base::ids::FunnelId;
 use crate::http::console::frame::{Reader, address, see_done};
 use crate::http::error::Problem;
-use crate::privacy::audit::{self, By};
+use crate::privacy::audit::{self, By, What};
 use crate::reports::traffic::{self, Stage, Step};
 use crate::sessions::Dimension;
 use crate::sites::Site;
@@ -321,7 +321,8 @@ pub async fn save(reader: Reader, body: Bytes) -> Result<HttpResponse, Problem> 
     let mut tx = reader.app.stores.db.begin().await?;
     let refused = match kept::save_funnel(&mut tx, &draft, reader.account.id, reader.now).await {
         Ok(id) => {
-            let what = json!({ "funnel": draft.name, "id": id });
+            let mut what = What::Funnel.of(&draft.name);
+            what["id"] = json!(id);
             audit::changed(&mut tx, By::Account(reader.account.id), what, reader.now).await?;
             tx.commit().await?;
             return Ok(see_done(&address(LIST, &[("site", Some(site.key.clone()))]), "funnel"));
@@ -357,7 +358,8 @@ pub async fn remove(
     let known = kept::funnel(&mut reader.app.stores.db.read(), id).await?.ok_or(kept::Error::Unknown)?;
     let mut tx = reader.app.stores.db.begin().await?;
     kept::remove_funnel(&mut tx, id, looked.version).await?;
-    let what = json!({ "funnel": known.name, "id": id, "removed": true });
+    let mut what = What::FunnelRemoved.of(&known.name);
+    what["id"] = json!(id);
     audit::changed(&mut tx, By::Account(reader.account.id), what, reader.now).await?;
     tx.commit().await?;
     Ok(see_done(&address(LIST, &[("site", Some(known.site))]), "deleted"))

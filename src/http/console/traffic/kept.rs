@@ -10,7 +10,7 @@ use crate::accounts::May;
 use crate::base::ids::{GoalId, ShareId};
 use crate::http::console::frame::{Reader, address, see_done};
 use crate::http::error::Problem;
-use crate::privacy::audit::{self, By};
+use crate::privacy::audit::{self, By, What};
 use crate::reports::traffic::{Filter, day_number, monday_of};
 use crate::sessions::Dimension;
 use crate::traffic::{self as kept, Wish};
@@ -86,7 +86,7 @@ pub async fn add_goal(reader: Reader, form: web::Form<NewGoal>) -> Result<HttpRe
     let mut tx = reader.app.stores.db.begin().await?;
     let by = reader.account.id;
     kept::add_goal(&mut tx, &site.key, &form.name, &goal.text(), by, reader.now).await?;
-    audit::changed(&mut tx, By::Account(by), json!({ "goal": form.name.trim() }), reader.now).await?;
+    audit::changed(&mut tx, By::Account(by), What::Goal.of(form.name.trim()), reader.now).await?;
     tx.commit().await?;
     Ok(see_done(&back(&site.key), "goal"))
 }
@@ -106,8 +106,8 @@ pub async fn remove_goal(
 ) -> Result<HttpResponse, Problem> {
     let id = GoalId::parse(&goal).map_err(|_| kept::Error::Unknown)?;
     let mut tx = reader.app.stores.db.begin().await?;
-    kept::remove_goal(&mut tx, id).await?;
-    let what = json!({ "goal": id, "removed": true });
+    let name = kept::remove_goal(&mut tx, id).await?;
+    let what = What::GoalRemoved.of(&name);
     audit::changed(&mut tx, By::Account(reader.account.id), what, reader.now).await?;
     tx.commit().await?;
     Ok(see_done(&back(&form.site), "deleted"))
@@ -133,7 +133,8 @@ pub async fn share(reader: Reader, form: web::Form<NewShare>) -> Result<HttpResp
     let mut tx = reader.app.stores.db.begin().await?;
     let by = reader.account.id;
     let share = kept::share(&mut tx, &site.key, &form.name, days, by, reader.now).await?;
-    let what = json!({ "traffic_share": share.name, "id": share.id });
+    let mut what = What::Share.of(&share.name);
+    what["id"] = json!(share.id);
     audit::changed(&mut tx, By::Account(by), what, reader.now).await?;
     tx.commit().await?;
     Ok(see_done(&back(&site.key), "share"))
@@ -147,8 +148,9 @@ pub async fn end_share(
 ) -> Result<HttpResponse, Problem> {
     let id = ShareId::parse(&share).map_err(|_| kept::Error::Unknown)?;
     let mut tx = reader.app.stores.db.begin().await?;
-    kept::end_share(&mut tx, id, reader.now).await?;
-    let what = json!({ "traffic_share": id, "revoked": true });
+    let name = kept::end_share(&mut tx, id, reader.now).await?;
+    let mut what = What::ShareEnded.of(&name);
+    what["id"] = json!(id);
     audit::changed(&mut tx, By::Account(reader.account.id), what, reader.now).await?;
     tx.commit().await?;
     Ok(see_done(&back(&form.site), "share_ended"))

@@ -224,10 +224,16 @@ pub async fn release(reader: Reader, job: web::Path<String>) -> Result<HttpRespo
     let mut tx = reader.app.stores.db.begin().await?;
     suppression::release_blocks(&mut tx, &reader.app.keys, &email).await?;
     let by = audit::By::Account(reader.account.id);
-    let what = json!({ "did": "address_released", "job": id });
     match dead.contact_id {
-        Some(contact) => audit::note(&mut tx, by, audit::Act::Changed, contact, what, reader.now).await?,
-        None => audit::changed(&mut tx, by, what, reader.now).await?,
+        Some(contact) => {
+            let what = json!({ "did": "address_released", "job": id });
+            audit::note(&mut tx, by, audit::Act::Changed, contact, what, reader.now).await?;
+        }
+        // A colleague's.
+        None => {
+            let what = audit::What::MailReleased.of(email.as_str());
+            audit::changed(&mut tx, by, what, reader.now).await?;
+        }
     }
     queue::replay(&mut tx, &Which::One(id), reader.now).await?;
     tx.commit().await?;

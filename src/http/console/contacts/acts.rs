@@ -109,7 +109,7 @@ pub async fn give(reader: Reader, form: web::Form<Vec<(String, String)>>) -> Res
     let mut tx = app.stores.db.begin().await?;
     let id = acts::begin(&mut tx, reader.account.id, &begun, reader.now).await?;
     let list = format!("contacts, {}", kind.word());
-    let what = json!({ "list": list, "act": id, "owner": owner, "what": sequence });
+    let what = json!({ "list": list, "act": id, "owner": owner, "sequence": sequence });
     audit::changed(&mut tx, By::Account(reader.account.id), what, reader.now).await?;
     tx.commit().await?;
     Ok(see(&format!("{PATH}/{id}")))

@@ -311,7 +311,7 @@ async fn people_are_put_into_a_sequence_and_taken_out_by_hand_and_both_can_be_ta
         [("what", "enter:faro-leads"), ("scope", "chosen")],
         [("what", "dance"), ("scope", "all")],
     ] {
-        marta.submits(acts, &wrong).await.expect(400);
+        marta.submits(acts, &wrong).await.expect(422);
     }
 }
 

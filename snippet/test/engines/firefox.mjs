@@ -81,8 +81,15 @@ class Tab {
     this.context = context;
     this.aside = aside;
   }
-  goto(url) {
-    return this.call('browsingContext.navigate', { context: this.context, url, wait: 'complete' });
+  async goto(url) {
+    for (let left = 3; ; left--) {
+      try {
+        return await this.call('browsingContext.navigate', { context: this.context, url, wait: 'complete' });
+      } catch (mistake) {
+        // The page was on its way elsewhere by itself, after an order for example, and that ended this way.
+        if (!left || !mistake.message.includes('NS_BINDING_ABORTED')) throw mistake;
+      }
+    }
   }
   async evaluate(expression) {
     const { type, result, exceptionDetails } = await this.call('script.evaluate', {

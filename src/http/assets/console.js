@@ -55,8 +55,16 @@
     { capture: true },
   );
 
+  // Whoever sends a form gets the page that comes of it: until then nothing is swapped, so that nobody begins to write into
+  // a line that is about to go.
+  const LEAVES_MS = 5_000;
+  let leftAt = -LEAVES_MS;
+  const leaves = () => performance.now() - leftAt < LEAVES_MS;
+  const refreshAll = () => refresh(all("[data-live]").flatMap((part) => part.dataset.live.split(" ")));
+
   /** Fetches this page once and swaps the parts that listen to one of the topics. */
   async function refresh(topics) {
+    if (leaves()) return null;
     if (refreshing) {
       topics.forEach((topic) => again.add(topic));
       return refreshing;
@@ -71,6 +79,7 @@
         if (!answer.ok) return;
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         await released;
+        if (leaves()) return;
         wanted.forEach((part) => swap(part, fresh));
         if (log) extendLog(fresh);
         takeCounts(fresh);
@@ -449,6 +458,10 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.id === "composer" || form.method !== "post") return;
+    if (!event.defaultPrevented) {
+      leftAt = performance.now();
+      setTimeout(refreshAll, LEAVES_MS + 50);
+    }
     setTimeout(() => all("button", form).forEach((button) => (button.disabled = true)));
   });
   addEventListener("pageshow", (event) => {
@@ -457,6 +470,6 @@
 
   // The words "3 min ago" grow old: look again every minute while somebody is looking.
   setInterval(() => {
-    if (document.visibilityState === "visible") refresh(all("[data-live]").flatMap((part) => part.dataset.live.split(" ")));
+    if (document.visibilityState === "visible") refreshAll();
   }, 60_000);
 })();

@@ -90,8 +90,10 @@ test('wait, owner, accept, note, prepared answer, pass on, hand back, close, sat
   })
 
   await test.step('both see that the other types, and what was read', async () => {
+    await lucia.page.locator('#talk-log').focus()
     await chat.write('For 200 people?')
     await expect(lucia.talk).toContainText('For 200 people?')
+    await expect(lucia.page.locator('#replies-open'), 'what a script has shown stays, so that nothing jumps').toBeVisible()
     await expect(chat.log.getByText('Read', { exact: true })).toBeVisible()
     await lucia.page.locator('#say').pressSequentially('Le', { delay: 20 })
     await expect(chat.panel.getByText('Lucía Vega is typing')).toBeVisible()

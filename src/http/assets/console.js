@@ -33,6 +33,13 @@
     });
   breakAddresses(document);
 
+  /** Shows what does nothing without this file; what comes from the server later, too, so that nothing jumps under a click. */
+  function showWhatNeedsScript(within) {
+    all("[data-needs-script]", within).forEach((element) => {
+      element.hidden = false;
+    });
+  }
+
   // ---- live parts -------------------------------------------------------------------------------
 
   let refreshing = null;
@@ -116,7 +123,10 @@
   /** Puts the new part in the old one's place; the focus, what is typed and what is opened stay. */
   function swap(part, fresh) {
     const next = part.id && fresh.getElementById(part.id);
-    if (next) breakAddresses(next);
+    if (next) {
+      breakAddresses(next);
+      showWhatNeedsScript(next);
+    }
     if (!next || next.outerHTML === part.outerHTML) return;
     const focused = document.activeElement;
     if (part.contains(focused) && /^(TEXTAREA|INPUT|SELECT)$/.test(focused.tagName)) {
@@ -424,9 +434,7 @@
 
   // ---- small things -----------------------------------------------------------------------------
 
-  all("[data-needs-script]").forEach((element) => {
-    element.hidden = false;
-  });
+  showWhatNeedsScript(document);
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-open]");
     if (opener) {

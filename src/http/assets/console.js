@@ -466,11 +466,13 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.id === "composer" || form.method !== "post") return;
-    if (!event.defaultPrevented) {
+    // Later: another script of the page may still take the order over, and then nobody leaves.
+    setTimeout(() => {
+      all("button", form).forEach((button) => (button.disabled = true));
+      if (event.defaultPrevented) return;
       leftAt = performance.now();
       setTimeout(refreshAll, LEAVES_MS + 50);
-    }
-    setTimeout(() => all("button", form).forEach((button) => (button.disabled = true)));
+    });
   });
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();

@@ -36,6 +36,7 @@ use crate::base::network::Networks;
 use crate::base::secret::Secret;
 use crate::base::signing::{Keys, random_text};
 use crate::base::time::{Clock, MINUTE_MS, Timestamp};
+use crate::bookings::page_counts::PageCounts;
 use crate::bookings::team::Team;
 use crate::bookings::{earlier, former, own_week};
 use crate::chat::live::replies::Replies;
@@ -80,6 +81,8 @@ pub struct App {
     pub screen: Arc<Screen>,
     /// How often forms were shown, as far as it is not written down.
     pub shown: Arc<Tally>,
+    /// How far people came on the booking page, as far as it is not written down.
+    pub page_counts: Arc<PageCounts>,
     pub webinars: Arc<webinars::Definition>,
     pub team: Arc<Team>,
     /// Answers that are written once and used often.
@@ -250,6 +253,7 @@ impl App {
             catalog: desk.catalog.clone(),
             screen: Arc::new(screen_of(&config)),
             shown: Arc::new(Tally::default()),
+            page_counts: Arc::default(),
             webinars: desk.webinars.clone(),
             team: desk.team.clone(),
             replies: Arc::new(replies),
@@ -301,12 +305,15 @@ impl App {
         }
     }
 
-    /// Writes down how often forms were shown until `stop` says so, and then what is left.
+    /// Writes down how often forms and the booking page were shown until `stop` says so, and then what is left.
     pub async fn write_counts(&self, mut stop: watch::Receiver<bool>) {
         loop {
             let is_over = *stop.borrow();
-            if let Err(error) = self.shown.write(&self.stores.db).await {
-                tracing::warn!(error = %error, "how often forms were shown cannot be written down yet");
+            let db = &self.stores.db;
+            for written in [self.shown.write(db).await, self.page_counts.write(db).await] {
+                if let Err(error) = written {
+                    tracing::warn!(error = %error, "how often pages were shown cannot be written down yet");
+                }
             }
             if is_over {
                 return;

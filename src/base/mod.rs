@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod email;
 pub mod expr;
 pub mod fold;
+pub mod hourly;
 pub mod ids;
 pub mod language;
 pub mod live;

@@ -26,6 +26,7 @@ mod location;
 mod meeting_file;
 pub mod openings;
 pub mod own_week;
+pub mod page_counts;
 mod place;
 pub mod questions;
 mod rotation;

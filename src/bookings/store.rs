@@ -7,6 +7,7 @@ pub mod earlier;
 pub mod former;
 pub mod openings;
 pub mod own_weeks;
+pub mod page_counts;
 
 use std::collections::HashMap;
 

@@ -23,6 +23,11 @@ pub fn is_cross_site(request: &HttpRequest) -> bool {
     header(request, HeaderName::from_static("sec-fetch-site")) == "cross-site"
 }
 
+/// Whether a page of this server led to the request; browsers without a word on that are taken as if.
+pub fn comes_from_here(request: &HttpRequest) -> bool {
+    matches!(header(request, HeaderName::from_static("sec-fetch-site")), "same-origin" | "")
+}
+
 /// What is kept of where a word of hers came from, as proof of it.
 pub fn seen(proxies: &Proxies, request: &HttpRequest) -> Seen {
     Seen::of(proxies.client(request), header(request, header::USER_AGENT))

@@ -720,6 +720,43 @@ async fn the_booking_page_keeps_what_was_typed_and_says_what_is_wrong() {
     assert_eq!(app.count("bookings").await, 1);
 }
 
+/// As browsers say what they are; programs without a name are not counted.
+const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+#[tokio::test]
+async fn whoever_comes_to_the_booking_page_is_counted_once_and_so_is_her_call() {
+    let app = app().await;
+    let nikki = app.client.with("user-agent", BROWSER);
+    // She comes, the page's script asks for her zone, she turns a page.
+    nikki.get("/book/discovery?lang=en&site=faro").await.expect(200);
+    let here = nikki.with("sec-fetch-site", "same-origin");
+    here.get("/book/discovery?lang=en&site=faro&zone=America/New_York").await.expect(200);
+    here.get("/book/discovery?lang=en&site=faro&zone=America/New_York&page=1").await.expect(200);
+    // From a mail that knows her zone.
+    let mail = nikki.with("sec-fetch-site", "none");
+    mail.get("/book/discovery?lang=en&zone=America/New_York").await.expect(200);
+    // No people, or nobody who comes.
+    app.get("/book/discovery").await.expect(200);
+    app.client
+        .with("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)")
+        .get("/book/discovery")
+        .await
+        .expect(200);
+    nikki.send(reqwest::Method::HEAD, "/book/discovery", None).await.expect(200);
+    let fields = form(tuesday("10:00"));
+    here.submit("/book/discovery", &borrowed(&fields)).await.expect(303);
+    here.submit("/book/discovery", &borrowed(&fields)).await.expect(303);
+    here.submit("/book/discovery", &borrowed(&form(tuesday("10:05")))).await.expect(422);
+    // Programs book as well, and not on the page.
+    book(&app.client, "discovery", tuesday("12:00"), "paul@acme.example").await.expect(201);
+    app.app.page_counts.write(&app.app.stores.db).await.expect("written");
+    app.app.page_counts.write(&app.app.stores.db).await.expect("nothing is left to write");
+    let rows = app.rows("select meeting, opened, shown, booked from booking_page_counts").await;
+    let counts = |name: &str| rows.iter().map(|row| row.get::<i64>(name).expect("a number")).sum::<i64>();
+    assert_eq!((counts("opened"), counts("shown"), counts("booked")), (2, 2, 1));
+    assert!(rows.iter().all(|row| row.get::<String>("meeting").expect("a text") == "discovery"));
+}
+
 #[tokio::test]
 async fn the_zone_of_the_page_is_the_readers() {
     let app = app().await;

@@ -347,6 +347,12 @@ async fn calls_tell_how_many_were_moved_and_how_far_the_chat_came_from_an_offer(
     for subject in [moved, moved, BookingId::new()] {
         activity(&app, nikki, "booking.rescheduled", &subject.to_string(), json!({}), at(8)).await;
     }
+    // On the page: a full calendar one time of four. An hour that is over a day too early does not count.
+    let page =
+        "insert into booking_page_counts (meeting, hour, opened, shown, booked) values ($1, $2, $3, $4, $5)";
+    for (hour, opened, shown, booked) in [(at(3), 3, 2, 1), (at(2), 1, 1, 0), (at(400 * 24), 9, 9, 9)] {
+        row(&app, page, params!["discovery", hour, opened, shown, booked]).await;
+    }
     app.clock.advance(MINUTE_MS);
     let told_of = told(&app, "bookings").await;
     assert_eq!(counts(&told_of["total"], &["booked", "moved"]), [2, 1]);
@@ -356,10 +362,17 @@ async fn calls_tell_how_many_were_moved_and_how_far_the_chat_came_from_an_offer(
     assert_eq!((&in_chat["shown_rate"], &in_chat["booked_rate"]), (&json!(0.6667), &json!(0.5)));
     let file = ask(&app, "bookings?format=csv").await.expect(200).body;
     has(&file, "offered,chat,1,,,,,,,,3,2\r\n");
+    let on_page = &told_of["on_page"]["discovery"];
+    assert_eq!(counts(on_page, &["offered", "shown", "booked"]), [4, 3, 1]);
+    assert_eq!((&on_page["shown_rate"], &on_page["booked_rate"]), (&json!(0.75), &json!(0.3333)));
+    has(&file, "offered_on_page,discovery,1,,,,,,,,4,3\r\n");
+    let some = told(&app, "bookings?filter=campaign:autumn").await;
+    assert_eq!(some["on_page"], json!({}), "the page does not know who comes");
     let ana = agent(&app, Role::Viewer).await;
     let text = words(&ana.sees("/console/reports/bookings").await);
     has(&text, "A call was one answer away 3");
     has(&text, "Times were shown 2 66.7%");
+    has(&text, "Discovery call 4 3 1 33.3%");
 }
 
 #[tokio::test]

@@ -173,6 +173,7 @@ async fn booked(
         visitor: parsed.visitor,
         consent: parsed.consent,
         earlier: parsed.earlier,
+        is_of_page: false,
     };
     let answer = book::book(app, &wanted, idempotency.as_ref(), now).await?;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED);

@@ -8,6 +8,7 @@ use crate::base::ids::{BookingId, VisitorId};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::bookings::earlier::{self, Hours};
+use crate::bookings::page_counts;
 use crate::bookings::questions::{Answers, PHONE};
 use crate::bookings::{self, Booking, Holder, Link, Pick, Said};
 use crate::contacts::{self, Consent, Identification, Trust};
@@ -34,6 +35,8 @@ pub struct Wanted {
     pub consent: Consent,
     /// Whether she wants to be told when an earlier time is free.
     pub earlier: bool,
+    /// Whether she books on the meeting's own page.
+    pub is_of_page: bool,
 }
 
 /// Why it was not booked.
@@ -164,6 +167,9 @@ async fn booked(
         Some(hold) => bookings::confirm(&mut tx, desk(app), hold, &pick.holder, contact, &said, now).await?,
         None => bookings::book(&mut tx, desk(app), &pick, contact, &said, now).await?,
     };
+    if wanted.is_of_page {
+        page_counts::booked(&mut tx, &booking.meeting, now).await?;
+    }
     if wanted.earlier {
         earlier::wait(&mut tx, booking.id, Hours::ANY, now).await?;
     }

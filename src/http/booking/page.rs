@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -24,7 +24,7 @@ use crate::contacts::Consent;
 use crate::http::Shared;
 use crate::http::error::Problem;
 use crate::http::pages::Frame;
-use crate::http::request::{Proxies, is_cross_site, language};
+use crate::http::request::{Proxies, comes_from_here, is_by_a_person, is_cross_site, language};
 use crate::storage::idempotency::Request;
 
 /// What the address may ask for.
@@ -95,6 +95,8 @@ pub struct Shown {
     pub alternatives: Vec<Timestamp>,
     /// Whether she is on the list of those who are told of a free time.
     pub is_waiting: bool,
+    /// Whether she comes to the page now; not for other days, another zone or another length of it.
+    is_arrival: bool,
 }
 
 /// Shows the free times and the form.
@@ -112,9 +114,18 @@ pub async fn show(
     let zone = asked_zone(asked.zone.as_deref());
     let is_asked = zone.is_some();
     let zone = zone.unwrap_or_else(|| meeting.zone.clone());
-    let shown = Shown { form, is_waiting: asked.waits.is_some(), ..Shown::default() };
+    let is_arrival = is_arrival(&request, &asked) && is_by_a_person(&app, &request);
+    let shown = Shown { form, is_waiting: asked.waits.is_some(), is_arrival, ..Shown::default() };
     let look = Look { language, zone, is_asked, page: asked.page.unwrap_or(0) };
     rendered(&app, meeting, &look, StatusCode::OK, shown).await
+}
+
+/// Whether somebody comes from elsewhere. The page's own links and its script name the zone or what else was chosen; so do
+/// links of mails, and those come from another place.
+fn is_arrival(request: &HttpRequest, asked: &Asked) -> bool {
+    let is_chosen =
+        [asked.zone.is_some(), asked.page.is_some(), asked.duration.is_some(), asked.waits.is_some()];
+    request.method() == Method::GET && (!is_chosen.contains(&true) || !comes_from_here(request))
 }
 
 /// Books what the form says.
@@ -154,6 +165,7 @@ pub async fn submit(
             wrong: answered.err().unwrap_or_default(),
             alternatives: Vec::new(),
             is_waiting: false,
+            is_arrival: false,
             form,
         };
         return rendered(&app, meeting, &look, StatusCode::UNPROCESSABLE_ENTITY, shown).await;
@@ -175,6 +187,7 @@ pub async fn submit(
         visitor: VisitorId::parse(&form.visitor).ok(),
         consent: Consent::of_word(&form.consent),
         earlier: !form.earlier.is_empty(),
+        is_of_page: true,
     };
     let body = format!(
         "{} {:?} {} {} {} {:?} {}",
@@ -242,6 +255,9 @@ pub async fn rendered(
         Ok(picker) => picker,
         Err(error) => return failed(app, &error.into(), look.language),
     };
+    if shown.is_arrival {
+        app.page_counts.opened(&meeting.id, !picker.is_empty(), now);
+    }
     let text = |key: &str| {
         app.templates.texts().get(look.language, &format!("booking.{key}"), &[]).unwrap_or_default()
     };
@@ -251,7 +267,8 @@ pub async fn rendered(
             "autocomplete": autocomplete, "required": true, "value": value, "error": error,
         })
     };
-    let Shown { form, error, name_error, email_error, wrong, alternatives, is_waiting } = shown;
+    let Shown { form, error, name_error, email_error, wrong, alternatives, is_waiting, is_arrival: _ } =
+        shown;
     let frame = Frame::named(app, Some(&form.site), look.language, look.zone.iana_name().unwrap_or("UTC"));
     let fields = json!({
         "site_key": form.site,

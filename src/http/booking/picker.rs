@@ -134,6 +134,13 @@ struct Start {
     is_picked: bool,
 }
 
+impl Picker {
+    /// Whether nothing is free at all.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+}
+
 /// The free slots of a meeting from now to the end of its window, as somebody looks at them; for a booking, those to
 /// which it can move.
 pub async fn picker(

@@ -1,7 +1,7 @@
 //! The doors of what is counted: webinars, content, the bot, responses, calls, mails, and how much of the data is there.
 //! All of them take `filter=source:google` and the like, any number of times.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -204,6 +204,7 @@ pub async fn of_bookings(app: Shared, request: HttpRequest) -> Result<HttpRespon
     talks.retain(|talk| only.has_perhaps(talk.contact));
     let told = bookings::Report {
         in_chat: chats::offered(&talks, is_offer(&app)),
+        on_page: if only.is_everybody() { bookings::on_page(q, asked.span).await? } else { BTreeMap::new() },
         ..bookings::bookings(&calls, &origins(q).await?)
     };
     Ok(asked.answer("bookings", &told, || {
@@ -222,11 +223,14 @@ pub async fn of_bookings(app: Shared, request: HttpRequest) -> Result<HttpRespon
         rows.extend(told.by_way.iter().map(|(key, numbers)| cells("way", key, numbers)));
         rows.extend(told.by_channel.iter().map(|(key, numbers)| cells("channel", key, numbers)));
         rows.extend(told.by_lead_time.iter().map(|(key, numbers)| cells("lead_time", key, numbers)));
-        let offered = &told.in_chat;
-        let mut in_chat = vec!["offered".to_owned(), "chat".to_owned(), offered.booked.to_string()];
-        in_chat.extend(std::iter::repeat_n(String::new(), 7));
-        in_chat.extend([offered.offered, offered.shown].map(|n| n.to_string()));
-        rows.push(in_chat);
+        let steps = |by: &str, key: &str, steps: &chats::Offered| {
+            let mut cells = vec![by.to_owned(), key.to_owned(), steps.booked.to_string()];
+            cells.extend(std::iter::repeat_n(String::new(), 7));
+            cells.extend([steps.offered, steps.shown].map(|n| n.to_string()));
+            cells
+        };
+        rows.push(steps("offered", "chat", &told.in_chat));
+        rows.extend(told.on_page.iter().map(|(meeting, on_page)| steps("offered_on_page", meeting, on_page)));
         let head = [
             "by",
             "key",

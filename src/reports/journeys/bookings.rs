@@ -11,7 +11,7 @@ use super::{Span, share};
 use crate::base::ids::ContactId;
 use crate::base::time::Timestamp;
 use crate::storage::Result;
-use crate::storage::db::Queries;
+use crate::storage::db::{Queries, Row};
 use crate::{params, sql};
 
 /// One call.
@@ -61,6 +61,9 @@ pub struct Report {
     pub by_lead_time: BTreeMap<&'static str, Numbers>,
     /// From offering a call in the chat to booking it.
     pub in_chat: Offered,
+    /// From coming to the booking page to a call, by meeting type; nothing where only some people are meant, for the page
+    /// does not know who comes.
+    pub on_page: BTreeMap<String, Offered>,
 }
 
 /// The calls that begin in a span, those that were cancelled as well.
@@ -96,6 +99,31 @@ pub async fn calls(q: &mut impl Queries, span: Span) -> Result<Vec<Call>> {
                 is_moved: row.get::<i64>("moves")? > 0,
                 is_held: row.get::<Option<String>>("outcome")?.map(|outcome| outcome == "held"),
             })
+        })
+        .collect()
+}
+
+/// How far people came on the booking page of each meeting, in the hours that begin in a span.
+///
+/// # Errors
+/// As the store says.
+pub async fn on_page(q: &mut impl Queries, span: Span) -> Result<BTreeMap<String, Offered>> {
+    let rows = q
+        .query(
+            sql!(
+                "select meeting, sum(opened) as opened, sum(shown) as shown, sum(booked) as booked
+                 from booking_page_counts where hour >= $1 and hour < $2 group by meeting"
+            ),
+            params![span.from, span.to],
+        )
+        .await?;
+    let count = |row: &Row, name: &str| -> Result<usize> {
+        Ok(usize::try_from(row.get::<i64>(name)?).unwrap_or_default())
+    };
+    rows.iter()
+        .map(|row| {
+            let steps = Offered::of(count(row, "opened")?, count(row, "shown")?, count(row, "booked")?);
+            Ok((row.get("meeting")?, steps))
         })
         .collect()
 }

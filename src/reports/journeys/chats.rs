@@ -69,10 +69,10 @@ pub struct Numbers {
     pub outcomes: BTreeMap<String, usize>,
 }
 
-/// From offering a call to booking it, in conversations.
+/// From offering a call to booking it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Offered {
-    /// Came to where a call is one answer away, or further.
+    /// Conversations that came to where a call is one answer away, or further; times that the booking page was opened.
     pub offered: usize,
     /// Of these, those in which times were shown.
     pub shown: usize,
@@ -82,20 +82,25 @@ pub struct Offered {
     pub booked_rate: Option<f64>,
 }
 
+impl Offered {
+    /// The steps with the share of each that went on.
+    pub fn of(offered: usize, shown: usize, booked: usize) -> Self {
+        Self { offered, shown, shown_rate: share(shown, offered), booked, booked_rate: share(booked, shown) }
+    }
+}
+
 /// Counts how far conversations went from an offer to a call; `is_offer` says of a flow's step whether a call is one answer
 /// away there, or booked. Who was shown times by a colleague was offered a call as well.
 pub fn offered(talks: &[Talk], is_offer: impl Fn(&str, &str) -> bool) -> Offered {
-    let mut told = Offered::default();
+    let (mut offered, mut shown, mut booked) = (0, 0, 0);
     for talk in talks {
         let is_offered = talk.path.iter().any(|step| is_offer(&talk.flow, step));
         let is_shown = talk.is_shown_times || talk.is_booked;
-        told.offered += usize::from(is_offered || is_shown);
-        told.shown += usize::from(is_shown);
-        told.booked += usize::from(talk.is_booked);
+        offered += usize::from(is_offered || is_shown);
+        shown += usize::from(is_shown);
+        booked += usize::from(talk.is_booked);
     }
-    told.shown_rate = share(told.shown, told.offered);
-    told.booked_rate = share(told.booked, told.shown);
-    told
+    Offered::of(offered, shown, booked)
 }
 
 /// The steps of each flow at which a call is booked, and those from which such a step is one answer away.

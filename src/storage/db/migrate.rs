@@ -76,6 +76,7 @@ pub const JOURNEY: &[Migration] = &[
     shared(48, "jobs that ended, who looked", include_str!("../migrations/0048_ended_jobs.sql")),
     shared(49, "how often forms are shown", include_str!("../migrations/0049_form_counts.sql")),
     shared(51, "what acts leave behind", include_str!("../migrations/0051_acts_end.sql")),
+    shared(52, "how far people come on the booking page", include_str!("../migrations/0052_page_counts.sql")),
 ];
 
 /// The hit log's table. On SQLite it has a file of its own, so that hits never wait for the journey's writer; on

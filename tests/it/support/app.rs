@@ -220,6 +220,7 @@ const TABLES: &[&str] = &[
     "lifecycle_trial_people",
     "form_submissions",
     "form_counts",
+    "booking_page_counts",
     "form_quarantine",
     "revoked_links",
     "revoked_links_of",

@@ -1,5 +1,7 @@
 //! Calls: booked, held, missed and cancelled, by type, person, channel, way and how long ahead.
 
+use std::collections::BTreeMap;
+
 use super::View;
 use super::sheet::{Bars, Card, Cell, Group, More, Picture, Row, Sheet, Table};
 use crate::http::error::Problem;
@@ -38,10 +40,11 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         ahead.map(|(word, numbers)| (view.text(&format!("reports.ahead.{word}")), numbers)).collect();
     let of_reps: Vec<(String, &Numbers)> =
         now.by_rep.iter().map(|(rep, numbers)| (names.rep(rep), numbers)).collect();
-    let meetings = now.by_meeting.iter().map(|(meeting, numbers)| {
-        let known = view.reader.app.team.meetings.iter().find(|known| known.id == *meeting);
-        (known.map_or(meeting.as_str(), |known| known.title.get(view.language())).to_owned(), numbers)
-    });
+    let title = |meeting: &str| {
+        let known = view.reader.app.team.meeting(meeting);
+        known.map_or(meeting, |known| known.title.get(view.language())).to_owned()
+    };
+    let meetings = now.by_meeting.iter().map(|(meeting, numbers)| (title(meeting), numbers));
     let channels =
         now.by_channel.iter().map(|(channel, numbers)| (view.brought("channel", channel), numbers));
     let ways = now.by_way.iter().map(|(way, numbers)| (view.text(&format!("reports.way.{way}")), numbers));
@@ -67,8 +70,15 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
         Row::of(vec![Cell::text(name), Cell::count(n), Cell::Share(of_before)])
     });
     let stages = if offered.offered == 0 { Vec::new() } else { stages.into() };
+    let on_page = now.on_page.iter().map(|(meeting, steps)| {
+        let counts = [steps.offered, steps.shown, steps.booked].map(Cell::count);
+        let mut cells = vec![Cell::text(title(meeting))];
+        cells.extend(counts);
+        cells.push(Cell::Share(steps.booked_rate));
+        Row::of(cells)
+    });
     Ok(Sheet {
-        is_empty: now.total.booked == 0 && offered.offered == 0,
+        is_empty: now.total.booked == 0 && offered.offered == 0 && now.on_page.is_empty(),
         cards: vec![
             card("calls", |numbers| Cell::count(numbers.booked), More::Better),
             card("held", |numbers| Cell::count(numbers.held), More::Better),
@@ -88,6 +98,11 @@ pub async fn sheet(view: &View<'_>) -> Result<Sheet, Problem> {
                 heads: vec!["offered_step", "conversations", "of_before"],
                 rows: stages,
             },
+            Table {
+                word: "on_page",
+                heads: vec!["meeting", "page_opened", "page_shown", "booked", "page_booked_rate"],
+                rows: on_page.collect(),
+            },
         ],
     })
 }
@@ -99,5 +114,6 @@ async fn told(view: &View<'_>, span: Span) -> Result<Report, Problem> {
     let mut talks = chats::talks(q, span).await?;
     talks.retain(|talk| view.only.has_perhaps(talk.contact));
     let in_chat = chats::offered(&talks, is_offer(&view.reader.app));
-    Ok(Report { in_chat, ..bookings::bookings(&calls, &origins(q).await?) })
+    let on_page = if view.only.is_everybody() { bookings::on_page(q, span).await? } else { BTreeMap::new() };
+    Ok(Report { in_chat, on_page, ..bookings::bookings(&calls, &origins(q).await?) })
 }

@@ -10,7 +10,8 @@ use crate::render::{Zone, duration, number};
 use crate::reports::traffic::csv;
 
 /// Tables that a sentence stands over, which says what they count.
-const EXPLAINED: [&str; 7] = ["confirmations", "content", "fallback", "flows", "offered", "waits", "worth"];
+const EXPLAINED: [&str; 8] =
+    ["confirmations", "content", "fallback", "flows", "offered", "on_page", "waits", "worth"];
 
 /// Rows of a table that are shown; the file has all of them.
 pub const ROWS_MOST: usize = 50;

@@ -185,8 +185,9 @@ pub async fn guard<B: MessageBody>(
     let app = request.app_data::<Shared>().cloned();
     let answer = next.call(request).await?;
     if let (Some(deed), Some(app), true) = (deed, app, answer.status().is_success()) {
+        let named = answer.request().extensions().get::<About>().map(|about| about.0);
         let contact = answer.request().match_info().get("contact");
-        let contact = contact.and_then(|id| ContactId::parse(id).ok());
+        let contact = named.or_else(|| contact.and_then(|id| ContactId::parse(id).ok()));
         write_down(&app, deed, contact).await;
     }
     Ok(answer.map_into_left_body())
@@ -263,6 +264,15 @@ async fn granted(app: &Shared, request: &HttpRequest) -> Result<Option<Granted>,
     }
     let key = api_keys::find(&app.stores.db, given, app.clock.now()).await?;
     Ok(key.map(|key| Granted { scopes: key.scopes, account: key.account, by: By::Key(key.id) }))
+}
+
+/// Whom a change was about, where the address of the door does not say it.
+#[derive(Debug, Clone, Copy)]
+struct About(ContactId);
+
+/// Says whom a change is about: the audit names her.
+pub fn is_about(request: &HttpRequest, contact: ContactId) {
+    request.extensions_mut().insert(About(contact));
 }
 
 /// Makes sure that the guard has let the request in.

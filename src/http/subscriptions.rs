@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Shared;
-use super::api::authorised;
+use super::api::{authorised, is_about};
 use super::error::Problem;
 use super::pages::{Frame, reading};
 use super::request::{Proxies, seen};
@@ -269,6 +269,7 @@ async fn subscribe(app: Shared, request: HttpRequest, body: web::Bytes) -> Resul
     contacts::record_consent(&mut tx, Some(contact), None, &topic.id, "granted", text, page, now).await?;
     let outcome = subscriptions::ask(&mut tx, topic, contact, None, "api", now).await?;
     tx.commit().await?;
+    is_about(&request, contact);
     Ok(HttpResponse::Accepted().json(json!({ "contact": contact, "outcome": outcome })))
 }
 
@@ -287,6 +288,7 @@ async fn unsubscribe(app: Shared, request: HttpRequest, body: web::Bytes) -> Res
     let now = app.clock.now();
     let mut tx = app.stores.db.begin().await?;
     let contact = subscriptions::contact_of(&mut tx, &address(&asked.email)?).await?;
+    is_about(&request, contact.id);
     match asked.topic {
         Some(id) => {
             let topic = topic(&app, &id)?;
@@ -325,6 +327,9 @@ async fn suppress(app: Shared, request: HttpRequest, body: web::Bytes) -> Result
     let mut tx = app.stores.db.begin().await?;
     let (scope, detail, now) = (suppression::ALL, asked.detail.as_deref(), app.clock.now());
     suppression::suppress(&mut tx, &app.keys, &email, scope, Reason::Manual, detail, now).await?;
+    if let Some(known) = contacts::find_by_email(&mut tx, &email).await? {
+        is_about(&request, known.id);
+    }
     tx.commit().await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -336,6 +341,9 @@ async fn release(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<
     let email = address(&asked.email)?;
     let mut tx = app.stores.db.begin().await?;
     let released = suppression::release_blocks(&mut tx, &app.keys, &email).await?;
+    if let Some(known) = contacts::find_by_email(&mut tx, &email).await? {
+        is_about(&request, known.id);
+    }
     tx.commit().await?;
     Ok(HttpResponse::Ok().json(json!({ "released": released })))
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Shared;
-use super::api::authorised;
+use super::api::{authorised, is_about};
 use super::error::Problem;
 use crate::accounts::{self, Account};
 use crate::app::App;
@@ -144,6 +144,7 @@ async fn give_task(
     body: web::Json<GivingTask>,
 ) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
+    is_about(&request, body.contact);
     let new = NewTask {
         contact: body.contact,
         account: body.account,
@@ -181,6 +182,9 @@ async fn done(
     tasks::done(&mut tx, id, body.account, app.clock.now()).await?;
     let task = tasks::find(&mut tx, id).await?;
     tx.commit().await?;
+    if let Some(task) = &task {
+        is_about(&request, task.contact);
+    }
     Ok(HttpResponse::Ok().json(task))
 }
 

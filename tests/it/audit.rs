@@ -8,6 +8,8 @@ use embudo::base::time::{HOUR_MS, MINUTE_MS};
 use embudo::base::trust::Trust;
 use embudo::contacts;
 use embudo::http::api::{DOORS, Door};
+use embudo::params;
+use embudo::storage::db::{Queries, Sql};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -141,6 +143,15 @@ async fn every_door_that_changes_something_leaves_the_name_of_the_key_and_whose_
     walk.go(post.clone(), "/api/v1/flows/reload", json!({})).await;
     walk.go(post.clone(), "/api/v1/outbox/replay", json!({})).await.expect(200);
     walk.go(post.clone(), "/api/v1/subscriptions/end", json!({"email": "nikki@acme.example"})).await;
+    // Doors whose address names nobody say whom it was about.
+    for door in ["/tasks", "/tasks/%/done", "/suppressions", "/suppressions/release", "/subscriptions/end"] {
+        let like = format!("%POST /api/v1{door}\"%");
+        let mut read = app.app.stores.db.read();
+        let rows = read.query(Sql("select contact_id from audit where details like $1"), params![like]).await;
+        let of: Vec<ContactId> =
+            rows.expect("read").iter().map(|row| row.get("contact_id").expect("an id")).collect();
+        assert_eq!(of, [nikki], "{door}");
+    }
     // All the others are knocked at with nothing that they could do: whatever they say, the audit says the same.
     let changing = || DOORS.iter().filter(|door| door.needs.writes);
     for door in changing() {

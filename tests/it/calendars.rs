@@ -250,6 +250,45 @@ async fn what_a_calendar_said_is_believed_for_a_day_and_then_its_rep_is_busy_and
 }
 
 #[tokio::test]
+async fn the_calendar_of_whoever_left_the_file_is_let_be_until_she_is_back() {
+    let web = Web::start().await;
+    web.shows(200, file(&event("1", tuesday("10:00"), tuesday("11:00"))));
+    let app = app(&[]).await;
+    hire(&app, "boss@faro.example", Role::Admin).await;
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    for (rep, address) in [("mike", web.url.clone()), ("eva", format!("{}?eva", web.url))] {
+        let wanted = Wanted {
+            rep,
+            kind: Kind::Ics,
+            origin: Origin::Console,
+            address: &address,
+            login: None,
+            password: None,
+            is_written: false,
+        };
+        calendars::connect(&mut tx, &app.app.keys, &wanted, app.now()).await.expect("connected");
+    }
+    tx.commit().await.expect("commits");
+    let begun = app.now();
+    while app.now().since_ms(begun) < 30 * HOUR_MS {
+        app.later(HOUR_MS / 2).await;
+    }
+    let rows = app.rows("select rep, fetched_at, fault, good_until from calendars order by rep").await;
+    let read = |at: usize| rows[at].get::<Option<Timestamp>>("fetched_at").expect("a time");
+    assert!(read(0).is_none() && read(1).is_some(), "Eva's is not asked: {rows:?}");
+    assert_eq!(rows[0].get::<Option<String>>("fault").expect("a text"), None);
+    let (boss, _) = log_in(&app, "boss@faro.example").await;
+    let today = boss.get("/console").await.expect(200).body;
+    assert!(!today.contains("calendar c"), "nobody is troubled by it: {today}");
+    assert_eq!(app.count("notifications").await, 0);
+    // As soon as she is back she is busy until it was read.
+    let around = Span::new(Timestamp(tuesday("00:00")), Timestamp(tuesday("00:00") + DAY_MS));
+    let busy = calendars::busy_elsewhere(&mut app.app.stores.db.read(), around, app.now()).await;
+    assert!(busy.expect("read").contains(&("eva".to_owned(), around)));
+    web.server.stop(false).await;
+}
+
+#[tokio::test]
 async fn a_calendar_that_says_something_we_do_not_understand_keeps_what_it_said_before() {
     let web = Web::start().await;
     web.shows(200, file(&event("1", tuesday("10:00"), tuesday("11:00"))));

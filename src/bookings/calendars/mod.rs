@@ -400,6 +400,17 @@ pub async fn read_badly(
     store::note_failure(tx, id, fault, detail, told_at, now).await
 }
 
+/// Forgets what a calendar said: nobody reads it while its rep is not in the team's file. If she comes back it stands as if
+/// it had just been connected, so that she is busy until it was read.
+///
+/// # Errors
+/// As the store says.
+pub async fn rest(tx: &mut Tx, id: CalendarId, now: Timestamp) -> storage::Result<()> {
+    let Some(calendar) = store::find(tx, id).await? else { return Ok(()) };
+    store::keep_busy(tx, &calendar, &[]).await?;
+    store::begin_again(tx, id, now).await
+}
+
 /// When reps are busy elsewhere, as far as it touches `around`: what their calendars say, and all of it for whoever has one
 /// that is not believed.
 ///

@@ -172,6 +172,20 @@ pub async fn note_failure(
     Ok(())
 }
 
+pub async fn begin_again(tx: &mut Tx, id: CalendarId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "update calendars
+             set created_at = $2, good_until = 0, etag = null, last_modified = null, tried_at = null, fetched_at = null,
+                 expanded_at = null, fault = null, fault_detail = null, failures = 0, told_at = null
+             where id = $1"
+        ),
+        params![id, now],
+    )
+    .await?;
+    Ok(())
+}
+
 pub async fn busy(q: &mut impl Queries, around: Span) -> Result<Vec<(String, Span)>> {
     let rows = q
         .query(

@@ -96,7 +96,7 @@ pub struct Shown {
     /// Whether she is on the list of those who are told of a free time.
     pub is_waiting: bool,
     /// Whether she comes to the page now; not for other days, another zone or another length of it.
-    is_arrival: bool,
+    pub is_arrival: bool,
 }
 
 /// Shows the free times and the form.

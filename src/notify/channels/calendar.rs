@@ -36,7 +36,14 @@ pub(in crate::notify) async fn read(desk: &Desk, id: CalendarId, now: Timestamp)
     let Some(calendar) = calendars::find(&mut db.read(), id).await? else {
         return Ok(Sent::Superseded(Why::CALENDAR_GONE));
     };
-    let said = said(desk, &calendar, now).await;
+    let every_ms = i64::from(desk.calendars.every_minutes.max(1)) * MINUTE_MS;
+    let Some(rep) = desk.team.rep(&calendar.rep) else {
+        let mut tx = db.begin().await?;
+        calendars::rest(&mut tx, id, now).await?;
+        tx.commit().await?;
+        return Ok(Sent::Waits { until: now.plus_ms(every_ms), why: Why::READ_AGAIN });
+    };
+    let said = said(desk, &calendar, rep, now).await;
     let mut tx = db.begin().await?;
     match &said {
         Ok(said) => {
@@ -51,13 +58,11 @@ pub(in crate::notify) async fn read(desk: &Desk, id: CalendarId, now: Timestamp)
     }
     let read = calendars::find(&mut tx, id).await?;
     tx.commit().await?;
-    let every_ms = i64::from(desk.calendars.every_minutes.max(1)) * MINUTE_MS;
     let until = read.map_or(now, |read| read.next_at(every_ms, now));
     Ok(Sent::Waits { until, why: Why::READ_AGAIN })
 }
 
-async fn said(desk: &Desk, calendar: &Calendar, now: Timestamp) -> Result<Said, Fault> {
-    let Some(rep) = desk.team.rep(&calendar.rep) else { return Err(("nobody", String::new())) };
+async fn said(desk: &Desk, calendar: &Calendar, rep: &Rep, now: Timestamp) -> Result<Said, Fault> {
     let door = Door::of(desk, calendar)?;
     match calendar.kind {
         Kind::Ics => feed(desk, &door, calendar, rep, now).await,

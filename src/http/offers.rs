@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::Shared;
-use super::api::authorised;
+use super::api::{authorised, is_about};
 use super::error::Problem;
 use crate::base::ids::ContactId;
 use crate::offers::{self, Offer};
@@ -75,6 +75,7 @@ async fn redeem(app: Shared, request: HttpRequest, body: web::Json<Code>) -> Res
     let mut tx = app.stores.db.begin().await?;
     let claim = offers::redeem(&mut tx, &body.code, app.clock.now()).await?;
     tx.commit().await?;
+    is_about(&request, claim.contact);
     Ok(HttpResponse::Ok().json(claim))
 }
 

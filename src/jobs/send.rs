@@ -8,12 +8,12 @@ use tokio::task::JoinSet;
 
 use super::queue::{Claimed, End, Reason, Strange};
 use super::{Worker, queue};
-use crate::base::ids::{BookingId, JobId, new_key};
+use crate::base::ids::{BookingId, EnrolmentId, JobId, new_key};
 use crate::base::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::notify::undelivered::{self, Failed, How};
 use crate::notify::{self, Mail, Sent, Why, Work};
 use crate::storage::db::{Db, in_the_background};
-use crate::{crm, subscriptions};
+use crate::{crm, nurture, subscriptions};
 
 /// Jobs that are worked on at once, by this process.
 const AT_ONCE: i64 = 128;
@@ -191,7 +191,7 @@ pub(super) async fn send_due(worker: &Arc<Worker>) -> anyhow::Result<usize> {
 }
 
 async fn work(worker: &Worker, job: &Claimed, now: Timestamp) -> Ended {
-    let (end, missed) = end_of(worker, job, now).await;
+    let (end, follows) = end_of(worker, job, now).await;
     // Sending may have taken its time.
     let now = worker.clock.now();
     let channel = queue::channel_of(&job.target);
@@ -216,8 +216,16 @@ async fn work(worker: &Worker, job: &Claimed, now: Timestamp) -> Ended {
     let noted = async {
         let mut tx = worker.desk.stores.db.begin().await?;
         let is_ours = queue::finish(&mut tx, job, &end, now).await?;
-        if let Some(missed) = missed.as_ref().filter(|_| is_ours) {
+        if let Some(missed) = follows.missed.as_ref().filter(|_| is_ours) {
             undelivered::note(&mut tx, &missed.failed(), None, now).await?;
+        }
+        let leaves_at = match &end {
+            End::Done => Some(now),
+            End::Again { at, .. } => Some(*at),
+            End::Dropped(_) | End::Dead(_) => None,
+        };
+        if let (true, Some((walk, step)), Some(at)) = (is_ours, follows.letter, leaves_at) {
+            nurture::letter_leaves(&mut tx, &worker.desk.sequences, (walk, step), at).await?;
         }
         tx.commit().await?;
         Ok::<_, notify::Error>(is_ours)
@@ -300,23 +308,37 @@ impl Missed {
     }
 }
 
-/// How a job ends, and what somebody does not get by that.
-async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> (End, Option<Missed>) {
+/// What else is to be noted with the end of a job.
+#[derive(Default)]
+struct Follows {
+    /// What somebody does not get by it.
+    missed: Option<Missed>,
+    /// The walk and the step whose letter it is.
+    letter: Option<(EnrolmentId, i64)>,
+}
+
+/// How a job ends, and what follows from that.
+async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> (End, Follows) {
     let todo = match Todo::read(job) {
         Ok(todo) => todo,
         Err(error) => {
             let said = format!("the job cannot be read: {error}");
-            return (End::Dead(Reason { code: "unreadable", said }), None);
+            return (End::Dead(Reason { code: "unreadable", said }), Follows::default());
         }
     };
+    let letter = match &todo {
+        Todo::Message(Work::Mail { mail: Mail::Letter { enrolment, step, .. } }) => Some((*enrolment, *step)),
+        Todo::Message(_) | Todo::Record(_) => None,
+    };
+    let follows = Follows { missed: None, letter };
     let (db, id) = (&worker.desk.stores.db, job.id.to_string());
     let sent = tokio::time::timeout(PATIENCE, todo.send(worker, job, &id, now)).await;
     let now = worker.clock.now();
     let sent = sent.unwrap_or_else(|_| Err(notify::Error::Unreachable("no answer for 45 s".to_owned())));
     let (end, missed) = match sent {
-        Ok(Sent::Out) => return (End::Done, None),
+        Ok(Sent::Out) => return (End::Done, follows),
         Ok(Sent::Waits { until, why }) => {
-            return (End::Again { at: until, reason: reason_of(why), is_trouble: false }, None);
+            return (End::Again { at: until, reason: reason_of(why), is_trouble: false }, follows);
         }
         Ok(Sent::Superseded(why)) => {
             let how = How::of_why(why, job.trouble_since.is_some());
@@ -328,7 +350,7 @@ async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> (End, Option<
             match todo.pause_ms(&error, job.attempts) {
                 Some(pause_ms) if todo.has_patience(now.since_ms(job.trouble_since.unwrap_or(now))) => {
                     let at = now.plus_ms(pause_ms + jitter(pause_ms));
-                    return (End::Again { at, reason, is_trouble: true }, None);
+                    return (End::Again { at, reason, is_trouble: true }, follows);
                 }
                 _ => {
                     let missed = Missed::of(&todo, how, Some(&reason.said));
@@ -343,7 +365,7 @@ async fn end_of(worker: &Worker, job: &Claimed, now: Timestamp) -> (End, Option<
     {
         tracing::warn!(job.id = %id, error = %error, "the place of a mail that is not sent is still taken");
     }
-    (end, missed)
+    (end, Follows { missed, ..follows })
 }
 
 fn reason_of(why: Why) -> Reason {

@@ -148,10 +148,12 @@ async fn of_walk(
     let mut sent = subscriptions::sent_since(q, contact.id, since).await?;
     let paused_until = subscriptions::paused_until(q, contact.id, outlook.now).await?;
     let mut coming = Vec::new();
+    // The wait before a step counts from when the letter before it leaves.
     let mut due = first_at.max(outlook.now);
+    let mut left = due;
     for (index, step) in sequence.steps.iter().enumerate().skip(from) {
         if index > from {
-            due = due.plus_ms(step.wait_ms);
+            due = left.plus_ms(step.wait_ms);
         }
         if due > outlook.until {
             break;
@@ -189,6 +191,7 @@ async fn of_walk(
                 (due, Some("waits until it expires".to_owned()), Some("expired"), false)
             }
         };
+        left = if goes_out { at } else { due };
         if goes_out {
             sent.push(at);
         }

@@ -587,6 +587,27 @@ pub async fn advance(
     Ok(due.filter(|_| is_ours))
 }
 
+/// A letter of a walk leaves at that moment, or will not before: what comes after it waits from then on, so that letters
+/// which are held back do not come together with the next.
+///
+/// # Errors
+/// As the store says.
+pub async fn letter_leaves(
+    tx: &mut Tx,
+    sequences: &Sequences,
+    (id, step): (EnrolmentId, i64),
+    at: Timestamp,
+) -> storage::Result<()> {
+    let Some(walk) = store::find(tx, id).await? else { return Ok(()) };
+    let next = sequences
+        .find(&walk.sequence)
+        .and_then(|sequence| usize::try_from(walk.step).ok().and_then(|step| sequence.steps.get(step)));
+    if let (State::Active, Some(next), true) = (walk.state, next, walk.step == step.saturating_add(1)) {
+        store::go_on(tx, &walk, walk.step, at.plus_ms(next.wait_ms)).await?;
+    }
+    Ok(())
+}
+
 /// Whether a letter of a walk must not go out any more, asked just before it leaves.
 ///
 /// # Errors

@@ -213,7 +213,9 @@ pub async fn redeem(tx: &mut Tx, code: &str, now: Timestamp) -> Result<Claim, Er
     let code = code.trim().to_ascii_uppercase();
     tx.lock(&format!("offer-code:{code}")).await?;
     let mut claim = store::claim_of_code(tx, &code).await?.ok_or(Error::NoCode)?;
-    if claim.redeemed_at.is_some() {
+    // Whoever is two contacts in one may have taken it as both: it is hers once.
+    tx.lock(&format!("offer:{}", claim.offer)).await?;
+    if claim.redeemed_at.is_some() || store::has_used(tx, &claim.offer, claim.contact).await? {
         return Err(Error::CodeUsed);
     }
     if claim.expires_at.is_some_and(|expires_at| expires_at <= now) {

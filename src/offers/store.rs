@@ -105,6 +105,23 @@ pub(super) async fn claim_of_code(q: &mut impl Queries, code: &str) -> Result<Op
     row.as_ref().map(claim).transpose()
 }
 
+/// Whether a person has used a code of an offer, under any of her ids.
+pub(super) async fn has_used(q: &mut impl Queries, offer: &str, contact: ContactId) -> Result<bool> {
+    let row = q
+        .query_opt(
+            sql!(
+                "select 1 as one from offer_claims
+                 where offer = $1 and redeemed_at is not null and contact_id in (
+                     select own_id from contact_ids
+                     where contact_id = (select coalesce(merged_into, id) from contacts where id = $2))
+                 limit 1"
+            ),
+            params![offer, contact],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 pub(super) async fn insert(tx: &mut Tx, claim: &Claim) -> Result<()> {
     tx.execute(
         sql!(

@@ -45,6 +45,8 @@ use attendance::{Attended, Unusable};
 
 /// Lines of a list that are taken in one transaction: writers of other things get their turn in between.
 const CHUNK: usize = 100;
+/// Whoever was registered did not come.
+const NO_SHOW: &str = "webinar.no_show";
 
 /// What a contact is to a webinar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -324,6 +326,10 @@ pub async fn attend(
         let was_there = store::registration(tx, &webinar.id, own)
             .await?
             .is_some_and(|known| known.state == State::Attended);
+        // Whoever was there has missed nothing, under none of her addresses: what counts on it, counts on it no more.
+        for at in store::missed_at(tx, &webinar.id, own).await? {
+            contacts::take_back(tx, contact.id, NO_SHOW, &webinar.id, at).await?;
+        }
         store::put(tx, &webinar.id, own, State::Attended, one.minutes, now).await?;
         let props = json!({"minutes": one.minutes});
         // They were there when it took place, whenever the list arrives.
@@ -361,15 +367,16 @@ pub async fn close(
     }
     let mut missed = 0;
     for contact in store::untold(tx, &webinar.id).await? {
-        tx.lock(&lock_name(webinar, contact)).await?;
+        // One lock for all her addresses, as where attendance comes in.
+        let person = contacts::survivor(tx, contact).await?;
+        tx.lock(&lock_name(webinar, person)).await?;
         // Attendance may have come in while we waited for the lock, or her other row has answered.
         let known = store::registration(tx, &webinar.id, contact).await?;
         if known.is_none_or(|known| known.state != State::Registered) {
             continue;
         }
         store::put(tx, &webinar.id, contact, State::NoShow, None, now).await?;
-        let kind = "webinar.no_show";
-        contacts::record(tx, Some(contact), None, kind, Some(&webinar.id), json!({}), now).await?;
+        contacts::record(tx, Some(contact), None, NO_SHOW, Some(&webinar.id), json!({}), now).await?;
         let event = Event::WebinarMissed { contact, webinar: webinar.id.clone() };
         events::append(tx, &event, now).await?;
         stages::evaluate(tx, lifecycle, contact, now).await?;

@@ -167,6 +167,27 @@ pub(super) async fn untold(q: &mut impl Queries, webinar: &str) -> Result<Vec<Co
     rows.iter().map(|row| row.get("contact_id")).collect()
 }
 
+/// When a person was noted as not having come, under any of her ids.
+pub(super) async fn missed_at(
+    q: &mut impl Queries,
+    webinar: &str,
+    contact: ContactId,
+) -> Result<Vec<Timestamp>> {
+    let rows = q
+        .query(
+            sql!(
+                "select state_at from webinar_registrations
+                 where webinar = $1 and state = 'no_show' and contact_id in (
+                     select own_id from contact_ids
+                     where contact_id = (select coalesce(merged_into, id) from contacts where id = $2))
+                 order by state_at"
+            ),
+            params![webinar, contact],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("state_at")).collect()
+}
+
 /// The seats that a person has under any of her ids.
 pub(super) async fn seats(q: &mut impl Queries, webinar: &str, contact: ContactId) -> Result<Vec<ContactId>> {
     let rows = q

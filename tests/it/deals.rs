@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::gates::{contact, submit, with_fixtures};
+use crate::people::merge;
 use crate::support::answer::{Answer, Client};
 use crate::support::app::{TestApp, repository, set};
 
@@ -217,6 +218,12 @@ async fn an_offer_is_for_whom_it_is_meant_and_each_keeps_one_code() {
     redeem(code).await.expect_problem(409, "offer.code_used");
     redeem("FARO-0000000000".to_owned()).await.expect_problem(404, "offer.code_unknown");
     take(&app, nikki, "nothing").await.expect_problem(404, "offer.unknown");
+    // Whoever took it as two contacts that are one has it once.
+    let eva = lead(&app, "eva@acme.example").await;
+    accept(&app, eva).await;
+    let hers = take(&app, eva, "pilot").await.expect_json(200)["code"].as_str().expect("a code").to_owned();
+    merge(&app, nikki, eva).await;
+    redeem(hers).await.expect_problem(409, "offer.code_used");
 }
 
 #[tokio::test]

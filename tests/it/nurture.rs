@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 use embudo::accounts::Role;
-use embudo::base::time::{DAY_MS, HOUR_MS};
+use embudo::base::time::{DAY_MS, HOUR_MS, Timestamp};
 use embudo::nurture;
 use serde_json::json;
 
@@ -102,6 +102,43 @@ async fn what_ends_a_sequence_is_asked_again_just_before_a_letter_leaves() {
     assert!(matches!(reason.as_deref(), Some("booked")), "{reason:?}");
     let dropped = app.rows("select last_error from jobs where state = 'dropped'").await;
     assert!(dropped.iter().any(|row| row.get::<String>("last_error").expect("why").contains("booked")));
+}
+
+#[tokio::test]
+async fn a_letter_that_was_held_back_keeps_its_distance_from_the_next() {
+    let app = app().await;
+    let mut nikki = app.visitor();
+    // 10:00 in Madrid is 03:00 in Mexico City: the letter waits for her morning.
+    nikki.zone = "America/Mexico_City";
+    subscribe(&app, &mut nikki, NIKKI).await;
+    let planned = app.now().plus_ms(2 * DAY_MS);
+    app.later(2 * DAY_MS).await;
+    assert_eq!(letters(&app).len(), 0);
+    let next_at = async || {
+        let rows = app.rows("select next_at from enrolments").await;
+        rows[0].get::<Timestamp>("next_at").expect("a time")
+    };
+    let waits_until = async || {
+        let rows =
+            app.rows("select next_at from jobs where dedupe_key like 'letter:%' and state = 'ready'").await;
+        rows[0].get::<Timestamp>("next_at").expect("a time")
+    };
+    let leaves = waits_until().await;
+    assert!(leaves > planned.plus_ms(HOUR_MS), "{leaves:?}");
+    assert_eq!(next_at().await, leaves.plus_ms(5 * DAY_MS), "five days after the letter before it");
+    visit(&nikki).await;
+    app.later(8 * HOUR_MS).await;
+    assert_eq!(letters(&app).len(), 1);
+    let left = next_at().await;
+    assert!(left >= leaves.plus_ms(5 * DAY_MS));
+    while app.now() < left.plus_ms(-HOUR_MS) {
+        app.later(HOUR_MS).await;
+        assert_eq!(letters(&app).len(), 1, "not before {left:?}");
+    }
+    visit(&nikki).await;
+    app.later(2 * HOUR_MS).await;
+    app.later(12 * HOUR_MS).await;
+    assert_eq!(letters(&app).len(), 2);
 }
 
 #[tokio::test]

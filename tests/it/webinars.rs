@@ -191,8 +191,17 @@ async fn attendance_that_comes_late_makes_a_no_show_an_attendee() {
     submit(&app.visitor(), "webinar", "nikki@acme.example").await;
     after_the_end(&app, 31);
     assert_eq!(close_due(&app).await, 1);
+    app.run_jobs().await;
+    let missed = async || {
+        app.rows("select contact_id from segment_states where segment = 'missed_webinar' and is_member = 1")
+            .await
+            .len()
+    };
+    assert_eq!((no_shows(&app).await, missed().await), (1, 1));
     attendance(&app, "[{\"email\": \"nikki@acme.example\", \"minutes\": 12.5}]").await.expect(200);
     assert_eq!(state(&app, "nikki@acme.example").await, Some(State::Attended));
+    app.run_jobs().await;
+    assert_eq!((no_shows(&app).await, missed().await), (0, 0), "nothing counts as missed any more");
 }
 
 #[tokio::test]

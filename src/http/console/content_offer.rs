@@ -37,6 +37,7 @@ pub async fn show(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
     for claim in claims {
         latest.push(told(&reader, &claim).await?);
     }
+    let nobody = latest.is_empty();
     let segments = offer.segments.iter().map(|id| {
         let name = app.desk.segments.find(id).map_or(id.as_str(), |known| known.label.get(language));
         json!({ "id": id, "name": name })
@@ -73,6 +74,7 @@ pub async fn show(reader: Reader, id: web::Path<String>) -> Result<HttpResponse,
         "open_codes": standing.taken - standing.used - standing.expired,
         "latest": latest,
     });
+    reader.saw_list(&format!("offer:{}", offer.id), nobody).await?;
     reader.page("console/content_offer", body).await
 }
 

@@ -5,7 +5,7 @@ import { h, icon } from '../shared/dom';
 import type { Host } from '../shared/host';
 import { icons } from './icons';
 import { picture } from './picture';
-import { Calendar, capital, ownZone } from './time';
+import { Calendar, capital, here } from './time';
 import type { Words } from './words';
 import type { Ask, Booked, Card, Event, File, Image, Person } from './wire';
 
@@ -143,7 +143,7 @@ export class Bubbles {
 
   booked(event: Event, person: Person, body: Booked): HTMLElement {
     const { words } = this;
-    const calendar = new Calendar(this.language, body.zone || ownZone());
+    const calendar = new Calendar(this.language, body.zone);
     const city = calendar.city();
     const offset = calendar.offset(body.starts_at);
     const fact = (path: string, ...lines: (Node | string)[]) =>
@@ -227,14 +227,11 @@ export class Bubbles {
   /** After a lull the log says what time it is. */
   private lull(at: number): void {
     if (at - this.spokeAt > LULL_MS) {
-      const calendar = new Calendar(this.language, ownZone());
-      const now = Date.now();
-      const day =
-        calendar.day(at) === calendar.day(now)
-          ? this.words.today
-          : calendar.shortDay(at);
+      // A formatter is not asked for what is said today: the first one of a page takes long.
+      const [date, time] = here(at);
+      const day = date === here(Date.now())[0] ? this.words.today : new Calendar(this.language).shortDay(at);
       this.speaker = '';
-      this.log.append(h('p', { class: 'when' }, h('time', { datetime: new Date(at).toISOString() }, `${day}, ${calendar.time(at)}`)));
+      this.log.append(h('p', { class: 'when' }, h('time', { datetime: new Date(at).toISOString() }, `${day}, ${time}`)));
     }
     this.spokeAt = Math.max(at, this.spokeAt);
   }

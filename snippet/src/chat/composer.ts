@@ -112,7 +112,7 @@ export class Composer {
 
   /** Puts back what was not taken, so that it can be mended. */
   restore(text: string): void {
-    if (this.field.value) return;
+    if (!text || this.field.value) return;
     this.field.value = text;
     this.changed_();
   }

@@ -3,7 +3,7 @@
 import { h, icon } from '../shared/dom';
 import { icons } from './icons';
 import { picker, radio } from './picks';
-import { Calendar, capital, ownZone } from './time';
+import { Calendar, capital, here } from './time';
 import type { Words } from './words';
 
 type Bounds = { min?: string | null; max?: string | null; range?: boolean };
@@ -44,7 +44,7 @@ function weekStart(locale: string): number {
 /** A month as a grid: arrows go by day and week, Home and End within the week, Page keys by month. */
 export function day(label: string, { min, max, range }: Bounds, words: Words, language: string, answer: Answer): HTMLElement {
   const calendar = new Calendar(language, 'UTC');
-  const today = at(new Calendar(language, ownZone()).day(Date.now()));
+  const today = at(here(Date.now())[0]!);
   const first = min ? at(min) : -Infinity;
   const last = max ? at(max) : Infinity;
   const within = (day: number) => Math.max(first, Math.min(last, day));

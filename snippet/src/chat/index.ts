@@ -18,7 +18,6 @@ import { share } from './tabs';
 import { type MenuItem, Shell } from './shell';
 import { inShort, spoken, standing } from './said';
 import { Talk } from './talk';
-import { ownZone } from './time';
 import { video } from './video';
 import { type Words, wordsFor } from './words';
 import type { Ask, Asked, Event, Mode, Person, Said, Started } from './wire';
@@ -68,8 +67,8 @@ class Chat implements ChatDoor {
   private isConnected_ = true;
   private isStarting_ = false;
   private hasResent_ = false;
-  /** The zone of the last times that were offered. */
-  zone = ownZone();
+  /** The zone of the last times that were offered; before that the visitor's own. */
+  zone?: string;
   /** The question whose answers stand there to be clicked. */
   private offered_: Ask | null = null;
   private latest_: { person: Person; isHuman: boolean; text: string } | null = null;
@@ -215,6 +214,7 @@ class Chat implements ChatDoor {
     const turn = this.turn;
     const slow = setTimeout(() => this.shell.tell(this.words.connecting), 300);
     try {
+      await pause(0); // first the panel
       const started = await start(this.host, flow, this.language);
       if (turn === this.turn) this.started(started);
     } catch (problem) {
@@ -404,7 +404,7 @@ class Chat implements ChatDoor {
     this.queue.push(...events);
     if (isOld) {
       while (this.queue.length) this.show(this.queue.shift()!);
-      this.settle_(true);
+      if (this.hasResent_) this.settle_(true);
     } else void this.play();
   }
 
@@ -620,7 +620,9 @@ class Chat implements ChatDoor {
     this.header();
     if (!this.isConnected_) return;
     this.starts_ = 0;
-    this.resend_();
+    // What can be answered is built and laid out in another task than what was said.
+    const { turn } = this;
+    setTimeout(guarded(() => turn === this.turn && this.resend_()));
   }
 
   /** What is amiss, and what becomes of what is written meanwhile: without consent nothing outlives the page. */
@@ -701,4 +703,8 @@ class Chat implements ChatDoor {
 }
 
 const host = window.embudo?.host;
-if (host && !host.chat) host.chat = new Chat(host);
+if (host && !host.chat) {
+  // Read, built and opened in a task each: a phone may be held up by none of them.
+  const built = pause(0).then(() => (host.chat = new Chat(host)));
+  host.chat = { open: (how) => built.then(() => pause(0)).then(() => host.chat!.open(how)).catch(complain), close() {}, heard() {}, reset() {} };
+}

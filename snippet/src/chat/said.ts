@@ -7,7 +7,7 @@ import type { Words } from './words';
 import type { Body, Mode, Person } from './wire';
 
 /** What the visitor said. */
-export function spoken(body: Body, { talk, words, language, zone }: { talk: Talk; words: Words; language: string; zone: string }): string {
+export function spoken(body: Body, { talk, words, language, zone }: { talk: Talk; words: Words; language: string; zone?: string }): string {
   switch (body.type) {
     case 'text':
       return body.text;

@@ -1,7 +1,7 @@
 // The frame: launcher, teaser, panel with header and menu. It knows nothing of conversations.
 
 import { completeAccent, follow, widgetTheme } from '../shared/colour';
-import { dress, h, icon } from '../shared/dom';
+import { guarded, h, icon, sheet } from '../shared/dom';
 import { place } from '../shared/place';
 import tokens from '../shared/tokens.css';
 import { face, prose } from './bubbles';
@@ -14,6 +14,9 @@ import type { Person } from './wire';
 /** Below this width the panel is the whole screen. */
 const PHONE = matchMedia('(max-width: 479px)');
 const isTouch = matchMedia('(pointer: coarse)');
+
+/** Read when the script is, not when the panel is built: a task of its own. */
+const sheets = [tokens, style, after].map(sheet);
 
 export interface MenuItem {
   label: string;
@@ -66,9 +69,10 @@ export class Shell {
   ) {
     this.root = place().root;
     this.place = this.root.host as HTMLElement;
-    dress(this.root, tokens, style, after);
-    follow(this.place, widgetTheme());
+    // Asked while nothing is new in it: then it is known.
     completeAccent(this.place, this.root);
+    this.root.adoptedStyleSheets = sheets;
+    follow(this.place, widgetTheme());
 
     this.launcher = this.root.querySelector('button')!;
     this.launcher.removeAttribute('title');
@@ -157,26 +161,21 @@ export class Shell {
     if (this.launcher.matches(':focus-visible')) this.byKeyboard_ = true;
     this.hush();
     if (!this.isOpen) {
-      this.panel.hidden = false;
-      this.launcher.setAttribute('aria-expanded', 'true');
-      this.place.toggleAttribute('data-open', true);
-      this.fit();
-      this.toEnd();
+      this.isAtEnd = true;
+      this.fit(true);
       this.steward.opened();
     }
     if (quiet) return;
     this.isAwaited_ = this.byKeyboard_;
-    this.focus();
+    // Laid out it is already; what the focus changes comes in a task of its own.
+    setTimeout(guarded(() => this.isOpen && this.focus()));
   }
 
   close(byVisitor: boolean): void {
     if (!this.isOpen) return;
     const hadFocus = !!this.root.activeElement;
     this.menu(false);
-    this.panel.hidden = true;
-    this.launcher.setAttribute('aria-expanded', 'false');
-    this.place.toggleAttribute('data-open', false);
-    this.fit();
+    this.fit(false);
     if (hadFocus) this.launcher.focus({ preventScroll: true });
     if (byVisitor) this.steward.closed();
   }
@@ -336,15 +335,20 @@ export class Shell {
   }
 
   /** Full screen on a phone: what the keyboard leaves of the screen, and the page behind stands still. */
-  private fit(): void {
-    const isFull = this.isOpen && this.isPhone_;
+  private fit(isOpen = this.isOpen): void {
+    const isFull = isOpen && this.isPhone_;
     const page = document.documentElement;
+    // Asked before anything is changed: each question after a change lays out the page once more.
+    const { height, offsetTop } = visualViewport || {};
+    this.panel.hidden = !isOpen;
+    this.launcher.setAttribute('aria-expanded', `${isOpen}`);
+    this.place.toggleAttribute('data-open', isOpen);
     this.panel.setAttribute('role', isFull ? 'dialog' : 'region');
     if (isFull) this.panel.setAttribute('aria-modal', 'true');
     else this.panel.removeAttribute('aria-modal');
-    if (isFull && visualViewport) {
-      this.place.style.setProperty('--seen', `${visualViewport.height}px`);
-      this.place.style.setProperty('--above', `${visualViewport.offsetTop}px`);
+    if (isFull && height) {
+      this.place.style.setProperty('--seen', `${height}px`);
+      this.place.style.setProperty('--above', `${offsetTop}px`);
     }
     if (isFull && this.locked == null) {
       this.locked = page.style.overflow;

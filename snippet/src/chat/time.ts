@@ -13,9 +13,10 @@ type Parts = Intl.DateTimeFormatOptions;
 
 export class Calendar {
   readonly locale: string;
-  private readonly zone: string;
+  private readonly zone: string | undefined;
 
-  constructor(language: string, zone: string) {
+  /** Without a zone in the visitor's own. */
+  constructor(language: string, zone?: string) {
     // `en` alone does not say which comes first, day or month; the browser's own regional variant does.
     const short = language.slice(0, 2);
     this.locale = navigator.languages.find((tag) => tag.slice(0, 2) === short) || language;
@@ -83,14 +84,14 @@ export class Calendar {
 
   /** `Madrid`, or nothing for a zone that is no place. */
   city(): string {
-    if (/^(Etc\/|UTC|GMT)/.test(this.zone)) return '';
+    if (!this.zone || /^(Etc\/|UTC|GMT)/.test(this.zone)) return '';
     const name = this.zone.split('/').pop()!.replace(/_/g, ' ');
     return (this.locale.slice(0, 2) === 'es' && CIUDADES.match(`(?:^|,)${name}:([^,]+)`)?.[1]) || name;
   }
 }
 
 /** A zone this browser does not know is shown as UTC: wrong nowhere, only less friendly. */
-function known(zone: string): string {
+function known(zone?: string): string | undefined {
   try {
     new Intl.DateTimeFormat('en', { timeZone: zone });
     return zone;
@@ -99,6 +100,7 @@ function known(zone: string): string {
   }
 }
 
-export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+/** Day and time where the visitor is: `2026-11-24` and `10:00`. */
+export const here = (at: number): string[] => new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().split(/T|:\d\d\./);
 
 export const capital = (text: string) => text.charAt(0).toLocaleUpperCase() + text.slice(1);

@@ -47,12 +47,14 @@ export function icon(path: string, look = 'icon'): SVGSVGElement {
   return svg;
 }
 
-/** Gives a shadow root its whole dress. Constructed sheets need no permission of a content policy. */
-export function dress(root: ShadowRoot, ...styles: string[]): void {
-  const sheets = styles.map((text) => {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(text);
-    return sheet;
-  });
-  root.adoptedStyleSheets = sheets;
+/** Constructed sheets need no permission of a content policy. */
+export function sheet(text: string): CSSStyleSheet {
+  const made = new CSSStyleSheet();
+  made.replaceSync(text);
+  return made;
 }
+
+/** Gives a shadow root its whole dress. */
+export const dress = (root: ShadowRoot, ...styles: string[]): void => {
+  root.adoptedStyleSheets = styles.map(sheet);
+};

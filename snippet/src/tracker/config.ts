@@ -20,8 +20,6 @@ export const api = (options.api || home).replace(/\/$/, '');
 
 export const language = () => options.language || doc.documentElement.lang || navigator.language;
 
-export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
-
 const said: Record<string, unknown> = {};
 /** A hint for whoever looks into the console: each once, a page should not be flooded. */
 export const say = (text: any) => {

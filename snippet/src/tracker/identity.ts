@@ -4,7 +4,7 @@ import type { Consent, Host } from '../shared/host';
 import { refuses } from '../shared/refusal';
 import { read, write } from '../shared/store';
 import { uuid7 } from '../shared/uuid7';
-import { options, zone } from './config';
+import { options } from './config';
 
 /** Filled in `index.ts`. It also remembers what stands in no store: they may be forbidden, or not be used without consent. */
 export const host = {} as Host;
@@ -15,9 +15,11 @@ export const consent = (): Consent => {
 };
 
 const visitor = (): string | null => {
-  if (consent() == 'none') return null;
-  write('visitor', (host.known = read('visitor') || host.known || uuid7()));
-  return host.known;
+  if (consent() != 'none') {
+    write('visitor', (host.known = read('visitor') || host.known || uuid7()));
+    return host.known;
+  }
+  return null;
 };
 
 export const forget = () => {
@@ -39,5 +41,7 @@ export const sender = (language: string) => ({
   visitor: visitor(),
   consent: consent(),
   language,
-  zone: zone(),
+  // `Temporal` knows it at once. The first formatter of a page looks through every language that the browser has, which
+  // holds up a phone for longer than a page may be.
+  zone: window.Temporal?.Now.timeZoneId?.() || Intl.DateTimeFormat().resolvedOptions().timeZone,
 });

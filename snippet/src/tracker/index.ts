@@ -17,9 +17,10 @@ Object.assign(host, { api, language, sender, consent, agree, reset: forget, post
 let token: string | null;
 const arrive = () => {
   const { visitor } = sender('');
-  if (!token || !visitor) return;
-  post('/v1/confirm', { token, visitor }).catch(say);
-  token = '';
+  if (token && visitor) {
+    post('/v1/confirm', { token, visitor }).catch(say);
+    token = '';
+  }
 };
 
 // What `embudo(…)` understands.
@@ -64,6 +65,7 @@ const run = safe((...[name, ...rest]: unknown[]) => commands[name as string]?.(.
 
 const moved = () => {
   look();
+  if (options.chat != 'off' && !isFramed) load('launcher');
   if (doc.querySelector('[data-embudo-form]')) load('forms', () => host.fill!());
 };
 
@@ -76,15 +78,14 @@ const start = () => {
     history.replaceState(history.state, '', url);
     arrive();
   }
-  const early = window.embudo?.q || [];
+  const early = window.embudo?.q;
   (window.embudo = run as Embudo).host = host;
   restore();
   // Consent given early must be known before the page is counted.
-  early.map((given) => run(...given));
+  early?.map((given) => run(...given));
   follow(moved);
   links();
   setTimeout(safe(moved)); // a task of its own: the first one should be short
-  if (options.chat != 'off' && !isFramed) load('launcher');
   const kept = JSON.parse(read('chat') || '{}');
   if (kept.conversation) launch({ quiet: true, show: kept.open });
 };

@@ -24,11 +24,10 @@ export const links = () =>
     // Never what was typed; and not `target.id`: a field of that name would stand in for it.
     if (isSubmit) return hit('form', { form: target.getAttribute('id') || target.getAttribute('name') });
     const link = target.closest('a[href],[data-embudo-chat]');
-    if (!link) return;
-    if (link.matches('[data-embudo-chat]')) {
+    if (link?.matches('[data-embudo-chat]')) {
       event.preventDefault();
       launch({});
-    } else if (/^http/.test(link.href)) {
+    } else if (/^http/.test(link?.href)) {
       // Without the query: it may hold what is nobody's business.
       const props = { url: link.origin + link.pathname };
       if (link.matches('[download]') || FILE.test(link.pathname)) hit('download', props);

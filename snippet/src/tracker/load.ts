@@ -14,7 +14,7 @@ export const load = (name: string, then?: () => unknown) => {
       const script = doc.createElement('script');
       policy = policy || window.trustedTypes?.createPolicy('embudo', rules) || rules;
       script.src = policy.createScriptURL(home + name + '.js');
-      if (nonce) script.nonce = nonce;
+      script.nonce = nonce;
       script.onload = done;
       script.onerror = failed;
       doc.head.append(script);

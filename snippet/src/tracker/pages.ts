@@ -12,13 +12,13 @@ const isSeen = () => doc.visibilityState == 'visible';
 let since = 0;
 let engaged_ms = 0;
 let deepest = 0;
-let height = 1;
+let height = 0;
 let told = 0;
 
 const clock = () => {
   const now = Date.now();
   // A machine that slept with the page open did not read for hours.
-  if (since) engaged_ms += Math.min(now - since, 18e5);
+  if (since) engaged_ms += Math.min(18e5, now - since);
   since = isSeen() && doc.hasFocus() ? now : 0;
 };
 
@@ -85,8 +85,9 @@ export const follow = (moved: () => void) => {
   };
   on('pagehide', gone);
   on('visibilitychange', () => {
-    if (!isSeen()) return gone();
-    look();
-    clock();
+    if (isSeen()) {
+      look();
+      clock();
+    } else gone();
   });
 };

@@ -11,7 +11,7 @@ use crate::console::agent;
 use crate::gates::{contact, filled, hidden, submit, with_fixtures};
 use crate::people::{merge, unmerge};
 use crate::support::answer::Answer;
-use crate::support::app::{TestApp, set};
+use crate::support::app::{TestApp, repository, set};
 
 const WEBINAR: &str = "reading-culture";
 const KEY: &str = "the api key of the tests, long enough";
@@ -187,7 +187,12 @@ async fn nobody_has_attended_what_has_not_begun() {
 
 #[tokio::test]
 async fn attendance_that_comes_late_makes_a_no_show_an_attendee() {
-    let app = start().await;
+    let app = TestApp::start_with(|settings| {
+        with_fixtures(settings);
+        set(settings, "api", "keys", vec![KEY]);
+        set(settings, "definitions", "segments", repository("config/segments.yaml").display().to_string());
+    })
+    .await;
     submit(&app.visitor(), "webinar", "nikki@acme.example").await;
     after_the_end(&app, 31);
     assert_eq!(close_due(&app).await, 1);

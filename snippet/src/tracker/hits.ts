@@ -36,7 +36,7 @@ const aged = (from: number, most: number) =>
 
 const flush = async () => {
   // Nobody has seen a page without a view: it may be made ready in the background and thrown away.
-  if (!view.url_ || !waiting[0] || flying) return;
+  if (flying || !view.url_ || !waiting[0]) return;
   const batch = aged(0, most);
   flying = batch.length;
   try {

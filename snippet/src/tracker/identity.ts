@@ -15,11 +15,9 @@ export const consent = (): Consent => {
 };
 
 const visitor = (): string | null => {
-  if (consent() != 'none') {
-    write('visitor', (host.known = read('visitor') || host.known || uuid7()));
-    return host.known;
-  }
-  return null;
+  if (consent() == 'none') return null;
+  write('visitor', (host.known = read('visitor') || host.known || uuid7()));
+  return host.known;
 };
 
 export const forget = () => {

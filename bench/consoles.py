@@ -3,9 +3,10 @@
 
 Starts a demo of its own on a free loopback port and lets an administrator in. `wrk` sends it hits (hits.lua) by turns with no
 console open, with many whose tab lies in the background (a WebSocket each, which is told of everything), and with many in view
-of Today, which fetch their page when they are told that visits have gone on, every three seconds at most, as console.js does.
+of Today, which fetch what changes of their page when they are told that visits have gone on, every three seconds at most, and
+the whole page once a minute, as console.js does.
 What counts is the ratio of hits a second to those without a console in the same round. The consoles are played on the same
-cores as the server: the ratio is what both cost together; the server's own part is its CPU per hit.
+cores as the server: the ratio is what both cost together; the server's own part is its CPU per hit, theirs is told beside it.
 
 Then, without that load and with all consoles open, single visits are reported, and it is measured how long it takes from the
 answer 202 until each console is told. Prints a table and the machine, writes target/bench/consoles.json, and ends with 1 if a
@@ -37,7 +38,8 @@ from pathlib import Path
 from chaos import Process, answers, free_port, uuid7
 
 ROOT = Path(__file__).resolve().parent.parent
-SELDOM = 3.0  # seconds between two looks of a page (console.js)
+SELDOM, SPREAD = 3.0, 0.25  # seconds between two looks of a page, and over which those of many are spread (console.js)
+MINUTE = 60.0
 TOLD_WITHIN = 10.0
 MARK_MS, MARK_SHARE = 500, 0.95
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -119,98 +121,177 @@ async def log_in(server):
     return cookie, csrf
 
 
-class Console:
-    """An open page: its line, and what it fetches when it is told of something (if it is in view)."""
+class Line(asyncio.Protocol):
+    """The WebSocket of an open page. As little Python as can be: 200 of these share the cores with the server."""
 
-    def __init__(self, server, cookie, csrf):
-        self.server, self.cookie, self.csrf = server, cookie, csrf
-        self.told_at, self.is_told, self.in_view, self.looked_at, self.looks, self.look = 0.0, asyncio.Event(), False, 0.0, 0, None
+    def __init__(self, console):
+        self.console, self.kept, self.is_open = console, b"", asyncio.get_running_loop().create_future()
 
-    async def open(self):
-        key = base64.b64encode(random.randbytes(16)).decode()
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.server.port)
-        lines = [
-            "GET /console/line?live=1 HTTP/1.1", f"host: localhost:{self.server.port}", f"origin: {self.server.url}", "upgrade: websocket",
-            "connection: upgrade", "sec-websocket-version: 13", f"sec-websocket-key: {key}", f"cookie: {self.cookie}", "", "",
-        ]  # fmt: skip
-        self.writer.write("\r\n".join(lines).encode())
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        if b" 101 " not in head.split(b"\r\n")[0]:
-            raise RuntimeError(f"the line was not opened: {head[:120]!r}")
-        self.send(0x1, json.dumps({"type": "hello", "csrf": self.csrf}).encode())
-        self.hearing = asyncio.create_task(self.hear())
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def connection_lost(self, _):
+        self.console.fail(ConnectionError("the server has closed the line"))
 
     def send(self, code, data):
         """One frame of a client (RFC 6455, 5.2)."""
         mask = random.randbytes(4)
         length = bytes([0x80 | len(data)]) if len(data) < 126 else bytes([0x80 | 126]) + struct.pack(">H", len(data))
-        self.writer.write(bytes([0x80 | code]) + length + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data)))
+        self.transport.write(bytes([0x80 | code]) + length + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data)))
 
-    async def hear(self):
-        while True:
-            code, length = await self.reader.readexactly(2)
-            if length == 126:
-                (length,) = struct.unpack(">H", await self.reader.readexactly(2))
-            elif length == 127:
-                (length,) = struct.unpack(">Q", await self.reader.readexactly(8))
-            data = await self.reader.readexactly(length)
-            if code & 0xF == 0x9:
-                self.send(0xA, data)
-            elif code & 0xF == 0x8:
-                raise ConnectionError("the server has closed the line")
-            elif code & 0xF == 0x1 and b'"live"' in data and json.loads(data).get("type") == "wake":
-                self.told_at = time.monotonic()
-                self.is_told.set()
-                if self.in_view and self.look is None:
-                    self.look = asyncio.create_task(self.refresh())
+    def data_received(self, data):
+        data = self.kept + data if self.kept else data
+        if not self.is_open.done():
+            head, end, data = data.partition(b"\r\n\r\n")
+            if not end:
+                self.kept = head
+                return
+            if b" 101 " not in head.split(b"\r\n")[0]:
+                self.is_open.set_exception(RuntimeError(f"the line was not opened: {head[:120]!r}"))
+                return
+            self.is_open.set_result(None)
+        at = 0
+        while len(data) >= at + 2:
+            length, begins = data[at + 1], at + 2
+            if length > 125:
+                if length > 126:
+                    self.console.fail(RuntimeError("a frame is larger than any that a page is told"))
+                    return
+                length, begins = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
+            if len(data) < begins + length:
+                break
+            self.frame(data[at] & 0xF, data[begins : begins + length])
+            at = begins + length
+        self.kept = data[at:]
 
-    async def refresh(self):
-        await asyncio.sleep(max(0.0, self.looked_at + SELDOM - time.monotonic()))
-        self.looked_at = time.monotonic()
-        status, _, _ = await ask(self.server.port, "GET", "/console", [("cookie", self.cookie), ("accept-encoding", "gzip")])
-        if status != 200:
-            raise RuntimeError(f"Today answers {status}")
+    def frame(self, code, data):
+        if code == 0x9:
+            self.send(0xA, data)
+        elif code == 0x8:
+            self.console.fail(ConnectionError("the server has ended the line"))
+        elif code == 0x1 and b'"live"' in data and b'"wake"' in data:
+            self.console.told()
+
+
+class Fetches(asyncio.Protocol):
+    """The connection on which a page is fetched again: browsers keep it."""
+
+    def __init__(self, console):
+        self.console, self.kept = console, b""
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.kept += data
+        head, end, body = self.kept.partition(b"\r\n\r\n")
+        if not end:
+            return
+        length = re.search(rb"\ncontent-length: (\d+)", head.lower())
+        if not (len(body) >= int(length.group(1)) if length else body.endswith(b"0\r\n\r\n")):
+            return
+        self.kept = b""
+        if b" 200 " not in head.split(b"\r\n")[0]:
+            self.console.fail(RuntimeError(f"the page is answered {head[:80]!r}"))
+        self.console.looked()
+
+
+class Console:
+    """An open page: its line, and what it fetches when it is told of something (if it is in view)."""
+
+    def __init__(self, server, cookie, csrf, in_view):
+        self.server, self.cookie, self.csrf, self.in_view = server, cookie, csrf, in_view
+        self.loop = asyncio.get_running_loop()
+        # People do not open them all in the same moment.
+        self.looked_at = self.loop.time() - random.random() * SELDOM
+        self.told_at, self.waits, self.looks, self.failure, self.timers = 0.0, None, 0, None, {}
+        self.looking, self.next = None, []
+
+    async def open(self):
+        key = base64.b64encode(random.randbytes(16)).decode()
+        lines = [
+            "GET /console/line?live=1 HTTP/1.1", f"host: localhost:{self.server.port}", f"origin: {self.server.url}", "upgrade: websocket",
+            "connection: upgrade", "sec-websocket-version: 13", f"sec-websocket-key: {key}", f"cookie: {self.cookie}", "", "",
+        ]  # fmt: skip
+        _, self.line = await self.loop.create_connection(lambda: Line(self), "127.0.0.1", self.server.port)
+        self.line.transport.write("\r\n".join(lines).encode())
+        await self.line.is_open
+        self.line.send(0x1, json.dumps({"type": "hello", "csrf": self.csrf}).encode())
+        if self.in_view:
+            _, self.fetches = await self.loop.create_connection(lambda: Fetches(self), "127.0.0.1", self.server.port)
+            self.timers["minute"] = self.loop.call_later(random.random() * MINUTE, self.minute)
+
+    def fail(self, error):
+        self.failure = self.failure or error
+
+    def told(self):
+        self.told_at = time.monotonic()
+        if self.waits and not self.waits.done():
+            self.waits.set_result(None)
+        if self.in_view and "seldom" not in self.timers:
+            spread = random.random() * SPREAD
+            wait = max(spread, self.looked_at + SELDOM - spread - self.loop.time())
+            self.timers["seldom"] = self.loop.call_later(wait, self.look)
+
+    def look(self):
+        del self.timers["seldom"]
+        self.looked_at = self.loop.time()
+        self.fetch("/console/live/now")
+
+    def minute(self):
+        """What every page in view does once a minute: "3 min ago" grows old."""
+        self.timers["minute"] = self.loop.call_later(MINUTE, self.minute)
+        self.fetch("/console")
+
+    def fetch(self, path):
+        if self.looking:
+            self.next.append(path)
+            return
+        self.looking = path
+        lines = [f"GET {path} HTTP/1.1", f"host: localhost:{self.server.port}", f"user-agent: {AGENT}", f"cookie: {self.cookie}", "accept: text/html", "accept-encoding: gzip", "", ""]
+        self.fetches.transport.write("\r\n".join(lines).encode())
+
+    def looked(self):
         self.looks += 1
-        self.look = None
+        self.looking = None
+        if self.next:
+            self.fetch(self.next.pop(0))
 
-    async def close(self):
-        for task in (self.hearing, self.look):
-            if task:
-                task.cancel()
-        self.writer.close()
+    def close(self):
+        for timer in self.timers.values():
+            timer.cancel()
+        self.line.transport.abort()
+        if self.in_view:
+            self.fetches.transport.abort()
 
 
 async def load(server, options):
     """Hits a second, microseconds of the server's CPU for each, and how many were not taken."""
-    before, begun = server.cpu_s(), time.monotonic()
+    before, begun, own = server.cpu_s(), time.monotonic(), time.process_time()
     words = ["wrk", "-t2", f"-c{options.connections}", f"-d{options.seconds}s", "-s", str(ROOT / "bench/hits.lua"), f"http://127.0.0.1:{server.port}/v1/hit", "--", "faro"]
     child = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     said = (await child.communicate())[0].decode()
-    took, spent = time.monotonic() - begun, server.cpu_s() - before
+    took, spent, own = time.monotonic() - begun, server.cpu_s() - before, time.process_time() - own
     hits = re.search(r"(\d+) requests in", said)
     if child.returncode or not hits:
         raise RuntimeError(f"wrk failed:\n{said}")
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     hits = int(hits.group(1))
-    return {"per_s": hits / took, "cpu_us": spent * 1e6 / max(1, hits), "refused": int(refused.group(1)) if refused else 0}
+    return {"per_s": hits / took, "cpu_us": spent * 1e6 / max(1, hits), "refused": int(refused.group(1)) if refused else 0, "clients": own / took}
 
 
 async def opened(server, options, in_view):
     cookie, csrf = await log_in(server)
-    consoles = [Console(server, cookie, csrf) for _ in range(options.consoles)]
+    consoles = [Console(server, cookie, csrf, in_view) for _ in range(options.consoles)]
     for console in consoles:
         await console.open()
-        console.in_view = in_view
-        # People do not open them all in the same moment.
-        console.looked_at = time.monotonic() - random.random() * SELDOM
     return consoles
 
 
 def alive(consoles):
     for console in consoles:
-        for task in (console.hearing, console.look):
-            if task and task.done():
-                task.result()
+        if console.failure:
+            raise console.failure
 
 
 async def visit(server, at):
@@ -233,9 +314,9 @@ async def latency(server, options):
         # Not in step with the server's own beats; and what was told of the visit before has long been told.
         await asyncio.sleep(0.6 + random.random())
         for console in consoles:
-            console.is_told.clear()
+            console.waits = console.loop.create_future()
         answered = await visit(server, at)
-        waiting = [asyncio.wait_for(console.is_told.wait(), TOLD_WITHIN) for console in consoles]
+        waiting = [asyncio.wait_for(console.waits, TOLD_WITHIN) for console in consoles]
         for console, outcome in zip(consoles, await asyncio.gather(*waiting, return_exceptions=True)):
             if isinstance(outcome, BaseException):
                 untold += 1
@@ -243,7 +324,7 @@ async def latency(server, options):
                 took.append(max(0.0, console.told_at - answered) * 1000)
         alive(consoles)
     for console in consoles:
-        await console.close()
+        console.close()
     return sorted(took), untold
 
 
@@ -267,7 +348,7 @@ async def measure(options, folder):
                 alive(consoles)
                 result["looks"] = sum(console.looks for console in consoles)
                 for console in consoles:
-                    await console.close()
+                    console.close()
                 found[name].append(result)
         took, untold = await latency(server, options)
     finally:
@@ -290,15 +371,15 @@ def main():
     with tempfile.TemporaryDirectory(prefix="embudo-consoles-") as folder:
         found, took, untold = asyncio.run(measure(options, Path(folder)))
     print(f"{options.consoles} consoles, {options.connections} connections, {options.rounds} rounds of {options.seconds} s; {machine()}")
-    print(f"{'consoles':<20} {'hits/s':>9} {'of none, median [spread]':>26} {'server CPU µs/hit':>18} {'pages fetched':>14}")
+    print(f"{'consoles':<20} {'hits/s':>9} {'of none, median [spread]':>26} {'server CPU µs/hit':>18} {'of a core: consoles played':>27} {'pages fetched':>14}")
     rows = {}
     for name, results in found.items():
         ratios = sorted(one["per_s"] / none["per_s"] for one, none in zip(results, found["none"]))
-        middle = {key: statistics.median(one[key] for one in results) for key in ("per_s", "cpu_us", "looks")}
+        middle = {key: statistics.median(one[key] for one in results) for key in ("per_s", "cpu_us", "looks", "clients")}
         ratio = statistics.median(ratios)
         rows[name] = {**middle, "ratio": ratio, "ratios": ratios}
         below = "" if ratio >= MARK_SHARE else "  below the mark"
-        print(f"{name:<20} {middle['per_s']:>9.0f} {f'{ratio:.3f} [{ratios[0]:.3f}–{ratios[-1]:.3f}]':>26} {middle['cpu_us']:>18.0f} {middle['looks']:>14.0f}{below}")
+        print(f"{name:<20} {middle['per_s']:>9.0f} {f'{ratio:.3f} [{ratios[0]:.3f}–{ratios[-1]:.3f}]':>26} {middle['cpu_us']:>18.0f} {middle['clients']:>27.2f} {middle['looks']:>14.0f}{below}")
     share = lambda part: took[min(len(took) - 1, int(len(took) * part))] if took else float("nan")  # noqa: E731
     told = {"p50_ms": share(0.5), "p99_ms": share(0.99), "max_ms": took[-1] if took else None, "untold": untold, "heard": len(took)}
     print(f"a visit reaches an open console (from the 202): p50 {told['p50_ms']:.0f} ms, p99 {told['p99_ms']:.0f} ms, most {told['max_ms'] or 0:.0f} ms of {len(took)}; not told {untold}")

@@ -26,6 +26,7 @@ mod reports;
 mod segments;
 mod subscriptions;
 mod team;
+mod together;
 mod traffic;
 mod webinars;
 
@@ -90,6 +91,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
     let head_timeout = Duration::from_millis(app.config.server.head_timeout_ms);
     make_room(&listener)?;
     let hub = web::Data::new(chat::Hub::start(&app.stores.bus));
+    let here = web::Data::new(console::here::Asked::default());
     let shared = web::Data::from(app);
     let proxies = web::Data::new(proxies);
     let server = HttpServer::new(move || {
@@ -97,6 +99,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> std::io::Result<Server> {
             .app_data(shared.clone())
             .app_data(proxies.clone())
             .app_data(hub.clone())
+            .app_data(here.clone())
             .app_data(body_limits(shared.config.collector.body_bytes))
             .app_data(web::FormConfig::default().limit(64 * 1024).error_handler(|error, _| malformed(error)))
             .app_data(web::JsonConfig::default().error_handler(|error, _| malformed(error)))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::follow::Following;
 use super::project;
@@ -156,15 +157,21 @@ pub(super) fn gather_after(batch: usize) -> Duration {
     if batch < MANY { GATHER } else { GATHER_MANY }
 }
 
+/// When a hit that comes now is carried: not before what comes after a large batch has gathered, but whoever comes long after
+/// it waits no longer than others.
+fn carried_at(gathers_until: Instant, now: Instant) -> Instant {
+    gathers_until.max(now + GATHER)
+}
+
 async fn carry_journal(following: &Following<'_>, mut stop: watch::Receiver<bool>) {
+    let mut gathers_until = Instant::now();
     loop {
         let is_over = *stop.borrow();
-        let mut gather = GATHER;
         loop {
             match drain_and_follow(following).await {
                 Ok(0) => break,
                 Ok(batch) if batch < BATCH && !is_over => {
-                    gather = gather_after(batch);
+                    gathers_until = Instant::now() + gather_after(batch);
                     break;
                 }
                 Ok(_) => {}
@@ -179,8 +186,29 @@ async fn carry_journal(following: &Following<'_>, mut stop: watch::Receiver<bool
             return;
         }
         tokio::select! {
-            () = following.stores.journal.written() => tokio::time::sleep(gather).await,
+            () = following.stores.journal.written() => {
+                tokio::time::sleep_until(carried_at(gathers_until, Instant::now())).await;
+            }
             _ = stop.changed() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_comes_right_after_a_crowd_gathers_for_long() {
+        let ended = Instant::now();
+        let after = |batch: usize, ms: u64| {
+            let now = ended + Duration::from_millis(ms);
+            carried_at(ended + gather_after(batch), now).duration_since(now)
+        };
+        assert_eq!(after(MANY - 1, 0), GATHER);
+        assert_eq!(after(MANY, 0), GATHER_MANY);
+        assert_eq!(after(MANY, 300), GATHER_MANY - Duration::from_millis(300));
+        assert_eq!(after(MANY, 690), GATHER);
+        assert_eq!(after(MANY, 60_000), GATHER);
     }
 }

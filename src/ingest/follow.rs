@@ -113,9 +113,14 @@ pub async fn follow(following: Following<'_>, mut stop: watch::Receiver<bool>) {
                 PAUSE
             }
         };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = stop.changed() => {}
+        let over = tokio::time::Instant::now() + pause;
+        // What could not be told at once is told as soon as it may be, however long nobody reads.
+        while tokio::time::Instant::now() < over {
+            let step = over.min(tokio::time::Instant::now() + LOOK_EVERY);
+            tokio::select! {
+                () = tokio::time::sleep_until(step) => follower.pulse(stores).await,
+                _ = stop.changed() => break,
+            }
         }
     }
 }

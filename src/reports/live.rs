@@ -44,34 +44,64 @@ pub async fn live(q: &mut impl Queries, now: Timestamp, most: i64) -> Result<(Ve
         )
         .await?
         .map_or(Ok(0), |row| row.get("n"))?;
-    let rows = q
+    // Apart, so that of all the others only the last few are looked at: the index gives them in order.
+    let people = q
         .query(
             sql!(
                 "select c.id as contact_id, c.email, c.first_name, c.last_name, c.stage, p.text as page,
                      k.text as country, v.last_at
                  from visits v
-                 left join visitors d on d.id = v.visitor and v.consent > 0
-                 left join contacts c on c.id = d.contact_id
+                 join visitors d on d.id = v.visitor
+                 join contacts c on c.id = d.contact_id
                  left join words p on p.id = v.exit
                  left join words k on k.id = v.country
-                 where v.last_at >= $1 and v.bot is null
-                 order by case when c.id is null then 1 else 0 end, v.last_at desc
+                 where v.last_at >= $1 and v.bot is null and v.consent > 0
+                 order by v.last_at desc
                  limit $2"
             ),
             params![since, most],
         )
         .await?;
-    let here = rows.iter().map(|row| {
-        Ok(Here {
-            contact_id: row.get("contact_id")?,
-            name: name_of(row)?,
-            stage: row.get("stage")?,
-            page: row.get::<Option<String>>("page")?.unwrap_or_default(),
-            country: row.get("country")?,
-            last_at: row.get("last_at")?,
+    let mut here = people
+        .iter()
+        .map(|row| {
+            let name = name_of(row)?;
+            here_of(row, row.get("contact_id")?, name, row.get("stage")?)
         })
-    });
-    Ok((here.collect::<Result<_>>()?, count))
+        .collect::<Result<Vec<Here>>>()?;
+    let places = most - i64::try_from(here.len()).unwrap_or(most);
+    if places > 0 {
+        let strangers = q
+            .query(
+                sql!(
+                    "select p.text as page, k.text as country, v.last_at
+                     from visits v
+                     left join visitors d on d.id = v.visitor and v.consent > 0
+                     left join words p on p.id = v.exit
+                     left join words k on k.id = v.country
+                     where v.last_at >= $1 and v.bot is null and d.contact_id is null
+                     order by v.last_at desc
+                     limit $2"
+                ),
+                params![since, places],
+            )
+            .await?;
+        for row in &strangers {
+            here.push(here_of(row, None, String::new(), None)?);
+        }
+    }
+    Ok((here, count))
+}
+
+fn here_of(row: &Row, contact_id: Option<ContactId>, name: String, stage: Option<String>) -> Result<Here> {
+    Ok(Here {
+        contact_id,
+        name,
+        stage,
+        page: row.get::<Option<String>>("page")?.unwrap_or_default(),
+        country: row.get("country")?,
+        last_at: row.get("last_at")?,
+    })
 }
 
 /// Which of them are looked at.
@@ -210,7 +240,8 @@ pub async fn counts(q: &mut impl Queries, now: Timestamp) -> Result<Counts> {
     })
 }
 
-/// Those who are there: people first, then whoever came or moved last. `hits` is where visits are kept.
+/// Those who are there: people first, then whoever came or moved last. `hits` is where visits are kept, `known` how many
+/// have an address ([`counts`]).
 ///
 /// # Errors
 /// As the store says.
@@ -218,13 +249,74 @@ pub async fn present(
     q: &mut impl Queries,
     hits: &Db,
     (who, contact): (Who, Option<ContactId>),
+    known: i64,
     (skip, most): (i64, i64),
     now: Timestamp,
 ) -> Result<Vec<Present>> {
-    let rows = q
-        .query(
-            sql!(
-                "select v.id as visit, d.trust, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage,
+    let rows = match (who, contact) {
+        (Who::All, None) => {
+            // Apart, so that nobody sorts all the others: the index gives them in order.
+            let mut rows = if skip < known { people(q, skip, most, now).await? } else { Vec::new() };
+            let places = most - i64::try_from(rows.len()).unwrap_or(most);
+            if places > 0 {
+                rows.extend(strangers(q, (skip - known).max(0), places, now).await?);
+            }
+            rows
+        }
+        (Who::Known, None) => people(q, skip, most, now).await?,
+        _ => some(q, who, contact, (skip, most), now).await?,
+    };
+    told(q, hits, &rows).await
+}
+
+/// The visits of those who have an address, the latest first.
+async fn people(q: &mut impl Queries, skip: i64, most: i64, now: Timestamp) -> Result<Vec<Row>> {
+    q.query(
+        sql!(
+            "select v.id as visit, d.trust, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage,
+                 c.owner_id, a.name as owner_name, o.name as company
+             from visits v
+             join visitors d on d.id = v.visitor
+             join contacts m on m.id = d.contact_id
+             join contacts c on c.id = coalesce(m.merged_into, m.id)
+             left join companies o on o.id = c.company_id
+             left join accounts a on a.id = c.owner_id
+             where v.last_at >= $1 and v.bot is null and v.consent > 0
+             order by v.last_at desc, v.id
+             limit $2 offset $3"
+        ),
+        params![now.plus_ms(-NOW_MS), most, skip],
+    )
+    .await
+}
+
+/// The visits of all others, the latest first.
+async fn strangers(q: &mut impl Queries, skip: i64, most: i64, now: Timestamp) -> Result<Vec<Row>> {
+    q.query(
+        sql!(
+            "select v.id as visit, d.contact_id
+             from visits v
+             left join visitors d on d.id = v.visitor and v.consent > 0
+             where v.last_at >= $1 and v.bot is null and d.contact_id is null
+             order by v.last_at desc, v.id
+             limit $2 offset $3"
+        ),
+        params![now.plus_ms(-NOW_MS), most, skip],
+    )
+    .await
+}
+
+/// The visits of some, people first and the latest first.
+async fn some(
+    q: &mut impl Queries,
+    who: Who,
+    contact: Option<ContactId>,
+    (skip, most): (i64, i64),
+    now: Timestamp,
+) -> Result<Vec<Row>> {
+    q.query(
+        sql!(
+            "select v.id as visit, d.trust, c.id as contact_id, c.email, c.first_name, c.last_name, c.stage,
                      c.owner_id, a.name as owner_name, o.name as company
                  from visits v
                  left join visitors d on d.id = v.visitor and v.consent > 0
@@ -239,18 +331,17 @@ pub async fn present(
                      and (cast($4 as text) is null or c.id = $4)
                  order by case when c.id is null then 1 else 0 end, v.last_at desc, v.id
                  limit $5 offset $6"
-            ),
-            params![
-                now.plus_ms(-NOW_MS),
-                i64::from(who == Who::Known),
-                i64::from(who == Who::Talking),
-                contact,
-                most,
-                skip
-            ],
-        )
-        .await?;
-    told(q, hits, &rows).await
+        ),
+        params![
+            now.plus_ms(-NOW_MS),
+            i64::from(who == Who::Known),
+            i64::from(who == Who::Talking),
+            contact,
+            most,
+            skip
+        ],
+    )
+    .await
 }
 
 /// The visit that goes on, or went on last, on a device that may be recognised; none if it was longer ago than a visit

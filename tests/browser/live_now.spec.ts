@@ -65,6 +65,63 @@ for (const language of ['en', 'es'] as const) {
   })
 }
 
+test('Today tells who comes and fetches only that, and nothing while nobody looks', async ({ embudo, browser }) => {
+  await embudo.opens()
+  const nikki = await Visitor.on(embudo, await device(browser, 'en'), 'en')
+  const mike = await Console.logIn(embudo, await device(browser, 'en'), embudo.people.mike, embudo.password)
+  await mike.speak('en')
+  const { page } = mike
+  let told = 0
+  const fetched: string[] = []
+  page.on('websocket', (line) => {
+    line.on('framereceived', ({ payload }) => {
+      if (/"wake".*"live"/.test(String(payload))) told += 1
+    })
+  })
+  page.on('request', (request) => {
+    if (request.resourceType() === 'fetch') fetched.push(new URL(request.url()).pathname)
+  })
+  await mike.go('')
+  const here = page.locator('#today-here')
+  const first = here.locator('.line').first()
+
+  await test.step('she comes, and stands there without a reload', async () => {
+    await nikki.visit(nikki.words.home)
+    await nikki.accept()
+    await nikki.visit(nikki.words.paper)
+    await expect(first).toContainText(nikki.words.paper)
+    expect(fetched).toContain('/console/live/now')
+    expect(fetched).not.toContain('/console')
+  })
+
+  await test.step('what has its place in the page is there after it', async () => {
+    await expect(page.locator('#today .panel')).toHaveCount(4)
+    await expect(page.locator('#today-here')).toHaveCount(1)
+    await look(page, 'live-now-04')
+  })
+
+  await test.step('nobody looks: nothing is fetched until somebody does', async () => {
+    await page.evaluate(() => Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => 'hidden' }))
+    const before = told
+    await nikki.visit(nikki.words.home)
+    await expect.poll(() => told).toBeGreaterThan(before)
+    // Longer than a page may be behind while somebody looks.
+    await page.waitForTimeout(3_500)
+    fetched.length = 0
+    await nikki.visit(nikki.words.paper)
+    await nikki.visit(nikki.words.home)
+    await page.waitForTimeout(3_500)
+    expect(fetched).not.toContain('/console/live/now')
+    await expect(first).toContainText(nikki.words.paper)
+    await page.evaluate(() => {
+      Reflect.deleteProperty(document, 'visibilityState')
+      document.dispatchEvent(new Event('visibilitychange'))
+    })
+    await expect(first).not.toContainText(nikki.words.paper)
+    expect(fetched).toContain('/console/live/now')
+  })
+})
+
 test('without a script the list is a page like any other', async ({ embudo, browser }) => {
   await embudo.opens()
   const nikki = await Visitor.on(embudo, await device(browser, 'en'), 'en')

@@ -168,7 +168,77 @@ async fn a_page_of_ten_thousand_visitors_is_small() {
     }
     println!("10,001 visitors: {took:?}");
     has(&mike.sees("/console/live").await, "10,001");
+    // 400 of them are known, 30 stand on a page: the last ten people and the first twenty others.
+    let mixed = mike.sees("/console/live?page=14").await;
+    assert_eq!(
+        (mixed.matches("somebody.with.a.name").count(), mixed.matches(">Unknown visitor<").count()),
+        (10, 20)
+    );
+    assert_eq!(mike.sees("/console/live?page=334").await.matches(">Unknown visitor<").count(), 11);
     assert_eq!(mike.sees("/console/live").await.matches("somebody.with.a.name").count(), 30, "people first");
+}
+
+/// Everything between the section's begin and its end.
+fn part_of(page: &str) -> &str {
+    let begin = page.find("<section class=\"panel\" id=\"today-here\"").expect("the part");
+    let end = page[begin..].find("</section>").expect("its end");
+    &page[begin..begin + end]
+}
+
+#[tokio::test]
+async fn the_part_of_today_that_changes_all_the_time_comes_alone_and_says_what_the_page_says() {
+    let app = TestApp::start().await;
+    let mike = agent(&app, Role::Sdr).await;
+    let door = "/console/live/now";
+    app.client.get(door).await.expect(303);
+    has(&mike.sees(door).await, "Nobody in the last five minutes");
+    let looked = async || {
+        let rows = app.rows("select details from audit where action = 'saw'").await;
+        rows.iter()
+            .map(|row| row.json::<serde_json::Value>("details").unwrap()["list"].clone())
+            .collect::<Vec<_>>()
+    };
+    let (rosa, nikki) = (app.visitor(), app.visitor());
+    for n in 0..9 {
+        app.visitor().visit(&format!("/blog/{n}")).await;
+        app.clock.advance(SECOND_MS);
+    }
+    rosa.visit("/pricing").await;
+    app.clock.advance(SECOND_MS);
+    nikki.visit("/resources").await;
+    app.run_jobs().await;
+    let part = mike.sees(door).await;
+    has(&part, "11 visitors");
+    for (path, stands) in [("/resources", true), ("/pricing", true), ("/blog/3", true), ("/blog/2", false)] {
+        assert_eq!(part.contains(&format!(">{path}<")), stands, "{path}: the last eight: {part}");
+    }
+    assert_eq!(looked().await, Vec::<serde_json::Value>::new(), "nobody is known");
+
+    // Whoever is known from now on stands first in the next answer, though no visit went on and no time went by.
+    known(&app, &rosa, "rosa@miramar.example", Trust::Confirmed).await;
+    let part = mike.sees(door).await;
+    let stands = |what: &str| part.find(what).unwrap_or_else(|| panic!("`{what}` is not in: {part}"));
+    assert!(stands("rosa@miramar.example") < stands("/resources"), "{part}");
+    assert_eq!(looked().await, [json!("today")], "the part is a look at people like the page");
+    let page = mike.sees("/console").await;
+    assert_eq!(part_of(&part), part_of(&page));
+    has_not(&part, "<html");
+    assert_eq!(looked().await, [json!("today")], "once an hour");
+
+    // Each in her language, also of the same answer.
+    hire(&app, "lucia@faro.example", Role::Viewer, Language::Es).await;
+    let fields =
+        [("email", "lucia@faro.example"), ("password", crate::console::PASSWORD), ("next", "/console")];
+    let cookie = cookie_of(&app.client.submit("/console/login", &fields).await.expect(303));
+    let lucia = app.client.with("cookie", &cookie);
+    let parts = tokio::join!(lucia.get(door), mike.sees(door), lucia.get(door));
+    for hers in [parts.0, parts.2] {
+        has(&hers.expect(200).body, "11 visitas");
+    }
+    has(&parts.1, "11 visitors");
+
+    app.later(6 * MINUTE_MS).await;
+    has(&mike.sees(door).await, "Nobody in the last five minutes");
 }
 
 // ---- the line -------------------------------------------------------------------------------------

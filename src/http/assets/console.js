@@ -69,6 +69,12 @@
   const leaves = () => performance.now() - leftAt < LEAVES_MS;
   const refreshAll = () => refresh(all("[data-live]").flatMap((part) => part.dataset.live.split(" ")));
 
+  /** Where parts are fetched: what changes all the time has an address of its own, `data-from`; several come with the page. */
+  function addressOf(parts) {
+    const [own, ...others] = new Set(parts.map((part) => part.dataset.from ?? location.href));
+    return others.length ? location.href : own;
+  }
+
   /** Fetches this page once and swaps the parts that listen to one of the topics. */
   async function refresh(topics) {
     if (leaves()) return null;
@@ -81,7 +87,7 @@
     if (!wanted.length && !log) return refreshCounts(topics);
     refreshing = (async () => {
       try {
-        const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+        const answer = await fetch(log ? location.href : addressOf(wanted), { headers: { accept: "text/html" } });
         if (answer.redirected && new URL(answer.url).pathname === "/console/login") return location.reload();
         if (!answer.ok) return;
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -100,20 +106,30 @@
     return refreshing;
   }
 
-  // On a busy site visits go on all the time: the first is shown at once, the next ones together.
+  // On a busy site visits go on all the time: the first is shown at once, the next ones together. All open pages are told in
+  // the same moment, and ask spread over the next one. What nobody looks at is fetched when somebody does.
   const SELDOM_MS = 3_000;
+  const SPREAD_MS = 250;
   let seldomAt = 0;
   let seldom = 0;
+  const missed = new Set();
   function refreshSeldom(topic) {
+    const spread = Math.random() * SPREAD_MS;
     seldom ||= setTimeout(
       () => {
         seldom = 0;
+        if (document.visibilityState !== "visible") return missed.add(topic);
         seldomAt = Date.now();
-        if (document.visibilityState === "visible") refresh([topic]);
+        refresh([topic]);
       },
-      Math.max(0, seldomAt + SELDOM_MS - Date.now()),
+      Math.max(spread, seldomAt + SELDOM_MS - spread - Date.now()),
     );
   }
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState !== "visible") return;
+    missed.forEach(refreshSeldom);
+    missed.clear();
+  });
 
   // Long work: the line may have told of its end before it stood, so that the page looks by itself, too.
   setInterval(() => {
@@ -122,6 +138,8 @@
 
   /** Puts the new part in the old one's place; the focus, what is typed and what is opened stay. */
   function swap(part, fresh) {
+    // It went with the larger part that it stood in, and the new one stands there.
+    if (!part.isConnected) return;
     const next = part.id && fresh.getElementById(part.id);
     if (next) {
       breakAddresses(next);

@@ -120,7 +120,8 @@ impl Page {
                 // Too much at once: everything may be new.
                 Ok(Err(RecvError::Lagged(_))) => {
                     let talk = self.talk.as_deref().map(wake_of);
-                    return Some([wake_of(INBOX)].into_iter().chain(talk).collect());
+                    let pulse = self.watches.then(|| wake_of(PULSE));
+                    return Some([wake_of(INBOX)].into_iter().chain(talk).chain(pulse).collect());
                 }
                 Ok(Err(RecvError::Closed)) => return None,
                 Err(_) => {

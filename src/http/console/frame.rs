@@ -264,7 +264,8 @@ pub fn is_quiet(app: &Shared, account: &Account, zone_name: &str, now: Timestamp
     }
 }
 
-fn failed(template: &str, error: &dyn std::fmt::Display) -> Problem {
+/// What is told when a page cannot be rendered; why stands in the log.
+pub fn failed(template: &str, error: &dyn std::fmt::Display) -> Problem {
     tracing::error!(error = %error, page.template = template, "a page cannot be rendered");
     Problem::new("internal", "The page cannot be shown.")
 }

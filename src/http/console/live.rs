@@ -35,7 +35,8 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let counts = live::counts(reads, reader.now).await?;
     let skip = (page - 1) * SIZE;
     let present =
-        live::present(reads, &reader.app.stores.hits, (who, contact), (skip, SIZE), reader.now).await?;
+        live::present(reads, &reader.app.stores.hits, (who, contact), counts.known, (skip, SIZE), reader.now)
+            .await?;
     reader.saw_list("live", present.iter().all(|here| here.person.is_none())).await?;
     let total = if contact.is_some() { Extent::of(1, SIZE, present.len(), 0).to } else { counts.of(who) };
     let extent = Extent::of(page, SIZE, present.len(), total);

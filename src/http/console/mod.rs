@@ -27,6 +27,7 @@ pub mod first;
 mod flows;
 mod frame;
 mod guard;
+pub mod here;
 mod inbox;
 mod lifecycle;
 mod line;
@@ -217,6 +218,7 @@ pub const DOORS: &[Door] = &[
     post("/console/lifecycle/withdraw", May::Define),
     get(line::PATH, May::Look),
     get("/console/live", May::Look),
+    get("/console/live/now", May::Look),
     get("/console/live/{visitor}", May::Look),
     post("/console/live/{visitor}/chat", May::Chat),
     post("/console/logout", May::Look),
@@ -444,6 +446,7 @@ pub fn routes(doors: &mut web::ServiceConfig) {
             .route("/crm/{crm}/replay", web::post().to(crm::replay))
             .route("/crm/{crm}/test", web::post().to(crm::test))
             .route("/live", web::get().to(live::show))
+            .route("/live/now", web::get().to(here::show))
             .route("/live/{visitor}", web::get().to(live::visitor))
             .route("/live/{visitor}/chat", web::post().to(live::speak))
             .route("/inbox", web::get().to(inbox::list))

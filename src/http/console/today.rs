@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use serde_json::{Value as Json, json};
 
 use super::frame::Reader;
-use super::start;
+use super::{here, start};
 use crate::accounts::May;
 use crate::base::time::DAY_MS;
 use crate::http::error::Problem;
@@ -53,7 +53,7 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
             })
         })
         .collect();
-    let (here, live_count) = live::live(reads, now, MOST).await?;
+    let (present, live_count) = live::live(reads, now, here::MOST).await?;
     let fresh = fresh::fresh(reads, &names, now.plus_ms(-7 * DAY_MS), MOST).await?;
     let first_steps = match reader.may(May::Operate) && !reader.app.config.is_demo {
         true => start::standing(&reader).await?.open(),
@@ -62,13 +62,13 @@ pub async fn show(reader: Reader) -> Result<HttpResponse, Problem> {
     let nobody = calls.is_empty()
         && waiting.is_empty()
         && fresh.is_empty()
-        && here.iter().all(|present| present.contact_id.is_none());
+        && present.iter().all(|visitor| visitor.contact_id.is_none());
     let body = json!({
         "first_steps": first_steps,
         "attention": attention,
         "calls": calls,
         "waiting": waiting,
-        "live": here,
+        "live": present,
         "live_count": live_count,
         "fresh": fresh,
     });

@@ -107,6 +107,7 @@ pub const HITS: &[Migration] = &[
         sqlite: include_str!("../migrations/hits/0005_resting.sqlite.sql"),
         postgres: include_str!("../migrations/hits/0005_resting.postgres.sql"),
     },
+    shared(1005, "who is here", include_str!("../migrations/hits/0006_recent.sql")),
 ];
 
 /// Where the done steps are noted.

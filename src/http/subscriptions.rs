@@ -19,6 +19,7 @@ use crate::base::ids::{ContactId, VisitorId};
 use crate::base::language::Language;
 use crate::base::signing::Purpose;
 use crate::contacts::{self, Consent, Contact, Identification, Seen, Trust};
+use crate::jobs::held::Held;
 use crate::subscriptions::suppression::{self, Reason};
 use crate::subscriptions::{self, Topic};
 
@@ -334,18 +335,20 @@ async fn suppress(app: Shared, request: HttpRequest, body: web::Bytes) -> Result
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `POST /api/v1/suppressions/release`: takes back what was blocked by hand or by bounces. A reader's own no stays hers.
+/// `POST /api/v1/suppressions/release`: takes back what was blocked by hand or by bounces, and sends what was
+/// held back about calls ahead. A reader's own no stays hers.
 async fn release(app: Shared, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Problem> {
     authorised(&app, &request)?;
     let asked: Suppress = read(&body)?;
-    let email = address(&asked.email)?;
+    let (email, now) = (address(&asked.email)?, app.clock.now());
+    let held = Held::find(&app.desk, &email, now).await?;
     let mut tx = app.stores.db.begin().await?;
-    let released = suppression::release_blocks(&mut tx, &app.keys, &email).await?;
+    let released = held.release(&mut tx, &app.desk, now).await?;
     if let Some(known) = contacts::find_by_email(&mut tx, &email).await? {
         is_about(&request, known.id);
     }
     tx.commit().await?;
-    Ok(HttpResponse::Ok().json(json!({ "released": released })))
+    Ok(HttpResponse::Ok().json(json!({ "released": released.reasons, "mails": released.mails })))
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Problem> {

@@ -8,6 +8,7 @@ mod acts;
 pub mod calendars;
 mod dispatch;
 mod earlier;
+pub mod held;
 mod letters;
 mod openings;
 pub mod queue;

@@ -14,6 +14,7 @@ use crate::events::outbox;
 use crate::storage::Result;
 use crate::storage::db::{Db, Queries, Tx};
 use crate::storage::personal::Personal;
+use crate::subscriptions::suppression::Reason as Blocked;
 use crate::{params, sql};
 
 /// What these tables hold about people.
@@ -442,6 +443,55 @@ pub async fn replay(tx: &mut Tx, which: &Which, now: Timestamp) -> Result<u64> {
         .await?;
     tx.ring();
     Ok(replayed)
+}
+
+/// A mail that did not go out, and what its job says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    pub id: JobId,
+    pub payload: Json,
+}
+
+/// The mails about calls that are not over which were given up, or let be because nothing goes to their address.
+///
+/// # Errors
+/// As the store says.
+pub async fn kept(q: &mut impl Queries, now: Timestamp) -> Result<Vec<Kept>> {
+    let [hard, soft, manual] =
+        [Blocked::HardBounce, Blocked::SoftBounces, Blocked::Manual].map(Blocked::word);
+    let rows = q
+        .query(
+            sql!(
+                "select id, payload from jobs
+                 where target = 'mail' and kind = 'notify'
+                     and (state = 'dead' or (state = 'dropped' and last_code in ($2, $3, $4)))
+                     and exists (select 1 from bookings b
+                         where b.ends_at > $1 and jobs.payload like '%' || b.id || '%')
+                 order by id"
+            ),
+            params![now, hard, soft, manual],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(Kept { id: row.get("id")?, payload: row.json("payload")? })).collect()
+}
+
+/// Sends such a mail now, as if for the first time. Returns whether it still lay there.
+///
+/// # Errors
+/// As the store says.
+pub async fn take_up(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
+    let touched = tx
+        .execute(
+            sql!(
+                "update jobs set state = 'ready', next_at = $2, attempts = 0, trouble_since = null, done_at = null,
+                     fence = fence + 1
+                 where id = $1 and state in ('dead', 'dropped')"
+            ),
+            params![id, now],
+        )
+        .await?;
+    tx.ring();
+    Ok(touched == 1)
 }
 
 /// Deletes jobs that ended well before `before`. Those that were done go on counting, by the quarter of an hour in which

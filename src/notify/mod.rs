@@ -316,6 +316,17 @@ pub async fn send(
     }
 }
 
+/// Whom a mail would go to if it went out now; nobody if it is not wanted any more. `id` is the job's.
+///
+/// # Errors
+/// [`Error::Unwritable`] and [`Error::Storage`].
+pub async fn addressee(desk: &Desk, id: &str, mail: &Mail, now: Timestamp) -> Result<Option<Email>, Error> {
+    Ok(match mails::write(desk, id, mail, now).await? {
+        Draft::Ready(ready) => Some(ready.to),
+        Draft::Unwanted(_) => None,
+    })
+}
+
 /// Until when somebody is let be.
 async fn quiet_until(
     desk: &Desk,

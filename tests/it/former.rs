@@ -378,8 +378,14 @@ async fn it_is_said_that_visitors_are_booked_with_somebody_whose_account_is_clos
     let found = closed().await;
     assert_eq!(found.iter().map(|one| one.rep.as_str()).collect::<Vec<_>>(), ["ben"]);
     assert!(found[0].line().contains("\"ben\", whose account is closed"), "{}", found[0].line());
+    let ben = embudo::base::email::Email::parse(BEN).expect("an address");
+    let ben = embudo::accounts::find_by_email(&mut app.app.stores.db.read(), &ben).await.expect("read");
+    let ben = ben.expect("known").id;
     let page = team.sees("/console/bookings").await;
     assert!(page.contains("Ben Gil’s account is closed, and visitors are still booked"), "{page}");
+    let opened = team.submits(&format!("/console/accounts/{ben}/enable"), &[]).await.expect(303);
+    let page = team.sees(opened.header("location")).await;
+    assert!(page.contains("That account is open again") && !page.contains("webhook is tried"), "{page}");
 }
 
 #[tokio::test]

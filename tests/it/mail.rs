@@ -320,6 +320,10 @@ async fn what_goes_to_nobody_any_more_says_so_and_stays_until_the_address_is_wri
 
     let release = |id: &str| format!("/console/outbox/jobs/{id}/release");
     for id in &held {
+        // One that is about a call ahead went with the first.
+        if !dead().await.contains(id) {
+            continue;
+        }
         let done = admin.submits(&release(id), &[]).await.expect(303);
         assert!(admin.sees(done.header("location")).await.contains("The address is written to again"));
     }

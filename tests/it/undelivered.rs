@@ -332,14 +332,23 @@ async fn a_mail_that_a_rep_does_not_get_is_told_to_the_administrators_once_with_
         admin.sees("/console/mail").await.contains("Colleagues whom no mail reaches"),
         "nothing was done"
     );
-    admin.submits(door, &[right, sure]).await.expect(303);
+    app.inbox().behave(Manner::Accept);
+    let done = admin.submits(door, &[right, sure]).await.expect(303);
+    let said = admin.sees(done.header("location")).await;
+    assert!(
+        said.contains("go out now: 1."),
+        "the reminder and the invitation of what is over do not: {said}"
+    );
+    app.run_jobs().await;
+    let hers = app.inbox().mails_to("gone.ana@faro.example");
+    assert_eq!(hers.len(), 1, "what was let be arrives");
+    assert!(hers[0].subject.contains("Pam") || hers[0].text.contains("pam@acme.example"), "{}", hers[0].text);
     assert!(!admin.sees("/console/mail").await.contains("Colleagues whom no mail reaches"));
     let audit = admin.sees("/console/audit").await;
     assert!(audit.contains("address that mails may go to again") && audit.contains("gone.ana@faro.example"));
-    app.inbox().behave(Manner::Accept);
     book(&app, "call", "16:30", "jim@acme.example").await;
     app.run_jobs().await;
-    assert_eq!(app.inbox().mails_to("gone.ana@faro.example").len(), 1, "she hears of her calls");
+    assert_eq!(app.inbox().mails_to("gone.ana@faro.example").len(), 2, "she hears of her calls");
     assert_eq!(told().await.len(), 2);
 }
 
@@ -357,4 +366,52 @@ async fn a_mail_to_a_rep_that_comes_back_later_is_told_the_same_way() {
     assert_eq!(lines.len(), 1);
     let exported = app.rows("select contact_id from undelivered where contact_id is not null").await;
     assert_eq!(exported.len(), 0, "a colleague's address is nothing of the visitor's");
+}
+
+#[tokio::test]
+async fn however_an_address_is_released_what_was_held_back_about_calls_ahead_goes_in_its_newest_state() {
+    const GONE_ANA: &str = "gone.ana@faro.example";
+    for door in ["program", "outbox"] {
+        let app = app_of(GONE_ANA).await;
+        hire(&app, "admin@faro.example", Role::Admin, Language::En).await;
+        let admin = log_in(&app, "admin@faro.example").await;
+        app.inbox().behave(Manner::Picky);
+        book(&app, "call", "10:00", NIKKI).await;
+        app.run_jobs().await;
+        let dead = app.rows("select id from jobs where state = 'dead'").await;
+        let dead: String = dead.first().expect("refused at the door").get("id").expect("an id");
+        // Booked while nothing goes to her: one stands, one is called off.
+        book(&app, "call", "11:00", "pam@acme.example").await;
+        let off = book(&app, "call", "12:00", "jim@acme.example").await;
+        app.run_jobs().await;
+        let token = off["manage"].as_str().and_then(|path| path.rsplit("/b/").next()).expect("a link");
+        let cancel = format!("/v1/bookings/{token}/cancel");
+        app.client.with("origin", SITE).post(&cancel, &json!({})).await.expect_json(200);
+        app.run_jobs().await;
+        assert_eq!(app.inbox().mails_to(GONE_ANA).len(), 0);
+
+        app.inbox().behave(Manner::Accept);
+        if door == "program" {
+            let client = app.client.with("authorization", &format!("Bearer {KEY}"));
+            let done = client.post("/api/v1/suppressions/release", &json!({ "email": GONE_ANA })).await;
+            assert_eq!(done.expect_json(200), json!({ "released": 1, "mails": 3 }));
+        } else {
+            let page = admin.sees("/console/outbox").await;
+            assert!(page.contains("Held back") && page.contains("Write to it again"), "{page}");
+            assert!(!page.contains("then try again"), "one advice and not two that contradict: {page}");
+            let done = admin.submits(&format!("/console/outbox/jobs/{dead}/release"), &[]).await.expect(303);
+            let said = admin.sees(done.header("location")).await;
+            assert!(said.contains("go out now: 3."), "{said}");
+        }
+        app.run_jobs().await;
+        let rows = app
+            .rows("select template from mails where recipient = 'gone.ana@faro.example' order by template")
+            .await;
+        let sent: Vec<String> = rows.iter().map(|row| row.get("template").expect("a text")).collect();
+        assert_eq!(
+            sent,
+            ["rep_booked", "rep_booked", "rep_cancelled"],
+            "{door}: of the one called off only that"
+        );
+    }
 }

@@ -227,9 +227,12 @@ impl Reader {
     /// What was just done, said on the next page.
     fn flash(&self) -> Option<Json> {
         let done = self.asked("done")?;
-        let text = self
-            .text(&format!("console.done.{done}"))
-            .or_else(|| self.text(&format!("settings.done.{done}")))?;
+        let mails = self.asked("mails").and_then(|mails| mails.parse::<u32>().ok()).unwrap_or_default();
+        let values = [("mails", mails.to_string())];
+        let (texts, language) = (self.app.templates.texts(), self.account.language);
+        let text = texts
+            .get(language, &format!("console.done.{done}"), &values)
+            .or_else(|| texts.get(language, &format!("settings.done.{done}"), &values))?;
         // What was said of a call by a slip of the finger can be taken back.
         let call = self.asked("call").filter(|_| done == "outcome" && self.may(May::SetOutcome));
         let undo = call.and_then(|id| BookingId::parse(&id).ok());
@@ -294,14 +297,21 @@ pub fn see_done(path: &str, done: &str) -> HttpResponse {
 pub fn see_done_to(path: &str, done: &str, call: Option<BookingId>) -> HttpResponse {
     let path = inside(path);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let query =
-        url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "done" && name != "call");
+    let query = url::form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, _)| !matches!(name.as_ref(), "done" | "call" | "mails"));
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(query)
         .append_pair("done", done)
         .extend_pairs(call.map(|call| ("call", call.to_string())))
         .finish();
     HttpResponse::SeeOther().insert_header((LOCATION, format!("{path}?{query}"))).finish()
+}
+
+/// Sends the browser on to a page that says that an address is written to again, and how many mails go there now.
+pub fn see_released(path: &str, done: &str, mails: usize) -> HttpResponse {
+    let done = if mails > 0 { format!("{done}_and_sent") } else { done.to_owned() };
+    let place = format!("{path}?done={done}&mails={mails}");
+    HttpResponse::SeeOther().insert_header((LOCATION, place)).finish()
 }
 
 /// The links to the pages before and after, for the foot of a list. `address` gives the address of a page.

@@ -8,10 +8,11 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::frame::{Reader, address, pages, see_done};
+use super::frame::{Reader, address, pages, see_done, see_released};
 use crate::base::ids::JobId;
 use crate::base::time::Timestamp;
 use crate::http::error::Problem;
+use crate::jobs::held::Held;
 use crate::jobs::queue::{self, Which};
 use crate::notify;
 use crate::privacy::audit;
@@ -86,6 +87,8 @@ fn told(reader: &Reader, job: &Queued, held: Option<Reason>) -> Json {
     told["what"] = json!(what.unwrap_or_else(|| job.what.clone()));
     told["goes_to"] = json!(place);
     told["held"] = json!(held.and_then(|held| text(&format!("outbox.reason.{}", held.word()), &[])));
+    // What holds it back goes first: trying again what was refused would do nothing.
+    let code = code.filter(|code| held.is_none() || *code != "refused");
     told["reason"] = json!(code.and_then(|code| text(&format!("outbox.reason.{code}"), &[])));
     // Whatever failed, somebody answered for it, in words that an engineer may need.
     told["has_answer"] = json!(matches!(job.state, "failing" | "dead"));
@@ -186,9 +189,11 @@ async fn hooks(reader: &Reader) -> Result<Vec<Doing>, Problem> {
 /// The same, with the addresses of the reps to whom mails about calls go.
 fn to_reps(reader: &Reader, mut queue: Vec<Queued>) -> Vec<Queued> {
     for job in &mut queue {
-        if let Some(rep) = job.rep.as_ref().and_then(|id| reader.app.team.rep(id)) {
-            job.to = outbox::masked(rep.account.as_str());
-            job.recipient = Some(rep.account.clone());
+        let team = &reader.app.team;
+        let known = |id: &String| team.rep(id).or_else(|| team.gone_reps().iter().find(|rep| rep.id == *id));
+        if let Some(rep) = job.rep.as_ref().and_then(known) {
+            job.to = outbox::masked(rep.email.as_str());
+            job.recipient = Some(rep.email.clone());
         }
     }
     queue
@@ -217,12 +222,14 @@ async fn dead_job(reader: &Reader, job: &str) -> Result<(JobId, Queued), Problem
 }
 
 /// `POST /console/outbox/jobs/{job}/release`: the address of a mail that was given up is written to again, whatever bounced
-/// or was blocked by hand, and the mail is tried again. What a reader said stays hers.
+/// or was blocked by hand; the mail is tried again, and so is whatever else about calls ahead was held back from it. What a
+/// reader said stays hers.
 pub async fn release(reader: Reader, job: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (id, dead) = dead_job(&reader, &job).await?;
     let email = dead.recipient.ok_or_else(unknown_job)?;
+    let held = Held::find(&reader.app.desk, &email, reader.now).await?;
     let mut tx = reader.app.stores.db.begin().await?;
-    suppression::release_blocks(&mut tx, &reader.app.keys, &email).await?;
+    let released = held.release(&mut tx, &reader.app.desk, reader.now).await?;
     let by = audit::By::Account(reader.account.id);
     match dead.contact_id {
         Some(contact) => {
@@ -235,9 +242,10 @@ pub async fn release(reader: Reader, job: web::Path<String>) -> Result<HttpRespo
             audit::changed(&mut tx, by, what, reader.now).await?;
         }
     }
-    queue::replay(&mut tx, &Which::One(id), reader.now).await?;
+    let itself = queue::replay(&mut tx, &Which::One(id), reader.now).await?;
     tx.commit().await?;
-    Ok(see_done(PATH, "address_released"))
+    let mails = released.mails + usize::try_from(itself).unwrap_or_default();
+    Ok(see_released(PATH, "address_released", mails))
 }
 
 /// `POST /console/outbox/jobs/{job}/replay`: tries what was given up again, unless nothing goes to its address.
@@ -307,7 +315,7 @@ pub async fn enable(reader: Reader, hook: web::Path<String>) -> Result<HttpRespo
     let was_disabled = notify::enable_endpoint(&mut tx, &hook).await?;
     tx.commit().await?;
     if was_disabled {
-        Ok(see_done(PATH, "enabled"))
+        Ok(see_done(PATH, "hook_enabled"))
     } else {
         Err(Problem::new("hook.unknown", "No disabled webhook has this name."))
     }

@@ -7,11 +7,12 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::super::frame::{Reader, see_done};
+use super::super::frame::{Reader, see_released};
 use super::note;
 use crate::accounts;
 use crate::base::email::Email;
 use crate::http::error::Problem;
+use crate::jobs::held::Held;
 use crate::notify::dkim::Dkim;
 use crate::notify::doctor::{self, Finding, State};
 use crate::privacy::audit::What;
@@ -60,7 +61,8 @@ pub struct Released {
     sure: String,
 }
 
-/// `POST /console/mail/release`: mails go to a colleague's address again, whatever came back or was blocked by hand.
+/// `POST /console/mail/release`: mails go to a colleague's address again, whatever came back or was blocked by hand, and
+/// those about calls ahead that were held back go now.
 pub async fn release(reader: Reader, form: web::Form<Released>) -> Result<HttpResponse, Problem> {
     let colleagues = colleagues(&reader).await?;
     let email = Email::parse(form.email.trim()).ok().filter(|email| colleagues.contains_key(email.as_str()));
@@ -73,12 +75,14 @@ pub async fn release(reader: Reader, form: web::Form<Released>) -> Result<HttpRe
             "Say that the address is right: a mail that comes back once more holds it back again.",
         ));
     }
+    let held = Held::find(&reader.app.desk, &email, reader.now).await?;
     let mut tx = reader.app.stores.db.begin().await?;
-    if suppression::release_blocks(&mut tx, &reader.app.keys, &email).await? > 0 {
+    let released = held.release(&mut tx, &reader.app.desk, reader.now).await?;
+    if released.reasons > 0 {
         note(&mut tx, &reader, What::MailReleased, email.as_str()).await?;
     }
     tx.commit().await?;
-    Ok(see_done(PATH, "mail_released"))
+    Ok(see_released(PATH, "mail_released", released.mails))
 }
 
 /// Everybody of the company whom mails are written to, by address: accounts that are open, and the reps of `team.yaml`.

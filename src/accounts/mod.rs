@@ -62,6 +62,13 @@ pub struct Account {
     pub second_factor_since: Option<Timestamp>,
 }
 
+impl Account {
+    /// Whether it may be used, and to talk with visitors.
+    pub fn takes_chats(&self) -> bool {
+        self.disabled_at.is_none() && self.role.may(May::Chat)
+    }
+}
+
 /// A session that is open.
 #[derive(Debug, Clone)]
 pub struct Session {

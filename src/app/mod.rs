@@ -177,6 +177,7 @@ impl App {
         let flows = flows.with_live_chat(&mut files);
         let mut tx = stores.db.begin().await?;
         chat::versions::note(&mut tx, &flows, &files, clock.now()).await?;
+        chat::versions::rewake(&mut tx).await?;
         workbench::note_texts(&mut tx, &files, clock.now()).await?;
         tx.commit().await?;
         let from = Email::parse(&config.mail.from)

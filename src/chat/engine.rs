@@ -15,8 +15,9 @@ use super::body::{Author, Body, Booked, Face, Mode, Progress, Said, Slot, Video}
 use super::effects::Effect;
 use super::flow::{Destination, Flow, Next, Outcome, Step, Typing, Words};
 use super::phrases::{self, Phrase};
-use super::question::{Kind, Question};
+use super::question::{HIDDEN, Kind, Question, is_code};
 use super::steps::show::HER_RECORDING;
+use super::steps::{Verb, WaitFor};
 use super::symbols;
 use super::text::Reader;
 use super::versions::{self, Fate};
@@ -368,16 +369,17 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
         run.end(UNANSWERED);
         return Ok(run.turn());
     }
-    let Some(step) = run.adopt() else {
-        // The step is gone from the flow. While a person has the word, the flow is silent even about this; without her,
-        // excuse ourselves and go on where a person would be asked for.
-        let speaks =
-            state.phase == Phase::Human && !matches!(input, Input::AgentReturned | Input::AgentClosed);
-        match speaks {
-            true => run.person(input).map(drop)?,
-            false => run.lost(input)?,
+    let (step, is_changed) = match versions::fate(flow, state) {
+        Fate::Same(step) => (step, false),
+        Fate::GoesOn(step) => (run.adopt(step), false),
+        // What a page tells by itself brings nobody to speak.
+        Fate::AsksAgain(step) if !concerns(step, state, input) => return Ok(run.turn()),
+        Fate::AsksAgain(step) => (run.adopt(step), true),
+        Fate::Gone => {
+            run.carry_over();
+            run.lost(input)?;
+            return Ok(run.turn());
         }
-        return Ok(run.turn());
     };
     let moved = renamed(flow, input);
     let input = moved.as_ref().unwrap_or(input);
@@ -388,22 +390,29 @@ pub fn turn(flow: &Flow, state: &State, input: &Input, world: &World) -> Result<
         run.go(After::Jump(to));
         return Ok(run.turn());
     }
-    if !matches!(step.verb, super::steps::Verb::Handoff(_))
+    if !matches!(step.verb, Verb::Handoff(_))
         && let Some(after) = run.person(input)?
     {
         run.go(after);
         return Ok(run.turn());
     }
+    if is_changed && !matches!(input, Input::AgentAccepted { .. }) {
+        run.again(step, input, &state.contract);
+        return Ok(run.turn());
+    }
     let after = match input {
-        Input::Watched { .. } | Input::Event { .. }
-            if !matches!(step.verb, super::steps::Verb::WaitFor(_)) =>
-        {
-            After::Stay
-        }
+        Input::Watched { .. } | Input::Event { .. } if !matches!(step.verb, Verb::WaitFor(_)) => After::Stay,
         _ => step.verb.hear(step, input, &mut run)?,
     };
     run.go(after);
     Ok(run.turn())
+}
+
+/// Whether an input is a reason to ask again at a step that has changed: what the page tells by itself is one only where
+/// it was, or is, waited for.
+fn concerns(step: &Step, state: &State, input: &Input) -> bool {
+    let is_waited_for = || matches!(step.verb, Verb::WaitFor(_)) || state.phase == Phase::Watching;
+    !matches!(input, Input::Watched { .. } | Input::Event { .. }) || is_waited_for()
 }
 
 /// An answer that names its question by the id that a step had before it was renamed, with the id that it has now.
@@ -535,35 +544,93 @@ impl<'a> Run<'a> {
         self.system(Body::End { outcome: outcome.to_owned() });
     }
 
-    /// The step the conversation stands at, in the flow as it is now. A step whose contract has changed is asked
-    /// anew. `None` when the step is gone.
-    fn adopt(&mut self) -> Option<&'a Step> {
-        let flow = self.flow;
-        let fate = versions::fate(flow, &self.state);
-        if let Fate::Same(step) = fate {
-            return Some(step);
+    /// Takes the conversation into the flow as it is now, at the step that its own has become.
+    fn adopt(&mut self, step: &'a Step) -> &'a Step {
+        self.carry_over();
+        self.state.step.clone_from(&step.id);
+        self.state.contract = step.verb.contract();
+        step
+    }
+
+    fn carry_over(&mut self) {
+        self.state.version.clone_from(&self.flow.version);
+        versions::carry_over(self.flow, &mut self.state);
+    }
+
+    /// Begins a step anew that has changed under the conversation. What has come in was meant for the step as it was: her
+    /// words stand in the log and can be passed on, and are no answer to what is asked, or has been done, now; unless they
+    /// name one of the choices that it has now.
+    fn again(&mut self, step: &'a Step, input: &Input, before: &str) {
+        let said = match input {
+            Input::Said(said) => Some(said),
+            _ => None,
+        };
+        let fits = said.filter(|said| match &step.verb {
+            Verb::Ask(ask) => ask.has_choice(step, said, self),
+            _ => false,
+        });
+        if let Some(said) = said.filter(|_| fits.is_none()) {
+            self.unasked(said, Some(step), before);
         }
-        self.state.version.clone_from(&flow.version);
-        versions::carry_over(flow, &mut self.state);
-        match fate {
-            Fate::Same(step) => Some(step),
-            Fate::GoesOn(step) => {
-                self.state.step.clone_from(&step.id);
-                self.state.contract = step.verb.contract();
-                Some(step)
+        self.phrase(Phrase::Changed);
+        let mut after = self.enter(step);
+        let stays = after == After::Stay;
+        after = match (&step.verb, input) {
+            (Verb::Ask(_), _) if fits.is_some() && stays && self.state.phase == Phase::Asking => {
+                step.verb.hear(step, input, self).unwrap_or(After::Stay)
             }
-            Fate::AsksAgain(step) => {
-                self.phrase(Phrase::Changed);
-                let after = self.enter(step);
-                self.go(after);
-                flow.step(&self.state.step)
+            // Whatever she writes was waited for.
+            (Verb::WaitFor(WaitFor::Message), Input::Said(_)) => After::Outcome(Outcome::Reached),
+            (Verb::WaitFor(_), Input::Event { .. } | Input::Watched { .. }) if stays => {
+                step.verb.hear(step, input, self).unwrap_or(After::Stay)
             }
-            Fate::Gone => None,
+            _ => {
+                // The question need not be asked after all.
+                if let Some(said) = fits {
+                    self.unasked(said, Some(step), before);
+                }
+                after
+            }
+        };
+        self.go(after);
+    }
+
+    /// Writes down what she said to a step that was another one then, by its contract of that time.
+    fn unasked(&mut self, said: &Said, step: Option<&Step>, before: &str) {
+        let body = match said {
+            Said::Choice { question, choice } => {
+                let labels = step.map(|step| step.verb.labels()).unwrap_or_default();
+                let label = labels.into_iter().find(|(id, _)| id == choice);
+                match label.map(|(_, label)| self.render(label)) {
+                    Some(label) => Body::Choice { question: question.clone(), choice: choice.clone(), label },
+                    None => Body::text(choice.as_str()),
+                }
+            }
+            Said::Slot { question, starts_at, none_fit } => {
+                let zone = starts_at.map(|_| self.world.zone.clone());
+                Body::Slot { question: question.clone(), starts_at: *starts_at, none_fit: *none_fit, zone }
+            }
+            // Digits that prove an address stand in no log, nor with whoever they would be passed on to.
+            Said::Text { text } | Said::Answer { value: text, .. }
+                if is_code(text) && before == Verb::CODE =>
+            {
+                return self.visitor(Body::text(HIDDEN));
+            }
+            Said::Text { text } => Body::text(text.trim()),
+            Said::Answer { question, value } => {
+                Body::Answer { question: question.clone(), text: value.trim().to_owned() }
+            }
+            Said::HumanRequested => Body::HumanRequested,
+            Said::StopRequested => Body::StopRequested,
+        };
+        self.visitor(body);
+        if !phrases::wishes_a_person(said) && !phrases::wishes_peace(said) {
+            self.overheard(said);
         }
     }
 
     /// A person who steps in where no flow called her: she may at any time, and the step waits until she is gone.
-    /// `None` when nobody has stepped in.
+    /// `None` when nobody has stepped in, or is awaited.
     fn person(&mut self, input: &Input) -> Result<Option<After>, Refused> {
         if let Input::AgentAccepted { agent } = input {
             self.state.phase = Phase::Human;
@@ -572,30 +639,33 @@ impl<'a> Run<'a> {
             self.mode(Mode::Human, Some(agent.clone()), None);
             return Ok(Some(After::Stay));
         }
-        if self.state.phase != Phase::Human {
-            return Ok(None);
-        }
-        match input {
-            Input::Said(said) => self.echo(said)?,
-            Input::Booked(booked) => self.booked(booked),
-            Input::Watched { .. } | Input::Event { .. } | Input::Tick => {}
-            Input::AgentReturned => {
+        match (&self.state.phase, input) {
+            (Phase::Waiting | Phase::Human, Input::Said(said)) => self.echo(said)?,
+            (Phase::Waiting | Phase::Human, Input::Watched { .. } | Input::Event { .. }) => {}
+            // The step that somebody was asked at is another one by now, and begins.
+            (Phase::Waiting, Input::Tick) => {
+                self.nobody_came();
+                self.phrase(Phrase::Changed);
+                return Ok(Some(After::Jump(self.state.step.clone())));
+            }
+            (Phase::Human, Input::Booked(booked)) => self.booked(booked),
+            (Phase::Human, Input::Tick) => {}
+            (Phase::Human, Input::AgentReturned) => {
                 let text = Phrase::BackToBot.text(self.world.reader.language);
                 self.mode(Mode::Bot, None, Some(text.to_owned()));
                 return Ok(Some(After::Jump(self.state.step.clone())));
             }
-            Input::AgentClosed => self.end("handed_over"),
-            Input::AgentAccepted { .. }
-            | Input::Slots { .. }
-            | Input::NoSlots
-            | Input::SlotTaken { .. }
-            | Input::NotBooked { .. }
-            | Input::Done
-            | Input::Failed
-            | Input::CodeWrong
-            | Input::CodeTooSoon => return Err(Refused::NotNow),
+            (Phase::Human, Input::AgentClosed) => self.end("handed_over"),
+            (Phase::Waiting | Phase::Human, _) => return Err(Refused::NotNow),
+            _ => return Ok(None),
         }
         Ok(Some(After::Stay))
+    }
+
+    /// Nobody is awaited any more: the bot has the word.
+    pub fn nobody_came(&mut self) {
+        self.effects.push(Effect::WithdrawHandoff);
+        self.mode(Mode::Bot, None, None);
     }
 
     /// Whether she asks for a person or wants to be left alone, and where the flow goes on then.
@@ -620,20 +690,32 @@ impl<'a> Run<'a> {
         step.verb.labels().iter().any(|(_, label)| self.render(label).to_lowercase() == typed)
     }
 
+    /// Goes on although the step is gone from the flow. While a person has the word, takes it or is awaited, the flow is
+    /// silent even about this; without her it excuses itself and goes on where a person would be asked for.
     fn lost(&mut self, input: &Input) -> Result<(), Refused> {
-        match input {
-            // Its question is gone with the step; what she picked is kept as far as it has words.
-            Input::Said(Said::Choice { choice, .. }) => self.visitor(Body::text(choice.as_str())),
-            Input::Said(Said::Slot { question, starts_at, none_fit }) => {
-                let zone = starts_at.map(|_| self.world.zone.clone());
-                let (question, starts_at, none_fit) = (question.clone(), *starts_at, *none_fit);
-                self.visitor(Body::Slot { question, starts_at, none_fit, zone });
+        let is_silent = match (&self.state.phase, input) {
+            (_, Input::AgentAccepted { .. }) => true,
+            (Phase::Human, Input::AgentReturned | Input::AgentClosed) | (Phase::Waiting, Input::Tick) => {
+                false
             }
-            Input::Said(said) => self.echo(said)?,
-            _ => {}
+            (phase, _) => matches!(phase, Phase::Human | Phase::Waiting),
+        };
+        if is_silent {
+            return self.person(input).map(drop);
+        }
+        if let Input::Said(said) = input {
+            let before = self.state.contract.clone();
+            self.unasked(said, None, &before);
+        }
+        if self.state.phase == Phase::Waiting {
+            self.nobody_came();
         }
         self.phrase(Phrase::Changed);
-        let to = self.flow.human.as_ref().or(self.flow.stop.as_ref());
+        let (human, stop) = (self.flow.human.as_ref(), self.flow.stop.as_ref());
+        let to = match input {
+            Input::Said(said) if phrases::wishes_peace(said) => stop.or(human),
+            _ => human.or(stop),
+        };
         match to.map(|to| to.step.clone()) {
             Some(step) => self.go(After::Jump(step)),
             None if matches!(input, Input::AgentClosed) => self.end("handed_over"),

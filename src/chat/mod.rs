@@ -372,6 +372,12 @@ async fn opening(
     let visitor = visit.visitor.unwrap_or_else(VisitorId::new);
     let mut tx = room.stores.db.begin().await?;
     tx.lock(&format!("chat:{visitor}")).await?;
+    if let Some((contact, trust)) = contacts::holder(&mut tx, visitor).await?
+        && trust.may_see_stored()
+    {
+        // Another device of hers may open at this very moment: the two are one talk.
+        tx.lock(&format!("chat:{}", contact.id)).await?;
+    }
     if let Some(mut open) = talk_of(&mut tx, visitor, &visit.site).await? {
         let is_news = live::approach::reach(&mut tx, &mut open, visit, now).await?;
         let opened = opened(room, &mut tx, open, visitor, false, now).await?;
@@ -1033,15 +1039,21 @@ impl Room {
     async fn of_teams(&self, now: Timestamp) -> storage::Result<Crowd> {
         let count = |some: usize| u32::try_from(some).unwrap_or(u32::MAX);
         let present = self.stores.hot.marked(&presence(TEAM), now).await?;
-        let mut crowd = Crowd { all: count(present.len()), ..Crowd::default() };
-        if present.is_empty() || self.team.groups.iter().all(Group::is_everybody) {
+        // Presence outlives an account that was closed, or takes no chats any more: nobody is promised by it.
+        let accounts = match present.is_empty() {
+            true => Vec::new(),
+            false => accounts::list(&mut self.stores.db.read()).await?,
+        };
+        let there: Vec<_> = accounts
+            .iter()
+            .filter(|account| account.takes_chats() && present.contains(&account.id.to_string()))
+            .collect();
+        let mut crowd = Crowd { all: count(there.len()), ..Crowd::default() };
+        if there.is_empty() || self.team.groups.iter().all(Group::is_everybody) {
             let of_group = |group: &Group| (group.id.clone(), crowd.all);
             crowd.teams = self.team.groups.iter().map(of_group).collect();
             return Ok(crowd);
         }
-        let accounts = accounts::list(&mut self.stores.db.read()).await?;
-        let there: Vec<_> =
-            accounts.iter().filter(|account| present.contains(&account.id.to_string())).collect();
         for group in &self.team.groups {
             let of = |group: &Group| there.iter().filter(|one| group.has(&one.email, one.role)).count();
             let found = self.team.group_and_fallbacks(&group.id).map(of).find(|some| *some > 0);

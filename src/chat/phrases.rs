@@ -28,6 +28,7 @@ pub enum Phrase {
     PickASlot,
     SlotTaken,
     NotBooked,
+    NoneLeft,
     WaitForAny,
     WaitForOther,
     WaitYes,
@@ -61,8 +62,9 @@ pub fn wish(typed: &str) -> Option<Wish> {
         let talk = "(?:talk|speak|chat|hablar|chatear) (?:to|with|con)";
         let get = "(?:i want|i need|i'd like|give me|get me|connect me (?:to|with)|quiero|necesito|pásame con|pasame con|ponme con)";
         let please = "(?:,? please|,? por favor)?";
+        let hello = "(?:(?:hi|hello|hey|hola|buenas(?: tardes| noches)?|buenos días)(?: there)?[,.!]? )?";
         let asked = format!("(?:(?:{like} )?{talk}|{get}) {article}(?:{person}|{anybody})");
-        Regex::new(&format!("^(?:{asked}|{article}{person}){please}$"))
+        Regex::new(&format!("^{hello}(?:{asked}|{article}{person}){please}$"))
             .expect("a constant that a test has compiled")
     });
     const PEACE: [&str; 8] =
@@ -85,6 +87,15 @@ pub fn wishes_a_person(said: &Said) -> bool {
         Said::HumanRequested => true,
         Said::Text { text } | Said::Answer { value: text, .. } => wish(text) == Some(Wish::Person),
         Said::Choice { .. } | Said::Slot { .. } | Said::StopRequested => false,
+    }
+}
+
+/// Whether what was said asks to be left alone, by the button or in words.
+pub fn wishes_peace(said: &Said) -> bool {
+    match said {
+        Said::StopRequested => true,
+        Said::Text { text } | Said::Answer { value: text, .. } => wish(text) == Some(Wish::Peace),
+        Said::Choice { .. } | Said::Slot { .. } | Said::HumanRequested => false,
     }
 }
 
@@ -150,6 +161,10 @@ impl Phrase {
                 "That time cannot be booked any more. These are free:",
                 "Esa hora ya no se puede reservar. Estas están libres:",
             ),
+            Phrase::NoneLeft => (
+                "That time cannot be booked any more. Tell me when it suits you, and we will find another.",
+                "Esa hora ya no se puede reservar. Dime cuándo te viene bien y buscamos otra.",
+            ),
             Phrase::WaitForAny => (
                 "There is no free time at the moment. Shall I have you told by mail as soon as there is one?",
                 "Ahora mismo no hay ninguna hora libre. ¿Te avisamos por correo en cuanto haya una?",
@@ -205,6 +220,9 @@ mod tests {
             "quiero hablar con una persona",
             "¿Puedo hablar con alguien?",
             "ponme con un agente, por favor",
+            "una persona por favor",
+            "Hola, una persona por favor",
+            "Hi, can I speak with someone?",
         ] {
             assert_eq!(wish(person), Some(Wish::Person), "{person}");
         }
@@ -213,6 +231,8 @@ mod tests {
         }
         for answer in [
             "someone",
+            "hola",
+            "Hola, personas mayores",
             "We want every person to read more",
             "I talk to a person in sales every week about this",
             "personas mayores",

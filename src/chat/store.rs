@@ -294,6 +294,37 @@ pub(super) async fn due(q: &mut impl Queries, now: Timestamp, most: i64) -> Resu
     .collect()
 }
 
+/// The open conversations that wait for a time and are woken at none, with that time.
+pub(super) async fn unwoken(q: &mut impl Queries) -> Result<Vec<(ConversationId, Timestamp)>> {
+    let rows = q
+        .query(
+            sql!(
+                "select id, state from conversations
+                 where mode in ('bot', 'waiting') and wake_at is null and state not like '%\"deadline\":null%'"
+            ),
+            params![],
+        )
+        .await?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let state: Option<State> = row.json("state")?;
+        if let Some(at) = state.and_then(|state| state.deadline) {
+            found.push((row.get("id")?, at));
+        }
+    }
+    Ok(found)
+}
+
+/// Has a conversation woken that nobody would wake.
+pub(super) async fn wake_at(tx: &mut Tx, id: ConversationId, at: Timestamp) -> Result<()> {
+    let sql = sql!(
+        "update conversations set wake_at = $2
+         where id = $1 and wake_at is null and mode in ('bot', 'waiting')"
+    );
+    tx.execute(sql, params![id, at]).await?;
+    Ok(())
+}
+
 pub(super) async fn append(
     tx: &mut Tx,
     conversation: ConversationId,

@@ -87,7 +87,8 @@ pub(super) fn meeting_of(said: &Said) -> Option<(&str, Option<Timestamp>)> {
     }
 }
 
-/// Takes the visitor's answer: a time that is still free is booked; one that is not brings others.
+/// Takes the visitor's answer: a time that is still free is booked; one that is not brings others, if there are any: a kind
+/// of call that is gone from the definitions has none.
 pub(super) async fn answered(
     room: &Room,
     tx: &mut Tx,
@@ -114,19 +115,19 @@ pub(super) async fn answered(
             Input::Booked(booked) => {
                 turning.run(Step::Input(Input::Booked(booked)), Cause::default()).await?;
             }
-            Input::SlotTaken { alternatives } => {
-                let again = question(
-                    meeting,
-                    Phrase::SlotTaken.text(language),
-                    alternatives,
-                    zone.as_deref().unwrap_or("UTC"),
-                );
+            Input::SlotTaken { alternatives } if !alternatives.is_empty() => {
+                let text = Phrase::SlotTaken.text(language);
+                let again = question(meeting, text, alternatives, zone.as_deref().unwrap_or("UTC"));
                 turning.append(Author::Agent, again, None, agent.as_ref()).await?;
             }
-            Input::NotBooked { alternatives } => {
+            Input::NotBooked { alternatives } if !alternatives.is_empty() => {
                 let text = Phrase::NotBooked.text(language);
                 let again = question(meeting, text, alternatives, zone.as_deref().unwrap_or("UTC"));
                 turning.append(Author::Agent, again, None, agent.as_ref()).await?;
+            }
+            Input::SlotTaken { .. } | Input::NotBooked { .. } => {
+                let sorry = Body::text(Phrase::NoneLeft.text(language));
+                turning.append(Author::Agent, sorry, None, agent.as_ref()).await?;
             }
             _ => return Err(Error::NotAllowed("the time cannot be booked here")),
         }

@@ -269,7 +269,8 @@ impl Turning<'_> {
         let is_taken = match &refused {
             bookings::Error::SlotTaken { .. } | bookings::Error::DayFull { .. } => true,
             bookings::Error::SlotPast | bookings::Error::SlotTooSoon | bookings::Error::SlotUnknown => false,
-            bookings::Error::TooMany | bookings::Error::TooOften => {
+            // Such calls are not held any more: the definitions were changed after the time was shown.
+            bookings::Error::MeetingUnknown | bookings::Error::TooMany | bookings::Error::TooOften => {
                 return Ok(Input::NotBooked { alternatives: Vec::new() });
             }
             _ => return Err(refused.into()),

@@ -292,12 +292,26 @@ pub async fn note(
     Ok(())
 }
 
+/// Has those conversations woken again that wait for a time and would be woken at none: they could not go on when it
+/// came, because their flow was lost or did not fit them.
+///
+/// # Errors
+/// As the store says.
+pub async fn rewake(tx: &mut Tx) -> Result<(), Error> {
+    for (id, at) in store::unwoken(tx).await? {
+        store::wake_at(tx, id, at).await?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::yaml;
-    use crate::chat::body::{Body, Mode, Said};
+    use crate::chat::body::{Author, Body, Mode, Said};
+    use crate::chat::effects::Effect;
     use crate::chat::engine::{Input, Out};
+    use crate::chat::question::AGAIN;
     use crate::chat::rehearsal::{Rehearsal, Scene, says};
 
     const OLD: &str = "flow: small\ntitle: Small\nlanguages: [en]\nvars:\n  size: {type: enum, values: [a, b]}\n  name: {type: text}\nevents: {human_requested: live}\ndefaults: {exhausted: bye, timeout: {after: 5m, goto: bye}}\nsteps:\n  more:\n    ask: More?\n    var: size\n    choices: {a: A, b: B}\n  name:\n    ask: Name?\n    var: name\n  bye:\n    say: Bye.\n    end: done\n  live:\n    handoff: {team: sdr, wait: 90s}\n    say: One moment.\n    outcomes: {booked: bye, returned: bye, closed: bye, unavailable: bye, expired: bye}\n";
@@ -387,6 +401,270 @@ mod tests {
         );
         let events = talking.play(&Input::AgentReturned).unwrap();
         assert!(texts(&events).iter().any(|text| text.contains("just changed")), "{events:?}");
+    }
+
+    /// The step `here` as every verb, before the same rest; `{next}` leads on to it.
+    const HERE: [(&str, &str); 24] = [
+        ("choice", "ask: Which?, choices: {a: A, b: B}"),
+        ("other choices", "ask: Which one?, choices: {x: X, y: Y}"),
+        ("number", "ask: How many?, type: number"),
+        ("text", "ask: What for?, type: text"),
+        ("code", "ask: Which digits?, type: code, outcomes: {unavailable: next}"),
+        ("form", "form: {size: {ask: Size?, choices: {a: A, b: B}}, name: {ask: Name?}}"),
+        ("other form", "form: {name: {ask: Name?}}"),
+        (
+            "book",
+            "book: {meeting: discovery, waiting_list: true}, ask: When?, outcomes: {none_fit: next, unavailable: next}",
+        ),
+        ("other book", "book: {meeting: intro}, ask: When?, outcomes: {none_fit: next, unavailable: next}"),
+        ("do", "do: contact.mark, with: {as: seen}, outcomes: {error: next}"),
+        ("say", "say: Hello."),
+        ("say and do", "say: Hello., goto: done"),
+        ("say and book", "say: Hello., goto: booked"),
+        ("say and code", "say: Hello., goto: proved"),
+        ("show", "show: {image: /a.png, alt: A}"),
+        ("set", "set: {name: Ana}"),
+        ("switch", "switch: [{if: 'trust > 3', goto: bye}, {else: next}]"),
+        ("split", "split: {a: {weight: 50, goto: next}, b: {weight: 50, goto: done}}"),
+        ("time", "wait_for: {time: 1h}"),
+        ("event", "wait_for: {event: seen}, timeout: {after: 5m, goto: next}"),
+        ("message", "wait_for: {message: true}, timeout: {after: 5m, goto: next}"),
+        ("pass", "goto: next"),
+        (
+            "handoff",
+            "handoff: {team: cs, wait: 90s}, say: Wait., outcomes: {booked: next, returned: next, closed: bye, unavailable: next, expired: next}",
+        ),
+        ("end", "say: That is all., end: done"),
+    ];
+
+    fn here(step: &str) -> Flow {
+        let head = "flow: all\ntitle: All\nlanguages: [en]\nvars:\n  size: {type: enum, values: [a, b]}\n  name: {type: text}\n\
+            events: {human_requested: live, stop_requested: bye}\ndefaults: {retries: 0, exhausted: next, timeout: {after: 5m, goto: next}}\nsteps:\n";
+        let rest = "  next: {ask: And now?, type: text, goto: bye}\n  bye: {say: Bye., end: done}\n\
+            \x20 done: {do: contact.mark, with: {as: seen}, outcomes: {error: next}, goto: next}\n\
+            \x20 booked: {book: {meeting: intro}, ask: When?, outcomes: {none_fit: next, unavailable: next}, goto: next}\n\
+            \x20 proved: {ask: Which digits?, type: code, outcomes: {unavailable: next}, goto: next}\n\
+            \x20 live:\n    handoff: {team: sdr, wait: 90s}\n    say: One moment.\n    \
+            outcomes: {booked: bye, returned: bye, closed: bye, unavailable: bye, expired: bye}\n";
+        flow(&format!("{head}  here: {{{step}}}\n{rest}"))
+    }
+
+    /// Scenes in which she has an address or none, and times are free or not.
+    fn scenes() -> Vec<Scene> {
+        let usual = Scene { online: 1, ..Scene::default() };
+        let day = |n: i64| usual.now.plus_ms(n * DAY_MS);
+        let slots = vec![day(1), day(2)];
+        vec![
+            usual.clone(),
+            Scene { has_email: true, ..usual.clone() },
+            Scene { has_email: true, slots: slots.clone(), ..usual.clone() },
+            Scene { has_email: true, actions_work: false, trust: 3, slots, ..usual },
+        ]
+    }
+
+    /// Every conversation that can stand at one `here` when the flow changes to another in which that asks again.
+    fn each_change(mut meets: impl FnMut(Rehearsal<'_>, &str)) {
+        let flows: Vec<(&str, Flow)> = HERE.iter().map(|(name, step)| (*name, here(step))).collect();
+        let mut changes = 0;
+        for (old_name, old) in &flows {
+            for (new_name, new) in &flows {
+                for scene in scenes() {
+                    let (mut play, _) = Rehearsal::open(old, scene, None);
+                    let stands = play.state.step == "here" && play.state.phase != Phase::Ended;
+                    if !stands || !matches!(fate(new, &play.state), Fate::AsksAgain(_)) {
+                        continue;
+                    }
+                    changes += 1;
+                    play.flow = new;
+                    meets(play, &format!("{old_name} becomes {new_name}"));
+                }
+            }
+        }
+        assert!(changes > 500, "{changes}");
+    }
+
+    fn stands(play: &Rehearsal<'_>, what: &str) {
+        assert_ne!(play.state.phase, Phase::Answer, "{what}: it waits for an answer that nobody gives");
+        let clock = play.state.deadline.is_some();
+        let is_open = matches!(play.state.phase, Phase::Human | Phase::Ended);
+        assert!(clock || is_open, "{what}: time leads on from {:?}", play.state.phase);
+    }
+
+    #[test]
+    fn whatever_she_says_to_a_step_that_has_become_another_is_written_down_and_the_flow_goes_on() {
+        let words = [
+            Said::Text { text: "b".into() },
+            Said::Text { text: "hola".into() },
+            Said::Text { text: "7".into() },
+            Said::Choice { question: "here".into(), choice: "b".into() },
+            Said::Choice { question: "here".into(), choice: AGAIN.into() },
+            Said::Choice { question: "here.wait".into(), choice: "yes".into() },
+            Said::Answer { question: "here".into(), value: "7".into() },
+            Said::Answer { question: "here.email".into(), value: "ana@example.com".into() },
+            Said::Slot { question: "here".into(), starts_at: Some(Timestamp(5)), none_fit: false },
+            Said::Slot { question: "here".into(), starts_at: None, none_fit: true },
+        ];
+        each_change(|before, what| {
+            for said in &words {
+                let what = format!("{what}, {said:?}");
+                let mut play = before.clone();
+                let events =
+                    play.play(&Input::Said(said.clone())).unwrap_or_else(|no| panic!("{what}: {no}"));
+                let hers: Vec<&Out> = events.iter().filter(|out| out.author == Author::Visitor).collect();
+                assert_eq!(hers.len(), 1, "{what}: {events:?}");
+                // What names a choice of now comes after the question that it answers.
+                let picked = matches!(&hers[0].body, Body::Choice { question, .. } if question == "here");
+                assert!(picked || events[0].author == Author::Visitor, "{what}: {events:?}");
+                let excuses = texts(&events).iter().filter(|text| text.contains("just changed")).count();
+                assert_eq!(excuses, 1, "{what}: {events:?}");
+                stands(&play, &what);
+                // What she says next is taken as ever.
+                if play.state.phase != Phase::Ended {
+                    play.play(&says("and then?")).unwrap_or_else(|no| panic!("{what}, and then: {no}"));
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn an_effect_of_a_changed_step_is_worked_off_once_and_she_is_asked() {
+        let scene = || scenes().remove(2);
+        for (name, asks) in
+            [("book", "When?"), ("code", "Which digits?"), ("do", "And now?"), ("say and do", "And now?")]
+        {
+            let old = here("ask: How many?, type: number");
+            let new = here(HERE.iter().find(|(known, _)| *known == name).unwrap().1);
+            let (mut play, _) = Rehearsal::open(&old, scene(), None);
+            play.flow = &new;
+            let events = play.play(&says("7")).unwrap();
+            assert_eq!(texts(&events).first().map(String::as_str), Some("7"), "{name}");
+            assert_eq!(texts(&events).last().map(String::as_str), Some(asks), "{name}: {events:?}");
+            assert_eq!(play.effects.len(), 1, "{name}: {:?}", play.effects);
+            assert_eq!(play.state.unheard, "7", "it can be passed on");
+        }
+    }
+
+    #[test]
+    fn time_a_colleague_and_the_page_get_on_with_a_step_that_has_become_another() {
+        each_change(|before, what| {
+            let mut play = before.clone();
+            let at = play.wake_at.unwrap_or_else(|| panic!("{what}: it waits for ever"));
+            play.scene.now = at;
+            let events = play.play(&Input::Tick).unwrap_or_else(|no| panic!("{what}, time: {no}"));
+            assert!(texts(&events)[0].contains("just changed"), "{what}: {events:?}");
+            stands(&play, what);
+            let mut play = before.clone();
+            let accepted = Input::AgentAccepted { agent: Rehearsal::agent() };
+            let events = play.play(&accepted).unwrap_or_else(|no| panic!("{what}, a colleague: {no}"));
+            assert_eq!(play.state.phase, Phase::Human, "{what}");
+            assert!(
+                texts(&events).is_empty() && play.effects.len() == before.effects.len(),
+                "{what}: {events:?}"
+            );
+            play.play(&says("hello")).unwrap();
+            let mut left = play.clone();
+            left.play(&Input::AgentReturned).unwrap_or_else(|no| panic!("{what}, given back: {no}"));
+            stands(&left, what);
+            play.play(&Input::AgentClosed).unwrap_or_else(|no| panic!("{what}, closed: {no}"));
+            let mut play = before.clone();
+            let event = Input::Event { name: "seen".into() };
+            play.play(&event).unwrap_or_else(|no| panic!("{what}, the page: {no}"));
+            stands(&play, what);
+            let watched = Input::Watched { recording: "a".into(), percent: 50 };
+            before.clone().play(&watched).unwrap_or_else(|no| panic!("{what}, a video: {no}"));
+        });
+    }
+
+    #[test]
+    fn a_wish_leads_where_it_leads_although_the_step_has_become_another() {
+        each_change(|before, what| {
+            for said in [Said::HumanRequested, Said::Text { text: "I want to talk to a person".into() }] {
+                let mut play = before.clone();
+                let events = play.play(&Input::Said(said)).unwrap_or_else(|no| panic!("{what}: {no}"));
+                assert_eq!(
+                    (play.state.step.as_str(), &play.state.phase),
+                    ("live", &Phase::Waiting),
+                    "{what}"
+                );
+                assert_eq!(events[0].author, Author::Visitor, "{what}");
+                assert_eq!(play.effects.len(), before.effects.len() + 1, "only somebody is asked: {what}");
+            }
+            for said in [Said::StopRequested, Said::Text { text: "basta".into() }] {
+                let mut play = before.clone();
+                play.play(&Input::Said(said)).unwrap_or_else(|no| panic!("{what}: {no}"));
+                assert_eq!(play.state.outcome.as_deref(), Some("done"), "{what}");
+                assert_eq!(play.effects.len(), before.effects.len(), "{what}");
+            }
+        });
+    }
+
+    #[test]
+    fn whoever_is_waiting_for_a_person_waits_on_when_the_step_has_become_another() {
+        let old = here(
+            "handoff: {team: sdr, wait: 90s}, say: Wait., outcomes: {booked: next, returned: next, closed: bye, unavailable: next, expired: next}",
+        );
+        let gone = here("say: Hello.");
+        let gone =
+            Flow { steps: gone.steps.iter().filter(|step| step.id != "here").cloned().collect(), ..gone };
+        let new = HERE.iter().filter(|(name, _)| *name != "handoff").map(|(_, step)| here(step));
+        for new in new.chain([gone]) {
+            for scene in scenes() {
+                let (mut play, _) = Rehearsal::open(&old, scene, None);
+                assert_eq!(play.state.phase, Phase::Waiting);
+                play.flow = &new;
+                let what = format!("{:?}", new.step("here").map(|step| step.verb.word()));
+                let events = play.play(&says("are you there?")).unwrap_or_else(|no| panic!("{what}: {no}"));
+                assert_eq!(
+                    (texts(&events).len(), &play.state.phase),
+                    (1, &Phase::Waiting),
+                    "{what}: {events:?}"
+                );
+                let mut taken = play.clone();
+                taken.play(&Input::AgentAccepted { agent: Rehearsal::agent() }).unwrap();
+                assert_eq!(taken.state.phase, Phase::Human, "{what}");
+                play.scene.now = play.wake_at.unwrap();
+                let events = play.play(&Input::Tick).unwrap_or_else(|no| panic!("{what}, time: {no}"));
+                assert!(play.effects.contains(&Effect::WithdrawHandoff), "nobody is rung for her: {what}");
+                let mode = |out: &Out| matches!(out.body, Body::Status { mode: Mode::Bot, .. });
+                assert!(events.iter().any(mode), "{what}: {events:?}");
+                stands(&play, &what);
+            }
+        }
+    }
+
+    #[test]
+    fn a_colleague_gets_into_a_talk_whose_step_is_gone_and_a_wish_for_peace_is_heard_in_it() {
+        let (old, new) = (
+            flow(OLD),
+            flow(&OLD.replace("  more:", "  which:").replace("live}", "live, stop_requested: bye}")),
+        );
+        let scene = || Scene { online: 1, ..Scene::default() };
+        let (mut play, _) = Rehearsal::open(&old, scene(), None);
+        play.flow = &new;
+        let mut left = play.clone();
+        let events = play.play(&Input::AgentAccepted { agent: Rehearsal::agent() }).unwrap();
+        assert_eq!((&play.state.phase, texts(&events).len()), (&Phase::Human, 0), "{events:?}");
+        left.play(&says("leave me alone")).unwrap();
+        assert_eq!(left.state.outcome.as_deref(), Some("done"));
+    }
+
+    #[test]
+    fn digits_that_prove_an_address_stand_in_no_log_where_their_step_has_changed() {
+        let old = here("ask: Which digits?, type: code, outcomes: {unavailable: next}");
+        let gone = flow(OLD);
+        let gone = Flow { id: "all".into(), ..gone };
+        for new in [here("ask: What for?, type: text"), gone] {
+            for said in [
+                Said::Text { text: "837 261".into() },
+                Said::Answer { question: "here".into(), value: "837261".into() },
+            ] {
+                let (mut play, _) = Rehearsal::open(&old, scenes().remove(1), None);
+                play.flow = &new;
+                let events = play.play(&Input::Said(said)).unwrap();
+                assert!(!format!("{events:?} {:?}", play.state).contains("261"), "{events:?}");
+                assert_eq!(events[0].author, Author::Visitor);
+            }
+        }
     }
 
     #[test]

@@ -422,6 +422,33 @@ async fn somebody_who_has_left_keeps_no_visitor_waiting() {
 // ---- notes ----------------------------------------------------------------------------------------
 
 #[tokio::test]
+async fn whoever_may_take_no_chats_any_more_is_not_there_from_that_moment_on() {
+    let app = app().await;
+    let eva = Colleague::hire_as(&app, "Eva Ruiz", Role::Admin).await;
+    for (name, deed, fields) in [
+        ("Mike Torres", "disable", vec![]),
+        ("Yuri Navarro", "role", vec![("role", "viewer"), ("was", "sdr")]),
+    ] {
+        let there = Colleague::hire(&app, name).await;
+        there.goes_online().await;
+        assert_eq!(app.app.room.online(app.now()).await, 1, "{name}");
+        eva.does(&format!("/console/accounts/{}/{deed}", there.id), &fields).await.expect(303);
+        assert_eq!(app.app.room.there(app.now()).await, [], "{name}");
+        let mut nikki = Widget::open(&app, VisitorId::new(), "en").await;
+        let told = serde_json::to_string(&nikki.wants_a_person().await).unwrap();
+        assert!(told.contains("Nobody can join us right now"), "{name}: {told}");
+    }
+    // By the command line, which has no word with the servers.
+    let there = Colleague::hire(&app, "Lucía Vega").await;
+    there.goes_online().await;
+    let mut tx = app.app.stores.db.begin().await.unwrap();
+    let email = accounts::find(&mut tx, there.id).await.unwrap().unwrap().email;
+    accounts::disable(&mut tx, email.as_str(), app.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(app.app.room.online(app.now()).await, 0);
+}
+
+#[tokio::test]
 async fn a_note_stands_in_no_log_stream_transcript_or_mail_of_the_visitor() {
     let app = app().await;
     let ana = Colleague::hire(&app, "Ana Ruiz").await;

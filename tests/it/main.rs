@@ -45,6 +45,7 @@ mod earlier;
 mod errors;
 mod first_run;
 mod flows;
+mod flows_changed;
 mod flows_page;
 mod former;
 mod forms;

@@ -9,7 +9,7 @@ use super::super::others::{Other, with_others};
 use super::super::turn::{Cause, Step};
 use super::super::{Conversation, Error, Room, advance, locked};
 use super::store;
-use crate::accounts::{self, May};
+use crate::accounts;
 use crate::base::ids::{AccountId, ConversationId};
 use crate::base::time::{SECOND_MS, Timestamp};
 use crate::bookings::team::Group;
@@ -129,7 +129,7 @@ async fn ask_next(
     let mut there = Vec::new();
     for id in room.there(now).await {
         let Some(account) = accounts::find(tx, id).await? else { continue };
-        if account.disabled_at.is_some() || !account.role.may(May::Chat) {
+        if !account.takes_chats() {
             continue;
         }
         let rep = room.team.rep_of_account(&account.email);

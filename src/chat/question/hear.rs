@@ -23,7 +23,7 @@ pub(super) fn another(run: &Run<'_>) -> Choice {
     Choice { id: AGAIN.to_owned(), label, image: None, alt: None }
 }
 /// What stands in the log for digits that prove an address.
-const HIDDEN: &str = "••••••";
+pub const HIDDEN: &str = "••••••";
 /// Longest web address that is taken.
 const URL_LENGTH: usize = 500;
 
@@ -118,10 +118,8 @@ impl Question {
             }
             Kind::Code => {
                 let digits: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
-                let fits =
-                    digits.len() == usize::from(CODE_DIGITS) && digits.bytes().all(|b| b.is_ascii_digit());
                 // The digits prove an address: they stand in no log.
-                match fits {
+                match is_code(&digits) {
                     true => Heard::Value(Json::from(digits), answer(HIDDEN)),
                     false => Heard::Invalid(Phrase::NotTheCode),
                 }
@@ -165,6 +163,12 @@ impl Question {
         self.range.min.is_none_or(|min| number >= bound(min))
             && self.range.max.is_none_or(|max| number <= bound(max))
     }
+}
+
+/// Whether it reads like the digits of a code.
+pub fn is_code(typed: &str) -> bool {
+    let digits: Vec<char> = typed.chars().filter(|c| !c.is_whitespace()).collect();
+    digits.len() == usize::from(CODE_DIGITS) && digits.iter().all(char::is_ascii_digit)
 }
 
 /// A web address; `faro.example` is taken for `https://faro.example/`.

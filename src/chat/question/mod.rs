@@ -14,7 +14,7 @@ use super::flow::{Load, Timeout, VarType, Words};
 use super::steps::show::Picture;
 use super::steps::words;
 
-pub use hear::{AGAIN, CODES_AGAIN, Heard, date_of, time_of, url_of};
+pub use hear::{AGAIN, CODES_AGAIN, HIDDEN, Heard, date_of, is_code, time_of, url_of};
 pub use range::Range;
 
 /// The kinds of questions.

@@ -61,6 +61,18 @@ impl Ask {
         self.put(step, run)
     }
 
+    /// Whether what was said names one of its choices, by the id or in words; a number may be one of another list.
+    pub fn has_choice(&self, step: &Step, said: &Said, run: &Run<'_>) -> bool {
+        let is_number = match said {
+            Said::Text { text } | Said::Answer { value: text, .. } => text.trim().parse::<usize>().is_ok(),
+            Said::Choice { .. } | Said::Slot { .. } | Said::HumanRequested | Said::StopRequested => false,
+        };
+        self.question.of == Kind::Choice
+            && !is_number
+            && run.for_question(said, &step.id).is_ok()
+            && matches!(self.question.hear(&step.id, said, run), Heard::Value(..))
+    }
+
     fn send_code(&self, run: &mut Run<'_>) -> After {
         run.state.code_sent = false;
         run.effects.push(Effect::SendCode);

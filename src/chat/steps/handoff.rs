@@ -53,8 +53,7 @@ impl Handoff {
             }
             Input::Watched { .. } => Ok(After::Stay),
             Input::Tick if !with_person => {
-                run.effects.push(Effect::WithdrawHandoff);
-                run.mode(Mode::Bot, None, None);
+                run.nobody_came();
                 Ok(After::Outcome(Outcome::Expired))
             }
             Input::AgentAccepted { agent } if !with_person => {

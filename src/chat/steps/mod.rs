@@ -256,6 +256,9 @@ impl Verb {
         }
     }
 
+    /// The [`contract`](Self::contract) of a step that asks for the digits of a code.
+    pub const CODE: &str = "ask(code)";
+
     /// What an open conversation relies on: as long as it is the same, it goes on in a new version of the flow.
     pub fn contract(&self) -> String {
         let detail: Vec<String> = match self {

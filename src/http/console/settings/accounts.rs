@@ -159,6 +159,9 @@ pub async fn change_role(
     let account = people::change_role(&mut tx, id, role).await?;
     note(&mut tx, &reader, What::Role, &format!("{} ({})", account.email, role.word())).await?;
     tx.commit().await?;
+    if !account.takes_chats() {
+        no_longer_there(&reader, id).await;
+    }
     Ok(see_done(PATH, "role"))
 }
 
@@ -179,9 +182,16 @@ pub async fn disable(reader: Reader, account: web::Path<String>) -> Result<HttpR
     let account = people::send_away(&mut tx, id, reader.now).await?;
     note(&mut tx, &reader, What::Disabled, account.email.as_str()).await?;
     tx.commit().await?;
+    no_longer_there(&reader, id).await;
     let team = &reader.app.team;
     let is_booked = team.rep_of_account(&account.email).is_some_and(|rep| team.is_booked_with(&rep.id));
     Ok(see_done(PATH, if is_booked { "disabled_rep" } else { "disabled" }))
+}
+
+/// Nobody waits for somebody who takes no chats any more.
+async fn no_longer_there(reader: &Reader, id: AccountId) {
+    // Where it cannot be told, presence ends by itself within a minute, and nobody is promised by it (`Room::crowd`).
+    let _ = reader.app.room.switch_off(id, reader.now).await;
 }
 
 /// `POST /console/accounts/{account}/enable`.

@@ -362,7 +362,7 @@ async fn remember_team(stores: &Stores, team: &Team, now: Timestamp) -> anyhow::
             "more calls ahead name what team.yaml does not; `embudo doctor calls` lists all of them"
         );
     }
-    for closed in former::closed(&mut stores.db.read(), team).await? {
+    for closed in former::closed(&mut stores.db.read(), team, now).await? {
         tracing::warn!("{}; {}", closed.line(), closed.advice());
     }
     Ok(())

@@ -8,10 +8,11 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::Booking;
+use super::absence;
 use super::limits::{Limit, Limits};
 use super::own_week::OwnWeek;
 use super::questions::Question;
-use super::store::former as store;
+use super::store::{diary, former as store};
 use super::team::{Gone, GoneMeeting, Meeting, Rep, Role, Team, Week, Window};
 use crate::accounts;
 use crate::base::email::Email;
@@ -292,15 +293,25 @@ pub async fn left(q: &mut impl Queries, team: &Team, now: Timestamp) -> Result<V
     Ok(calls.into_iter().filter_map(|call| lacking(team, call)).collect())
 }
 
-/// Those of the file with whom calls can be booked although their account is closed.
+/// Those of the file with whom calls can be booked although their account is closed: for they hold some kind of call, or
+/// stand in for whoever does.
 ///
 /// # Errors
 /// As the store says.
-pub async fn closed(q: &mut impl Queries, team: &Team) -> Result<Vec<Closed>> {
+pub async fn closed(q: &mut impl Queries, team: &Team, now: Timestamp) -> Result<Vec<Closed>> {
+    let mut absences = absence::written(team, now);
+    absences.extend(diary::absences(q, now).await?);
+    let holds = |rep: &String| team.meetings.iter().any(|meeting| meeting.reps.contains(rep));
+    let stands_in = |rep: &str| {
+        absences.iter().any(|absence| absence.delegate.as_deref() == Some(rep) && holds(&absence.rep))
+    };
     let accounts = accounts::list(q).await?;
     let is_closed =
         |account: &Email| accounts.iter().any(|known| known.email == *account && known.disabled_at.is_some());
-    let closed = team.reps.iter().filter(|rep| team.is_booked_with(&rep.id) && is_closed(&rep.account));
+    let closed = team
+        .reps
+        .iter()
+        .filter(|rep| is_closed(&rep.account) && (team.is_booked_with(&rep.id) || stands_in(&rep.id)));
     Ok(closed.map(|rep| Closed { rep: rep.id.clone(), name: rep.name.clone() }).collect())
 }
 

@@ -245,7 +245,7 @@ async fn running(
     let mut q = stores.db.read();
     let standing = chat::standing(&mut q, OPEN_MOST).await?;
     let (left, closed) = match Definitions::read(sources, &Report::new()).team {
-        Some(team) => (former::left(&mut q, &team, now).await?, former::closed(&mut q, &team).await?),
+        Some(team) => (former::left(&mut q, &team, now).await?, former::closed(&mut q, &team, now).await?),
         // What is wrong with it is told already.
         None => (Vec::new(), Vec::new()),
     };

@@ -72,7 +72,7 @@ fn calls(config: &Config) -> anyhow::Result<ExitCode> {
     let (left, closed) = super::block_on(async {
         let stores = Stores::open(&config.storage).await?;
         let q = &mut stores.db.read();
-        Ok((former::left(q, &team, now).await?, former::closed(q, &team).await?))
+        Ok((former::left(q, &team, now).await?, former::closed(q, &team, now).await?))
     })?;
     super::tell(&listed(&left, &closed, &config.server.public_url));
     Ok(if left.is_empty() && closed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -109,7 +109,7 @@ pub fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
                 let report = Report::new();
                 let team = Definitions::read(&Sources::of(&config, &report), &report).team;
                 let closed = match &team {
-                    Some(team) => former::closed(&mut stores.db.read(), team).await?,
+                    Some(team) => former::closed(&mut stores.db.read(), team, now).await?,
                     None => Vec::new(),
                 };
                 let rep = team.as_ref().and_then(|team| team.rep_of_account(&account.email));

@@ -69,7 +69,7 @@ for (const language of ['en', 'es'] as const) {
       await page.keyboard.type('nunez an')
       await expect(page.locator('.row-link')).toHaveCount(1)
       await expect(page.locator('.row-link')).toContainText('Ána Núñez')
-      expect(new URL(page.url()).searchParams.get('q')).toBe('nunez an')
+      await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('nunez an')
       await expect(page.locator('#search')).toBeFocused()
       await page.keyboard.press('Control+A')
       await page.keyboard.type('nobody at all')

@@ -362,7 +362,9 @@ async fn it_is_said_that_visitors_are_booked_with_somebody_whose_account_is_clos
     hire(app, BEN, Role::Sdr, Language::En).await;
     hire(app, "eva@faro.example", Role::Sdr, Language::En).await;
     let team = admin(app).await;
-    let closed = async || former::closed(&mut app.app.stores.db.read(), &app.app.team).await.expect("looked");
+    let closed = async || {
+        former::closed(&mut app.app.stores.db.read(), &app.app.team, app.now()).await.expect("looked")
+    };
     assert_eq!(closed().await, []);
     let close = async |email: &str| {
         let email = embudo::base::email::Email::parse(email).expect("an address");

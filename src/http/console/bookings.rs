@@ -55,7 +55,7 @@ async fn gone(reader: &Reader) -> Result<Json, Problem> {
     let reads = &mut app.stores.db.read();
     let left = former::left(reads, &app.team, reader.now).await?;
     let closed: Vec<String> =
-        former::closed(reads, &app.team).await?.into_iter().map(|rep| rep.name).collect();
+        former::closed(reads, &app.team, reader.now).await?.into_iter().map(|rep| rep.name).collect();
     let mut calls = Vec::new();
     for call in left.iter().take(GONE_MOST) {
         let booking = bookings::find(reads, call.call.booking).await?;

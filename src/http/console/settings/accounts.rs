@@ -13,6 +13,7 @@ use crate::accounts::{self, Account, Error, Role, factor, passwords};
 use crate::base::ids::AccountId;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
+use crate::bookings::former;
 use crate::http::error::Problem;
 use crate::jobs::queue;
 use crate::notify::{Mail, Work};
@@ -184,7 +185,9 @@ pub async fn disable(reader: Reader, account: web::Path<String>) -> Result<HttpR
     tx.commit().await?;
     no_longer_there(&reader, id).await;
     let team = &reader.app.team;
-    let is_booked = team.rep_of_account(&account.email).is_some_and(|rep| team.is_booked_with(&rep.id));
+    let closed = former::closed(&mut reader.app.stores.db.read(), team, reader.now).await?;
+    let rep = team.rep_of_account(&account.email);
+    let is_booked = rep.is_some_and(|rep| closed.iter().any(|closed| closed.rep == rep.id));
     Ok(see_done(PATH, if is_booked { "disabled_rep" } else { "disabled" }))
 }
 

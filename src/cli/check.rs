@@ -54,7 +54,7 @@ pub struct Arguments {
 /// What files are held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Against {
-    /// The conversations that are open on the server of the settings.
+    /// The conversations that are open on the server of the settings, the calls ahead, and accounts of reps.
     Running,
 }
 
@@ -137,10 +137,10 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
             super::block_on(running(config, (flows, &sources), now))?;
         let file = Mark::file(config.path_of(&config.definitions.team).display().to_string());
         for call in &left {
-            report.warning(&file, "B120", call.line()).hint(call.advice());
+            report.warning(&file, FORMER, call.line()).hint(call.advice());
         }
         for rep in &closed {
-            report.warning(&file, "B120", rep.line()).hint(rep.advice());
+            report.warning(&file, FORMER, rep.line()).hint(rep.advice());
         }
         meetings = versions::meetings(flows, &standing);
         versions::tell(&meetings, &report);
@@ -178,7 +178,18 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
 }
 
 /// Tells what a code means.
+/// Told by `--against running` of calls ahead and of accounts: no mistake of a flow.
+const FORMER: &str = "B120";
+const FORMER_TEXT: &str = "`embudo check --against running` has found calls ahead whose rep or whose kind of call is gone from \
+team.yaml, or somebody with whom visitors are booked, or who stands in, and whose account is closed. Everybody hears of those \
+calls as before, and the team can still move, pass on or cancel them. Take the rep out of team.yaml, enter an absence with \
+somebody who stands in, or open the account again; `embudo doctor calls` names the calls.";
+
 fn explain(code: &str) -> anyhow::Result<ExitCode> {
+    if code.eq_ignore_ascii_case(FORMER) {
+        super::tell(&format!("{FORMER} · what lies ahead does not fit the team\n\n{FORMER_TEXT}\n"));
+        return Ok(ExitCode::SUCCESS);
+    }
     let Some(known) = codes::find(code) else {
         let all = codes::CODES.iter().map(|known| known.code);
         let near = nearest(&code.to_uppercase(), all).map(|near| format!("; did you mean {near}?"));

@@ -27,7 +27,8 @@ enum Command {
         #[arg(long, value_name = "ADDRESS")]
         to: Option<String>,
     },
-    /// List the calls ahead whose rep or kind stands in team.yaml no more; exits 1 if there are any.
+    /// List the calls ahead whose rep or kind stands in team.yaml no more, and reps who are booked though their account is
+    /// closed; exits 1 if there are any.
     Calls,
     /// Say which edition of the time zones is built in, and whether it is old.
     Zones,

@@ -9,6 +9,7 @@ use crate::base::email::Email;
 use crate::base::ids::{AccountId, ApiKeyId};
 use crate::base::time::DAY_MS;
 use crate::config::Config;
+use crate::privacy::audit::{self, By, What as Did};
 use crate::storage::Stores;
 use crate::storage::db::Queries;
 
@@ -59,6 +60,7 @@ pub fn run(arguments: Arguments, config: &Config) -> anyhow::Result<ExitCode> {
                     None => None,
                 };
                 let (_, text) = api_keys::make(&mut tx, &name, Scopes::of(scope), expires, of, now).await?;
+                audit::changed(&mut tx, By::Cli, Did::KeyMade.of(&name), now).await?;
                 tx.commit().await?;
                 println!("{text}");
             }
@@ -75,6 +77,7 @@ pub fn run(arguments: Arguments, config: &Config) -> anyhow::Result<ExitCode> {
                 let id = ApiKeyId::parse(&id).context("a key is named by its id")?;
                 let mut tx = stores.db.begin().await?;
                 let name = api_keys::revoke(&mut tx, id, now).await?;
+                audit::changed(&mut tx, By::Cli, Did::KeyRevoked.of(&name), now).await?;
                 tx.commit().await?;
                 println!("{name} opens nothing any more");
             }

@@ -14,6 +14,7 @@ use crate::base::language::Language;
 use crate::base::signing::random_text;
 use crate::bookings::former;
 use crate::config::Config;
+use crate::privacy::audit::{self, By, What as Did};
 use crate::storage::Stores;
 
 #[derive(clap::Args)]
@@ -67,6 +68,7 @@ pub fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
                 let new = NewAccount { email: &email, name: &name, role, language, password: &password };
                 let mut tx = stores.db.begin().await?;
                 let account = accounts::add(&mut tx, &new, now).await?;
+                audit::changed(&mut tx, By::Cli, Did::Invited.of(account.email.as_str()), now).await?;
                 tx.commit().await?;
                 println!(
                     "{} may log in at {}/console as {}",
@@ -99,11 +101,15 @@ pub fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
                 let reads = &mut stores.db.read();
                 let token = passwords::link(reads, &keys, account.id, now, expires).await?;
                 let token = token.with_context(|| format!("the account of {email} is disabled"))?;
+                let mut tx = stores.db.begin().await?;
+                audit::changed(&mut tx, By::Cli, Did::Link.of(account.email.as_str()), now).await?;
+                tx.commit().await?;
                 println!("{}/console/password?token={token}", config.server.public_url);
             }
             What::Disable { email } => {
                 let mut tx = stores.db.begin().await?;
                 let account = accounts::disable(&mut tx, &email, now).await?;
+                audit::changed(&mut tx, By::Cli, Did::Disabled.of(account.email.as_str()), now).await?;
                 tx.commit().await?;
                 println!("{} may not log in any more and is logged out everywhere", account.email);
                 let report = Report::new();

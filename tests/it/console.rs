@@ -249,6 +249,22 @@ async fn the_command_line_lets_somebody_in_and_out() {
     assert!(run(&["disable", "ana@faro.example"]).0);
     assert!(!run(&["link", "ana@faro.example"]).0);
     app.client.submit("/console/login", &fields).await.expect(401);
+    let noted = app.rows("select actor, details from audit where action = 'changed' order by at, id").await;
+    let noted: Vec<String> = noted
+        .iter()
+        .map(|row| {
+            let text = |name: &str| row.get::<String>(name).expect("a text");
+            let details: serde_json::Value = serde_json::from_str(&text("details")).expect("a document");
+            format!(
+                "{} {} {}",
+                text("actor"),
+                details["what"].as_str().unwrap_or_default(),
+                details["of"].as_str().unwrap_or_default()
+            )
+        })
+        .collect();
+    let ana = |what: &str| format!("cli {what} ana@faro.example");
+    assert_eq!(noted, [ana("invited"), ana("link"), ana("disabled")], "what a command did is in the audit");
 }
 
 // ---- what may be done -----------------------------------------------------------------------------

@@ -488,3 +488,36 @@ async fn reminders_in_good_time() -> [usize; 2] {
     }
     counts
 }
+
+#[tokio::test]
+async fn whoever_stands_in_for_somebody_and_whose_account_is_closed_is_told_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let away = rep("ana", "Ana Ruiz")
+        .replace("role: sdr,", "role: sdr, away: [{from: 2026-11-25, to: 2026-12-04, delegate: eva}],");
+    let text = format!(
+        "reps:\n{away}{}{}meetings:\n{}",
+        rep("ben", "Ben Gil"),
+        rep("eva", "Eva Mas"),
+        meeting("call", "First call", "[ana, ben]")
+    );
+    std::fs::write(folder.path().join("team.yaml"), text).expect("written");
+    std::fs::create_dir(folder.path().join("flows")).expect("a folder");
+    let app = TestApp::start_with(|settings| {
+        set(settings, "server", "workers", 2);
+        set(settings, "definitions", "team", folder.path().join("team.yaml").display().to_string());
+        set(settings, "definitions", "flows", folder.path().join("flows").display().to_string());
+    })
+    .await;
+    hire(&app, "eva@faro.example", Role::Sdr, Language::En).await;
+    let closed = async || {
+        former::closed(&mut app.app.stores.db.read(), &app.app.team, app.now()).await.expect("looked")
+    };
+    assert_eq!(closed().await, []);
+    let mut tx = app.app.stores.db.begin().await.expect("begins");
+    embudo::accounts::disable(&mut tx, "eva@faro.example", app.now()).await.expect("closed");
+    tx.commit().await.expect("commits");
+    assert_eq!(closed().await.iter().map(|one| one.rep.as_str()).collect::<Vec<_>>(), ["eva"]);
+    // Once nobody is away she holds no calls any more.
+    app.clock.advance(12 * DAY_MS);
+    assert_eq!(closed().await, []);
+}

@@ -111,7 +111,8 @@ pub async fn on_page(q: &mut impl Queries, span: Span) -> Result<BTreeMap<String
     let rows = q
         .query(
             sql!(
-                "select meeting, sum(opened) as opened, sum(shown) as shown, sum(booked) as booked
+                "select meeting, cast(sum(opened) as bigint) as opened, cast(sum(shown) as bigint) as shown,
+                     cast(sum(booked) as bigint) as booked
                  from booking_page_counts where hour >= $1 and hour < $2 group by meeting"
             ),
             params![span.from, span.to],

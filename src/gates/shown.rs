@@ -31,10 +31,13 @@ impl Add for Counted {
     }
 }
 
+/// A form, and the site on which it stands.
+type Place = (String, String);
+
 /// What was counted of each form and site, and is not written yet.
 #[derive(Debug, Default)]
 pub struct Tally {
-    counted: Hourly<(String, String), Counted>,
+    counted: Hourly<Place, Counted>,
 }
 
 impl Tally {
@@ -65,11 +68,11 @@ impl Tally {
     }
 }
 
-fn place(form: &str, site: &str) -> (String, String) {
+fn place(form: &str, site: &str) -> Place {
     (form.to_owned(), site.to_owned())
 }
 
-async fn write(db: &Db, counted: &[(((String, String), Timestamp), Counted)]) -> storage::Result<()> {
+async fn write(db: &Db, counted: &[((Place, Timestamp), Counted)]) -> storage::Result<()> {
     let mut tx = db.begin().await?;
     for (((form, site), hour), what) in counted {
         store::add(&mut tx, form, site, *hour, *what).await?;

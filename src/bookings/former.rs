@@ -95,12 +95,16 @@ struct KnownMeeting {
     questions: Vec<Question>,
 }
 
-/// Somebody of the file who can be booked, and whose account is closed.
+/// Somebody of the file who can be booked or has calls ahead, and whose account is closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Closed {
     /// The rep's id.
     pub rep: String,
     pub name: String,
+    /// Whether visitors are booked with her from now on, too.
+    pub is_booked: bool,
+    /// How many calls that she holds, or takes part in, lie ahead.
+    pub calls: usize,
 }
 
 /// Writes down what the file says now, lets go of what is needed no more, and lets the team know of what the file said once.
@@ -293,8 +297,8 @@ pub async fn left(q: &mut impl Queries, team: &Team, now: Timestamp) -> Result<V
     Ok(calls.into_iter().filter_map(|call| lacking(team, call)).collect())
 }
 
-/// Those of the file with whom calls can be booked although their account is closed: for they hold some kind of call, or
-/// stand in for whoever does.
+/// Those of the file whose account is closed although calls can be booked with them, for they hold some kind of call or
+/// stand in for whoever does; or although calls with them lie ahead.
 ///
 /// # Errors
 /// As the store says.
@@ -308,22 +312,50 @@ pub async fn closed(q: &mut impl Queries, team: &Team, now: Timestamp) -> Result
     let accounts = accounts::list(q).await?;
     let is_closed =
         |account: &Email| accounts.iter().any(|known| known.email == *account && known.disabled_at.is_some());
-    let closed = team
-        .reps
-        .iter()
-        .filter(|rep| is_closed(&rep.account) && (team.is_booked_with(&rep.id) || stands_in(&rep.id)));
-    Ok(closed.map(|rep| Closed { rep: rep.id.clone(), name: rep.name.clone() }).collect())
+    let reps: Vec<&Rep> = team.reps.iter().filter(|rep| is_closed(&rep.account)).collect();
+    if reps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ahead = store::ahead(q, now).await?;
+    let closed = reps.into_iter().map(|rep| {
+        let is_hers = |call: &&Ahead| call.rep == rep.id || call.companion.as_deref() == Some(&rep.id);
+        Closed {
+            rep: rep.id.clone(),
+            name: rep.name.clone(),
+            is_booked: team.is_booked_with(&rep.id) || stands_in(&rep.id),
+            calls: ahead.iter().filter(is_hers).count(),
+        }
+    });
+    Ok(closed.filter(|rep| rep.is_booked || rep.calls > 0).collect())
 }
 
 impl Closed {
     /// What is wrong, for whoever runs the server.
     pub fn line(&self) -> String {
-        format!("visitors are booked with the rep \"{}\", whose account is closed", self.rep)
+        let ahead = match self.calls {
+            0 => String::new(),
+            1 => "1 call lies ahead".to_owned(),
+            calls => format!("{calls} calls lie ahead"),
+        };
+        match (self.is_booked, self.calls) {
+            (true, 0) => {
+                format!("visitors are booked with the rep \"{}\", whose account is closed", self.rep)
+            }
+            (true, _) => format!(
+                "visitors are booked with the rep \"{}\", whose account is closed, and {ahead}",
+                self.rep
+            ),
+            (false, _) => format!("{ahead} with the rep \"{}\", whose account is closed", self.rep),
+        }
     }
 
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
-        "take the rep out of team.yaml, restart, and pass the calls on; or open the account again"
+        match (self.is_booked, self.calls) {
+            (true, 0) => "take the rep out of team.yaml and restart; or open the account again",
+            (true, _) => "take the rep out of team.yaml, restart, and pass the calls on; or open the account again",
+            (false, _) => "pass the calls on, in the console under Bookings; or open the account again",
+        }
     }
 }
 

@@ -262,6 +262,9 @@ pub enum Error {
     /// It is not certain that the address is this visitor's.
     #[error("it is not certain that the address is yours")]
     NotConfirmed,
+    /// Mails to her address came back, or it was blocked by hand.
+    #[error("nothing is sent to this address: mails to it came back, or it was blocked")]
+    HeldBack,
     /// The token does not open this conversation.
     #[error("the conversation's token is not valid")]
     TokenForged,
@@ -324,6 +327,7 @@ impl Coded for Error {
                 "chat.message_invalid"
             }
             Self::NotConfirmed => "chat.not_confirmed",
+            Self::HeldBack => "chat.address_held_back",
             Self::LinkWithdrawn => "token.revoked",
             Self::TokenForged => "token.forged",
             Self::TokenExpired => "token.expired",

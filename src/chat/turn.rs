@@ -24,6 +24,7 @@ use crate::contacts::{self, Consent, Identification, Trust, codes};
 use crate::events::{self, Event};
 use crate::stages;
 use crate::storage::db::{Queries, Tx};
+use crate::subscriptions::suppression;
 
 /// What set a turn off.
 #[derive(Default)]
@@ -309,6 +310,10 @@ impl Turning<'_> {
     async fn send_code(&mut self) -> Result<Input, Error> {
         let Some(contact) = self.conversation.contact else { return Ok(Input::Failed) };
         let (visitor, language) = (self.conversation.visitor, self.conversation.language);
+        // It would never come. That, and not why: it is not certain that the address is hers.
+        if suppression::holds_answers(self.tx, &self.room.keys, contact, self.now).await? {
+            return Ok(Input::Failed);
+        }
         match codes::ask(self.tx, contact, visitor, language, self.now).await {
             Ok(()) => Ok(Input::Done),
             Err(codes::Error::TooMany(_)) => Ok(Input::CodeTooSoon),

@@ -181,7 +181,7 @@ pub fn run(arguments: &Arguments, settings: Option<&Path>) -> anyhow::Result<Exi
 /// Told by `--against running` of calls ahead and of accounts: no mistake of a flow.
 const FORMER: &str = "B120";
 const FORMER_TEXT: &str = "`embudo check --against running` has found calls ahead whose rep or whose kind of call is gone from \
-team.yaml, or somebody with whom visitors are booked, or who stands in, and whose account is closed. Everybody hears of those \
+team.yaml, or somebody with whom visitors are booked, who stands in, or who has calls ahead, and whose account is closed. Everybody hears of those \
 calls as before, and the team can still move, pass on or cancel them. Take the rep out of team.yaml, enter an absence with \
 somebody who stands in, or open the account again; `embudo doctor calls` names the calls.";
 

@@ -70,6 +70,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("call.minutes_invalid", 422, "A call does not last so long"),
     ("call.not_asked", 422, "A call does not find this out"),
     ("call.time_invalid", 422, "The call lies ahead or too far back"),
+    ("chat.address_held_back", 409, "Nothing goes to this address"),
     ("chat.client_id_reused", 409, "This message id was used for another message"),
     ("chat.closed", 409, "The conversation is over"),
     ("chat.conversation_unknown", 404, "There is no such conversation"),

@@ -8,8 +8,11 @@ use serde::Serialize;
 
 use super::{Error, store};
 use crate::base::email::Email;
+use crate::base::ids::ContactId;
 use crate::base::signing::Keys;
 use crate::base::time::{DAY_MS, Timestamp};
+use crate::contacts;
+use crate::storage;
 use crate::storage::db::{Queries, Tx};
 
 /// Everything that is sent.
@@ -149,6 +152,21 @@ pub async fn blocks(
 ) -> Result<Option<Reason>, Error> {
     let lines = of_address(q, keys, address, now).await?;
     Ok(lines.iter().find(|line| holds_back(line, kind)).map(|line| line.reason))
+}
+
+/// Whether the answer to what somebody did herself would be held back from a contact's address.
+///
+/// # Errors
+/// As the store says.
+pub async fn holds_answers(
+    q: &mut impl Queries,
+    keys: &Keys,
+    contact: ContactId,
+    now: Timestamp,
+) -> storage::Result<bool> {
+    let Some(contact) = contacts::find(q, contact).await? else { return Ok(false) };
+    let lines = store::suppressions(q, &digest(keys, &contact.email), now).await?;
+    Ok(lines.iter().any(|line| holds_back(line, Kind::Transactional)))
 }
 
 pub(super) fn holds_back(line: &Suppression, kind: Kind<'_>) -> bool {

@@ -94,7 +94,12 @@ impl World {
 
     /// The server as it runs after the file was changed and it was started again.
     async fn changed(&self) -> TestApp {
-        std::fs::write(self.folder.path().join("team.yaml"), after()).expect("written");
+        self.changed_to(&after()).await
+    }
+
+    /// The same with a file of one's own.
+    async fn changed_to(&self, file: &str) -> TestApp {
+        std::fs::write(self.folder.path().join("team.yaml"), file).expect("written");
         self.first.started_again().await.expect("it starts")
     }
 }
@@ -388,6 +393,34 @@ async fn it_is_said_that_visitors_are_booked_with_somebody_whose_account_is_clos
     let opened = team.submits(&format!("/console/accounts/{ben}/enable"), &[]).await.expect(303);
     let page = team.sees(opened.header("location")).await;
     assert!(page.contains("That account is open again") && !page.contains("webhook is tried"), "{page}");
+}
+
+#[tokio::test]
+async fn it_is_said_that_calls_lie_ahead_with_somebody_who_holds_no_kind_of_call_and_whose_account_is_closed() {
+    let world = world().await;
+    hire(&world.first, BEN, Role::Sdr, Language::En).await;
+    world.book("video", "10:00").await;
+    let video = meeting("video", "Second call", "[ana]");
+    let file = format!("reps:\n{}{}meetings:\n{video}", rep("ana", "Ana Ruiz"), rep("ben", "Ben Gil"));
+    let app = world.changed_to(&file).await;
+    let team = admin(&app).await;
+    assert!(!team.sees("/console/bookings").await.contains("account is closed"));
+    let ben = embudo::base::email::Email::parse(BEN).expect("an address");
+    let ben = embudo::accounts::find_by_email(&mut app.app.stores.db.read(), &ben).await.expect("read");
+    let path = format!("/console/accounts/{}/disable", ben.expect("known").id);
+    let place = team.submits(&path, &[]).await.expect(303).header("location").to_owned();
+    assert!(team.sees(&place).await.contains("Calls with them lie ahead"));
+    let found =
+        former::closed(&mut app.app.stores.db.read(), &app.app.team, app.now()).await.expect("looked");
+    assert_eq!((found.len(), found[0].is_booked, found[0].calls), (1, false, 1));
+    let line = "1 call lies ahead with the rep \"ben\", whose account is closed";
+    assert_eq!(found[0].line(), line);
+    let page = team.sees("/console/bookings").await;
+    assert!(page.contains("Ben Gil’s account is closed, and 1 call with Ben Gil lies ahead"), "{page}");
+    app.clock.advance(10 * DAY_MS);
+    let later =
+        former::closed(&mut app.app.stores.db.read(), &app.app.team, app.now()).await.expect("looked");
+    assert_eq!(later, [], "nothing lies ahead any more");
 }
 
 #[tokio::test]

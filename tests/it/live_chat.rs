@@ -417,6 +417,30 @@ async fn somebody_who_has_left_keeps_no_visitor_waiting() {
     app.later(MINUTE_MS).await;
     let words = nikki.whole().await;
     assert!(words.contains("You are back with me") && words.contains("Anything else?"), "{words}");
+
+    // Somebody reads what nobody answered.
+    let left = app.rows("select question, answered_at from chat_left").await;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].get::<String>("question").unwrap(), "Are you there?");
+    assert_eq!(left[0].get::<Option<i64>>("answered_at").unwrap(), None);
+    assert!(ana.page("/console/inbox?view=left").await.contains("Are you there?"));
+}
+
+#[tokio::test]
+async fn what_was_said_to_somebody_whose_account_is_closed_is_a_question_that_was_left() {
+    let app = app().await;
+    let eva = Colleague::hire_as(&app, "Eva Ruiz", Role::Admin).await;
+    let ana = Colleague::hire(&app, "Ana Ruiz").await;
+    ana.goes_online().await;
+    let mut nikki = talking(&app, VisitorId::new(), &ana).await;
+    eva.does(&format!("/console/accounts/{}/disable", ana.id), &[]).await.expect(303);
+    nikki.types("Does it work offline?").await;
+    nikki.types("And on ships?").await;
+    app.later(3 * MINUTE_MS).await;
+    assert!(nikki.whole().await.contains("You are back with me"));
+    let left = app.rows("select question from chat_left where answered_at is null").await;
+    let left: Vec<String> = left.iter().map(|row| row.get("question").unwrap()).collect();
+    assert_eq!(left, ["Does it work offline?\nAnd on ships?"]);
 }
 
 // ---- notes ----------------------------------------------------------------------------------------
@@ -736,4 +760,13 @@ async fn a_transcript_goes_only_where_it_is_certain_or_where_somebody_vouches_fo
     let to: Vec<String> = mails.iter().map(|mail| mail.get("recipient").unwrap()).collect();
     assert_eq!(to, ["somebody@else.example", "nikki@acme.example"]);
     stranger.catch_up().await;
+
+    // What would be held back is not said to be on its way.
+    let block = json!({"email": "nikki@acme.example", "reason": "manual"});
+    app.client.with("authorization", &format!("Bearer {KEY}")).post("/api/v1/suppressions", &block).await;
+    app.clock.advance(2 * MINUTE_MS);
+    talk.post("transcript", &json!({})).await.expect_problem(409, "chat.address_held_back");
+    let page = ana.acts(&talk, "transcript", &[("asked", "1")]).await;
+    assert_eq!(page.status, 409);
+    assert!(page.body.contains("Nothing is sent to this address"), "{}", page.body);
 }

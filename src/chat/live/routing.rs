@@ -7,13 +7,13 @@ use std::collections::HashMap;
 
 use super::super::others::{Other, with_others};
 use super::super::turn::{Cause, Step};
-use super::super::{Conversation, Error, Room, advance, locked};
-use super::store;
+use super::super::{Conversation, Error, Room, advance, locked, store as conversations};
+use super::{left, store};
 use crate::accounts;
 use crate::base::ids::{AccountId, ConversationId};
 use crate::base::time::{SECOND_MS, Timestamp};
 use crate::bookings::team::Group;
-use crate::chat::body::Mode;
+use crate::chat::body::{Author, Body, Mode};
 use crate::chat::engine::Input;
 use crate::chat::flows::TEAM;
 use crate::contacts;
@@ -200,7 +200,8 @@ pub async fn look_after(room: &Room, now: Timestamp) -> Result<usize, Error> {
     Ok(count)
 }
 
-/// Gives a conversation back to its flow if whoever has it is not there any more.
+/// Gives a conversation back to its flow if whoever has it is not there any more. What the visitor wrote since stands in
+/// the inbox as a question that was left, so that somebody answers it.
 async fn go_on(room: &Room, id: ConversationId, others: &[Other], now: Timestamp) -> Result<bool, Error> {
     let online = room.crowd(now).await;
     let mut tx = room.stores.db.begin().await?;
@@ -211,6 +212,7 @@ async fn go_on(room: &Room, id: ConversationId, others: &[Other], now: Timestamp
     if room.is_with(id, agent.id, now).await {
         return Ok(false);
     }
+    let words = unanswered(room, &mut tx, id).await?;
     let step = Step::Input(Input::AgentReturned);
     match advance(room, &mut tx, &mut conversation, step, Cause::default(), online, others, now).await {
         Ok(_) => {}
@@ -218,9 +220,24 @@ async fn go_on(room: &Room, id: ConversationId, others: &[Other], now: Timestamp
         Err(Error::FlowUnknown) => return Ok(false),
         Err(error) => return Err(error),
     }
+    if !words.is_empty() {
+        left::leave(&mut tx, &conversation, &words, now).await?;
+    }
     tx.commit().await?;
     room.tell(&conversation).await;
     Ok(true)
+}
+
+/// What the visitor has written since one of the company's people wrote last, line by line.
+async fn unanswered(room: &Room, tx: &mut Tx, id: ConversationId) -> Result<String, Error> {
+    let since = store::answered_up_to(tx, id).await?;
+    let entries = conversations::entries(tx, id, since, &room.bot).await?;
+    let words = entries.into_iter().filter(|entry| entry.author.kind == Author::Visitor);
+    let words = words.filter_map(|entry| match entry.body {
+        Body::Text { text, .. } | Body::Answer { text, .. } => Some(text),
+        _ => None,
+    });
+    Ok(words.collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]

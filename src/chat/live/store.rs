@@ -221,6 +221,17 @@ pub(super) async fn unanswered(
     .collect()
 }
 
+/// Up to where the visitor was answered: the number of the last word of one of the company's people; 0 without any.
+pub(super) async fn answered_up_to(q: &mut impl Queries, id: ConversationId) -> Result<i64> {
+    let row = q
+        .query_opt(
+            sql!("select max(seq) as seq from messages where conversation_id = $1 and author = 'agent'"),
+            params![id],
+        )
+        .await?;
+    Ok(row.map(|row| row.get::<Option<i64>>("seq")).transpose()?.flatten().unwrap_or(0))
+}
+
 pub(super) async fn insert_note(
     tx: &mut Tx,
     id: ConversationId,

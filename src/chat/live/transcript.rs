@@ -8,6 +8,7 @@ use crate::base::ids::ConversationId;
 use crate::base::time::Timestamp;
 use crate::contacts;
 use crate::events::{self, Event};
+use crate::subscriptions::suppression;
 
 /// Who asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub enum By<'a> {
 ///
 /// # Errors
 /// [`Error::NotAllowed`] if there is no address, nothing was said, or it is not certain that the address is the
-/// visitor's and nobody vouches for it.
+/// visitor's and nobody vouches for it; [`Error::HeldBack`] if nothing goes to the address.
 pub async fn send(room: &Room, id: ConversationId, by: By<'_>, now: Timestamp) -> Result<(), Error> {
     let mut tx = room.stores.db.begin().await?;
     let mut conversation = locked(&mut tx, id).await?;
@@ -47,6 +48,9 @@ pub async fn send(room: &Room, id: ConversationId, by: By<'_>, now: Timestamp) -
     let contact = conversation.contact.ok_or(Error::NotAllowed("there is no e-mail address yet"))?;
     if !store::has_words(&mut tx, id).await? {
         return Err(Error::NotAllowed("nothing was said yet"));
+    }
+    if suppression::holds_answers(&mut tx, &room.keys, contact, now).await? {
+        return Err(Error::HeldBack);
     }
     let event = Event::TranscriptAsked { conversation: id, contact, up_to: conversation.head, by: account };
     events::append(&mut tx, &event, now).await?;

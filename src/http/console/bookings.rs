@@ -54,8 +54,7 @@ async fn gone(reader: &Reader) -> Result<Json, Problem> {
     let (app, language) = (&reader.app, reader.account.language);
     let reads = &mut app.stores.db.read();
     let left = former::left(reads, &app.team, reader.now).await?;
-    let closed: Vec<String> =
-        former::closed(reads, &app.team, reader.now).await?.into_iter().map(|rep| rep.name).collect();
+    let closed = former::closed(reads, &app.team, reader.now).await?;
     let mut calls = Vec::new();
     for call in left.iter().take(GONE_MOST) {
         let booking = bookings::find(reads, call.call.booking).await?;

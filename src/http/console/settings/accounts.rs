@@ -187,8 +187,13 @@ pub async fn disable(reader: Reader, account: web::Path<String>) -> Result<HttpR
     let team = &reader.app.team;
     let closed = former::closed(&mut reader.app.stores.db.read(), team, reader.now).await?;
     let rep = team.rep_of_account(&account.email);
-    let is_booked = rep.is_some_and(|rep| closed.iter().any(|closed| closed.rep == rep.id));
-    Ok(see_done(PATH, if is_booked { "disabled_rep" } else { "disabled" }))
+    let closed = rep.and_then(|rep| closed.iter().find(|closed| closed.rep == rep.id));
+    let done = match closed {
+        Some(closed) if closed.is_booked => "disabled_rep",
+        Some(_) => "disabled_ahead",
+        None => "disabled",
+    };
+    Ok(see_done(PATH, done))
 }
 
 /// Nobody waits for somebody who takes no chats any more.

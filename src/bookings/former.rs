@@ -353,7 +353,9 @@ impl Closed {
     pub fn advice(&self) -> &'static str {
         match (self.is_booked, self.calls) {
             (true, 0) => "take the rep out of team.yaml and restart; or open the account again",
-            (true, _) => "take the rep out of team.yaml, restart, and pass the calls on; or open the account again",
+            (true, _) => {
+                "take the rep out of team.yaml, restart, and pass the calls on; or open the account again"
+            }
             (false, _) => "pass the calls on, in the console under Bookings; or open the account again",
         }
     }

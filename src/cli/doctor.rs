@@ -153,7 +153,8 @@ mod tests {
             starts_at: Timestamp::from_jiff("2026-12-01T16:00:00Z".parse().expect("an instant")),
         };
         let left = Left { call, lacks_meeting: true, lacks_reps: vec!["eva".to_owned()] };
-        let closed = Closed { rep: "mike".to_owned(), name: "Mike Torres".to_owned(), is_booked: true, calls: 2 };
+        let closed =
+            Closed { rep: "mike".to_owned(), name: "Mike Torres".to_owned(), is_booked: true, calls: 2 };
         let text = listed(&[left], &[closed], "https://faro.example");
         for part in [
             "\"mike\", whose account is closed, and 2 calls lie ahead",

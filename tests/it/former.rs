@@ -396,7 +396,8 @@ async fn it_is_said_that_visitors_are_booked_with_somebody_whose_account_is_clos
 }
 
 #[tokio::test]
-async fn it_is_said_that_calls_lie_ahead_with_somebody_who_holds_no_kind_of_call_and_whose_account_is_closed() {
+async fn it_is_said_that_calls_lie_ahead_with_somebody_who_holds_no_kind_of_call_and_whose_account_is_closed()
+{
     let world = world().await;
     hire(&world.first, BEN, Role::Sdr, Language::En).await;
     world.book("video", "10:00").await;

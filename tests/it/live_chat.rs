@@ -423,7 +423,9 @@ async fn somebody_who_has_left_keeps_no_visitor_waiting() {
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].get::<String>("question").unwrap(), "Are you there?");
     assert_eq!(left[0].get::<Option<i64>>("answered_at").unwrap(), None);
-    assert!(ana.page("/console/inbox?view=left").await.contains("Are you there?"));
+    let inbox = ana.client.get("/console/inbox?view=left").await.expect(200);
+    assert!(inbox.body.contains(&nikki.id));
+    assert!(ana.sees(&nikki).await.contains("<q>Are you there?</q>"));
 }
 
 #[tokio::test]

@@ -203,6 +203,19 @@ async fn another_code_is_sent_on_request_but_not_at_once_and_not_for_ever() {
 }
 
 #[actix_web::test]
+async fn no_code_is_waited_for_that_would_never_come() {
+    let app = start().await;
+    let block = json!({"email": "ana@example.com", "reason": "manual"});
+    let key = app.client.with("authorization", &format!("Bearer {KEY}"));
+    assert!((200..300).contains(&key.post("/api/v1/suppressions", &block).await.status));
+    let mut talk = Talk::open(&app, VisitorId::new(), Some("tour"), "en").await;
+    let told = talk.answer("ana@example.com").await;
+    assert!(told.iter().all(|body| body["question"] != "code"), "{told:?}");
+    assert_eq!(talk.log.last().unwrap()["outcome"], "gave_up", "{told:?}");
+    assert_eq!(app.count("identity_codes").await, 0);
+}
+
+#[actix_web::test]
 async fn a_flow_that_waits_for_an_event_goes_on_when_the_page_tells_of_it() {
     let app = start().await;
     let mut talk = Talk::open(&app, VisitorId::new(), Some("waits"), "es").await;
